@@ -1,0 +1,8 @@
+"""`python -m convnet_core`."""
+
+import sys
+
+from convnet_core.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Save and resume a training: weights, optimizer, random generator and the place in the data.
+
+A checkpoint is a folder of the run like a stage's, complete or not there. Nothing in it can run code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+
+from convnet_core.config import TrainConfig
+from convnet_core.errors import RunError
+from convnet_core.events import Metrics
+from convnet_core.runs import Run
+from convnet_core.training import Progress, Training
+
+FOLDER = "checkpoint"
+_FILE = "state.pth"
+
+
+def save(run: Run, training: Training, config: TrainConfig, data: str) -> None:
+    """Replace the run's checkpoint. `data` is the fingerprint of the data set."""
+    with run.writing(FOLDER, config.to_json()) as draft:
+        draft.inputs["data"] = data
+        draft.result = dataclasses.asdict(training.progress)
+        torch.save(
+            {
+                "model": training.model.state_dict(),
+                "optimizer": training.optimizer.state_dict(),
+                "generator": training.generator.get_state(),
+            },
+            draft.path / _FILE,
+        )
+
+
+def saved_config(run: Run) -> TrainConfig:
+    """The config of the training that was stopped. Raises RunError where there is none."""
+    record = run.record(FOLDER)
+    if record is None:
+        done = run.record("train") is not None
+        raise RunError(
+            f"the run {run.name} has nothing to resume{': its training is finished' if done else ''}",
+            hint="" if done else f"start it: python -m convnet_core train --run {run.path}",
+        )
+    return TrainConfig.from_json(record.config)
+
+
+def restore(run: Run, training: Training, data: str) -> None:
+    """Put the saved state into a training that was begun with `saved_config`.
+
+    Raises RunError where the data set is not the one that the training began with.
+    """
+    record = run.record(FOLDER)
+    assert record is not None, "saved_config comes first"
+    if record.inputs["data"] != data:
+        raise RunError(
+            f"the data of the run {run.name} has changed since its training was stopped",
+            hint="bring the old data back, or train anew without --resume",
+        )
+    device = next(training.model.parameters()).device
+    state: dict[str, Any] = torch.load(run.path / FOLDER / _FILE, map_location=device, weights_only=True)
+    training.model.load_state_dict(state["model"])
+    training.optimizer.load_state_dict(state["optimizer"])
+    training.generator.set_state(state["generator"].cpu())
+    progress = dict(record.result)
+    progress["history"] = [Metrics(**metrics) for metrics in progress["history"]]
+    training.progress = Progress(**progress)

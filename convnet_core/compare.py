@@ -1,0 +1,293 @@
+"""Do two runtimes give the same answers? Arrays in, a Comparison out; NumPy alone.
+
+`measure` is the slow half: it runs everything and keeps, for each sample, its largest error.
+`judge` is the quick half: it applies the tolerances, and can be asked again with others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convnet_core.config import CompareConfig
+from convnet_core.tensors import Feeds, batch_of, flat_samples, sample_count
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+TEST = "test set"
+
+
+class Runs(Protocol):
+    """What is asked of a runtime here."""
+
+    name: str
+    converter: str | None
+
+    def infer(self, feeds: Feeds) -> Feeds: ...
+
+
+class Opens(Protocol):
+    """A runtime that is not loaded yet."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def converter(self) -> str | None: ...
+    @property
+    def open(self) -> Callable[[], Runs]: ...
+
+
+@dataclass(frozen=True)
+class InputSet:
+    """Samples [n, ...] for each input of the model; `labels` int64 [n] where the answers are known."""
+
+    name: str
+    feeds: Feeds
+    labels: Labels | None = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """What one measurement is about."""
+
+    runtime: str
+    converter: str | None
+    inputs: str
+    batch: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One output of one runtime on one input set at one batch size, against the reference.
+
+    `max_abs` and `scale` are float64 [n]: each sample's largest |error|, and largest |output| of the
+    reference. `answers`, `expected` and `truth` are labels int64 [n], where the input set has labels.
+    `fault` says why there is nothing to measure.
+    """
+
+    key: Key
+    max_abs: Floats
+    mean_abs: float
+    scale: Floats
+    answers: Labels | None = None
+    expected: Labels | None = None
+    truth: Labels | None = None
+    fault: str = ""
+
+    @property
+    def max_rel(self) -> float:
+        """The largest |error| over the largest |output| of the same sample."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(self.max_abs == 0, 0.0, self.max_abs / self.scale)
+        return float(relative.max(initial=0.0))
+
+    @property
+    def agreement(self) -> float | None:
+        """The share of samples with the reference's label."""
+        return None if self.answers is None else float((self.answers == self.expected).mean())
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of samples with the right label."""
+        return None if self.answers is None else float((self.answers == self.truth).mean())
+
+    @property
+    def reference_accuracy(self) -> float:
+        """The same for the reference."""
+        assert self.expected is not None
+        return float((self.expected == self.truth).mean())
+
+
+@dataclass(frozen=True)
+class Result:
+    """A measurement and its judgement; `reason` is there when it failed."""
+
+    measured: Measured
+    judged: bool
+    passed: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A runtime's figures over the test set where there is one, else over everything."""
+
+    name: str
+    converter: str | None
+    passed: bool
+    bytes: int
+    accuracy: float | None
+    label_agreement: float | None
+    max_abs_error: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All results, a line for each runtime, and whether all of them agree."""
+
+    reference: str
+    config: CompareConfig
+    results: tuple[Result, ...]
+    runtimes: tuple[Summary, ...]
+
+    @property
+    def agree(self) -> bool:
+        return bool(self.results) and all(result.passed for result in self.results)
+
+    @property
+    def verdict(self) -> str:
+        return "agree" if self.agree else "disagree"
+
+
+def measure(
+    reference: Runs,
+    sources: Sequence[Opens],
+    inputs: Sequence[InputSet],
+    batch_sizes: Sequence[int],
+    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+) -> list[Measured]:
+    """Run every runtime on every input set at every batch size.
+
+    The reference's answers are taken once, at the largest batch size, so that the reference itself is
+    measured too: across batch sizes. Whatever a runtime raises is its result, and the others go on.
+    `progress` hears (label, done, total) in samples.
+    """
+    expected = {item.name: _run(reference, item, max(batch_sizes)) for item in inputs}
+    total = len(sources) * len(batch_sizes) * sum(sample_count(item.feeds) for item in inputs)
+    done = 0
+    found: list[Measured] = []
+    for source in sources:
+        try:
+            runtime = source.open()
+        except Exception as error:
+            runtime = _Broken(source.name, source.converter, error)
+        for item in inputs:
+            for batch in batch_sizes:
+
+                def tell(samples: int, at: int = done, name: str = source.name) -> None:
+                    progress(name, at + samples, total)
+
+                found += _measure(runtime, item, batch, expected[item.name], tell)
+                done += sample_count(item.feeds)
+    return found
+
+
+@dataclass
+class _Broken:
+    """Stands for a runtime that could not be opened: its every answer is the reason."""
+
+    name: str
+    converter: str | None
+    error: Exception
+
+    def infer(self, feeds: Feeds) -> Feeds:
+        raise self.error
+
+
+def _run(runtime: Runs, item: InputSet, batch: int, tell: Callable[[int], None] = lambda samples: None) -> Feeds:
+    """All outputs for all samples, run `batch` at a time."""
+    count = sample_count(item.feeds)
+    parts: list[Feeds] = []
+    for start in range(0, count, batch):
+        parts.append(runtime.infer(batch_of(item.feeds, start, start + batch)))
+        tell(min(start + batch, count))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _measure(
+    runtime: Runs, item: InputSet, batch: int, expected: Feeds, tell: Callable[[int], None]
+) -> list[Measured]:
+    keys = {name: Key(runtime.name, runtime.converter, item.name, batch, name) for name in expected}
+    try:
+        got = _run(runtime, item, batch, tell)
+    except Exception as error:
+        reason = f"failed: {' '.join(str(error).split())[:300] or type(error).__name__}"
+        return [_faulty(key, reason) for key in keys.values()]
+    common = [name for name in expected if name in got]
+    if not common:
+        reason = f"no common output: it gives {', '.join(got) or 'nothing'}"
+        return [_faulty(key, reason) for key in keys.values()]
+    return [
+        difference(key, got[name], expected[name], item.labels) if name in got else _faulty(key, "output missing")
+        for name, key in keys.items()
+    ]
+
+
+def difference(key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None = None) -> Measured:
+    """Measure one output [n, ...] against the reference's."""
+    if got.shape != expected.shape:
+        return _faulty(key, f"wrong shape: {list(got.shape)} instead of {list(expected.shape)}")
+    a, b = flat_samples(got), flat_samples(expected)
+    error = np.abs(a - b)
+    measured = Measured(key, error.max(axis=1, initial=0.0), float(error.mean()), np.abs(b).max(axis=1, initial=0.0))
+    unusable = int((~np.isfinite(a)).sum())
+    if unusable:
+        return Measured(key, measured.max_abs, measured.mean_abs, measured.scale,
+                        fault=f"{unusable} values are NaN or infinite")
+    if labels is None or a.shape[1] < 2:
+        return measured
+    return Measured(key, measured.max_abs, measured.mean_abs, measured.scale,
+                    a.argmax(axis=1), b.argmax(axis=1), labels)
+
+
+def _faulty(key: Key, reason: str) -> Measured:
+    return Measured(key, np.empty(0), float("nan"), np.empty(0), fault=reason)
+
+
+def judge(measured: Sequence[Measured], sizes: dict[tuple[str, str | None], int], reference: str, config: CompareConfig) -> Comparison:
+    """Apply the tolerances. `sizes` gives each (runtime, converter)'s bytes."""
+    results = tuple(_judge(item, config) for item in measured)
+    runtimes = tuple(
+        _summary(name, converter, size, [r for r in results if (r.measured.key.runtime, r.measured.key.converter) == (name, converter)])
+        for (name, converter), size in sizes.items()
+    )
+    return Comparison(reference, config, results, runtimes)
+
+
+def _judge(item: Measured, config: CompareConfig) -> Result:
+    if item.fault:
+        return Result(item, judged=True, passed=False, reason=item.fault)
+    limits = {
+        "fp16": (config.fp16_agreement, config.fp16_accuracy_drop),
+        "int8": (config.int8_agreement, config.int8_accuracy_drop),
+    }.get(item.key.runtime.rpartition("-")[2])
+    if limits is None:
+        beyond = int((item.max_abs > config.atol + config.rtol * item.scale).sum())
+        reason = f"{beyond} of {len(item.max_abs)} samples are beyond tolerance" if beyond else ""
+        return Result(item, judged=True, passed=not beyond, reason=reason)
+    if item.agreement is None or item.accuracy is None:
+        return Result(item, judged=False, passed=True)
+    least, most = limits
+    reasons = []
+    if item.agreement < least:
+        reasons.append(f"{item.agreement:.2%} equal labels, less than {least:.2%}")
+    drop = item.reference_accuracy - item.accuracy
+    if drop > most + 1e-12:
+        reasons.append(f"accuracy falls by {100 * drop:.2f} points, more than {100 * most:.2f}")
+    return Result(item, judged=True, passed=not reasons, reason="; ".join(reasons))
+
+
+def _summary(name: str, converter: str | None, size: int, results: list[Result]) -> Summary:
+    on_test = [result for result in results if result.measured.key.inputs == TEST] or results
+    sound = [result.measured for result in on_test if not result.measured.fault]
+    accuracies = [item.accuracy for item in sound if item.accuracy is not None]
+    agreements = [item.agreement for item in sound if item.agreement is not None]
+    errors = [float(item.max_abs.max(initial=0.0)) for item in sound]
+    failed = next((result for result in results if not result.passed), None)
+    return Summary(
+        name=name,
+        converter=converter,
+        passed=bool(results) and failed is None,
+        bytes=size,
+        accuracy=min(accuracies, default=None),
+        label_agreement=min(agreements, default=None),
+        max_abs_error=max(errors, default=None),
+        reason=f"{failed.measured.key.inputs}, batch {failed.measured.key.batch}: {failed.reason}" if failed else "",
+    )

@@ -1,0 +1,98 @@
+"""The converter onnx-tf: an ONNX graph as a TensorFlow function, a name scope for each node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import onnx
+import onnx.defs
+
+from convnet_core.convert.onnx_tf_compat import import_onnx_tf
+from convnet_core.errors import ConversionError, UnsupportedOpError
+from convnet_core.tensorflow_setup import import_tensorflow
+
+GraphFunction = Callable[[dict[str, Any]], dict[str, Any]]
+"""Tensors by ONNX input name in, tensors by ONNX output name out; to be traced."""
+
+
+def convert(model: onnx.ModelProto) -> GraphFunction:
+    """The graph as a function of tensors.
+
+    Raises UnsupportedOpError that names every op that onnx-tf lacks.
+    """
+    module = import_onnx_tf()
+    tf = import_tensorflow()
+    from onnx_tf.pb_wrapper import OnnxNode
+
+    backend = module.TensorflowBackend
+    _check_supported(model, backend)
+    try:
+        graph = backend.prepare(model, logging_level="ERROR").tf_module
+    except Exception as error:  # onnx-tf lets errors of every kind through
+        raise ConversionError(f"onnx-tf cannot prepare the model: {_first_line(error)}") from error
+    constants = {**dict(graph.initializer_dict), **graph.handler_variables}
+    scopes = node_scopes(model.graph)
+
+    def function(feeds: dict[str, Any]) -> dict[str, Any]:
+        tensors = {**feeds, **constants}
+        for node, scope in zip(model.graph.node, scopes, strict=True):
+            with tf.name_scope(scope):
+                try:
+                    made = backend._onnx_node_to_tensorflow_op(
+                        OnnxNode(node), tensors, graph.handlers, opset=graph.opset, strict=True
+                    )
+                except Exception as error:
+                    raise ConversionError(
+                        f"onnx-tf fails at node {node.name!r} ({node.op_type}-{op_version(model, node)}): "
+                        f"{_first_line(error)}"
+                    ) from error
+            tensors.update(zip(node.output, made, strict=False))  # onnx-tf leaves optional outputs out
+        return {output.name: tensors[output.name] for output in model.graph.output}
+
+    return function
+
+
+def node_scopes(graph: onnx.GraphProto) -> list[str]:
+    """A TensorFlow name scope for each node: its own name as far as TensorFlow allows, and unique."""
+    taken: set[str] = set()
+    scopes = []
+    for index, node in enumerate(graph.node):
+        plain = re.sub(r"[^A-Za-z0-9_.\-]", "_", node.name or f"{node.op_type}_{index}")
+        plain = plain if plain[0].isalnum() else f"n{plain}"
+        scope, number = plain, 2
+        while scope.lower() in taken:  # TensorFlow's own uniqueness ignores case
+            scope, number = f"{plain}_{number}", number + 1
+        taken.add(scope.lower())
+        scopes.append(scope)
+    return scopes
+
+
+def op_version(model: onnx.ModelProto, node: onnx.NodeProto) -> int:
+    """The version of the operator that applies to a node: the newest that the model's opset includes."""
+    opset = next((item.version for item in model.opset_import if item.domain == node.domain), 0)
+    try:
+        return int(onnx.defs.get_schema(node.op_type, opset, node.domain).since_version)
+    except onnx.defs.SchemaError:
+        return int(opset)
+
+
+def _check_supported(model: onnx.ModelProto, backend: Any) -> None:
+    handlers = backend._get_handlers(model.opset_import)
+    faults = []
+    for node in model.graph.node:
+        handler = handlers.get(node.domain, {}).get(node.op_type)
+        if handler is None or not hasattr(handler, f"version_{handler.SINCE_VERSION}"):
+            faults.append(f"{node.op_type}-{op_version(model, node)} (node {node.name!r})")
+    if faults:
+        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise UnsupportedOpError(
+            f"onnx-tf 1.10 does not support {', '.join(faults[:5])}{more}",
+            hint="export with opset 18, and with operators that onnx-tf has a version of",
+        )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -1,0 +1,59 @@
+"""A SavedModel as TFLite files for LiteRT: float32, float16 weights, and int8."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from convnet_core.convert.names import Signature
+from convnet_core.errors import ConversionError
+from convnet_core.tensorflow_setup import import_tensorflow
+from convnet_core.tensors import Feeds, batch_of, sample_count
+
+log = logging.getLogger(__name__)
+
+KINDS = ("fp32", "fp16", "int8")
+
+
+def save(saved_model: Path, path: Path, kind: str, calibration: Feeds, signature: Signature) -> None:
+    """Convert a SavedModel to one TFLite file; inputs and outputs stay float32 in each kind.
+
+    `calibration` maps ONNX input names to samples [n, ...]; only int8 uses it.
+    Raises ConversionError.
+    """
+    tf = import_tensorflow()
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
+    if kind != "fp32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    if kind == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: _samples(calibration, signature)
+    try:
+        with _quiet_tensorflow():
+            content = converter.convert()
+    except Exception as error:  # the converter raises many kinds, with traces of C++ in the text
+        raise ConversionError(f"TFLite {kind}: {str(error).strip().splitlines()[0][:300]}") from error
+    path.write_bytes(content)
+
+
+def _samples(calibration: Feeds, signature: Signature) -> Iterator[dict[str, Any]]:
+    for index in range(sample_count(calibration)):
+        sample = batch_of(calibration, index, index + 1)
+        yield {port.tensorflow: sample[port.onnx] for port in signature.inputs}
+
+
+@contextlib.contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """TensorFlow's Python warnings of a conversion go to the log alone."""
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,105 @@
+"""Digits to train and test on, whatever their source, as arrays in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convnet_core.config import DataConfig
+from convnet_core.data import mnist, strokes
+from convnet_core.data.split import Split
+from convnet_core.errors import DataError
+from convnet_core.events import Monitor, Progress
+from convnet_core.files import cache_folder, new_id
+
+__all__ = ["Digits", "Split", "load", "mnist_folder"]
+
+STROKES_SIZES = (60_000, 10_000)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A training and a test set. `fingerprint` is the SHA-256 of all their bytes."""
+
+    name: str
+    train: Split
+    test: Split
+    fingerprint: str
+
+
+def load(config: DataConfig, monitor: Monitor | None = None) -> Digits:
+    """The data of a config; generated or downloaded where it must be, and then cached.
+
+    Raises DataError, in one line that names the file and what is wrong with it.
+    """
+    listener = monitor or Monitor()
+    match config.source:
+        case "strokes":
+            train, test = _strokes(config, listener)
+        case "mnist":
+            train, test = mnist.read_or_download(mnist_folder(config), listener)
+        case _:
+            train, test = mnist.read_folder(Path(config.source))
+    train, test = train.first(config.train_size), test.first(config.test_size)
+    digest = hashlib.sha256()
+    for split in (train, test):
+        digest.update(np.ascontiguousarray(split.images))
+        digest.update(np.ascontiguousarray(split.labels))
+    return Digits(Path(config.source).name, train, test, digest.hexdigest())
+
+
+def mnist_folder(config: DataConfig) -> Path:
+    """Where MNIST is or goes: the config's folder, else $CONVNET_DATA_DIR, else the cache."""
+    return Path(config.folder or os.environ.get("CONVNET_DATA_DIR") or cache_folder() / "mnist")
+
+
+def _strokes(config: DataConfig, monitor: Monitor) -> tuple[Split, Split]:
+    splits = []
+    for part, (name, size, default) in enumerate(
+        zip(("train", "test"), (config.train_size, config.test_size), STROKES_SIZES, strict=True)
+    ):
+        splits.append(_cached_strokes(name, size or default, 2 * config.seed + part, monitor))
+    return splits[0], splits[1]
+
+
+def _cached_strokes(name: str, count: int, seed: int, monitor: Monitor) -> Split:
+    path = cache_folder() / "strokes" / f"v{strokes.VERSION}-seed{seed}-{count}.npz"
+    cached = _read_cache(path, count)
+    if cached is not None:
+        return cached
+
+    def tell(done: int, total: int) -> None:
+        monitor.emit(Progress(label=f"drawing {name} digits", done=done, total=total, unit="images"))
+
+    images, labels = strokes.generate(count, seed, progress=tell)
+    _write_cache(path, images, labels)
+    return Split(images, labels)
+
+
+def _read_cache(path: Path, count: int) -> Split | None:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            images, labels = file["images"], file["labels"]
+    except (OSError, ValueError, KeyError, EOFError):
+        return None  # not there, or cut short: it is made again
+    return Split(images, labels) if images.shape == (count, 28, 28) and labels.shape == (count,) else None
+
+
+def _write_cache(path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+    draft = path.with_name(f".{path.stem}.{new_id()}.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(draft, images=images, labels=labels)
+        os.replace(draft, path)
+    except OSError as error:
+        raise DataError(
+            f"cannot keep the generated digits in {path.parent}: {error.strerror or error}",
+            hint="set CONVNET_CACHE_DIR to a folder that can be written",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)

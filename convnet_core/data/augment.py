@@ -1,0 +1,35 @@
+"""Random distortions of whole batches, on the device that holds them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convnet_core.config import AugmentConfig
+
+
+def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Turn, scale, slant and move each of float images [n, 1, h, w] by its own random amount.
+
+    Amounts are uniform up to the config's limits; `generator` is on the images' device.
+    """
+    n, _, height, _ = images.shape
+    amounts = torch.rand(5, n, generator=generator, device=images.device) * 2 - 1
+    angle = amounts[0] * math.radians(config.rotation)
+    scale = 1 / (1 + amounts[1] * config.scaling)
+    slant = torch.tan(amounts[2] * math.radians(config.shear))
+    shift = amounts[3:] * (2 * config.shift / height)
+    cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
+    # From the place in the new image to the place in the old: rotation and scale, then slant.
+    matrix = torch.stack(
+        [
+            torch.stack([cosine, slant * cosine - sine, shift[0]], dim=1),
+            torch.stack([sine, slant * sine + cosine, shift[1]], dim=1),
+        ],
+        dim=1,
+    )
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

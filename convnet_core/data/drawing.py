@@ -1,0 +1,136 @@
+"""A drawing or a photograph of one digit, as the networks want it: the one definition for all.
+
+Find the ink, make the pen about as wide as in the training images, scale the ink to the 20 x 20
+box with antialiasing, move its centre of mass to the middle of 28 x 28, scale to [0, 1].
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from convnet_core.errors import DataError
+
+SIDE, BOX = 28, 20
+_FAINTEST = 0.1  # least contrast of ink against paper, of the full range
+_WORK = 160  # longer side of the ink while the pen is adjusted, in pixels
+_PEN = (2.0, 4.2)  # allowed width of the pen in the 20 x 20 box, in pixels; MNIST's middle 90 %
+_MOST_PIXELS = 50_000_000
+
+Grey = NDArray[np.float32]
+
+
+def read_image(path: Path) -> Grey:
+    """An image file as brightness, float32 [height, width] in [0, 1]. Raises DataError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                if image.width * image.height > _MOST_PIXELS:
+                    raise DataError(f"{path}: {image.width} × {image.height} pixels are too many")
+                image.load()
+                return brightness(image)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"{path}: far too many pixels") from error
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError on some damaged files
+        raise DataError(f"{path}: cannot be read as an image") from error
+
+
+def brightness(image: Image.Image) -> Grey:
+    """Brightness in [0, 1]; what is transparent is taken for paper, white unless the ink is white."""
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        with_alpha = image.convert("RGBA")
+        for paper in ("white", "black"):
+            ground = Image.new("RGBA", image.size, paper)
+            ground.alpha_composite(with_alpha)
+            grey = np.asarray(ground.convert("L"), np.float32) / 255
+            if np.ptp(grey) >= _FAINTEST:
+                break
+        return grey
+    if image.mode.startswith("I"):  # 16 bit
+        deep = np.asarray(image, np.float32)
+        return deep / max(1.0, float(deep.max()))
+    return np.asarray(image.convert("L"), np.float32) / 255
+
+
+def prepare(grey: Grey) -> Grey:
+    """A drawing [height, width] in [0, 1], dark on light or light on dark, as float32 [28, 28] in [0, 1].
+
+    Raises DataError where there is no ink.
+    """
+    ink = _ink(grey)
+    ink = _fitted(ink, _WORK)
+    ink = _with_usual_pen(ink)
+    small = _fitted(ink, BOX)
+    return _centred(small / small.max())
+
+
+def _ink(grey: Grey) -> Grey:
+    """Ink bright on black, cut to its box, full contrast. The paper is what the border shows."""
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    ink = np.abs(grey - np.median(border))
+    contrast = float(ink.max(initial=0.0))
+    if contrast < _FAINTEST:
+        raise DataError("the image is empty: there is no ink on it", hint="draw a digit")
+    # Grain of paper and JPEG's ringing are faint beside the ink: below a fifth is paper.
+    ink = np.clip((ink / contrast - 0.2) / 0.6, 0, 1)
+    return _cut(ink)
+
+
+def _cut(ink: Grey) -> Grey:
+    rows, columns = np.flatnonzero((ink > 0.3).any(1)), np.flatnonzero((ink > 0.3).any(0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _fitted(ink: Grey, side: int) -> Grey:
+    """Scaled so that the longer side is `side`; antialiased."""
+    height, width = ink.shape
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    resized = Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return np.asarray(resized, np.float32).clip(0, 1)
+
+
+def _with_usual_pen(ink: Grey) -> Grey:
+    """Thicken thin lines and thin thick ones until the pen suits the 20 x 20 box."""
+    unit = _WORK / BOX
+    padded = np.pad(ink, _WORK // 4)
+    width = _pen_width(padded) / unit
+    wanted = float(np.clip(width, *_PEN))
+    reach = round(abs(wanted - width) / 2 * unit)
+    if reach == 0:
+        return ink
+    image = Image.fromarray((padded * 255).astype(np.uint8))
+    grow = width < wanted
+    for _ in range(reach):  # a cross and a square in turn: nearly a disc
+        image = image.filter(ImageFilter.MaxFilter(3) if grow else ImageFilter.MinFilter(3))
+    changed = np.asarray(image, np.float32) / 255
+    return _cut(changed) if (changed > 0.3).any() else ink
+
+
+def _pen_width(ink: Grey) -> float:
+    """Mean width of the lines in pixels: twice the area over what one step of erosion takes away."""
+    binary = Image.fromarray(((ink > 0.5) * 255).astype(np.uint8))
+    area = np.count_nonzero(np.asarray(binary))
+    left = np.count_nonzero(np.asarray(binary.filter(ImageFilter.MinFilter(3))))
+    return 2 * area / max(1, area - left)
+
+
+def _centred(small: Grey) -> Grey:
+    """On 28 x 28, moved by whole pixels so that the centre of mass comes to the middle."""
+    height, width = small.shape
+    mass = small.sum()
+    y = float(small.sum(1) @ np.arange(height)) / mass
+    x = float(small.sum(0) @ np.arange(width)) / mass
+    middle = (SIDE - 1) / 2
+    top = int(np.clip(round(middle - y), 0, SIDE - height))
+    left = int(np.clip(round(middle - x), 0, SIDE - width))
+    canvas = np.zeros((SIDE, SIDE), np.float32)
+    canvas[top : top + height, left : left + width] = small
+    return canvas

@@ -1,0 +1,188 @@
+"""Handwriting from a program: skeletons of strokes, a shaky hand, a pen.
+
+Each image starts from one of the digit's skeletons (`skeletons.py`). The hand moves every point a
+little, bends the whole by a slow wave, slants, turns and stretches it. The pen follows the curve,
+and the ink is put into MNIST's layout: 28 x 28 uint8, the ink fitted into 20 x 20, its centre of
+mass in the middle. NumPy alone; the same seed gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convnet_core.data.skeletons import SKELETONS, Skeleton
+
+VERSION = 1
+"""Raised whenever the same seed gives other bytes, so that no cache holds images of an older generator."""
+
+SIDE, BOX = 28, 20
+_SAMPLES = 72  # points along the curve; at most about a pixel apart
+_CHUNK = 500  # images that share a random generator and are drawn together
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How far a writer strays. Lengths are in units of the digit's height unless said otherwise."""
+
+    jitter: float = 0.045  # of each point, standard deviation
+    wave: float = 0.035  # of the slow wave that bends the whole
+    slant: float = 0.28  # horizontal shift from top to bottom, standard deviation
+    rotation: float = 0.13  # radians, standard deviation
+    aspect: tuple[float, float] = (0.45, 0.95)  # width of the box of the skeleton over its height
+    radius: tuple[float, float] = (0.8, 1.9)  # of the pen, in pixels of the 28 x 28 image
+    pressure: float = 0.15  # by how much the ink of the pen varies along the curve
+
+
+def generate(
+    count: int, seed: int, hand: Hand | None = None, progress: Callable[[int, int], None] | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """`count` images, uint8 [count, 28, 28] with ink bright, and their labels, uint8 [count].
+
+    The digits are equally common and in random order; fewer images are the first of more.
+    `progress` hears (done, total).
+    """
+    style = hand or Hand()
+    chunks = -(-count // _CHUNK)
+    labels = np.empty(chunks * _CHUNK, np.uint8)
+    images = np.empty((chunks * _CHUNK, SIDE, SIDE), np.uint8)
+
+    def fill(index: int) -> None:
+        here = slice(index * _CHUNK, (index + 1) * _CHUNK)
+        rng = np.random.default_rng([seed, index])
+        labels[here] = rng.permutation(np.arange(_CHUNK, dtype=np.uint8) % 10)
+        images[here] = _draw(labels[here], rng, style)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, _ in enumerate(pool.map(fill, range(chunks)), start=1):
+            if progress:
+                progress(min(done * _CHUNK, count), count)
+    return images[:count], labels[:count]
+
+
+def _draw(labels: NDArray[np.uint8], rng: np.random.Generator, hand: Hand) -> NDArray[np.uint8]:
+    """One image for each label, uint8 [n, 28, 28]."""
+    curves = np.empty((len(labels), _SAMPLES, 2), np.float32)
+    for digit in range(10):
+        ways = SKELETONS[digit]
+        common = np.array([weight for weight, _ in ways])
+        chosen = np.where(labels == digit, rng.choice(len(ways), len(labels), p=common / common.sum()), -1)
+        for way in range(len(ways)):
+            rows = np.flatnonzero(chosen == way)
+            points, basis = _skeleton(digit, way)
+            shaken = points + rng.normal(0, hand.jitter, (len(rows), *points.shape)).astype(np.float32)
+            curves[rows] = basis @ shaken
+    curves = _bend(curves, rng, hand)
+    radius = rng.uniform(*hand.radius, len(labels)).astype(np.float32)
+    curves = _fit(curves, radius)
+    return _ink(curves, radius, _pressure(len(labels), rng, hand))
+
+
+@functools.cache
+def _skeleton(digit: int, way: int) -> tuple[Floats, Floats]:
+    """The points of a skeleton [k, 2], and the matrix [samples, k] that turns points into the curve.
+
+    The matrix is block diagonal, a block for each stroke; strokes get samples by their length.
+    """
+    strokes: Skeleton = SKELETONS[digit][way][1]
+    lengths = np.array([np.abs(np.diff(np.array(stroke), axis=0)).sum() for stroke in strokes])
+    ends = np.rint(np.cumsum(lengths) / lengths.sum() * _SAMPLES).astype(int)
+    points = np.concatenate([np.array(stroke, np.float32) for stroke in strokes])
+    basis = np.zeros((_SAMPLES, len(points)), np.float32)
+    row = column = 0
+    for stroke, end in zip(strokes, ends, strict=True):
+        basis[row:end, column : column + len(stroke)] = _catmull_rom(len(stroke), end - row)
+        row, column = end, column + len(stroke)
+    return points - 0.5, basis
+
+
+def _catmull_rom(points: int, samples: int) -> Floats:
+    """The weights [samples, points] of a uniform Catmull-Rom spline (tension 0.5) with doubled ends.
+
+    Source: E. Catmull, R. Rom, "A class of local interpolating splines", 1974.
+    """
+    place = np.linspace(0, points - 1, samples)
+    start = np.minimum(place.astype(int), points - 2)
+    t = place - start
+    weights = 0.5 * np.stack(
+        [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, -(t**2) + t**3], axis=1
+    )
+    basis = np.zeros((samples, points), np.float32)
+    for offset in range(4):
+        np.add.at(basis, (np.arange(samples), np.clip(start + offset - 1, 0, points - 1)), weights[:, offset])
+    return basis
+
+
+def _bend(curves: Floats, rng: np.random.Generator, hand: Hand) -> Floats:
+    """The slow wave, then stretch, slant and rotation."""
+    n = len(curves)
+    for _ in range(2):
+        direction = rng.normal(0, 3.0, (n, 1, 2)).astype(np.float32)
+        phase = rng.uniform(0, 2 * np.pi, (n, 1)).astype(np.float32)
+        push = rng.normal(0, hand.wave, (n, 1, 2)).astype(np.float32)
+        curves = curves + push * np.sin((curves * direction).sum(-1) + phase)[..., None]
+    aspect = rng.uniform(*hand.aspect, n)
+    slant = rng.normal(0, hand.slant, n)
+    angle = rng.normal(0, hand.rotation, n)
+    stretch = np.zeros((n, 2, 2))
+    stretch[:, 0, 0], stretch[:, 0, 1], stretch[:, 1, 1] = aspect, -slant, 1.0
+    turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(n, 2, 2)
+    return curves @ (turn @ stretch).astype(np.float32).transpose(0, 2, 1)
+
+
+def _fit(curves: Floats, radius: Floats) -> Floats:
+    """To pixels: the ink's longer side is 20, the middle of its box in the middle of the image."""
+    low, high = curves.min(1, keepdims=True), curves.max(1, keepdims=True)
+    scale = (BOX - 2 * radius[:, None, None]) / (high - low).max(-1, keepdims=True)
+    return (curves - (low + high) / 2) * scale + (SIDE - 1) / 2
+
+
+def _pressure(n: int, rng: np.random.Generator, hand: Hand) -> Floats:
+    """The ink of the pen along the curve, around 1, float32 [n, samples]."""
+    along = np.linspace(0, 1, _SAMPLES)
+    frequency, phase = rng.uniform(2, 9, (n, 1)), rng.uniform(0, 2 * np.pi, (n, 1))
+    return (1 + hand.pressure * np.sin(frequency * along + phase)).astype(np.float32)
+
+
+def _ink(curves: Floats, radius: Floats, pressure: Floats) -> NDArray[np.uint8]:
+    """Draw curves [n, samples, 2] in pixels with pens of the given radii, centred by their mass.
+
+    The ink at a pixel is a sum of Gaussians along the curve, which is separable and so two small
+    matrices and a product. Beside a straight line it falls as exp(-d^2 / 2 sigma^2); a threshold
+    half way down, with an edge one pixel wide, makes a line of the pen's radius of it.
+    """
+    sigma = radius / np.sqrt(2 * np.log(2)).astype(np.float32)
+    step = np.linalg.norm(np.gradient(curves, axis=1), axis=-1)
+    step = np.minimum(step, 2.5)  # the jump from one stroke to the next leaves no ink
+    weight = pressure * step / (sigma[:, None] * np.float32(np.sqrt(2 * np.pi)))
+    pixels = np.arange(SIDE, dtype=np.float32)[:, None]
+    narrow = -0.5 / sigma[:, None, None] ** 2
+    across = np.exp((pixels - curves[:, None, :, 0]) ** 2 * narrow)
+    down = np.exp((pixels - curves[:, None, :, 1]) ** 2 * narrow) * weight[:, None]
+    profile = down @ across.transpose(0, 2, 1)
+    depth = -np.sqrt(-2 * np.log(np.clip(profile, 1e-6, 1 - 1e-6))) * sigma[:, None, None]  # minus the distance
+    grey = np.clip(0.5 + depth + radius[:, None, None], 0, 1)
+    return (_centred(grey) * 255 + 0.5).astype(np.uint8)
+
+
+def _centred(grey: Floats) -> Floats:
+    """Move each image by whole pixels, so that its centre of mass comes to the middle."""
+    place = np.arange(SIDE, dtype=np.float32)
+    mass = grey.sum((1, 2))
+    middle = (SIDE - 1) / 2
+    dy = np.rint(middle - (grey.sum(2) @ place) / mass).astype(int)
+    dx = np.rint(middle - (grey.sum(1) @ place) / mass).astype(int)
+    rows = np.arange(SIDE) - dy[:, None]
+    columns = np.arange(SIDE) - dx[:, None]
+    inside = ((rows >= 0) & (rows < SIDE))[:, :, None] & ((columns >= 0) & (columns < SIDE))[:, None, :]
+    n = np.arange(len(grey))[:, None, None]
+    moved = grey[n, rows.clip(0, SIDE - 1)[:, :, None], columns.clip(0, SIDE - 1)[:, None, :]]
+    return np.where(inside, moved, np.float32(0))

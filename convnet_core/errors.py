@@ -1,0 +1,66 @@
+"""Every error that this package raises on purpose, in one tree.
+
+    ConvNetError                 exit status 2 unless a subclass says otherwise
+    ├── ConfigError              a setting is out of its range, unknown or contradicts another
+    ├── DataError                a data set, an image or a drawing cannot be used
+    ├── ModelError               weights or a model file do not fit
+    ├── ConversionError          a model cannot be exported or converted
+    │   └── UnsupportedOpError   an ONNX operator that the converter does not know
+    ├── RunError                 a run's folder is missing, incomplete or not ours
+    │   └── BusyError            a job is at work on it
+    ├── MissingError             a library or a file that this step needs is not there
+    └── Stopped                  somebody asked for a stop (exit status 3)
+
+The message says what is wrong and where, in one line; `hint` says how to mend it.
+"""
+
+
+class ConvNetError(Exception):
+    """Base of all: a message of one line, and a hint that says how to mend it."""
+
+    exit_status = 2
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(ConvNetError):
+    """A setting is out of its range, unknown, or contradicts another."""
+
+
+class DataError(ConvNetError):
+    """A data set, an image or a drawing cannot be used."""
+
+
+class ModelError(ConvNetError):
+    """Weights or a model file do not fit."""
+
+
+class ConversionError(ConvNetError):
+    """A model cannot be exported or converted."""
+
+
+class UnsupportedOpError(ConversionError):
+    """An ONNX operator that the converter does not know."""
+
+
+class RunError(ConvNetError):
+    """A run's folder is missing, incomplete or not ours."""
+
+
+class BusyError(RunError):
+    """A job is at work on the run."""
+
+
+class MissingError(ConvNetError):
+    """A library or a file that this step needs is not there."""
+
+
+class Stopped(ConvNetError):
+    """Somebody asked for a stop; what was worth keeping has been saved."""
+
+    exit_status = 3
+
+    def __init__(self, message: str = "stopped on request", hint: str = "") -> None:
+        super().__init__(message, hint)

@@ -1,0 +1,59 @@
+"""Small things about files that several modules need: digests, whole writes, JSON, the cache folder."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+
+def cache_folder() -> Path:
+    """Where data sets and locks live: $CONVNET_CACHE_DIR, else the user's cache folder."""
+    chosen = os.environ.get("CONVNET_CACHE_DIR")
+    if chosen:
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "convnet"
+
+
+def new_id() -> str:
+    """A short random name."""
+    return uuid.uuid4().hex[:8]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file as hex; read again only when its size or its time of change differ."""
+    stat = path.stat()
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(path: Path, size: int, mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises OSError or ValueError."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all; NaN and infinity are refused, as JSON has neither."""
+    write_whole(path, (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, meets the old content or the new one."""
+    draft = path.with_name(f".{path.name}.{new_id()}")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""The networks: float32 images [batch, 1, 28, 28] scaled to [0, 1] in, logits [batch, 10] out."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from convnet_core.config import ModelConfig
+from convnet_core.errors import ConfigError, ModelError
+
+SIDE = 28
+CLASSES = 10
+INPUT, OUTPUT = "input", "logits"
+"""The names of the network's input and output, from ONNX to LiteRT."""
+
+
+def _block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, kernel, stride=1, padding=kernel // 2),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(),
+    )
+
+
+class ConvNet(nn.Module):
+    """The original network: one convolution, then a linear layer over all its features."""
+
+    def __init__(self, channels: int = 16, kernel: int = 3) -> None:
+        super().__init__()
+        self.layer1 = _block(1, channels, kernel)
+        self.fc = nn.Linear(SIDE * SIDE * channels, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[batch, 1, 28, 28] -> [batch, 10]."""
+        return cast(Tensor, self.fc(self.layer1(images).flatten(1)))
+
+
+class DeepConvNet(nn.Module):
+    """Three convolution blocks, each halving the image: 28 -> 14 -> 7 -> 3, and a linear layer."""
+
+    def __init__(self, channels: int = 32, kernel: int = 3) -> None:
+        super().__init__()
+        self.layer1 = nn.Sequential(*_block(1, channels, kernel), nn.MaxPool2d(2))
+        self.layer2 = nn.Sequential(*_block(channels, 2 * channels, kernel), nn.MaxPool2d(2))
+        self.layer3 = nn.Sequential(*_block(2 * channels, 4 * channels, kernel), nn.MaxPool2d(2))
+        self.fc = nn.Linear(3 * 3 * 4 * channels, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[batch, 1, 28, 28] -> [batch, 10]."""
+        return cast(Tensor, self.fc(self.layer3(self.layer2(self.layer1(images))).flatten(1)))
+
+
+_NETWORKS: dict[str, type[ConvNet] | type[DeepConvNet]] = {"convnet": ConvNet, "deep": DeepConvNet}
+
+
+def build(config: ModelConfig, seed: int | None = None) -> nn.Module:
+    """The network of a config; with a seed its initial weights are the same each time."""
+    with torch.random.fork_rng(devices=[], enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        return _NETWORKS[config.architecture](config.channels, config.kernel)
+
+
+def parameter_count(config: ModelConfig) -> int:
+    """The number of trained values."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build(config).parameters())
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """A `state_dict` from a .safetensors or a PyTorch file; no code of the file is run.
+
+    Raises ModelError where it cannot be read or is something else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            value: Any = load_file(path)
+        else:
+            value = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file") from error
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{path} holds more than tensors, and that is not loaded because it could run code",
+            hint="save only the weights: torch.save(model.state_dict(), path)",
+        ) from error
+    except Exception as error:  # safetensors, zipfile and torch each raise kinds of their own
+        raise ModelError(f"{path} cannot be read as weights: {str(error).splitlines()[0][:200]}") from error
+    if not isinstance(value, dict) or not value or not all(isinstance(item, Tensor) for item in value.values()):
+        raise ModelError(
+            f"{path} does not hold a plain state_dict", hint="save it with torch.save(model.state_dict(), path)"
+        )
+    return value
+
+
+def from_weights(weights: dict[str, Tensor], source: str) -> tuple[ModelConfig, nn.Module]:
+    """The network that a `state_dict` belongs to, with these weights, in eval mode.
+
+    Raises ModelError that names the first thing that does not fit.
+    """
+    config = _config_of(weights, source)
+    with torch.device("meta"):
+        expected = build(config).state_dict()
+    missing, unexpected = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
+    if missing or unexpected:
+        parts = [f"{word} {', '.join(names[:4])}" for word, names in (("missing", missing), ("unexpected", unexpected)) if names]
+        raise ModelError(f"{source}: the names do not fit a {config.architecture} network: {'; '.join(parts)}")
+    for name, value in expected.items():
+        given = weights[name]
+        if given.shape != value.shape:
+            raise ModelError(f"{source}: {name} has shape {list(given.shape)}, expected {list(value.shape)}")
+        if given.dtype != value.dtype:
+            raise ModelError(f"{source}: {name} is {given.dtype}, expected {value.dtype}")
+        if not torch.isfinite(given).all():
+            raise ModelError(f"{source}: {name} holds NaN or infinity")
+    model = build(config, seed=0)
+    model.load_state_dict(weights, strict=True)
+    return config, model.eval()
+
+
+def _config_of(weights: dict[str, Tensor], source: str) -> ModelConfig:
+    first = weights.get("layer1.0.weight")
+    if first is None or first.ndim != 4:
+        raise ModelError(
+            f"{source}: no 4-dimensional layer1.0.weight in it, so it is no ConvNet or DeepConvNet",
+            hint="the names are layer1.0.*, layer1.1.*, fc.*",
+        )
+    try:
+        return ModelConfig(
+            architecture="deep" if any(name.startswith("layer3.") for name in weights) else "convnet",
+            channels=first.shape[0],
+            kernel=first.shape[-1],  # type: ignore[arg-type]  # checked by the config
+        )
+    except ConfigError as error:
+        raise ModelError(f"{source}: {error}") from error

@@ -1,0 +1,90 @@
+"""The runtimes of a run: which there are, and how each is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE, size_of
+from convnet_core.runs import STAGES, Run
+from convnet_core.runtimes.base import Runtime
+
+__all__ = ["Runtime", "Source", "sources"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A runtime that can be opened: its name, the converter behind it, and the files that it reads.
+
+    `files` are paths inside the run, `bytes` is their size together.
+    """
+
+    name: str
+    converter: str | None
+    files: tuple[str, ...]
+    bytes: int
+    open: Callable[[], Runtime]
+
+
+def sources(run: Run, threads: int = 1) -> list[Source]:
+    """The runtimes whose artefacts are in the run, PyTorch first. Opening one imports its library."""
+    found = []
+    weights, onnx = "export/model.safetensors", "export/model.onnx"
+    if (run.path / weights).is_file():
+
+        def pytorch() -> Runtime:
+            from convnet_core.runtimes.pytorch import PyTorch
+
+            return PyTorch(run.path / weights, threads)
+
+        found.append(Source("pytorch", None, (weights,), size_of(run.path / weights), pytorch))
+    if (run.path / onnx).is_file():
+
+        def onnxruntime() -> Runtime:
+            from convnet_core.runtimes.onnxruntime import OnnxRuntime
+
+            return OnnxRuntime(run.path / onnx, threads)
+
+        found.append(Source("onnxruntime", None, (onnx,), size_of(run.path / onnx), onnxruntime))
+    for stage in STAGES:
+        if stage.startswith("convert/") and run.record(stage) is not None:
+            found += _converted(run, stage, threads)
+    return found
+
+
+def _converted(run: Run, stage: str, threads: int) -> list[Source]:
+    folder, converter = run.path / stage, stage.removeprefix("convert/")
+
+    def saved_model() -> Runtime:
+        from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
+
+        return TensorFlowSavedModel(folder / SAVED_MODEL, converter)
+
+    def frozen() -> Runtime:
+        from convnet_core.runtimes.tensorflow import TensorFlowFrozen
+
+        return TensorFlowFrozen(folder / FROZEN, converter, threads)
+
+    def litert(kind: str) -> Callable[[], Runtime]:
+        def opened() -> Runtime:
+            from convnet_core.runtimes.litert import LiteRT
+
+            return LiteRT(folder / TFLITE[kind], f"litert-{kind}", converter, threads)
+
+        return opened
+
+    artefacts = [
+        ("tensorflow", SAVED_MODEL, saved_model),
+        ("tensorflow-frozen", FROZEN, frozen),
+        *((f"litert-{kind}", file, litert(kind)) for kind, file in TFLITE.items()),
+    ]
+    return [
+        Source(name, converter, _files(run, f"{stage}/{file}"), size_of(folder / file), opened)
+        for name, file, opened in artefacts
+    ]
+
+
+def _files(run: Run, artefact: str) -> tuple[str, ...]:
+    path = run.path / artefact
+    found = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return tuple(file.relative_to(run.path).as_posix() for file in found)

@@ -1,0 +1,32 @@
+"""PyTorch, eager, on the CPU: the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from convnet_core.model import INPUT, OUTPUT, SIDE, from_weights, read_weights
+from convnet_core.runtimes.base import Runtime
+from convnet_core.tensors import Feeds, TensorInfo
+
+
+class PyTorch(Runtime):
+    """A network of ours from its weights."""
+
+    name = "pytorch"
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        super().__init__()
+        _, self._model = from_weights(read_weights(path), str(path))
+        self._threads_before = torch.get_num_threads()
+        torch.set_num_threads(threads)  # one setting for the whole process
+        self.inputs = (TensorInfo(INPUT, "float32", (None, 1, SIDE, SIDE)),)
+        self.outputs = (TensorInfo(OUTPUT, "float32", (None, 10)),)
+
+    def _infer(self, feeds: Feeds) -> Feeds:
+        with torch.inference_mode():
+            return {OUTPUT: self._model(torch.from_numpy(feeds[INPUT])).numpy()}
+
+    def close(self) -> None:
+        torch.set_num_threads(self._threads_before)

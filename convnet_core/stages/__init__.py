@@ -1,0 +1,12 @@
+"""The stages: each reads what it needs from a run's folder and writes one folder into it.
+
+A stage takes the run, its config and a monitor, holds no state, prints nothing, and returns a typed
+result. The caller holds the run's lock (`jobs.working` does).
+"""
+
+from convnet_core.stages.compare import run_compare
+from convnet_core.stages.convert import run_convert
+from convnet_core.stages.export import run_export
+from convnet_core.stages.train import run_train
+
+__all__ = ["run_compare", "run_convert", "run_export", "run_train"]

@@ -1,0 +1,36 @@
+"""What the stages share."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from convnet_core.config import DataConfig, TrainConfig
+from convnet_core.errors import Stopped
+from convnet_core.events import Monitor, StageDone, StageStarted
+from convnet_core.runs import Run
+
+
+class Told:
+    """Holds the line that `told` will tell at the end."""
+
+    summary = ""
+
+
+@contextlib.contextmanager
+def told(stage: str, monitor: Monitor) -> Iterator[Told]:
+    """Tell that a stage begins and, when it ends well, how long it took."""
+    if monitor.stopping():
+        raise Stopped(f"stopped before {stage}")
+    monitor.emit(StageStarted(stage=stage))
+    began = time.monotonic()
+    line = Told()
+    yield line
+    monitor.emit(StageDone(stage=stage, seconds=round(time.monotonic() - began, 2), summary=line.summary))
+
+
+def data_of(run: Run) -> DataConfig:
+    """The data that the run was trained on; the default where it was not trained here."""
+    record = run.record("train")
+    return TrainConfig.from_json(record.config).data if record else DataConfig()

@@ -1,0 +1,56 @@
+"""The stage `export`: weights → model.onnx."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from safetensors.torch import save_file
+
+from convnet_core.config import ExportConfig
+from convnet_core.events import Monitor, Progress
+from convnet_core.export import export
+from convnet_core.files import digest
+from convnet_core.model import from_weights, read_weights
+from convnet_core.runs import Run
+from convnet_core.stages._stage import told
+
+_TRAINED = "train/model.safetensors"
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What was exported, and its largest error against PyTorch on five images."""
+
+    nodes: int
+    bytes: int
+    max_abs_error: float
+
+
+def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Path | None = None) -> ExportResult:
+    """Export the run's network, or the one whose `state_dict` is in `weights`, and write `export/`.
+
+    The folder holds the weights too, so that what follows needs nothing from before.
+    """
+    with told("export", monitor) as line:
+        if weights is None:
+            run.need("train")
+        source = weights or run.path / _TRAINED
+        model_config, model = from_weights(read_weights(source), str(source))
+        monitor.emit(Progress(label="exporting", done=0, total=1))
+        with run.writing("export", config.to_json(), () if weights else (_TRAINED,)) as draft:
+            if weights:
+                draft.inputs["weights"] = digest(weights)
+            exported = export(model, config)
+            path = draft.path / "model.onnx"
+            onnx.save(exported.model, path)
+            save_file({name: value.contiguous() for name, value in model.state_dict().items()},
+                      draft.path / "model.safetensors")
+            result = ExportResult(len(exported.model.graph.node), path.stat().st_size, exported.max_abs_error)
+            draft.result = {**dataclasses.asdict(result), "model": model_config.to_json()}
+        monitor.emit(Progress(label="exported", done=1, total=1))
+        ops = ", ".join(dict.fromkeys(node.op_type for node in exported.model.graph.node))
+        line.summary = f"{result.nodes} nodes ({ops}), opset {config.opset}"
+    return result

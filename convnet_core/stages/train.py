@@ -1,0 +1,89 @@
+"""The stage `train`: data → weights, with checkpoints on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from convnet_core import checkpoint, data, training
+from convnet_core.config import TrainConfig
+from convnet_core.data.split import Split
+from convnet_core.events import Monitor
+from convnet_core.files import write_json
+from convnet_core.jobs import device_lock
+from convnet_core.model import CLASSES, build
+from convnet_core.runs import Run
+from convnet_core.stages._stage import told
+from convnet_core.training import Evaluation, Tensors, Training
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Shares from 0 to 1 on the test set, and the time that the training itself took."""
+
+    test_accuracy: float
+    test_loss: float
+    seconds: float
+    device: str
+
+
+def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool = False) -> Trained:
+    """Train, evaluate once on the test set, and write `train/`.
+
+    With `resume` the config is the checkpoint's, whatever is passed. Raises Stopped with a
+    checkpoint saved when the monitor asks for a stop.
+    """
+    with told("train", monitor) as line:
+        if resume:
+            config = checkpoint.saved_config(run)
+        device = training.choose_device(config.device)
+        with device_lock(device.type, monitor):
+            digits = data.load(config.data, monitor)
+            state = training.begin(build(config.model, config.seed), config, device)
+            if resume:
+                checkpoint.restore(run, state, digits.fingerprint)
+            else:
+                run.discard(checkpoint.FOLDER)
+            train, validation = training.split_off_validation(_tensors(digits.train), config)
+
+            def save(current: Training) -> None:
+                checkpoint.save(run, current, config, digits.fingerprint)
+
+            with monitor.listening():
+                training.fit(state, train.to(device), validation and validation.to(device), config, monitor, save)
+            test = _tensors(digits.test).to(device)
+            measured = training.evaluate(state.model, test)
+        result = Trained(measured.accuracy, measured.loss, round(state.progress.seconds, 3), str(device))
+        _write(run, config, digits.fingerprint, state, measured, test, result)
+        line.summary = f"{100 * result.test_accuracy:.2f} % of {len(test)} test images"
+    return result
+
+
+def _tensors(split: Split) -> Tensors:
+    return Tensors(torch.from_numpy(split.images), torch.from_numpy(split.labels.astype(np.int64)))
+
+
+def _write(
+    run: Run, config: TrainConfig, fingerprint: str, state: Training, measured: Evaluation, test: Tensors,
+    result: Trained,
+) -> None:
+    with run.writing("train", config.to_json()) as draft:
+        draft.inputs["data"] = fingerprint
+        draft.result = vars(result)
+        weights = {name: value.detach().cpu().contiguous() for name, value in state.model.state_dict().items()}
+        save_file(weights, draft.path / "model.safetensors")
+        torch.save(weights, draft.path / "model.pth")
+        answers = measured.logits.argmax(1) + CLASSES * test.labels.cpu()
+        confusion = torch.bincount(answers, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+        write_json(
+            draft.path / "metrics.json",
+            {
+                "test": vars(result),
+                "confusion": confusion.tolist(),  # row: the truth; column: the answer
+                "history": training.history_to_json(state.progress.history),
+            },
+        )
+    run.discard(checkpoint.FOLDER)
