@@ -151,7 +151,7 @@ def measure(
     sources: Sequence[Opens],
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
-    progress: Callable[[str, int, int], None] = lambda label, done, total: None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> list[Measured]:
     """Run every runtime on every input set at every batch size.
 
@@ -172,7 +172,8 @@ def measure(
             for batch in batch_sizes:
 
                 def tell(samples: int, at: int = done, name: str = source.name) -> None:
-                    progress(name, at + samples, total)
+                    if progress:
+                        progress(name, at + samples, total)
 
                 found += _measure(runtime, item, batch, expected[item.name], tell)
                 done += sample_count(item.feeds)
@@ -191,19 +192,18 @@ class _Broken:
         raise self.error
 
 
-def _run(runtime: Runs, item: InputSet, batch: int, tell: Callable[[int], None] = lambda samples: None) -> Feeds:
+def _run(runtime: Runs, item: InputSet, batch: int, tell: Callable[[int], None] | None = None) -> Feeds:
     """All outputs for all samples, run `batch` at a time."""
     count = sample_count(item.feeds)
     parts: list[Feeds] = []
     for start in range(0, count, batch):
         parts.append(runtime.infer(batch_of(item.feeds, start, start + batch)))
-        tell(min(start + batch, count))
+        if tell:
+            tell(min(start + batch, count))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _measure(
-    runtime: Runs, item: InputSet, batch: int, expected: Feeds, tell: Callable[[int], None]
-) -> list[Measured]:
+def _measure(runtime: Runs, item: InputSet, batch: int, expected: Feeds, tell: Callable[[int], None]) -> list[Measured]:
     keys = {name: Key(runtime.name, runtime.converter, item.name, batch, name) for name in expected}
     try:
         got = _run(runtime, item, batch, tell)
@@ -229,23 +229,32 @@ def difference(key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labe
     measured = Measured(key, error.max(axis=1, initial=0.0), float(error.mean()), np.abs(b).max(axis=1, initial=0.0))
     unusable = int((~np.isfinite(a)).sum())
     if unusable:
-        return Measured(key, measured.max_abs, measured.mean_abs, measured.scale,
-                        fault=f"{unusable} values are NaN or infinite")
+        return Measured(
+            key, measured.max_abs, measured.mean_abs, measured.scale, fault=f"{unusable} values are NaN or infinite"
+        )
     if labels is None or a.shape[1] < 2:
         return measured
-    return Measured(key, measured.max_abs, measured.mean_abs, measured.scale,
-                    a.argmax(axis=1), b.argmax(axis=1), labels)
+    return Measured(
+        key, measured.max_abs, measured.mean_abs, measured.scale, a.argmax(axis=1), b.argmax(axis=1), labels
+    )
 
 
 def _faulty(key: Key, reason: str) -> Measured:
     return Measured(key, np.empty(0), float("nan"), np.empty(0), fault=reason)
 
 
-def judge(measured: Sequence[Measured], sizes: dict[tuple[str, str | None], int], reference: str, config: CompareConfig) -> Comparison:
+def judge(
+    measured: Sequence[Measured], sizes: dict[tuple[str, str | None], int], reference: str, config: CompareConfig
+) -> Comparison:
     """Apply the tolerances. `sizes` gives each (runtime, converter)'s bytes."""
     results = tuple(_judge(item, config) for item in measured)
     runtimes = tuple(
-        _summary(name, converter, size, [r for r in results if (r.measured.key.runtime, r.measured.key.converter) == (name, converter)])
+        _summary(
+            name,
+            converter,
+            size,
+            [r for r in results if (r.measured.key.runtime, r.measured.key.converter) == (name, converter)],
+        )
         for (name, converter), size in sizes.items()
     )
     return Comparison(reference, config, results, runtimes)

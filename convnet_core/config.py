@@ -76,8 +76,9 @@ class TrainConfig(Config):
     validation_size: int = setting(
         0, "training images held out to validate on after each epoch", low=0, high=100_000, unit="images"
     )
-    seed: int = setting(0, "seed of the initial weights, of the order of the images and of the augmentation", low=0,
-                        high=2**31 - 1)
+    seed: int = setting(
+        0, "seed of the initial weights, of the order of the images and of the augmentation", low=0, high=2**31 - 1
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "where to train; auto: a GPU when there is one")
 
     def __post_init__(self) -> None:
@@ -114,8 +115,9 @@ class ConvertConfig(Config):
 class CompareConfig(Config):
     """What is compared, and what counts as the same answer."""
 
-    rtol: float = setting(1e-4, "float32 passes when |error| ≤ atol + rtol × largest |output| of the sample", low=0,
-                          high=1)
+    rtol: float = setting(
+        1e-4, "float32 passes when |error| ≤ atol + rtol × largest |output| of the sample", low=0, high=1
+    )
     atol: float = setting(1e-5, "absolute part of the float32 tolerance", low=0, high=1)
     fp16_agreement: float = setting(0.999, "least share of equal labels for fp16, on the test set", low=0, high=1)
     int8_agreement: float = setting(0.99, "least share of equal labels for int8, on the test set", low=0, high=1)
@@ -130,9 +132,7 @@ _FINE = AugmentConfig(rotation=10.0, scaling=0.1, shear=10.0, shift=2.0)
 
 PRESETS: dict[str, TrainConfig] = {
     "reference": TrainConfig(),
-    "fast": TrainConfig(
-        epochs=1, learning_rate=0.006, schedule="onecycle", label_smoothing=0.1, validation_size=5000
-    ),
+    "fast": TrainConfig(epochs=1, learning_rate=0.006, schedule="onecycle", label_smoothing=0.1, validation_size=5000),
     "accurate": TrainConfig(
         model=ModelConfig(architecture="deep", channels=32),
         augment=_FINE,

@@ -68,7 +68,14 @@ def _devices() -> list[Check]:
     try:
         import torch
     except ImportError as error:
-        return [Check("devices", False, f"torch does not import: {error}", f"{sys.executable} -m pip install -r {REQUIREMENTS}")]
+        return [
+            Check(
+                "devices",
+                False,
+                f"torch does not import: {error}",
+                f"{sys.executable} -m pip install -r {REQUIREMENTS}",
+            )
+        ]
     checks = [Check("device cpu", True, f"{os.cpu_count()} cores, {torch.get_num_threads()} threads")]
     if torch.cuda.is_available():
         checks += [
@@ -85,15 +92,25 @@ def _devices() -> list[Check]:
 def _folders() -> list[Check]:
     checks = []
     for name, folder, variable in (
-        ("runs", runs_root(), "CONVNET_RUNS_DIR"), ("cache", cache_folder(), "CONVNET_CACHE_DIR"),
+        ("runs", runs_root(), "CONVNET_RUNS_DIR"),
+        ("cache", cache_folder(), "CONVNET_CACHE_DIR"),
     ):
         place = folder.absolute()
         there = next(parent for parent in (place, *place.parents) if parent.exists())
         free = shutil.disk_usage(there).free
         if not os.access(there, os.W_OK):
-            checks.append(Check(f"folder of {name}", False, f"{place} cannot be written", f"set {variable} to another folder"))
+            checks.append(
+                Check(f"folder of {name}", False, f"{place} cannot be written", f"set {variable} to another folder")
+            )
         elif free < _LEAST_FREE:
-            checks.append(Check(f"folder of {name}", False, f"{place} has {free / 1e9:.1f} GB left", f"free some space, or set {variable}"))
+            checks.append(
+                Check(
+                    f"folder of {name}",
+                    False,
+                    f"{place} has {free / 1e9:.1f} GB left",
+                    f"free some space, or set {variable}",
+                )
+            )
         else:
             checks.append(Check(f"folder of {name}", True, f"{place}, {free / 1e9:.0f} GB free"))
     return checks

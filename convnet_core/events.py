@@ -81,9 +81,7 @@ class Message(Event):
     text: str
 
 
-_KINDS: dict[str, type[Event]] = {
-    cls.kind: cls for cls in (StageStarted, StageDone, Progress, Metrics, Message)
-}
+_KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in (StageStarted, StageDone, Progress, Metrics, Message)}
 
 
 def from_json(value: dict[str, Any]) -> Event | None:

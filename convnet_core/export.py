@@ -86,7 +86,8 @@ def _folded_unfused(program: Any) -> onnx.ModelProto:
     plain = rewriter.rewrite(program.model, [materialize_reshape_shape_rule])
     optimizer.fold_constants(plain)
     optimizer.remove_unused_nodes(plain)
-    return onnx_ir.to_proto(plain)
+    made: onnx.ModelProto = onnx_ir.to_proto(plain)
+    return made
 
 
 def _verify(model: nn.Module, made: onnx.ModelProto) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any, cast
 
@@ -85,12 +84,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             value = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file") from error
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{path} holds more than tensors, and that is not loaded because it could run code",
-            hint="save only the weights: torch.save(model.state_dict(), path)",
-        ) from error
     except Exception as error:  # safetensors, zipfile and torch each raise kinds of their own
+        if type(error).__name__ == "UnpicklingError":  # what weights_only=True answers to anything but tensors
+            raise ModelError(
+                f"{path} holds more than tensors, and is not loaded because it could run code",
+                hint="save only the weights: torch.save(model.state_dict(), path)",
+            ) from error
         raise ModelError(f"{path} cannot be read as weights: {str(error).splitlines()[0][:200]}") from error
     if not isinstance(value, dict) or not value or not all(isinstance(item, Tensor) for item in value.values()):
         raise ModelError(
@@ -109,7 +108,11 @@ def from_weights(weights: dict[str, Tensor], source: str) -> tuple[ModelConfig, 
         expected = build(config).state_dict()
     missing, unexpected = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
     if missing or unexpected:
-        parts = [f"{word} {', '.join(names[:4])}" for word, names in (("missing", missing), ("unexpected", unexpected)) if names]
+        parts = [
+            f"{word} {', '.join(names[:4])}"
+            for word, names in (("missing", missing), ("unexpected", unexpected))
+            if names
+        ]
         raise ModelError(f"{source}: the names do not fit a {config.architecture} network: {'; '.join(parts)}")
     for name, value in expected.items():
         given = weights[name]

@@ -110,14 +110,21 @@ def to_html(report: dict[str, Any], comparison: Comparison, images: NDArray[np.u
     `images` are the test images, uint8 [n, height, width]; None where the inputs are no pictures.
     """
     pictures, differing = pictures_of(comparison, images) if images is not None else ([], 0)
-    return _environment(escape=True).get_template("report.html.j2").render(
-        report=report, histograms=histograms(comparison), pictures=pictures, differing=differing, decades=_DECADES
+    return (
+        _environment(escape=True)
+        .get_template("report.html.j2")
+        .render(
+            report=report, histograms=histograms(comparison), pictures=pictures, differing=differing, decades=_DECADES
+        )
     )
 
 
 def _environment(*, escape: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=escape, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(size=format_size, error=format_error, share=format_share)
@@ -155,7 +162,8 @@ def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> tuple[list
     if not labelled:
         return [], 0
     first = labelled[0]
-    assert first.expected is not None and first.truth is not None
+    assert first.expected is not None
+    assert first.truth is not None
     differs = np.zeros(len(first.expected), bool)
     for item in labelled:
         differs |= item.answers != item.expected

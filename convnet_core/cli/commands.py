@@ -55,8 +55,11 @@ def train(args: argparse.Namespace) -> int:
         from convnet_core.stages import run_train
 
         result = run_train(run, config, job, resume=args.resume)
-    _print(args, {"run": str(run.path), **dataclasses.asdict(result)},
-           f"{100 * result.test_accuracy:.2f} % of the test images read right; the weights are in {_shown(run)}/train")
+    _print(
+        args,
+        {"run": str(run.path), **dataclasses.asdict(result)},
+        f"{100 * result.test_accuracy:.2f} % of the test images read right; the weights are in {_shown(run)}/train",
+    )
     return 0
 
 
@@ -78,8 +81,11 @@ def convert(args: argparse.Namespace) -> int:
         from convnet_core.stages import run_convert
 
         result = run_convert(run, config, job, data_config=_other_data(args))
-    _print(args, {"run": str(run.path), **dataclasses.asdict(result)},
-           "\n".join(f"{_shown(run)}/convert/{config.converter}/{file}" for file in result.sizes))
+    _print(
+        args,
+        {"run": str(run.path), **dataclasses.asdict(result)},
+        "\n".join(f"{_shown(run)}/convert/{config.converter}/{file}" for file in result.sizes),
+    )
     return 0
 
 
@@ -125,15 +131,24 @@ def doctor(args: argparse.Namespace) -> int:
 
     with _console() as console, console.status("looking around"):
         checks = examine()
-    shown = [f"[{'green' if check.ok else 'red'}]{'✓' if check.ok else '✗'}[/] {check.name:<26} {check.found}"
-             + (f"\n    mend it: [bold]{check.mend}[/]" if check.mend else "") for check in checks]
+    shown = [
+        f"[{'green' if check.ok else 'red'}]{'✓' if check.ok else '✗'}[/] {check.name:<26} {check.found}"
+        + (f"\n    mend it: [bold]{check.mend}[/]" if check.mend else "")
+        for check in checks
+    ]
     _print(args, [dataclasses.asdict(check) for check in checks], *shown)
     return 0 if all(check.ok for check in checks) else 2
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "pipeline": pipeline, "train": train, "export": export, "convert": convert, "compare": compare,
-    "predict": predict, "runs": runs_command, "doctor": doctor,
+    "pipeline": pipeline,
+    "train": train,
+    "export": export,
+    "convert": convert,
+    "compare": compare,
+    "predict": predict,
+    "runs": runs_command,
+    "doctor": doctor,
 }
 
 
@@ -165,8 +180,10 @@ def _existing(args: argparse.Namespace) -> Run:
         return _named(_root(args), str(args.run))
     found = runs.list_runs(_root(args))
     if not found:
-        raise RunError(f"there is no run in {_root(args)} yet",
-                       hint="`python -m convnet_core pipeline` makes one, --run names one elsewhere")
+        raise RunError(
+            f"there is no run in {_root(args)} yet",
+            hint="`python -m convnet_core pipeline` makes one, --run names one elsewhere",
+        )
     print(f"the newest run: {_shown(found[0])}", file=sys.stderr)
     return found[0]
 
@@ -179,7 +196,9 @@ def _train_config(args: argparse.Namespace) -> TrainConfig:
 
 def _absolute(config: TrainConfig, folder: str) -> TrainConfig:
     """Folders as absolute paths, so that later stages find them from anywhere."""
-    changes: dict[tuple[str, ...], Any] = {("data", "folder"): str(Path(folder).expanduser().resolve()) if folder else ""}
+    changes: dict[tuple[str, ...], Any] = {
+        ("data", "folder"): str(Path(folder).expanduser().resolve()) if folder else ""
+    }
     if config.data.source not in ("strokes", "mnist"):
         changes["data", "source"] = str(Path(config.data.source).expanduser().resolve())
     return overlay(config, changes)
@@ -200,7 +219,11 @@ def _job(args: argparse.Namespace, run: Run, command: str) -> Iterator[jobs.Job]
         if args.job is None:
             console.print(f"run: {_shown(run)}", highlight=False)
         display = ProgressDisplay(console)
-        with jobs.working(run, command, args.job, observers=[display]) as job, _chatter_to(job.folder / "log.txt"), display:
+        with (
+            jobs.working(run, command, args.job, observers=[display]) as job,
+            _chatter_to(job.folder / "log.txt"),
+            display,
+        ):
             yield job
 
 

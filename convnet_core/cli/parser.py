@@ -21,14 +21,20 @@ exit status: 0 done, and the runtimes agree; 1 the runtimes disagree; 2 wrong us
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; the parsed `command` names the function in `commands.py`."""
     parser = argparse.ArgumentParser(
-        prog="python -m convnet_core", description=_DESCRIPTION, epilog=_EPILOG,
+        prog="python -m convnet_core",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    pipeline = _command(commands, "pipeline", "train, export, convert and compare, into one run",
-                        "pipeline --preset fast --data strokes")
+    pipeline = _command(
+        commands,
+        "pipeline",
+        "train, export, convert and compare, into one run",
+        "pipeline --preset fast --data strokes",
+    )
     _run(pipeline, "a new folder under the runs root")
     _preset(pipeline)
     add_flags(pipeline, "training", TrainConfig)
@@ -36,8 +42,12 @@ def build_parser() -> argparse.ArgumentParser:
     add_flags(pipeline, "conversion", ConvertConfig)
     add_flags(pipeline, "comparison", CompareConfig)
 
-    train = _command(commands, "train", "train a network and evaluate it on the test set",
-                     "train --preset reference --data mnist --data-dir ~/mnist --run runs/mine")
+    train = _command(
+        commands,
+        "train",
+        "train a network and evaluate it on the test set",
+        "train --preset reference --data mnist --data-dir ~/mnist --run runs/mine",
+    )
     _run(train, "a new folder under the runs root")
     _preset(train)
     train.add_argument("--resume", action="store_true", help="go on with the training of --run that was stopped")
@@ -45,27 +55,45 @@ def build_parser() -> argparse.ArgumentParser:
 
     export = _command(commands, "export", "PyTorch to ONNX", "export --run runs/mine --weights model.pth")
     _run(export, "the newest run; with --weights a new folder")
-    export.add_argument("--weights", type=Path, metavar="FILE",
-                        help="a state_dict (.pth or .safetensors) made elsewhere, instead of the run's")
+    export.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="a state_dict (.pth or .safetensors) made elsewhere, instead of the run's",
+    )
     add_flags(export, "export", ExportConfig)
 
-    convert = _command(commands, "convert", "ONNX to SavedModel, frozen graph, and TFLite fp32, fp16, int8",
-                       "convert --run runs/mine")
+    convert = _command(
+        commands, "convert", "ONNX to SavedModel, frozen graph, and TFLite fp32, fp16, int8", "convert --run runs/mine"
+    )
     _run(convert, "the newest run")
     add_flags(convert, "conversion", ConvertConfig)
     add_flags(convert, "data to calibrate with (default: what the run was trained on)", DataConfig, defaults=False)
 
-    compare = _command(commands, "compare", "all runtimes on the same inputs: report.json, report.html, report.md",
-                       "compare --run runs/mine --rtol 1e-5")
+    compare = _command(
+        commands,
+        "compare",
+        "all runtimes on the same inputs: report.json, report.html, report.md",
+        "compare --run runs/mine --rtol 1e-5",
+    )
     _run(compare, "the newest run")
     add_flags(compare, "comparison", CompareConfig)
     add_flags(compare, "data to compare on (default: what the run was trained on)", DataConfig, defaults=False)
 
-    predict = _command(commands, "predict", "read digits from image files with every runtime",
-                       "predict seven.png photo.jpg --run runs/mine")
+    predict = _command(
+        commands,
+        "predict",
+        "read digits from image files with every runtime",
+        "predict seven.png photo.jpg --run runs/mine",
+    )
     _run(predict, "the newest run")
-    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE",
-                         help="PNG or JPEG of any size, dark on light or light on dark, one digit each")
+    predict.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="PNG or JPEG of any size, dark on light or light on dark, one digit each",
+    )
 
     _runs(_command(commands, "runs", "list, rename and delete runs", "runs rename 20261123-101500-fast-strokes demo"))
     _command(commands, "doctor", "what is installed, which devices there are, and how to mend what is wrong", "doctor")
@@ -76,7 +104,9 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_text: str, example: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
-        name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".",
+        name,
+        help=help_text,
+        description=help_text[0].upper() + help_text[1:] + ".",
         epilog=f"example: python -m convnet_core {example}",
     )
     _common(parser, argparse.SUPPRESS if name == "runs" else False)
@@ -85,8 +115,13 @@ def _command(
 
 def _common(parser: argparse.ArgumentParser, json_default: object = argparse.SUPPRESS) -> None:
     parser.add_argument("--json", action="store_true", default=json_default, help="results as JSON on standard output")
-    parser.add_argument("--runs", type=Path, metavar="DIR", default=argparse.SUPPRESS,
-                        help="the root of all runs (default: $CONVNET_RUNS_DIR, else runs/)")
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="the root of all runs (default: $CONVNET_RUNS_DIR, else runs/)",
+    )
 
 
 def _run(parser: argparse.ArgumentParser, default: str) -> None:
@@ -95,9 +130,13 @@ def _run(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def _preset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", choices=PRESETS, default="fast",
-                        help="where the training flags start from: the original recipe, one quick epoch, or a deeper "
-                        "network (default fast; the defaults below are those of reference)")
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="fast",
+        help="where the training flags start from: the original recipe, one quick epoch, or a deeper "
+        "network (default fast; the defaults below are those of reference)",
+    )
 
 
 def _runs(parser: argparse.ArgumentParser) -> None:

@@ -21,8 +21,13 @@ class ProgressDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bars = Progress(
-            TextColumn("  {task.description}"), BarColumn(bar_width=32), TextColumn("{task.fields[detail]}"),
-            TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=32),
+            TextColumn("{task.fields[detail]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
         self._label = ""

@@ -22,8 +22,13 @@ def runtimes(report: dict[str, Any]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for line in report["runtimes"]:
         table.add_row(
-            line["name"], line["converter"] or "–", "[green]✓ pass[/]" if line["passed"] else "[red]✗ FAIL[/]", format_size(line["bytes"]),
-            format_share(line["accuracy"]), format_share(line["label_agreement"]), format_error(line["max_abs_error"]),
+            line["name"],
+            line["converter"] or "–",
+            "[green]✓ pass[/]" if line["passed"] else "[red]✗ FAIL[/]",
+            format_size(line["bytes"]),
+            format_share(line["accuracy"]),
+            format_share(line["label_agreement"]),
+            format_error(line["max_abs_error"]),
         )
     return table
 
@@ -47,8 +52,12 @@ def runs(overviews: list[Overview]) -> Table:
         if item.resumable:
             states[0] = "[yellow]‖[/] stopped"
         table.add_row(
-            escape(item.name), escape(item.data or "–"), item.architecture or "–", format_share(item.accuracy),
-            *states, item.verdict or "–",
+            escape(item.name),
+            escape(item.data or "–"),
+            item.architecture or "–",
+            format_share(item.accuracy),
+            *states,
+            item.verdict or "–",
         )
     return table
 
@@ -57,8 +66,9 @@ def predictions(answers: list[dict[str, Any]]) -> list[Table]:
     """For each image a table: a line for each runtime, the probability of each digit in per cent."""
     tables = []
     for answer in answers:
-        table = Table(title=escape(answer["image"]), title_justify="left", box=None, pad_edge=False,
-                      header_style="bold")
+        table = Table(
+            title=escape(answer["image"]), title_justify="left", box=None, pad_edge=False, header_style="bold"
+        )
         table.add_column("runtime", no_wrap=True)
         table.add_column("reads")
         for digit in range(10):

@@ -32,7 +32,9 @@ class Converted:
     tensorflow_ops: int
 
 
-def convert(model: onnx.ModelProto, folder: Path, config: ConvertConfig, calibration: Feeds, monitor: Monitor) -> Converted:
+def convert(
+    model: onnx.ModelProto, folder: Path, config: ConvertConfig, calibration: Feeds, monitor: Monitor
+) -> Converted:
     """Write every artefact into `folder`.
 
     `calibration` holds samples for each ONNX input, [n, ...]; they fix the int8 ranges.
@@ -62,4 +64,6 @@ def convert(model: onnx.ModelProto, folder: Path, config: ConvertConfig, calibra
 
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
+    return (
+        sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
+    )

@@ -52,7 +52,9 @@ class Signature:
         """The signature that an ONNX model is converted with."""
         given, made = onnx_model.inputs(model), onnx_model.outputs(model)
         names = tensorflow_names(info.name for info in (*given, *made))
-        ports = [Port(info.name, name, info.dtype, info.shape) for info, name in zip((*given, *made), names, strict=True)]
+        ports = [
+            Port(info.name, name, info.dtype, info.shape) for info, name in zip((*given, *made), names, strict=True)
+        ]
         return cls(tuple(ports[: len(given)]), tuple(ports[len(given) :]))
 
     def save(self, folder: Path) -> None:

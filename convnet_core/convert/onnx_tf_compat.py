@@ -50,12 +50,12 @@ def _restored() -> Iterator[None]:
     sys.modules.update(modules)
     attributes = [owner for owner in (onnx, onnx.helper) if not hasattr(owner, "mapping")]
     for owner in attributes:
-        owner.mapping = mapping  # type: ignore[attr-defined]
+        vars(owner)["mapping"] = mapping
     try:
         yield
     finally:
         for owner in attributes:
-            del owner.mapping  # type: ignore[attr-defined]
+            del vars(owner)["mapping"]
         for name, module in before.items():
             if module is None:
                 del sys.modules[name]
@@ -71,8 +71,10 @@ def _mapping() -> types.ModuleType:
     to_numpy = {int(kind): helper.tensor_dtype_to_np_dtype(kind) for kind in kinds}
     storage = {int(kind): int(helper.tensor_dtype_to_storage_tensor_dtype(kind)) for kind in kinds}
     # bfloat16 and the small floats share NumPy types; the plain type of each name comes from NumPy itself.
-    from_numpy = {np.dtype(to_numpy[int(kind)]): int(helper.np_dtype_to_tensor_dtype(np.dtype(to_numpy[int(kind)])))
-                  for kind in kinds}
+    from_numpy = {
+        np.dtype(to_numpy[int(kind)]): int(helper.np_dtype_to_tensor_dtype(np.dtype(to_numpy[int(kind)])))
+        for kind in kinds
+    }
     fields = {int(kind): helper.tensor_dtype_to_field(kind) for kind in kinds}
     vars(module).update(
         TENSOR_TYPE_TO_NP_TYPE=to_numpy,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +49,8 @@ def load(config: DataConfig, monitor: Monitor | None = None) -> Digits:
     train, test = train.first(config.train_size), test.first(config.test_size)
     digest = hashlib.sha256()
     for split in (train, test):
-        digest.update(np.ascontiguousarray(split.images))
-        digest.update(np.ascontiguousarray(split.labels))
+        digest.update(split.images.tobytes())
+        digest.update(split.labels.tobytes())
     return Digits(Path(config.source).name, train, test, digest.hexdigest())
 
 
@@ -85,7 +86,7 @@ def _read_cache(path: Path, count: int) -> Split | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # not there, or cut short: it is made again
     return Split(images, labels) if images.shape == (count, 28, 28) and labels.shape == (count,) else None
 

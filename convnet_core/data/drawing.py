@@ -49,14 +49,18 @@ def brightness(image: Image.Image) -> Grey:
         for paper in ("white", "black"):
             ground = Image.new("RGBA", image.size, paper)
             ground.alpha_composite(with_alpha)
-            grey = np.asarray(ground.convert("L"), np.float32) / 255
+            grey = _grey(ground)
             if np.ptp(grey) >= _FAINTEST:
                 break
         return grey
     if image.mode.startswith("I"):  # 16 bit
         deep = np.asarray(image, np.float32)
-        return deep / max(1.0, float(deep.max()))
-    return np.asarray(image.convert("L"), np.float32) / 255
+        return deep / np.float32(max(1.0, deep.max()))
+    return _grey(image)
+
+
+def _grey(image: Image.Image) -> Grey:
+    return np.asarray(image.convert("L"), np.float32) / np.float32(255)
 
 
 def prepare(grey: Grey) -> Grey:
@@ -110,15 +114,15 @@ def _with_usual_pen(ink: Grey) -> Grey:
     grow = width < wanted
     for _ in range(reach):  # a cross and a square in turn: nearly a disc
         image = image.filter(ImageFilter.MaxFilter(3) if grow else ImageFilter.MinFilter(3))
-    changed = np.asarray(image, np.float32) / 255
+    changed = _grey(image)
     return _cut(changed) if (changed > 0.3).any() else ink
 
 
 def _pen_width(ink: Grey) -> float:
     """Mean width of the lines in pixels: twice the area over what one step of erosion takes away."""
     binary = Image.fromarray(((ink > 0.5) * 255).astype(np.uint8))
-    area = np.count_nonzero(np.asarray(binary))
-    left = np.count_nonzero(np.asarray(binary.filter(ImageFilter.MinFilter(3))))
+    area = int(np.count_nonzero(np.asarray(binary)))
+    left = int(np.count_nonzero(np.asarray(binary.filter(ImageFilter.MinFilter(3)))))
     return 2 * area / max(1, area - left)
 
 

@@ -85,8 +85,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     The header is checked before anything is allocated.
     """
     try:
-        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with cast(IO[bytes], opened) as file:
+        with _open(path) as file:
             header = file.read(4 + 4 * dimensions)
             if header[:4] != bytes([0, 0, 8, dimensions]):
                 raise DataError(
@@ -110,6 +109,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     return np.frombuffer(body, np.uint8).reshape(shape).copy()
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
 def download(folder: Path, monitor: Monitor) -> None:
@@ -147,9 +150,13 @@ def _fetch(mirrors: list[str], name: str, md5: str, folder: Path, monitor: Monit
     faults = []
     for mirror in mirrors:
         try:
-            content = _read_url(mirror + name, lambda done, total: monitor.emit(
-                Progress(label=f"downloading {name}", done=done, total=total, unit="bytes")
-            ), monitor)
+            content = _read_url(
+                mirror + name,
+                lambda done, total: monitor.emit(
+                    Progress(label=f"downloading {name}", done=done, total=total, unit="bytes")
+                ),
+                monitor,
+            )
         except (OSError, http.client.HTTPException, ValueError) as error:
             faults.append(str(getattr(error, "reason", error)))
             monitor.emit(Message(text=f"{mirror} did not serve {name}: {faults[-1]}"))
@@ -160,7 +167,7 @@ def _fetch(mirrors: list[str], name: str, md5: str, folder: Path, monitor: Monit
         faults.append("wrong checksum")
     raise DataError(
         f"MNIST cannot be downloaded: no mirror served {name} ({'; '.join(faults)})",
-        hint="without a network: --data strokes needs no download; --data-dir FOLDER takes MNIST's IDX files from there",
+        hint="without a network: --data strokes needs no download; --data-dir FOLDER takes the IDX files from there",
     )
 
 

@@ -33,13 +33,14 @@ Floats = NDArray[np.float32]
 class Hand:
     """How far a writer strays. Lengths are in units of the digit's height unless said otherwise."""
 
-    jitter: float = 0.045  # of each point, standard deviation
-    wave: float = 0.035  # of the slow wave that bends the whole
-    slant: float = 0.28  # horizontal shift from top to bottom, standard deviation
+    jitter: float = 0.075  # of each point, standard deviation
+    wave: float = 0.075  # of the slow wave that bends the whole
+    lean: float = 0.25  # horizontal shift from bottom to top, to the right
+    slant: float = 0.28  # the same, standard deviation
     rotation: float = 0.13  # radians, standard deviation
-    aspect: tuple[float, float] = (0.45, 0.95)  # width of the box of the skeleton over its height
-    radius: tuple[float, float] = (0.8, 1.9)  # of the pen, in pixels of the 28 x 28 image
-    pressure: float = 0.15  # by how much the ink of the pen varies along the curve
+    aspect: tuple[float, float] = (0.6, 1.15)  # width of the box of the skeleton over its height
+    radius: tuple[float, float] = (0.75, 1.9)  # of the pen, in pixels of the 28 x 28 image
+    pressure: float = 0.3  # by how much the ink of the pen varies along the curve
 
 
 def generate(
@@ -58,7 +59,7 @@ def generate(
     def fill(index: int) -> None:
         here = slice(index * _CHUNK, (index + 1) * _CHUNK)
         rng = np.random.default_rng([seed, index])
-        labels[here] = rng.permutation(np.arange(_CHUNK, dtype=np.uint8) % 10)
+        labels[here] = rng.permutation(np.arange(_CHUNK) % 10)
         images[here] = _draw(labels[here], rng, style)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -101,7 +102,7 @@ def _skeleton(digit: int, way: int) -> tuple[Floats, Floats]:
     for stroke, end in zip(strokes, ends, strict=True):
         basis[row:end, column : column + len(stroke)] = _catmull_rom(len(stroke), end - row)
         row, column = end, column + len(stroke)
-    return points - 0.5, basis
+    return points - np.float32(0.5), basis
 
 
 def _catmull_rom(points: int, samples: int) -> Floats:
@@ -130,19 +131,22 @@ def _bend(curves: Floats, rng: np.random.Generator, hand: Hand) -> Floats:
         push = rng.normal(0, hand.wave, (n, 1, 2)).astype(np.float32)
         curves = curves + push * np.sin((curves * direction).sum(-1) + phase)[..., None]
     aspect = rng.uniform(*hand.aspect, n)
-    slant = rng.normal(0, hand.slant, n)
+    slant = rng.normal(hand.lean, hand.slant, n)
     angle = rng.normal(0, hand.rotation, n)
     stretch = np.zeros((n, 2, 2))
     stretch[:, 0, 0], stretch[:, 0, 1], stretch[:, 1, 1] = aspect, -slant, 1.0
     turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(n, 2, 2)
-    return curves @ (turn @ stretch).astype(np.float32).transpose(0, 2, 1)
+    matrix: Floats = (turn @ stretch).astype(np.float32)
+    bent: Floats = curves @ matrix.transpose(0, 2, 1)
+    return bent
 
 
 def _fit(curves: Floats, radius: Floats) -> Floats:
     """To pixels: the ink's longer side is 20, the middle of its box in the middle of the image."""
     low, high = curves.min(1, keepdims=True), curves.max(1, keepdims=True)
     scale = (BOX - 2 * radius[:, None, None]) / (high - low).max(-1, keepdims=True)
-    return (curves - (low + high) / 2) * scale + (SIDE - 1) / 2
+    fitted: Floats = (curves - (low + high) / 2) * scale + np.float32((SIDE - 1) / 2)
+    return fitted
 
 
 def _pressure(n: int, rng: np.random.Generator, hand: Hand) -> Floats:

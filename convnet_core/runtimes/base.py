@@ -1,7 +1,7 @@
 """Every runtime behind one small interface.
 
-    with LiteRT(path, "litert-fp32") as runtime:
-        logits = runtime.infer({"input": images})["logits"]
+with LiteRT(path, "litert-fp32") as runtime:
+    logits = runtime.infer({"input": images})["logits"]
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Runtime(abc.ABC):
     def _infer(self, feeds: Feeds) -> Feeds:
         """All outputs by their ONNX names."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # most runtimes hold nothing but memory
         """Let go of what the runtime holds."""
 
     def __enter__(self) -> Self:

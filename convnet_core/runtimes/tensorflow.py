@@ -1,6 +1,6 @@
 """TensorFlow: a SavedModel by its signature, or a frozen graph.
 
-TensorFlow's own thread pool belongs to the process and is left as it is; a session has one of its own.
+TensorFlow's own thread pool belongs to the process (`tensorflow_setup`); a session has one of its own.
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ class TensorFlowFrozen(_TensorFlow):
         with graph.as_default():
             self._tf.graph_util.import_graph_def(graph_def, name="")
         config = v1.ConfigProto(
-            intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1, device_count={"GPU": 0},
+            intra_op_parallelism_threads=threads,
+            inter_op_parallelism_threads=1,
+            device_count={"GPU": 0},
             use_per_session_threads=True,
         )
         self._session = v1.Session(graph=graph, config=config)

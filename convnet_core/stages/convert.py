@@ -15,7 +15,9 @@ from convnet_core.runs import Run
 from convnet_core.stages._stage import data_of, told
 
 
-def run_convert(run: Run, config: ConvertConfig, monitor: Monitor, *, data_config: DataConfig | None = None) -> Converted:
+def run_convert(
+    run: Run, config: ConvertConfig, monitor: Monitor, *, data_config: DataConfig | None = None
+) -> Converted:
     """Convert the run's ONNX model and write `convert/<converter>/`.
 
     Calibration images come from the training set that the run was trained on, or from `data_config`.

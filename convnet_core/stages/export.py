@@ -46,8 +46,10 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
             exported = export(model, config)
             path = draft.path / "model.onnx"
             onnx.save(exported.model, path)
-            save_file({name: value.contiguous() for name, value in model.state_dict().items()},
-                      draft.path / "model.safetensors")
+            save_file(
+                {name: value.contiguous() for name, value in model.state_dict().items()},
+                draft.path / "model.safetensors",
+            )
             result = ExportResult(len(exported.model.graph.node), path.stat().st_size, exported.max_abs_error)
             draft.result = {**dataclasses.asdict(result), "model": model_config.to_json()}
         monitor.emit(Progress(label="exported", done=1, total=1))

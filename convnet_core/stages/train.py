@@ -67,7 +67,12 @@ def _tensors(split: Split) -> Tensors:
 
 
 def _write(
-    run: Run, config: TrainConfig, fingerprint: str, state: Training, measured: Evaluation, test: Tensors,
+    run: Run,
+    config: TrainConfig,
+    fingerprint: str,
+    state: Training,
+    measured: Evaluation,
+    test: Tensors,
     result: Trained,
 ) -> None:
     with run.writing("train", config.to_json()) as draft:

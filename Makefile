@@ -1,0 +1,38 @@
+# make app    set up and open the app
+# make check  lint and types
+# make test   the whole test suite; `make test ARGS="-k strokes"` a part of it
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := app.py convnet_core pages tests benchmarks
+
+.PHONY: app check format test bench
+
+app: $(VENV)/installed
+	$(BIN)/streamlit run app.py
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/python tests/unsafe_loading.py $$(find $(SOURCES) -name '*.py')
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks.training
+
+$(VENV)/installed: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed tests/requirements.txt
+	$(BIN)/python -m pip install --quiet -r tests/requirements.txt
+	touch $@

@@ -1,0 +1,66 @@
+"""Home: run the whole pipeline with one button, watch it, read the verdict."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from convnet_core import jobs
+from convnet_core.errors import ConvNetError
+from convnet_core.files import read_json
+from convnet_core.runs import STAGES, Run, list_runs, new_run, runs_root
+from pages import _shared as shared
+
+st.title("From PyTorch to TensorFlow, and the proof that nothing changed")
+st.write(
+    "One button trains a network on handwritten digits in PyTorch, exports it to ONNX, converts it to TensorFlow and "
+    "LiteRT, and compares every runtime on the whole test set. It takes about a minute and needs no download."
+)
+
+_ICONS = {"fresh": ":material/check_circle:", "stale": ":material/warning:", "missing": ":material/circle:"}
+
+
+def start() -> None:
+    """Make a run and start the pipeline on it."""
+    try:
+        run = new_run(runs_root(), "fast-strokes")
+        jobs.start(run, ["pipeline", "--preset", "fast", "--data", "strokes"])
+        st.session_state["run"] = run.name
+    except ConvNetError as error:
+        st.session_state["failed"] = f"{error} {error.hint}"
+
+
+def stages_of(run: Run) -> None:
+    """The pipeline as a row: the state of each stage."""
+    for column, stage in zip(st.columns(len(STAGES)), STAGES, strict=True):
+        state = run.state(stage)
+        column.markdown(f"{_ICONS[state.state]} **{stage.split('/')[0]}**  \n{state.state}", help=state.reason or None)
+
+
+def show(run: Run) -> None:
+    """One run: its stages, its newest job, its verdict."""
+    st.subheader(run.info.get("title", run.name))
+    newest = next(iter(jobs.list_jobs(run)), None)
+    info = newest.info if newest else None
+    if newest and info and info.state in ("starting", "running"):
+        shared.follow(newest)
+        return
+    stages_of(run)
+    if newest and info and info.state != "done":
+        shared.ended_badly(newest, info)
+    if run.state("compare").state == "fresh":
+        folder = run.path / "compare"
+        shared.runtimes(read_json(folder / "report.json"))
+        st.download_button("Download the report", (folder / "report.html").read_bytes(), f"{run.name}.html", "text/html")
+
+
+if failed := st.session_state.pop("failed", None):
+    st.error(failed)
+found = list_runs(runs_root())
+busy = any(job.info.state in ("starting", "running") for run in found[:5] for job in jobs.list_jobs(run)[:1])
+st.button("Run the pipeline", type="primary", icon=":material/play_arrow:", on_click=start, disabled=busy)
+if found:
+    names = [run.name for run in found]
+    if st.session_state.get("run") not in names:
+        st.session_state["run"] = names[0]
+    chosen = st.selectbox("Run", names, key="run") if len(names) > 1 else names[0]
+    show(next(run for run in found if run.name == chosen))

@@ -1,0 +1,102 @@
+"""Fixtures: every test has a cache and a runs root of its own; trained runs are made once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch, shared_cache):
+    """No test reads or writes the user's cache or runs."""
+    monkeypatch.setenv("CONVNET_CACHE_DIR", str(shared_cache))
+    monkeypatch.setenv("CONVNET_RUNS_DIR", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """A cache for the whole session: handwriting is generated once."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["CONVNET_CACHE_DIR"] = str(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """The folder of the real MNIST; the test is skipped where there is none."""
+    folder = os.environ.get("CONVNET_DATA_DIR")
+    if not folder or not any(Path(folder).glob("train-images*")):
+        pytest.skip("needs the real MNIST: set CONVNET_DATA_DIR to a folder of its IDX files")
+    return Path(folder)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def small_train_config(**changes):
+    """A training of some seconds."""
+    from convnet_core.config import PRESETS, DataConfig
+
+    defaults = {"data": DataConfig(train_size=3000, test_size=400), "validation_size": 500, "device": "cpu"}
+    return PRESETS["fast"].replace(**{**defaults, **changes})
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory, shared_cache):
+    """A run with `train` done, on 3,000 generated images. Copy it before writing to it."""
+    from convnet_core.events import Monitor
+    from convnet_core.runs import Run
+    from convnet_core.stages import run_train
+
+    run = Run.create(tmp_path_factory.mktemp("trained") / "run")
+    run_train(run, small_train_config(), Monitor())
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished_run(trained_run, tmp_path_factory):
+    """The same run with export, convert and compare done. Copy it before writing to it."""
+    from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig
+    from convnet_core.events import Monitor
+    from convnet_core.runs import Run
+    from convnet_core.stages import run_compare, run_convert, run_export
+
+    run = copy_of(trained_run, tmp_path_factory.mktemp("finished"))
+    run_export(run, ExportConfig(), Monitor())
+    run_convert(run, ConvertConfig(calibration_size=100), Monitor())
+    run_compare(run, CompareConfig(samples=50), Monitor())
+    return Run.open(run.path)
+
+
+def copy_of(run, folder: Path):
+    """A copy of a run that a test may change."""
+    from convnet_core.runs import Run
+
+    return Run.open(shutil.copytree(run.path, folder / run.name))
+
+
+def python(code: str, *args: str, check: bool = True, env: dict[str, str] | None = None, **options):
+    """Run Python code in a fresh interpreter, from the project's folder."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *args],
+        cwd=ROOT, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=check, timeout=300, **options,
+    )
+
+
+def convnet(*args: object, check: int | None = 0, **options):
+    """Run the command line in a process of its own; `check` is the exit status it must have."""
+    done = subprocess.run(
+        [sys.executable, "-m", "convnet_core", *map(str, args)],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, **options,
+    )
+    if check is not None:
+        assert done.returncode == check, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done

@@ -1,0 +1,176 @@
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from convnet_core import events, jobs
+from convnet_core.errors import BusyError, DataError, Stopped
+from convnet_core.events import Message, Metrics, Progress
+from convnet_core.jobs import JobView, working
+from convnet_core.runs import Run
+from tests.conftest import ROOT
+
+_METRICS = Metrics(epoch=0.5, step=1, total_steps=2, loss=1.0, accuracy=0.5, learning_rate=0.1, images_per_second=9.0,
+                   seconds_left=1.0)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path / "run")
+
+
+def only_job(run):
+    (view,) = jobs.list_jobs(run)
+    return view
+
+
+@pytest.mark.parametrize("event", [Message(text="ü"), Progress(label="a", done=1, total=2), _METRICS])
+def test_events_travel_as_json(event):
+    assert events.from_json(json.loads(json.dumps(event.to_json()))) == event
+
+
+def test_unknown_events_are_passed_over():
+    assert events.from_json({"kind": "dance"}) is None
+    assert events.from_json({"kind": "metrics", "loss": 1}) is None
+
+
+def test_a_job_is_recorded_from_begin_to_end(run):
+    with working(run, "train") as job:
+        assert only_job(run).info.state == "running"
+        job.emit(Message(text="hello"))
+    view = only_job(run)
+    assert view.info.state == "done"
+    assert view.events()[0] == [Message(text="hello")]
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "text"),
+    [(DataError("no ink", "draw"), "failed", "no ink"), (Stopped(), "stopped", "stopped on request"),
+     (KeyError("x"), "failed", "KeyError: 'x'")],
+)
+def test_how_a_job_ends_is_recorded(run, error, state, text):
+    with pytest.raises(type(error)), working(run, "train"):
+        raise error
+    view = only_job(run)
+    assert (view.info.state, view.info.error) == (state, text)
+    assert ("Traceback" in view.log()) == isinstance(error, KeyError)
+
+
+def test_events_are_followed_by_offset_and_half_a_line_waits(run):
+    with working(run, "train") as job:
+        view = only_job(run)
+        job.emit(Message(text="one"))
+        first, offset = view.events()
+        job.emit(Message(text="two"))
+        with (job.folder / "events.jsonl").open("a") as file:
+            file.write('{"kind": "message", "te')
+        second, offset = view.events(offset)
+        assert (first, second) == ([Message(text="one")], [Message(text="two")])
+        assert view.events(offset)[0] == []
+
+
+_SLEEP = 'print("ready", flush=True); time.sleep(60)'
+
+
+def start_worker(run, body):
+    """A process that is a job on the run and does `body`, which prints `ready`."""
+    code = f"""
+import time
+from pathlib import Path
+from convnet_core.jobs import working
+from convnet_core.runs import Run
+with working(Run.open(Path({str(run.path)!r})), "train") as job:
+    {body}
+"""
+    worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert worker.stdout.readline() == b"ready\n"
+    return worker
+
+
+def test_a_killed_job_is_seen_to_have_died(run):
+    worker = start_worker(run, _SLEEP)
+    assert only_job(run).info.state == "running"
+    worker.kill()
+    worker.wait()
+    assert only_job(run).info.state == "died"
+
+
+def test_a_second_job_on_the_run_is_refused(run):
+    worker = start_worker(run, _SLEEP)
+    with pytest.raises(BusyError), working(run, "export"):
+        pass
+    worker.kill()
+    worker.wait()
+    with working(run, "export"):
+        pass
+
+
+def test_a_signal_ends_a_stage_that_does_not_listen(run):
+    worker = start_worker(run, _SLEEP)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(timeout=20)
+    assert only_job(run).info.state == "stopped"
+
+
+def test_a_listening_stage_hears_signal_and_request(run):
+    body = """
+    with job.listening():
+        print("ready", flush=True)
+        while not job.stopping():
+            time.sleep(0.01)
+        print("finished the batch", flush=True)
+    """
+    for stop in (lambda worker: worker.send_signal(signal.SIGINT), lambda worker: only_job(run).stop()):
+        worker = start_worker(run, body)
+        stop(worker)
+        assert worker.stdout.readline() == b"finished the batch\n"
+        worker.wait(timeout=20)
+        shutil.rmtree(run.path / "jobs")
+
+
+def test_a_started_process_is_a_job_of_its_own_and_its_failure_is_readable(run):
+    view = jobs.start(run, ["export"])
+    assert view.info.state in ("starting", "running")
+    deadline = time.monotonic() + 60
+    while view.info.state in ("starting", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert view.info.state == "failed"
+    assert "has no train yet" in view.info.error
+    assert "Traceback" not in view.log()
+
+
+def test_a_process_that_never_came_to_work_has_died(run, monkeypatch):
+    monkeypatch.setattr(jobs.sys, "executable", "/bin/false")
+    view = jobs.start(run, ["export"])
+    time.sleep(0.3)
+    assert view.info.state == "died"
+
+
+def test_a_second_training_waits_for_the_device(run, tmp_path):
+    told = []
+
+    class Listener(events.Monitor):
+        def emit(self, event):
+            told.append(event)
+
+        def stopping(self):
+            return len(told) > 0
+
+    with jobs.device_lock("cpu", events.Monitor()), pytest.raises(Stopped), jobs.device_lock("cpu", Listener()):
+        pass
+    assert "queued" in told[0].text
+    with jobs.device_lock("cpu", events.Monitor()):
+        pass
+
+
+def test_a_damaged_job_file_is_an_error_in_words(run):
+    folder = run.path / "jobs/x"
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_text("[]")
+    with pytest.raises(jobs.RunError, match="damaged"):
+        _ = JobView(folder).info
