@@ -136,7 +136,7 @@ PRESETS: dict[str, TrainConfig] = {
     "accurate": TrainConfig(
         model=ModelConfig(architecture="deep", channels=32),
         augment=_FINE,
-        epochs=8,
+        epochs=10,
         batch_size=100,
         learning_rate=0.005,
         optimizer="adamw",

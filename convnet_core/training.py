@@ -160,7 +160,7 @@ def fit(
             loss, right = _step(training, train, batches[index], rate, config)
             training.progress.batch = index + 1
             clock.count(loss, right, len(batches[index]))
-            if clock.due():
+            if clock.due() and index + 1 < len(batches):
                 tell(clock.metrics(epoch, index + 1, len(batches), rate))
         metrics = clock.metrics(epoch, len(batches), len(batches), rate)
         if validation is not None:

@@ -50,7 +50,9 @@ def show(run: Run) -> None:
     if run.state("compare").state == "fresh":
         folder = run.path / "compare"
         shared.runtimes(read_json(folder / "report.json"))
-        st.download_button("Download the report", (folder / "report.html").read_bytes(), f"{run.name}.html", "text/html")
+        st.download_button(
+            "Download the report", (folder / "report.html").read_bytes(), f"{run.name}.html", "text/html"
+        )
 
 
 if failed := st.session_state.pop("failed", None):

@@ -51,13 +51,14 @@ def small_train_config(**changes):
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory, shared_cache):
-    """A run with `train` done, on 3,000 generated images. Copy it before writing to it."""
+    """A run with `train` done, on 8,000 generated images. Copy it before writing to it."""
+    from convnet_core.config import DataConfig
     from convnet_core.events import Monitor
     from convnet_core.runs import Run
     from convnet_core.stages import run_train
 
     run = Run.create(tmp_path_factory.mktemp("trained") / "run")
-    run_train(run, small_train_config(), Monitor())
+    run_train(run, small_train_config(data=DataConfig(train_size=8000, test_size=400), epochs=3), Monitor())
     return run
 
 
@@ -71,7 +72,7 @@ def finished_run(trained_run, tmp_path_factory):
 
     run = copy_of(trained_run, tmp_path_factory.mktemp("finished"))
     run_export(run, ExportConfig(), Monitor())
-    run_convert(run, ConvertConfig(calibration_size=100), Monitor())
+    run_convert(run, ConvertConfig(), Monitor())
     run_compare(run, CompareConfig(samples=50), Monitor())
     return Run.open(run.path)
 
@@ -87,7 +88,13 @@ def python(code: str, *args: str, check: bool = True, env: dict[str, str] | None
     """Run Python code in a fresh interpreter, from the project's folder."""
     return subprocess.run(
         [sys.executable, "-c", code, *args],
-        cwd=ROOT, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=check, timeout=300, **options,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=check,
+        timeout=300,
+        **options,
     )
 
 
@@ -95,7 +102,11 @@ def convnet(*args: object, check: int | None = 0, **options):
     """Run the command line in a process of its own; `check` is the exit status it must have."""
     done = subprocess.run(
         [sys.executable, "-m", "convnet_core", *map(str, args)],
-        cwd=ROOT, capture_output=True, text=True, timeout=300, **options,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **options,
     )
     if check is not None:
         assert done.returncode == check, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -14,8 +14,9 @@ from convnet_core.jobs import JobView, working
 from convnet_core.runs import Run
 from tests.conftest import ROOT
 
-_METRICS = Metrics(epoch=0.5, step=1, total_steps=2, loss=1.0, accuracy=0.5, learning_rate=0.1, images_per_second=9.0,
-                   seconds_left=1.0)
+_METRICS = Metrics(
+    epoch=0.5, step=1, total_steps=2, loss=1.0, accuracy=0.5, learning_rate=0.1, images_per_second=9.0, seconds_left=1.0
+)
 
 
 @pytest.fixture
@@ -49,8 +50,11 @@ def test_a_job_is_recorded_from_begin_to_end(run):
 
 @pytest.mark.parametrize(
     ("error", "state", "text"),
-    [(DataError("no ink", "draw"), "failed", "no ink"), (Stopped(), "stopped", "stopped on request"),
-     (KeyError("x"), "failed", "KeyError: 'x'")],
+    [
+        (DataError("no ink", "draw"), "failed", "no ink"),
+        (Stopped(), "stopped", "stopped on request"),
+        (KeyError("x"), "failed", "KeyError: 'x'"),
+    ],
 )
 def test_how_a_job_ends_is_recorded(run, error, state, text):
     with pytest.raises(type(error)), working(run, "train"):
@@ -124,7 +128,7 @@ def test_a_listening_stage_hears_signal_and_request(run):
             time.sleep(0.01)
         print("finished the batch", flush=True)
     """
-    for stop in (lambda worker: worker.send_signal(signal.SIGINT), lambda worker: only_job(run).stop()):
+    for stop in (lambda worker: worker.send_signal(signal.SIGINT), lambda _: only_job(run).stop()):
         worker = start_worker(run, body)
         stop(worker)
         assert worker.stdout.readline() == b"finished the batch\n"

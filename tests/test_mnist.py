@@ -129,8 +129,13 @@ def server(tmp_path, rng, monkeypatch):
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content[: len(content) // 2] if mood == "cut" else
-                             content[:-9] + b"corrupted" if mood == "corrupt" else content)
+            self.wfile.write(
+                content[: len(content) // 2]
+                if mood == "cut"
+                else content[:-9] + b"corrupted"
+                if mood == "corrupt"
+                else content
+            )
 
         def log_message(self, *args):
             pass
@@ -173,7 +178,7 @@ def test_a_broken_download_leaves_nothing_and_can_be_repeated(tmp_path, server, 
         load(tmp_path / "here")
     assert "--data strokes" in caught.value.hint
     assert "--data-dir" in caught.value.hint
-    assert not [path for path in (tmp_path / "here").rglob("*ubyte*")]
+    assert not list((tmp_path / "here").rglob("*ubyte*"))
     assert len(load(tmp_path / "here").train) == 30
 
 

@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -14,9 +16,11 @@ def drawn():
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process(drawn):
-    code = "import hashlib; from convnet_core.data.strokes import generate; print(hashlib.sha256(generate(2000, 5)[0]).hexdigest())"
-    import hashlib
-
+    code = """
+import hashlib
+from convnet_core.data.strokes import generate
+print(hashlib.sha256(generate(2000, 5)[0]).hexdigest())
+"""
     assert python(code).stdout.strip() == hashlib.sha256(drawn[0]).hexdigest()
 
 

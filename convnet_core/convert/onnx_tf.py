@@ -28,20 +28,24 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
 
     backend = module.TensorflowBackend
     _check_supported(model, backend)
+    scopes = node_scopes(model.graph)
+    renamed = onnx.ModelProto()
+    renamed.CopyFrom(model)
+    for node, scope in zip(renamed.graph.node, scopes, strict=True):
+        node.name = scope  # onnx-tf makes scopes of names as they are, and TensorFlow refuses some
     try:
-        graph = backend.prepare(model, logging_level="ERROR").tf_module
+        graph = backend.prepare(renamed, logging_level="ERROR").tf_module
     except Exception as error:  # onnx-tf lets errors of every kind through
         raise ConversionError(f"onnx-tf cannot prepare the model: {_first_line(error)}") from error
     constants = {**dict(graph.initializer_dict), **graph.handler_variables}
-    scopes = node_scopes(model.graph)
 
     def function(feeds: dict[str, Any]) -> dict[str, Any]:
         tensors = {**feeds, **constants}
-        for node, scope in zip(model.graph.node, scopes, strict=True):
-            with tf.name_scope(scope):
+        for node, plain in zip(model.graph.node, renamed.graph.node, strict=True):
+            with tf.name_scope(plain.name):
                 try:
                     made = backend._onnx_node_to_tensorflow_op(
-                        OnnxNode(node), tensors, graph.handlers, opset=graph.opset, strict=True
+                        OnnxNode(plain), tensors, graph.handlers, opset=graph.opset, strict=True
                     )
                 except Exception as error:
                     raise ConversionError(

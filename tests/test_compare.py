@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+
+from convnet_core.compare import TEST, InputSet, Key, difference, judge, measure
+from convnet_core.config import CompareConfig
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((130, 1, 4, 4), np.float32)
+WEIGHTS = RNG.standard_normal((16, 10)).astype(np.float32)
+LABELS = (IMAGES.reshape(130, 16) @ WEIGHTS).argmax(1)
+
+
+class Fake:
+    """A runtime made of a function; counts the batch sizes that it was asked for."""
+
+    def __init__(self, name, function=lambda y: y, converter=None):
+        self.name, self.function, self.converter, self.batches = name, function, converter, []
+
+    def open(self):
+        return self
+
+    def infer(self, feeds):
+        x = feeds["input"]
+        self.batches.append(len(x))
+        made = self.function(x.reshape(len(x), 16) @ WEIGHTS)
+        return made if isinstance(made, dict) else {"logits": made}
+
+
+def compared(*fakes, inputs=None, config=None, batches=(1, 7)):
+    reference = Fake("pytorch")
+    given = inputs or [InputSet(TEST, {"input": IMAGES}, LABELS)]
+    measured = measure(reference, [reference, *fakes], given, batches)
+    return judge(
+        measured,
+        {(fake.name, fake.converter): 100 for fake in (reference, *fakes)},
+        "pytorch",
+        config or CompareConfig(),
+    )
+
+
+def line(comparison, name):
+    return next(item for item in comparison.runtimes if item.name == name)
+
+
+def test_equal_runtimes_agree():
+    comparison = compared(Fake("onnxruntime"))
+    assert comparison.verdict == "agree"
+    assert len(comparison.results) == 4
+    assert line(comparison, "onnxruntime").accuracy == line(comparison, "onnxruntime").label_agreement == 1.0
+
+
+def test_every_sample_runs_at_every_batch_size():
+    fake = Fake("onnxruntime")
+    compared(fake, batches=(1, 2, 7, 64))
+    assert fake.batches == [1] * 130 + [2] * 65 + [7] * 18 + [4] + [64, 64, 2]
+
+
+@pytest.mark.parametrize(("name", "limit"), [("onnxruntime", (1e-4, 1e-5)), ("litert-fp32", (1e-2, 1e-3))])
+def test_tolerance_is_atol_plus_rtol_times_the_samples_largest_output(name, limit):
+    rtol, atol = limit
+    config = CompareConfig(rtol=rtol, atol=atol)
+
+    def off_by(share):
+        def spoil(y):
+            spoiled = y.astype(np.float64)
+            spoiled[:, 0] += share * (atol + rtol * np.abs(spoiled).max(1))
+            return spoiled
+
+        return spoil
+
+    assert compared(Fake(name, off_by(0.98)), config=config).agree
+    failed = compared(Fake(name, off_by(1.02)), config=config)
+    assert failed.verdict == "disagree"
+    assert "130 of 130 samples are beyond tolerance" in line(failed, name).reason
+
+
+def test_figures_are_those_of_numpy():
+    noise = RNG.normal(0, 1e-3, (130, 10))
+    a = (IMAGES.reshape(130, 16) @ WEIGHTS).astype(np.float64)
+    measured = difference(Key("x", None, TEST, 130, "logits"), a + noise, a, LABELS)
+    error = np.abs((a + noise) - a)
+    assert measured.max_abs.max() == error.max()
+    assert measured.mean_abs == pytest.approx(error.mean())
+    assert measured.max_rel == pytest.approx((error.max(1) / np.abs(a).max(1)).max())
+    assert measured.agreement == ((a + noise).argmax(1) == a.argmax(1)).mean()
+
+
+def test_zeros_against_zeros_have_no_relative_error():
+    zeros = np.zeros((3, 2))
+    assert difference(Key("x", None, "zeros", 1, "y"), zeros, zeros).max_rel == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda y: np.where(np.arange(10) == 3, np.nan, y), "130 values are NaN or infinite"),
+        (lambda y: y[:, :9], "wrong shape"),
+        (lambda y: y[:1], "wrong shape"),
+        (lambda y: {"other": y}, "no common output"),
+        (lambda y: y / [], "failed: operands could not be broadcast"),
+    ],
+)
+def test_what_cannot_be_measured_fails_with_its_reason(function, says):
+    comparison = compared(Fake("bad", function), Fake("good"), batches=(7,))
+    assert comparison.verdict == "disagree"
+    assert says in line(comparison, "bad").reason
+    assert line(comparison, "good").passed
+
+
+def test_nan_in_a_quantised_runtime_fails_on_any_input():
+    noise = InputSet("noise", {"input": IMAGES})
+    comparison = compared(Fake("litert-int8", lambda y: y * np.nan), inputs=[noise])
+    assert not line(comparison, "litert-int8").passed
+
+
+def test_a_runtime_that_cannot_be_opened_fails_and_the_others_go_on():
+    class Broken(Fake):
+        def open(self):
+            raise OSError("no such file")
+
+    comparison = compared(Broken("tensorflow"), Fake("onnxruntime"))
+    assert "no such file" in line(comparison, "tensorflow").reason
+    assert line(comparison, "onnxruntime").passed
+
+
+def test_a_comparison_of_nothing_does_not_agree():
+    assert judge([], {}, "pytorch", CompareConfig()).verdict == "disagree"
+
+
+def flip(share):
+    """Another label for a share of the samples, far beyond float32's tolerance."""
+
+    def spoil(y):
+        spoiled = y.copy()
+        rows = np.random.default_rng(len(y)).permutation(len(y))[: round(share * len(y))]
+        spoiled[rows] = -spoiled[rows]
+        return spoiled
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "passes"),
+    [
+        ("litert-int8", 1 / 130, True),
+        ("litert-int8", 3 / 130, False),
+        ("litert-fp16", 0, True),
+        ("litert-fp16", 1 / 130, False),
+    ],
+)
+def test_quantised_runtimes_are_judged_by_labels_on_the_test_set(name, share, passes):
+    config = CompareConfig(int8_accuracy_drop=0.01)
+    assert compared(Fake(name, flip(share)), config=config, batches=(130,)).agree is passes
+
+
+def test_quantised_runtimes_are_only_reported_elsewhere():
+    noise = InputSet("noise", {"input": IMAGES})
+    comparison = compared(Fake("litert-int8", lambda y: -y), inputs=[noise])
+    assert comparison.agree
+    result = comparison.results[-1]
+    assert (result.judged, result.passed) == (False, True)
+    assert result.measured.max_abs.max() > 1
+
+
+def test_accuracy_is_against_the_truth_and_agreement_against_the_reference():
+    truth = LABELS.copy()
+    truth[:13] = (truth[:13] + 1) % 10
+    comparison = compared(Fake("onnxruntime"), inputs=[InputSet(TEST, {"input": IMAGES}, truth)])
+    assert line(comparison, "onnxruntime").accuracy == 0.9
+    assert line(comparison, "onnxruntime").label_agreement == 1.0
+
+
+def test_judging_again_with_other_tolerances_needs_no_new_run():
+    reference, fake = Fake("pytorch"), Fake("onnxruntime", lambda y: y + np.float32(1e-3))
+    measured = measure(reference, [fake], [InputSet(TEST, {"input": IMAGES}, LABELS)], (64,))
+    sizes = {("onnxruntime", None): 1}
+    assert not judge(measured, sizes, "pytorch", CompareConfig()).agree
+    assert judge(measured, sizes, "pytorch", CompareConfig(atol=2e-3)).agree

@@ -1,0 +1,44 @@
+import pytest
+
+from tests.conftest import python
+from tests.unsafe_loading import faults
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.load(f)",
+        "torch.load(f, weights_only=False)",
+        "np.load(f)",
+        "np.load(f, allow_pickle=True)",
+        "np.load(f, allow_pickle=flag)",
+    ],
+)
+def test_unsafe_calls_are_found(line):
+    assert faults(line)
+
+
+@pytest.mark.parametrize("line", ["torch.load(f, weights_only=True)", "np.load(f, allow_pickle=False)", "json.load(f)"])
+def test_safe_calls_are_left_alone(line):
+    assert not faults(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pickle",
+        "from pickle import loads",
+        "eval(x)",
+        "exec(x)",
+        "import subprocess\nsubprocess.run('ls', shell=True)",
+    ],
+)
+def test_ruff_forbids_the_rest(tmp_path, line):
+    code = """
+import subprocess, sys
+done = subprocess.run([sys.executable, "-m", "ruff", "check", "--stdin-filename", "convnet_core/x.py", "-"],
+                      input=sys.argv[1], text=True, capture_output=True)
+print(done.stdout)
+"""
+    said = python(code, line).stdout
+    assert any(rule in said for rule in ("TID251", "S307", "S102", "S602")), said
