@@ -21,7 +21,7 @@ def _block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel, stride=1, padding=kernel // 2),
         nn.BatchNorm2d(channels_out),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
     )
 
 

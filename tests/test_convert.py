@@ -141,7 +141,7 @@ def images_and_answers(finished_run, tmp_path_factory):
     from convnet_core import data
     from convnet_core.config import DataConfig
 
-    images = data.load(DataConfig(train_size=3000, test_size=400)).test.scaled()[:50]
+    images = data.load(DataConfig(train_size=8000, test_size=400)).test.scaled()[:50]
     path = tmp_path_factory.mktemp("images") / "images.npy"
     np.save(path, images)
     model = onnx.load(finished_run.path / "export/model.onnx")

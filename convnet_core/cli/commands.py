@@ -264,7 +264,8 @@ def _print(args: argparse.Namespace, value: Any, *shown: Any) -> None:
     if getattr(args, "json", False):
         print(json.dumps(value, indent=1, ensure_ascii=False))
     else:
-        console = Console(soft_wrap=True, highlight=False)
+        width = None if sys.stdout.isatty() else 110  # in a file a table may be as wide as it needs
+        console = Console(width=width, highlight=False)
         for item in shown:
             console.print(item)
 
