@@ -19,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Subset
@@ -27,7 +26,6 @@ from torchvision import datasets, transforms
 
 from convnet_core import data, training
 from convnet_core.config import PRESETS, DataConfig, TrainConfig
-from convnet_core.data import Split
 from convnet_core.events import Monitor
 from convnet_core.model import build
 from convnet_core.training import Tensors
@@ -69,15 +67,11 @@ def our_loop(config: TrainConfig, train: Tensors) -> tuple[nn.Module, float]:
     return state.model, time.monotonic() - began
 
 
-def tensors(split: Split) -> Tensors:
-    return Tensors(torch.from_numpy(split.images), torch.from_numpy(split.labels.astype(np.int64)))
-
-
 def speed(digits: data.Digits, theirs: datasets.MNIST, images: int, repeats: int) -> None:
     """Print images per second of both, and the ratio with its spread."""
     config = PRESETS["reference"].replace(epochs=1, device="cpu")
     loader = DataLoader(Subset(theirs, range(images)), batch_size=50, shuffle=True)
-    part = tensors(digits.train.first(images))
+    part = Tensors.of(digits.train.first(images))
     ratios, speeds = [], []
     for repeat in range(repeats + 1):
         slow = reference_loop(build(config.model, repeat), loader, 1)
@@ -98,7 +92,7 @@ def speed(digits: data.Digits, theirs: datasets.MNIST, images: int, repeats: int
 
 def accuracy(digits: data.Digits, strokes: data.Digits, theirs: datasets.MNIST) -> None:
     """Print test accuracies: the reference loop, each preset on MNIST, strokes to MNIST."""
-    train, test, drawn = tensors(digits.train), tensors(digits.test), tensors(strokes.train)
+    train, test, drawn = Tensors.of(digits.train), Tensors.of(digits.test), Tensors.of(strokes.train)
     torch.manual_seed(0)
     model = build(PRESETS["reference"].model, 0)
     seconds = reference_loop(model, DataLoader(theirs, batch_size=50, shuffle=True), 5)

@@ -1,7 +1,7 @@
-"""Do two runtimes give the same answers? Arrays in, a Comparison out; NumPy alone.
+"""Do two runtimes give the same answers? NumPy alone.
 
 `measure` is the slow half: it runs everything and keeps, for each sample, its largest error.
-`judge` is the quick half: it applies the tolerances, and can be asked again with others.
+`judging.judge` is the quick half: it applies the tolerances, and can be asked again with others.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.config import CompareConfig
 from convnet_core.tensors import Feeds, batch_of, flat_samples, sample_count
 
 Floats = NDArray[np.float64]
@@ -29,6 +28,7 @@ class Runs(Protocol):
     converter: str | None
 
     def infer(self, feeds: Feeds) -> Feeds: ...
+    def close(self) -> None: ...
 
 
 class Opens(Protocol):
@@ -104,48 +104,6 @@ class Measured:
         return float((self.expected == self.truth).mean())
 
 
-@dataclass(frozen=True)
-class Result:
-    """A measurement and its judgement; `reason` is there when it failed."""
-
-    measured: Measured
-    judged: bool
-    passed: bool
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A runtime's figures over the test set where there is one, else over everything."""
-
-    name: str
-    converter: str | None
-    passed: bool
-    bytes: int
-    accuracy: float | None
-    label_agreement: float | None
-    max_abs_error: float | None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All results, a line for each runtime, and whether all of them agree."""
-
-    reference: str
-    config: CompareConfig
-    results: tuple[Result, ...]
-    runtimes: tuple[Summary, ...]
-
-    @property
-    def agree(self) -> bool:
-        return bool(self.results) and all(result.passed for result in self.results)
-
-    @property
-    def verdict(self) -> str:
-        return "agree" if self.agree else "disagree"
-
-
 def measure(
     reference: Runs,
     sources: Sequence[Opens],
@@ -177,6 +135,7 @@ def measure(
 
                 found += _measure(runtime, item, batch, expected[item.name], tell)
                 done += sample_count(item.feeds)
+        runtime.close()
     return found
 
 
@@ -190,6 +149,9 @@ class _Broken:
 
     def infer(self, feeds: Feeds) -> Feeds:
         raise self.error
+
+    def close(self) -> None:
+        pass
 
 
 def _run(runtime: Runs, item: InputSet, batch: int, tell: Callable[[int], None] | None = None) -> Feeds:
@@ -228,6 +190,8 @@ def difference(key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labe
     error = np.abs(a - b)
     measured = Measured(key, error.max(axis=1, initial=0.0), float(error.mean()), np.abs(b).max(axis=1, initial=0.0))
     unusable = int((~np.isfinite(a)).sum())
+    if not np.isfinite(b).all():
+        return _faulty(key, "the reference's answer holds NaN or infinity")
     if unusable:
         return Measured(
             key, measured.max_abs, measured.mean_abs, measured.scale, fault=f"{unusable} values are NaN or infinite"
@@ -241,62 +205,3 @@ def difference(key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labe
 
 def _faulty(key: Key, reason: str) -> Measured:
     return Measured(key, np.empty(0), float("nan"), np.empty(0), fault=reason)
-
-
-def judge(
-    measured: Sequence[Measured], sizes: dict[tuple[str, str | None], int], reference: str, config: CompareConfig
-) -> Comparison:
-    """Apply the tolerances. `sizes` gives each (runtime, converter)'s bytes."""
-    results = tuple(_judge(item, config) for item in measured)
-    runtimes = tuple(
-        _summary(
-            name,
-            converter,
-            size,
-            [r for r in results if (r.measured.key.runtime, r.measured.key.converter) == (name, converter)],
-        )
-        for (name, converter), size in sizes.items()
-    )
-    return Comparison(reference, config, results, runtimes)
-
-
-def _judge(item: Measured, config: CompareConfig) -> Result:
-    if item.fault:
-        return Result(item, judged=True, passed=False, reason=item.fault)
-    limits = {
-        "fp16": (config.fp16_agreement, config.fp16_accuracy_drop),
-        "int8": (config.int8_agreement, config.int8_accuracy_drop),
-    }.get(item.key.runtime.rpartition("-")[2])
-    if limits is None:
-        beyond = int((item.max_abs > config.atol + config.rtol * item.scale).sum())
-        reason = f"{beyond} of {len(item.max_abs)} samples are beyond tolerance" if beyond else ""
-        return Result(item, judged=True, passed=not beyond, reason=reason)
-    if item.agreement is None or item.accuracy is None:
-        return Result(item, judged=False, passed=True)
-    least, most = limits
-    reasons = []
-    if item.agreement < least:
-        reasons.append(f"{item.agreement:.2%} equal labels, less than {least:.2%}")
-    drop = item.reference_accuracy - item.accuracy
-    if drop > most + 1e-12:
-        reasons.append(f"accuracy falls by {100 * drop:.2f} points, more than {100 * most:.2f}")
-    return Result(item, judged=True, passed=not reasons, reason="; ".join(reasons))
-
-
-def _summary(name: str, converter: str | None, size: int, results: list[Result]) -> Summary:
-    on_test = [result for result in results if result.measured.key.inputs == TEST] or results
-    sound = [result.measured for result in on_test if not result.measured.fault]
-    accuracies = [item.accuracy for item in sound if item.accuracy is not None]
-    agreements = [item.agreement for item in sound if item.agreement is not None]
-    errors = [float(item.max_abs.max(initial=0.0)) for item in sound]
-    failed = next((result for result in results if not result.passed), None)
-    return Summary(
-        name=name,
-        converter=converter,
-        passed=bool(results) and failed is None,
-        bytes=size,
-        accuracy=min(accuracies, default=None),
-        label_agreement=min(agreements, default=None),
-        max_abs_error=max(errors, default=None),
-        reason=f"{failed.measured.key.inputs}, batch {failed.measured.key.batch}: {failed.reason}" if failed else "",
-    )

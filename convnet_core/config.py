@@ -146,3 +146,5 @@ PRESETS: dict[str, TrainConfig] = {
     ),
 }
 """`reference`: the original recipe. `fast`: the same network in one epoch. `accurate`: DeepConvNet."""
+
+DEFAULT_PRESET = "fast"

@@ -1,4 +1,7 @@
-"""What is installed, what is missing, which devices there are; each problem with what mends it."""
+"""What is installed, what is missing, which devices there are; each problem with what mends it.
+
+Standard library alone, so that it works where libraries are missing.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
-from convnet_core.files import cache_folder
-from convnet_core.runs import runs_root
+from convnet_core.files import cache_folder, runs_root
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 _PYTHONS = ((3, 11), (3, 13))
@@ -21,7 +21,7 @@ _LEAST_FREE = 2 * 10**9  # bytes
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `mend` is a command or a sentence, empty where all is well."""
+    """One thing that was looked at; `mend` is a command, empty where all is well."""
 
     name: str
     ok: bool
@@ -40,28 +40,35 @@ def _python() -> Check:
     found = ".".join(map(str, sys.version_info[:3]))
     if ok and here >= (3, 12):
         found += " (the converter onnx-tf needs 3.11)"
-    return Check("Python", ok, found, "" if ok else "make the environment anew with Python 3.11")
+    return Check(
+        "Python", ok, found, "" if ok else "python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt"
+    )
 
 
 def _packages() -> list[Check]:
+    mend = f"{sys.executable} -m pip install -r {REQUIREMENTS}"
     checks = []
-    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
-        text = line.split("#")[0].strip()
-        if not text:
-            continue
-        wanted = Requirement(text)
-        if wanted.marker and not wanted.marker.evaluate():
-            continue
-        mend = f"{sys.executable} -m pip install -r {REQUIREMENTS}"
+    for name, wanted in _pins():
         try:
-            version = importlib.metadata.version(wanted.name)
+            version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            checks.append(Check(wanted.name, False, "not installed", mend))
+            checks.append(Check(name, False, "not installed", mend))
             continue
-        ok = wanted.specifier.contains(version, prereleases=True)
-        found = version if ok else f"{version}, but {wanted.specifier} was tested"
-        checks.append(Check(wanted.name, ok, found, "" if ok else mend))
+        ok = version.split("+")[0] == wanted
+        checks.append(Check(name, ok, version if ok else f"{version}, but {wanted} was tested", "" if ok else mend))
     return checks
+
+
+def _pins() -> list[tuple[str, str]]:
+    """(name, version) of every line `name==version` of requirements.txt that is meant for this Python."""
+    found = []
+    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
+        pin, _, marker = line.split("#")[0].partition(";")
+        if "==" not in pin or ("python_version" in marker and sys.version_info >= (3, 12)):
+            continue
+        name, _, version = pin.strip().partition("==")
+        found.append((name, version))
+    return found
 
 
 def _devices() -> list[Check]:
@@ -100,7 +107,7 @@ def _folders() -> list[Check]:
         free = shutil.disk_usage(there).free
         if not os.access(there, os.W_OK):
             checks.append(
-                Check(f"folder of {name}", False, f"{place} cannot be written", f"set {variable} to another folder")
+                Check(f"folder of {name}", False, f"{place} cannot be written", f"export {variable}=/another/folder")
             )
         elif free < _LEAST_FREE:
             checks.append(
@@ -108,7 +115,7 @@ def _folders() -> list[Check]:
                     f"folder of {name}",
                     False,
                     f"{place} has {free / 1e9:.1f} GB left",
-                    f"free some space, or set {variable}",
+                    f"export {variable}=/another/folder, or free some space",
                 )
             )
         else:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from convnet_core.config import CompareConfig, ExportConfig
 from convnet_core.errors import ConversionError
-from convnet_core.model import INPUT, OUTPUT, SIDE
+from convnet_core.model import INPUT, OUTPUT, SIDE, eval_mode
 
 log = logging.getLogger(__name__)
 
@@ -35,14 +35,14 @@ class Exported:
 def export(model: nn.Module, config: ExportConfig) -> Exported:
     """Export a network for digits with a dynamic batch dimension, and check it.
 
-    The model is exported in eval mode whatever its mode, which is restored. The result passes
+    The model is exported in eval mode whatever its mode, which is restored, and on the CPU. The result passes
     `onnx.checker` with full shape inference, and gives PyTorch's answer in ONNX Runtime at a batch
     size other than the example's. Raises ConversionError otherwise.
     """
     # Two images in the example: a batch of one would be taken for a constant.
     example = torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     model = model.cpu()
-    with _eval_mode(model), _quietly():
+    with eval_mode(model), _quietly():
         try:
             program = torch.onnx.export(
                 model,
@@ -104,18 +104,6 @@ def _verify(model: nn.Module, made: onnx.ModelProto) -> float:
     if got.shape != reference.shape or not (np.abs(got - reference) <= allowed).all():
         raise ConversionError("the exported model does not give PyTorch's answer; it was not kept")
     return float(np.abs(got - reference).max())
-
-
-@contextlib.contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
-    """Eval mode for every submodule, and each one's own mode again afterwards."""
-    before = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before.items():
-            module.training = training
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Small things about files that several modules need: digests, whole writes, JSON, the cache folder."""
+"""Small things about files that several modules need: folders, digests, whole writes, JSON."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def cache_folder() -> Path:
     if chosen:
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "convnet"
+
+
+def runs_root() -> Path:
+    """Where runs live: $CONVNET_RUNS_DIR, else `runs/` in the working folder."""
+    return Path(os.environ.get("CONVNET_RUNS_DIR") or "runs")
 
 
 def new_id() -> str:

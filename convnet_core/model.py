@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -142,3 +144,15 @@ def _config_of(weights: dict[str, Tensor], source: str) -> ModelConfig:
         )
     except ConfigError as error:
         raise ModelError(f"{source}: {error}") from error
+
+
+@contextlib.contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Eval mode for every submodule, and each one's own mode again afterwards."""
+    before = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in before.items():
+            module.training = training

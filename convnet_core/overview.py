@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from convnet_core import jobs
 from convnet_core.errors import RunError
-from convnet_core.runs import STAGES, Run, StageRecord, StageState
+from convnet_core.records import StageRecord, StageState
+from convnet_core.runs import STAGES, Run
 
 
 @dataclass(frozen=True)
 class Overview:
-    """One line of the list of runs; what is not known yet is None."""
+    """One line of the list of runs; what is not known yet is None.
+
+    `running` is the command at work; `resumable` says that a training was stopped and can go on.
+    """
 
     name: str
     path: str
@@ -23,6 +28,7 @@ class Overview:
     accuracy: float | None
     verdict: str | None
     resumable: bool
+    running: str | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; a stage is its state alone."""
@@ -33,7 +39,9 @@ def overview(run: Run) -> Overview:
     """Look at a run. The verdict of a stale comparison is not repeated."""
     info = run.info
     stages = {stage: run.state(stage) for stage in STAGES}
-    train, compare = _record(run, "train"), _record(run, "compare")
+    train, compare, checkpoint = (_record(run, name) for name in ("train", "compare", "checkpoint"))
+    job = jobs.current(run)
+    running = job[1].command if job and job[1].live else None
     fresh = stages["compare"].state == "fresh"
     return Overview(
         name=run.name,
@@ -45,7 +53,8 @@ def overview(run: Run) -> Overview:
         architecture=train.config["model"]["architecture"] if train else None,
         accuracy=train.result["test_accuracy"] if train else None,
         verdict=compare.result["verdict"] if compare and fresh else None,
-        resumable=(run.path / "checkpoint" / "stage.json").is_file(),
+        resumable=running is None and checkpoint is not None and (train is None or checkpoint.created > train.created),
+        running=running,
     )
 
 

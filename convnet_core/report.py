@@ -6,6 +6,7 @@ import base64
 import io
 import math
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convnet_core.compare import TEST, Comparison, Measured
-from convnet_core.runs import now, versions
+from convnet_core.compare import TEST, Measured
+from convnet_core.judging import Comparison
+from convnet_core.records import now, versions
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_PICTURES = 24
@@ -42,13 +44,17 @@ class Picture:
     answers: dict[str, int]
 
 
-def to_json(comparison: Comparison, title: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The content of report.json. What is not a number there (no labels, a failed run) is null."""
+def to_json(comparison: Comparison, title: str, config: dict[str, Any], warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """The content of report.json. What is not a number there (no labels, a failed run) is null.
+
+    `warnings` are what a reader must know first: stages that were stale when they were compared.
+    """
     tolerance = comparison.config
     return {
         "title": title,
         "created": now(),
         "verdict": comparison.verdict,
+        "warnings": list(warnings),
         "reference": comparison.reference,
         "tolerance": {
             "rtol": tolerance.rtol,

@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.metadata
+import errno
 import logging
 import os
-import platform
 import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,50 +29,28 @@ import filelock
 
 from convnet_core.errors import BusyError, RunError
 from convnet_core.files import digest, new_id, read_json, write_json
+from convnet_core.records import Draft, StageRecord, StageState, now, outputs_of, versions
 
 log = logging.getLogger(__name__)
 
 STAGES = ("train", "export", "convert/onnx-tf", "compare")
 """The stages in their order, each named by its folder in the run."""
 
-_PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-tf", "tensorflow", "ai-edge-litert", "numpy")
+ABSENT = "absent"
+"""Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
+
+_CANNOT_WRITE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+    errno.EXDEV,
+}
 _LEFTOVER = re.compile(r"^(?P<stage>.+)\.(?P<kind>new|old)-(?P<id>[0-9a-f]+)$")
-_NAME = re.compile(r"^\w[\w .+-]{0,99}$")
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageRecord:
-    """`stage.json`: what was done, from what, with which libraries, and what came out.
-
-    `inputs` maps a path inside the run (`train/model.safetensors`), or a name of something outside
-    it, to a SHA-256; `outputs` maps a path inside the stage's folder to `{sha256, bytes, mtime_ns}`.
-    """
-
-    stage: str
-    created: str
-    seconds: float
-    config: dict[str, Any]
-    result: dict[str, Any]
-    inputs: dict[str, str]
-    outputs: dict[str, dict[str, Any]]
-    versions: dict[str, str]
-
-
-@dataclass(frozen=True)
-class StageState:
-    """`missing`, `fresh`, or `stale` with the reason in words."""
-
-    state: Literal["missing", "fresh", "stale"]
-    reason: str = ""
-
-
-@dataclass
-class Draft:
-    """A stage's folder while it is written: `path` to write into, `result` and `inputs` to record."""
-
-    path: Path
-    result: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, str] = field(default_factory=dict)
 
 
 class Run:
@@ -163,7 +138,7 @@ class Run:
                 config=dict(config),
                 result=draft.result,
                 inputs=draft.inputs,
-                outputs=_outputs(new),
+                outputs=outputs_of(new),
                 versions=versions(),
             )
             write_json(new / "stage.json", dataclasses.asdict(record))
@@ -172,7 +147,9 @@ class Run:
             os.replace(new, target)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            raise RunError(f"cannot write {target}: {error}") from error
+            if error.errno not in _CANNOT_WRITE:
+                raise
+            raise RunError(f"cannot write {target}: {error}", hint="free some space, or name another --run") from error
         finally:
             if not old.exists():  # else the swap was cut between its renames: recover() needs the new folder
                 shutil.rmtree(new, ignore_errors=True)
@@ -195,6 +172,8 @@ class Run:
                 log.info("finished a swap of %s that was cut off", target)
         for path, _ in self._leftovers():
             shutil.rmtree(path, ignore_errors=True)
+        for draft in self.path.glob(".run.json.*"):
+            draft.unlink(missing_ok=True)
 
     def _leftovers(self) -> list[tuple[Path, re.Match[str]]]:
         folders = [self.path, self.path / "convert"]
@@ -234,26 +213,41 @@ class Run:
         """Derived from the digests: stale when an input, or anything before it, has changed since."""
         try:
             record = self.record(stage)
+            reason = self._stale(stage, record) if record else ""
         except RunError as error:
             return StageState("stale", str(error))
         if record is None:
             return StageState("missing")
+        return StageState("stale", reason) if reason else StageState("fresh")
+
+    def stale_stages(self, before: str) -> list[str]:
+        """A sentence for each stage ahead of one that is stale, to warn whoever works on from it."""
+        ahead = STAGES[: STAGES.index(before)]
+        states = {stage: self.state(stage) for stage in ahead}
+        return [f"{stage} is stale: {state.reason}" for stage, state in states.items() if state.state == "stale"]
+
+    def _stale(self, stage: str, record: StageRecord) -> str:
+        """Why a stage is stale; empty when it is fresh."""
         for name, recorded in record.outputs.items():
             if self._digest(self.path / stage / name, recorded) != recorded["sha256"]:
-                return StageState("stale", f"{stage}/{name} is not what the stage wrote")
-        for name, recorded_digest in record.inputs.items():
-            before = next((other for other in STAGES if name.startswith(other + "/")), None)
+                return f"{stage}/{name} is not what the stage wrote"
+        for name, digest_then in record.inputs.items():
+            before = next((other for other in STAGES if (name + "/").startswith(other + "/")), None)
             if before is None:
                 continue  # something outside the run: noted, not watched
             upstream = self.record(before)
+            if digest_then == ABSENT:
+                if upstream is not None:
+                    return f"{before} was made since"
+                continue
             if upstream is None:
-                return StageState("stale", f"{before} is no longer there")
+                return f"{before} is no longer there"
             known = upstream.outputs.get(name.removeprefix(before + "/"))
-            if self._digest(self.path / name, known) != recorded_digest:
-                return StageState("stale", f"{name} has changed since")
+            if self._digest(self.path / name, known) != digest_then:
+                return f"{name} has changed since"
             if self.state(before).state == "stale":
-                return StageState("stale", f"{before} is stale")
-        return StageState("fresh")
+                return f"{before} is stale"
+        return ""
 
     @staticmethod
     def _digest(path: Path, recorded: dict[str, Any] | None) -> str:
@@ -265,91 +259,3 @@ class Run:
         if recorded and (stat.st_size, stat.st_mtime_ns) == (recorded["bytes"], recorded["mtime_ns"]):
             return str(recorded["sha256"])
         return digest(path)
-
-
-def _outputs(folder: Path) -> dict[str, dict[str, Any]]:
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-            stat = path.stat()
-            found[path.relative_to(folder).as_posix()] = {
-                "sha256": digest(path),
-                "bytes": stat.st_size,
-                "mtime_ns": stat.st_mtime_ns,
-            }
-    return found
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that decide a result, without importing them."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
-
-
-# -- many runs --------------------------------------------------------------------------------------
-
-
-def runs_root() -> Path:
-    """Where runs live: $CONVNET_RUNS_DIR, else `runs/` in the working folder."""
-    return Path(os.environ.get("CONVNET_RUNS_DIR") or "runs")
-
-
-def list_runs(root: Path) -> list[Run]:
-    """The runs under a root, the newest first."""
-    if not root.is_dir():
-        return []
-    found = []
-    for path in root.iterdir():
-        if not path.name.startswith(".") and (path / "run.json").is_file():
-            try:
-                run = Run.open(path)
-                found.append((str(run.info.get("created", "")), run.name, run))
-            except RunError as error:
-                log.warning("%s", error)
-    return [run for *_, run in sorted(found, key=lambda item: item[:2], reverse=True)]
-
-
-def new_run(root: Path, label: str, title: str = "") -> Run:
-    """Make a run under the root, named by the time and a label."""
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9]+', '-', label).strip('-') or 'run'}"
-    for suffix in ("", *(f"-{number}" for number in range(2, 100))):
-        path = root / (stem + suffix)
-        with contextlib.suppress(FileExistsError):
-            try:
-                path.mkdir(parents=True)
-            except FileExistsError:
-                raise
-            except OSError as error:
-                raise RunError(f"cannot make a run in {root}: {error.strerror}") from error
-            return Run.create(path, title)
-    raise RunError(f"cannot find a free name for a run in {root}")
-
-
-def rename_run(run: Run, name: str) -> Run:
-    """Give a run's folder another name beside it. Raises RunError where the name will not do."""
-    if not _NAME.match(name):
-        raise RunError(f"{name!r} will not do as a name", hint="letters, digits, space and . _ + -, at most 100")
-    target = run.path.with_name(name)
-    with run.lock():
-        if target.exists():
-            raise RunError(f"there is a run {name} already")
-        os.rename(run.path, target)
-    return Run(target)
-
-
-def delete_run(run: Run) -> None:
-    """Remove a run; it disappears at once, then its files are removed."""
-    with run.lock():
-        doomed = run.path.with_name(f".deleted-{new_id()}")
-        os.rename(run.path, doomed)
-    shutil.rmtree(doomed, ignore_errors=True)

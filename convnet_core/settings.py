@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,11 +71,6 @@ class Config:
         """A copy with some fields changed, validated again."""
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
-    def replace_at(self, path: tuple[str, ...], value: Any) -> Self:
-        """A copy with the field at `path` (names from the outside in) changed."""
-        head, *rest = path
-        return self.replace(**{head: getattr(self, head).replace_at(tuple(rest), value) if rest else value})
-
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; tuples become lists."""
         return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
@@ -133,10 +127,6 @@ def _checked(name: str, value: Any, kind: Any, limits: Setting) -> Any:
         if not isinstance(value, tuple) or not value:
             raise ConfigError(f"{name} must be a list of at least one value, not {value!r}")
         return tuple(_checked(name, item, typing.get_args(kind)[0], limits) for item in value)
-    if origin is types.UnionType:  # only `X | None` is used
-        if value is None:
-            return None
-        kind = typing.get_args(kind)[0]
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not kind:

@@ -28,7 +28,7 @@ def follow(job: JobView) -> None:
             _latest(events)
         else:
             st.markdown(f":material/schedule: {stage}")
-    if info.state not in ("starting", "running"):
+    if not info.live:
         st.rerun()
     if st.button("Stop", icon=":material/stop_circle:", help="A training saves first, and can be resumed"):
         job.stop()

@@ -6,11 +6,12 @@ import streamlit as st
 
 from convnet_core import jobs
 from convnet_core.errors import ConvNetError
-from convnet_core.files import read_json
-from convnet_core.runs import STAGES, Run, list_runs, new_run, runs_root
+from convnet_core.files import read_json, runs_root
+from convnet_core.library import list_runs, new_run
+from convnet_core.runs import STAGES, Run
 from pages import _shared as shared
 
-st.title("From PyTorch to TensorFlow, and the proof that nothing changed")
+st.title("PyTorch → TensorFlow, proven equal")
 st.write(
     "One button trains a network on handwritten digits in PyTorch, exports it to ONNX, converts it to TensorFlow and "
     "LiteRT, and compares every runtime on the whole test set. It takes about a minute and needs no download."
@@ -39,14 +40,13 @@ def stages_of(run: Run) -> None:
 def show(run: Run) -> None:
     """One run: its stages, its newest job, its verdict."""
     st.subheader(run.info.get("title", run.name))
-    newest = next(iter(jobs.list_jobs(run)), None)
-    info = newest.info if newest else None
-    if newest and info and info.state in ("starting", "running"):
-        shared.follow(newest)
+    job, info = jobs.current(run) or (None, None)
+    if job and info and info.live:
+        shared.follow(job)
         return
     stages_of(run)
-    if newest and info and info.state != "done":
-        shared.ended_badly(newest, info)
+    if job and info and info.state != "done":
+        shared.ended_badly(job, info)
     if run.state("compare").state == "fresh":
         folder = run.path / "compare"
         shared.runtimes(read_json(folder / "report.json"))
@@ -58,7 +58,7 @@ def show(run: Run) -> None:
 if failed := st.session_state.pop("failed", None):
     st.error(failed)
 found = list_runs(runs_root())
-busy = any(job.info.state in ("starting", "running") for run in found[:5] for job in jobs.list_jobs(run)[:1])
+busy = any(current[1].live for run in found[:5] if (current := jobs.current(run)))
 st.button("Run the pipeline", type="primary", icon=":material/play_arrow:", on_click=start, disabled=busy)
 if found:
     names = [run.name for run in found]

@@ -73,7 +73,7 @@ def finished_run(trained_run, tmp_path_factory):
     run = copy_of(trained_run, tmp_path_factory.mktemp("finished"))
     run_export(run, ExportConfig(), Monitor())
     run_convert(run, ConvertConfig(), Monitor())
-    run_compare(run, CompareConfig(samples=50), Monitor())
+    run_compare(run, CompareConfig(samples=50, int8_agreement=0.97, int8_accuracy_drop=0.05), Monitor())
     return Run.open(run.path)
 
 

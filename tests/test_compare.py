@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from convnet_core.compare import TEST, InputSet, Key, difference, judge, measure
+from convnet_core.compare import TEST, InputSet, Key, difference, measure
 from convnet_core.config import CompareConfig
+from convnet_core.judging import judge
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((130, 1, 4, 4), np.float32)
@@ -18,6 +19,9 @@ class Fake:
 
     def open(self):
         return self
+
+    def close(self):
+        self.closed = True
 
     def infer(self, feeds):
         x = feeds["input"]
@@ -111,6 +115,18 @@ def test_nan_in_a_quantised_runtime_fails_on_any_input():
     noise = InputSet("noise", {"input": IMAGES})
     comparison = compared(Fake("litert-int8", lambda y: y * np.nan), inputs=[noise])
     assert not line(comparison, "litert-int8").passed
+
+
+def test_nan_in_the_reference_fails_whatever_the_other_says():
+    expected = np.array([[0.0, np.nan, 0.0]])
+    measured = difference(Key("x", None, TEST, 1, "y"), np.ones((1, 3)), expected)
+    assert not judge([measured], {("x", None): 1}, "pytorch", CompareConfig(atol=1.0)).agree
+
+
+def test_every_runtime_is_closed():
+    fake = Fake("onnxruntime")
+    compared(fake)
+    assert fake.closed
 
 
 def test_a_runtime_that_cannot_be_opened_fails_and_the_others_go_on():

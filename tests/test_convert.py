@@ -12,6 +12,8 @@ from convnet_core.convert import CONVERTERS, convert, onnx_tf
 from convnet_core.convert.names import Signature, tensorflow_names
 from convnet_core.errors import ConversionError, UnsupportedOpError
 from convnet_core.events import Monitor
+from convnet_core.runtimes.tensorflow import TensorFlowFrozen
+from convnet_core.settings import describe
 from convnet_core.stages import run_export
 from tests.conftest import copy_of, python
 
@@ -31,7 +33,7 @@ def tensor(name, shape, kind=TensorProto.FLOAT):
 
 
 def test_names_that_tensorflow_refuses_are_changed_by_the_rule():
-    names = ["input", "input.1", "1", "x:0", "class", "_hidden", "größe", "a/b", "a.b", ""]
+    names = ["input", "input.1", "1", "x:0", "class", "_hidden", "größe", "a/b", "a.b", "A_B", ""]
     assert tensorflow_names(names) == [
         "input",
         "input_1",
@@ -42,6 +44,7 @@ def test_names_that_tensorflow_refuses_are_changed_by_the_rule():
         "gr__e",
         "a_b",
         "a_b_2",
+        "A_B_3",
         "t_",
     ]
 
@@ -63,6 +66,20 @@ a, b = np.float32([[5, 6, 7]]), np.float32([[1, 1, 1]])
 print(f(input_1=tf.constant(a), t_1=tf.constant(b))["x_0"].numpy().tolist())
 """
     assert python(code, str(tmp_path / "saved_model")).stdout.strip() == "[[4.0, 5.0, 6.0]]"
+
+
+def test_nodes_named_like_inputs_and_outputs_do_not_take_their_names(tmp_path):
+    model = graph_model(
+        [helper.make_node("Neg", ["X"], ["h"], name="X"), helper.make_node("Add", ["h", "x"], ["y"], name="y")],
+        [tensor("X", ["n", 3]), tensor("x", ["n", 3])],
+        [tensor("y", ["n", 3])],
+    )
+    convert(model, tmp_path, ConvertConfig(), samples(model), Monitor())
+    nodes = json.loads((tmp_path / "nodes.json").read_text())
+    assert [[op["type"] for op in node["ops"]] for node in nodes] == [["Neg"], ["AddV2"]]
+    with TensorFlowFrozen(tmp_path / "frozen.pb", "onnx-tf") as runtime:
+        answer = runtime.infer({"X": np.float32([[1, 2, 3]]), "x": np.float32([[5, 5, 5]])})
+    assert answer["y"].tolist() == [[4, 3, 2]]
 
 
 def samples(model, count=5):
@@ -190,4 +207,5 @@ def test_every_node_has_its_tensorflow_ops(finished_run):
 
 
 def test_converters_are_registered_by_the_names_of_the_config():
-    assert set(CONVERTERS) == set(ConvertConfig.__dataclass_fields__["converter"].default.split())
+    (field,) = [field for field in describe(ConvertConfig) if field.path == ("converter",)]
+    assert set(CONVERTERS) == set(field.choices)

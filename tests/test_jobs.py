@@ -8,7 +8,7 @@ import time
 import pytest
 
 from convnet_core import events, jobs
-from convnet_core.errors import BusyError, DataError, Stopped
+from convnet_core.errors import BusyError, DataError, RunError, Stopped
 from convnet_core.events import Message, Metrics, Progress
 from convnet_core.jobs import JobView, working
 from convnet_core.runs import Run
@@ -107,6 +107,11 @@ def test_a_second_job_on_the_run_is_refused(run):
     worker = start_worker(run, _SLEEP)
     with pytest.raises(BusyError), working(run, "export"):
         pass
+    assert only_job(run).info.command == "train"  # the refused one left nothing that would hide it
+    with pytest.raises(BusyError), working(run, "export", job_id="asked-for"):
+        pass
+    assert JobView(run.path / "jobs/asked-for").info.state == "failed"
+    assert jobs.current(run)[1].command == "train"
     worker.kill()
     worker.wait()
     with working(run, "export"):
@@ -118,6 +123,36 @@ def test_a_signal_ends_a_stage_that_does_not_listen(run):
     worker.send_signal(signal.SIGTERM)
     worker.wait(timeout=20)
     assert only_job(run).info.state == "stopped"
+
+
+def test_no_except_exception_takes_a_stop_for_a_failure(run):
+    body = """
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    except Exception:
+        print("swallowed", flush=True)
+    """
+    worker = start_worker(run, body)
+    worker.send_signal(signal.SIGTERM)
+    assert b"swallowed" not in worker.communicate(timeout=20)[0]
+    assert only_job(run).info.state == "stopped"
+
+
+def test_a_second_stop_does_not_cut_off_what_the_first_asked_for(run):
+    body = """
+    with job.listening():
+        print("ready", flush=True)
+        while not job.stopping():
+            time.sleep(0.01)
+        time.sleep(1)
+        print("saved", flush=True)
+    """
+    worker = start_worker(run, body)
+    for _ in range(3):
+        only_job(run).stop()
+        time.sleep(0.1)
+    assert b"saved" in worker.communicate(timeout=20)[0]
 
 
 def test_a_listening_stage_hears_signal_and_request(run):
@@ -149,7 +184,7 @@ def test_a_started_process_is_a_job_of_its_own_and_its_failure_is_readable(run):
 
 
 def test_a_process_that_never_came_to_work_has_died(run, monkeypatch):
-    monkeypatch.setattr(jobs.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     view = jobs.start(run, ["export"])
     time.sleep(0.3)
     assert view.info.state == "died"
@@ -176,5 +211,6 @@ def test_a_damaged_job_file_is_an_error_in_words(run):
     folder = run.path / "jobs/x"
     folder.mkdir(parents=True)
     (folder / "job.json").write_text("[]")
-    with pytest.raises(jobs.RunError, match="damaged"):
+    with pytest.raises(RunError, match="damaged"):
         _ = JobView(folder).info
+    assert jobs.current(run) is None

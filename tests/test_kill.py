@@ -36,7 +36,17 @@ _COMMANDS = {
     "train": ["train", "--train-size", "600", "--test-size", "100", "--validation-size", "0", "--epochs", "2"],
     "export": ["export"],
     "convert": ["convert", "--calibration-size", "10"],
-    "compare": ["compare", "--samples", "5", "--batch-sizes", "64"],
+    "compare": [
+        "compare",
+        "--samples",
+        "5",
+        "--batch-sizes",
+        "64",
+        "--int8-agreement",
+        "0.9",
+        "--int8-accuracy-drop",
+        "0.1",
+    ],
 }
 
 
@@ -65,14 +75,16 @@ def test_killed_at_many_moments(finished_run, tmp_path, command):
     assert done.returncode == 0, done.stderr
     steps = int(done.stdout.rsplit("steps", 1)[1])
     moments = sorted({round(steps * share) for share in (0.15, 0.5, 0.8, 0.95)} | {steps - 3})
+    killed = 0
     for moment in moments:
         done = started(run, command, moment)
-        assert done.returncode in (-signal.SIGKILL, 0)
+        killed += done.returncode == -signal.SIGKILL
         opened = Run.open(run.path)
         whole(opened)
-        assert {stage: opened.state(stage).state for stage in STAGES}[next(iter(STAGES))] == "fresh"
+        assert all(opened.record(stage) for stage in STAGES)
         names = [path.name for path in (*run.path.iterdir(), *(run.path / "convert").iterdir())]
         assert not [name for name in names if ".new-" in name or ".old-" in name]
+    assert killed >= len(moments) - 1  # the last may come too late, as the number of steps varies a little
     assert all(set(opened.record(stage).outputs) == set(before[stage]) for stage in STAGES)
 
 

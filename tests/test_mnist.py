@@ -74,7 +74,7 @@ GOOD = np.zeros((30, 28, 28), np.uint8)
         (IMAGES, idx(GOOD)[:-1], "truncated, 23519 bytes of data instead of 23520"),
         (IMAGES, idx(GOOD) + b"x", "more data than its header says"),
         (IMAGES, idx(np.zeros((30, 27, 28), np.uint8)), "27 × 28, not 28 × 28"),
-        (IMAGES, b"\0\0\x08\3" + struct.pack(">3i", 2**31 - 1, 28, 28), "too large"),
+        (IMAGES, b"\0\0\x08\3" + struct.pack(">3i", 2**31 - 1, 28, 28), "claims 2147483647 images"),
         (LABELS, idx(np.zeros(29, np.uint8)), "29 labels for 30 images"),
         (LABELS, idx(np.full(30, 10, np.uint8)), "label 10 at position 0; labels are 0 to 9"),
         (IMAGES + ".gz", b"not gzip", "not a gzip file"),
@@ -99,7 +99,7 @@ def test_truncated_anywhere_it_is_an_error(tmp_path, rng):
         path = tmp_path / "cut.gz"
         path.write_bytes(content[:end])
         with pytest.raises(DataError):
-            mnist.read_idx(path, 1)
+            mnist.read_idx(path)
 
 
 def test_a_folder_that_is_not_there():

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from convnet_core import report
-from convnet_core.compare import TEST, InputSet, judge, measure
+from convnet_core.compare import TEST, InputSet, measure
 from convnet_core.config import CompareConfig
+from convnet_core.judging import judge
 from tests.test_compare import IMAGES, LABELS, Fake, flip
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from convnet_core import runs
+from convnet_core import jobs, library, runs
 from convnet_core.errors import BusyError, RunError
 from convnet_core.runs import Run
 from tests.conftest import ROOT
@@ -93,6 +93,32 @@ def test_a_damaged_record_is_an_error_in_words_and_a_stale_stage(run):
     assert run.state("train").state == "stale"
 
 
+def test_a_damaged_record_ahead_makes_what_follows_stale(run):
+    chain(run)
+    (run.path / "train/stage.json").write_text("{")
+    assert set(states(run).values()) == {"stale"}
+    assert "damaged" in run.state("export").reason
+
+
+def test_what_was_made_since_makes_what_did_without_it_stale(run):
+    write(run, "train", "one")
+    with run.writing("compare", {}, ("train/out.txt",)) as draft:
+        draft.inputs["convert/onnx-tf"] = runs.ABSENT
+    assert run.state("compare").state == "fresh"
+    write(run, "convert/onnx-tf", "one")
+    assert run.state("compare").state == "stale"
+    assert "was made since" in run.state("compare").reason
+
+
+def test_a_full_disk_is_a_clear_error_and_the_old_stage_is_whole(run):
+    write(run, "train", "one")
+    with pytest.raises(RunError, match="cannot write"), run.writing("train", {}):
+        raise OSError(28, "No space left on device", "model.pth")
+    with pytest.raises(ConnectionResetError), run.writing("train", {}):
+        raise ConnectionResetError  # not about the folder, and not called so
+    assert run.state("train").state == "fresh"
+
+
 def test_a_missing_stage_names_the_command_that_makes_it(run):
     with pytest.raises(RunError) as caught:
         run.need("export")
@@ -177,22 +203,40 @@ def test_killed_while_recovering_the_next_start_recovers(tmp_path):
 def test_names_with_path_tricks_are_refused(run):
     for name in ("../up", "a/b", "", ".hidden", "x" * 200, "a\nb"):
         with pytest.raises(RunError):
-            runs.rename_run(run, name)
-    assert runs.rename_run(run, "Zürich 2").name == "Zürich 2"
+            library.rename_run(run, name)
+    renamed = library.rename_run(run, "Zürich 2")
+    assert renamed.name == renamed.info["title"] == "Zürich 2"
 
 
 def test_runs_are_listed_newest_first_and_foreign_folders_are_left_alone(tmp_path):
     root = tmp_path / "root"
-    first, second = runs.new_run(root, "first"), runs.new_run(root, "second/..")
+    first, second = library.new_run(root, "first"), library.new_run(root, "second/..")
     (root / "notes").mkdir()
     (root / "broken").mkdir()
     (root / "broken/run.json").write_text("{")
     info = json.loads((first.path / "run.json").read_text())
     (first.path / "run.json").write_text(json.dumps({**info, "created": "2020"}))
-    assert [run.name for run in runs.list_runs(root)] == [second.name, first.name]
-    runs.delete_run(first)
-    assert [run.name for run in runs.list_runs(root)] == [second.name]
+    assert [run.name for run in library.list_runs(root)] == [second.name, first.name]
+    library.delete_runs([first])
+    assert [run.name for run in library.list_runs(root)] == [second.name]
     assert {path.name for path in root.iterdir()} == {"broken", "notes", second.name}
+
+
+def test_none_is_deleted_when_one_is_busy(tmp_path):
+    first, second = library.new_run(tmp_path, "first"), library.new_run(tmp_path, "second")
+    with jobs.working(second, "train"), pytest.raises(BusyError):
+        library.delete_runs([first, second])
+    assert len(library.list_runs(tmp_path)) == 2
+
+
+def test_a_name_is_a_folder_or_a_run_under_the_root(tmp_path, monkeypatch):
+    root = tmp_path / "root"
+    Run.create(root / "demo")
+    monkeypatch.chdir(tmp_path)
+    assert library.find_run(root, "demo") == root / "demo"
+    Run.create(tmp_path / "demo")
+    assert library.find_run(root, "demo").resolve() == tmp_path / "demo"
+    assert str(library.find_run(root, "other")) == "other"
 
 
 def test_a_folder_with_other_things_in_it_does_not_become_a_run(tmp_path):

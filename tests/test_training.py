@@ -43,7 +43,7 @@ def test_one_epoch_is_the_same_as_a_plain_loop(digits):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    torch.testing.assert_close(ours.logits, training.evaluate(model, digits).logits, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(ours.logits, training.evaluate(model, digits).logits, atol=1e-2, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import logging
 import sys
 import traceback
@@ -20,39 +22,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("convnet_core").setLevel(logging.INFO)
     logging.lastResort = None  # what a library warns about goes to the job's log, not to the terminal
     args = build_parser().parse_args(argv)
-    from convnet_core.cli import commands
-
     try:
-        return commands.COMMANDS[args.command](args)
+        return _command(args)
     except ConvNetError as error:
-        print(f"error: {error}" if error.exit_status == 2 else error, file=sys.stderr)
-        if error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
+        _tell(f"error: {error}" if error.exit_status == 2 else str(error), error.hint)
         return error.exit_status
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        _tell("stopped")
         return 3
-    except BrokenPipeError:
-        return 0  # `... | head` has seen enough
+    except ImportError as error:
+        if error.name and error.name.split(".")[0] == "convnet_core":
+            return _fault(error)
+        _tell(f"error: a library is missing: {error}", f"{sys.executable} -m convnet_core doctor")
+        return 2
     except Exception as error:
-        print(f"fault: {_one_line(error)}", file=sys.stderr)
-        print(f"  hint: this is our mistake; the trace is in {_keep_trace(error)}", file=sys.stderr)
-        return _FAULT
+        return _fault(error)
 
 
-def _one_line(error: BaseException) -> str:
-    from convnet_core.jobs import describe_fault
+def _command(args: argparse.Namespace) -> int:
+    if args.command == "doctor":
+        from convnet_core.cli.doctor import doctor
 
-    return describe_fault(error)
+        return doctor(args)
+    from convnet_core.cli.commands import COMMANDS
+
+    return COMMANDS[args.command](args)
 
 
-def _keep_trace(error: BaseException) -> str:
-    """Where the trace of a fault can be read: in the job's log too, where there was a job."""
+def _tell(line: str, hint: str = "") -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print(line, file=sys.stderr)
+        if hint:
+            print(f"  hint: {hint}", file=sys.stderr)
+
+
+def _fault(error: Exception) -> int:
+    """A mistake of ours: one line, and the trace where it can be found (in the job's log, too)."""
     path = cache_folder() / "faults.log"
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             traceback.print_exception(error, file=file)
-    except OSError:
-        return "the job's log.txt"
-    return str(path)
+    text = " ".join(str(error).split())[:300]
+    _tell(f"fault: {type(error).__name__}: {text}", f"this is our mistake; the trace is in {path}")
+    return _FAULT

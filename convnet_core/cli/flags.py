@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import types
 import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from convnet_core.errors import ConfigError
 from convnet_core.settings import Config, Described, describe
 
 _Made = TypeVar("_Made", bound=Config)
@@ -77,10 +75,12 @@ def _metavar(kind: Any) -> str:
 
 def _parser(kind: Any) -> Callable[[str], Any]:
     if typing.get_origin(kind) is tuple:
-        item = typing.get_args(kind)[0]
-        return lambda text: tuple(item(part) for part in text.split(","))
-    if typing.get_origin(kind) is types.UnionType:
-        return _parser(typing.get_args(kind)[0])
-    if kind in (int, float, str):
-        return typing.cast(Callable[[str], Any], kind)
-    raise ConfigError(f"no flag for a field of type {kind}")
+        return _whole_numbers
+    return typing.cast(Callable[[str], Any], kind)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: whole numbers, separated by commas") from None

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from convnet_core import __version__
 from convnet_core.cli.flags import add_flags
-from convnet_core.config import PRESETS, CompareConfig, ConvertConfig, DataConfig, ExportConfig, TrainConfig
+from convnet_core.config import (
+    DEFAULT_PRESET,
+    PRESETS,
+    CompareConfig,
+    ConvertConfig,
+    DataConfig,
+    ExportConfig,
+    TrainConfig,
+)
+from convnet_core.settings import describe, value_at
 
 _DESCRIPTION = """\
 Train a convolutional network in PyTorch, export it to ONNX, convert it to TensorFlow and LiteRT,
@@ -133,18 +142,36 @@ def _preset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset",
         choices=PRESETS,
-        default="fast",
-        help="where the training flags start from: the original recipe, one quick epoch, or a deeper "
-        "network (default fast; the defaults below are those of reference)",
+        default=argparse.SUPPRESS,
+        help=f"where the training flags start from (default {DEFAULT_PRESET}); {_difference()}. "
+        "The defaults below are those of reference",
     )
+
+
+def _difference() -> str:
+    """What each preset sets otherwise than `reference`."""
+    plain = PRESETS["reference"]
+    parts = []
+    for name, config in PRESETS.items():
+        changed = [
+            f"--{field.flag} {value_at(config, field.path)}"
+            for field in describe(TrainConfig)
+            if value_at(config, field.path) != value_at(plain, field.path)
+        ]
+        parts.append(f"{name}: {' '.join(changed) or 'the original recipe'}")
+    return "; ".join(parts)
 
 
 def _runs(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    rename = actions.add_parser("rename", help="give a run another name")
+    rename = actions.add_parser(
+        "rename", help="give a run another name", epilog="example: python -m convnet_core runs rename old-name demo"
+    )
     rename.add_argument("name", help="the run, by name or folder")
     rename.add_argument("new_name")
-    delete = actions.add_parser("delete", help="remove runs with all their files")
+    delete = actions.add_parser(
+        "delete", help="remove runs with all their files", epilog="example: python -m convnet_core runs delete demo"
+    )
     delete.add_argument("names", nargs="+", metavar="name", help="the run, by name or folder")
     for action in (rename, delete):
         _common(action)

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from convnet_core.overview import Overview
 from convnet_core.report import format_error, format_share, format_size
@@ -33,13 +34,15 @@ def runtimes(report: dict[str, Any]) -> Table:
     return table
 
 
-def verdict(report: dict[str, Any]) -> str:
-    """The verdict in one line."""
+def verdict(report: dict[str, Any]) -> Text:
+    """The verdict in one line, and the reason for each runtime that failed."""
     if report["verdict"] == "agree":
-        return f"[bold green]agree[/]: every runtime gives the answers of {report['reference']}"
+        return Text.from_markup(f"[bold green]agree[/]: every runtime gives the answers of {report['reference']}")
     failed = [line for line in report["runtimes"] if not line["passed"]]
     reasons = "".join(f"\n  {line['name']}: {escape(line['reason'])}" for line in failed)
-    return f"[bold red]disagree[/]: not every runtime gives the answers of {report['reference']}{reasons}"
+    return Text.from_markup(
+        f"[bold red]disagree[/]: not every runtime gives the answers of {report['reference']}{reasons}"
+    )
 
 
 def runs(overviews: list[Overview]) -> Table:
@@ -51,6 +54,8 @@ def runs(overviews: list[Overview]) -> Table:
         states = [_MARKS[state.state] for state in item.stages.values()]
         if item.resumable:
             states[0] = "[yellow]‖[/] stopped"
+        if item.running:
+            states[0] = f"[cyan]▸[/] {item.running}"
         table.add_row(
             escape(item.name),
             escape(item.data or "–"),

@@ -83,8 +83,8 @@ def tensorflow_names(names: Iterable[str]) -> list[str]:
         if keyword.iskeyword(plain):
             plain += "_"
         candidate, number = plain, 2
-        while candidate in taken:
+        while candidate.lower() in taken:  # TensorFlow takes `X` and `x` for the same argument
             candidate, number = f"{plain}_{number}", number + 1
-        taken.add(candidate)
+        taken.add(candidate.lower())
         found.append(candidate)
     return found

@@ -26,5 +26,5 @@ def node_map(model: onnx.ModelProto, concrete: Any) -> list[dict[str, Any]]:
             "outputs": list(node.output),
             "ops": by_scope.get(scope, []),
         }
-        for node, scope in zip(model.graph.node, node_scopes(model.graph), strict=True)
+        for node, scope in zip(model.graph.node, node_scopes(model), strict=True)
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import onnx
 import onnx.defs
 
+from convnet_core.convert.names import Signature
 from convnet_core.convert.onnx_tf_compat import import_onnx_tf
 from convnet_core.errors import ConversionError, UnsupportedOpError
 from convnet_core.tensorflow_setup import import_tensorflow
@@ -28,7 +29,7 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
 
     backend = module.TensorflowBackend
     _check_supported(model, backend)
-    scopes = node_scopes(model.graph)
+    scopes = node_scopes(model)
     renamed = onnx.ModelProto()
     renamed.CopyFrom(model)
     for node, scope in zip(renamed.graph.node, scopes, strict=True):
@@ -58,9 +59,14 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
     return function
 
 
-def node_scopes(graph: onnx.GraphProto) -> list[str]:
-    """A TensorFlow name scope for each node: its own name as far as TensorFlow allows, and unique."""
-    taken: set[str] = set()
+def node_scopes(model: onnx.ModelProto) -> list[str]:
+    """A TensorFlow name scope for each node: its own name as far as TensorFlow allows, and unique.
+
+    The names of the signature are taken already: its inputs and outputs are ops of these names.
+    """
+    signature = Signature.of(model)
+    graph = model.graph
+    taken = {port.tensorflow.lower() for port in (*signature.inputs, *signature.outputs)}
     scopes = []
     for index, node in enumerate(graph.node):
         plain = re.sub(r"[^A-Za-z0-9_.\-]", "_", node.name or f"{node.op_type}_{index}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from convnet_core.files import cache_folder, new_id
 __all__ = ["Digits", "Split", "load", "mnist_folder"]
 
 STROKES_SIZES = (60_000, 10_000)
+_LEFTOVER_SECONDS = 3600.0  # what a killed process left in the cache
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ def _write_cache(path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8
     draft = path.with_name(f".{path.stem}.{new_id()}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in path.parent.glob(f".{path.stem}.*.npz"):
+            if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
+                leftover.unlink(missing_ok=True)
         np.savez(draft, images=images, labels=labels)
         os.replace(draft, path)
     except OSError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from convnet_core.errors import DataError
 
@@ -20,6 +20,7 @@ _FAINTEST = 0.1  # least contrast of ink against paper, of the full range
 _WORK = 160  # longer side of the ink while the pen is adjusted, in pixels
 _PEN = (2.0, 4.2)  # allowed width of the pen in the 20 x 20 box, in pixels; MNIST's middle 90 %
 _MOST_PIXELS = 50_000_000
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # Pillow knows more, and one of them starts another program
 
 Grey = NDArray[np.float32]
 
@@ -29,11 +30,11 @@ def read_image(path: Path) -> Grey:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=_FORMATS) as image:
                 if image.width * image.height > _MOST_PIXELS:
                     raise DataError(f"{path}: {image.width} × {image.height} pixels are too many")
                 image.load()
-                return brightness(image)
+                return brightness(ImageOps.exif_transpose(image))  # a phone writes down how it was held
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

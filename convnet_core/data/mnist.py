@@ -53,9 +53,7 @@ def read_folder(folder: Path) -> tuple[Split, Split]:
 
 def _read_split(folder: Path, images_name: str, labels_name: str) -> Split:
     images_path, labels_path = _require(folder, images_name), _require(folder, labels_name)
-    images, labels = read_idx(images_path, 3), read_idx(labels_path, 1)
-    if images.shape[1:] != (28, 28):
-        raise DataError(f"{images_path}: its images are {images.shape[1]} × {images.shape[2]}, not 28 × 28")
+    images, labels = read_idx(images_path, (28, 28)), read_idx(labels_path)
     if len(labels) != len(images):
         raise DataError(f"{labels_path}: {len(labels)} labels for {len(images)} images in {images_path.name}")
     if len(labels) == 0:
@@ -79,11 +77,12 @@ def _require(folder: Path, name: str) -> Path:
     return path
 
 
-def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
-    """The array of an IDX file of unsigned bytes, raw or gzip. Raises DataError.
+def read_idx(path: Path, item: tuple[int, ...] = ()) -> NDArray[np.uint8]:
+    """The array [n, *item] of an IDX file of unsigned bytes, raw or gzip. Raises DataError.
 
     The header is checked before anything is allocated.
     """
+    dimensions = 1 + len(item)
     try:
         with _open(path) as file:
             header = file.read(4 + 4 * dimensions)
@@ -94,8 +93,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             if len(header) < 4 + 4 * dimensions:
                 raise DataError(f"{path}: truncated in its header")
             shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
-            if shape[0] > _MOST_IMAGES or any(size > 4096 for size in shape[1:]):
-                raise DataError(f"{path}: claims the shape {shape}, which is too large")
+            if shape[1:] != item:
+                raise DataError(f"{path}: its images are {shape[1]} × {shape[2]}, not {item[0]} × {item[1]}")
+            if shape[0] > _MOST_IMAGES:
+                raise DataError(f"{path}: claims {shape[0]} images, more than the {_MOST_IMAGES} that are taken")
             expected = int(np.prod(shape, dtype=np.int64))
             body = file.read(expected)
             if len(body) < expected:

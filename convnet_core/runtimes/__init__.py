@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE, size_of
+from convnet_core.errors import RunError
 from convnet_core.runs import STAGES, Run
 from convnet_core.runtimes.base import Runtime
 
@@ -27,7 +28,11 @@ class Source:
 
 
 def sources(run: Run, threads: int = 1) -> list[Source]:
-    """The runtimes whose artefacts are in the run, PyTorch first. Opening one imports its library."""
+    """The runtimes whose artefacts are in the run, PyTorch first. Opening one imports its library.
+
+    Raises RunError where a file that a stage wrote is gone.
+    """
+    _check_artefacts(run)
     found = []
     weights, onnx = "export/model.safetensors", "export/model.onnx"
     if (run.path / weights).is_file():
@@ -50,6 +55,16 @@ def sources(run: Run, threads: int = 1) -> list[Source]:
         if stage.startswith("convert/") and run.record(stage) is not None:
             found += _converted(run, stage, threads)
     return found
+
+
+def _check_artefacts(run: Run) -> None:
+    for stage in ("export", *(stage for stage in STAGES if stage.startswith("convert/"))):
+        record = run.record(stage)
+        for name in record.outputs if record else ():
+            path = run.path / stage / name
+            if not path.is_file():
+                hint = f"python -m convnet_core {stage.split('/')[0]} --run {run.path}"
+                raise RunError(f"{path} is gone", hint)
 
 
 def _converted(run: Run, stage: str, threads: int) -> list[Source]:

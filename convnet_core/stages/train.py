@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from convnet_core import checkpoint, data, training
 from convnet_core.config import TrainConfig
-from convnet_core.data.split import Split
 from convnet_core.events import Monitor
 from convnet_core.files import write_json
 from convnet_core.jobs import device_lock
@@ -47,23 +45,19 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
                 checkpoint.restore(run, state, digits.fingerprint)
             else:
                 run.discard(checkpoint.FOLDER)
-            train, validation = training.split_off_validation(_tensors(digits.train), config)
+            train, validation = training.split_off_validation(Tensors.of(digits.train), config)
 
             def save(current: Training) -> None:
                 checkpoint.save(run, current, config, digits.fingerprint)
 
             with monitor.listening():
                 training.fit(state, train.to(device), validation and validation.to(device), config, monitor, save)
-            test = _tensors(digits.test).to(device)
+            test = Tensors.of(digits.test).to(device)
             measured = training.evaluate(state.model, test)
         result = Trained(measured.accuracy, measured.loss, round(state.progress.seconds, 3), str(device))
         _write(run, config, digits.fingerprint, state, measured, test, result)
         line.summary = f"{100 * result.test_accuracy:.2f} % of {len(test)} test images"
     return result
-
-
-def _tensors(split: Split) -> Tensors:
-    return Tensors(torch.from_numpy(split.images), torch.from_numpy(split.labels.astype(np.int64)))
 
 
 def _write(

@@ -1,0 +1,83 @@
+"""Which run and which configs the flags mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from convnet_core import library
+from convnet_core.cli.flags import apply, given, overlay
+from convnet_core.config import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
+from convnet_core.errors import ConfigError, RunError
+from convnet_core.files import runs_root
+from convnet_core.runs import Run
+
+
+def root(args: argparse.Namespace) -> Path:
+    """The root of all runs."""
+    chosen: Path | None = getattr(args, "runs", None)
+    return chosen or runs_root()
+
+
+def named_run(args: argparse.Namespace, name: str | Path) -> Run:
+    """A run by its folder or by its name under the root. Raises RunError where there is none."""
+    return Run.open(library.find_run(root(args), name))
+
+
+def run_to_write(args: argparse.Namespace, label: str) -> Run:
+    """The run of --run, made where it is missing; a new one under the root without --run."""
+    if args.run is None:
+        return library.new_run(root(args), label)
+    path = library.find_run(root(args), args.run)
+    return Run.open(path) if (path / "run.json").is_file() else Run.create(path)
+
+
+def existing_run(args: argparse.Namespace, needs: str) -> Run:
+    """The run of --run, else the newest that has the stage `needs`; warns of what is stale in it."""
+    if args.run is not None:
+        return named_run(args, args.run)
+    found = next((run for run in library.list_runs(root(args)) if run.state(needs).state != "missing"), None)
+    if found is None:
+        raise RunError(
+            f"there is no run with {needs} in {root(args)} yet",
+            hint="`python -m convnet_core pipeline` makes one, --run names one elsewhere",
+        )
+    print(f"the newest run with {needs}: {shown(found)}", file=sys.stderr)
+    return found
+
+
+def train_config(args: argparse.Namespace) -> TrainConfig:
+    """The preset with the flags over it. Raises ConfigError."""
+    asked = given(args, TrainConfig)
+    if ("data", "folder") in asked and ("data", "source") not in asked:
+        raise ConfigError("--data-dir says where MNIST is, but --data is not mnist", hint="add --data mnist")
+    config = apply(args, PRESETS[preset(args)])
+    return overlay(config, {("data",): absolute(config.data).to_json()})
+
+
+def preset(args: argparse.Namespace) -> str:
+    """The name of the preset."""
+    return getattr(args, "preset", DEFAULT_PRESET)
+
+
+def other_data(args: argparse.Namespace, of_run: DataConfig) -> DataConfig | None:
+    """The run's data with the given flags over it; None where no flag was given."""
+    return absolute(apply(args, of_run)) if given(args, DataConfig) else None
+
+
+def absolute(data: DataConfig) -> DataConfig:
+    """Folders as absolute paths, so that later stages find them from anywhere."""
+    if data.source == "strokes":
+        return data
+    if data.source == "mnist":
+        folder = data.folder or os.environ.get("CONVNET_DATA_DIR", "")
+        return data.replace(folder=str(Path(folder).expanduser().resolve()) if folder else "")
+    return data.replace(source=str(Path(data.source).expanduser().resolve()))
+
+
+def shown(run: Run) -> str:
+    """The run's folder as short as it can be written from here."""
+    here = Path.cwd()
+    return str(run.path.relative_to(here)) if run.path.is_relative_to(here) else str(run.path)

@@ -1,0 +1,148 @@
+"""The watching side of jobs: start, follow, stop and find again, from any process."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import filelock
+
+from convnet_core import events
+from convnet_core.errors import RunError
+from convnet_core.files import read_json, write_json
+from convnet_core.jobs.info import JobInfo, new_job_id
+from convnet_core.records import now
+from convnet_core.runs import Run
+
+_START_SECONDS = 30.0  # a process that has not taken its lock by then never will
+_children: dict[Path, subprocess.Popen[bytes]] = {}
+
+
+class JobView:
+    """A job as somebody else sees it, from any process, at any time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def info(self) -> JobInfo:
+        """The job's state, looked at closely. Raises RunError where `job.json` is damaged."""
+        info = self._read()
+        if not info.live or self._alive(info):
+            return info
+        info = self._read()  # it may have ended well between the two looks
+        if not info.live:
+            return info
+        if (self.folder / "stop").exists():
+            return dataclasses.replace(info, state="stopped", error="stopped on request")
+        return dataclasses.replace(
+            info,
+            state="died",
+            error="the process died without a word (killed, or out of memory)",
+            hint="its log may say more; what it had finished is intact, so start it again",
+        )
+
+    def _read(self) -> JobInfo:
+        path = self.folder / "job.json"
+        try:
+            return JobInfo(**read_json(path))
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"{path} is damaged: {error}") from error
+
+    def _alive(self, info: JobInfo) -> bool:
+        child = _children.get(self.folder)
+        if child is not None and child.poll() is not None:
+            return False
+        if info.state == "starting":
+            return (datetime.now().astimezone() - datetime.fromisoformat(info.started)).total_seconds() < _START_SECONDS
+        try:
+            with filelock.FileLock(self.folder / ".lock", timeout=0):
+                return False
+        except filelock.Timeout:
+            return True
+
+    def events(self, offset: int = 0) -> tuple[list[events.Event], int]:
+        """The events from a byte offset on, and the offset to go on from; half a line waits for its end."""
+        try:
+            with (self.folder / "events.jsonl").open("rb") as file:
+                file.seek(offset)
+                block = file.read()
+        except OSError:
+            return [], offset
+        whole = block[: block.rfind(b"\n") + 1]
+        found = []
+        for line in whole.splitlines():
+            with contextlib.suppress(ValueError, AttributeError):
+                event = events.from_json(json.loads(line))
+                if event is not None:
+                    found.append(event)
+        return found, offset + len(whole)
+
+    def log(self) -> str:
+        """What went to `log.txt`."""
+        try:
+            return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    def stop(self) -> None:
+        """Ask for a stop: a training saves and ends within one batch; other stages end at once."""
+        request = self.folder / "stop"
+        if request.exists():
+            return  # a second signal would cut off the saving that the first one asked for
+        request.touch()
+        info = self.info
+        if info.state == "running":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(info.pid, signal.SIGTERM)
+
+
+def start(run: Run, arguments: Sequence[str]) -> JobView:
+    """Start `python -m convnet_core <arguments> --run <run>` in a process of its own, and do not wait.
+
+    The process outlives whoever starts it. Its folder is there when this returns.
+    """
+    job_id = new_job_id(arguments[0])
+    folder = run.path / "jobs" / job_id
+    folder.mkdir(parents=True)
+    package_root = Path(__file__).resolve().parent.parent.parent
+    path = os.pathsep.join(filter(None, (str(package_root), os.environ.get("PYTHONPATH"))))
+    info = JobInfo(id=job_id, command=arguments[0], state="starting", started=now(), pid=0)
+    write_json(folder / "job.json", dataclasses.asdict(info))
+    with (folder / "log.txt").open("ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "convnet_core", *arguments, "--run", str(run.path), "--job", job_id],
+            cwd=Path.cwd(),
+            env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    _children[folder] = child
+    return JobView(folder)
+
+
+def list_jobs(run: Run) -> list[JobView]:
+    """The jobs of a run, the newest first."""
+    folder = run.path / "jobs"
+    if not folder.is_dir():
+        return []
+    return [JobView(path) for path in sorted(folder.iterdir(), reverse=True) if (path / "job.json").is_file()]
+
+
+def current(run: Run) -> tuple[JobView, JobInfo] | None:
+    """The job to show for a run: the one at work, else the newest that can be read."""
+    found = []
+    for view in list_jobs(run):
+        with contextlib.suppress(RunError):
+            found.append((view, view.info))
+    return next((item for item in found if item[1].live), found[0] if found else None)

