@@ -56,6 +56,6 @@ def test_one_button_from_the_first_visit_to_the_verdict(server, page):
     page.get_by_text("export").first.wait_for(timeout=30_000)
     page.reload()  # the job goes on, and is found again
     page.get_by_text("All runtimes agree with pytorch.").wait_for(timeout=300_000)
-    assert page.get_by_role("button", name="Download the report").is_visible()
+    page.get_by_role("button", name="Download the report").wait_for(timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert "Traceback" not in page.content()
