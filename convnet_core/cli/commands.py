@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def compare(args: argparse.Namespace) -> int:
 
 def predict(args: argparse.Namespace) -> int:
     run = resolve.existing_run(args, "export")
-    with standard_error() as console, console.status("loading the runtimes"):
+    with standard_error() as console, chatter_to(Path(os.devnull)), console.status("loading the runtimes"):
         from convnet_core.predict import predict_files
 
         for warning in run.stale_stages("compare"):
