@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convnet_core import data, report
+from convnet_core import data, measurements, report
 from convnet_core.compare import TEST, InputSet, measure
 from convnet_core.config import CompareConfig, DataConfig
 from convnet_core.data.split import Split
@@ -46,6 +46,7 @@ def run_compare(
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
             _write(draft.path, comparison, run, digits, warnings)
+            measurements.save(measured, draft.path / "measurements.npz")
             draft.result = {
                 "verdict": comparison.verdict,
                 "runtimes": {line.name: line.passed for line in comparison.runtimes},

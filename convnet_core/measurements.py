@@ -1,0 +1,54 @@
+"""Measurements of a comparison on disk, so that they can be judged again without running anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convnet_core.compare import Key, Measured
+from convnet_core.errors import RunError
+
+_ARRAYS = ("max_abs", "scale", "answers", "expected", "truth")
+
+
+def save(measured: Sequence[Measured], path: Path) -> None:
+    """Write one .npz file. An array that several measurements share (the truth, say) is written once."""
+    arrays: dict[str, Any] = {}
+    names: dict[bytes, str] = {}
+    lines = []
+    for item in measured:
+        line: dict[str, Any] = {"key": dataclasses.asdict(item.key), "fault": item.fault}
+        line["mean_abs"] = item.mean_abs if np.isfinite(item.mean_abs) else None
+        for field in _ARRAYS:
+            value = getattr(item, field)
+            if value is None:
+                continue
+            plain = value.astype(np.int32) if value.dtype.kind == "i" else value
+            content = plain.dtype.str.encode() + plain.tobytes()
+            name = names.setdefault(content, f"array{len(names)}")
+            arrays[name], line[field] = plain, name
+        lines.append(line)
+    arrays["lines"] = np.frombuffer(json.dumps(lines).encode(), np.uint8)
+    np.savez_compressed(path, **arrays)
+
+
+def load(path: Path) -> list[Measured]:
+    """What `save` wrote. Raises RunError where the file is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        lines = json.loads(arrays["lines"].tobytes())
+        return [_measured(line, arrays) for line in lines]
+    except Exception as error:  # zipfile, NumPy and JSON each have kinds of their own
+        raise RunError(f"{path} cannot be read: {error}", hint="run `compare` again") from error
+
+
+def _measured(line: dict[str, Any], arrays: dict[str, Any]) -> Measured:
+    values = {field: arrays[line[field]] for field in _ARRAYS if field in line}
+    mean = float("nan") if line["mean_abs"] is None else line["mean_abs"]
+    return Measured(Key(**line["key"]), mean_abs=mean, fault=line["fault"], **values)
