@@ -1,7 +1,7 @@
 """The app: `streamlit run app.py`. Imports neither torch nor tensorflow; jobs do the work."""
 
-import streamlit as st
+from pages import _shared as shared
 
-st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=":material/account_tree:", layout="wide")
-
-st.navigation([st.Page("pages/home.py", title="Home", icon=":material/home:", url_path="home", default=True)]).run()
+page = shared.frame()
+with shared.inside_app():
+    page.run()

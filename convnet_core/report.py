@@ -137,7 +137,7 @@ def _environment(*, escape: bool) -> jinja2.Environment:
     return environment
 
 
-def _per_sample(comparison: Comparison) -> list[Measured]:
+def per_sample(comparison: Comparison) -> list[Measured]:
     """One sound measurement for each runtime: on the test set, at the largest batch size, first output."""
     chosen: dict[tuple[str, str | None], Measured] = {}
     for result in comparison.results:
@@ -152,7 +152,7 @@ def _per_sample(comparison: Comparison) -> list[Measured]:
 def histograms(comparison: Comparison) -> list[tuple[str, int, list[Bar]]]:
     """For each runtime: its name, how many samples are exactly equal, and the others by decade of error."""
     found = []
-    for item in _per_sample(comparison):
+    for item in per_sample(comparison):
         errors = item.max_abs[item.max_abs > 0]
         places = np.clip(np.floor(np.log10(errors)), _DECADES[0], _DECADES[-1]).astype(int)
         counts = [int((places == low).sum()) for low in _DECADES]
@@ -164,7 +164,7 @@ def histograms(comparison: Comparison) -> list[tuple[str, int, list[Bar]]]:
 
 def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> tuple[list[Picture], int]:
     """The first images on which any runtime's label is not the reference's, and how many there are."""
-    labelled = [item for item in _per_sample(comparison) if item.answers is not None]
+    labelled = [item for item in per_sample(comparison) if item.answers is not None]
     if not labelled:
         return [], 0
     first = labelled[0]

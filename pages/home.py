@@ -11,6 +11,7 @@ from convnet_core.library import list_runs, new_run
 from convnet_core.runs import STAGES, Run
 from pages import _shared as shared
 
+shared.through_the_app()
 st.title("PyTorch → TensorFlow, proven equal")
 st.write(
     "One button trains a network on handwritten digits in PyTorch, exports it to ONNX, converts it to TensorFlow and "
@@ -25,7 +26,7 @@ def start() -> None:
     try:
         run = new_run(runs_root(), "fast-strokes")
         jobs.start(run, ["pipeline", "--preset", "fast", "--data", "strokes"])
-        st.session_state["run"] = run.name
+        st.session_state["open_run"] = run.name
     except ConvNetError as error:
         st.session_state["failed"] = f"{error} {error.hint}"
 
@@ -60,9 +61,5 @@ if failed := st.session_state.pop("failed", None):
 found = list_runs(runs_root())
 busy = any(current[1].live for run in found[:5] if (current := jobs.current(run)))
 st.button("Run the pipeline", type="primary", icon=":material/play_arrow:", on_click=start, disabled=busy)
-if found:
-    names = [run.name for run in found]
-    if st.session_state.get("run") not in names:
-        st.session_state["run"] = names[0]
-    chosen = st.selectbox("Run", names, key="run") if len(names) > 1 else names[0]
-    show(next(run for run in found if run.name == chosen))
+if run := shared.chosen_run():
+    show(run)

@@ -50,11 +50,21 @@ def page():
         browser.close()
 
 
+def test_a_page_can_be_the_first_that_a_new_server_is_asked_for(server, page):
+    page.goto(f"{server}/compare")
+    page.get_by_text("The home page makes one with one button").wait_for(timeout=30_000)
+    links = [link.inner_text().splitlines()[-1] for link in page.get_by_test_id("stSidebarNavLink").all()]
+    assert links == ["Home", "Compare"]
+    page.get_by_role("link", name="Go to Home").click()
+    page.get_by_role("button", name="Run the pipeline").wait_for(timeout=30_000)
+
+
 def test_one_button_from_the_first_visit_to_the_verdict(server, page):
     page.goto(server)
     page.get_by_role("button", name="Run the pipeline").click()
     page.get_by_text("export").first.wait_for(timeout=30_000)
     page.reload()  # the job goes on, and is found again
+    assert "run=" in page.url
     page.get_by_text("All runtimes agree with pytorch.").wait_for(timeout=300_000)
     page.get_by_role("button", name="Download the report").wait_for(timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

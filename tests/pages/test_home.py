@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from convnet_core import jobs
 from convnet_core.errors import DataError
@@ -14,35 +13,18 @@ from convnet_core.files import write_json
 from convnet_core.jobs import working
 from convnet_core.runs import Run
 from tests.conftest import ROOT, copy_of
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    folder = tmp_path / "runs"
-    folder.mkdir(exist_ok=True)
-    monkeypatch.setenv("CONVNET_RUNS_DIR", str(folder))
-    return folder
-
-
-def page():
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    assert not app.exception
-    return app
-
-
-def text_of(app):
-    return " ".join(item.value for item in (*app.markdown, *app.success, *app.error, *app.info, *app.subheader))
+from tests.pages.conftest import open_page, text_of
 
 
 def test_empty_it_offers_the_button(root):
-    app = page()
+    app = open_page()
     assert [button.label for button in app.button] == ["Run the pipeline"]
     assert not app.button[0].disabled
 
 
 def test_a_finished_run_shows_its_verdict_and_table(root, finished_run):
     copy_of(finished_run, root)
-    app = page()
+    app = open_page()
     assert "All runtimes agree with pytorch" in text_of(app)
     assert len(app.dataframe[0].value) == 7
 
@@ -50,7 +32,7 @@ def test_a_finished_run_shows_its_verdict_and_table(root, finished_run):
 def test_a_stale_verdict_is_not_shown(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
-    app = page()
+    app = open_page()
     assert "agree" not in text_of(app)
     assert "stale" in text_of(app)
 
@@ -59,7 +41,7 @@ def test_a_failed_job_shows_reason_hint_and_log(root):
     run = Run.create(root / "run")
     with pytest.raises(DataError), working(run, "train"):
         raise DataError("label 12 at position 3", "mend the file")
-    app = page()
+    app = open_page()
     assert "label 12 at position 3" in text_of(app)
     assert "mend the file" in text_of(app)
 
@@ -69,7 +51,7 @@ def test_a_dead_job_is_said_to_have_died(root):
     with working(run, "train") as job:
         running = jobs.JobView(job.folder).info
     write_json(job.folder / "job.json", dataclasses.asdict(running))
-    assert "died" in text_of(page())
+    assert "died" in text_of(open_page())
 
 
 def test_a_running_job_is_followed_and_the_button_waits(root):
@@ -91,7 +73,7 @@ with working(Run.open(Path({str(run.path)!r})), "pipeline") as job:
     )
     assert worker.stdout.readline() == b"ready\n"
     try:
-        app = page()
+        app = open_page()
         assert app.button[0].disabled
         assert "train" in text_of(app)
         next(button for button in app.button if button.label == "Stop").click().run()
