@@ -62,9 +62,10 @@ def test_a_page_can_be_the_first_that_a_new_server_is_asked_for(server, page):
 def test_one_button_from_the_first_visit_to_the_verdict(server, page):
     page.goto(server)
     page.get_by_role("button", name="Run the pipeline").click()
-    page.get_by_text("export").first.wait_for(timeout=30_000)
+    page.wait_for_url("**run=*", timeout=30_000)
+    page.get_by_role("button", name="Stop").wait_for(timeout=30_000)
     page.reload()  # the job goes on, and is found again
-    assert "run=" in page.url
+    page.get_by_role("button", name="Stop").wait_for(timeout=30_000)
     page.get_by_text("All runtimes agree with pytorch.").wait_for(timeout=300_000)
     page.get_by_role("button", name="Download the report").wait_for(timeout=30_000)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
