@@ -25,8 +25,8 @@ from convnet_core.runs import Run
 _SPIN_COUNT = "1000"
 """How long PyTorch's threads (libgomp) spin while they wait for each other.
 
-A job of the app shares its cores with a server and a browser. With libgomp's own setting a training beside one busy
-process fell from 9,200 to 2,200 images/s on two cores, with a short spin to 4,700; alone it costs a seventh.
+A job of the app shares its cores with a server and a browser. Images per second of the reference recipe on two cores,
+median of 3: beside one busy process 2,230 with libgomp's own setting and 5,070 with this; alone 8,590 and 6,150.
 """
 _START_SECONDS = 30.0  # a process that has not taken its lock by then never will
 _children: dict[Path, subprocess.Popen[bytes]] = {}
