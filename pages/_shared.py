@@ -15,7 +15,7 @@ from convnet_core.files import runs_root
 from convnet_core.jobs import JobInfo, JobView
 from convnet_core.library import list_runs
 from convnet_core.report import format_error, format_share, format_size
-from convnet_core.runs import Run
+from convnet_core.runs import STAGES, Run
 
 _PAGES = Path(__file__).parent
 _STAGES = ("train", "export", "convert", "compare")
@@ -95,11 +95,16 @@ def need(stage: str, what: str) -> Run:
     return st.stop()
 
 
-def warn_of_stale(run: Run, stage: str) -> None:
-    """Say so when a stage no longer belongs to what is ahead of it."""
+def warn_of_stale(run: Run, stage: str) -> bool:
+    """Say so when a stage no longer belongs to what is ahead of it, and what to run again; whether it is so."""
     state = run.state(stage)
-    if state.state == "stale":
-        st.warning(f"This is stale: {state.reason}. Run {stage.split('/')[0]} again.", icon=":material/warning:")
+    if state.state != "stale":
+        return False
+    again = [name.split("/")[0] for name in STAGES if run.state(name).state == "stale"]
+    st.warning(
+        f"This is stale: {state.reason}. Run again, in this order: {', '.join(again)}.", icon=":material/warning:"
+    )
+    return True
 
 
 @st.fragment(run_every=1.0)
@@ -151,9 +156,11 @@ def ended_badly(job: JobView, info: JobInfo) -> None:
             st.code(log[-20_000:], language=None)
 
 
-def runtimes(report: dict[str, Any]) -> None:
-    """The verdict and the table of runtimes of a report.json."""
-    if report["verdict"] == "agree":
+def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:
+    """The verdict and the table of runtimes of a report.json. A stale verdict is not shown as one that holds."""
+    if stale:
+        st.info(f"When these were compared, the verdict was: {report['verdict']}.", icon=":material/history:")
+    elif report["verdict"] == "agree":
         st.success(f"All runtimes agree with {report['reference']}.", icon=":material/verified:")
     else:
         failed = ", ".join(line["name"] for line in report["runtimes"] if not line["passed"])

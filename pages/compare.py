@@ -74,9 +74,9 @@ def histograms(comparison: Comparison) -> go.Figure:
     figure.update_layout(
         xaxis={"type": "category", "title": "largest |error| of an image, at least"},
         yaxis_title="test images",
-        height=340,
+        height=420,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": 1.15},
+        legend={"orientation": "h", "y": -0.3, "yanchor": "top"},
         colorway=["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999"],
     )
     return figure
@@ -117,14 +117,14 @@ def differing(comparison: Comparison, run: Run) -> None:
 
 
 run = shared.need("compare", "Comparing")
-shared.warn_of_stale(run, "compare")
+stale = shared.warn_of_stale(run, "compare")
 folder = run.path / "compare"
 made = read_json(folder / "report.json")
 config = tolerances(CompareConfig.from_json(run.need("compare").config))
 sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
 path = folder / "measurements.npz"
 comparison = judge(measured(path, digest(path)), sizes, made["reference"], config)
-shared.runtimes(report.to_json(comparison, made["title"], {}))
+shared.runtimes(report.to_json(comparison, made["title"], {}), stale=stale)
 
 st.subheader("How large the errors are")
 st.plotly_chart(histograms(comparison), width="stretch")

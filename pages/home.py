@@ -15,7 +15,7 @@ shared.through_the_app()
 st.title("PyTorch → TensorFlow, proven equal")
 st.write(
     "One button trains a network on handwritten digits in PyTorch, exports it to ONNX, converts it to TensorFlow and "
-    "LiteRT, and compares every runtime on the whole test set. It takes about a minute and needs no download."
+    "LiteRT, and compares every runtime on the whole test set. It takes one to two minutes and needs no download."
 )
 
 _ICONS = {"fresh": ":material/check_circle:", "stale": ":material/warning:", "missing": ":material/circle:"}

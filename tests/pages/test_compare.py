@@ -36,7 +36,10 @@ def test_moving_a_tolerance_judges_again_at_once(root, finished_run):
 def test_a_stale_comparison_says_so(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
-    assert "This is stale" in text_of(open_page("compare"))
+    said = text_of(open_page("compare"))
+    assert "This is stale" in said
+    assert "in this order: train, export, convert, compare" in said
+    assert "All runtimes agree" not in said
 
 
 def test_the_choice_of_a_run_holds_across_pages(root, finished_run, trained_run):
