@@ -1,4 +1,4 @@
-"""What the pages share: the choice of a run, the live view of a job, the table of runtimes."""
+"""What the pages share: the menu, the choice of a run, empty and stale states, the table of runtimes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,41 @@ from typing import Any
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from convnet_core.events import Message, Metrics, Progress, StageDone, StageStarted
 from convnet_core.files import runs_root
-from convnet_core.jobs import JobInfo, JobView
-from convnet_core.library import list_runs
+from convnet_core.library import list_runs, new_run
 from convnet_core.report import format_error, format_share, format_size
 from convnet_core.runs import STAGES, Run
+from pages import _jobs as jobs
 
-_PAGES = Path(__file__).parent
-_STAGES = ("train", "export", "convert", "compare")
+_FOLDER = Path(__file__).parent
+_MENU = {
+    "Start": (("home", "Home", "home"), ("data", "Data", "dataset"), ("train", "Train", "model_training")),
+    "Convert": (("export", "Export", "account_tree"), ("convert", "Convert", "transform")),
+    "Prove": (
+        ("compare", "Compare", "balance"),
+        ("benchmark", "Benchmark", "speed"),
+        ("sketchpad", "Sketchpad", "draw"),
+    ),
+}
 
 
 def frame() -> StreamlitPage:
     """What surrounds every page: its set-up, the menu, the run picker. Gives the page that the address asks for."""
     st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=":material/account_tree:", layout="wide")
-    page = st.navigation(
-        {
-            "Start": [st.Page(_PAGES / "home.py", title="Home", icon=":material/home:", url_path="home", default=True)],
-            "Prove": [st.Page(_PAGES / "compare.py", title="Compare", icon=":material/balance:", url_path="compare")],
-        }
-    )
+    pages = {
+        group: [
+            st.Page(
+                _FOLDER / f"{name}.py",
+                title=title,
+                icon=f":material/{icon}:",
+                url_path=name,
+                default=name == "home",
+            )
+            for name, title, icon in entries
+        ]
+        for group, entries in _MENU.items()
+    }
+    page = st.navigation(pages)
     _choose_run()
     return page
 
@@ -83,77 +98,58 @@ def chosen_run() -> Run | None:
 
 
 def need(stage: str, what: str) -> Run:
-    """The chosen run with a stage in it; otherwise says what to do, offers the way there, and ends the page."""
+    """The chosen run with a stage in it; otherwise says what to do, with the button that does it, and ends the page.
+
+    `what` begins the sentence: "Comparing" needs a run.
+    """
     run = chosen_run()
     if run is not None and run.state(stage).state != "missing":
         return run
-    if run is None:
-        st.info(f"{what} needs a run. The home page makes one with one button.")
-    else:
-        st.info(f"The run {run.name} has no {stage.split('/')[0]} yet. Run the pipeline on the home page.")
-    st.page_link("pages/home.py", label="Go to Home", icon=":material/home:")
+    if not jobs.area(run):
+        if run is None or run.state("train").state == run.state("export").state == "missing":
+            st.info(f"{what} needs a trained network. One button makes all, in one to two minutes.")
+            pipeline_button()
+            st.page_link("pages/train.py", label="Or train one with your own settings", icon=":material/tune:")
+        else:
+            st.info(f"The run {run.name} has no {stage.split('/')[0]} yet.")
+            refresh_button(run, "Make what is missing")
     return st.stop()
 
 
+def pipeline_button(*, disabled: bool = False) -> None:
+    """Everything with one click: a new run, the preset `fast` on the embedded data."""
+    st.button(
+        "Run the pipeline",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=jobs.start,
+        args=(lambda: new_run(runs_root(), "fast-strokes"), ["pipeline", "--preset", "fast", "--data", "strokes"]),
+        disabled=disabled,
+        help="Trains on generated handwriting, exports, converts and compares, into a new run",
+    )
+
+
+def refresh_button(run: Run, label: str) -> None:
+    """Run what is missing or stale in a run."""
+    st.button(
+        label,
+        type="primary",
+        icon=":material/refresh:",
+        on_click=jobs.start,
+        args=(lambda: run, ["refresh"]),
+        help="Runs each stage that is missing or stale, in order, with the settings that it had",
+    )
+
+
 def warn_of_stale(run: Run, stage: str) -> bool:
-    """Say so when a stage no longer belongs to what is ahead of it, and what to run again; whether it is so."""
+    """Say so when a stage no longer belongs to what is ahead of it, with the button that mends it; whether it is so."""
     state = run.state(stage)
     if state.state != "stale":
         return False
     again = [name.split("/")[0] for name in STAGES if run.state(name).state == "stale"]
-    st.warning(
-        f"This is stale: {state.reason}. Run again, in this order: {', '.join(again)}.", icon=":material/warning:"
-    )
+    st.warning(f"This is stale: {state.reason}. To run again: {', '.join(again)}.", icon=":material/warning:")
+    refresh_button(run, "Bring up to date")
     return True
-
-
-@st.fragment(run_every=1.0)
-def follow(job: JobView) -> None:
-    """Show a job's progress each second; when it has ended, draw the page again."""
-    info = job.info
-    events, _ = job.events()
-    done = {event.stage: event for event in events if isinstance(event, StageDone)}
-    begun = [event.stage for event in events if isinstance(event, StageStarted)]
-    for stage in _STAGES if info.command == "pipeline" else (info.command,):
-        if stage in done:
-            st.markdown(f":material/check_circle: **{stage}**: {done[stage].summary} ({done[stage].seconds:.1f} s)")
-        elif stage in begun:
-            st.markdown(f":material/progress_activity: **{stage}**")
-            _latest(events)
-        else:
-            st.markdown(f":material/schedule: {stage}")
-    if not info.live:
-        st.rerun()
-    if st.button("Stop", icon=":material/stop_circle:", help="A training saves first, and can be resumed"):
-        job.stop()
-        st.toast("Stopping")
-
-
-def _latest(events: list[Any]) -> None:
-    """The newest progress of the stage that runs."""
-    for event in reversed(events):
-        if isinstance(event, StageStarted):
-            return
-        if isinstance(event, Message):
-            st.caption(event.text)
-            return
-        if isinstance(event, Progress):
-            st.progress(event.done / max(1, event.total), text=event.label)
-            return
-        if isinstance(event, Metrics):
-            text = f"{100 * event.accuracy:.1f} % right, {event.images_per_second:,.0f} images/s"
-            st.progress(event.step / event.total_steps, text=f"{text}, {event.seconds_left:.0f} s left")
-            return
-
-
-def ended_badly(job: JobView, info: JobInfo) -> None:
-    """Why a job failed, died or was stopped, how to mend it, and its log."""
-    show = st.info if info.state == "stopped" else st.error
-    show(f"{info.command}: {info.error}" + (f"\n\n{info.hint}" if info.hint else ""))
-    log = job.log()
-    if log and info.state != "stopped":
-        with st.expander("Log"):
-            st.code(log[-20_000:], language=None)
 
 
 def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:

@@ -15,6 +15,8 @@ from convnet_core.config import CompareConfig, DataConfig, TrainConfig
 from convnet_core.files import digest, read_json
 from convnet_core.judging import Comparison, judge
 from convnet_core.runs import Run
+from pages import _charts as charts
+from pages import _jobs as jobs
 from pages import _shared as shared
 
 shared.through_the_app()
@@ -71,15 +73,8 @@ def histograms(comparison: Comparison) -> go.Figure:
     for name, _, bars in report.histograms(comparison):
         if any(bar.count for bar in bars):
             figure.add_bar(x=[f"1e{bar.low}" for bar in bars], y=[bar.count for bar in bars], name=name)
-    figure.update_layout(
-        xaxis={"type": "category", "title": "largest |error| of an image, at least"},
-        yaxis_title="test images",
-        height=420,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": -0.3, "yanchor": "top"},
-        colorway=["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999"],
-    )
-    return figure
+    figure.update_xaxes(type="category")
+    return charts.styled(figure, "largest |error| of an image, at least", "test images", height=420)
 
 
 def confusion(item: Measured, reference: str) -> go.Figure:
@@ -87,15 +82,7 @@ def confusion(item: Measured, reference: str) -> go.Figure:
     classes = int(max(item.answers.max(), item.expected.max())) + 1
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (item.expected, item.answers), 1)
-    np.fill_diagonal(counts, 0)
-    figure = go.Figure(go.Heatmap(z=counts, text=counts, texttemplate="%{text}", colorscale="Blues", showscale=False))
-    figure.update_layout(
-        xaxis={"title": f"{item.key.runtime} says", "dtick": 1},
-        yaxis={"title": f"{reference} says", "dtick": 1, "autorange": "reversed"},
-        height=380,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-    )
-    return figure
+    return charts.confusion(counts, f"{item.key.runtime} says", f"{reference} says", hide_diagonal=True)
 
 
 def differing(comparison: Comparison, run: Run) -> None:
@@ -117,6 +104,8 @@ def differing(comparison: Comparison, run: Run) -> None:
 
 
 run = shared.need("compare", "Comparing")
+if jobs.area(run, "compare", "refresh"):
+    st.stop()
 stale = shared.warn_of_stale(run, "compare")
 folder = run.path / "compare"
 made = read_json(folder / "report.json")

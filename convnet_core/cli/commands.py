@@ -92,6 +92,17 @@ def compare(args: argparse.Namespace) -> int:
     return _report(args, run)
 
 
+def refresh(args: argparse.Namespace) -> int:
+    run = resolve.existing_run(args, "train")
+    with _job(args, run, "refresh") as job:
+        from convnet_core.stages import run_refresh
+
+        done = run_refresh(run, job)
+    line = f"done again: {', '.join(done)}" if done else "everything is fresh"
+    results(args, {"run": str(run.path), "stages": done}, line)
+    return 0
+
+
 def predict(args: argparse.Namespace) -> int:
     run = resolve.existing_run(args, "export")
     with standard_error() as console, chatter_to(Path(os.devnull)), console.status("loading the runtimes"):
@@ -125,6 +136,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "export": export,
     "convert": convert,
     "compare": compare,
+    "refresh": refresh,
     "predict": predict,
     "runs": runs,
 }

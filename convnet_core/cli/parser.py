@@ -89,6 +89,14 @@ def build_parser() -> argparse.ArgumentParser:
     add_flags(compare, "comparison", CompareConfig)
     add_flags(compare, "data to compare on (default: what the run was trained on)", DataConfig, defaults=False)
 
+    refresh = _command(
+        commands,
+        "refresh",
+        "run again what is missing or stale, with the settings that it had",
+        "refresh --run runs/mine",
+    )
+    _run(refresh, "the newest run")
+
     predict = _command(
         commands,
         "predict",

@@ -11,11 +11,13 @@ has died. A job also holds the lock of its run, so that a second start is refuse
 the lock of its device as well, so that a second one waits its turn.
 """
 
+from convnet_core.jobs.follow import Following
 from convnet_core.jobs.info import JobInfo
 from convnet_core.jobs.watch import JobView, current, list_jobs, start
 from convnet_core.jobs.work import Job, describe_fault, device_lock, working
 
 __all__ = [
+    "Following",
     "Job",
     "JobInfo",
     "JobView",

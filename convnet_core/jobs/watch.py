@@ -99,6 +99,11 @@ class JobView:
         except OSError:
             return ""
 
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop was asked for."""
+        return (self.folder / "stop").exists()
+
     def stop(self) -> None:
         """Ask for a stop: a training saves and ends within one batch; other stages end at once."""
         request = self.folder / "stop"

@@ -1,3 +1,8 @@
+import contextlib
+import os
+import subprocess
+import sys
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -26,3 +31,33 @@ def text_of(app):
     """All that the page says."""
     kinds = (app.markdown, app.success, app.error, app.info, app.warning, app.subheader, app.caption)
     return " ".join(item.value for kind in kinds for item in kind)
+
+
+def button(app, label):
+    """A button by what is written on it."""
+    return next(item for item in app.button if item.label == label)
+
+
+@contextlib.contextmanager
+def at_work(run, command, *events):
+    """A job in a process of its own that has told these events (as source code) and goes on until the end."""
+    code = f"""
+from pathlib import Path
+from convnet_core.events import *
+from convnet_core.jobs import working
+from convnet_core.runs import Run
+with working(Run.open(Path({str(run.path)!r})), {command!r}) as job:
+    for event in [{", ".join(events)}]:
+        job.emit(event)
+    print("ready", flush=True)
+    input()
+"""
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ
+    )
+    try:
+        assert worker.stdout.readline() == b"ready\n"
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()

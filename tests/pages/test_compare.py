@@ -1,17 +1,19 @@
 """The page Compare with AppTest: empty, with a finished, a stale and an unfinished run."""
 
 from tests.conftest import copy_of
-from tests.pages.conftest import open_page, text_of
+from tests.pages.conftest import button, open_page, text_of
 
 
 def test_without_a_run_it_says_what_to_do(root):
     app = open_page("compare")
-    assert "The home page makes one with one button" in text_of(app)
+    assert "needs a trained network" in text_of(app)
+    assert button(app, "Run the pipeline")
 
 
 def test_with_a_run_that_has_no_comparison_it_says_so(root, trained_run):
     copy_of(trained_run, root)
-    assert "has no compare yet" in text_of(open_page("compare"))
+    assert "has no compare yet" in text_of(app := open_page("compare"))
+    assert button(app, "Make what is missing")
 
 
 def test_a_finished_run_shows_verdict_table_and_charts(root, finished_run):
@@ -38,7 +40,7 @@ def test_a_stale_comparison_says_so(root, finished_run):
     (run.path / "train/model.safetensors").write_bytes(b"other")
     said = text_of(open_page("compare"))
     assert "This is stale" in said
-    assert "in this order: train, export, convert, compare" in said
+    assert "To run again: train, export, convert, compare" in said
     assert "All runtimes agree" not in said
 
 

@@ -1,9 +1,6 @@
 """The home page with AppTest: empty, with a finished, a stale, a failed and a running run."""
 
 import dataclasses
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -12,8 +9,8 @@ from convnet_core.errors import DataError
 from convnet_core.files import write_json
 from convnet_core.jobs import working
 from convnet_core.runs import Run
-from tests.conftest import ROOT, copy_of
-from tests.pages.conftest import open_page, text_of
+from tests.conftest import copy_of
+from tests.pages.conftest import at_work, button, open_page, text_of
 
 
 def test_empty_it_offers_the_button(root):
@@ -54,31 +51,19 @@ def test_a_dead_job_is_said_to_have_died(root):
     assert "died" in text_of(open_page())
 
 
-def test_a_running_job_is_followed_and_the_button_waits(root):
+METRICS = (
+    "Metrics(epoch=0.5, step=5, total_steps=10, loss=1.0, accuracy=0.75, learning_rate=0.1, "
+    "images_per_second=100.0, seconds_left=3.0)"
+)
+
+
+def test_a_running_job_is_followed_and_can_be_stopped(root):
     run = Run.create(root / "run")
-    code = f"""
-from pathlib import Path
-from convnet_core.events import Metrics, StageStarted
-from convnet_core.jobs import working
-from convnet_core.runs import Run
-with working(Run.open(Path({str(run.path)!r})), "pipeline") as job:
-    job.emit(StageStarted(stage="train"))
-    job.emit(Metrics(epoch=0.5, step=5, total_steps=10, loss=1.0, accuracy=0.75, learning_rate=0.1,
-                     images_per_second=100.0, seconds_left=3.0))
-    print("ready", flush=True)
-    input()
-"""
-    worker = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ
-    )
-    assert worker.stdout.readline() == b"ready\n"
-    try:
+    with at_work(run, "pipeline", "StageStarted(stage='train')", METRICS):
         app = open_page()
-        assert app.button[0].disabled
+        assert button(app, "Run the pipeline").disabled
         assert "train" in text_of(app)
-        next(button for button in app.button if button.label == "Stop").click().run()
+        button(app, "Stop").click().run()
         assert not app.exception
+        assert "Stopping" in text_of(app) or "stopped on request" in text_of(app)
         assert (next(iter(run.path.glob("jobs/*"))) / "stop").exists()
-    finally:
-        worker.kill()
-        worker.wait()

@@ -1,0 +1,43 @@
+"""A job's events as they add up: what a page needs to draw it, read by offset and never twice."""
+
+from __future__ import annotations
+
+from convnet_core.events import Event, Message, Metrics, StageDone, StageStarted
+from convnet_core.jobs.watch import JobView
+
+
+class Following:
+    """What a job has told so far; `update` reads what is new.
+
+    `latest` is the newest event of the stage at work, None between stages; `metrics` are those of the
+    training, `messages` all sentences for people.
+    """
+
+    def __init__(self, job: JobView) -> None:
+        self.job = job
+        self.begun: list[str] = []
+        self.done: dict[str, StageDone] = {}
+        self.latest: Event | None = None
+        self.metrics: list[Metrics] = []
+        self.messages: list[str] = []
+        self._offset = 0
+
+    def update(self) -> None:
+        """Take in the events since the last call."""
+        events, self._offset = self.job.events(self._offset)
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        self.latest = event
+        match event:
+            case StageStarted(stage=stage):
+                self.begun.append(stage)
+                self.latest = None
+            case StageDone(stage=stage):
+                self.done[stage] = event
+                self.latest = None
+            case Metrics():
+                self.metrics.append(event)
+            case Message(text=text):
+                self.messages.append(text)

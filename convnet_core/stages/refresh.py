@@ -1,0 +1,62 @@
+"""Bring a run up to date: every stage that is missing or stale, in order, with the settings that it had."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from convnet_core import checkpoint
+from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
+from convnet_core.errors import RunError
+from convnet_core.events import Monitor
+from convnet_core.runs import STAGES, Run
+from convnet_core.settings import Config
+from convnet_core.stages.compare import run_compare
+from convnet_core.stages.convert import run_convert
+from convnet_core.stages.export import run_export
+from convnet_core.stages.train import run_train
+
+_Made = TypeVar("_Made", bound=Config)
+
+
+def run_refresh(run: Run, monitor: Monitor) -> list[str]:
+    """Run what has to be run; the names of those stages.
+
+    A training that was stopped goes on from its checkpoint. A run whose weights came from elsewhere begins at its
+    export. Raises RunError where there is nothing to begin with.
+    """
+    done = []
+    for stage in STAGES:
+        if run.state(stage).state == "fresh" or (stage == "train" and _came_without_training(run)):
+            continue
+        match stage:
+            case "train":
+                _train(run, monitor)
+            case "export":
+                run_export(run, _config(run, stage, ExportConfig()), monitor)
+            case "compare":
+                run_compare(run, _config(run, stage, CompareConfig()), monitor)
+            case _:
+                run_convert(run, _config(run, stage, ConvertConfig()), monitor)
+        done.append(stage)
+    return done
+
+
+def _came_without_training(run: Run) -> bool:
+    record = run.record("export")
+    return record is not None and "weights" in record.inputs
+
+
+def _train(run: Run, monitor: Monitor) -> None:
+    resumable = run.record(checkpoint.FOLDER) is not None
+    if run.record("train") is None and not resumable:
+        raise RunError(f"the run {run.name} has no training to begin with", hint="train it: `train --run DIR`")
+    run_train(run, _config(run, "train", TrainConfig()), monitor, resume=resumable)
+
+
+def _config(run: Run, stage: str, default: _Made) -> _Made:
+    """The settings that a stage was run with; the default where it was not, or cannot be read."""
+    try:
+        record = run.record(stage)
+    except RunError:
+        return default
+    return type(default).from_json(record.config) if record else default

@@ -1,0 +1,115 @@
+"""How the pages start a job, follow it, and say how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from convnet_core import jobs
+from convnet_core.errors import ConvNetError
+from convnet_core.events import Message, Metrics, Progress
+from convnet_core.jobs import Following, JobInfo, JobView
+from convnet_core.runs import Run
+
+_STAGES = ("train", "export", "convert", "compare")
+_FOLLOW_SECONDS = 0.5
+
+
+def start(make: Callable[[], Run], arguments: Sequence[str]) -> None:
+    """Start a command on a run and show that run; for a button's `on_click`. An error is said by `area`."""
+    try:
+        run = make()
+        jobs.start(run, arguments)
+        st.session_state["open_run"] = run.name
+    except ConvNetError as error:
+        st.session_state["start_error"] = (str(error), error.hint)
+
+
+def area(run: Run | None, *commands: str, draw: Callable[[Following], None] | None = None) -> bool:
+    """The run's job: followed while it lives, explained where it ended badly. Whether one is at work.
+
+    A job that ended badly is shown where it was one of `commands` (all when none is named); one at work
+    always. `draw` shows more of a job at work, each half second.
+    """
+    if error := st.session_state.pop("start_error", None):
+        message, hint = error
+        st.error(f"{message}" + (f"\n\n{hint}" if hint else ""))
+    found = jobs.current(run) if run else None
+    if found is None:
+        return False
+    job, info = found
+    if info.live:
+        _follow(job, draw)
+        return True
+    if info.state != "done" and (not commands or info.command in commands):
+        ended_badly(job, info)
+    return False
+
+
+def busy(run: Run) -> bool:
+    """Whether a job is at work on the run."""
+    found = jobs.current(run)
+    return found is not None and found[1].live
+
+
+def following(job: JobView) -> Following:
+    """What the job has told; kept in the session, so that each rerun reads only what is new."""
+    held: Following | None = st.session_state.get("following")
+    if held is None or held.job.folder != job.folder:
+        held = st.session_state["following"] = Following(job)
+    held.update()
+    return held
+
+
+@st.fragment(run_every=_FOLLOW_SECONDS)
+def _follow(job: JobView, draw: Callable[[Following], None] | None) -> None:
+    """A job at work; when it has ended, the page is drawn again."""
+    info = job.info
+    told = following(job)
+    if not info.live:
+        st.rerun()
+    for stage in _STAGES if info.command == "pipeline" else told.begun or (info.command,):
+        if stage in told.done:
+            done = told.done[stage]
+            st.markdown(f":material/check_circle: **{stage}**: {done.summary} ({done.seconds:.1f} s)")
+        elif stage in told.begun:
+            st.markdown(f":material/progress_activity: **{stage}**")
+            _latest(told)
+        else:
+            st.markdown(f":material/schedule: {stage}" + (" is starting" if not told.begun else ""))
+    if job.stopping:
+        st.info("Stopping: a training saves first, and can be resumed.", icon=":material/stop_circle:")
+    else:
+        st.button(
+            "Stop",
+            icon=":material/stop_circle:",
+            help="A training saves first, and can be resumed; any other stage leaves its old result as it was",
+            on_click=job.stop,
+        )
+    if draw:
+        draw(told)
+
+
+def _latest(told: Following) -> None:
+    """The newest progress of the stage that runs."""
+    match told.latest:
+        case Message(text=text) if text.startswith("queued"):
+            st.info(text[0].upper() + text[1:], icon=":material/hourglass:")
+        case Message(text=text):
+            st.caption(text)
+        case Progress(label=label, done=done, total=total):
+            st.progress(min(1.0, done / max(1, total)), text=label)
+        case Metrics() as metrics:
+            text = f"{100 * metrics.accuracy:.1f} % right, {metrics.images_per_second:,.0f} images/s"
+            st.progress(metrics.step / metrics.total_steps, text=f"{text}, {metrics.seconds_left:.0f} s left")
+
+
+def ended_badly(job: JobView, info: JobInfo) -> None:
+    """Why a job failed, died or was stopped, how to mend it, and its log."""
+    show = st.info if info.state == "stopped" else st.error
+    show(f"{info.command}: {info.error}" + (f"\n\n{info.hint}" if info.hint else ""))
+    log = job.log()
+    if log and info.state != "stopped":
+        with st.expander("Log"):
+            st.code(log[-20_000:], language=None)
