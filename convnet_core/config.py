@@ -35,20 +35,52 @@ class ModelConfig(Config):
     """The network."""
 
     architecture: Literal["convnet", "deep"] = setting(
-        "convnet", "convnet: one convolution and a linear layer; deep: three convolution blocks, for accuracy"
+        "convnet",
+        "convnet: one convolution and a linear layer; deep: three convolution blocks, more accurate and slower",
     )
-    channels: int = setting(16, "output channels of the first convolution", low=4, high=64)
-    kernel: Literal[3, 5, 7] = setting(3, "side of the convolution kernels", unit="pixels")
+    channels: int = setting(
+        16, "output channels of the first convolution; more: more accurate, larger and slower", low=4, high=64
+    )
+    kernel: Literal[3, 5, 7] = setting(
+        3, "side of the convolution kernels; larger: sees more at once, and is slower", unit="pixels"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig(Config):
     """Random distortions of each training image; all zero means none."""
 
-    rotation: float = setting(0.0, "turn by up to this angle", low=0, high=45, unit="degrees", flag="augment-rotation")
-    scaling: float = setting(0.0, "grow or shrink by up to this share", low=0, high=0.5, flag="augment-scaling")
-    shear: float = setting(0.0, "slant by up to this angle", low=0, high=45, unit="degrees", flag="augment-shear")
-    shift: float = setting(0.0, "move by up to this much", low=0, high=8, unit="pixels", flag="augment-shift")
+    rotation: float = setting(
+        0.0,
+        "turn each image by up to this angle; trains for tilted writing",
+        low=0,
+        high=45,
+        unit="degrees",
+        flag="augment-rotation",
+    )
+    scaling: float = setting(
+        0.0,
+        "grow or shrink each image by up to this share; trains for other sizes",
+        low=0,
+        high=0.5,
+        flag="augment-scaling",
+    )
+    shear: float = setting(
+        0.0,
+        "slant each image by up to this angle; trains for other hands",
+        low=0,
+        high=45,
+        unit="degrees",
+        flag="augment-shear",
+    )
+    shift: float = setting(
+        0.0,
+        "move each image by up to this much; trains for digits off the centre",
+        low=0,
+        high=8,
+        unit="pixels",
+        flag="augment-shift",
+    )
 
     def __bool__(self) -> bool:
         return any((self.rotation, self.scaling, self.shear, self.shift))
@@ -61,23 +93,50 @@ class TrainConfig(Config):
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     augment: AugmentConfig = AugmentConfig()
-    epochs: int = setting(5, "passes over the training images", low=1, high=1000)
-    batch_size: int = setting(50, "images for each step of the optimizer", low=2, high=10_000, unit="images")
-    learning_rate: float = setting(0.001, "step length; with a schedule, its peak", low=1e-6, high=10)
-    optimizer: Literal["adam", "adamw", "sgd"] = setting("adam", "how gradients become steps; sgd has momentum 0.9")
+    epochs: int = setting(
+        5, "passes over the training images; more: more accurate up to a point, and longer", low=1, high=1000
+    )
+    batch_size: int = setting(
+        50,
+        "images for each step of the optimizer; larger: faster epochs, fewer steps to learn in",
+        low=2,
+        high=10_000,
+        unit="images",
+    )
+    learning_rate: float = setting(
+        0.001, "length of a step, with a schedule its peak; too low learns slowly, too high diverges", low=1e-6, high=10
+    )
+    optimizer: Literal["adam", "adamw", "sgd"] = setting(
+        "adam",
+        "how gradients become steps; adam works untuned, adamw has true weight decay, sgd wants a higher rate",
+    )
     schedule: Literal["constant", "onecycle", "cosine"] = setting(
         "constant", "how the learning rate moves: onecycle warms up and anneals to nearly 0, cosine only anneals"
     )
-    weight_decay: float = setting(0.0, "pull of the weights towards 0", low=0, high=1)
-    label_smoothing: float = setting(0.0, "share of the target that is spread over all digits", low=0, high=0.5)
+    weight_decay: float = setting(
+        0.0, "pull of the weights towards 0; a little of it keeps a network from learning by heart", low=0, high=1
+    )
+    label_smoothing: float = setting(
+        0.0,
+        "share of the target that is spread over all digits; makes the network less sure, and often more accurate",
+        low=0,
+        high=0.5,
+    )
     precision: Literal["float32", "bfloat16"] = setting(
         "float32", "of the arithmetic; bfloat16 pays on GPUs and on CPUs that have AVX512-BF16"
     )
     validation_size: int = setting(
-        0, "training images held out to validate on after each epoch", low=0, high=100_000, unit="images"
+        0,
+        "training images held out to validate on after each epoch; shows whether the network learns by heart",
+        low=0,
+        high=100_000,
+        unit="images",
     )
     seed: int = setting(
-        0, "seed of the initial weights, of the order of the images and of the augmentation", low=0, high=2**31 - 1
+        0,
+        "of initial weights, order of the images and augmentation; the same seed gives the same network",
+        low=0,
+        high=2**31 - 1,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "where to train; auto: a GPU when there is one")
 
@@ -126,6 +185,28 @@ class CompareConfig(Config):
     batch_sizes: tuple[int, ...] = setting((1, 2, 7, 64), "batch sizes to run each input set at", low=1, high=4096)
     samples: int = setting(1000, "samples of noise, of zeros and of scaled inputs", low=1, high=100_000)
     seed: int = setting(0, "seed of the noise", low=0, high=2**31 - 1, flag="noise-seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig(Config):
+    """How long, and at which batch sizes, every runtime is measured."""
+
+    batch_sizes: tuple[int, ...] = setting(
+        (1, 8, 64, 512), "batch sizes to measure throughput at; latency is measured at 1 in any case", low=1, high=4096
+    )
+    seconds: float = setting(
+        0.5, "time to spend on each batch size; longer is steadier", low=0.01, high=60, unit="seconds"
+    )
+    warmup: int = setting(
+        2, "calls before each measurement that do not count, as the first ones are slow", low=0, high=100, unit="calls"
+    )
+    threads: int = setting(
+        1, "threads that a runtime may use; TensorFlow's SavedModel keeps to one", low=1, high=256, unit="threads"
+    )
+    limit: float = setting(
+        120.0, "give a runtime up after this long, and keep what was measured", low=1, high=3600, unit="seconds"
+    )
+    seed: int = setting(0, "seed of the random inputs", low=0, high=2**31 - 1)
 
 
 _FINE = AugmentConfig(rotation=10.0, scaling=0.1, shear=10.0, shift=2.0)

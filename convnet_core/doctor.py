@@ -6,8 +6,10 @@ Standard library alone, so that it works where libraries are missing.
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,32 @@ class Check:
 def examine() -> list[Check]:
     """All checks. Imports torch, to ask for its devices; 2 s."""
     return [_python(), *_packages(), *_devices(), *_folders(), _browser()]
+
+
+class Examination:
+    """`examine` in a process of its own: whoever asks need neither wait nor import torch."""
+
+    def __init__(self) -> None:
+        root = str(Path(__file__).resolve().parent.parent)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "convnet_core", "doctor", "--json"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._checks: list[Check] | None = None
+
+    @property
+    def checks(self) -> list[Check] | None:
+        """What was found; None while it is still looked for."""
+        if self._checks is None and self._process.poll() is not None:
+            said = self._process.communicate()[0]
+            try:
+                self._checks = [Check(**item) for item in json.loads(said)]
+            except (ValueError, TypeError):
+                self._checks = [Check("doctor", False, "did not finish", "python -m convnet_core doctor")]
+        return self._checks
 
 
 def _python() -> Check:

@@ -18,10 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from convnet_core.config import CompareConfig, ExportConfig
+from convnet_core.data.split import SIDE
 from convnet_core.errors import ConversionError
-from convnet_core.model import INPUT, OUTPUT, SIDE, eval_mode
+from convnet_core.model import INPUT, OUTPUT, eval_mode
 
 log = logging.getLogger(__name__)
+
+CHECKED = f"onnx.checker {onnx.__version__} with full shape inference"
+"""What every exported model has passed before it is kept."""
 
 
 @dataclass(frozen=True)

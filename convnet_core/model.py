@@ -11,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from convnet_core.config import ModelConfig
+from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConfigError, ModelError
 
-SIDE = 28
-CLASSES = 10
 INPUT, OUTPUT = "input", "logits"
 """The names of the network's input and output, from ONNX to LiteRT."""
 
@@ -64,12 +63,6 @@ def build(config: ModelConfig, seed: int | None = None) -> nn.Module:
         if seed is not None:
             torch.manual_seed(seed)
         return _NETWORKS[config.architecture](config.channels, config.kernel)
-
-
-def parameter_count(config: ModelConfig) -> int:
-    """The number of trained values."""
-    with torch.device("meta"):
-        return sum(parameter.numel() for parameter in build(config).parameters())
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from convnet_core import jobs
 from convnet_core.errors import RunError
-from convnet_core.records import StageRecord, StageState
+from convnet_core.jobs import Following, JobInfo, JobView
+from convnet_core.records import StageRecord
+from convnet_core.report import format_share, format_size
 from convnet_core.runs import STAGES, Run
+
+
+@dataclass(frozen=True)
+class StageView:
+    """A stage as people see it: its folder's state, or what its newest job is doing or failed at.
+
+    `detail` is one line: what came out, or why it is not as it should be.
+    """
+
+    name: str
+    state: Literal["missing", "waiting", "running", "fresh", "stale", "failed", "stopped"]
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -22,7 +36,7 @@ class Overview:
     path: str
     title: str
     created: str
-    stages: dict[str, StageState]
+    stages: dict[str, StageView]
     data: str | None
     architecture: str | None
     accuracy: float | None
@@ -32,17 +46,17 @@ class Overview:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; a stage is its state alone."""
-        return {**vars(self), "stages": {name: state.state for name, state in self.stages.items()}}
+        return {**vars(self), "stages": {name: stage.state for name, stage in self.stages.items()}}
 
 
 def overview(run: Run) -> Overview:
     """Look at a run. The verdict of a stale comparison is not repeated."""
     info = run.info
-    stages = {stage: run.state(stage) for stage in STAGES}
-    train, compare, checkpoint = (_record(run, name) for name in ("train", "compare", "checkpoint"))
+    train, checkpoint = _record(run, "train"), _record(run, "checkpoint")
     job = jobs.current(run)
     running = job[1].command if job and job[1].live else None
-    fresh = stages["compare"].state == "fresh"
+    stages = stage_views(run, job)
+    compare = _record(run, "compare")
     return Overview(
         name=run.name,
         path=str(run.path),
@@ -52,10 +66,59 @@ def overview(run: Run) -> Overview:
         data=train.config["data"]["source"] if train else None,
         architecture=train.config["model"]["architecture"] if train else None,
         accuracy=train.result["test_accuracy"] if train else None,
-        verdict=compare.result["verdict"] if compare and fresh else None,
+        verdict=compare.result["verdict"] if compare and stages["compare"].state == "fresh" else None,
         resumable=running is None and checkpoint is not None and (train is None or checkpoint.created > train.created),
         running=running,
     )
+
+
+def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, StageView]:
+    """Every stage of the pipeline, by its folder; `job` is the run's newest."""
+    views = {}
+    for stage in STAGES:
+        state = run.state(stage)
+        views[stage] = StageView(_command(stage), state.state, state.reason or _outcome(_record(run, stage)))
+    if job is None or job[1].state == "done":
+        return views
+    view, info = job
+    told = Following(view)
+    told.update()
+    at = next((name for name in reversed(told.begun) if name not in told.done), None)
+    if not told.begun:
+        at = "train" if info.command == "pipeline" else info.command
+    for stage, before in views.items():
+        if before.name == at:
+            views[stage] = _at_work(at, info)
+        elif info.live and info.command == "pipeline" and before.name not in told.done:
+            views[stage] = StageView(before.name, "waiting")
+    return views
+
+
+def _at_work(name: str, info: JobInfo) -> StageView:
+    if info.live:
+        return StageView(name, "running")
+    return StageView(name, "stopped" if info.state == "stopped" else "failed", info.error or "")
+
+
+def _command(stage: str) -> str:
+    return stage.split("/")[0]
+
+
+def _outcome(record: StageRecord | None) -> str:
+    """What came out of a stage, in a few words."""
+    if record is None:
+        return ""
+    match _command(record.stage):
+        case "train":
+            return f"{format_share(record.result['test_accuracy'])} right"
+        case "export":
+            return f"{record.result['nodes']} nodes, {format_size(record.result['bytes'])}"
+        case "convert":
+            return f"{record.result['tensorflow_ops']} ops, {len(record.result['sizes'])} artefacts"
+        case "compare":
+            return f"{len(record.result['runtimes'])} runtimes {record.result['verdict']}"
+        case _:
+            return ""
 
 
 def _record(run: Run, stage: str) -> StageRecord | None:

@@ -9,16 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convnet_core.data.drawing import prepare, read_image
-from convnet_core.errors import DataError
+from convnet_core.errors import DataError, RunError
 from convnet_core.model import INPUT, OUTPUT
+from convnet_core.reader import softmax
 from convnet_core.runs import Run
 from convnet_core.runtimes import Runtime, sources
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Probabilities of logits [..., classes], in float64."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+from convnet_core.runtimes.pytorch import PyTorch
 
 
 def predict_files(run: Run, paths: list[Path]) -> list[dict[str, Any]]:
@@ -35,6 +31,18 @@ def predict_files(run: Run, paths: list[Path]) -> list[dict[str, Any]]:
         for answer, row in zip(answers, probabilities, strict=True):
             answer["runtimes"][source.name] = {"label": int(row.argmax()), "probabilities": row.tolist()}
     return answers
+
+
+def feature_maps(run: Run, paths: list[Path]) -> NDArray[np.float32]:
+    """What PyTorch's first layer makes of each image, [n, channels, height, width]. Raises DataError or RunError."""
+    images = np.stack([_prepared(path) for path in paths])[:, None]
+    run.need("export")
+    for source in sources(run):
+        if source.name == "pytorch":
+            with source.open() as runtime:
+                assert isinstance(runtime, PyTorch)
+                return runtime.features({INPUT: images})
+    raise RunError(f"the run {run.name} has no PyTorch network", hint="its feature maps cannot be shown")
 
 
 def predict(runtime: Runtime, images: NDArray[np.float32]) -> NDArray[np.float64]:

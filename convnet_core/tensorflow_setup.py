@@ -12,6 +12,10 @@ def import_tensorflow() -> Any:
     """The module `tensorflow`, without its banners on standard error."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # has to be set before the import
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    with contextlib.suppress(ImportError):
+        # triton 3.8, which torch's optimizers import, ends the process with a segmentation fault where TensorFlow
+        # 2.21 is there already; the other way round all is well. It takes 0.1 s and does not import torch.
+        import triton  # noqa: F401
     import tensorflow as tf
 
     assert isinstance(tf, types.ModuleType)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from convnet_core.errors import ModelError
 
 Array = NDArray[Any]
 Feeds = dict[str, Array]
@@ -22,6 +25,16 @@ class TensorInfo:
     shape: tuple[int | None, ...]
 
 
+DYNAMIC_SIZE = 64
+"""What a dynamic dimension other than the batch becomes: enough for a network that halves an image five times."""
+
+
+def shape_text(shape: Sequence[int | None]) -> str:
+    """A shape for people: batch × 1 × 28 × 28. A dynamic dimension that is not the first is "any"."""
+    sizes = [str(size) if size is not None else "any" if place else "batch" for place, size in enumerate(shape)]
+    return " × ".join(sizes) or "scalar"
+
+
 def batch_of(feeds: Feeds, start: int, stop: int) -> Feeds:
     """The samples from `start` to `stop` of every array; the batch is the first dimension."""
     return {name: array[start:stop] for name, array in feeds.items()}
@@ -35,3 +48,42 @@ def sample_count(feeds: Feeds) -> int:
 def flat_samples(array: Array) -> NDArray[np.float64]:
     """[n, ...] as float64 [n, values]."""
     return array.reshape(len(array), -1).astype(np.float64)
+
+
+def fixed_batch(inputs: Sequence[TensorInfo]) -> int | None:
+    """The one batch size that a model takes; None where the first dimension of any input is dynamic."""
+    shapes = [info.shape for info in inputs if info.shape]
+    if not shapes or any(shape[0] is None for shape in shapes):
+        return None
+    return shapes[0][0]
+
+
+def example_feeds(inputs: Sequence[TensorInfo], batch: int, rng: np.random.Generator) -> Feeds:
+    """Random arrays that fit a model's inputs, `batch` samples each.
+
+    Floats lie from 0 to 1. Whole numbers of 8 bits use their whole range, as pixels do; wider ones are 0 or 1,
+    since they may be places in a table. Raises ModelError where the model takes another batch size only, or
+    wants what is neither number nor bool.
+    """
+    fixed = fixed_batch(inputs)
+    if fixed not in (None, batch):
+        raise ModelError(f"the model takes batches of {fixed} only", hint="export it with a dynamic batch")
+    return {info.name: _example(info, batch, rng) for info in inputs}
+
+
+def _example(info: TensorInfo, batch: int, rng: np.random.Generator) -> Array:
+    sizes = ((batch if axis == 0 else DYNAMIC_SIZE) if size is None else size for axis, size in enumerate(info.shape))
+    shape = tuple(sizes)
+    try:
+        dtype = np.dtype(info.dtype)
+    except TypeError as error:
+        raise ModelError(f"the input {info.name!r} has the unknown type {info.dtype}") from error
+    if dtype.kind == "b":
+        return np.asarray(rng.integers(0, 2, shape), dtype)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype) if dtype.itemsize == 1 else None
+        low, high = (limits.min, limits.max) if limits else (0, 1)
+        return np.asarray(rng.integers(low, high, shape, dtype, endpoint=True))
+    if dtype.kind in "OSU":
+        raise ModelError(f"the input {info.name!r} takes {info.dtype}, which no example can be made for")
+    return np.asarray(rng.random(shape), dtype)

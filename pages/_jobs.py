@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -16,14 +17,21 @@ _STAGES = ("train", "export", "convert", "compare")
 _FOLLOW_SECONDS = 0.5
 
 
-def start(make: Callable[[], Run], arguments: Sequence[str]) -> None:
-    """Start a command on a run and show that run; for a button's `on_click`. An error is said by `area`."""
+def start_button(label: str, make: Callable[[], Run], arguments: Sequence[str], **options: Any) -> None:
+    """A button that starts a command on a run and shows that run; `make` gives the run when it is pressed.
+
+    Not a callback: its arguments would be those of the page's last draw, and a slider that was moved just before the
+    click would not count. An error is said by `area`.
+    """
+    if not st.button(label, **options):
+        return
     try:
         run = make()
         jobs.start(run, arguments)
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
         st.session_state["start_error"] = (str(error), error.hint)
+    st.rerun()
 
 
 def area(run: Run | None, *commands: str, draw: Callable[[Following], None] | None = None) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from convnet_core import data
+from convnet_core.config import DataConfig
 from convnet_core.files import runs_root
 from convnet_core.library import list_runs, new_run
 from convnet_core.report import format_error, format_share, format_size
@@ -30,7 +32,8 @@ _MENU = {
 
 def frame() -> StreamlitPage:
     """What surrounds every page: its set-up, the menu, the run picker. Gives the page that the address asks for."""
-    st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=":material/account_tree:", layout="wide")
+    # An icon of our own: Streamlit fetches emoji and Material icons for the browser's tab from Google.
+    st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=_FOLDER / "icon.svg", layout="wide")
     pages = {
         group: [
             st.Page(
@@ -73,6 +76,7 @@ def through_the_app() -> None:
             _choose_run()
         case _:
             frame()
+            st.rerun()  # through app.py from now on; else the first click would meet widgets of another identity
 
 
 def _choose_run() -> None:
@@ -118,12 +122,12 @@ def need(stage: str, what: str) -> Run:
 
 def pipeline_button(*, disabled: bool = False) -> None:
     """Everything with one click: a new run, the preset `fast` on the embedded data."""
-    st.button(
+    jobs.start_button(
         "Run the pipeline",
+        lambda: new_run(runs_root(), "fast-strokes"),
+        ["pipeline", "--preset", "fast", "--data", "strokes"],
         type="primary",
         icon=":material/play_arrow:",
-        on_click=jobs.start,
-        args=(lambda: new_run(runs_root(), "fast-strokes"), ["pipeline", "--preset", "fast", "--data", "strokes"]),
         disabled=disabled,
         help="Trains on generated handwriting, exports, converts and compares, into a new run",
     )
@@ -131,12 +135,12 @@ def pipeline_button(*, disabled: bool = False) -> None:
 
 def refresh_button(run: Run, label: str) -> None:
     """Run what is missing or stale in a run."""
-    st.button(
+    jobs.start_button(
         label,
+        lambda: run,
+        ["refresh"],
         type="primary",
         icon=":material/refresh:",
-        on_click=jobs.start,
-        args=(lambda: run, ["refresh"]),
         help="Runs each stage that is missing or stale, in order, with the settings that it had",
     )
 
@@ -150,6 +154,12 @@ def warn_of_stale(run: Run, stage: str) -> bool:
     st.warning(f"This is stale: {state.reason}. To run again: {', '.join(again)}.", icon=":material/warning:")
     refresh_button(run, "Bring up to date")
     return True
+
+
+@st.cache_resource(show_spinner="Reading the digits; the first time they are drawn", max_entries=3)
+def digits(config: DataConfig) -> data.Digits:
+    """The digits of a config, kept in memory for all sessions; nobody writes to them. Raises DataError."""
+    return data.load(config)
 
 
 def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:

@@ -1,10 +1,147 @@
-"""Benchmark."""
+"""Benchmark: how fast every runtime loads and answers, and what it takes."""
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+
 import streamlit as st
 
+from convnet_core.benchmark import (
+    STAGE,
+    Benchmark,
+    expected_seconds,
+    headline,
+    load,
+    machine,
+    rows,
+    where_and_how,
+)
+from convnet_core.cli.flags import arguments
+from convnet_core.config import BenchmarkConfig
+from convnet_core.errors import ConvNetError
+from convnet_core.runs import Run
+from pages import _jobs as jobs
 from pages import _shared as shared
+from pages import _speed_charts as charts
 
 shared.through_the_app()
 st.title("Benchmark")
+st.write(
+    "How fast every runtime loads and answers on this machine, and how much memory and disk it takes, each measured "
+    "in a fresh process of its own."
+)
+
+_DEFAULT = BenchmarkConfig()
+_HEADINGS = {
+    "median ms": "Half of the calls at the smallest batch were faster",
+    "p95 ms": "19 of 20 calls at the smallest batch were faster",
+    "samples/s": "Throughput at the best batch size: a batch in its median time",
+    "import s": "To import the library; the first time after a start of the machine it also comes from disk",
+    "load s": "To load the model",
+    "answer s": "To give the first answer, at the smallest batch",
+    "RAM MB": "Resident memory that the library and the model add to a Python process",
+    "peak MB": "The most that they add, with the inputs and answers of the largest batch",
+    "size kB": "Of the runtime's files",
+}
+
+
+def settings() -> BenchmarkConfig:
+    """What to measure, chosen with widgets."""
+    sizes = st.pills(
+        "Batch sizes",
+        (1, 2, 8, 32, 64, 128, 512, 1024),
+        selection_mode="multi",
+        default=_DEFAULT.batch_sizes,
+        key="benchmark-batches",
+        bind="query-params",
+        help="Throughput is measured at each of them; latency at 1 in any case. More of them take longer",
+    )
+    left, right = st.columns(2)
+    seconds = left.select_slider(
+        "Seconds for each batch size",
+        (0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+        _DEFAULT.seconds,
+        key="benchmark-seconds",
+        bind="query-params",
+        help="Longer gives steadier figures: more calls go into each median and p95",
+    )
+    threads = right.number_input(
+        "Threads",
+        1,
+        max(2, machine().cores),
+        _DEFAULT.threads,
+        key="benchmark-threads",
+        bind="query-params",
+        help="More threads help large batches and large networks; a small one is often slower with them. "
+        "TensorFlow's SavedModel keeps to one",
+    )
+    return BenchmarkConfig(batch_sizes=tuple(sorted(sizes)) or (1,), seconds=seconds, threads=threads)
+
+
+def measure_button(run: Run, label: str, config: BenchmarkConfig) -> None:
+    """Starts the benchmark, and says how long it will take."""
+    jobs.start_button(
+        label,
+        lambda: run,
+        ["benchmark", *arguments(config, _DEFAULT)],
+        type="primary",
+        icon=":material/timer:",
+        help="Measures the runtimes one after another, into this run",
+    )
+    seconds = expected_seconds(config)
+    st.caption(f"Takes about {seconds:.0f} s. Whatever else is at work on this machine disturbs the figures.")
+
+
+def table(benchmark: Benchmark) -> None:
+    """Every figure; the headings explain themselves."""
+    figures = [{name: value for name, value in row.items() if name != "failed"} for row in rows(benchmark)]
+    columns = {
+        name: st.column_config.NumberColumn(format="localized" if name == "samples/s" else "%.3g", help=help_text)
+        for name, help_text in _HEADINGS.items()
+    }
+    st.dataframe(figures, hide_index=True, width="stretch", column_config=columns)
+
+
+def show(run: Run, benchmark: Benchmark) -> None:
+    """What was found, where and when."""
+    st.markdown(f"**{headline(benchmark).capitalize()}.**")
+    when = datetime.fromisoformat(benchmark.created).astimezone()
+    st.caption(f"Measured {when:%Y-%m-%d %H:%M} on {where_and_how(benchmark)}.")
+    for speed in benchmark.runtimes:
+        if speed.faults:
+            st.warning(f"{speed.name}: {speed.faults}", icon=":material/error:")
+    charts.pictures(benchmark.runtimes)
+    st.subheader("All figures")
+    table(benchmark)
+    st.download_button(
+        "Download as JSON",
+        json.dumps(benchmark.to_json(), indent=1, ensure_ascii=False),
+        f"{run.name}-benchmark.json",
+        "application/json",
+        icon=":material/download:",
+        help="Every figure, the settings, the machine and the versions of the libraries",
+    )
+
+
+run = shared.need("export", "Measuring")
+if jobs.area(run, "benchmark", "refresh"):
+    st.stop()
+state = run.state(STAGE)
+if state.state == "missing":
+    st.info("Nothing has been measured yet. One button measures every runtime of this run, one after another.")
+    measure_button(run, "Measure", settings())
+    st.stop()
+if state.state == "stale":
+    st.warning(f"These figures are stale: {state.reason}. Measure again.", icon=":material/warning:")
+    if run.stale_stages("compare"):
+        shared.refresh_button(run, "Bring the run up to date first")
+with st.expander("Settings", icon=":material/tune:"):
+    config = settings()
+measure_button(run, "Measure again", config)
+try:
+    found = load(run)
+except ConvNetError as error:
+    st.error(f"{error}. {error.hint}")
+else:
+    show(run, found)

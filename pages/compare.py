@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from convnet_core import data, measurements, report
+from convnet_core import measurements, report
 from convnet_core.compare import Measured
 from convnet_core.config import CompareConfig, DataConfig, TrainConfig
 from convnet_core.files import digest, read_json
@@ -30,12 +29,6 @@ st.write(
 def measured(path: Path, sha256: str) -> list[Measured]:
     """The measurements of a run; read again when the file's digest changes."""
     return measurements.load(path)
-
-
-@st.cache_data(show_spinner="reading the test images", max_entries=2)
-def test_images(config: dict[str, Any]) -> Any:
-    """The test images of a run's data, uint8 [n, 28, 28]."""
-    return data.load(DataConfig.from_json(config)).test.images
 
 
 def tolerances(config: CompareConfig) -> CompareConfig:
@@ -89,7 +82,7 @@ def differing(comparison: Comparison, run: Run) -> None:
     """The test images on which any runtime's label is not the reference's."""
     record = run.record("train")
     config = TrainConfig.from_json(record.config).data if record else DataConfig()
-    pictures, count = report.pictures_of(comparison, test_images(config.to_json()))
+    pictures, count = report.pictures_of(comparison, shared.digits(config).test.images)
     st.subheader("Images on which the labels differ")
     if not count:
         st.write("None: every runtime gives every test image the same label.")

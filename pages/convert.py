@@ -1,10 +1,282 @@
-"""Convert."""
+"""Convert: the run's network as TensorFlow and LiteRT, what became of it, and how to take it elsewhere."""
 
 from __future__ import annotations
 
+import functools
+import io
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
 import streamlit as st
 
+from convnet_core import artefacts, snippets
+from convnet_core import jobs as work
+from convnet_core.artefacts import Artefact
+from convnet_core.cli.flags import arguments
+from convnet_core.config import ConvertConfig
+from convnet_core.errors import ConvNetError
+from convnet_core.files import digest
+from convnet_core.jobs import JobView
+from convnet_core.pack import pack
+from convnet_core.report import format_size
+from convnet_core.runs import Run
+from convnet_core.settings import describe
+from convnet_core.tensors import shape_text
+from pages import _charts as charts
+from pages import _jobs as jobs
 from pages import _shared as shared
+
+_COMMANDS = ("convert", "pipeline", "refresh")
+_LOG_CHARACTERS = 100_000  # more than any conversion has written; the end is what matters
 
 shared.through_the_app()
 st.title("Convert")
+st.write("The ONNX network becomes TensorFlow and LiteRT. Here is what came out, and how to load it without this app.")
+
+
+def settings() -> ConvertConfig:
+    """Widgets that make a config."""
+    fields = {field.path[0]: field for field in describe(ConvertConfig)}
+    default = ConvertConfig()
+    left, middle, right = st.columns(3)
+    size = left.select_slider(
+        "Calibration images",
+        [1, 10, 50, 100, 200, 500, 1000, 2000, 5000, 10_000],
+        default.calibration_size,
+        key="calibration-size",
+        bind="query-params",
+        help="Training images that fix the ranges of the int8 tensors. Few make int8 less exact, many make the "
+        "conversion slower. The other artefacts do not depend on them",
+    )
+    seed = middle.number_input(
+        "Calibration seed",
+        0,
+        int(fields["seed"].setting.high or 0),
+        default.seed,
+        key="calibration-seed",
+        bind="query-params",
+        help="Which training images are taken. Another seed gives int8 slightly other answers",
+    )
+    converter = right.selectbox(
+        "Converter",
+        fields["converter"].choices,
+        key="converter",
+        bind="query-params",
+        help="What makes the TensorFlow graph out of the ONNX nodes. It decides into which ops a node is taken apart",
+    )
+    return ConvertConfig(converter=converter, calibration_size=size, seed=seed)
+
+
+def show_log(job: JobView) -> None:
+    """A job's log as it is; read while somebody looks at it."""
+    box = st.expander("Log", key="conversion-log", on_change="rerun", icon=":material/article:")
+    if box.open:
+        box.code(job.log()[-_LOG_CHARACTERS:] or "Nothing was logged.", language=None, height=400, wrap_lines=True)
+
+
+def sizes(found: list[Artefact]) -> None:
+    """How large each artefact is, beside the weights and the ONNX file that it came from."""
+    st.subheader("Sizes")
+    models = [item for item in found if item.kind != "description"]
+    unit, name = (1e6, "MB") if max(item.bytes for item in models) >= 1e6 else (1e3, "kB")
+    figure = go.Figure(
+        go.Bar(
+            x=[item.bytes / unit for item in models],
+            y=[item.title for item in models],
+            text=[format_size(item.bytes) for item in models],
+            marker_color=[charts.COLOURS[6 if item.stage == "export" else 0] for item in models],
+            orientation="h",
+            hovertemplate="%{y}: %{text}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed")
+    st.plotly_chart(charts.styled(figure, f"size, {name}", "", height=60 + 36 * len(models)), width="stretch")
+    onnx = next((item.bytes for item in models if item.kind == "onnx"), 0)
+    st.dataframe(
+        [
+            {
+                "Artefact": item.title,
+                "File": item.name + ("/" if item.is_folder else ""),
+                "Size": format_size(item.bytes),
+                "Beside ONNX": f"{100 * item.bytes / onnx:.0f} %" if onnx else "–",
+                "What it is": item.about,
+            }
+            for item in models
+        ],
+        hide_index=True,
+        width="stretch",
+    )
+
+
+def zipped(run: Run, only: Artefact | None = None) -> bytes:
+    """The zip of a run or of one artefact; made when somebody asks for it."""
+    file = io.BytesIO()
+    pack(run, file, only)
+    return file.getvalue()
+
+
+def download(run: Run, item: Artefact) -> None:
+    """A button for one artefact; a folder comes as a zip. The file is read when it is asked for."""
+    st.download_button(
+        f"Download {item.name}{'.zip' if item.is_folder else ''}",
+        functools.partial(zipped, run, item) if item.is_folder else (run.path / item.path).read_bytes,
+        f"{item.name}.zip" if item.is_folder else item.name,
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"download {item.path}",
+        help=f"{item.title}: {item.about}",
+    )
+
+
+@st.cache_data(show_spinner="writing the snippets", max_entries=32)
+def snippet(path: Path, artefact: str, sha256: str) -> str:
+    """The snippet of an artefact; written again when the digest of what names its inputs changes."""
+    run = Run(path)
+    item = artefacts.find(run, artefact)
+    return snippets.snippets(run, item)[item]
+
+
+def take_elsewhere(run: Run, found: list[Artefact]) -> None:
+    """Everything as one zip; each artefact with the code that loads it."""
+    st.subheader("Take it elsewhere")
+    st.download_button(
+        "Download all as one zip",
+        functools.partial(zipped, run),
+        f"{run.name}.zip",
+        "application/zip",
+        on_click="ignore",
+        type="primary",
+        icon=":material/folder_zip:",
+        help="ONNX, SavedModel, frozen graph, LiteRT, the code below, the report where it is fresh, and a README",
+    )
+    models = [item for item in found if item.kind not in ("weights", "description")]
+    for tab, item in zip(st.tabs([item.title for item in models]), models, strict=True):
+        with tab:
+            st.write(f"{item.about[0].upper()}{item.about[1:]}.")
+            download(run, item)
+            names = item.path if item.kind == "onnx" else f"{item.stage}/signature.json"
+            st.code(snippet(run.path, item.path, digest(run.path / names)), language="python")
+
+
+def signature(run: Run, item: Artefact) -> None:
+    """The names, types and shapes that the SavedModel and the LiteRT files are called with."""
+    st.subheader("Signature")
+    st.write("What `serving_default` of the SavedModel takes and gives. The LiteRT files have the same.")
+    st.dataframe(
+        [
+            {
+                "Side": side[:-1],
+                "TensorFlow name": port["tensorflow"],
+                "ONNX name": port["onnx"],
+                "Type": port["dtype"],
+                "Shape": shape_text(port["shape"]),
+            }
+            for side in ("inputs", "outputs")
+            for port in artefacts.content(run, item)[side]
+        ],
+        hide_index=True,
+        width="stretch",
+    )
+    download(run, item)
+
+
+@st.cache_data(show_spinner="reading the nodes", max_entries=4)
+def nodes_of(path: Path, artefact: str, sha256: str) -> list[dict[str, Any]]:
+    """nodes.json; read again when its digest changes."""
+    run = Run(path)
+    nodes: list[dict[str, Any]] = artefacts.content(run, artefacts.find(run, artefact))
+    return nodes
+
+
+def node_table(run: Run, item: Artefact) -> None:
+    """The TensorFlow ops that each ONNX node became, to filter and to look into."""
+    nodes = nodes_of(run.path, item.path, digest(run.path / item.path))
+    st.subheader("What each ONNX node became")
+    ops = Counter(node["op_type"] for node in nodes)
+    wanted = st.multiselect(
+        "ONNX ops",
+        [op for op, _ in ops.most_common()],
+        key="onnx-ops",
+        bind="query-params",
+        placeholder="all",
+        help="Shows only nodes of these ops",
+    )
+    shown = [node for node in nodes if not wanted or node["op_type"] in wanted]
+    made = sum(len(node["ops"]) for node in shown)
+    st.caption(
+        f"{len(shown):,} of {len(nodes):,} ONNX nodes, which became {made:,} TensorFlow ops. "
+        "Choose rows to see the names of theirs."
+    )
+    event = st.dataframe(
+        [
+            {
+                "ONNX node": node["name"],
+                "ONNX op": f"{node['op_type']}-{node['version']}",
+                "TensorFlow ops": ", ".join(op["type"] for op in node["ops"]) or "none (a constant)",
+                "Count": len(node["ops"]),
+                "Inputs": ", ".join(node["inputs"]),
+                "Outputs": ", ".join(node["outputs"]),
+            }
+            for node in shown
+        ],
+        hide_index=True,
+        width="stretch",
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=f"nodes of {run.name} {wanted}",
+    )
+    chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
+    with st.expander("The TensorFlow ops by name", expanded=bool(chosen), icon=":material/list:"):
+        names = [
+            {"ONNX node": node["name"], "TensorFlow op": op["name"], "Type": op["type"]}
+            for node in chosen or shown
+            for op in node["ops"]
+        ]
+        st.dataframe(names, hide_index=True, width="stretch")
+    download(run, item)
+
+
+def show(run: Run, stage: str) -> None:
+    """All that the conversion made. Raises RunError."""
+    found = [item for item in artefacts.artefacts(run) if item.stage in ("export", stage)]
+    for item in found:
+        artefacts.check(run, item)
+    kept = run.need(stage)
+    st.caption(
+        f"Made by {kept.config['converter']} in {kept.seconds:.1f} s with {kept.config['calibration_size']:,} "
+        f"calibration images, seed {kept.config['seed']}."
+    )
+    sizes(found)
+    take_elsewhere(run, found)
+    described = {item.name: item for item in found if item.kind == "description"}
+    signature(run, described["signature.json"])
+    node_table(run, described["nodes.json"])
+
+
+run = shared.need("export", "Converting")
+if jobs.area(run, *_COMMANDS, draw=lambda told: show_log(told.job)):
+    st.stop()
+config = settings()
+stage = f"convert/{config.converter}"
+state = run.state(stage).state
+jobs.start_button(
+    "Convert" if state == "missing" else "Convert again",
+    lambda: run,
+    ["convert", *arguments(config, ConvertConfig())],
+    type="primary" if state != "fresh" else "secondary",
+    icon=":material/transform:",
+    help="Makes every artefact anew with these settings, in a few seconds. The comparison is stale then",
+)
+if state == "missing":
+    st.info("This run is not converted yet.")
+else:
+    shared.warn_of_stale(run, stage)
+    try:
+        show(run, stage)
+    except ConvNetError as error:
+        st.error(str(error))
+newest = work.newest(run, *_COMMANDS)
+if newest and newest[1].state in ("done", "stopped"):
+    show_log(newest[0])

@@ -1,10 +1,118 @@
-"""Export."""
+"""Export: PyTorch → ONNX, and the ONNX graph to walk through."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from convnet_core import graphs
+from convnet_core.cli.flags import arguments
+from convnet_core.config import ExportConfig
+from convnet_core.errors import ModelError
+from convnet_core.files import digest
+from convnet_core.report import format_error, format_size
+from convnet_core.runs import Run
+from convnet_core.settings import describe
+from pages import _graph as graph
+from pages import _jobs as jobs
 from pages import _shared as shared
 
 shared.through_the_app()
 st.title("Export")
+st.write("Turns the trained PyTorch network into an ONNX file, checks it, and shows what is in it, node by node.")
+
+_LIMITS = {field.path[0]: field.setting for field in describe(ExportConfig)}
+
+
+def options(run: Run, *, done: bool) -> None:
+    """The settings of the export, and the button that starts it. They begin as the file was made."""
+    record = run.record("export")
+    before = ExportConfig.from_json(record.config) if record else ExportConfig()
+    opset = st.slider(
+        "Opset",
+        int(_LIMITS["opset"].low or 0),
+        int(_LIMITS["opset"].high or 0),
+        before.opset,
+        key="opset",
+        bind="query-params",
+        width=240,
+        help="Version of ONNX's operators that the file uses. A higher one may use newer operators for the same "
+        "answers; the converter onnx-tf reads 18 alone",
+    )
+    fuse = st.toggle(
+        "Fold batch normalisation",
+        before.fuse_batchnorm,
+        key="fuse-batchnorm",
+        bind="query-params",
+        help="On: a BatchNorm is multiplied into the convolution before it, so the file has a node less and runs "
+        "faster. Off: it stays a node of its own, to be looked at. The answers are the same",
+    )
+    jobs.start_button(
+        "Export again" if done else "Export",
+        lambda: run,
+        ["export", *arguments(ExportConfig(opset=opset, fuse_batchnorm=fuse), ExportConfig())],
+        type="secondary" if done else "primary",
+        icon=":material/output:",
+        help="Writes model.onnx anew; what was converted and compared before is then stale",
+    )
+
+
+def download(run: Run) -> None:
+    """The file, to take away."""
+    st.download_button(
+        "Download ONNX",
+        (run.path / "export/model.onnx").read_bytes,
+        f"{run.name}.onnx",
+        "application/octet-stream",
+        icon=":material/download:",
+        on_click="ignore",
+        help="model.onnx: one file, with the weights in it",
+    )
+
+
+def checked(run: Run) -> None:
+    """What the export was checked for."""
+    record = run.need("export")
+    result, config = record.result, ExportConfig.from_json(record.config)
+    st.success(
+        f"Opset {config.opset}, {result['nodes']} nodes, {format_size(result['bytes'])}. It passed "
+        f"{result.get('checked', 'onnx.checker')}; in ONNX Runtime it gives PyTorch's answers, the largest error is "
+        f"{format_error(result['max_abs_error'])}.",
+        icon=":material/verified:",
+    )
+
+
+def picture(run: Run) -> None:
+    """The graph, where the export kept one."""
+    path = run.path / "export" / graphs.FILE
+    if not path.is_file():
+        st.info("This run was exported before the graph was kept beside the file: export again to see it.")
+        return
+    try:
+        found = graph.read(path, digest(path))
+    except ModelError as error:
+        st.error(f"{error}\n\n{error.hint}")
+        return
+    graph.explore(found, digest(path))
+
+
+def main() -> None:
+    run = shared.chosen_run()
+    if run is None or run.state("train").state == "missing":
+        run = shared.need("export", "Exporting")
+    if jobs.area(run, "export", "refresh"):
+        return
+    done = run.state("export").state != "missing"
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        if run.state("train").state != "missing":
+            options(run, done=done)
+        if done:
+            download(run)
+    if not done:
+        st.info(f"The run {run.name} is not exported yet.")
+        return
+    if not shared.warn_of_stale(run, "export"):
+        checked(run)
+    picture(run)
+
+
+main()

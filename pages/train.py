@@ -1,10 +1,186 @@
-"""Train."""
+"""Train: settings, what they will cost, the live training, and what came of it."""
 
 from __future__ import annotations
 
+import shlex
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
+from convnet_core.cli.flags import arguments
+from convnet_core.config import PRESETS, DataConfig, TrainConfig
+from convnet_core.data import gallery
+from convnet_core.errors import ConvNetError
+from convnet_core.estimate import expected_seconds, parameter_count, step_count
+from convnet_core.files import read_json, runs_root
+from convnet_core.history import history
+from convnet_core.jobs import Following
+from convnet_core.library import list_runs, new_run
+from convnet_core.overview import overview
+from convnet_core.runs import Run
+from pages import _charts as charts
+from pages import _curves as curves
+from pages import _jobs as jobs
+from pages import _settings as settings
 from pages import _shared as shared
 
 shared.through_the_app()
 st.title("Train")
+st.write("Choose how a network is trained in PyTorch, start it, and watch it learn; stop and resume it as you like.")
+
+_PRESETS = {"fast": "fast: one epoch", "reference": "reference: the original recipe", "accurate": "accurate: deep"}
+_MOST_OTHERS = 30
+
+
+def choose_preset(place: Any, config: TrainConfig | None) -> None:
+    """The presets; none is marked where the settings are somebody's own."""
+    st.session_state["preset"] = settings.preset_of(config) if config else None
+    place.segmented_control(
+        "Preset",
+        list(_PRESETS),
+        format_func=_PRESETS.__getitem__,
+        key="preset",
+        on_change=lambda: (name := st.session_state["preset"]) and settings.set_preset(name),
+        help="Sets all settings below. The reference is the original recipe: 5 epochs, batch 50, Adam at 0.001",
+    )
+
+
+def begin(config: TrainConfig) -> None:
+    """What it will cost, and the buttons that start it."""
+    seconds = expected_seconds(config, runs_root())
+    with st.container(horizontal=True, gap="large"):
+        st.metric("Parameters", f"{parameter_count(config.model):,}", width="content")
+        st.metric("Steps", f"{step_count(config):,}", width="content", help="Of the optimizer, in all epochs together")
+        st.metric(
+            "Expected time", f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min", width="content"
+        )
+    name = settings.preset_of(config)
+    flags = arguments(config, PRESETS[name or "reference"])
+    chosen = ["--preset", name or "reference", *flags]
+    label = f"{name or 'own'}-{'strokes' if config.data.source == 'strokes' else config.data.source}"
+    with st.container(horizontal=True):
+        for command, text, kind in (
+            ("train", "Train", "primary"),
+            ("pipeline", "Train, convert and compare", "secondary"),
+        ):
+            jobs.start_button(
+                text,
+                lambda: new_run(runs_root(), label),
+                [command, *chosen],
+                type=kind,
+                icon=":material/play_arrow:",
+                help="Into a new run. While another training uses the device, it waits for its turn",
+            )
+    with st.expander("The same on the command line"):
+        st.code(shlex.join(["python", "-m", "convnet_core", "train", *chosen]), language="bash", wrap_lines=True)
+
+
+def others(run: Run) -> list[str]:
+    """Which other runs to lay over the curves."""
+    names = [other.name for other in list_runs(runs_root())[:_MOST_OTHERS] if other.name != run.name]
+    if not names:
+        return []
+    return st.multiselect(
+        "Lay other runs over it", names, key="over", bind="query-params", help="Their curves, thinner, in other colours"
+    )
+
+
+def histories(run: Run, own: list[Any], names: list[str]) -> curves.Histories:
+    """The curves to draw; a run whose history cannot be read is left out."""
+    found = {run.name: own}
+    for name in names:
+        try:
+            found[name] = history(Run.open(runs_root() / name))
+        except ConvNetError:
+            continue
+    return found
+
+
+def live(run: Run, names: list[str], told: Following) -> None:
+    """The training at work."""
+    if told.metrics:
+        curves.figures(told.metrics[-1])
+        curves.curves(histories(run, told.metrics, names))
+
+
+def result(run: Run) -> None:
+    """Confusion, accuracy of each digit, and the worst mistakes on the test set."""
+    measured = read_json(run.path / "train" / "metrics.json")
+    confusion = np.array(measured["confusion"])
+    st.subheader(f"On the test set: {100 * measured['test']['test_accuracy']:.2f} % right")
+    left, right = st.columns(2)
+    left.plotly_chart(charts.confusion(confusion.tolist(), "the network says", "it is"), width="stretch")
+    right.plotly_chart(_per_digit(confusion), width="stretch")
+    if measured.get("mistakes"):
+        st.subheader("The worst mistakes")
+        mistakes(run, measured["mistakes"])
+
+
+def _per_digit(confusion: Any) -> go.Figure:
+    shares = 100 * confusion.diagonal() / np.maximum(1, confusion.sum(axis=1))
+    figure = go.Figure(go.Bar(x=list(range(10)), y=shares, text=[f"{share:.1f}" for share in shares]))
+    figure.update_xaxes(dtick=1)
+    figure.update_yaxes(range=[max(0, np.floor(shares.min()) - 5), 100])
+    return charts.styled(figure, "digit", "read right, %", height=420)
+
+
+def mistakes(run: Run, found: list[dict[str, Any]]) -> None:
+    """The test images that were read wrong and with the greatest confidence."""
+    record = run.record("train")
+    assert record is not None, "there is a result"
+    config: DataConfig = TrainConfig.from_json(record.config).data
+    try:
+        test = shared.digits(config).test
+    except ConvNetError as error:
+        st.info(f"The test images cannot be shown: {error}")
+        return
+    with st.container(horizontal=True):
+        for mistake in found:
+            with st.container(width=96, gap="small"):
+                st.image(gallery.sheet([test.images[mistake["index"]][None]], enlarge=3), width=84)
+                st.caption(f"**{mistake['truth']}** as **{mistake['answer']}**, {100 * mistake['probability']:.0f} %")
+
+
+def resume_button(run: Run) -> None:
+    """Where a training was stopped."""
+    if overview(run).resumable:
+        jobs.start_button(
+            "Resume the training",
+            lambda: run,
+            ["train", "--resume"],
+            type="primary",
+            icon=":material/resume:",
+            help="Goes on from the batch at which it was stopped, to the same weights as without the stop",
+        )
+
+
+run = shared.chosen_run()
+at_work = bool(run and jobs.busy(run))
+with st.expander("Settings of a new training", expanded=not at_work, icon=":material/tune:"):
+    slot = st.container()
+    chosen_data = settings.data(st.container())
+    config = settings.training(st.container(), chosen_data or DataConfig())
+    choose_preset(slot, config)
+    if config and chosen_data:
+        begin(config)
+if run is None:
+    st.info("No network has been trained yet. Press Train above: the preset fast takes less than a minute.")
+    jobs.area(None)
+    st.stop()
+st.subheader(run.info.get("title", run.name))
+names = others(run)
+if jobs.area(run, "train", "pipeline", "refresh", draw=lambda told: live(run, names, told)):
+    st.stop()
+resume_button(run)
+try:
+    course = history(run)
+except ConvNetError as error:
+    st.error(str(error))
+    course = []
+if course:
+    curves.curves(histories(run, course, names))
+if run.state("train").state != "missing":
+    shared.warn_of_stale(run, "train")
+    result(run)

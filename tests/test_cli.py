@@ -60,7 +60,10 @@ def test_every_field_of_the_configs_is_a_flag(command, configs):
             assert f"--{field.flag}" in options
 
 
-@pytest.mark.parametrize("command", ["pipeline", "train", "export", "convert", "compare", "predict", "runs", "doctor"])
+COMMANDS = list(build_parser()._subparsers._group_actions[0].choices)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_an_example(command):
     said = convnet(command, "--help").stdout
     assert "example: python -m convnet_core" in said

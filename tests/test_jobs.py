@@ -214,3 +214,18 @@ def test_a_damaged_job_file_is_an_error_in_words(run):
     with pytest.raises(RunError, match="damaged"):
         _ = JobView(folder).info
     assert jobs.current(run) is None
+
+
+def test_following_adds_up_what_a_job_tells_and_reads_nothing_twice(run):
+    with working(run, "pipeline") as job:
+        told = jobs.Following(jobs.JobView(job.folder))
+        job.emit(events.StageStarted(stage="train"))
+        job.emit(events.Message(text="hello"))
+        told.update()
+        assert (told.begun, told.messages, told.latest) == (["train"], ["hello"], events.Message(text="hello"))
+        job.emit(events.StageDone(stage="train", seconds=1.0))
+        told.update()
+        told.update()
+        assert told.messages == ["hello"]
+        assert told.latest is None
+        assert list(told.done) == ["train"]

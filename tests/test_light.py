@@ -21,7 +21,13 @@ assert not found, found
         "convnet_core.jobs",
         "convnet_core.overview",
         "convnet_core.report",
+        "convnet_core.artefacts",
+        "convnet_core.benchmark",
+        "convnet_core.data.gallery",
         "convnet_core.data.strokes",
+        "convnet_core.estimate",
+        "convnet_core.graphs",
+        "convnet_core.reader",
     ],
 )
 def test_import_is_light(module):

@@ -5,7 +5,7 @@ from torch import nn
 
 from convnet_core.config import ModelConfig
 from convnet_core.errors import ModelError
-from convnet_core.model import build, from_weights, parameter_count, read_weights
+from convnet_core.model import build, from_weights, read_weights
 
 
 class Plain(nn.Module):
@@ -41,7 +41,7 @@ def test_every_option_builds_and_is_recognised_by_its_weights(architecture, chan
     assert from_weights(model.state_dict(), "x")[0] == config
 
 
-def test_names_and_number_of_parameters():
+def test_names_of_parameters():
     assert [name for name, _ in build(ModelConfig()).named_parameters()] == [
         "layer1.0.weight",
         "layer1.0.bias",
@@ -50,7 +50,6 @@ def test_names_and_number_of_parameters():
         "fc.weight",
         "fc.bias",
     ]
-    assert parameter_count(ModelConfig()) == 16 * 9 + 16 + 2 * 16 + 28 * 28 * 16 * 10 + 10
 
 
 def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_alone():

@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.markup import escape
 
-from convnet_core import jobs, library
+from convnet_core import graphs, jobs, library
 from convnet_core.cli import resolve, show
+from convnet_core.cli.data import show_data
 from convnet_core.cli.flags import apply, given
+from convnet_core.cli.pack import pack, snippet
+from convnet_core.cli.predict import predict
 from convnet_core.cli.progress import ProgressDisplay
 from convnet_core.cli.resolve import shown
 from convnet_core.cli.terminal import chatter_to, results, standard_error
-from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
+from convnet_core.config import BenchmarkConfig, CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 from convnet_core.errors import ConfigError, ConvNetError
 from convnet_core.files import read_json
 from convnet_core.overview import overview
@@ -92,6 +94,17 @@ def compare(args: argparse.Namespace) -> int:
     return _report(args, run)
 
 
+def benchmark(args: argparse.Namespace) -> int:
+    config = apply(args, BenchmarkConfig())
+    run = resolve.existing_run(args, "export")
+    with _job(args, run, "benchmark") as job:
+        from convnet_core.stages import run_benchmark
+
+        result = run_benchmark(run, config, job)
+    results(args, {"run": str(run.path), **result.to_json()}, show.benchmark(result), *show.faults(result))
+    return 0
+
+
 def refresh(args: argparse.Namespace) -> int:
     run = resolve.existing_run(args, "train")
     with _job(args, run, "refresh") as job:
@@ -103,15 +116,9 @@ def refresh(args: argparse.Namespace) -> int:
     return 0
 
 
-def predict(args: argparse.Namespace) -> int:
-    run = resolve.existing_run(args, "export")
-    with standard_error() as console, chatter_to(Path(os.devnull)), console.status("loading the runtimes"):
-        from convnet_core.predict import predict_files
-
-        for warning in run.stale_stages("compare"):
-            console.print(f"[yellow]warning[/]: {escape(warning)}")
-        answers = predict_files(run, args.images)
-    results(args, answers, *show.predictions(answers))
+def graph(args: argparse.Namespace) -> int:
+    found = graphs.of_file(args.onnx) if args.onnx else graphs.of_run(resolve.existing_run(args, "export"))
+    results(args, found.to_json(), *show.graph(found))
     return 0
 
 
@@ -136,8 +143,13 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "export": export,
     "convert": convert,
     "compare": compare,
+    "benchmark": benchmark,
     "refresh": refresh,
     "predict": predict,
+    "graph": graph,
+    "data": show_data,
+    "pack": pack,
+    "snippet": snippet,
     "runs": runs,
 }
 

@@ -10,6 +10,8 @@ from convnet_core.cli.flags import add_flags
 from convnet_core.config import (
     DEFAULT_PRESET,
     PRESETS,
+    AugmentConfig,
+    BenchmarkConfig,
     CompareConfig,
     ConvertConfig,
     DataConfig,
@@ -89,6 +91,15 @@ def build_parser() -> argparse.ArgumentParser:
     add_flags(compare, "comparison", CompareConfig)
     add_flags(compare, "data to compare on (default: what the run was trained on)", DataConfig, defaults=False)
 
+    benchmark = _command(
+        commands,
+        "benchmark",
+        "how fast every runtime loads and answers, and the memory that it takes",
+        "benchmark --run runs/mine --batch-sizes 1,32 --seconds 2",
+    )
+    _run(benchmark, "the newest run")
+    add_flags(benchmark, "measuring", BenchmarkConfig)
+
     refresh = _command(
         commands,
         "refresh",
@@ -111,6 +122,46 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="IMAGE",
         help="PNG or JPEG of any size, dark on light or light on dark, one digit each",
     )
+    predict.add_argument(
+        "--feature-maps", type=Path, metavar="FILE", help="write PyTorch's feature maps after layer1 as PNG"
+    )
+    predict.add_argument(
+        "--keep",
+        type=int,
+        choices=range(10),
+        metavar="DIGIT",
+        help="keep the images, all of this digit, in the run's folder drawings/: `compare` then includes them",
+    )
+
+    data = _command(
+        commands, "data", "count and show the digits of a data set", "data --data strokes --gallery digits.png"
+    )
+    data.add_argument("--gallery", type=Path, metavar="FILE", help="write a contact sheet of training images as PNG")
+    data.add_argument("--gallery-seed", type=int, metavar="N", default=0, help="which images to show (default 0)")
+    add_flags(data, "data", DataConfig)
+    add_flags(data, "distortions to show on the contact sheet", AugmentConfig)
+
+    pack = _command(
+        commands,
+        "pack",
+        "all artefacts of a run as one zip, with what each is",
+        "pack --run runs/mine --output mine.zip",
+    )
+    _run(pack, "the newest run")
+    _artefact(pack, "pack this one alone")
+    pack.add_argument("--output", type=Path, metavar="FILE", help="the zip (default: the run's name, here)")
+    pack.add_argument("--force", action="store_true", help="replace the file where it is there already")
+
+    snippet = _command(
+        commands,
+        "snippet",
+        "plain Python that loads each artefact without this project",
+        "snippet --run runs/mine --artefact model.int8.tflite",
+    )
+    _run(snippet, "the newest run")
+    _artefact(snippet, "print this one's alone")
+
+    _graph(_command(commands, "graph", "the nodes of an ONNX model; --json: all of it, laid out", "graph --run runs/mine"))
 
     _runs(_command(commands, "runs", "list, rename and delete runs", "runs rename 20261123-101500-fast-strokes demo"))
     _command(commands, "doctor", "what is installed, which devices there are, and how to mend what is wrong", "doctor")
@@ -146,6 +197,12 @@ def _run(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--job", help=argparse.SUPPRESS)
 
 
+def _artefact(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--artefact", metavar="NAME", help=f"{what}: model.onnx, saved_model, frozen.pb, or its path in the run"
+    )
+
+
 def _preset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset",
@@ -168,6 +225,12 @@ def _difference() -> str:
         ]
         parts.append(f"{name}: {' '.join(changed) or 'the original recipe'}")
     return "; ".join(parts)
+
+
+def _graph(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--run", type=Path, metavar="DIR", help="the run's folder (default: the newest run)")
+    source.add_argument("--onnx", "--model", type=Path, metavar="FILE", help="an ONNX file, instead of a run's")
 
 
 def _runs(parser: argparse.ArgumentParser) -> None:

@@ -8,10 +8,20 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from convnet_core.benchmark import Benchmark, format_figure, rows, where_and_how
+from convnet_core.graphs import Graph, Tensor
 from convnet_core.overview import Overview
 from convnet_core.report import format_error, format_share, format_size
 
-_MARKS = {"fresh": "[green]✓[/] fresh", "stale": "[yellow]![/] stale", "missing": "[dim]– missing[/]"}
+_MARKS = {
+    "fresh": "[green]✓[/] fresh",
+    "stale": "[yellow]![/] stale",
+    "missing": "[dim]– missing[/]",
+    "waiting": "[dim]… waiting[/]",
+    "running": "[cyan]▸[/] running",
+    "stopped": "[yellow]‖[/] stopped",
+    "failed": "[red]✗[/] failed",
+}
 
 
 def runtimes(report: dict[str, Any]) -> Table:
@@ -45,6 +55,24 @@ def verdict(report: dict[str, Any]) -> Text:
     )
 
 
+def benchmark(found: Benchmark) -> Table:
+    """The table of a benchmark, with the machine under it; three digits tell enough."""
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", caption=escape(where_and_how(found)), caption_justify="left"
+    )
+    lines = [{name: value for name, value in row.items() if name != "failed"} for row in rows(found)]
+    for name in lines[0]:
+        table.add_column(name, justify="left" if name == "runtime" else "right", no_wrap=name == "runtime")
+    for line in lines:
+        table.add_row(*(format_figure(value) for value in line.values()))
+    return table
+
+
+def faults(found: Benchmark) -> list[Text]:
+    """A line for each runtime of which something could not be measured."""
+    return [Text(f"{row['runtime']}: {row['failed']}", style="red") for row in rows(found) if row["failed"]]
+
+
 def runs(overviews: list[Overview]) -> Table:
     """The list of runs."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -53,9 +81,7 @@ def runs(overviews: list[Overview]) -> Table:
     for item in overviews:
         states = [_MARKS[state.state] for state in item.stages.values()]
         if item.resumable:
-            states[0] = "[yellow]‖[/] stopped"
-        if item.running:
-            states[0] = f"[cyan]▸[/] {item.running}"
+            states[0] = _MARKS["stopped"]
         table.add_row(
             escape(item.name),
             escape(item.data or "–"),
@@ -65,6 +91,23 @@ def runs(overviews: list[Overview]) -> Table:
             item.verdict or "–",
         )
     return table
+
+
+def graph(found: Graph) -> list[Table | str]:
+    """The nodes of a graph, a line each, and what the model is."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("node", "op", "inputs", "outputs"):
+        table.add_column(name, overflow="fold")
+    for node in found.nodes:
+        sides = ("\n".join(_tensor(item) for item in found.tensors_of(names)) for names in (node.inputs, node.outputs))
+        table.add_row(*(escape(text) for text in (node.id, node.versioned_op, *sides)))
+    operations = sum(node.kind == "op" for node in found.nodes)
+    about = [f"{operations} operations", *(f"{name} {text}" for name, text in found.properties.items())]
+    return [table, ", ".join(about)]
+
+
+def _tensor(tensor: Tensor) -> str:
+    return f"{tensor.name or '–'} {tensor.text}".strip()
 
 
 def predictions(answers: list[dict[str, Any]]) -> list[Table]:

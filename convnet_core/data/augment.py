@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from convnet_core.config import AugmentConfig
@@ -33,3 +35,10 @@ def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -
     )
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def augmented(images: NDArray[np.uint8], config: AugmentConfig, seed: int) -> NDArray[np.uint8]:
+    """The same as arrays: uint8 [n, h, w], to look at."""
+    generator = torch.Generator().manual_seed(seed)
+    made = augment(torch.from_numpy(images)[:, None].float(), config, generator)
+    return made[:, 0].round().clamp(0, 255).byte().numpy()

@@ -7,6 +7,7 @@ box with antialiasing, move its centre of mass to the middle of 28 x 28, scale t
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -64,33 +65,82 @@ def _grey(image: Image.Image) -> Grey:
     return np.asarray(image.convert("L"), np.float32) / np.float32(255)
 
 
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture in pixels; `bottom` and `right` are just outside."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    def of(self, grey: Grey) -> Grey:
+        """What lies in the box."""
+        return grey[self.top : self.bottom, self.left : self.right]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How a drawing became an image.
+
+    `found` is where the ink lies in the drawing; `ink` is that part, bright on black, with the usual pen,
+    float32 [height, width], its longer side 160. `placed` is where the ink lies in `image`, and `mass` its
+    centre of mass there (y, x); `image` is the result, float32 [28, 28] in [0, 1].
+    """
+
+    found: Box
+    ink: Grey
+    placed: Box
+    mass: tuple[float, float]
+    image: Grey
+
+
 def prepare(grey: Grey) -> Grey:
     """A drawing [height, width] in [0, 1], dark on light or light on dark, as float32 [28, 28] in [0, 1].
 
     Raises DataError where there is no ink.
     """
+    return steps(grey).image
+
+
+def steps(grey: Grey) -> Steps:
+    """The same with what was done on the way, for a picture of it. Raises DataError where there is no ink."""
     ink = _ink(grey)
-    ink = _fitted(ink, _WORK)
-    ink = _with_usual_pen(ink)
-    small = _fitted(ink, BOX)
-    return _centred(small / small.max())
+    found = _box(ink)
+    pen = _with_usual_pen(_fitted(found.of(ink), _WORK))
+    small = _fitted(pen, BOX)
+    small = small / small.max()
+    mass = _centre_of_mass(small)
+    placed = _placed(small, mass)
+    image = np.zeros((SIDE, SIDE), np.float32)
+    placed.of(image)[:] = small
+    return Steps(found, pen, placed, (placed.top + mass[0], placed.left + mass[1]), image)
 
 
 def _ink(grey: Grey) -> Grey:
-    """Ink bright on black, cut to its box, full contrast. The paper is what the border shows."""
+    """Ink bright on black, full contrast. The paper is what the border shows."""
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ink = np.abs(grey - np.median(border))
     contrast = float(ink.max(initial=0.0))
     if contrast < _FAINTEST:
         raise DataError("the image is empty: there is no ink on it", hint="draw a digit")
     # Grain of paper and JPEG's ringing are faint beside the ink: below a fifth is paper.
-    ink = np.clip((ink / contrast - 0.2) / 0.6, 0, 1)
-    return _cut(ink)
+    sharp: Grey = np.clip((ink / contrast - 0.2) / 0.6, 0, 1)
+    return sharp
 
 
-def _cut(ink: Grey) -> Grey:
+def _box(ink: Grey) -> Box:
+    """The smallest box around the ink."""
     rows, columns = np.flatnonzero((ink > 0.3).any(1)), np.flatnonzero((ink > 0.3).any(0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
 def _fitted(ink: Grey, side: int) -> Grey:
@@ -116,7 +166,7 @@ def _with_usual_pen(ink: Grey) -> Grey:
     for _ in range(reach):  # a cross and a square in turn: nearly a disc
         image = image.filter(ImageFilter.MaxFilter(3) if grow else ImageFilter.MinFilter(3))
     changed = _grey(image)
-    return _cut(changed) if (changed > 0.3).any() else ink
+    return _box(changed).of(changed) if (changed > 0.3).any() else ink
 
 
 def _pen_width(ink: Grey) -> float:
@@ -127,15 +177,17 @@ def _pen_width(ink: Grey) -> float:
     return 2 * area / max(1, area - left)
 
 
-def _centred(small: Grey) -> Grey:
-    """On 28 x 28, moved by whole pixels so that the centre of mass comes to the middle."""
+def _centre_of_mass(small: Grey) -> tuple[float, float]:
+    """(y, x) in pixels."""
     height, width = small.shape
     mass = small.sum()
-    y = float(small.sum(1) @ np.arange(height)) / mass
-    x = float(small.sum(0) @ np.arange(width)) / mass
+    return float(small.sum(1) @ np.arange(height)) / mass, float(small.sum(0) @ np.arange(width)) / mass
+
+
+def _placed(small: Grey, mass: tuple[float, float]) -> Box:
+    """Where it lies on 28 x 28: moved by whole pixels so that the centre of mass comes to the middle."""
+    height, width = small.shape
     middle = (SIDE - 1) / 2
-    top = int(np.clip(round(middle - y), 0, SIDE - height))
-    left = int(np.clip(round(middle - x), 0, SIDE - width))
-    canvas = np.zeros((SIDE, SIDE), np.float32)
-    canvas[top : top + height, left : left + width] = small
-    return canvas
+    top = int(np.clip(round(middle - mass[0]), 0, SIDE - height))
+    left = int(np.clip(round(middle - mass[1]), 0, SIDE - width))
+    return Box(top, left, top + height, left + width)

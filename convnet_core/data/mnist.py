@@ -37,11 +37,19 @@ _TIMEOUT = 30.0  # seconds without a byte
 
 def read_or_download(folder: Path, monitor: Monitor) -> tuple[Split, Split]:
     """Training and test set of MNIST from a folder; downloaded into it when it holds none of the files."""
+    place = place_of(folder)
+    if place is None:
+        download(folder, monitor)
+        place = folder / _RAW
+    return read_folder(place)
+
+
+def place_of(folder: Path) -> Path | None:
+    """Where under a folder the IDX files lie: in itself, or where torchvision keeps them; None where there are none."""
     for place in (folder, folder / _RAW):
         if any(_find(place, name) for names in _FILES.values() for name in names):
-            return read_folder(place)
-    download(folder, monitor)
-    return read_folder(folder / _RAW)
+            return place
+    return None
 
 
 def read_folder(folder: Path) -> tuple[Split, Split]:

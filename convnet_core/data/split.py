@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+SIDE, CLASSES = 28, 10
+"""Images are 28 × 28 pixels, of ten digits."""
+
 
 @dataclass(frozen=True)
 class Split:

@@ -13,7 +13,7 @@ the lock of its device as well, so that a second one waits its turn.
 
 from convnet_core.jobs.follow import Following
 from convnet_core.jobs.info import JobInfo
-from convnet_core.jobs.watch import JobView, current, list_jobs, start
+from convnet_core.jobs.watch import JobView, current, list_jobs, newest, start
 from convnet_core.jobs.work import Job, describe_fault, device_lock, working
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "describe_fault",
     "device_lock",
     "list_jobs",
+    "newest",
     "start",
     "working",
 ]

@@ -157,3 +157,13 @@ def current(run: Run) -> tuple[JobView, JobInfo] | None:
         with contextlib.suppress(RunError):
             found.append((view, view.info))
     return next((item for item in found if item[1].live), found[0] if found else None)
+
+
+def newest(run: Run, *commands: str) -> tuple[JobView, JobInfo] | None:
+    """The newest job of a run that did one of these commands and can be read."""
+    for view in list_jobs(run):
+        with contextlib.suppress(RunError):
+            info = view.info
+            if info.command in commands:
+                return view, info
+    return None

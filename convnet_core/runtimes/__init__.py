@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 
 from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE, size_of
 from convnet_core.errors import RunError
 from convnet_core.runs import STAGES, Run
 from convnet_core.runtimes.base import Runtime
+from convnet_core.tensorflow_setup import import_tensorflow
 
 __all__ = ["Runtime", "Source", "sources"]
 
@@ -17,13 +20,15 @@ __all__ = ["Runtime", "Source", "sources"]
 class Source:
     """A runtime that can be opened: its name, the converter behind it, and the files that it reads.
 
-    `files` are paths inside the run, `bytes` is their size together.
+    `files` are paths inside the run, `bytes` is their size together; `import_library` imports
+    what opening it needs, as opening would.
     """
 
     name: str
     converter: str | None
     files: tuple[str, ...]
     bytes: int
+    import_library: Callable[[], object]
     open: Callable[[], Runtime]
 
 
@@ -42,7 +47,9 @@ def sources(run: Run, threads: int = 1) -> list[Source]:
 
             return PyTorch(run.path / weights, threads)
 
-        found.append(Source("pytorch", None, (weights,), size_of(run.path / weights), pytorch))
+        found.append(
+            Source("pytorch", None, (weights,), size_of(run.path / weights), partial(import_module, "torch"), pytorch)
+        )
     if (run.path / onnx).is_file():
 
         def onnxruntime() -> Runtime:
@@ -50,7 +57,16 @@ def sources(run: Run, threads: int = 1) -> list[Source]:
 
             return OnnxRuntime(run.path / onnx, threads)
 
-        found.append(Source("onnxruntime", None, (onnx,), size_of(run.path / onnx), onnxruntime))
+        found.append(
+            Source(
+                "onnxruntime",
+                None,
+                (onnx,),
+                size_of(run.path / onnx),
+                partial(import_module, "onnxruntime"),
+                onnxruntime,
+            )
+        )
     for stage in STAGES:
         if stage.startswith("convert/") and run.record(stage) is not None:
             found += _converted(run, stage, threads)
@@ -88,14 +104,15 @@ def _converted(run: Run, stage: str, threads: int) -> list[Source]:
 
         return opened
 
-    artefacts = [
-        ("tensorflow", SAVED_MODEL, saved_model),
-        ("tensorflow-frozen", FROZEN, frozen),
-        *((f"litert-{kind}", file, litert(kind)) for kind, file in TFLITE.items()),
+    import_litert = partial(import_module, "ai_edge_litert.interpreter")
+    artefacts: list[tuple[str, str, Callable[[], object], Callable[[], Runtime]]] = [
+        ("tensorflow", SAVED_MODEL, import_tensorflow, saved_model),
+        ("tensorflow-frozen", FROZEN, import_tensorflow, frozen),
+        *((f"litert-{kind}", file, import_litert, litert(kind)) for kind, file in TFLITE.items()),
     ]
     return [
-        Source(name, converter, _files(run, f"{stage}/{file}"), size_of(folder / file), opened)
-        for name, file, opened in artefacts
+        Source(name, converter, _files(run, f"{stage}/{file}"), size_of(folder / file), library, opened)
+        for name, file, library, opened in artefacts
     ]
 
 

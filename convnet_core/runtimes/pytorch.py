@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
-from convnet_core.model import INPUT, OUTPUT, SIDE, from_weights, read_weights
+from convnet_core.data.split import CLASSES, SIDE
+from convnet_core.model import INPUT, OUTPUT, from_weights, read_weights
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensors import Feeds, TensorInfo
 
@@ -22,11 +27,17 @@ class PyTorch(Runtime):
         self._threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)  # one setting for the whole process
         self.inputs = (TensorInfo(INPUT, "float32", (None, 1, SIDE, SIDE)),)
-        self.outputs = (TensorInfo(OUTPUT, "float32", (None, 10)),)
+        self.outputs = (TensorInfo(OUTPUT, "float32", (None, CLASSES)),)
 
     def _infer(self, feeds: Feeds) -> Feeds:
         with torch.inference_mode():
             return {OUTPUT: self._model(torch.from_numpy(feeds[INPUT])).numpy()}
+
+    def features(self, feeds: Feeds) -> NDArray[np.float32]:
+        """The feature maps after `layer1`, float32 [n, channels, height, width]."""
+        layer1 = cast(nn.Module, self._model.layer1)
+        with self._lock, torch.inference_mode():
+            return np.asarray(layer1(torch.from_numpy(feeds[INPUT])).numpy())
 
     def close(self) -> None:
         torch.set_num_threads(self._threads_before)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convnet_core import data, measurements, report
+from convnet_core import cases, data, measurements, report
 from convnet_core.compare import TEST, InputSet, measure
 from convnet_core.config import CompareConfig, DataConfig
 from convnet_core.data.split import Split
@@ -34,9 +34,10 @@ def run_compare(
             monitor.emit(Message(text=f"warning: {warning}"))
         found = sources(run)
         digits = data.load(data_config or data_of(run), monitor)
-        inputs = digit_inputs(digits.test, config)
+        kept = cases.cases(run)
+        inputs = [*digit_inputs(digits.test, config), *_drawings(run, kept)]
         tell = _throttled(monitor)
-        files = tuple(file for source in found for file in source.files)
+        files = (*(file for source in found for file in source.files), *(case.file for case in kept))
         with run.writing("compare", config.to_json(), files) as draft:
             draft.inputs["data"] = digits.fingerprint
             # A converter that was not there yet: once it is, this comparison no longer covers everything.
@@ -67,6 +68,14 @@ def digit_inputs(test: Split, config: CompareConfig) -> list[InputSet]:
         InputSet("zeros", {INPUT: np.zeros(shape, np.float32)}),
         InputSet("times 1000", {INPUT: images[: config.samples] * np.float32(1000)}),
     ]
+
+
+def _drawings(run: Run, kept: list[cases.Case]) -> list[InputSet]:
+    """The drawings that were kept as test cases, where there are any."""
+    if not kept:
+        return []
+    images, labels = cases.load(run, kept)
+    return [InputSet("drawings", {INPUT: images}, labels)]
 
 
 def _write(folder: Path, comparison: Comparison, run: Run, digits: data.Digits, warnings: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The stage `export`: weights → model.onnx."""
+"""The stage `export`: weights → model.onnx, and its graph as a page draws it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 import onnx
 from safetensors.torch import save_file
 
+from convnet_core import graphs
 from convnet_core.config import ExportConfig
 from convnet_core.events import Monitor, Progress
-from convnet_core.export import export
-from convnet_core.files import digest
+from convnet_core.export import CHECKED, export
+from convnet_core.files import digest, write_json
+from convnet_core.graphs import from_onnx
 from convnet_core.model import from_weights, read_weights
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
@@ -22,10 +24,12 @@ _TRAINED = "train/model.safetensors"
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was exported, and its largest error against PyTorch on five images."""
+    """What was exported, what was checked, and the largest error against PyTorch on five images."""
 
     nodes: int
     bytes: int
+    opset: int
+    checked: str
     max_abs_error: float
 
 
@@ -50,7 +54,10 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
                 {name: value.contiguous() for name, value in model.state_dict().items()},
                 draft.path / "model.safetensors",
             )
-            result = ExportResult(len(exported.model.graph.node), path.stat().st_size, exported.max_abs_error)
+            write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(exported.model)).to_json())
+            result = ExportResult(
+                len(exported.model.graph.node), path.stat().st_size, config.opset, CHECKED, exported.max_abs_error
+            )
             draft.result = {**dataclasses.asdict(result), "model": model_config.to_json()}
         monitor.emit(Progress(label="exported", done=1, total=1))
         ops = ", ".join(dict.fromkeys(node.op_type for node in exported.model.graph.node))

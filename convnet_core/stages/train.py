@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
+from torch import Tensor
 
 from convnet_core import checkpoint, data, training
 from convnet_core.config import TrainConfig
-from convnet_core.events import Monitor
+from convnet_core.data.split import CLASSES
+from convnet_core.estimate import expected_seconds, parameter_count
+from convnet_core.events import Message, Monitor
 from convnet_core.files import write_json
 from convnet_core.jobs import device_lock
-from convnet_core.model import CLASSES, build
+from convnet_core.model import build
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
 from convnet_core.training import Evaluation, Tensors, Training
+
+_MISTAKES = 24
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
         if resume:
             config = checkpoint.saved_config(run)
         device = training.choose_device(config.device)
+        expected = expected_seconds(config, run.path.parent)
+        monitor.emit(Message(text=f"{parameter_count(config.model):,} parameters, about {expected:,.0f} s of training"))
         with device_lock(device.type, monitor):
             digits = data.load(config.data, monitor)
             state = training.begin(build(config.model, config.seed), config, device)
@@ -75,14 +84,34 @@ def _write(
         weights = {name: value.detach().cpu().contiguous() for name, value in state.model.state_dict().items()}
         save_file(weights, draft.path / "model.safetensors")
         torch.save(weights, draft.path / "model.pth")
-        answers = measured.logits.argmax(1) + CLASSES * test.labels.cpu()
+        labels = test.labels.cpu()
+        answers = measured.logits.argmax(1) + CLASSES * labels
         confusion = torch.bincount(answers, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
         write_json(
             draft.path / "metrics.json",
             {
                 "test": vars(result),
                 "confusion": confusion.tolist(),  # row: the truth; column: the answer
+                "mistakes": _worst_mistakes(measured.logits, labels),
                 "history": training.history_to_json(state.progress.history),
             },
         )
     run.discard(checkpoint.FOLDER)
+
+
+def _worst_mistakes(logits: Tensor, labels: Tensor) -> list[dict[str, Any]]:
+    """The test images that were read wrong with the highest loss, the worst first."""
+    losses = F.cross_entropy(logits, labels, reduction="none")
+    answers = logits.argmax(1)
+    wrong = (answers != labels).nonzero().flatten()
+    worst = wrong[losses[wrong].argsort(descending=True)][:_MISTAKES]
+    shares = logits.softmax(1)
+    return [
+        {
+            "index": index,
+            "truth": int(labels[index]),
+            "answer": int(answers[index]),
+            "probability": round(float(shares[index, answers[index]]), 4),
+        }
+        for index in worst.tolist()
+    ]

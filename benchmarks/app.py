@@ -1,0 +1,174 @@
+"""How fast the app answers, in a real browser: `python -m benchmarks.app`.
+
+Prints a table: the first page after `streamlit run`, page changes once warm, a stroke to all answers, an event of a
+training to the screen, a graph of 2,000 nodes, and the memory of the server with all runtimes loaded.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import onnx
+from playwright.sync_api import Page, sync_playwright
+
+from convnet_core.events import Message, StageStarted
+from convnet_core.files import write_json
+from convnet_core.jobs import working
+from convnet_core.runs import Run
+from tests.browser import ROOT, SEVEN, Server, draw, launch, settle
+
+PAGES = ("Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpad", "Home")
+_STROKES = 8
+_EVENTS = 10
+_NODES = 2000
+Line = tuple[str, str, list[float]]
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def first_page(runs: Path, page: Page) -> tuple[Server, float]:
+    """Seconds from the start of the server's process to the first heading."""
+    server = Server(runs)
+    began = time.monotonic()
+    server.start()
+    page.goto(server.address)
+    page.get_by_role("button", name="Run the pipeline").wait_for()
+    return server, time.monotonic() - began
+
+
+def change_pages(page: Page) -> list[float]:
+    """Seconds from the click in the menu to the drawn page, every page twice, after one round to warm up."""
+
+    def visit(name: str) -> None:
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        title = "PyTorch → TensorFlow, proven equal" if name == "Home" else name
+        page.get_by_role("heading", name=title, exact=True, level=1).wait_for()
+        settle(page)
+
+    for name in PAGES:
+        visit(name)
+    page.wait_for_timeout(15_000)  # the runtimes of the sketchpad warm up meanwhile
+    return [timed(lambda name=name: visit(name)) for _ in range(2) for name in PAGES]
+
+
+def strokes(page: Page, address: str, run: str) -> list[float]:
+    """Seconds from the end of a stroke to all answers on the screen."""
+    found = []
+    for _ in range(_STROKES):
+        page.goto(f"{address}/sketchpad?run={run}")
+        page.locator("canvas").last.wait_for()
+        settle(page)
+        page.wait_for_timeout(500)
+        draw(page, SEVEN)
+        found.append(timed(lambda: page.get_by_text("All runtimes read").wait_for()))
+    return found
+
+
+def strokes_in_server(run: Run) -> list[float]:
+    """Seconds from a drawing to the answers of all runtimes, without a browser."""
+    import numpy as np
+
+    from convnet_core.data.drawing import prepare
+    from convnet_core.reader import Reader
+
+    paper = np.ones((280, 280), np.float32)
+    paper[60:75, 80:200] = paper[60:220, 185:200] = 0
+    reader = Reader(run)
+    reader.wait()
+    found = [timed(lambda: reader.read(prepare(paper))) for _ in range(20)]
+    reader.close()
+    return found
+
+
+def events(page: Page, address: str, root: Path) -> Iterator[float]:
+    """Seconds from a job's event to the screen."""
+    run = Run.create(root / "events")
+    with working(run, "train") as job:
+        job.emit(StageStarted(stage="train"))
+        page.goto(f"{address}/train?run=events")
+        page.get_by_role("button", name="Stop").wait_for()
+        settle(page)
+        for number in range(_EVENTS):
+            time.sleep(0.37)  # at another place of the page's half second each time
+            job.emit(Message(text=f"event number {number}"))
+            yield timed(lambda number=number: page.get_by_text(f"event number {number}", exact=True).wait_for())
+
+
+def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
+    """Seconds to open the Export page with a graph of 2,000 nodes."""
+    import shutil
+
+    from convnet_core.graphs import arranged, from_onnx
+
+    copy = Path(shutil.copytree(run.path, root / "large"))
+    nodes = [
+        onnx.helper.make_node("Relu", [f"t{max(0, i - 1 - i % 3)}"], [f"t{i}"], f"relu{i}") for i in range(1, _NODES)
+    ]
+    ports = [onnx.helper.make_tensor_value_info(name, 1, [None, 8]) for name in ("t0", f"t{_NODES - 1}")]
+    model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "large", ports[:1], ports[1:]))
+    write_json(copy / "export" / "graph.json", arranged(from_onnx.read(model)).to_json())
+
+    def opened() -> None:
+        page.goto(f"{address}/export?run=large")
+        page.locator(".js-plotly-plot").first.wait_for()
+        settle(page)
+
+    return [timed(opened) for _ in range(5)]
+
+
+def memory(pid: int) -> float:
+    """Resident memory of a process in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def measure(root: Path) -> Iterator[Line]:
+    subprocess.run(
+        [sys.executable, "-m", "convnet_core", "pipeline", "--run", str(root / "demo")], cwd=ROOT, check=True
+    )
+    run = Run.open(root / "demo")
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        starts = []
+        for _ in range(3):
+            server, seconds = first_page(root, page)
+            starts.append(seconds)
+            server.stop()
+        server.start()
+        try:
+            yield "first page after `streamlit run`", "≤ 3 s", starts
+            page.goto(server.address)
+            yield "page change, warm", "< 0.5 s", change_pages(page)
+            yield "stroke to all answers on the screen", "–", strokes(page, server.address, "demo")
+            print(f"memory of the server with all runtimes loaded: {memory(server.process.pid):.0f} MB")
+            yield "event of a training on the screen", "≤ 1 s", list(events(page, server.address, root))
+            yield "Export page with 2,000 nodes", "< 2 s", large_graph(page, server.address, run, root)
+        finally:
+            server.stop()
+        browser.close()
+    yield "stroke to all answers, in the server", "< 0.3 s", strokes_in_server(run)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lines = list(measure(Path(folder)))
+    print(f"{'what':<40}{'target':>10}{'median':>10}{'worst':>10}   seconds")
+    for name, target, seconds in lines:
+        print(f"{name:<40}{target:>10}{statistics.median(seconds):>10.3f}{max(seconds):>10.3f}   n={len(seconds)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Pictures of every page, light and dark: `python -m benchmarks.screenshots FOLDER [--docs]`.
+
+Makes a run with the preset `fast`, measures it, draws a 7, and writes sixteen PNG files. With --docs the twelve that
+the README may show go into docs/screenshots, in 256 colours, below 200 kB each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser import ROOT, SEVEN, Server, click_node, draw, launch, settle
+
+PAGES = ("home", "data", "train", "export", "convert", "compare", "benchmark", "sketchpad")
+_DARK_IN_DOCS = ("home", "train", "export", "sketchpad")
+_MOST_BYTES = 200_000
+_HEIGHTS = {"home": 1000, "sketchpad": 1150, "export": 1250, "train": 1900, "data": 1400}
+
+
+def prepared(page: Page, name: str) -> None:
+    """Bring a page into the state worth a picture."""
+    if name == "sketchpad":
+        page.locator("canvas").last.wait_for()
+        draw(page, SEVEN)
+        page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
+    if name == "export":
+        click_node(page, "Conv")
+    settle(page)
+    page.wait_for_timeout(2500)  # charts and pictures arrive after the text
+
+
+def take(folder: Path, runs: Path) -> list[Path]:
+    """All pages, light and dark."""
+    found = []
+    with Server(runs) as server, sync_playwright() as playwright:
+        browser = launch(playwright)
+        for scheme in ("light", "dark"):
+            for name in PAGES:
+                size = {"width": 1280, "height": _HEIGHTS.get(name, 1100)}
+                page = browser.new_page(viewport=size, color_scheme=scheme)
+                page.goto(f"{server.address}/{'' if name == 'home' else name}")
+                page.get_by_role("heading", level=1).first.wait_for()
+                prepared(page, name)
+                found.append(folder / f"{name}-{scheme}.png")
+                page.screenshot(path=found[-1])
+                page.close()
+        browser.close()
+    return found
+
+
+def publish(pictures: list[Path]) -> None:
+    """The README's pictures, small."""
+    target = ROOT / "docs" / "screenshots"
+    for picture in pictures:
+        name, scheme = picture.stem.split("-")
+        if scheme == "light" or name in _DARK_IN_DOCS:
+            small = target / picture.name
+            Image.open(picture).convert("RGB").quantize(256).save(small, optimize=True)
+            assert small.stat().st_size < _MOST_BYTES, f"{small} is too large"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--docs", action="store_true", help="also renew docs/screenshots")
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as runs:
+        run = Path(runs) / "my-first-run"
+        for command in (["pipeline"], ["benchmark"]):
+            subprocess.run([sys.executable, "-m", "convnet_core", *command, "--run", str(run)], cwd=ROOT, check=True)
+        pictures = take(args.folder, Path(runs))
+    if args.docs:
+        publish(pictures)
+    print("\n".join(map(str, pictures)))
+
+
+if __name__ == "__main__":
+    main()

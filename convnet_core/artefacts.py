@@ -1,0 +1,111 @@
+"""The artefacts of a run: what it made that other programs load, read off the records of its stages.
+
+Light: nothing here imports onnx or TensorFlow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from convnet_core.errors import ConfigError, RunError
+from convnet_core.files import read_json
+from convnet_core.runs import STAGES, Run
+
+Kind = Literal["weights", "onnx", "saved_model", "frozen", "litert", "description"]
+
+CONVERT_STAGES = tuple(stage for stage in STAGES if stage.startswith("convert/"))
+
+_KNOWN: dict[str, tuple[Kind, str, str]] = {
+    "model.safetensors": ("weights", "PyTorch weights", "the trained weights, as the export read them"),
+    "model.onnx": ("onnx", "ONNX", "the exported network, which every other artefact was made from"),
+    "saved_model": (
+        "saved_model",
+        "SavedModel",
+        "for TensorFlow and TensorFlow Serving; its signature is serving_default",
+    ),
+    "frozen.pb": ("frozen", "Frozen graph", "a TensorFlow GraphDef in one file, its weights as constants"),
+    "model.fp32.tflite": ("litert", "LiteRT float32", "for phones and small devices; full precision"),
+    "model.fp16.tflite": ("litert", "LiteRT float16", "weights kept in half precision: half the size"),
+    "model.int8.tflite": (
+        "litert",
+        "LiteRT int8",
+        "weights and arithmetic in 8 bits: a quarter of the size, less exact",
+    ),
+    "signature.json": ("description", "Signature", "inputs and outputs: ONNX name, TensorFlow name, dtype, shape"),
+    "nodes.json": ("description", "Nodes", "which TensorFlow ops each ONNX node became"),
+}
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A file, or a folder of files, that a stage made. `files` are paths inside the run."""
+
+    stage: str
+    name: str
+    kind: Kind
+    title: str
+    about: str
+    files: tuple[str, ...]
+    bytes: int
+
+    @property
+    def path(self) -> str:
+        """Its path inside the run."""
+        return f"{self.stage}/{self.name}"
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of files."""
+        return self.files != (self.path,)
+
+
+def artefacts(run: Run) -> list[Artefact]:
+    """What the export and the converters have recorded. Raises RunError where a record is damaged."""
+    found = []
+    for stage in ("export", *CONVERT_STAGES):
+        record = run.record(stage)
+        if record is None:
+            continue
+        for name, (kind, title, about) in _KNOWN.items():
+            sizes = {
+                f"{stage}/{file}": int(output["bytes"])
+                for file, output in record.outputs.items()
+                if file == name or file.startswith(f"{name}/")
+            }
+            if sizes:
+                found.append(Artefact(stage, name, kind, title, about, tuple(sizes), sum(sizes.values())))
+    return found
+
+
+def find(run: Run, name: str) -> Artefact:
+    """The artefact of a name, or of a path inside the run. Raises ConfigError where there is none, or several."""
+    known = artefacts(run)
+    found = [item for item in known if name.rstrip("/") in (item.name, item.path)]
+    if len(found) != 1:
+        which = "has no artefact" if not found else "has more than one artefact"
+        hint = f"name one of {', '.join(item.path for item in found or known)}" if known else ""
+        raise ConfigError(f"the run {run.name} {which} {name!r}", hint)
+    return found[0]
+
+
+def gone(run: Run, artefact: Artefact) -> list[str]:
+    """Those of its files that are no longer in the run."""
+    return [file for file in artefact.files if not (run.path / file).is_file()]
+
+
+def check(run: Run, artefact: Artefact) -> None:
+    """Raises RunError where a file of it is gone."""
+    if missing := gone(run, artefact):
+        command = artefact.stage.split("/")[0]
+        raise RunError(f"{run.path / missing[0]} is gone", f"python -m convnet_core {command} --run {run.path}")
+
+
+def content(run: Run, artefact: Artefact) -> Any:
+    """What a description (`signature.json`, `nodes.json`) says. Raises RunError where it is gone or damaged."""
+    check(run, artefact)
+    path = run.path / artefact.path
+    try:
+        return read_json(path)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}", "convert the run again") from error

@@ -1,0 +1,68 @@
+"""Digits as pictures for people: contact sheets, mean images, counts. NumPy and Pillow alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convnet_core.data.split import CLASSES, SIDE, Split
+from convnet_core.errors import DataError
+from convnet_core.files import write_whole
+
+Picture = NDArray[np.uint8]
+_GAP = 2  # pixels between two images
+
+
+def counts(split: Split) -> list[int]:
+    """How many images there are of each digit."""
+    return [int(count) for count in np.bincount(split.labels, minlength=CLASSES)[:CLASSES]]
+
+
+def mean_images(split: Split) -> Picture:
+    """The mean image of each digit, uint8 [10, 28, 28]; black where there is none."""
+    means = np.zeros((CLASSES, SIDE, SIDE), np.uint8)
+    for digit in range(CLASSES):
+        chosen = split.images[split.labels == digit]
+        if len(chosen):
+            means[digit] = chosen.mean(axis=0)
+    return means
+
+
+def samples(split: Split, each: int, seed: int = 0) -> list[Picture]:
+    """Up to `each` images of every digit, uint8 [n, 28, 28], drawn by the seed."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for digit in range(CLASSES):
+        places = np.flatnonzero(split.labels == digit)
+        found.append(split.images[rng.permutation(places)[:each]])
+    return found
+
+
+def sheet(rows: Sequence[Picture], *, enlarge: int = 2) -> Image.Image:
+    """A contact sheet, ink dark on white: a row for each uint8 [n, height, width], enlarged by whole factors."""
+    height, width = rows[0].shape[1:]
+    columns = max(1, *(len(row) for row in rows))
+    canvas = np.zeros((len(rows) * (height + _GAP), columns * (width + _GAP)), np.uint8)
+    for line, row in enumerate(rows):
+        for column, image in enumerate(row):
+            top, left = line * (height + _GAP), column * (width + _GAP)
+            canvas[top : top + height, left : left + width] = image
+    picture = Image.fromarray(255 - canvas)
+    return picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write a picture as PNG. Raises DataError where the file cannot be written."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    try:
+        write_whole(path, buffer.getvalue())
+    except OSError as error:
+        raise DataError(
+            f"cannot write {path}: {error.strerror}", hint="name a file in a folder that is there"
+        ) from error

@@ -1,0 +1,170 @@
+"""An ONNX model as a Graph: any model that onnx can load, with operators that nobody knows, too."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import onnx
+import onnx.defs
+import onnx.helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto
+
+from convnet_core.graphs import onnx_tensors
+from convnet_core.graphs.graph import Edge, Graph, Node
+from convnet_core.graphs.onnx_tensors import array_of, dtype_text, size_of, type_of
+
+_LONGEST = 200
+"""Characters of an attribute that are kept."""
+
+
+def read(model: ModelProto) -> Graph:
+    """The graph of a model, not laid out yet."""
+    nodes = tuple(_nodes(model))
+    return Graph(
+        format="onnx",
+        name=model.graph.name,
+        nodes=nodes,
+        edges=tuple(_edges(model.graph, nodes)),
+        tensors=onnx_tensors.read(model),
+        properties=_properties(model),
+    )
+
+
+def _properties(model: ModelProto) -> dict[str, str]:
+    opsets = [f"{item.domain or 'ai.onnx'} {item.version}" for item in model.opset_import]
+    made = " ".join(part for part in (model.producer_name, model.producer_version) if part)
+    found = {"opset": ", ".join(opsets), "IR version": str(model.ir_version), "made by": made}
+    return {name: text for name, text in found.items() if text}
+
+
+# -- nodes and edges --------------------------------------------------------------------------------
+
+
+def _nodes(model: ModelProto) -> Iterator[Node]:
+    """The inputs that a caller feeds, the operations in the file's order, the outputs."""
+    graph, taken = model.graph, _Names()
+    opsets = {item.domain: item.version for item in model.opset_import}
+    weights = {tensor.name for tensor in graph.initializer} | {item.values.name for item in graph.sparse_initializer}
+    for value in graph.input:
+        if value.name not in weights:
+            yield Node(taken.unique(value.name or "Input"), value.name, "Input", "input", outputs=(value.name,))
+    for node in graph.node:
+        yield Node(
+            id=taken.unique(node.name or node.op_type),
+            name=node.name,
+            op=node.op_type,
+            version=_version(node, opsets),
+            domain=node.domain,
+            attributes={item.name: _shortened(_text(item)) for item in node.attribute},
+            inputs=tuple(node.input),
+            outputs=tuple(node.output),
+        )
+    for value in graph.output:
+        yield Node(taken.unique(value.name or "Output"), value.name, "Output", "output", inputs=(value.name,))
+
+
+class _Names:
+    """Gives each node an id of its own; names may be empty, or be there twice."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._next: dict[str, int] = defaultdict(lambda: 2)
+
+    def unique(self, name: str) -> str:
+        made = name
+        while made in self._taken:
+            made = f"{name} ({self._next[name]})"
+            self._next[name] += 1
+        self._taken.add(made)
+        return made
+
+
+def _version(node: NodeProto, opsets: dict[str, int]) -> int | None:
+    """The version of the operator's definition that applies; that of the operator set where onnx knows none."""
+    opset = opsets.get(node.domain or "", opsets.get("ai.onnx") if not node.domain else None)
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    if opset is None:
+        return None
+    try:
+        return int(onnx.defs.get_schema(node.op_type, opset, domain).since_version)
+    except onnx.defs.SchemaError:
+        return opset
+
+
+def _edges(graph: GraphProto, nodes: tuple[Node, ...]) -> Iterator[Edge]:
+    """From each tensor's maker to its readers; what a subgraph takes from outside counts as read by its node."""
+    makers = {name: node.id for node in nodes for name in node.outputs if name}
+    captured = iter([_captured(node) for node in graph.node])
+    for node in nodes:
+        inner = next(captured) if node.kind == "op" else []
+        for name in dict.fromkeys((*node.inputs, *inner)):
+            if name in makers:
+                yield Edge(makers[name], node.id, name)
+
+
+def _captured(node: NodeProto) -> list[str]:
+    """The tensors of the graph around it that the node's subgraphs read."""
+    found: list[str] = []
+    for inner in _subgraphs(node):
+        own = {value.name for value in (*inner.input, *inner.initializer)}
+        own.update(item.values.name for item in inner.sparse_initializer)
+        own.update(name for item in inner.node for name in item.output)
+        read = [name for item in inner.node for name in (*item.input, *_captured(item))]
+        read += [value.name for value in inner.output]
+        found += [name for name in read if name not in own]
+    return found
+
+
+def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
+    for item in node.attribute:
+        if item.type == AttributeProto.GRAPH:
+            yield item.g
+        yield from item.graphs
+
+
+# -- attributes ------------------------------------------------------------------------------------
+
+
+def _text(item: AttributeProto) -> str:
+    """An attribute's value in words."""
+    if item.ref_attr_name:
+        return f"the function's {item.ref_attr_name}"
+    value = onnx.helper.get_attribute_value(item)
+    many = item.type >= AttributeProto.FLOATS and item.type not in (
+        AttributeProto.SPARSE_TENSOR,
+        AttributeProto.TYPE_PROTO,
+    )
+    if many:
+        return f"[{', '.join(_one(part) for part in value[:_LONGEST])}]"
+    return _one(value)
+
+
+def _one(value: Any) -> str:
+    match value:
+        case float():
+            return f"{value:.7g}"  # all that a float32 holds
+        case bytes():
+            return value.decode("utf-8", "replace")
+        case TensorProto():
+            return _tensor_text(value)
+        case onnx.SparseTensorProto():
+            return f"sparse {dtype_text(value.values.data_type)} {list(value.dims)}"
+        case GraphProto():
+            return f"graph with {len(value.node)} nodes"
+        case TypeProto():
+            return type_of(value)[0]
+        case _:
+            return str(value)
+
+
+def _tensor_text(tensor: TensorProto) -> str:
+    """The dtype and shape of a tensor, and its values where they are few."""
+    about = f"{dtype_text(tensor.data_type)} {list(tensor.dims)}"
+    values = array_of(tensor) if size_of(tensor.dims) <= 16 else None
+    return about if values is None else f"{about}: {values.tolist()}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,133 @@
+"""The tensors of an ONNX model: types and shapes, inferred where that works, and the statistics of weights."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
+import onnx.shape_inference
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, TypeProto, ValueInfoProto
+
+from convnet_core.graphs import statistics
+from convnet_core.graphs.graph import Dimension, Tensor
+
+log = logging.getLogger(__name__)
+
+_SMALL = 1024
+"""Values; a weight up to this size is shown to shape inference, which reads the targets of Reshape and the like."""
+
+
+def read(model: ModelProto) -> dict[str, Tensor]:
+    """Every tensor of the outer graph by its name, with what is known of it."""
+    graph, found = model.graph, {}
+    for kind, values in _inferred(model):
+        for value in values:
+            found[value.name] = Tensor(value.name, *type_of(value.type), kind=kind)
+    for name, array, dtype, shape in _weights(graph):
+        known = statistics.of_values(array) if array is not None else None
+        found[name] = Tensor(name, dtype, shape, "weight", known)
+    for name in {name for node in graph.node for name in (*node.input, *node.output)} - found.keys() - {""}:
+        found[name] = Tensor(name)
+    return dict(sorted(found.items()))
+
+
+def _weights(graph: GraphProto) -> Iterator[tuple[str, Any, str, tuple[int, ...]]]:
+    """What the model keeps, initializers and constants: name, values (None: unknown), dtype, shape."""
+    for tensor in graph.initializer:
+        yield tensor.name, array_of(tensor), dtype_text(tensor.data_type), tuple(tensor.dims)
+    for sparse in graph.sparse_initializer:
+        yield sparse.values.name, None, dtype_text(sparse.values.data_type), tuple(sparse.dims)
+    for node in graph.node:
+        if node.op_type == "Constant" and node.domain in ("", "ai.onnx") and node.output and node.attribute:
+            yield node.output[0], *_constant(node.attribute[0])
+
+
+def _constant(item: AttributeProto) -> tuple[Any, str, tuple[int, ...]]:
+    """The values, dtype and shape of a node Constant."""
+    match item.type:
+        case AttributeProto.TENSOR:
+            return array_of(item.t), dtype_text(item.t.data_type), tuple(item.t.dims)
+        case AttributeProto.SPARSE_TENSOR:
+            return None, dtype_text(item.sparse_tensor.values.data_type), tuple(item.sparse_tensor.dims)
+        case AttributeProto.FLOAT | AttributeProto.FLOATS:
+            array = np.array(onnx.helper.get_attribute_value(item), np.float32)
+        case AttributeProto.INT | AttributeProto.INTS:
+            array = np.array(onnx.helper.get_attribute_value(item), np.int64)
+        case _:
+            return None, "string", (len(item.strings),) if item.type == AttributeProto.STRINGS else ()
+    return array, array.dtype.name, array.shape
+
+
+def array_of(tensor: TensorProto) -> Any:
+    """The values of a tensor; None where they cannot be read."""
+    try:
+        return onnx.numpy_helper.to_array(tensor)
+    except Exception as error:  # its data is elsewhere, too short, or of a type that numpy lacks
+        log.info("the values of %s cannot be read: %s", tensor.name, error)
+        return None
+
+
+def _inferred(model: ModelProto) -> Iterator[tuple[Literal["value", "input", "output"], Iterable[ValueInfoProto]]]:
+    """What is known of the types of tensors: by inference where that works, as declared where not."""
+    try:
+        known = onnx.shape_inference.infer_shapes(_skeleton(model), data_prop=True).graph
+    except Exception as error:  # a graph that contradicts itself is drawn all the same
+        log.info("no shapes inferred: %s", error)
+        known = model.graph
+    yield "value", known.value_info
+    yield "input", known.input
+    yield "output", known.output
+
+
+def _skeleton(model: ModelProto) -> ModelProto:
+    """The model without its large weights, of which only type and shape matter: small enough for inference."""
+    made = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
+    graph, declared = made.graph, {value.name for value in model.graph.input}
+    graph.name = model.graph.name
+    for name in ("node", "input", "output", "value_info", "sparse_initializer"):
+        getattr(graph, name).extend(getattr(model.graph, name))
+    for tensor in model.graph.initializer:
+        if size_of(tensor.dims) <= _SMALL:
+            graph.initializer.append(tensor)
+        elif tensor.name not in declared:
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return made
+
+
+def type_of(value: TypeProto) -> tuple[str, tuple[Dimension, ...] | None]:
+    """A type's dtype and shape; containers (sequence, optional, map) are named and have no shape."""
+    kind = value.WhichOneof("value")
+    match kind:
+        case "tensor_type" | "sparse_tensor_type":
+            inner = getattr(value, kind)
+            return dtype_text(inner.elem_type), _shape(inner.shape) if inner.HasField("shape") else None
+        case "sequence_type" | "optional_type":
+            return f"{kind.removesuffix('_type')} of {type_of(getattr(value, kind).elem_type)[0]}", None
+        case "map_type":
+            return f"map of {dtype_text(value.map_type.key_type)} to {type_of(value.map_type.value_type)[0]}", None
+        case _:
+            return "", None
+
+
+def _shape(shape: Any) -> tuple[Dimension, ...]:
+    return tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in shape.dim)
+
+
+def dtype_text(number: int) -> str:
+    """The name of an element type, as NumPy spells it."""
+    try:
+        name = str(TensorProto.DataType.Name(number)).lower()
+    except ValueError:
+        return f"type {number}"
+    return {"float": "float32", "double": "float64", "undefined": ""}.get(name, name)
+
+
+def size_of(dims: Iterable[int]) -> int:
+    """The number of values of a shape."""
+    return math.prod(dims)

@@ -1,0 +1,58 @@
+"""The pad that people draw on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+import streamlit_drawable_canvas as canvas
+from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
+
+from convnet_core.data.drawing import Grey, brightness
+
+SIDE = 280
+"""Of the pad, in pixels."""
+
+
+def draw() -> Grey | None:
+    """The pad, its buttons and its pen; the drawing as brightness [280, 280], None before the first stroke.
+
+    The session keeps the drawing, so that it is there again after a visit to another page.
+    """
+    sketch = st.session_state.setdefault("sketch", {"begin": {"objects": []}, "objects": [], "grey": None})
+    if "pad" not in st.session_state:
+        show_again(sketch["objects"])
+    st.markdown("**Draw here**")  # short: the pad's own toolbar comes up to the right of it
+    place = st.container()
+    with st.container(horizontal=True):
+        undo, clear = st.empty(), st.empty()
+    width = st.slider("Pen width, pixels", 6, 40, 18, key="pen", bind="query-params", help="For the strokes to come")
+    with place:
+        result = canvas.st_canvas(
+            key="pad",
+            width=SIDE,
+            height=SIDE,
+            stroke_width=width,
+            stroke_color="#000000",
+            background_color="#ffffff",
+            initial_drawing=sketch["begin"],
+            return_image_data=True,
+        )
+    if result.image_data is not None:
+        sketch["objects"] = (result.json_data or {}).get("objects", [])
+        sketch["grey"] = brightness(Image.fromarray(result.image_data))
+    strokes = sketch["objects"]
+    _button(undo, "Undo", "undo", "Takes the last stroke away", strokes, strokes[:-1])
+    _button(clear, "Clear", "delete_sweep", "Empties the pad", strokes, [])
+    return sketch["grey"]
+
+
+def _button(place: DeltaGenerator, label: str, icon: str, about: str, strokes: list[Any], left: list[Any]) -> None:
+    place.button(label, icon=f":material/{icon}:", help=about, disabled=not strokes, on_click=show_again, args=(left,))
+
+
+def show_again(objects: list[Any]) -> None:
+    """Have the browser's pad begin with these strokes; it reads a beginning only where it is not the one before."""
+    sketch = st.session_state["sketch"]
+    sketch["begin"] = {"objects": objects, "turn": sketch["begin"].get("turn", 0) + 1}

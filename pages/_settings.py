@@ -1,0 +1,156 @@
+"""The settings of data and training as widgets, the same on every page that shows them.
+
+A choice is kept in the address under the name of its flag, so that it survives a change of page, a reload and a
+restart of the server.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from convnet_core.config import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, ModelConfig, TrainConfig
+from convnet_core.errors import ConvNetError
+from convnet_core.settings import Described, describe, value_at
+
+FIELDS = {field.path: field for field in describe(TrainConfig)}
+_SLIDERS: dict[str, tuple[float, float, float]] = {
+    "epochs": (1, 20, 1),
+    "channels": (4, 64, 4),
+    "rotation": (0.0, 45.0, 1.0),
+    "scaling": (0.0, 0.5, 0.05),
+    "shear": (0.0, 45.0, 1.0),
+    "shift": (0.0, 8.0, 0.5),
+    "label_smoothing": (0.0, 0.5, 0.05),
+}
+_STEPS: dict[str, tuple[Any, ...]] = {
+    "batch_size": (10, 20, 50, 100, 200, 500, 1000),
+    "learning_rate": (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 3e-3, 5e-3, 6e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+    "weight_decay": (0.0, 1e-4, 1e-3, 0.01, 0.05, 0.1),
+    "validation_size": (0, 1000, 2000, 5000, 10_000),
+    "train_size": (0, 1000, 2000, 5000, 10_000, 20_000, 40_000),
+}
+_TITLES = {"source": "Data", "folder": "Folder of MNIST", "kernel": "Kernel size"}
+_SOURCES = {
+    "strokes": "Strokes",
+    "mnist": "MNIST",
+    "folder": "Folder",
+}
+
+
+def key_of(field: Described) -> str:
+    """The widget's key, which is its name in the address."""
+    return field.flag
+
+
+def widget(place: DeltaGenerator, path: tuple[str, ...]) -> Any:
+    """The widget of a field of TrainConfig; it starts at the default preset's value."""
+    field = FIELDS[path]
+    name = path[-1]
+    value = value_at(PRESETS[DEFAULT_PRESET], path)
+    unit = f", {field.setting.unit}" if field.setting.unit else ""
+    shared: dict[str, Any] = {
+        "label": _TITLES.get(name, name.replace("_", " ").capitalize()) + unit,
+        "key": key_of(field),
+        "help": field.setting.help[0].upper() + field.setting.help[1:],
+        "bind": "query-params",
+    }
+    if name in _STEPS:
+        return place.select_slider(options=_STEPS[name], value=value, format_func=_shown, **shared)
+    if field.choices:
+        return place.selectbox(options=field.choices, index=field.choices.index(value), **shared)
+    if name in _SLIDERS:
+        low, high, step = _SLIDERS[name]
+        return place.slider(min_value=low, max_value=high, value=value, step=step, format="%g", **shared)
+    if field.type is int:
+        return place.number_input(min_value=0, max_value=int(field.setting.high or 0), value=value, **shared)
+    return place.text_input(value=value, **shared)
+
+
+def _shown(value: float) -> str:
+    """As the address has it too, so without thousands separators."""
+    return f"{value:g}"
+
+
+def data(place: DeltaGenerator) -> DataConfig | None:
+    """The choice of a data set; None, with the reason shown, where it is incomplete."""
+    row = place.container(horizontal=True, vertical_alignment="bottom")
+    source = row.segmented_control(
+        "Data",
+        list(_SOURCES),
+        default="strokes",
+        required=True,
+        format_func=_SOURCES.__getitem__,
+        key="data",
+        bind="query-params",
+        width="content",
+        help="Strokes are generated here and need no download; MNIST is read from a folder or downloaded (12 MB); "
+        "a folder holds IDX files of your own",
+    )
+    folder = seed = None
+    match source:
+        case "strokes":
+            seed = widget(row, ("data", "seed"))
+        case "mnist":
+            folder = widget(row, ("data", "folder"))
+        case _:
+            source = row.text_input(
+                "Folder",
+                key="idx-folder",
+                bind="query-params",
+                help="Holds the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of them",
+            )
+            if not source:
+                place.info("Name a folder of four IDX files, as MNIST has them.")
+                return None
+    return DataConfig(source=source, folder=folder or "", seed=seed or 0)
+
+
+def augmentation(place: DeltaGenerator) -> AugmentConfig:
+    """The sliders of the random distortions."""
+    columns = place.columns(4)
+    names = [field.path[-1] for field in describe(AugmentConfig)]
+    return AugmentConfig(
+        **{name: widget(column, ("augment", name)) for name, column in zip(names, columns, strict=True)}
+    )
+
+
+def training(place: DeltaGenerator, data_config: DataConfig) -> TrainConfig | None:
+    """All settings of a training; None, with the reason shown, where they contradict each other."""
+    rows = [place.columns(4) for _ in range(2)]
+    first = {name: widget(column, (name,)) for name, column in zip(_RECIPE, rows[0], strict=True)}
+    second = {name: widget(column, ("model", name)) for name, column in zip(_NETWORK, rows[1], strict=False)}
+    first["optimizer"] = widget(rows[1][3], ("optimizer",))
+    with place.expander("Augmentation: random distortions of each training image"):
+        augment = augmentation(st.container())
+    with place.expander("More: regularisation, validation, precision, seed, device"):
+        columns = [*st.columns(4), *st.columns(4)]
+        more = {name: widget(column, (name,)) for name, column in zip(_MORE, columns, strict=False)}
+        size = widget(columns[len(_MORE)], ("data", "train_size"))
+    try:
+        return TrainConfig(
+            data=data_config.replace(train_size=size), model=ModelConfig(**second), augment=augment, **first, **more
+        )
+    except ConvNetError as error:
+        place.error(f"{error}" + (f"; {error.hint}" if error.hint else ""))
+        return None
+
+
+_RECIPE = ("epochs", "batch_size", "learning_rate", "schedule")
+_NETWORK = ("architecture", "channels", "kernel")
+_MORE = ("weight_decay", "label_smoothing", "validation_size", "precision", "seed", "device")
+
+
+def set_preset(name: str) -> None:
+    """Put a preset's values into the widgets; for a callback, before they are drawn."""
+    for path, field in FIELDS.items():
+        if path[0] != "data":
+            st.session_state[key_of(field)] = value_at(PRESETS[name], path)
+
+
+def preset_of(config: TrainConfig) -> str | None:
+    """The preset that the settings are, whatever the data; None when they are somebody's own."""
+    plain = config.replace(data=DataConfig())
+    return next((name for name, preset in PRESETS.items() if preset == plain), None)

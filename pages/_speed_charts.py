@@ -1,0 +1,103 @@
+"""The charts of a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from convnet_core.benchmark import Speed, format_figure
+from convnet_core.report import format_size
+from pages import _charts as charts
+
+_CHART_WIDTH = 395  # pixels: two beside each other at 1280, one below the other at 800
+_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star")
+
+
+def bars(
+    speeds: tuple[Speed, ...], x: str, show: Callable[[float], str], **parts: Callable[[Speed], float | None]
+) -> go.Figure:
+    """A bar for each runtime, made of parts; its sum is written beside its name. What is not known has no bar."""
+    figure = go.Figure()
+    known = [speed for speed in speeds if all(part(speed) is not None for part in parts.values())]
+    names = [f"{speed.name}  {show(sum(part(speed) or 0 for part in parts.values()))}" for speed in known]
+    for name, part in parts.items():
+        figure.add_bar(
+            y=names,
+            x=[part(speed) for speed in known],
+            name=name.replace("_", " "),
+            orientation="h",
+            hovertemplate="%{y}<br>%{fullData.name}: %{x:.4~g}<extra></extra>",
+        )
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(barmode="stack", showlegend=len(parts) > 1)
+    charts.styled(figure, x, "", height=(170 if len(parts) > 1 else 110) + 30 * len(known))
+    return figure.update_layout(legend_traceorder="normal")
+
+
+def latency(speeds: tuple[Speed, ...]) -> go.Figure:
+    """The median at the smallest batch, with a whisker to the 95th percentile."""
+    figure = bars(
+        speeds,
+        "ms for one call; whisker: p95",
+        lambda value: f"{format_figure(value)} ms",
+        median=lambda speed: speed.latency and speed.latency.median_ms,
+    )
+    found = [speed.latency for speed in speeds if speed.latency]
+    beyond = [(item.p95_ms or 0) - (item.median_ms or 0) for item in found]
+    return figure.update_traces(error_x={"type": "data", "symmetric": False, "array": beyond, "color": "#888888"})
+
+
+def throughput(speeds: tuple[Speed, ...]) -> go.Figure:
+    """Samples a second over the batch size, a line for each runtime."""
+    figure = go.Figure()
+    for position, speed in enumerate(speeds):
+        ran = [timing for timing in speed.timings if timing.calls]
+        figure.add_scatter(
+            x=[timing.batch for timing in ran],
+            y=[timing.samples_per_second for timing in ran],
+            name=speed.name,
+            mode="lines+markers",
+            marker={"symbol": _SYMBOLS[position % len(_SYMBOLS)], "size": 9},
+            hovertemplate=f"{speed.name}<br>batch %{{x}}: %{{y:,.0f}} samples/s<extra></extra>",
+        )
+    sizes = sorted({timing.batch for speed in speeds for timing in speed.timings})
+    figure.update_xaxes(type="log", tickvals=sizes, ticktext=[f"{size:,}" for size in sizes])
+    figure.update_yaxes(type="log", dtick="D2", tickformat="~s")
+    return charts.styled(figure, "batch size, samples", "samples/s", height=460)
+
+
+def beside(title: str, figure: go.Figure) -> None:
+    """A chart with others beside it, where there is room."""
+    with st.container(width=_CHART_WIDTH):
+        st.subheader(title)
+        st.plotly_chart(figure, width="stretch")
+
+
+def pictures(speeds: tuple[Speed, ...]) -> None:
+    """All charts."""
+    smallest = next((speed.latency.batch for speed in speeds if speed.latency), 1)
+    with st.container(horizontal=True, gap="small"):
+        beside(f"Latency at batch {smallest}", latency(speeds))
+        first = bars(
+            speeds,
+            "s",
+            lambda value: f"{format_figure(value)} s",
+            import_the_library=lambda speed: speed.import_seconds,
+            load_the_model=lambda speed: speed.load_seconds,
+            first_answer=lambda speed: speed.first_seconds,
+        )
+        beside("Time until the first answer", first)
+        memory = bars(
+            speeds,
+            "MB resident",
+            lambda value: f"{format_figure(value)} MB",
+            library_and_model=lambda speed: speed.loaded_mb,
+            more_at_its_peak=lambda speed: speed.more_at_peak_mb,
+        )
+        beside("Memory that it adds", memory)
+        size = bars(speeds, "kB", lambda value: format_size(int(1e3 * value)), size=lambda speed: speed.bytes / 1e3)
+        beside("Size on disk", size)
+    st.subheader("Throughput over the batch size")
+    st.plotly_chart(throughput(speeds), width="stretch")

@@ -1,0 +1,70 @@
+"""A real server with runs of its own, and a real browser."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.browser import CHROMIUM, Server, launch
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note a failure, so that `new_page` can keep a picture of it."""
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
+
+
+def pytest_collection_modifyitems(items):
+    """Browser tests are slow, and need a browser."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on the PATH"))
+
+
+@pytest.fixture
+def server(tmp_path):
+    runs = tmp_path / "runs"
+    runs.mkdir(exist_ok=True)
+    with Server(runs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser, request):
+    """Opens pages, each a visitor of its own; of a failure $CONVNET_SCREENSHOTS gets a picture."""
+    contexts = []
+
+    def opened(**options):
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, **options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(30_000)
+        return page
+
+    yield opened
+    failed = request.node.stash.get(_FAILED, False)
+    for number, context in enumerate(contexts):
+        for page in context.pages if failed and (folder := os.environ.get("CONVNET_SCREENSHOTS")) else ():
+            page.screenshot(path=Path(folder) / f"{request.node.name}-{number}.png")
+        context.close()
+
+
+@pytest.fixture
+def page(new_page):
+    return new_page()

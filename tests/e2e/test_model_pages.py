@@ -1,0 +1,76 @@
+"""What a person does with a finished run: click a node, draw a digit, take the files away."""
+
+import io
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from convnet_core.config import CompareConfig, ConvertConfig, DataConfig, ExportConfig
+from convnet_core.events import Monitor
+from convnet_core.runs import Run
+from tests.browser import SEVEN, click_node, draw, settle
+from tests.conftest import copy_of, small_train_config
+
+
+@pytest.fixture(scope="session")
+def reading_run(tmp_path_factory, shared_cache):
+    """A network trained on 30,000 strokes, converted and compared: it reads a drawing."""
+    from convnet_core.stages import run_compare, run_convert, run_export, run_train
+
+    run = Run.create(tmp_path_factory.mktemp("reading") / "reading")
+    run_train(run, small_train_config(data=DataConfig(train_size=30_000, test_size=400), epochs=2), Monitor())
+    run_export(run, ExportConfig(), Monitor())
+    run_convert(run, ConvertConfig(), Monitor())
+    run_compare(run, CompareConfig(samples=9, int8_agreement=0.9, int8_accuracy_drop=0.1), Monitor())
+    return run
+
+
+@pytest.fixture
+def run(reading_run, server):
+    return copy_of(reading_run, server.runs)
+
+
+def test_a_click_on_a_node_shows_its_attributes_and_weights(server, run, page):
+    page.goto(f"{server.address}/export")
+    click_node(page, "Conv")
+    page.get_by_text("kernel_shape").first.wait_for(state="attached")  # in a table drawn on a canvas
+    page.get_by_text("layer1.0.weight").first.wait_for(state="attached")
+
+
+def test_a_drawn_seven_is_read_as_seven_by_all_runtimes(server, run, page):
+    page.goto(f"{server.address}/sketchpad")
+    page.get_by_text("Draw something").first.wait_for()
+    settle(page)
+    draw(page, SEVEN)
+    page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
+
+
+def test_the_zip_opens_and_its_snippets_run(server, run, page, tmp_path):
+    page.goto(f"{server.address}/convert")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download all as one zip").click()
+    content = zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes()))
+    assert content.testzip() is None
+    names = {name.split("/", 1)[1] for name in content.namelist()}
+    assert {"README.txt", "export/model.onnx", "convert/onnx-tf/model.int8.tflite"} <= names
+    content.extractall(tmp_path / "zip")
+    (snippet,) = (tmp_path / "zip").rglob("use_model_onnx.py")
+    subprocess.run([sys.executable, snippet.name], cwd=snippet.parent, check=True, capture_output=True, timeout=120)
+
+
+def test_no_page_scrolls_sideways_fails_or_asks_strangers(server, run, page):
+    """At 1280 and 800 pixels; the page asks nobody but its own server."""
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for name in ("", "data", "train", "export", "convert", "compare", "benchmark", "sketchpad"):
+        page.goto(f"{server.address}/{name}")
+        page.get_by_role("heading", level=1).first.wait_for()
+        for width in (1280, 800):
+            page.set_viewport_size({"width": width, "height": 900})
+            settle(page)
+            main = "document.querySelector('[data-testid=stMain]')"
+            assert page.evaluate(f"{main}.scrollWidth <= {main}.clientWidth"), (name, width)
+            assert not page.get_by_test_id("stException").count(), name
+    assert not [url for url in asked if not url.startswith((server.address, "data:", "blob:"))]

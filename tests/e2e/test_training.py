@@ -1,0 +1,97 @@
+"""A training in the browser: sliders, live curves, stop, resume, reload, two visitors."""
+
+import re
+import shutil
+
+from convnet_core.runs import Run
+
+
+def start(page, server, query="epochs=20&train-size=5000&validation-size=0"):
+    """Start a training of some minutes, and wait until it learns."""
+    page.goto(f"{server.address}/train?{query}")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_text("Time left").first.wait_for(timeout=60_000)
+
+
+def chosen(page):
+    return re.search(r"run=([^&]+)", page.url)[1]
+
+
+def test_sliders_then_train_stop_and_resume(server, page):
+    page.goto(f"{server.address}/train")
+    page.get_by_text("Settings of a new training").wait_for()
+    slider = page.get_by_role("slider", name="Epochs")
+    thumb, track = slider.bounding_box(), slider.locator("xpath=ancestor::*[@data-testid='stSlider']").bounding_box()
+    page.mouse.move(thumb["x"] + thumb["width"] / 2, thumb["y"] + thumb["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(track["x"] + track["width"], thumb["y"] + thumb["height"] / 2, steps=10)
+    page.mouse.up()
+    page.get_by_text("22,000").wait_for()  # 20 epochs of 1,100 steps: the server has heard of it
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_text("Time left").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text(re.compile("Stopping|stopped in epoch")).first.wait_for(timeout=3_000)
+    page.get_by_text("stopped in epoch").wait_for()
+    page.get_by_role("button", name="Resume the training").click()
+    page.get_by_role("button", name="Stop").wait_for()
+    page.get_by_text("Time left").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped in epoch").wait_for()
+    run = Run.open(server.runs / chosen(page))
+    checkpoint = run.record("checkpoint")
+    assert checkpoint.config["epochs"] == 20
+    assert checkpoint.result["epoch"] >= 1 or checkpoint.result["batch"] > 1
+
+
+def test_a_training_is_found_again_after_a_reload_and_a_restart_of_the_server(server, page):
+    start(page, server)
+    page.reload()
+    page.get_by_role("button", name="Stop").wait_for()
+    page.get_by_text("Time left").first.wait_for()
+    server.stop()
+    server.start()
+    page.goto(page.url)
+    page.get_by_text("Time left").first.wait_for()
+    assert "epochs=20" in page.url
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("stopped in epoch").wait_for()
+
+
+def test_two_visitors_train_two_runs_one_after_the_other(server, new_page):
+    first, second = new_page(), new_page()
+    start(first, server)
+    second.goto(f"{server.address}/train?epochs=20&train-size=5000&validation-size=0&seed=1")
+    second.get_by_text("Settings of a new training").click()  # folded, as the newest run is at work
+    second.get_by_role("button", name="Train", exact=True).click()
+    second.get_by_text("Queued: another training is using the device cpu").wait_for()
+    assert chosen(first) != chosen(second)
+    first.get_by_role("button", name="Stop").click()
+    first.get_by_text("stopped in epoch").wait_for()
+    second.get_by_text("Time left").first.wait_for()
+    assert first.get_by_text("stopped in epoch").is_visible()
+    second.get_by_role("button", name="Stop").click()
+    second.get_by_text("stopped in epoch").wait_for()
+
+
+def test_a_closed_tab_does_not_end_a_training(server, new_page):
+    page = new_page()
+    start(page, server, "epochs=2&train-size=5000&validation-size=0")
+    name = chosen(page)
+    page.close()
+    other = new_page()
+    other.goto(f"{server.address}/train?run={name}")
+    other.get_by_text("On the test set").wait_for(timeout=60_000)
+
+
+def test_the_choice_of_a_run_and_of_settings_holds_across_pages(server, page, trained_run):
+    for name in ("one", "two"):
+        shutil.copytree(trained_run.path, server.runs / name)
+    page.goto(f"{server.address}/train?run=one&epochs=7")
+    page.get_by_text("7,700").wait_for()
+    page.get_by_role("link", name="Data").click()
+    page.get_by_role("heading", name="Gallery").wait_for()
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_text("7,700").wait_for()  # 7 epochs of 1,100 steps
+    assert "run=one" in page.url
+    page.reload()
+    page.get_by_text("7,700").wait_for()  # 7 epochs of 1,100 steps

@@ -1,0 +1,130 @@
+"""The page Benchmark with AppTest: empty, not measured, measured, stale, failed, running, damaged."""
+
+import json
+
+import pytest
+
+from convnet_core import jobs
+from convnet_core.benchmark import FILE, STAGE, Benchmark, Machine, Speed, Timing
+from convnet_core.config import BenchmarkConfig
+from convnet_core.errors import RunError
+from convnet_core.files import write_json
+from convnet_core.jobs import working
+from tests.conftest import copy_of
+from tests.pages.conftest import at_work, button, open_page, text_of
+
+INPUTS = ("export/model.onnx", "convert/onnx-tf/model.fp32.tflite")
+
+
+def speed(name, ms, **changes):
+    timings = tuple(
+        Timing(batch=batch, calls=9, median_ms=ms * batch, p95_ms=2 * ms * batch, samples_per_second=1e3 / ms)
+        for batch in (1, 8)
+    )
+    known = {"import_seconds": 0.5, "load_seconds": 0.1, "first_seconds": 0.01, "loaded_mb": 20.0, "peak_mb": 30.0}
+    inputs = {"image": "uint8 1 × 3 × 64 × 64"}
+    return Speed(
+        **{"name": name, "converter": None, "bytes": 1000, "inputs": inputs, "timings": timings, **known, **changes}
+    )
+
+
+@pytest.fixture
+def run(root, finished_run):
+    """A run whose benchmark was made up: two runtimes that ran, one that did not."""
+    run = copy_of(finished_run, root)
+    dead = Speed(name="gamma", converter="onnx-tf", bytes=3, fault="torn file")
+    benchmark = Benchmark(
+        created="2026-11-20T10:00:00.000+00:00",
+        machine=Machine(cpu="Some CPU", cores=2, system="Linux x86_64"),
+        versions={},
+        config=BenchmarkConfig(batch_sizes=(1, 8)),
+        runtimes=(speed("alpha", 0.25), speed("beta", 0.5, peak_mb=None, loaded_mb=None), dead),
+    )
+    with run.writing(STAGE, benchmark.config.to_json(), INPUTS) as draft:
+        write_json(draft.path / FILE, benchmark.to_json())
+    return run
+
+
+def test_without_a_run_it_says_what_to_do(root):
+    app = open_page("benchmark")
+    assert "needs a trained network" in text_of(app)
+    assert button(app, "Run the pipeline")
+
+
+def test_without_a_benchmark_it_offers_to_measure(root, finished_run):
+    copy_of(finished_run, root)
+    app = open_page("benchmark")
+    assert "Nothing has been measured yet" in text_of(app)
+    assert button(app, "Measure")
+    assert all(widget.help for widget in (*app.select_slider, *app.number_input, *app.button))
+
+
+def test_the_button_starts_the_command_with_the_settings(root, finished_run, monkeypatch):
+    run = copy_of(finished_run, root)
+    started = []
+    monkeypatch.setattr(jobs, "start", lambda run, arguments: started.append((run.name, list(arguments))))
+    app = open_page("benchmark")
+    app.select_slider[0].set_value(0.1)
+    app.number_input[0].set_value(2)
+    button(app, "Measure").click().run()
+    assert not app.exception
+    assert started == [(run.name, ["benchmark", "--seconds", "0.1", "--threads", "2"])]
+
+
+def test_a_benchmark_is_shown_with_charts_table_and_machine(run):
+    app = open_page("benchmark")
+    said = text_of(app)
+    assert "First to answer: alpha, 0.25 ms; most at a time: alpha, 4,000 samples/s" in said
+    assert "Some CPU, 2 cores, Linux x86_64, 1 thread, image: uint8 1 × 3 × 64 × 64" in said
+    assert "2026-11-20" in said
+    assert "gamma: torn file" in said
+    assert "stale" not in said
+    assert len(app.get("plotly_chart")) == 5
+    table = app.dataframe[0].value
+    assert list(table["runtime"]) == ["alpha", "beta", "gamma"]
+    assert list(table["p95 ms"])[:2] == [0.5, 1.0]
+    assert button(app, "Measure again")
+
+
+def test_charts_hold_the_figures_and_leave_out_what_is_not_known(run):
+    charts = [json.loads(chart.proto.spec) for chart in open_page("benchmark").get("plotly_chart")]
+    latency, first, memory, _, throughput = charts
+    assert [name.split()[0] for name in latency["data"][0]["y"]] == ["alpha", "beta"]
+    assert [trace["name"] for trace in first["data"]] == ["import the library", "load the model", "first answer"]
+    assert [name.split()[0] for name in memory["data"][0]["y"]] == ["alpha"]
+    assert throughput["layout"]["xaxis"]["type"] == throughput["layout"]["yaxis"]["type"] == "log"
+    for chart in charts:
+        assert chart["layout"]["xaxis"]["title"]["text"]
+
+
+def test_a_stale_benchmark_says_so(run):
+    (run.path / "export/model.onnx").write_bytes(b"other")
+    app = open_page("benchmark")
+    assert "These figures are stale" in text_of(app)
+    assert button(app, "Bring the run up to date first")
+    assert button(app, "Measure again")
+
+
+def test_a_damaged_benchmark_is_said_in_words(run):
+    (run.path / "benchmark" / FILE).write_text("{}")
+    app = open_page("benchmark")
+    assert "cannot be read" in text_of(app)
+    assert button(app, "Measure again")
+
+
+def test_a_failed_benchmark_says_why(run):
+    with pytest.raises(RunError), working(run, "benchmark"):
+        raise RunError("no space left", "free some")
+    said = text_of(open_page("benchmark"))
+    assert "no space left" in said
+    assert "free some" in said
+    assert "First to answer: alpha" in said  # what was measured before is still there
+
+
+def test_a_running_benchmark_is_followed(run):
+    progress = "Progress(label='measuring alpha', done=3, total=9)"
+    with at_work(run, "benchmark", "StageStarted(stage='benchmark')", progress):
+        app = open_page("benchmark")
+        assert "benchmark" in text_of(app)
+        assert button(app, "Stop")
+        assert not app.get("plotly_chart")

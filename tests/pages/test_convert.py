@@ -1,0 +1,157 @@
+"""The page Convert with AppTest: empty, exported only, finished, stale, failed, running."""
+
+import json
+
+import pytest
+
+from convnet_core import jobs, snippets
+from convnet_core.errors import ConversionError
+from convnet_core.jobs import working
+from convnet_core.runs import Run
+from tests.conftest import copy_of
+from tests.pages.conftest import at_work, button, open_page, text_of
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Jobs that the page starts, instead of starting them: (run's name, arguments)."""
+    found = []
+    monkeypatch.setattr(jobs, "start", lambda run, arguments: found.append((run.name, list(arguments))))
+    return found
+
+
+def labels(app):
+    return [item.label for item in app.download_button]
+
+
+def log_of(app):
+    return next(item for item in app.expander if item.label == "Log")
+
+
+def test_without_a_run_it_says_what_to_do(root):
+    app = open_page("convert")
+    assert "needs a trained network" in text_of(app)
+    assert button(app, "Run the pipeline")
+
+
+def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, started):
+    run = copy_of(finished_run, root)
+    run.discard("convert/onnx-tf")
+    app = open_page("convert")
+    assert "not converted yet" in text_of(app)
+    app.select_slider[0].set_value(100)
+    app.number_input[0].set_value(7)
+    button(app, "Convert").click().run()
+    assert not app.exception
+    assert started == [(run.name, ["convert", "--calibration-size", "100", "--calibration-seed", "7"])]
+
+
+def test_a_finished_run_shows_sizes_signature_nodes_and_snippets(root, finished_run):
+    run = copy_of(finished_run, root)
+    app = open_page("convert")
+    assert button(app, "Convert again")
+    sizes, signature, nodes, ops = (table.value for table in app.dataframe)
+    assert list(sizes["File"])[:4] == ["model.safetensors", "model.onnx", "saved_model/", "frozen.pb"]
+    assert list(signature["Shape"]) == ["batch × 1 × 28 × 28", "batch × 10"]
+    assert list(signature["TensorFlow name"]) == ["input", "logits"]
+    told = json.loads((run.path / "convert/onnx-tf/nodes.json").read_text())
+    assert list(nodes["ONNX node"]) == [node["name"] for node in told]
+    assert list(ops["TensorFlow op"]) == [op["name"] for node in told for op in node["ops"]]
+    assert [item.value for item in app.code] == [text.rstrip() for text in snippets.snippets(run).values()]
+    assert [tab.label for tab in app.tabs] == [
+        "ONNX",
+        "SavedModel",
+        "Frozen graph",
+        "LiteRT float32",
+        "LiteRT float16",
+        "LiteRT int8",
+    ]
+
+
+def test_each_artefact_and_all_of_them_can_be_downloaded(root, finished_run):
+    copy_of(finished_run, root)
+    assert labels(open_page("convert")) == [
+        "Download all as one zip",
+        "Download model.onnx",
+        "Download saved_model.zip",
+        "Download frozen.pb",
+        "Download model.fp32.tflite",
+        "Download model.fp16.tflite",
+        "Download model.int8.tflite",
+        "Download signature.json",
+        "Download nodes.json",
+    ]
+
+
+def test_the_nodes_can_be_filtered_by_op(root, finished_run):
+    copy_of(finished_run, root)
+    app = open_page("convert")
+    app.multiselect[0].set_value(["Gemm"]).run()
+    assert not app.exception
+    assert [op.split("-")[0] for op in app.dataframe[2].value["ONNX op"]] == ["Gemm"]
+    assert "MatMul" in list(app.dataframe[3].value["Type"])
+    assert "Conv2D" not in list(app.dataframe[3].value["Type"])
+
+
+def test_a_stale_conversion_says_so_and_is_still_shown(root, finished_run):
+    run = copy_of(finished_run, root)
+    (run.path / "train/model.safetensors").write_bytes(b"other")
+    app = open_page("convert")
+    assert "This is stale" in text_of(app)
+    assert button(app, "Bring up to date")
+    assert len(app.dataframe) == 4
+
+
+def test_an_artefact_that_is_gone_is_named(root, finished_run):
+    run = copy_of(finished_run, root)
+    (run.path / "convert/onnx-tf/frozen.pb").unlink()
+    app = open_page("convert")
+    assert "frozen.pb is gone" in text_of(app)
+    assert button(app, "Convert again")
+
+
+def test_the_log_of_a_conversion_that_went_well_is_there(root, finished_run):
+    run = copy_of(finished_run, root)
+    with working(run, "convert") as job:
+        (job.folder / "log.txt").write_text("a <b>warning</b>\n")
+    with working(run, "compare") as job:
+        (job.folder / "log.txt").write_text("of another command\n")
+    app = open_page("convert")
+    app.session_state["conversion-log"] = True
+    app.run()
+    assert [item.value for item in log_of(app).code] == ["a <b>warning</b>"]
+
+
+def test_a_failed_conversion_shows_reason_hint_and_log_once(root, finished_run):
+    run = copy_of(finished_run, root)
+    with pytest.raises(ConversionError), working(run, "convert") as job:
+        (job.folder / "log.txt").write_text("trace\n")
+        raise ConversionError("onnx-tf fails at node 'x'", "export it anew")
+    app = open_page("convert")
+    assert "onnx-tf fails at node 'x'" in text_of(app)
+    assert "export it anew" in text_of(app)
+    assert [item.label for item in app.expander].count("Log") == 1
+    assert len(app.dataframe) == 4  # the conversion before is still there
+
+
+def test_a_running_conversion_is_followed(root, finished_run):
+    run = copy_of(finished_run, root)
+    events = ("StageStarted(stage='convert')", "Progress(label='writing TFLite fp16', done=4, total=6)")
+    with at_work(run, "convert", *events):
+        app = open_page("convert")
+        assert "convert" in text_of(app)
+        assert button(app, "Stop")
+        assert not app.download_button
+        assert [item.label for item in app.button] == ["Stop"]
+        (next(iter(run.path.glob("jobs/*"))) / "log.txt").write_text("what it says so far\n")
+        app.session_state["conversion-log"] = True
+        app.run()
+        assert [item.value for item in log_of(app).code] == ["what it says so far"]
+
+
+def test_a_damaged_record_is_explained(root, finished_run):
+    run = copy_of(finished_run, root)
+    (run.path / "convert/onnx-tf/stage.json").write_text("{")
+    app = open_page("convert")
+    assert "stage.json is damaged" in text_of(app)
+    assert Run.open(run.path).state("convert/onnx-tf").state == "stale"

@@ -1,0 +1,70 @@
+"""The page Data with AppTest: each source, what is wrong with one, augmentation."""
+
+import numpy as np
+import pytest
+
+from convnet_core import data
+from convnet_core.data import strokes
+from tests.pages.conftest import button, open_page, text_of
+
+
+@pytest.fixture(autouse=True)
+def few_strokes(monkeypatch):
+    """Handwriting enough for a page."""
+    monkeypatch.setattr(data, "STROKES_SIZES", (600, 100))
+
+
+def metric(app, label):
+    return next(item.value for item in app.metric if item.label == label)
+
+
+def choose(app, source):
+    next(item for item in app.segmented_control if item.key == "data").set_value(source).run()
+    assert not app.exception
+    return app
+
+
+def idx(path, array):
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+def test_strokes_are_shown_at_once(root):
+    app = open_page("data")
+    assert not app.exception
+    assert metric(app, "Training images") == "600"
+    assert [item.value for item in app.subheader] == ["Gallery", "Mean images", "Balance", "Augmentation"]
+
+
+def test_augmentation_is_explained_and_shown(root):
+    app = open_page("data")
+    assert "No augmentation" in text_of(app)
+    next(item for item in app.slider if item.key == "augment-rotation").set_value(20.0).run()
+    assert not app.exception
+    assert "five random distortions" in text_of(app)
+
+
+def test_missing_mnist_offers_the_download(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVNET_DATA_DIR", str(tmp_path / "nothing"))
+    app = choose(open_page("data"), "mnist")
+    assert "MNIST is not in" in text_of(app)
+    assert button(app, "Download MNIST, 12 MB")
+
+
+def test_a_folder_of_idx_files_is_read(root, tmp_path):
+    images, labels = strokes.generate(20, 0)
+    for name in ("train", "t10k"):
+        idx(tmp_path / f"{name}-images-idx3-ubyte", images)
+        idx(tmp_path / f"{name}-labels-idx1-ubyte", labels)
+    app = choose(open_page("data"), "folder")
+    assert "Name a folder" in text_of(app)
+    next(item for item in app.text_input if item.key == "idx-folder").set_value(str(tmp_path)).run()
+    assert not app.exception
+    assert metric(app, "Test images") == "20"
+
+
+def test_a_folder_without_them_is_an_error_in_one_line(root, tmp_path):
+    app = choose(open_page("data"), "folder")
+    next(item for item in app.text_input if item.key == "idx-folder").set_value(str(tmp_path)).run()
+    assert not app.exception
+    assert "train-images-idx3-ubyte" in app.error[0].value

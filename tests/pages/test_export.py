@@ -1,0 +1,152 @@
+"""The page Export with AppTest: empty, not exported yet, with a finished, a stale, a failed and a running run."""
+
+import json
+
+import pytest
+
+from convnet_core import jobs
+from convnet_core.errors import ConversionError
+from convnet_core.jobs import working
+from tests.conftest import copy_of
+from tests.pages.conftest import at_work, button, open_page, text_of
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands that the page starts, which are not run."""
+    commands = []
+    monkeypatch.setattr(jobs, "start", lambda run, arguments: commands.append((run.name, list(arguments))))
+    return commands
+
+
+def figure_of(app):
+    """The picture of the graph, as it goes to the browser."""
+    return json.loads(app.get("plotly_chart")[0].proto.spec)
+
+
+def nodes_of(figure):
+    """The ids of the nodes drawn, and of those that are marked."""
+    traces = [trace for trace in figure["data"] if "customdata" in trace]
+    marked = [trace["customdata"][index] for trace in traces for index in trace.get("selectedpoints") or ()]
+    return [name for trace in traces for name in trace["customdata"]], marked
+
+
+def test_without_a_run_it_says_what_to_do(root):
+    app = open_page("export")
+    assert "needs a trained network" in text_of(app)
+    assert button(app, "Run the pipeline")
+
+
+def test_a_trained_run_is_exported_with_the_chosen_options(root, trained_run, started):
+    run = copy_of(trained_run, root)
+    app = open_page("export")
+    assert "is not exported yet" in text_of(app)
+    app.slider(key="opset").set_value(21)
+    app.toggle(key="fuse-batchnorm").set_value(False)
+    button(app, "Export").click().run()
+    assert not app.exception
+    assert started == [(run.name, ["export", "--opset", "21", "--no-fuse-batchnorm"])]
+
+
+def test_a_finished_run_shows_what_was_checked_and_the_graph(root, finished_run, started):
+    run = copy_of(finished_run, root)
+    app = open_page("export")
+    said = text_of(app)
+    assert "Opset 18, 4 nodes" in said
+    assert "full shape inference" in said
+    assert "Click a node" in said
+    drawn, marked = nodes_of(figure_of(app))
+    assert sorted(drawn) == sorted(app.selectbox(key="node").options)
+    assert len(drawn) == 6
+    assert not marked
+    button(app, "Export again").click().run()
+    assert started == [(run.name, ["export"])]
+
+
+def test_a_chosen_node_is_marked_and_explained(root, finished_run):
+    copy_of(finished_run, root)
+    app = open_page("export")
+    name = next(option for option in app.selectbox(key="node").options if "linear" in option)
+    app.selectbox(key="node").set_value(name).run()
+    assert not app.exception
+    assert nodes_of(figure_of(app))[1] == [name]
+    said = text_of(app)
+    assert "Gemm-13" in said
+    assert "fc.weight" in said
+    assert "125,440 values" in said
+    attributes, inputs, outputs = (table.value for table in app.dataframe)
+    assert dict(zip(attributes["Attribute"], attributes["Value"], strict=True))["transB"] == "1"
+    assert list(inputs["Shape and type"])[1:] == ["[10, 12544] float32", "[10] float32"]
+    assert list(outputs["Output"]) == ["logits"]
+    histogram = json.loads(app.get("plotly_chart")[1].proto.spec)["data"][0]
+    assert histogram["type"] == "bar"
+
+
+def test_a_search_rings_what_it_finds(root, finished_run):
+    copy_of(finished_run, root)
+    app = open_page("export")
+    app.text_input(key="find").set_value("fc.").run()
+    assert "1 of 6 nodes found" in text_of(app)
+    (ring,) = [trace for trace in figure_of(app)["data"] if trace.get("name") == "found (1)"]
+    (gemm,) = [trace for trace in figure_of(app)["data"] if trace.get("name") == "Gemm (1)"]
+    assert (ring["x"], ring["y"]) == (gemm["x"], gemm["y"])
+
+
+def test_a_node_of_another_run_is_forgotten(root, finished_run):
+    copy_of(finished_run, root)
+    app = open_page()
+    app.session_state["node"] = "of another run"
+    app = app.switch_page("pages/export.py").run()
+    assert not app.exception
+    assert "Click a node" in text_of(app)
+
+
+def test_a_run_of_before_the_graph_was_kept_can_be_exported_again(root, finished_run):
+    run = copy_of(finished_run, root)
+    (run.path / "export/graph.json").unlink()
+    app = open_page("export")
+    assert "export again to see it" in text_of(app)
+    assert button(app, "Export again")
+
+
+def test_a_damaged_graph_is_said_to_be_one(root, finished_run):
+    run = copy_of(finished_run, root)
+    (run.path / "export/graph.json").write_text("{")
+    assert "graph.json cannot be read" in text_of(open_page("export"))
+
+
+def test_a_stale_export_says_so(root, finished_run):
+    run = copy_of(finished_run, root)
+    (run.path / "train/model.safetensors").write_bytes(b"other")
+    app = open_page("export")
+    assert "This is stale" in text_of(app)
+    assert "It passed" not in text_of(app)
+    assert nodes_of(figure_of(app))[0]
+
+
+def test_a_failed_export_says_why_and_keeps_the_old_one(root, finished_run):
+    run = copy_of(finished_run, root)
+    with pytest.raises(ConversionError), working(run, "export"):
+        raise ConversionError("no such operator", "choose a lower opset")
+    app = open_page("export")
+    assert "no such operator" in text_of(app)
+    assert "choose a lower opset" in text_of(app)
+    assert nodes_of(figure_of(app))[0]
+
+
+def test_a_running_export_is_followed(root, trained_run):
+    run = copy_of(trained_run, root)
+    with at_work(run, "export", "StageStarted(stage='export')"):
+        app = open_page("export")
+        assert "export" in text_of(app)
+        assert button(app, "Stop")
+        assert not [item for item in app.button if item.label.startswith("Export")]
+
+
+def test_the_page_opens_no_onnx_file(root, finished_run, monkeypatch):
+    import onnx
+
+    monkeypatch.setattr(onnx, "load", None)
+    monkeypatch.setattr(onnx, "load_model", None)
+    copy_of(finished_run, root)
+    assert nodes_of(figure_of(open_page("export")))[0]

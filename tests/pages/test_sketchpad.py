@@ -1,0 +1,284 @@
+"""The page Sketchpad with AppTest.
+
+AppTest has no mouse: a stand-in for the component gives the picture that the browser would send.
+"""
+
+import threading
+import types
+
+import numpy as np
+import pytest
+import streamlit as st
+
+from convnet_core import cases
+from convnet_core.errors import DataError
+from convnet_core.files import read_json, write_json
+from convnet_core.jobs import working
+from tests.conftest import copy_of
+from tests.drawings import drawings
+from tests.pages.conftest import at_work, button, open_page, text_of
+
+NAMES = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
+
+
+class Mouse:
+    """What the browser's pad holds; `asked` is what the page asked of the pad last."""
+
+    def __init__(self):
+        self.strokes, self.picture, self.asked = [], None, {}
+
+    def draws(self, grey, strokes=1):
+        """A picture, float [280, 280] in [0, 1], in some strokes."""
+        level = np.rint(grey * 255).astype(np.uint8)
+        self.picture = np.dstack([level, level, level, np.full_like(level, 255)])
+        self.strokes = [{"type": "Path", "number": number} for number in range(strokes)]
+
+    def __call__(self, **options):
+        self.asked = options
+        st.checkbox("stands for the pad", key=options["key"])  # a widget's key lives as long as its page is open
+        return types.SimpleNamespace(image_data=self.picture, json_data={"objects": self.strokes})
+
+
+@pytest.fixture
+def mouse(root, monkeypatch):
+    open_page("sketchpad")  # the component's module can be imported only while an app runs
+    mouse = Mouse()
+    monkeypatch.setattr("pages._pad.canvas.st_canvas", mouse)
+    return mouse
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Drawings of 0 to 9, black on white, float32 [280, 280]."""
+    images = [image.astype(np.float32) / 255 for image in drawings(10, seed=3)[0]]
+    return [image if np.median(image) > 0.5 else 1 - image for image in images]
+
+
+def warm(app):
+    """Wait for the runtimes as a person would, and draw the page again."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("reader of"):
+            thread.join(120)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def opened():
+    return warm(open_page("sketchpad"))
+
+
+def test_without_a_run_it_says_what_to_do(root):
+    app = open_page("sketchpad")
+    assert "needs a trained network" in text_of(app)
+    assert button(app, "Run the pipeline")
+
+
+def test_a_blank_pad_says_draw_something(root, finished_run):
+    copy_of(finished_run, root)
+    app = opened()
+    assert "Draw something" in text_of(app)
+    assert "7 runtimes are ready" in text_of(app)
+    assert "runtimes read" not in text_of(app)
+    assert button(app, "Undo").disabled
+    assert button(app, "Clear").disabled
+
+
+def test_white_paper_is_a_blank_pad(root, mouse, finished_run):
+    copy_of(finished_run, root)
+    mouse.draws(np.ones((280, 280)), strokes=0)
+    assert "Draw something" in text_of(opened())
+
+
+def test_the_pad_is_white_paper_with_a_black_pen_in_every_theme(root, mouse, finished_run):
+    copy_of(finished_run, root)
+    opened()
+    assert mouse.asked["background_color"] == "#ffffff"
+    assert mouse.asked["stroke_color"] == "#000000"
+
+
+def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, drawn):
+    copy_of(finished_run, root)
+    mouse.draws(drawn[7])
+    app = opened()
+    said = text_of(app)
+    assert "All runtimes read 7" in said
+    assert "Draw something" not in said
+    for name in NAMES:
+        assert f"{name}: 7" in said
+    assert "Largest difference in probability" in said
+    assert "Largest |Δlogit|" in said
+    assert "The 16 feature maps of 28 × 28" in said
+
+
+def test_what_is_ready_answers_while_the_rest_loads(root, mouse, finished_run, drawn, monkeypatch):
+    from convnet_core.runtimes.pytorch import PyTorch
+
+    go_on, waiting = threading.Event(), threading.Event()
+    begin = PyTorch.__init__
+
+    def slow(self, *args):
+        waiting.set()
+        go_on.wait(60)
+        begin(self, *args)
+
+    monkeypatch.setattr(PyTorch, "__init__", slow)
+    copy_of(finished_run, root)
+    mouse.draws(drawn[7])
+    app = open_page("sketchpad")
+    try:
+        assert waiting.wait(60)
+        app.run()
+        said = text_of(app)
+        assert "4 of 7 runtimes are ready and read 7" in said
+        assert "Loading: pytorch, tensorflow, tensorflow-frozen" in said
+        assert "All runtimes" not in said
+    finally:
+        go_on.set()
+    assert "All runtimes read 7" in text_of(warm(app))
+
+
+def test_runtimes_that_differ_are_named(root, mouse, finished_run, drawn, monkeypatch):
+    from convnet_core.runtimes.onnxruntime import OnnxRuntime
+
+    copy_of(finished_run, root)
+    mouse.draws(drawn[7])
+    app = opened()
+    answer = OnnxRuntime._infer
+    monkeypatch.setattr(OnnxRuntime, "_infer", lambda self, feeds: {k: -v for k, v in answer(self, feeds).items()})
+    app.run()
+    said = text_of(app)
+    assert "The runtimes differ" in said
+    assert "All runtimes" not in said
+    assert "onnxruntime" in said.split("Largest |Δlogit|")[1]
+
+
+def test_a_runtime_that_cannot_be_loaded_is_named_and_the_others_answer(root, mouse, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    (run.path / "convert/onnx-tf/model.int8.tflite").write_bytes(b"no model")
+    mouse.draws(drawn[7])
+    said = text_of(opened())
+    assert "litert-int8 does not answer" in said
+    assert "The 6 runtimes that answer read 7" in said
+
+
+def test_undo_and_clear_have_the_pad_begin_again(root, mouse, finished_run, drawn):
+    copy_of(finished_run, root)
+    mouse.draws(drawn[7], strokes=2)
+    app = opened()
+    before = mouse.asked["initial_drawing"]
+    app.run()
+    assert mouse.asked["initial_drawing"] == before  # a stroke alone leaves the browser's pad as it is
+    button(app, "Undo").click().run()
+    undone = mouse.asked["initial_drawing"]
+    assert undone["objects"] == mouse.strokes[:1]
+    button(app, "Undo").click().run()
+    assert mouse.asked["initial_drawing"] != undone  # else the browser would not look at it again
+    button(app, "Clear").click().run()
+    assert mouse.asked["initial_drawing"]["objects"] == []
+
+
+def test_a_drawing_outlives_a_visit_to_another_page(root, mouse, finished_run, drawn):
+    copy_of(finished_run, root)
+    mouse.draws(drawn[7], strokes=2)
+    app = opened()
+    drawing = mouse.strokes
+    app.switch_page("pages/compare.py").run()
+    mouse.strokes, mouse.picture = [], None  # the browser's pad is a new one, and has sent nothing yet
+    app.switch_page("pages/sketchpad.py").run()
+    assert mouse.asked["initial_drawing"]["objects"] == drawing
+    assert "All runtimes read 7" in text_of(app)
+
+
+def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    mouse.draws(drawn[7])
+    app = opened()
+    assert "None yet" in text_of(app)
+    assert app.button_group[0].value == 7
+    button(app, "Keep as a test case").click().run()
+    assert not app.exception
+    assert [case.label for case in cases.cases(run)] == [7]
+    said = text_of(app)
+    assert "The next comparison includes these drawings" in said
+    assert button(app, "Compare with these drawings")
+    assert all(f"{name}: 1 of 1" in said for name in NAMES)
+    button(app, "Remove").click().run()
+    assert cases.cases(run) == []
+    assert "None yet" in text_of(app)
+
+
+def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mouse, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    mouse.draws(drawn[7])
+    app = opened()
+    app.button_group[0].set_value(1).run()
+    button(app, "Keep as a test case").click().run()
+    assert [case.label for case in cases.cases(run)] == [1]
+    assert "a 1, read as 7 by all" in text_of(app)
+    assert all(f"{name}: 0 of 1" in text_of(app) for name in NAMES)
+
+
+def test_a_damaged_test_case_is_named(root, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    case = cases.keep(run, drawn[2], 2)
+    (run.path / case.file).write_bytes(b"no picture")
+    assert case.id in text_of(opened())
+
+
+def test_a_run_that_is_not_converted_is_read_by_two(root, mouse, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    run.discard("convert/onnx-tf")
+    mouse.draws(drawn[7])
+    app = opened()
+    assert "has not been converted" in text_of(app)
+    assert button(app, "Make what is missing")
+    assert "All runtimes read 7" in text_of(app)
+    assert "2 runtimes are ready" in text_of(app)
+
+
+def test_a_stale_run_says_so(root, finished_run):
+    run = copy_of(finished_run, root)
+    (run.path / "train/model.safetensors").write_bytes(b"other")
+    said = text_of(opened())
+    assert "This is stale" in said
+    assert "Draw something" in said
+
+
+def test_a_damaged_record_is_explained(root, mouse, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    cases.keep(run, drawn[3], 3)
+    for stage in ("convert/onnx-tf", "compare"):
+        (run.path / stage / "stage.json").write_text("{")
+    mouse.draws(drawn[7])
+    assert "stage.json is damaged" in text_of(opened())
+
+
+def test_the_comparison_that_includes_the_drawings_is_not_offered_again(root, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    case = cases.keep(run, drawn[3], 3)
+    path = run.path / "compare/stage.json"
+    record = read_json(path)
+    write_json(path, {**record, "inputs": {**record["inputs"], case.file: "0"}})
+    app = opened()
+    assert "The comparison includes these drawings" in text_of(app)
+    assert "Compare with these drawings" not in [item.label for item in app.button]
+
+
+def test_a_failed_conversion_is_explained(root, finished_run):
+    run = copy_of(finished_run, root)
+    with pytest.raises(DataError), working(run, "convert"):
+        raise DataError("no room on the disk", "free some space")
+    said = text_of(opened())
+    assert "no room on the disk" in said
+    assert "free some space" in said
+
+
+def test_while_a_job_is_at_work_the_pad_is_there(root, mouse, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    cases.keep(run, drawn[3], 3)
+    mouse.draws(drawn[7])
+    with at_work(run, "train", "StageStarted(stage='train')"):
+        app = opened()
+        assert "All runtimes read 7" in text_of(app)
+        assert button(app, "Compare with these drawings").disabled

@@ -1,0 +1,131 @@
+"""The page Train with AppTest: empty, with a finished, a stopped, a failed and a running training."""
+
+import pytest
+
+from convnet_core.config import PRESETS
+from convnet_core.errors import DataError, Stopped
+from convnet_core.events import Monitor
+from convnet_core.jobs import list_jobs, working
+from convnet_core.runs import Run
+from convnet_core.stages import run_train
+from tests.conftest import copy_of, small_train_config
+from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.pages.test_home import METRICS
+
+
+def metric(app, label):
+    return next(item.value for item in app.metric if item.label == label)
+
+
+def widget(app, key):
+    kinds = (app.slider, app.select_slider, app.selectbox, app.number_input)
+    return next(item for kind in kinds for item in kind if item.key == key)
+
+
+def preset(app):
+    return next(item for item in app.segmented_control if item.label == "Preset")
+
+
+def test_empty_it_says_what_training_will_cost(root):
+    app = open_page("train")
+    assert "No network has been trained yet" in text_of(app)
+    assert metric(app, "Parameters") == "125,642"
+    assert metric(app, "Steps") == "1,100"
+    assert preset(app).value == "fast"
+
+
+def test_the_presets_fill_the_sliders(root):
+    app = open_page("train")
+    for name in ("accurate", "reference"):
+        preset(app).set_value(name).run()
+        assert not app.exception
+        assert preset(app).value == name
+        expected = PRESETS[name]
+        assert widget(app, "epochs").value == expected.epochs
+        assert widget(app, "channels").value == expected.model.channels
+        assert widget(app, "augment-rotation").value == expected.augment.rotation
+        assert widget(app, "learning-rate").value == expected.learning_rate
+    widget(app, "epochs").set_value(3).run()
+    assert preset(app).value is None
+
+
+def test_the_command_line_is_shown_for_what_was_chosen(root):
+    app = open_page("train")
+    widget(app, "kernel").set_value(5).run()
+    assert "train --preset reference --kernel 5" in app.code[0].value
+
+
+def test_contradicting_settings_are_explained(root):
+    app = open_page("train")
+    widget(app, "train-size").set_value(2000).run()
+    assert "do not fit into 2000 training images" in text_of(app)
+    assert not [item for item in app.button if item.label == "Train"]
+
+
+def test_train_starts_a_job_with_the_chosen_settings(root, monkeypatch):
+    started = []
+    monkeypatch.setattr("convnet_core.jobs.start", lambda run, arguments: started.append((run, arguments)))
+    app = open_page("train")
+    widget(app, "epochs").set_value(2)
+    button(app, "Train").click().run()
+    assert not app.exception
+    ((run, arguments),) = started
+    assert run.path.parent == root
+    assert arguments[:5] == ["train", "--preset", "reference", "--epochs", "2"]
+
+
+def test_a_finished_training_shows_curves_confusion_and_mistakes(root, trained_run):
+    copy_of(trained_run, root)
+    app = open_page("train")
+    assert "On the test set" in text_of(app)
+    assert len(app.get("plotly_chart")) == 6
+    assert "The worst mistakes" in text_of(app)
+
+
+def test_a_stale_training_says_so(root, trained_run):
+    run = copy_of(trained_run, root)
+    (run.path / "train/model.safetensors").write_bytes(b"other")
+    assert "This is stale" in text_of(open_page("train"))
+
+
+def test_a_stopped_training_can_be_resumed(root):
+    class AfterTen(Monitor):
+        asked = 0
+
+        def stopping(self):
+            self.asked += 1
+            return self.asked > 10
+
+    run = Run.create(root / "run")
+    with pytest.raises(Stopped):
+        run_train(run, small_train_config(), AfterTen())
+    app = open_page("train")
+    assert button(app, "Resume the training")
+
+
+def test_a_failed_training_shows_reason_and_hint(root):
+    run = Run.create(root / "run")
+    with pytest.raises(DataError), working(run, "train"):
+        raise DataError("the loss is nan", "lower --learning-rate")
+    said = text_of(open_page("train"))
+    assert "the loss is nan" in said
+    assert "lower --learning-rate" in said
+
+
+def test_a_running_training_is_drawn_live(root, trained_run):
+    copy_of(trained_run, root)
+    run = Run.create(root / "running")
+    with at_work(run, "train", "StageStarted(stage='train')", METRICS):
+        app = open_page("train")
+        assert metric(app, "Images/s") == "100"
+        assert metric(app, "Time left") == "3 s"
+        assert len(app.get("plotly_chart")) == 4
+        assert "On the test set" not in text_of(app)
+
+
+def test_a_queued_training_says_so(root):
+    run = Run.create(root / "run")
+    queued = "Message(text='queued: another training is using the device cpu')"
+    with at_work(run, "train", "StageStarted(stage='train')", queued):
+        assert "Queued: another training is using the device cpu" in text_of(open_page("train"))
+        assert list_jobs(run)[0].info.live

@@ -1,0 +1,38 @@
+import pytest
+
+from convnet_core.config import DataConfig, ModelConfig, TrainConfig
+from convnet_core.estimate import expected_seconds, parameter_count, step_count
+from convnet_core.files import read_json, write_json
+from convnet_core.model import build
+from tests.conftest import copy_of
+
+
+@pytest.mark.parametrize("architecture", ["convnet", "deep"])
+@pytest.mark.parametrize(("channels", "kernel"), [(4, 3), (16, 5), (64, 7)])
+def test_parameters_are_those_of_the_network(architecture, channels, kernel):
+    config = ModelConfig(architecture=architecture, channels=channels, kernel=kernel)
+    assert parameter_count(config) == sum(value.numel() for value in build(config).parameters())
+
+
+@pytest.mark.parametrize(("images", "batch", "steps"), [(100, 50, 2), (101, 50, 2), (102, 50, 3)])
+def test_steps_leave_out_a_last_batch_of_one(images, batch, steps):
+    config = TrainConfig(epochs=4, batch_size=batch, data=DataConfig(train_size=images))
+    assert step_count(config) == 4 * steps
+
+
+def test_time_grows_with_what_is_asked(tmp_path):
+    base = expected_seconds(TrainConfig(), tmp_path)
+    assert expected_seconds(TrainConfig(epochs=10), tmp_path) == pytest.approx(2 * base)
+    assert expected_seconds(TrainConfig(model=ModelConfig(channels=64)), tmp_path) > 1.5 * base
+
+
+def test_the_speed_of_an_earlier_run_is_taken_over(trained_run, tmp_path):
+    run = copy_of(trained_run, tmp_path)
+    config = TrainConfig.from_json(run.record("train").config)
+    path = run.path / "train" / "metrics.json"
+    measured = read_json(path)
+    for item in measured["history"]:
+        item["images_per_second"] = 500.0
+    write_json(path, measured)
+    images = config.data.train_size - config.validation_size
+    assert expected_seconds(config, tmp_path) == pytest.approx(config.epochs * images / 500)

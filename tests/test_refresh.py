@@ -1,0 +1,45 @@
+import pytest
+from safetensors.torch import load_file, save_file
+
+from convnet_core.config import CompareConfig, ExportConfig
+from convnet_core.errors import RunError
+from convnet_core.events import Monitor
+from convnet_core.overview import overview
+from convnet_core.runs import STAGES, Run
+from convnet_core.stages import run_export, run_refresh, run_train
+from tests.conftest import copy_of, small_train_config
+
+
+def states(run):
+    return [run.state(stage).state for stage in STAGES]
+
+
+def test_a_fresh_run_is_left_alone(finished_run, tmp_path):
+    run = copy_of(finished_run, tmp_path)
+    before = [run.record(stage).created for stage in STAGES]
+    assert run_refresh(run, Monitor()) == []
+    assert [run.record(stage).created for stage in STAGES] == before
+
+
+def test_what_follows_a_new_training_is_made_again_with_its_settings(finished_run, tmp_path):
+    run = copy_of(finished_run, tmp_path)
+    run_train(run, small_train_config(seed=5), Monitor())
+    assert states(run) == ["fresh", "stale", "stale", "stale"]
+    assert run_refresh(run, Monitor()) == list(STAGES[1:])
+    assert states(run) == ["fresh"] * 4
+    assert CompareConfig.from_json(run.record("compare").config).samples == 50
+
+
+def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):
+    weights = tmp_path / "w.safetensors"
+    save_file(load_file(trained_run.path / "train/model.safetensors"), weights)
+    run = Run.create(tmp_path / "foreign")
+    run_export(run, ExportConfig(), Monitor(), weights=weights)
+    assert overview(run).stages["train"].state == "missing"
+    done = run_refresh(run, Monitor())
+    assert done == list(STAGES[2:])
+
+
+def test_with_nothing_to_begin_with_it_says_so(tmp_path):
+    with pytest.raises(RunError, match="no training to begin with"):
+        run_refresh(Run.create(tmp_path / "empty"), Monitor())
