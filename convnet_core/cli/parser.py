@@ -161,7 +161,7 @@ def build_parser() -> argparse.ArgumentParser:
     _run(snippet, "the newest run")
     _artefact(snippet, "print this one's alone")
 
-    _graph(_command(commands, "graph", "the nodes of an ONNX model; --json: all of it, laid out", "graph --run runs/mine"))
+    _graph(_command(commands, "graph", "the nodes of an ONNX model, as a table or laid out", "graph --run runs/mine"))
 
     _runs(_command(commands, "runs", "list, rename and delete runs", "runs rename 20261123-101500-fast-strokes demo"))
     _command(commands, "doctor", "what is installed, which devices there are, and how to mend what is wrong", "doctor")
