@@ -10,11 +10,9 @@ from typing import Any, Literal
 
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.files import read_json
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import CONVERT_STAGES, Run
 
 Kind = Literal["weights", "onnx", "saved_model", "frozen", "litert", "description"]
-
-CONVERT_STAGES = tuple(stage for stage in STAGES if stage.startswith("convert/"))
 
 _KNOWN: dict[str, tuple[Kind, str, str]] = {
     "model.safetensors": ("weights", "PyTorch weights", "the trained weights, as the export read them"),
@@ -97,8 +95,7 @@ def gone(run: Run, artefact: Artefact) -> list[str]:
 def check(run: Run, artefact: Artefact) -> None:
     """Raises RunError where a file of it is gone."""
     if missing := gone(run, artefact):
-        command = artefact.stage.split("/")[0]
-        raise RunError(f"{run.path / missing[0]} is gone", f"python -m convnet_core {command} --run {run.path}")
+        raise RunError(f"{run.path / missing[0]} is gone", run.command_for(artefact.stage))
 
 
 def content(run: Run, artefact: Artefact) -> Any:

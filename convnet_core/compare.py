@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convnet_core.errors import one_line
 from convnet_core.tensors import Feeds, batch_of, flat_samples, sample_count
 
 Floats = NDArray[np.float64]
@@ -170,7 +171,7 @@ def _measure(runtime: Runs, item: InputSet, batch: int, expected: Feeds, tell: C
     try:
         got = _run(runtime, item, batch, tell)
     except Exception as error:
-        reason = f"failed: {' '.join(str(error).split())[:300] or type(error).__name__}"
+        reason = f"failed: {one_line(error)}"
         return [_faulty(key, reason) for key in keys.values()]
     common = [name for name in expected if name in got]
     if not common:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convnet_core.files import cache_folder, runs_root
+from convnet_core.processes import environment
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 _PYTHONS = ((3, 11), (3, 13))
@@ -40,10 +41,9 @@ class Examination:
     """`examine` in a process of its own: whoever asks need neither wait nor import torch."""
 
     def __init__(self) -> None:
-        root = str(Path(__file__).resolve().parent.parent)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "convnet_core", "doctor", "--json"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))},
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -15,6 +15,11 @@ The message says what is wrong and where, in one line; `hint` says how to mend i
 """
 
 
+def one_line(error: BaseException) -> str:
+    """What an error of any kind says, in one line of at most 300 characters; its kind where it says nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 class ConvNetError(Exception):
     """Base of all: a message of one line, and a hint that says how to mend it."""
 

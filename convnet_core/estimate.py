@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 from convnet_core.config import ModelConfig, TrainConfig
-from convnet_core.data import STROKES_SIZES
+from convnet_core.data import train_count
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConvNetError
 from convnet_core.history import history
@@ -44,8 +44,8 @@ def expected_seconds(config: TrainConfig, runs_root: Path) -> float:
 
 
 def _images(config: TrainConfig) -> int:
-    """Training images of an epoch; a data set whose size is not chosen is taken to be as large as MNIST."""
-    return (config.data.train_size or STROKES_SIZES[0]) - config.validation_size
+    """Training images of an epoch."""
+    return max(0, train_count(config.data) - config.validation_size)
 
 
 def _measured_seconds_per_image(config: TrainConfig, runs_root: Path) -> float | None:

@@ -83,9 +83,7 @@ def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, Stag
     view, info = job
     told = Following(view)
     told.update()
-    at = next((name for name in reversed(told.begun) if name not in told.done), None)
-    if not told.begun:
-        at = "train" if info.command == "pipeline" else info.command
+    at = told.at if told.begun else "train" if info.command == "pipeline" else info.command
     for stage, before in views.items():
         if before.name == at:
             views[stage] = _at_work(at, info)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convnet_core import snippets
-from convnet_core.artefacts import CONVERT_STAGES, Artefact, artefacts, check
+from convnet_core.artefacts import Artefact, artefacts, check
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.files import new_id
 from convnet_core.records import StageRecord
 from convnet_core.report import format_size
-from convnet_core.runs import Run
+from convnet_core.runs import CONVERT_STAGES, Run
 
 _TEXTS = {".json", ".html", ".md", ".txt", ".py"}
 """What is compressed. Weights are not: 100 MB of them took 2.1 s instead of 0.05 s, and came out 7 % smaller."""

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.errors import ConvNetError, RunError
+from convnet_core.errors import ConvNetError, RunError, one_line
 from convnet_core.files import digest
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import CONVERT_STAGES, Run
 
 if TYPE_CHECKING:
     from convnet_core.runtimes import Runtime, Source
@@ -83,9 +83,9 @@ def by_label(labels: Mapping[str, int]) -> dict[int, list[str]]:
 def fingerprint(run: Run) -> str:
     """A text that changes when any file that the runtimes read does."""
     found = []
-    for stage in STAGES:
+    for stage in ("export", *CONVERT_STAGES):
         try:
-            record = run.record(stage) if stage == "export" or stage.startswith("convert/") else None
+            record = run.record(stage)
         except RunError as error:
             record = None
             found.append(str(error))
@@ -159,7 +159,7 @@ class Reader:
                 try:
                     logits = runtime.infer({runtime.inputs[0].name: images})[runtime.outputs[0].name]
                 except Exception as error:  # each runtime has kinds of its own
-                    self._failed[name] = _reason(error)
+                    self._failed[name] = one_line(error)
                     self._runtimes.pop(name).close()
                 else:
                     answers[name] = Answer(logits, softmax(logits))
@@ -192,7 +192,7 @@ class Reader:
 
             found = sources(self._run)
         except Exception as error:  # what a thread raises, nobody would hear
-            self._fault = error if isinstance(error, ConvNetError) else ConvNetError(_reason(error))
+            self._fault = error if isinstance(error, ConvNetError) else ConvNetError(one_line(error))
             return
         self._names = tuple(source.name for source in found)
         for source in sorted(found, key=_rank):
@@ -211,7 +211,7 @@ class Reader:
             _warm(runtime)
         except Exception as error:  # a library that is missing, a file that is damaged: the others go on
             with self._lock:
-                self._failed[source.name] = _reason(error)
+                self._failed[source.name] = one_line(error)
             return
         with self._lock:
             if self._closed:
@@ -244,7 +244,3 @@ def _spare_the_collector() -> None:
 def _warm(runtime: Runtime) -> None:
     """The first inference plans and allocates; take that before anybody waits for it."""
     runtime.infer({info.name: np.zeros([size or 1 for size in info.shape], info.dtype) for info in runtime.inputs})
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convnet_core.compare import TEST, Measured
+from convnet_core.errors import RunError, one_line
+from convnet_core.files import read_json
 from convnet_core.judging import Comparison
 from convnet_core.records import now, versions
+from convnet_core.runs import Run
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_PICTURES = 24
@@ -105,6 +108,16 @@ def _number(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
+def load(run: Run) -> dict[str, Any]:
+    """The run's report.json. Raises RunError where it cannot be read."""
+    path = run.path / "compare" / "report.json"
+    try:
+        value = read_json(path)
+        return {**value, "runtimes": value["runtimes"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for("compare")) from error
+
+
 def to_markdown(report: dict[str, Any]) -> str:
     """The verdict and the table of runtimes, for an issue or a pull request."""
     return _environment(escape=False).get_template("report.md.j2").render(report=report)
@@ -115,7 +128,8 @@ def to_html(report: dict[str, Any], comparison: Comparison, images: NDArray[np.u
 
     `images` are the test images, uint8 [n, height, width]; None where the inputs are no pictures.
     """
-    pictures, differing = pictures_of(comparison, images) if images is not None else ([], 0)
+    pictures = pictures_of(comparison, images) if images is not None else []
+    differing = count_differing(comparison)
     return (
         _environment(escape=True)
         .get_template("report.html.j2")
@@ -162,19 +176,20 @@ def histograms(comparison: Comparison) -> list[tuple[str, int, list[Bar]]]:
     return found
 
 
-def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> tuple[list[Picture], int]:
-    """The first images on which any runtime's label is not the reference's, and how many there are."""
-    labelled = [item for item in per_sample(comparison) if item.answers is not None]
+def count_differing(comparison: Comparison) -> int:
+    """The number of test images on which any runtime's label is not the reference's."""
+    return len(_differing(comparison))
+
+
+def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> list[Picture]:
+    """The first of the images [n, height, width] on which any runtime's label is not the reference's."""
+    labelled = _labelled(comparison)
     if not labelled:
-        return [], 0
+        return []
     first = labelled[0]
     assert first.expected is not None
     assert first.truth is not None
-    differs = np.zeros(len(first.expected), bool)
-    for item in labelled:
-        differs |= item.answers != item.expected
-    places = np.flatnonzero(differs)
-    pictures = [
+    return [
         Picture(
             index=int(place),
             png=_png(images[place]),
@@ -184,9 +199,18 @@ def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> tuple[list
                 **{item.key.runtime: int(item.answers[place]) for item in labelled if item.answers is not None},
             },
         )
-        for place in places[:_MOST_PICTURES]
+        for place in _differing(comparison)[:_MOST_PICTURES]
     ]
-    return pictures, len(places)
+
+
+def _labelled(comparison: Comparison) -> list[Measured]:
+    return [item for item in per_sample(comparison) if item.answers is not None]
+
+
+def _differing(comparison: Comparison) -> NDArray[np.intp]:
+    """The places of the test images on which any runtime's label is not the reference's."""
+    differs = [item.answers != item.expected for item in _labelled(comparison)]
+    return np.flatnonzero(np.logical_or.reduce(differs)) if differs else np.empty(0, np.intp)
 
 
 def _png(image: NDArray[np.uint8]) -> str:

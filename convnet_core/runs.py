@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 STAGES = ("train", "export", "convert/onnx-tf", "compare")
 """The stages in their order, each named by its folder in the run."""
 
+CONVERT_STAGES = tuple(stage for stage in STAGES if stage.startswith("convert/"))
+"""One for each converter."""
+
 ABSENT = "absent"
 """Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
 
@@ -198,15 +201,15 @@ class Run:
                 raise RunError(f"{path} is damaged: {error}", hint=f"run the stage {stage} again") from error
         return None
 
+    def command_for(self, stage: str) -> str:
+        """The command that makes a stage."""
+        return f"python -m convnet_core {stage.split('/')[0]} --run {self.path}"
+
     def need(self, stage: str) -> StageRecord:
         """The record of a stage that the next one stands on. Raises RunError where it is missing."""
         record = self.record(stage)
         if record is None:
-            command = stage.split("/")[0]
-            raise RunError(
-                f"the run {self.name} has no {stage} yet",
-                hint=f"first: python -m convnet_core {command} --run {self.path}",
-            )
+            raise RunError(f"the run {self.name} has no {stage} yet", hint=f"first: {self.command_for(stage)}")
         return record
 
     def state(self, stage: str) -> StageState:

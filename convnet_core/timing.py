@@ -25,6 +25,8 @@ import numpy as np
 
 from convnet_core.benchmark import Speed, Timing, sizes_of
 from convnet_core.config import BenchmarkConfig
+from convnet_core.errors import one_line
+from convnet_core.processes import environment
 from convnet_core.runs import Run
 from convnet_core.runtimes import Runtime, Source, sources
 from convnet_core.tensors import Feeds, example_feeds, fixed_batch
@@ -54,11 +56,12 @@ def measure_apart(run: Run, source: Source, config: BenchmarkConfig, tell: Calla
 
 def follow(command: Sequence[str], speed: Speed, limit: float, tell: Callable[[Speed], None]) -> Speed:
     """The last `Speed` that a process told, with the reason where it did not end well within `limit` seconds."""
-    package_root = str(Path(__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH"))))
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "PYTHONPATH": path}
     with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        command,
+        env=environment(TF_CPP_MIN_LOG_LEVEL="2"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     ) as child:
         assert child.stdout
         expired = threading.Event()
@@ -120,7 +123,7 @@ def measure(source: Source, config: BenchmarkConfig) -> Iterator[Speed]:
             for timings in _turns(runtime, sizes_of(config, smallest), config, rng):
                 yield (speed := replace(speed, timings=timings, peak_mb=_added(peak_mb(), before)))
     except Exception as error:  # each runtime has kinds of its own
-        yield replace(speed, fault=_reason(error))
+        yield replace(speed, fault=one_line(error))
 
 
 def _turns(
@@ -139,7 +142,7 @@ def _turns(
                     feeds[batch] = example_feeds(runtime.inputs, batch, rng)
                 times[batch] += timed(runtime, feeds[batch], config.seconds / _ROUNDS, config.warmup)
             except Exception as error:  # each runtime has kinds of its own
-                faults[batch] = _reason(error)
+                faults[batch] = one_line(error)
             yield tuple(summary(size, times[size], faults.get(size, "")) for size in sizes)
 
 
@@ -195,10 +198,6 @@ def _added(now: float | None, before: float | None) -> float | None:
 
 def _described(feeds: Feeds) -> dict[str, str]:
     return {name: f"{array.dtype} {' × '.join(map(str, array.shape))}".rstrip() for name, array in feeds.items()}
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _blank(source: Source) -> Speed:

@@ -12,6 +12,7 @@ from convnet_core.cli.flags import arguments
 from convnet_core.config import CompareConfig
 from convnet_core.data.drawing import Grey
 from convnet_core.errors import ConvNetError, DataError, RunError
+from convnet_core.provenance import data_of
 from convnet_core.reader import Reader, by_label
 from convnet_core.runs import Run
 from pages import _jobs as jobs
@@ -36,7 +37,7 @@ def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
     try:
         cases.keep(run, drawing, int(label))
     except ConvNetError as error:
-        st.error(f"{error}. {error.hint}")
+        jobs.explain(error)
         return
     st.toast(f"Kept as a {label}", icon=":material/bookmark_added:")
     st.rerun()
@@ -58,7 +59,7 @@ def kept(run: Run, reader: Reader) -> None:
     try:
         images, labels = images_of(run.path, found)
     except DataError as error:
-        st.error(f"{error}")
+        jobs.explain(error)
         return
     answers = {} if reader.loading else {name: answer.labels for name, answer in reader.read(images).items()}
     if answers:
@@ -88,7 +89,7 @@ def included(run: Run, found: list[cases.Case]) -> None:
     jobs.start_button(
         "Compare with these drawings",
         lambda: run,
-        ["compare", *arguments(config, CompareConfig())],
+        ["compare", *arguments(config, CompareConfig()), *arguments(data_of(run, "compare"), data_of(run))],
         icon=":material/balance:",
         disabled=jobs.busy(run),
         help="Compares all runtimes once more, with the settings of the last comparison",

@@ -30,27 +30,34 @@ def start_button(label: str, make: Callable[[], Run], arguments: Sequence[str], 
         jobs.start(run, arguments)
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
-        st.session_state["start_error"] = (str(error), error.hint)
+        st.session_state["start_error"] = error
     st.rerun()
 
 
-def area(run: Run | None, *commands: str, draw: Callable[[Following], None] | None = None) -> bool:
+def explain(error: ConvNetError) -> None:
+    """What is wrong, and how to mend it."""
+    st.error(f"{error}" + (f"\n\n{error.hint}" if error.hint else ""))
+
+
+Draw = Callable[[Following], None]
+
+
+def area(run: Run | None, *stages: str, head: Draw | None = None, draw: Draw | None = None) -> bool:
     """The run's job: followed while it lives, explained where it ended badly. Whether one is at work.
 
-    A job that ended badly is shown where it was one of `commands` (all when none is named); one at work
-    always. `draw` shows more of a job at work, each half second.
+    A job that ended badly is shown where it was at one of `stages` (anywhere when none is named); one at work
+    always. `head` and `draw` show more of a job at work, above and below, each half second.
     """
     if error := st.session_state.pop("start_error", None):
-        message, hint = error
-        st.error(f"{message}" + (f"\n\n{hint}" if hint else ""))
+        explain(error)
     found = jobs.current(run) if run else None
     if found is None:
         return False
     job, info = found
     if info.live:
-        _follow(job, draw)
+        _follow(job, head, draw)
         return True
-    if info.state != "done" and (not commands or info.command in commands):
+    if info.state != "done" and (not stages or {info.command, following(job).at} & set(stages)):
         ended_badly(job, info)
     return False
 
@@ -71,12 +78,14 @@ def following(job: JobView) -> Following:
 
 
 @st.fragment(run_every=_FOLLOW_SECONDS)
-def _follow(job: JobView, draw: Callable[[Following], None] | None) -> None:
+def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
     """A job at work; when it has ended, the page is drawn again."""
     info = job.info
     told = following(job)
     if not info.live:
         st.rerun()
+    if head:
+        head(told)
     for stage in _STAGES if info.command == "pipeline" else told.begun or (info.command,):
         if stage in told.done:
             done = told.done[stage]

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from convnet_core.cli.resolve import absolute
 from convnet_core.config import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, ModelConfig, TrainConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.settings import Described, describe, value_at
@@ -105,7 +106,7 @@ def data(place: DeltaGenerator) -> DataConfig | None:
             if not source:
                 place.info("Name a folder of four IDX files, as MNIST has them.")
                 return None
-    return DataConfig(source=source, folder=folder or "", seed=seed or 0)
+    return absolute(DataConfig(source=source, folder=folder or "", seed=seed or 0))
 
 
 def augmentation(place: DeltaGenerator) -> AugmentConfig:

@@ -12,6 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from convnet_core import data
 from convnet_core.config import DataConfig
+from convnet_core.errors import ConvNetError
 from convnet_core.files import runs_root
 from convnet_core.library import list_runs, new_run
 from convnet_core.report import format_error, format_share, format_size
@@ -58,6 +59,8 @@ def inside_app() -> Iterator[None]:
     st.session_state["frame"] = "drawn"
     try:
         yield
+    except ConvNetError as error:  # a file of the run is damaged or gone, and the page cannot do without it
+        jobs.explain(error)
     finally:
         st.session_state["frame"] = "known"
 
@@ -99,6 +102,15 @@ def chosen_run() -> Run | None:
     name = st.session_state.get("run")
     path = runs_root() / name if name else None
     return Run.open(path) if path and (path / "run.json").is_file() else None
+
+
+def begin_with(run: Run, **values: Any) -> None:
+    """Put widgets at a run's own values when that run is shown for the first time after another; for their keys."""
+    for key, value in values.items():
+        mark = f"{key} of"
+        if st.session_state.get(mark, run.name) != run.name:
+            st.session_state[key] = value
+        st.session_state[mark] = run.name
 
 
 def need(stage: str, what: str) -> Run:
@@ -156,9 +168,13 @@ def warn_of_stale(run: Run, stage: str) -> bool:
     return True
 
 
-@st.cache_resource(show_spinner="Reading the digits; the first time they are drawn", max_entries=3)
 def digits(config: DataConfig) -> data.Digits:
     """The digits of a config, kept in memory for all sessions; nobody writes to them. Raises DataError."""
+    return _digits(config, data.stamp(config))
+
+
+@st.cache_resource(show_spinner="Reading the digits; the first time they are drawn", max_entries=3)
+def _digits(config: DataConfig, stamp: str) -> data.Digits:
     return data.load(config)
 
 

@@ -125,7 +125,7 @@ def show(run: Run, benchmark: Benchmark) -> None:
 
 
 run = shared.need("export", "Measuring")
-if jobs.area(run, "benchmark", "refresh"):
+if jobs.area(run, "benchmark"):
     st.stop()
 state = run.state(STAGE)
 if state.state == "missing":
@@ -142,6 +142,6 @@ measure_button(run, "Measure again", config)
 try:
     found = load(run)
 except ConvNetError as error:
-    st.error(f"{error}. {error.hint}")
+    jobs.explain(error)
 else:
     show(run, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,9 +11,11 @@ import streamlit as st
 
 from convnet_core import measurements, report
 from convnet_core.compare import Measured
-from convnet_core.config import CompareConfig, DataConfig, TrainConfig
-from convnet_core.files import digest, read_json
+from convnet_core.config import CompareConfig
+from convnet_core.errors import ConvNetError, RunError
+from convnet_core.files import digest
 from convnet_core.judging import Comparison, judge
+from convnet_core.provenance import data_of
 from convnet_core.runs import Run
 from pages import _charts as charts
 from pages import _jobs as jobs
@@ -31,33 +34,39 @@ def measured(path: Path, sha256: str) -> list[Measured]:
     return measurements.load(path)
 
 
-def tolerances(config: CompareConfig) -> CompareConfig:
+def tolerances(run: Run, config: CompareConfig) -> CompareConfig:
     """Sliders that start where the comparison was made."""
-    left, middle, right = st.columns(3)
-    powers = [10.0**power for power in range(-9, 0)]
-    rtol = left.select_slider(
+    least = 100 * config.int8_agreement
+    shared.begin_with(run, rtol=config.rtol, atol=config.atol, **{"int8-agreement": least})
+    columns = st.columns(3)
+    shown: dict[str, Any] = {"bind": "query-params", "format_func": "{:.0e}".format}
+    rtol = columns[0].select_slider(
         "rtol",
-        powers,
-        config.rtol if config.rtol in powers else 1e-4,
-        format_func=lambda value: f"{value:.0e}",
+        _steps(config.rtol),
+        config.rtol,
+        key="rtol",
         help="float32: share of the sample's largest output that an error may reach. Lower it and runtimes fail",
+        **shown,
     )
-    atol = middle.select_slider(
-        "atol",
-        powers,
-        config.atol if config.atol in powers else 1e-5,
-        format_func=lambda value: f"{value:.0e}",
-        help="float32: error that is always allowed",
+    atol = columns[1].select_slider(
+        "atol", _steps(config.atol), config.atol, key="atol", help="float32: error that is always allowed", **shown
     )
-    least = right.slider(
+    agreement = columns[2].slider(
         "int8: equal labels, %",
-        90.0,
+        min(90.0, least),
         100.0,
-        100 * config.int8_agreement,
+        least,
         0.1,
+        key="int8-agreement",
+        bind="query-params",
         help="Least share of test images on which int8 must give the reference's label",
     )
-    return config.replace(rtol=rtol, atol=atol, int8_agreement=least / 100)
+    return config.replace(rtol=rtol, atol=atol, int8_agreement=agreement / 100)
+
+
+def _steps(own: float) -> list[float]:
+    """Powers of ten, and the value that the comparison was made with."""
+    return sorted({*(10.0**power for power in range(-9, 0)), own})
 
 
 def histograms(comparison: Comparison) -> go.Figure:
@@ -80,13 +89,17 @@ def confusion(item: Measured, reference: str) -> go.Figure:
 
 def differing(comparison: Comparison, run: Run) -> None:
     """The test images on which any runtime's label is not the reference's."""
-    record = run.record("train")
-    config = TrainConfig.from_json(record.config).data if record else DataConfig()
-    pictures, count = report.pictures_of(comparison, shared.digits(config).test.images)
+    count = report.count_differing(comparison)
     st.subheader("Images on which the labels differ")
     if not count:
         st.write("None: every runtime gives every test image the same label.")
         return
+    try:
+        images = shared.digits(data_of(run, "compare")).test.images
+    except ConvNetError as error:
+        jobs.explain(error)
+        return
+    pictures = report.pictures_of(comparison, images)
     st.caption(f"{count} of the test images, the first {len(pictures)} shown.")
     for start in range(0, len(pictures), 6):
         for column, picture in zip(st.columns(6), pictures[start : start + 6], strict=False):
@@ -97,14 +110,16 @@ def differing(comparison: Comparison, run: Run) -> None:
 
 
 run = shared.need("compare", "Comparing")
-if jobs.area(run, "compare", "refresh"):
+if jobs.area(run, "compare"):
     st.stop()
 stale = shared.warn_of_stale(run, "compare")
 folder = run.path / "compare"
-made = read_json(folder / "report.json")
-config = tolerances(CompareConfig.from_json(run.need("compare").config))
+made = report.load(run)
+config = tolerances(run, CompareConfig.from_json(run.need("compare").config))
 sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
 path = folder / "measurements.npz"
+if not path.is_file():
+    raise RunError(f"{path} is gone", run.command_for("compare"))
 comparison = judge(measured(path, digest(path)), sizes, made["reference"], config)
 shared.runtimes(report.to_json(comparison, made["title"], {}), stale=stale)
 
@@ -114,12 +129,18 @@ st.plotly_chart(histograms(comparison), width="stretch")
 labelled = {item.key.runtime: item for item in report.per_sample(comparison) if item.answers is not None}
 if labelled:
     st.subheader("Where labels go")
-    name = st.selectbox("Runtime", list(labelled)[::-1], help="Off the diagonal: images that got another label")
+    name = st.selectbox(
+        "Runtime",
+        list(labelled)[::-1],
+        key="runtime",
+        bind="query-params",
+        help="Off the diagonal: images that got another label",
+    )
     st.plotly_chart(confusion(labelled[name], comparison.reference), width="stretch")
     differing(comparison, run)
 st.download_button(
     "Download the report",
-    (folder / "report.html").read_bytes(),
+    (folder / "report.html").read_bytes,
     f"{run.name}.html",
     "text/html",
     help="As the comparison was made, with its own tolerances",

@@ -20,6 +20,7 @@ from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
 from convnet_core.jobs import JobView
 from convnet_core.pack import pack
+from convnet_core.provenance import data_of
 from convnet_core.report import format_size
 from convnet_core.runs import Run
 from convnet_core.settings import describe
@@ -256,7 +257,7 @@ def show(run: Run, stage: str) -> None:
 
 
 run = shared.need("export", "Converting")
-if jobs.area(run, *_COMMANDS, draw=lambda told: show_log(told.job)):
+if jobs.area(run, "convert", draw=lambda told: show_log(told.job)):
     st.stop()
 config = settings()
 stage = f"convert/{config.converter}"
@@ -264,7 +265,7 @@ state = run.state(stage).state
 jobs.start_button(
     "Convert" if state == "missing" else "Convert again",
     lambda: run,
-    ["convert", *arguments(config, ConvertConfig())],
+    ["convert", *arguments(config, ConvertConfig()), *arguments(data_of(run, stage), data_of(run))],
     type="primary" if state != "fresh" else "secondary",
     icon=":material/transform:",
     help="Makes every artefact anew with these settings, in a few seconds. The comparison is stale then",
@@ -276,7 +277,7 @@ else:
     try:
         show(run, stage)
     except ConvNetError as error:
-        st.error(str(error))
+        jobs.explain(error)
 newest = work.newest(run, *_COMMANDS)
 if newest and newest[1].state in ("done", "stopped"):
     show_log(newest[0])

@@ -15,6 +15,7 @@ from convnet_core.data import Digits, gallery, mnist
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Event, Monitor, Progress
 from pages import _charts as charts
+from pages import _jobs as jobs
 from pages import _settings as settings
 from pages import _shared as shared
 
@@ -47,7 +48,7 @@ def load(config: DataConfig) -> Digits | None:
             st.rerun()
         return shared.digits(config)
     except ConvNetError as error:
-        st.error(f"{error}" + (f"\n\n{error.hint}" if error.hint else ""))
+        jobs.explain(error)
         return None
 
 

@@ -27,6 +27,7 @@ def options(run: Run, *, done: bool) -> None:
     """The settings of the export, and the button that starts it. They begin as the file was made."""
     record = run.record("export")
     before = ExportConfig.from_json(record.config) if record else ExportConfig()
+    shared.begin_with(run, **{"opset": before.opset, "fuse-batchnorm": before.fuse_batchnorm})
     opset = st.slider(
         "Opset",
         int(_LIMITS["opset"].low or 0),
@@ -90,7 +91,7 @@ def picture(run: Run) -> None:
     try:
         found = graph.read(path, digest(path))
     except ModelError as error:
-        st.error(f"{error}\n\n{error.hint}")
+        jobs.explain(error)
         return
     graph.explore(found, digest(path))
 
@@ -99,7 +100,7 @@ def main() -> None:
     run = shared.chosen_run()
     if run is None or run.state("train").state == "missing":
         run = shared.need("export", "Exporting")
-    if jobs.area(run, "export", "refresh"):
+    if jobs.area(run, "export"):
         return
     done = run.state("export").state != "missing"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):

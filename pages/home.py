@@ -7,13 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from convnet_core.doctor import Examination
-from convnet_core.errors import ConvNetError
-from convnet_core.files import read_json, runs_root
+from convnet_core.files import runs_root
 from convnet_core.jobs import current
 from convnet_core.library import delete_runs, list_runs, rename_run
-from convnet_core.overview import Overview, StageView, overview, stage_views
-from convnet_core.report import format_share
-from convnet_core.runs import Run
+from convnet_core.overview import Overview, overview, stage_views
+from convnet_core.report import format_share, load
+from convnet_core.runs import STAGES, Run
 from pages import _jobs as jobs
 from pages import _shared as shared
 
@@ -37,8 +36,9 @@ _MADE_OF = {"train": "PyTorch", "export": "ONNX", "convert": "TF", "compare": "p
 _MOST_RUNS = 50
 
 
-def picture(views: dict[str, StageView]) -> None:
+def picture(run: Run) -> None:
     """The pipeline as a row of boxes with the state of each stage."""
+    views = stage_views(run, current(run))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for number, view in enumerate(views.values()):
             if number:
@@ -52,23 +52,18 @@ def picture(views: dict[str, StageView]) -> None:
 def show(run: Run) -> None:
     """One run: its pipeline, its newest job, its verdict."""
     st.subheader(run.info.get("title", run.name))
-    slot = st.container()
-    at_work = jobs.area(run, draw=None)
-    views = stage_views(run, current(run))
-    with slot:
-        picture(views)
-    if at_work:
+    if jobs.area(run, head=lambda _: picture(run)):
         return
-    states = {view.state for view in views.values()}
-    if "stale" in states or ("fresh" in states and "missing" in states):
+    picture(run)
+    states = [run.state(stage).state for stage in STAGES]
+    if set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
         shared.refresh_button(run, "Bring up to date")
-    if views["compare"].state == "fresh":
-        folder = run.path / "compare"
-        shared.runtimes(read_json(folder / "report.json"))
+    if run.state("compare").state == "fresh":
+        shared.runtimes(load(run))
         with st.container(horizontal=True):
             st.download_button(
                 "Download the report",
-                (folder / "report.html").read_bytes(),
+                (run.path / "compare" / "report.html").read_bytes,
                 f"{run.name}.html",
                 "text/html",
                 icon=":material/download:",
@@ -86,7 +81,7 @@ def runs(chosen: Run) -> None:
         width="stretch",
         on_select="rerun",
         selection_mode="single-row",
-        key=f"runs-{chosen.name}",
+        key=f"runs {chosen.name} {[item.name for item in found]}",  # a selection is a row's number
     )
     rows = picked["selection"]["rows"]
     if rows and found[rows[0]].name != chosen.name:
@@ -95,12 +90,13 @@ def runs(chosen: Run) -> None:
     with st.container(horizontal=True):
         with st.popover("Rename", icon=":material/edit:"):
             name = st.text_input("New name", chosen.name, help="Letters, digits, space and . _ + -, at most 100")
-            st.button("Rename the run", on_click=rename, args=(chosen, name))
+            if st.button("Rename the run"):
+                rename(chosen, name)
         with st.popover("Delete", icon=":material/delete:"):
             st.write(f"Delete **{chosen.name}** with all its files?")
-            st.button("Delete the run", on_click=delete, args=(chosen,))
-    if error := st.session_state.pop("runs_error", None):
-        st.error(error)
+            if st.button("Delete the run"):
+                delete_runs([chosen])
+                st.rerun()
 
 
 def _line(item: Overview) -> dict[str, str]:
@@ -116,38 +112,35 @@ def _line(item: Overview) -> dict[str, str]:
 
 
 def rename(run: Run, name: str) -> None:
-    """Give the run another name; an error is shown below the button."""
-    try:
-        st.session_state["open_run"] = rename_run(run, name).name
-    except ConvNetError as error:
-        st.session_state["runs_error"] = f"{error}. {error.hint}".strip()
+    """Give the run another name, and go on with it."""
+    st.session_state["open_run"] = rename_run(run, name).name
+    st.rerun()
 
 
-def delete(run: Run) -> None:
-    """Delete the run; refused while a job is at work on it."""
-    try:
-        delete_runs([run])
-    except ConvNetError as error:
-        st.session_state["runs_error"] = f"{error}. {error.hint}".strip()
-
-
-@st.cache_resource(show_spinner=False, ttl=600)
+@st.cache_resource(show_spinner=False)
 def examination() -> Examination:
     """A look at this machine, in a process of its own, since it imports torch."""
     return Examination()
 
 
-@st.fragment(run_every=1.0)
 def machine() -> None:
-    """The devices, and what is missing with the command that mends it."""
-    checks = examination().checks
-    if checks is None:
+    """The devices, and what is missing with the command that mends it; looked at again until it is known."""
+    st.fragment(checks, run_every=1.0 if examination().checks is None else None)()
+
+
+def checks() -> None:
+    """What is known of this machine by now."""
+    found = examination().checks
+    if found is None:
+        st.session_state["looking"] = True
         st.caption("Looking at the devices and libraries …")
         return
-    for check in checks:
+    if st.session_state.pop("looking", False):
+        st.rerun()  # the page's next draw no longer asks each second
+    for check in found:
         if check.name.startswith(("device", "GPU")):
             st.markdown(f":material/memory: **{check.name}**: {check.found}")
-    missing = [check for check in checks if not check.ok]
+    missing = [check for check in found if not check.ok]
     for check in missing:
         st.warning(f"{check.name}: {check.found}")
         st.code(check.mend, language="bash")

@@ -11,11 +11,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from convnet_core import pictures
-from convnet_core.artefacts import CONVERT_STAGES
 from convnet_core.data.drawing import Grey, Steps, steps
 from convnet_core.errors import DataError
 from convnet_core.reader import Answer, Difference, Reader, by_label, fingerprint, largest_difference
-from convnet_core.runs import Run
+from convnet_core.runs import CONVERT_STAGES, Run
 from pages import _charts as charts
 from pages import _jobs as jobs
 from pages import _pad as pad
@@ -39,7 +38,7 @@ def reader_of(path: Path, artefacts: str) -> Reader:
 def warming(reader: Reader) -> None:
     """Which runtimes are ready."""
     if reader.fault:
-        st.error(f"{reader.fault}" + (f"\n\n{reader.fault.hint}" if reader.fault.hint else ""))
+        jobs.explain(reader.fault)
     for name, reason in reader.failed.items():
         st.warning(f"{name} does not answer: {reason}")
     if reader.loading:
@@ -167,7 +166,7 @@ def sketch(run: Run, polling: bool) -> None:
 
 def state_of(run: Run) -> None:
     """The job at work, or what is missing or stale."""
-    if jobs.area(run, "convert", "compare", "refresh"):
+    if jobs.area(run, "convert", "compare"):
         return
     if any(run.state(stage).state == "missing" for stage in CONVERT_STAGES):
         st.info("TensorFlow and LiteRT do not read yet: the run has not been converted.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from convnet_core.config import PRESETS, DataConfig, TrainConfig
 from convnet_core.data import gallery
 from convnet_core.errors import ConvNetError
 from convnet_core.estimate import expected_seconds, parameter_count, step_count
-from convnet_core.files import read_json, runs_root
-from convnet_core.history import history
+from convnet_core.events import Metrics
+from convnet_core.files import runs_root
+from convnet_core.history import history, measured
 from convnet_core.jobs import Following
 from convnet_core.library import list_runs, new_run
 from convnet_core.overview import overview
+from convnet_core.provenance import data_of
 from convnet_core.runs import Run
 from pages import _charts as charts
 from pages import _curves as curves
@@ -59,7 +62,7 @@ def begin(config: TrainConfig) -> None:
     name = settings.preset_of(config)
     flags = arguments(config, PRESETS[name or "reference"])
     chosen = ["--preset", name or "reference", *flags]
-    label = f"{name or 'own'}-{'strokes' if config.data.source == 'strokes' else config.data.source}"
+    label = f"{name or 'own'}-{Path(config.data.source).name}"
     with st.container(horizontal=True):
         for command, text, kind in (
             ("train", "Train", "primary"),
@@ -71,7 +74,7 @@ def begin(config: TrainConfig) -> None:
                 [command, *chosen],
                 type=kind,
                 icon=":material/play_arrow:",
-                help="Into a new run. While another training uses the device, it waits for its turn",
+                help="Into a new run. While another job uses the device, it waits for its turn",
             )
     with st.expander("The same on the command line"):
         st.code(shlex.join(["python", "-m", "convnet_core", "train", *chosen]), language="bash", wrap_lines=True)
@@ -98,24 +101,32 @@ def histories(run: Run, own: list[Any], names: list[str]) -> curves.Histories:
     return found
 
 
+def before(run: Run, step: int) -> list[Metrics]:
+    """The course up to a step, of a training that was resumed."""
+    try:
+        return [metrics for metrics in history(run) if metrics.step < step and run.record("checkpoint")]
+    except ConvNetError:
+        return []
+
+
 def live(run: Run, names: list[str], told: Following) -> None:
     """The training at work."""
     if told.metrics:
         curves.figures(told.metrics[-1])
-        curves.curves(histories(run, told.metrics, names))
+        curves.curves(histories(run, before(run, told.metrics[0].step) + told.metrics, names))
 
 
 def result(run: Run) -> None:
     """Confusion, accuracy of each digit, and the worst mistakes on the test set."""
-    measured = read_json(run.path / "train" / "metrics.json")
-    confusion = np.array(measured["confusion"])
-    st.subheader(f"On the test set: {100 * measured['test']['test_accuracy']:.2f} % right")
+    found = measured(run)
+    confusion = np.array(found["confusion"])
+    st.subheader(f"On the test set: {100 * found['test']['test_accuracy']:.2f} % right")
     left, right = st.columns(2)
     left.plotly_chart(charts.confusion(confusion.tolist(), "the network says", "it is"), width="stretch")
     right.plotly_chart(_per_digit(confusion), width="stretch")
-    if measured.get("mistakes"):
+    if found.get("mistakes"):
         st.subheader("The worst mistakes")
-        mistakes(run, measured["mistakes"])
+        mistakes(run, found["mistakes"])
 
 
 def _per_digit(confusion: Any) -> go.Figure:
@@ -128,13 +139,10 @@ def _per_digit(confusion: Any) -> go.Figure:
 
 def mistakes(run: Run, found: list[dict[str, Any]]) -> None:
     """The test images that were read wrong and with the greatest confidence."""
-    record = run.record("train")
-    assert record is not None, "there is a result"
-    config: DataConfig = TrainConfig.from_json(record.config).data
     try:
-        test = shared.digits(config).test
+        test = shared.digits(data_of(run)).test
     except ConvNetError as error:
-        st.info(f"The test images cannot be shown: {error}")
+        jobs.explain(error)
         return
     with st.container(horizontal=True):
         for mistake in found:
@@ -171,13 +179,13 @@ if run is None:
     st.stop()
 st.subheader(run.info.get("title", run.name))
 names = others(run)
-if jobs.area(run, "train", "pipeline", "refresh", draw=lambda told: live(run, names, told)):
+if jobs.area(run, "train", draw=lambda told: live(run, names, told)):
     st.stop()
 resume_button(run)
 try:
     course = history(run)
 except ConvNetError as error:
-    st.error(str(error))
+    jobs.explain(error)
     course = []
 if course:
     curves.curves(histories(run, course, names))

@@ -110,7 +110,7 @@ def test_a_second_job_on_the_run_is_refused(run):
     assert only_job(run).info.command == "train"  # the refused one left nothing that would hide it
     with pytest.raises(BusyError), working(run, "export", job_id="asked-for"):
         pass
-    assert JobView(run.path / "jobs/asked-for").info.state == "failed"
+    assert JobView(run.path / "jobs/asked-for").info.state == "refused"
     assert jobs.current(run)[1].command == "train"
     worker.kill()
     worker.wait()
@@ -222,10 +222,26 @@ def test_following_adds_up_what_a_job_tells_and_reads_nothing_twice(run):
         job.emit(events.StageStarted(stage="train"))
         job.emit(events.Message(text="hello"))
         told.update()
-        assert (told.begun, told.messages, told.latest) == (["train"], ["hello"], events.Message(text="hello"))
+        assert (told.begun, told.at, told.latest) == (["train"], "train", events.Message(text="hello"))
+        job.emit(_METRICS)
         job.emit(events.StageDone(stage="train", seconds=1.0))
         told.update()
         told.update()
-        assert told.messages == ["hello"]
-        assert told.latest is None
-        assert list(told.done) == ["train"]
+        assert told.metrics == [_METRICS]
+        assert (told.latest, told.at, list(told.done)) == (None, None, ["train"])
+
+
+def test_a_second_start_is_refused_and_leaves_no_trace(run):
+    with working(run, "train"), pytest.raises(BusyError, match="train is at work"):
+        jobs.start(run, ["export"])
+    assert len(jobs.list_jobs(run)) == 1
+
+
+def test_a_job_that_was_refused_does_not_hide_the_one_before(run):
+    with working(run, "train"):
+        pass
+    folder = run.path / "jobs" / "99999999-refused"
+    with run.lock(), pytest.raises(BusyError), working(run, "export", folder.name):
+        pass
+    assert jobs.JobView(folder).info.state == "refused"
+    assert jobs.current(run)[1].command == "train"

@@ -4,6 +4,7 @@ from safetensors.torch import load_file, save_file
 from convnet_core.config import CompareConfig, ExportConfig
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
+from convnet_core.files import read_json, write_json
 from convnet_core.overview import overview
 from convnet_core.runs import STAGES, Run
 from convnet_core.stages import run_export, run_refresh, run_train
@@ -23,11 +24,17 @@ def test_a_fresh_run_is_left_alone(finished_run, tmp_path):
 
 def test_what_follows_a_new_training_is_made_again_with_its_settings(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
+    path = run.path / "compare/stage.json"
+    record = read_json(path)
+    record["result"]["data"]["test_size"] = 100  # as after `compare --test-size 100`
+    write_json(path, record)
     run_train(run, small_train_config(seed=5), Monitor())
     assert states(run) == ["fresh", "stale", "stale", "stale"]
     assert run_refresh(run, Monitor()) == list(STAGES[1:])
     assert states(run) == ["fresh"] * 4
     assert CompareConfig.from_json(run.record("compare").config).samples == 50
+    assert run.record("compare").result["data"]["test_size"] == 100
+    assert run.record("convert/onnx-tf").result["data"]["test_size"] == 400
 
 
 def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):

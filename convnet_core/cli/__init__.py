@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from convnet_core.errors import ConvNetError
+from convnet_core.errors import ConvNetError, one_line
 from convnet_core.files import cache_folder
 
 _FAULT = 4
@@ -63,6 +63,5 @@ def _fault(error: Exception) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             traceback.print_exception(error, file=file)
-    text = " ".join(str(error).split())[:300]
-    _tell(f"fault: {type(error).__name__}: {text}", f"this is our mistake; the trace is in {path}")
+    _tell(f"fault: {type(error).__name__}: {one_line(error)}", f"this is our mistake; the trace is in {path}")
     return _FAULT

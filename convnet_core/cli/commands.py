@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from convnet_core import graphs, jobs, library
+from convnet_core import graphs, jobs, library, report
 from convnet_core.cli import resolve, show
 from convnet_core.cli.data import show_data
 from convnet_core.cli.flags import apply, given
@@ -21,8 +21,8 @@ from convnet_core.cli.resolve import shown
 from convnet_core.cli.terminal import chatter_to, results, standard_error
 from convnet_core.config import BenchmarkConfig, CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 from convnet_core.errors import ConfigError, ConvNetError
-from convnet_core.files import read_json
 from convnet_core.overview import overview
+from convnet_core.provenance import data_of
 from convnet_core.runs import STAGES, Run
 
 _AGREE, _DISAGREE = 0, 1
@@ -76,7 +76,7 @@ def convert(args: argparse.Namespace) -> int:
     config = apply(args, ConvertConfig())
     run = resolve.existing_run(args, "export")
     with _job(args, run, "convert") as job:
-        from convnet_core.stages import data_of, run_convert
+        from convnet_core.stages import run_convert
 
         result = run_convert(run, config, job, data_config=resolve.other_data(args, data_of(run)))
     files = [f"{shown(run)}/convert/{config.converter}/{file}" for file in result.sizes]
@@ -88,7 +88,7 @@ def compare(args: argparse.Namespace) -> int:
     config = apply(args, CompareConfig())
     run = resolve.existing_run(args, "export")
     with _job(args, run, "compare") as job:
-        from convnet_core.stages import data_of, run_compare
+        from convnet_core.stages import run_compare
 
         run_compare(run, config, job, data_config=resolve.other_data(args, data_of(run)))
     return _report(args, run)
@@ -111,9 +111,10 @@ def refresh(args: argparse.Namespace) -> int:
         from convnet_core.stages import run_refresh
 
         done = run_refresh(run, job)
-    line = f"done again: {', '.join(done)}" if done else "everything is fresh"
-    results(args, {"run": str(run.path), "stages": done}, line)
-    return 0
+    if "compare" in done:
+        return _report(args, run)
+    results(args, {"run": str(run.path), "stages": done}, "everything is fresh")
+    return _AGREE
 
 
 def graph(args: argparse.Namespace) -> int:
@@ -181,7 +182,7 @@ def _job(args: argparse.Namespace, run: Run, command: str) -> Iterator[jobs.Job]
 
 
 def _report(args: argparse.Namespace, run: Run) -> int:
-    content = read_json(run.path / "compare" / "report.json")
+    content = report.load(run)
     where = f"report: {shown(run)}/compare/report.html"
     results(args, content, show.runtimes(content), show.verdict(content), where)
     return _AGREE if content["verdict"] == "agree" else _DISAGREE

@@ -6,7 +6,8 @@ from typing import Any
 
 import onnx
 
-from convnet_core.convert.onnx_tf import node_scopes, op_version
+from convnet_core.convert.onnx_tf import op_version
+from convnet_core.convert.scopes import node_scopes
 
 
 def node_map(model: onnx.ModelProto, concrete: Any) -> list[dict[str, Any]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import onnx
 import onnx.defs
 
-from convnet_core.convert.names import Signature
 from convnet_core.convert.onnx_tf_compat import import_onnx_tf
+from convnet_core.convert.scopes import node_scopes
 from convnet_core.errors import ConversionError, UnsupportedOpError
 from convnet_core.tensorflow_setup import import_tensorflow
 
@@ -57,26 +56,6 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
         return {output.name: tensors[output.name] for output in model.graph.output}
 
     return function
-
-
-def node_scopes(model: onnx.ModelProto) -> list[str]:
-    """A TensorFlow name scope for each node: its own name as far as TensorFlow allows, and unique.
-
-    The names of the signature are taken already: its inputs and outputs are ops of these names.
-    """
-    signature = Signature.of(model)
-    graph = model.graph
-    taken = {port.tensorflow.lower() for port in (*signature.inputs, *signature.outputs)}
-    scopes = []
-    for index, node in enumerate(graph.node):
-        plain = re.sub(r"[^A-Za-z0-9_.\-]", "_", node.name or f"{node.op_type}_{index}")
-        plain = plain if plain[0].isalnum() else f"n{plain}"
-        scope, number = plain, 2
-        while scope.lower() in taken:  # TensorFlow's own uniqueness ignores case
-            scope, number = f"{plain}_{number}", number + 1
-        taken.add(scope.lower())
-        scopes.append(scope)
-    return scopes
 
 
 def op_version(model: onnx.ModelProto, node: onnx.NodeProto) -> int:

@@ -56,6 +56,23 @@ def load(config: DataConfig, monitor: Monitor | None = None) -> Digits:
     return Digits(Path(config.source).name, train, test, digest.hexdigest())
 
 
+def stamp(config: DataConfig) -> str:
+    """A text that changes when the files of a config do; empty for generated digits."""
+    if config.source == "strokes":
+        return ""
+    place = mnist.place_of(mnist_folder(config) if config.source == "mnist" else Path(config.source))
+    files = sorted(place.iterdir()) if place else []
+    return " ".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files if file.is_file())
+
+
+def train_count(config: DataConfig) -> int:
+    """How many training images there are, as far as can be told without reading them; else as many as MNIST has."""
+    count = STROKES_SIZES[0]
+    if config.source not in ("strokes", "mnist"):
+        count = mnist.train_count(Path(config.source)) or count
+    return min(config.train_size or count, count)
+
+
 def mnist_folder(config: DataConfig) -> Path:
     """Where MNIST is or goes: the config's folder, else $CONVNET_DATA_DIR, else the cache."""
     return Path(config.folder or os.environ.get("CONVNET_DATA_DIR") or cache_folder() / "mnist")

@@ -59,6 +59,18 @@ def read_folder(folder: Path) -> tuple[Split, Split]:
     return _read_split(folder, *_FILES["train"]), _read_split(folder, *_FILES["test"])
 
 
+def train_count(folder: Path) -> int | None:
+    """The number of training images in a folder, from the header alone; None where it cannot be told."""
+    path = _find(folder, _FILES["train"][0])
+    if path is None:
+        return None
+    try:
+        with _open(path) as file:
+            return int.from_bytes(file.read(8)[4:], "big") or None
+    except (OSError, EOFError):
+        return None
+
+
 def _read_split(folder: Path, images_name: str, labels_name: str) -> Split:
     images_path, labels_path = _require(folder, images_name), _require(folder, labels_name)
     images, labels = read_idx(images_path, (28, 28)), read_idx(labels_path)

@@ -14,7 +14,7 @@ the lock of its device as well, so that a second one waits its turn.
 from convnet_core.jobs.follow import Following
 from convnet_core.jobs.info import JobInfo
 from convnet_core.jobs.watch import JobView, current, list_jobs, newest, start
-from convnet_core.jobs.work import Job, describe_fault, device_lock, working
+from convnet_core.jobs.work import Job, device_lock, working
 
 __all__ = [
     "Following",
@@ -22,7 +22,6 @@ __all__ = [
     "JobInfo",
     "JobView",
     "current",
-    "describe_fault",
     "device_lock",
     "list_jobs",
     "newest",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from convnet_core.events import Event, Message, Metrics, StageDone, StageStarted
+from convnet_core.events import Event, Metrics, StageDone, StageStarted
 from convnet_core.jobs.watch import JobView
 
 
 class Following:
     """What a job has told so far; `update` reads what is new.
 
-    `latest` is the newest event of the stage at work, None between stages; `metrics` are those of the
-    training, `messages` all sentences for people.
+    `latest` is the newest event of the stage at work, None between stages; `metrics` are those of the training.
     """
 
     def __init__(self, job: JobView) -> None:
@@ -19,8 +18,12 @@ class Following:
         self.done: dict[str, StageDone] = {}
         self.latest: Event | None = None
         self.metrics: list[Metrics] = []
-        self.messages: list[str] = []
         self._offset = 0
+
+    @property
+    def at(self) -> str | None:
+        """The stage that was begun and has not ended well."""
+        return next((stage for stage in reversed(self.begun) if stage not in self.done), None)
 
     def update(self) -> None:
         """Take in the events since the last call."""
@@ -39,5 +42,3 @@ class Following:
                 self.latest = None
             case Metrics():
                 self.metrics.append(event)
-            case Message(text=text):
-                self.messages.append(text)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from convnet_core.files import new_id
 
-State = Literal["starting", "running", "done", "failed", "stopped", "died"]
+State = Literal["starting", "running", "done", "failed", "refused", "stopped", "died"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,10 @@ from pathlib import Path
 import filelock
 
 from convnet_core import events
-from convnet_core.errors import RunError
+from convnet_core.errors import BusyError, RunError
 from convnet_core.files import read_json, write_json
 from convnet_core.jobs.info import JobInfo, new_job_id
+from convnet_core.processes import environment
 from convnet_core.records import now
 from convnet_core.runs import Run
 
@@ -119,20 +120,22 @@ class JobView:
 def start(run: Run, arguments: Sequence[str]) -> JobView:
     """Start `python -m convnet_core <arguments> --run <run>` in a process of its own, and do not wait.
 
-    The process outlives whoever starts it. Its folder is there when this returns.
+    The process outlives whoever starts it. Its folder is there when this returns. Raises BusyError where a job is at
+    work on the run.
     """
+    found = current(run)
+    if found is not None and found[1].live:
+        raise BusyError(f"{found[1].command} is at work on the run {run.name}", "wait for its end, or stop it")
     job_id = new_job_id(arguments[0])
     folder = run.path / "jobs" / job_id
     folder.mkdir(parents=True)
-    package_root = Path(__file__).resolve().parent.parent.parent
-    path = os.pathsep.join(filter(None, (str(package_root), os.environ.get("PYTHONPATH"))))
     info = JobInfo(id=job_id, command=arguments[0], state="starting", started=now(), pid=0)
     write_json(folder / "job.json", dataclasses.asdict(info))
     with (folder / "log.txt").open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "convnet_core", *arguments, "--run", str(run.path), "--job", job_id],
             cwd=Path.cwd(),
-            env={"GOMP_SPINCOUNT": _SPIN_COUNT, **os.environ, "PYTHONPATH": path},
+            env=environment(GOMP_SPINCOUNT=_SPIN_COUNT),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -151,12 +154,12 @@ def list_jobs(run: Run) -> list[JobView]:
 
 
 def current(run: Run) -> tuple[JobView, JobInfo] | None:
-    """The job to show for a run: the one at work, else the newest that can be read."""
+    """The job to show for a run: the one at work, else the newest that did something and can be read."""
     found = []
     for view in list_jobs(run):
         with contextlib.suppress(RunError):
             found.append((view, view.info))
-    return next((item for item in found if item[1].live), found[0] if found else None)
+    return next((item for item in found if item[1].live), next((i for i in found if i[1].state != "refused"), None))
 
 
 def newest(run: Run, *commands: str) -> tuple[JobView, JobInfo] | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import filelock
 
 from convnet_core import events
-from convnet_core.errors import BusyError, ConvNetError, Stopped
+from convnet_core.errors import BusyError, ConvNetError, Stopped, one_line
 from convnet_core.files import cache_folder, write_json
 from convnet_core.jobs.info import JobInfo, State, new_job_id
 from convnet_core.records import now
@@ -126,18 +126,23 @@ def working(
 
 
 def _finish(folder: Path, info: JobInfo, error: BaseException | None) -> None:
-    state: State = "done" if error is None else "stopped" if isinstance(error, Stopped) else "failed"
-    reason = None if error is None else str(error) if isinstance(error, ConvNetError) else describe_fault(error)
+    ours = isinstance(error, ConvNetError)
+    reason = None if error is None else str(error) if ours else f"{type(error).__name__}: {one_line(error)}"
     hint = error.hint if isinstance(error, ConvNetError) else ""
-    ended = dataclasses.replace(info, state=state, ended=now(), error=reason, hint=hint)
+    ended = dataclasses.replace(info, state=_end(error), ended=now(), error=reason, hint=hint)
     with contextlib.suppress(OSError):  # a full disk: the error that brought us here says so already
         write_json(folder / "job.json", dataclasses.asdict(ended))
 
 
-def describe_fault(error: BaseException) -> str:
-    """A fault of ours in one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:500] if text else type(error).__name__
+def _end(error: BaseException | None) -> State:
+    match error:
+        case None:
+            return "done"
+        case Stopped():
+            return "stopped"
+        case BusyError():
+            return "refused"
+    return "failed"
 
 
 @contextlib.contextmanager
@@ -155,7 +160,7 @@ def _log_to(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def device_lock(device: str, job: events.Monitor) -> Iterator[None]:
-    """Hold a device ("cpu", "cuda") of this machine; wait for it while another training has it."""
+    """Hold a device ("cpu", "cuda") of this machine; wait for it while another job has it."""
     folder = cache_folder() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / f"device-{device.replace(':', '-')}.lock")
@@ -166,7 +171,7 @@ def device_lock(device: str, job: events.Monitor) -> Iterator[None]:
             break
         except filelock.Timeout:
             if not told:
-                job.emit(events.Message(text=f"queued: another training is using the device {device}"))
+                job.emit(events.Message(text=f"queued: another job is using the device {device}"))
                 told = True
             if job.stopping():
                 raise Stopped("stopped while waiting for the device") from None

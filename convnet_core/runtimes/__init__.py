@@ -9,7 +9,7 @@ from importlib import import_module
 
 from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE, size_of
 from convnet_core.errors import RunError
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import CONVERT_STAGES, Run
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensorflow_setup import import_tensorflow
 
@@ -67,20 +67,19 @@ def sources(run: Run, threads: int = 1) -> list[Source]:
                 onnxruntime,
             )
         )
-    for stage in STAGES:
-        if stage.startswith("convert/") and run.record(stage) is not None:
+    for stage in CONVERT_STAGES:
+        if run.record(stage) is not None:
             found += _converted(run, stage, threads)
     return found
 
 
 def _check_artefacts(run: Run) -> None:
-    for stage in ("export", *(stage for stage in STAGES if stage.startswith("convert/"))):
+    for stage in ("export", *CONVERT_STAGES):
         record = run.record(stage)
         for name in record.outputs if record else ():
             path = run.path / stage / name
             if not path.is_file():
-                hint = f"python -m convnet_core {stage.split('/')[0]} --run {run.path}"
-                raise RunError(f"{path} is gone", hint)
+                raise RunError(f"{path} is gone", run.command_for(stage))
 
 
 def _converted(run: Run, stage: str, threads: int) -> list[Source]:

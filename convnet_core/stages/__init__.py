@@ -4,7 +4,6 @@ A stage takes the run, its config and a monitor, holds no state, prints nothing,
 result. The caller holds the run's lock (`jobs.working` does).
 """
 
-from convnet_core.stages._stage import data_of
 from convnet_core.stages.benchmark import run_benchmark
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
@@ -12,4 +11,4 @@ from convnet_core.stages.export import run_export
 from convnet_core.stages.refresh import run_refresh
 from convnet_core.stages.train import run_train
 
-__all__ = ["data_of", "run_benchmark", "run_compare", "run_convert", "run_export", "run_refresh", "run_train"]
+__all__ = ["run_benchmark", "run_compare", "run_convert", "run_export", "run_refresh", "run_train"]

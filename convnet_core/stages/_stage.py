@@ -6,10 +6,8 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from convnet_core.config import DataConfig, TrainConfig
 from convnet_core.errors import Stopped
 from convnet_core.events import Monitor, StageDone, StageStarted
-from convnet_core.runs import Run
 
 
 class Told:
@@ -28,9 +26,3 @@ def told(stage: str, monitor: Monitor) -> Iterator[Told]:
     line = Told()
     yield line
     monitor.emit(StageDone(stage=stage, seconds=round(time.monotonic() - began, 2), summary=line.summary))
-
-
-def data_of(run: Run) -> DataConfig:
-    """The data that the run was trained on; the default where it was not trained here."""
-    record = run.record("train")
-    return TrainConfig.from_json(record.config).data if record else DataConfig()

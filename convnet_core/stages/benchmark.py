@@ -11,7 +11,7 @@ from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.jobs import device_lock
 from convnet_core.records import now, versions
-from convnet_core.runs import ABSENT, STAGES, Run
+from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
 from convnet_core.runtimes import Source, sources
 from convnet_core.stages._stage import told
 from convnet_core.timing import measure_apart, steps
@@ -30,7 +30,7 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
         files = tuple(file for source in found for file in source.files)
         with device_lock("cpu", monitor), run.writing(STAGE, config.to_json(), files) as draft:
             # A converter that was not there yet: once it is, these figures no longer cover everything.
-            draft.inputs.update({stage: ABSENT for stage in STAGES if "/" in stage and run.record(stage) is None})
+            draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             benchmark = Benchmark(
                 created=now(),
                 machine=machine(),

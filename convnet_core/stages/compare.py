@@ -16,9 +16,10 @@ from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.judging import Comparison, judge
 from convnet_core.model import INPUT
-from convnet_core.runs import ABSENT, STAGES, Run
+from convnet_core.provenance import data_of
+from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
 from convnet_core.runtimes import sources
-from convnet_core.stages._stage import data_of, told
+from convnet_core.stages._stage import told
 
 _EVENT_SECONDS = 0.2
 
@@ -33,7 +34,8 @@ def run_compare(
         for warning in warnings:
             monitor.emit(Message(text=f"warning: {warning}"))
         found = sources(run)
-        digits = data.load(data_config or data_of(run), monitor)
+        data_config = data_config or data_of(run)
+        digits = data.load(data_config, monitor)
         kept = cases.cases(run)
         inputs = [*digit_inputs(digits.test, config), *_drawings(run, kept)]
         tell = _throttled(monitor)
@@ -41,7 +43,7 @@ def run_compare(
         with run.writing("compare", config.to_json(), files) as draft:
             draft.inputs["data"] = digits.fingerprint
             # A converter that was not there yet: once it is, this comparison no longer covers everything.
-            draft.inputs.update({stage: ABSENT for stage in STAGES if "/" in stage and run.record(stage) is None})
+            draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             with found[0].open() as reference:
                 measured = measure(reference, found, inputs, config.batch_sizes, tell)
             sizes = {(source.name, source.converter): source.bytes for source in found}
@@ -49,6 +51,7 @@ def run_compare(
             _write(draft.path, comparison, run, digits, warnings)
             measurements.save(measured, draft.path / "measurements.npz")
             draft.result = {
+                "data": data_config.to_json(),
                 "verdict": comparison.verdict,
                 "runtimes": {line.name: line.passed for line in comparison.runtimes},
             }

@@ -8,6 +8,7 @@ from convnet_core import checkpoint
 from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
+from convnet_core.provenance import data_of
 from convnet_core.runs import STAGES, Run
 from convnet_core.settings import Config
 from convnet_core.stages.compare import run_compare
@@ -34,9 +35,9 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
             case "export":
                 run_export(run, _config(run, stage, ExportConfig()), monitor)
             case "compare":
-                run_compare(run, _config(run, stage, CompareConfig()), monitor)
+                run_compare(run, _config(run, stage, CompareConfig()), monitor, data_config=data_of(run, stage))
             case _:
-                run_convert(run, _config(run, stage, ConvertConfig()), monitor)
+                run_convert(run, _config(run, stage, ConvertConfig()), monitor, data_config=data_of(run, stage))
         done.append(stage)
     return done
 
@@ -48,7 +49,7 @@ def _came_without_training(run: Run) -> bool:
 
 def _train(run: Run, monitor: Monitor) -> None:
     resumable = run.record(checkpoint.FOLDER) is not None
-    if run.record("train") is None and not resumable:
+    if run.state("train").state == "missing" and not resumable:
         raise RunError(f"the run {run.name} has no training to begin with", hint="train it: `train --run DIR`")
     run_train(run, _config(run, "train", TrainConfig()), monitor, resume=resumable)
 

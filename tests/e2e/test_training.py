@@ -32,6 +32,8 @@ def test_sliders_then_train_stop_and_resume(server, page):
     page.get_by_role("button", name="Stop").click()
     page.get_by_text(re.compile("Stopping|stopped in epoch")).first.wait_for(timeout=3_000)
     page.get_by_text("stopped in epoch").wait_for()
+    first = Run.open(server.runs / chosen(page)).record("checkpoint").result
+    stopped_at = (first["epoch"], first["batch"])
     page.get_by_role("button", name="Resume the training").click()
     page.get_by_role("button", name="Stop").wait_for()
     page.get_by_text("Time left").first.wait_for(timeout=60_000)
@@ -40,7 +42,7 @@ def test_sliders_then_train_stop_and_resume(server, page):
     run = Run.open(server.runs / chosen(page))
     checkpoint = run.record("checkpoint")
     assert checkpoint.config["epochs"] == 20
-    assert checkpoint.result["epoch"] >= 1 or checkpoint.result["batch"] > 1
+    assert (checkpoint.result["epoch"], checkpoint.result["batch"]) > stopped_at
 
 
 def test_a_training_is_found_again_after_a_reload_and_a_restart_of_the_server(server, page):
@@ -63,7 +65,7 @@ def test_two_visitors_train_two_runs_one_after_the_other(server, new_page):
     second.goto(f"{server.address}/train?epochs=20&train-size=5000&validation-size=0&seed=1")
     second.get_by_text("Settings of a new training").click()  # folded, as the newest run is at work
     second.get_by_role("button", name="Train", exact=True).click()
-    second.get_by_text("Queued: another training is using the device cpu").wait_for()
+    second.get_by_text("Queued: another job is using the device cpu").wait_for()
     assert chosen(first) != chosen(second)
     first.get_by_role("button", name="Stop").click()
     first.get_by_text("stopped in epoch").wait_for()

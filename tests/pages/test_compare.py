@@ -1,7 +1,13 @@
 """The page Compare with AppTest: empty, with a finished, a stale and an unfinished run."""
 
+import pytest
+
+from convnet_core.errors import DataError
+from convnet_core.events import StageStarted
+from convnet_core.files import read_json, write_json
+from convnet_core.jobs import working
 from tests.conftest import copy_of
-from tests.pages.conftest import button, open_page, text_of
+from tests.pages.conftest import at_work, button, open_page, text_of
 
 
 def test_without_a_run_it_says_what_to_do(root):
@@ -44,11 +50,39 @@ def test_a_stale_comparison_says_so(root, finished_run):
     assert "All runtimes agree" not in said
 
 
-def test_the_choice_of_a_run_holds_across_pages(root, finished_run, trained_run):
-    for name, source in (("first", finished_run), ("second", trained_run)):
-        copy_of(source, root).path.rename(root / name)
-    app = open_page()
-    app.sidebar.selectbox[0].set_value("second").run()
-    app = app.switch_page("pages/compare.py").run()
-    assert "The run second has no compare yet" in text_of(app)
-    assert app.query_params["run"] == "second"
+def test_a_comparison_with_odd_tolerances_is_judged_by_them(root, finished_run):
+    run = copy_of(finished_run, root)
+    path = run.path / "compare/stage.json"
+    record = read_json(path)
+    record["config"]["rtol"] = 0.03
+    write_json(path, record)
+    app = open_page("compare")
+    assert next(slider for slider in app.select_slider if slider.label == "rtol").value == 0.03
+
+
+def test_a_failed_comparison_shows_its_reason(root, finished_run):
+    run = copy_of(finished_run, root)
+    with pytest.raises(DataError), working(run, "pipeline") as job:
+        job.emit(StageStarted(stage="compare"))
+        raise DataError("the folder of digits is gone", "bring it back")
+    said = text_of(open_page("compare"))
+    assert "the folder of digits is gone" in said
+    assert "bring it back" in said
+
+
+def test_a_failure_of_another_stage_is_not_shown_here(root, finished_run):
+    run = copy_of(finished_run, root)
+    with pytest.raises(DataError), working(run, "pipeline") as job:
+        job.emit(StageStarted(stage="export"))
+        raise DataError("no exporter")
+    assert "no exporter" not in text_of(open_page("compare"))
+    assert "no exporter" in text_of(open_page("export"))
+
+
+def test_a_running_comparison_is_followed(root, finished_run):
+    run = copy_of(finished_run, root)
+    progress = "Progress(label='comparing litert-int8', done=3, total=7)"
+    with at_work(run, "compare", "StageStarted(stage='compare')", progress):
+        app = open_page("compare")
+        assert button(app, "Stop")
+        assert "All runtimes agree" not in text_of(app)

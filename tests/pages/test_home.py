@@ -6,7 +6,7 @@ import pytest
 
 from convnet_core import jobs
 from convnet_core.errors import DataError
-from convnet_core.files import write_json
+from convnet_core.files import read_json, write_json
 from convnet_core.jobs import working
 from convnet_core.runs import Run
 from tests.conftest import copy_of
@@ -43,6 +43,39 @@ def test_a_failed_job_shows_reason_hint_and_log(root):
     assert "mend the file" in text_of(app)
 
 
+def test_after_a_stopped_training_one_button_goes_on(root, trained_run):
+    run = copy_of(trained_run, root)
+    (run.path / "train").rename(run.path / "checkpoint")
+    path = run.path / "checkpoint/stage.json"
+    write_json(path, {**read_json(path), "stage": "checkpoint"})
+    app = open_page()
+    assert button(app, "Bring up to date")
+
+
+def test_a_run_can_be_renamed_and_deleted(root, trained_run):
+    copy_of(trained_run, root)
+    app = open_page()
+    app.text_input[0].set_value("mine")
+    button(app, "Rename the run").click().run()
+    assert not app.exception
+    assert [path.name for path in root.iterdir() if not path.name.startswith(".")] == ["mine"]
+    button(app, "Delete the run").click().run()
+    assert not app.exception
+    assert not (root / "mine").exists()
+
+
+def test_a_damaged_file_is_explained_not_thrown(root, finished_run):
+    run = copy_of(finished_run, root)
+    path = run.path / "compare/report.json"
+    record = read_json(run.path / "compare/stage.json")
+    path.write_text("{}")
+    record["outputs"]["report.json"] |= {"bytes": 2, "mtime_ns": path.stat().st_mtime_ns}
+    write_json(run.path / "compare/stage.json", record)
+    app = open_page()
+    assert "report.json cannot be read" in text_of(app)
+    assert "convnet_core compare" in text_of(app)
+
+
 def test_a_dead_job_is_said_to_have_died(root):
     run = Run.create(root / "run")
     with working(run, "train") as job:
@@ -57,12 +90,16 @@ METRICS = (
 )
 
 
-def test_a_running_job_is_followed_and_can_be_stopped(root):
+def test_the_picture_follows_a_running_pipeline_which_can_be_stopped(root):
     run = Run.create(root / "run")
-    with at_work(run, "pipeline", "StageStarted(stage='train')", METRICS):
+    done = "StageDone(stage='train', seconds=1.0)"
+    with at_work(run, "pipeline", "StageStarted(stage='train')", METRICS, done, "StageStarted(stage='export')"):
         app = open_page()
         assert button(app, "Run the pipeline").disabled
-        assert "train" in text_of(app)
+        states = [
+            item.value.split("] ")[1] for item in app.markdown if item.value.startswith(":") and "] " in item.value
+        ]
+        assert states == ["missing", "running", "waiting", "waiting"]
         button(app, "Stop").click().run()
         assert not app.exception
         assert "Stopping" in text_of(app) or "stopped on request" in text_of(app)

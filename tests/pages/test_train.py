@@ -125,7 +125,7 @@ def test_a_running_training_is_drawn_live(root, trained_run):
 
 def test_a_queued_training_says_so(root):
     run = Run.create(root / "run")
-    queued = "Message(text='queued: another training is using the device cpu')"
+    queued = "Message(text='queued: another job is using the device cpu')"
     with at_work(run, "train", "StageStarted(stage='train')", queued):
-        assert "Queued: another training is using the device cpu" in text_of(open_page("train"))
+        assert "Queued: another job is using the device cpu" in text_of(open_page("train"))
         assert list_jobs(run)[0].info.live
