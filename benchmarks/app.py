@@ -21,7 +21,7 @@ from convnet_core.events import Message, StageStarted
 from convnet_core.files import write_json
 from convnet_core.jobs import working
 from convnet_core.runs import Run
-from tests.browser import ROOT, SEVEN, Server, draw, launch, settle
+from tests.browser import ROOT, SEVEN, Server, draw, launch, settle, stop_button
 
 PAGES = ("Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpad", "Home")
 _STROKES = 8
@@ -96,7 +96,7 @@ def events(page: Page, address: str, root: Path) -> Iterator[float]:
     with working(run, "train") as job:
         job.emit(StageStarted(stage="train"))
         page.goto(f"{address}/train?run=events")
-        page.get_by_role("button", name="Stop").wait_for()
+        stop_button(page).wait_for()
         settle(page)
         for number in range(_EVENTS):
             time.sleep(0.37)  # at another place of the page's half second each time

@@ -163,7 +163,9 @@ class ExportConfig(Config):
 class ConvertConfig(Config):
     """ONNX → TensorFlow and LiteRT."""
 
-    converter: Literal["onnx-tf"] = setting("onnx-tf", "which converter makes the TensorFlow graph")
+    converter: Literal["native", "onnx-tf"] = setting(
+        "native", "what makes the TensorFlow graph: the project's own converter, or onnx-tf (opset 18 alone)"
+    )
     calibration_size: int = setting(
         500, "training images that fix the ranges of the int8 tensors", low=1, high=10_000, unit="images"
     )

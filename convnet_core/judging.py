@@ -21,7 +21,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Summary:
-    """A runtime's figures over the test set where there is one, else over everything."""
+    """A runtime's figures over the test set where there is one, else over everything.
+
+    fp16 and int8 are judged by labels; where there are none, they are not judged, which is not the same as passed.
+    """
 
     name: str
     converter: str | None
@@ -31,6 +34,7 @@ class Summary:
     label_agreement: float | None
     max_abs_error: float | None
     reason: str = ""
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -107,4 +111,5 @@ def _summary(name: str, converter: str | None, size: int, results: list[Result])
         label_agreement=min(agreements, default=None),
         max_abs_error=max(errors, default=None),
         reason=f"{failed.measured.key.inputs}, batch {failed.measured.key.batch}: {failed.reason}" if failed else "",
+        judged=any(result.judged for result in results),
     )

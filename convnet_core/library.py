@@ -9,6 +9,7 @@ import re
 import shutil
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from convnet_core.errors import RunError
 from convnet_core.files import new_id, write_json
@@ -45,7 +46,7 @@ def find_run(root: Path, name: str | Path) -> Path:
     return root / given
 
 
-def new_run(root: Path, label: str, title: str = "") -> Run:
+def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "model"] = "digits") -> Run:
     """Make a run under the root, named by the time and a label."""
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9]+', '-', label).strip('-') or 'run'}"
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
@@ -56,7 +57,7 @@ def new_run(root: Path, label: str, title: str = "") -> Run:
             continue
         except OSError as error:
             raise RunError(f"cannot make a run in {root}: {error.strerror}") from error
-        return Run.create(path, title)
+        return Run.create(path, title, kind)
     raise RunError(f"cannot find a free name for a run in {root}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,17 +11,19 @@ from convnet_core.errors import RunError
 from convnet_core.jobs import Following, JobInfo, JobView
 from convnet_core.records import StageRecord
 from convnet_core.report import format_share, format_size
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import Run
 
 
 @dataclass(frozen=True)
 class StageView:
     """A stage as people see it: its folder's state, or what its newest job is doing or failed at.
 
-    `detail` is one line: what came out, or why it is not as it should be.
+    `name` is its command's, `converter` is empty but for a conversion. `detail` is one line: what came out, or why it
+    is not as it should be.
     """
 
     name: str
+    converter: str
     state: Literal["missing", "waiting", "running", "fresh", "stale", "failed", "stopped"]
     detail: str = ""
 
@@ -75,9 +78,10 @@ def overview(run: Run) -> Overview:
 def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, StageView]:
     """Every stage of the pipeline, by its folder; `job` is the run's newest."""
     views = {}
-    for stage in STAGES:
+    for stage in run.stages:
         state = run.state(stage)
-        views[stage] = StageView(_command(stage), state.state, state.reason or _outcome(_record(run, stage)))
+        name, _, converter = stage.partition("/")
+        views[stage] = StageView(name, converter, state.state, state.reason or _outcome(_record(run, stage)))
     if job is None or job[1].state == "done":
         return views
     view, info = job
@@ -86,16 +90,17 @@ def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, Stag
     at = told.at if told.begun else "train" if info.command == "pipeline" else info.command
     for stage, before in views.items():
         if before.name == at:
-            views[stage] = _at_work(at, info)
+            views[stage] = _at_work(before, info)
         elif info.live and info.command == "pipeline" and before.name not in told.done:
-            views[stage] = StageView(before.name, "waiting")
+            views[stage] = dataclasses.replace(before, state="waiting", detail="")
     return views
 
 
-def _at_work(name: str, info: JobInfo) -> StageView:
+def _at_work(view: StageView, info: JobInfo) -> StageView:
     if info.live:
-        return StageView(name, "running")
-    return StageView(name, "stopped" if info.state == "stopped" else "failed", info.error or "")
+        return dataclasses.replace(view, state="running", detail="")
+    state: Literal["stopped", "failed"] = "stopped" if info.state == "stopped" else "failed"
+    return dataclasses.replace(view, state=state, detail=info.error or "")
 
 
 def _command(stage: str) -> str:

@@ -221,7 +221,7 @@ class Reader:
 
 
 def _rank(source: Source) -> int:
-    return next(place for place, start in enumerate(_FAST_FIRST) if source.name.startswith(start))
+    return next(place for place, start in enumerate(_FAST_FIRST) if source.name.rpartition("/")[2].startswith(start))
 
 
 def _one_thread_for_torch() -> None:

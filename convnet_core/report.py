@@ -71,6 +71,7 @@ def to_json(comparison: Comparison, title: str, config: dict[str, Any], warnings
                 "name": line.name,
                 "converter": line.converter,
                 "passed": line.passed,
+                "judged": line.judged,
                 "bytes": line.bytes,
                 "accuracy": line.accuracy,
                 "label_agreement": line.label_agreement,

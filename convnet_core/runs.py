@@ -33,11 +33,14 @@ from convnet_core.records import Draft, StageRecord, StageState, now, outputs_of
 
 log = logging.getLogger(__name__)
 
-STAGES = ("train", "export", "convert/onnx-tf", "compare")
-"""The stages in their order, each named by its folder in the run."""
+PIPELINE = ("train", "export", "convert/native", "compare")
+"""The stages that a whole run has, in their order, each named by its folder in the run."""
 
-CONVERT_STAGES = tuple(stage for stage in STAGES if stage.startswith("convert/"))
-"""One for each converter."""
+CONVERT_STAGES = ("convert/native", "convert/onnx-tf")
+"""One for each converter; the first is the pipeline's."""
+
+STAGES = ("train", "export", *CONVERT_STAGES, "compare")
+"""All stages, in their order."""
 
 ABSENT = "absent"
 """Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
@@ -201,9 +204,16 @@ class Run:
                 raise RunError(f"{path} is damaged: {error}", hint=f"run the stage {stage} again") from error
         return None
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages of the pipeline, and the others that the run has."""
+        return tuple(stage for stage in STAGES if stage in PIPELINE or self.state(stage).state != "missing")
+
     def command_for(self, stage: str) -> str:
         """The command that makes a stage."""
-        return f"python -m convnet_core {stage.split('/')[0]} --run {self.path}"
+        command, _, converter = stage.partition("/")
+        choice = f" --converter {converter}" if stage in CONVERT_STAGES[1:] else ""
+        return f"python -m convnet_core {command} --run {self.path}{choice}"
 
     def need(self, stage: str) -> StageRecord:
         """The record of a stage that the next one stands on. Raises RunError where it is missing."""

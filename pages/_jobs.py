@@ -86,7 +86,7 @@ def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
         st.rerun()
     if head:
         head(told)
-    for stage in _STAGES if info.command == "pipeline" else told.begun or (info.command,):
+    for place, stage in enumerate(_STAGES if info.command == "pipeline" else told.begun or (info.command,)):
         if stage in told.done:
             done = told.done[stage]
             st.markdown(f":material/check_circle: **{stage}**: {done.summary} ({done.seconds:.1f} s)")
@@ -94,7 +94,7 @@ def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
             st.markdown(f":material/progress_activity: **{stage}**")
             _latest(told)
         else:
-            st.markdown(f":material/schedule: {stage}" + (" is starting" if not told.begun else ""))
+            st.markdown(f":material/schedule: {stage}" + (" is starting" if not (place or told.begun) else ""))
     if job.stopping:
         st.info("Stopping: a training saves first, and can be resumed.", icon=":material/stop_circle:")
     else:

@@ -178,6 +178,12 @@ def _digits(config: DataConfig, stamp: str) -> data.Digits:
     return data.load(config)
 
 
+def _verdict(line: dict[str, Any]) -> str:
+    if not line["passed"]:
+        return f"✗ {line['reason']}"
+    return "✓ pass" if line["judged"] else "not judged: no labels"
+
+
 def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:
     """The verdict and the table of runtimes of a report.json. A stale verdict is not shown as one that holds."""
     if stale:
@@ -192,7 +198,11 @@ def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:
             {
                 "Runtime": line["name"],
                 "Converter": line["converter"] or "–",
-                "Verdict": "✓ pass" if line["passed"] else f"✗ {line['reason']}",
+                "Verdict": f"✗ {line['reason']}"
+                if not line["passed"]
+                else "✓ pass"
+                if line["judged"]
+                else "not judged",
                 "Size": format_size(line["bytes"]),
                 "Accuracy": format_share(line["accuracy"]),
                 "Equal labels": format_share(line["label_agreement"]),

@@ -16,12 +16,13 @@ from convnet_core import jobs as work
 from convnet_core.artefacts import Artefact
 from convnet_core.cli.flags import arguments
 from convnet_core.config import ConvertConfig
+from convnet_core.converters import side_by_side
 from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
 from convnet_core.jobs import JobView
 from convnet_core.pack import pack
 from convnet_core.provenance import data_of
-from convnet_core.report import format_size
+from convnet_core.report import format_error, format_size
 from convnet_core.runs import Run
 from convnet_core.settings import describe
 from convnet_core.tensors import shape_text
@@ -239,6 +240,31 @@ def node_table(run: Run, item: Artefact) -> None:
     download(run, item)
 
 
+def both(run: Run) -> None:
+    """The converters side by side, where the run was converted with both."""
+    lines = side_by_side(run)
+    if len(lines) < 2:
+        return
+    st.subheader("The converters side by side")
+    st.dataframe(
+        [
+            {
+                "Converter": line.converter,
+                "TensorFlow ops": line.tensorflow_ops,
+                "Transposes": line.transposes,
+                "SavedModel": format_size(line.saved_model_bytes),
+                "Time to convert, s": round(line.seconds, 1),
+                "Largest error": format_error(line.error),
+                "Latency, ms": "–" if line.median_ms is None else f"{line.median_ms:.3f}",
+            }
+            for line in lines
+        ],
+        hide_index=True,
+        width="stretch",
+    )
+    st.caption("Error and latency are those of the SavedModel, from the pages Compare and Benchmark where fresh.")
+
+
 def show(run: Run, stage: str) -> None:
     """All that the conversion made. Raises RunError."""
     found = [item for item in artefacts.artefacts(run) if item.stage in ("export", stage)]
@@ -249,6 +275,9 @@ def show(run: Run, stage: str) -> None:
         f"Made by {kept.config['converter']} in {kept.seconds:.1f} s with {kept.config['calibration_size']:,} "
         f"calibration images, seed {kept.config['seed']}."
     )
+    for file, reason in kept.result.get("failed", {}).items():
+        st.warning(f"{file} could not be made. {reason}", icon=":material/error:")
+    both(run)
     sizes(found)
     take_elsewhere(run, found)
     described = {item.name: item for item in found if item.kind == "description"}

@@ -10,9 +10,9 @@ from convnet_core.doctor import Examination
 from convnet_core.files import runs_root
 from convnet_core.jobs import current
 from convnet_core.library import delete_runs, list_runs, rename_run
-from convnet_core.overview import Overview, overview, stage_views
+from convnet_core.overview import Overview, StageView, overview, stage_views
 from convnet_core.report import format_share, load
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import Run
 from pages import _jobs as jobs
 from pages import _shared as shared
 
@@ -44,9 +44,14 @@ def picture(run: Run) -> None:
             if number:
                 st.markdown(":gray[:material/arrow_forward:]", width="content")
             with st.container(border=True, width=166, gap="small"):
-                st.page_link(f"pages/{view.name}.py", label=f"**{view.name.title()}** → {_MADE_OF[view.name]}")
+                st.page_link(f"pages/{view.name}.py", label=f"**{view.name.title()}** → {_made(view)}")
                 st.markdown(f"{_MARKS[view.state]} {view.state}")
                 st.caption(view.detail or "\u2002")
+
+
+def _made(view: StageView) -> str:
+    """What a stage makes; a conversion by another converter than the pipeline's says by which."""
+    return view.converter if view.converter not in ("", "native") else _MADE_OF[view.name]
 
 
 def show(run: Run) -> None:
@@ -55,7 +60,7 @@ def show(run: Run) -> None:
     if jobs.area(run, head=lambda _: picture(run)):
         return
     picture(run)
-    states = [run.state(stage).state for stage in STAGES]
+    states = [run.state(stage).state for stage in run.stages]
     if set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
         shared.refresh_button(run, "Bring up to date")
     if run.state("compare").state == "fresh":

@@ -168,7 +168,7 @@ def state_of(run: Run) -> None:
     """The job at work, or what is missing or stale."""
     if jobs.area(run, "convert", "compare"):
         return
-    if any(run.state(stage).state == "missing" for stage in CONVERT_STAGES):
+    if all(run.state(stage).state == "missing" for stage in CONVERT_STAGES):
         st.info("TensorFlow and LiteRT do not read yet: the run has not been converted.")
         shared.refresh_button(run, "Make what is missing")
         return

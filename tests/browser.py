@@ -61,6 +61,11 @@ def settle(page):
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=60_000)
 
 
+def stop_button(page):
+    """The button that stops a job; Streamlit's own toolbar has a Stop too, while a script runs."""
+    return page.get_by_test_id("stMain").get_by_role("button", name="Stop")
+
+
 def draw(page, strokes):
     """Draw with the mouse on the pad; strokes are lists of (x, y) from 0 to 1 of its width and height."""
     pad = page.locator("canvas").last

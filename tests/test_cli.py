@@ -77,7 +77,7 @@ def test_pipeline_from_nothing_to_the_verdict(tmp_path):
     assert [item["name"] for item in report["runtimes"]][:3] == ["pytorch", "onnxruntime", "tensorflow"]
     run = Run.open(tmp_path / "run")
     assert json.loads((run.path / "compare/report.json").read_text()) == report
-    for stage in ("train", "export", "convert/onnx-tf", "compare"):
+    for stage in ("train", "export", "convert/native", "compare"):
         assert run.state(stage).state == "fresh"
         assert stage.split("/")[0] in done.stderr
     assert (run.path / "compare/report.html").is_file()
@@ -86,11 +86,11 @@ def test_pipeline_from_nothing_to_the_verdict(tmp_path):
 
 def test_stages_one_by_one_and_stale_after_a_new_training(run, tmp_path):
     said = convnet("train", "--run", run.path, *SMALL, "--epochs", 3, "--seed", 7).stderr
-    assert "stale now: export, convert/onnx-tf, compare" in said
+    assert "stale now: export, convert/native, compare" in said
     assert run.state("compare").state == "stale"
     listed = json.loads(convnet("runs", "--runs", run.path.parent, "--json").stdout)
     (line,) = [item for item in listed if item["name"] == run.name]
-    assert line["stages"] == {"train": "fresh", "export": "stale", "convert/onnx-tf": "stale", "compare": "stale"}
+    assert line["stages"] == {"train": "fresh", "export": "stale", "convert/native": "stale", "compare": "stale"}
     assert line["verdict"] is None  # a stale verdict is not repeated
     convnet("export", "--run", run.path)
     convnet("convert", "--run", run.path)
@@ -105,7 +105,7 @@ def test_a_tolerance_that_nothing_meets_gives_exit_status_1(run):
 
 
 def test_a_corrupted_artefact_disagrees(run):
-    path = run.path / "convert/onnx-tf/model.fp32.tflite"
+    path = run.path / "convert/native/model.fp32.tflite"
     content = bytearray(path.read_bytes())
     start = len(content) // 2
     content[start : start + 40_000] = np.random.default_rng(0).normal(0, 1, 10_000).astype(np.float32).tobytes()

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from convnet_core.files import digest
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import PIPELINE, Run
 from tests.conftest import ROOT, convnet, copy_of
 
 _KILLED = """
@@ -57,7 +57,7 @@ def started(run, command, limit):
 
 def whole(run):
     """Every stage's folder holds just what its record says."""
-    for stage in (*STAGES, "checkpoint"):
+    for stage in (*PIPELINE, "checkpoint"):
         record = run.record(stage)
         if record is None:
             assert not (run.path / stage).exists()
@@ -70,7 +70,7 @@ def whole(run):
 @pytest.mark.parametrize("command", _COMMANDS)
 def test_killed_at_many_moments(finished_run, tmp_path, command):
     run = copy_of(finished_run, tmp_path)
-    before = {stage: run.record(stage).outputs for stage in STAGES}
+    before = {stage: run.record(stage).outputs for stage in PIPELINE}
     done = started(run, command, 10**9)
     assert done.returncode == 0, done.stderr
     steps = int(done.stdout.rsplit("steps", 1)[1])
@@ -81,11 +81,11 @@ def test_killed_at_many_moments(finished_run, tmp_path, command):
         killed += done.returncode == -signal.SIGKILL
         opened = Run.open(run.path)
         whole(opened)
-        assert all(opened.record(stage) for stage in STAGES)
+        assert all(opened.record(stage) for stage in PIPELINE)
         names = [path.name for path in (*run.path.iterdir(), *(run.path / "convert").iterdir())]
         assert not [name for name in names if ".new-" in name or ".old-" in name]
     assert killed >= len(moments) - 1  # the last may come too late, as the number of steps varies a little
-    assert all(set(opened.record(stage).outputs) == set(before[stage]) for stage in STAGES)
+    assert all(set(opened.record(stage).outputs) == set(before[stage]) for stage in PIPELINE)
 
 
 @pytest.mark.slow

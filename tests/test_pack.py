@@ -29,7 +29,7 @@ def test_all_artefacts_are_in_it_byte_for_byte(run):
     assert archive.testzip() is None
     recorded = {
         f"{stage}/{name}": output["sha256"]
-        for stage in ("export", "convert/onnx-tf", "compare")
+        for stage in ("export", "convert/native", "compare")
         for name, output in run.record(stage).outputs.items()
     }
     inside = {name.removeprefix(f"{run.name}/") for name in archive.namelist()}
@@ -48,27 +48,27 @@ def test_it_carries_the_snippets_and_says_what_each_file_is(run):
     for item in artefacts.artefacts(run):
         assert (item.path in readme) == (item.kind != "weights")
     assert run.name in readme
-    assert f"tensorflow=={run.record('convert/onnx-tf').versions['tensorflow']}" in readme
+    assert f"tensorflow=={run.record('convert/native').versions['tensorflow']}" in readme
     assert "calibration size 500" in readme
     assert "they agree" in readme
     assert "STALE" not in readme
 
 
 def test_what_the_converter_writes_is_known_as_an_artefact(run):
-    outputs = run.record("convert/onnx-tf").outputs
+    outputs = run.record("convert/native").outputs
     assert sorted(outputs) == sorted(
-        file.removeprefix("convert/onnx-tf/")
+        file.removeprefix("convert/native/")
         for item in artefacts.artefacts(run)
-        if item.stage == "convert/onnx-tf"
+        if item.stage == "convert/native"
         for file in item.files
     )
     sizes = {item.name: item.bytes for item in artefacts.artefacts(run)}
-    assert run.record("convert/onnx-tf").result["sizes"].items() <= sizes.items()
+    assert run.record("convert/native").result["sizes"].items() <= sizes.items()
 
 
 def test_a_folder_can_be_packed_alone(run):
     archive = zip_of(run, artefacts.find(run, "saved_model"))
-    folder = run.path / "convert/onnx-tf"
+    folder = run.path / "convert/native"
     files = {
         path.relative_to(folder).as_posix(): path for path in (folder / "saved_model").rglob("*") if path.is_file()
     }
@@ -86,7 +86,7 @@ def test_a_stale_comparison_stays_out_and_stale_artefacts_are_called_so(run):
 
 
 def test_before_the_conversion_the_onnx_file_is_packed(run):
-    run.discard("convert/onnx-tf")
+    run.discard("convert/native")
     names = zip_of(run).namelist()
     assert sorted(names) == [
         f"{run.name}/{name}" for name in ("README.txt", "export/model.onnx", "export/use_model_onnx.py")
@@ -94,7 +94,7 @@ def test_before_the_conversion_the_onnx_file_is_packed(run):
 
 
 def test_a_file_that_is_gone_is_named_and_nothing_is_written(run, tmp_path):
-    (run.path / "convert/onnx-tf/frozen.pb").unlink()
+    (run.path / "convert/native/frozen.pb").unlink()
     file = io.BytesIO()
     with pytest.raises(RunError, match=r"frozen\.pb is gone") as caught:
         pack.pack(run, file)
@@ -113,7 +113,7 @@ def test_a_stage_that_is_made_again_meanwhile_spoils_the_zip(run, tmp_path, monk
 
     def made_again(*arguments):
         write(*arguments)
-        with run.writing("convert/onnx-tf", {}) as draft:
+        with run.writing("convert/native", {}) as draft:
             (draft.path / "frozen.pb").write_bytes(b"new")
 
     monkeypatch.setattr(pack, "_write_texts", made_again)

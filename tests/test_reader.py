@@ -101,7 +101,7 @@ def test_what_is_ready_answers_before_all_are_ready(finished_run, monkeypatch):
 
 def test_a_damaged_artefact_fails_with_its_reason_and_the_others_answer(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
-    (run.path / "convert/onnx-tf/model.int8.tflite").write_bytes(b"no model")
+    (run.path / "convert/native/model.int8.tflite").write_bytes(b"no model")
     reader = Reader(run)
     reader.wait()
     assert list(reader.failed) == ["litert-int8"]
@@ -121,7 +121,7 @@ def test_a_runtime_that_fails_later_is_put_aside(finished_run, monkeypatch):
 
 def test_an_artefact_that_is_gone_is_a_fault_with_a_hint(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
-    (run.path / "convert/onnx-tf/frozen.pb").unlink()
+    (run.path / "convert/native/frozen.pb").unlink()
     reader = Reader(run)
     reader.wait()
     assert "frozen.pb is gone" in str(reader.fault)
@@ -142,7 +142,7 @@ def test_the_fingerprint_changes_with_an_artefact_and_not_with_a_comparison(fini
     before = fingerprint(run)
     (run.path / "compare/report.json").write_text("{}")
     assert fingerprint(run) == before
-    model = run.path / "convert/onnx-tf/model.fp16.tflite"
+    model = run.path / "convert/native/model.fp16.tflite"
     model.write_bytes(model.read_bytes() + b"x")
     assert fingerprint(run) != before
     model.unlink()

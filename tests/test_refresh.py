@@ -6,20 +6,20 @@ from convnet_core.errors import RunError
 from convnet_core.events import Monitor
 from convnet_core.files import read_json, write_json
 from convnet_core.overview import overview
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import PIPELINE, Run
 from convnet_core.stages import run_export, run_refresh, run_train
 from tests.conftest import copy_of, small_train_config
 
 
 def states(run):
-    return [run.state(stage).state for stage in STAGES]
+    return [run.state(stage).state for stage in PIPELINE]
 
 
 def test_a_fresh_run_is_left_alone(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
-    before = [run.record(stage).created for stage in STAGES]
+    before = [run.record(stage).created for stage in PIPELINE]
     assert run_refresh(run, Monitor()) == []
-    assert [run.record(stage).created for stage in STAGES] == before
+    assert [run.record(stage).created for stage in PIPELINE] == before
 
 
 def test_what_follows_a_new_training_is_made_again_with_its_settings(finished_run, tmp_path):
@@ -30,11 +30,11 @@ def test_what_follows_a_new_training_is_made_again_with_its_settings(finished_ru
     write_json(path, record)
     run_train(run, small_train_config(seed=5), Monitor())
     assert states(run) == ["fresh", "stale", "stale", "stale"]
-    assert run_refresh(run, Monitor()) == list(STAGES[1:])
+    assert run_refresh(run, Monitor()) == list(PIPELINE[1:])
     assert states(run) == ["fresh"] * 4
     assert CompareConfig.from_json(run.record("compare").config).samples == 50
     assert run.record("compare").result["data"]["test_size"] == 100
-    assert run.record("convert/onnx-tf").result["data"]["test_size"] == 400
+    assert run.record("convert/native").result["data"]["test_size"] == 400
 
 
 def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):
@@ -44,7 +44,7 @@ def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):
     run_export(run, ExportConfig(), Monitor(), weights=weights)
     assert overview(run).stages["train"].state == "missing"
     done = run_refresh(run, Monitor())
-    assert done == list(STAGES[2:])
+    assert done == list(PIPELINE[2:])
 
 
 def test_with_nothing_to_begin_with_it_says_so(tmp_path):

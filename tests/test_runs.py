@@ -25,12 +25,12 @@ def write(run, stage, text, inputs=()):
 def chain(run, text="one"):
     write(run, "train", text)
     write(run, "export", text, ("train/out.txt",))
-    write(run, "convert/onnx-tf", text, ("export/out.txt",))
-    write(run, "compare", text, ("export/out.txt", "convert/onnx-tf/out.txt"))
+    write(run, "convert/native", text, ("export/out.txt",))
+    write(run, "compare", text, ("export/out.txt", "convert/native/out.txt"))
 
 
 def states(run):
-    return {stage: run.state(stage).state for stage in runs.STAGES}
+    return {stage: run.state(stage).state for stage in runs.PIPELINE}
 
 
 def test_a_finished_stage_is_there_with_its_record(run):
@@ -60,7 +60,7 @@ def test_states_are_derived(run):
 def test_what_follows_a_new_stage_is_stale_to_the_end(run):
     chain(run)
     write(run, "train", "two")
-    assert states(run) == {"train": "fresh", "export": "stale", "convert/onnx-tf": "stale", "compare": "stale"}
+    assert states(run) == {"train": "fresh", "export": "stale", "convert/native": "stale", "compare": "stale"}
     assert "train/out.txt has changed" in run.state("export").reason
 
 
@@ -103,9 +103,9 @@ def test_a_damaged_record_ahead_makes_what_follows_stale(run):
 def test_what_was_made_since_makes_what_did_without_it_stale(run):
     write(run, "train", "one")
     with run.writing("compare", {}, ("train/out.txt",)) as draft:
-        draft.inputs["convert/onnx-tf"] = runs.ABSENT
+        draft.inputs["convert/native"] = runs.ABSENT
     assert run.state("compare").state == "fresh"
-    write(run, "convert/onnx-tf", "one")
+    write(run, "convert/native", "one")
     assert run.state("compare").state == "stale"
     assert "was made since" in run.state("compare").reason
 

@@ -65,7 +65,7 @@ def assert_all_answer_as_the_reference(run):
     found = run_all(run)
     assert [item.name for item in found] == ["model.onnx", "saved_model", "frozen.pb", *artefact_names("litert")]
     reference = ReferenceEvaluator(onnx.load(run.path / "export/model.onnx"))
-    signature = Signature.load(run.path / "convert/onnx-tf")
+    signature = Signature.load(run.path / "convert/native")
     for item, (said, feeds, answers) in found.items():
         known_as = "onnx" if item.kind == "onnx" else "tensorflow"
         assert list(feeds) == [getattr(port, known_as) for port in signature.inputs]
@@ -117,7 +117,7 @@ def odd_run(tmp_path_factory, trained_run):
         "class": rng.integers(0, 2, (50, 1), np.int32),
         "1": rng.random((50, 3), np.float32),
     }
-    with run.writing("convert/onnx-tf", {}, ("export/model.onnx",)) as draft:
+    with run.writing("convert/native", {}, ("export/model.onnx",)) as draft:
         convert(model, draft.path, ConvertConfig(), calibration, Monitor())
     return run
 
@@ -156,7 +156,7 @@ def test_the_command_prints_one_or_all(finished_run):
     texts = {item.path: text for item, text in snippets.snippets(finished_run).items()}
     assert json.loads(convnet("snippet", "--run", finished_run.path, "--json").stdout) == texts
     one = convnet("snippet", "--run", finished_run.path, "--artefact", "model.int8.tflite").stdout
-    assert one.strip() == texts["convert/onnx-tf/model.int8.tflite"].strip()
+    assert one.strip() == texts["convert/native/model.int8.tflite"].strip()
     assert all(text in convnet("snippet", "--run", finished_run.path).stdout for text in texts.values())
 
 
@@ -167,10 +167,10 @@ def test_what_has_no_snippet_is_refused_in_words(finished_run, tmp_path):
         artefacts.find(finished_run, "model")
     assert "export/model.onnx" in caught.value.hint
     run = copy_of(finished_run, tmp_path)
-    saved_model = artefacts.find(run, "convert/onnx-tf/saved_model")
-    (run.path / "convert/onnx-tf/signature.json").write_text("{}")
+    saved_model = artefacts.find(run, "convert/native/saved_model")
+    (run.path / "convert/native/signature.json").write_text("{}")
     with pytest.raises(ModelError, match=r"signature\.json is damaged"):
         snippets.snippets(run, saved_model)
-    (run.path / "convert/onnx-tf/saved_model/saved_model.pb").unlink()
+    (run.path / "convert/native/saved_model/saved_model.pb").unlink()
     with pytest.raises(RunError, match=r"saved_model\.pb is gone"):
         snippets.snippets(run, saved_model)

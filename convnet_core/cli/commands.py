@@ -74,23 +74,67 @@ def export(args: argparse.Namespace) -> int:
 
 def convert(args: argparse.Namespace) -> int:
     config = apply(args, ConvertConfig())
-    run = resolve.existing_run(args, "export")
+    if args.check:
+        return check(args)
+    run = resolve.run_of_model(args)
     with _job(args, run, "convert") as job:
         from convnet_core.stages import run_convert
 
-        result = run_convert(run, config, job, data_config=resolve.other_data(args, data_of(run)))
+        bring_in(args, run, job)
+        result = run_convert(
+            run,
+            config,
+            job,
+            data_config=resolve.other_data(args, data_of(run)),
+            given=resolve.given_inputs(args),
+            samples=args.calibration,
+        )
     files = [f"{shown(run)}/convert/{config.converter}/{file}" for file in result.sizes]
     results(args, {"run": str(run.path), **dataclasses.asdict(result)}, *files)
     return 0
 
 
+def check(args: argparse.Namespace) -> int:
+    """Whether the native converter takes a model, without converting it."""
+    from convnet_core import onnx_model
+    from convnet_core.convert import native
+
+    path = args.onnx or resolve.existing_run(args, "export").path / "export" / "model.onnx"
+    faults = native.check(onnx_model.load(path))
+    said = (
+        [f"{path} cannot be converted:", *(f"  {fault}" for fault in faults)]
+        if faults
+        else [f"{path} can be converted"]
+    )
+    results(args, {"model": str(path), "faults": faults}, *said)
+    return 2 if faults else 0
+
+
+def bring_in(args: argparse.Namespace, run: Run, job: jobs.Job) -> None:
+    """Make the file of --onnx the run's model, where it is not that already."""
+    if args.onnx is not None:
+        from convnet_core.files import digest
+        from convnet_core.stages import run_bring_in
+
+        record = run.record("export")
+        if record is None or record.inputs.get("onnx") != digest(args.onnx):
+            run_bring_in(run, args.onnx, job)
+
+
 def compare(args: argparse.Namespace) -> int:
     config = apply(args, CompareConfig())
-    run = resolve.existing_run(args, "export")
+    run = resolve.run_of_model(args)
     with _job(args, run, "compare") as job:
         from convnet_core.stages import run_compare
 
-        run_compare(run, config, job, data_config=resolve.other_data(args, data_of(run)))
+        bring_in(args, run, job)
+        run_compare(
+            run,
+            config,
+            job,
+            data_config=resolve.other_data(args, data_of(run)),
+            given=resolve.given_inputs(args),
+        )
     return _report(args, run)
 
 

@@ -77,7 +77,14 @@ def build_parser() -> argparse.ArgumentParser:
     convert = _command(
         commands, "convert", "ONNX to SavedModel, frozen graph, and TFLite fp32, fp16, int8", "convert --run runs/mine"
     )
-    _run(convert, "the newest run")
+    _run(convert, "the newest run; with --onnx a new folder")
+    _model(convert)
+    convert.add_argument(
+        "--check", action="store_true", help="only say what the native converter cannot take of the model, if anything"
+    )
+    convert.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="samples for int8 by input name, [n, ...] each, as .npz"
+    )
     add_flags(convert, "conversion", ConvertConfig)
     add_flags(convert, "data to calibrate with (default: what the run was trained on)", DataConfig, defaults=False)
 
@@ -87,7 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
         "all runtimes on the same inputs: report.json, report.html, report.md",
         "compare --run runs/mine --rtol 1e-5",
     )
-    _run(compare, "the newest run")
+    _run(compare, "the newest run; with --onnx a new folder")
+    _model(compare)
     add_flags(compare, "comparison", CompareConfig)
     add_flags(compare, "data to compare on (default: what the run was trained on)", DataConfig, defaults=False)
 
@@ -201,6 +209,17 @@ def _artefact(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--artefact", metavar="NAME", help=f"{what}: model.onnx, saved_model, frozen.pb, or its path in the run"
     )
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--onnx", type=Path, metavar="FILE", help="a model from elsewhere, which --run is made for")
+    group = parser.add_argument_group("what such a model is fed with (default: random numbers that fit its inputs)")
+    for flag, value, text in (
+        ("input", "NAME=FILE.npy", "samples of an input, [n, ...]"),
+        ("shape", "NAME=N,N,...", "the whole shape of an input, its batch included"),
+        ("range", "NAME=LOW,HIGH", "the lowest and the highest value of an input"),
+    ):
+        group.add_argument(f"--{flag}", action="append", default=[], metavar=value, help=f"{text}; can be repeated")
 
 
 def _preset(parser: argparse.ArgumentParser) -> None:

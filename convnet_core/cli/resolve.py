@@ -12,6 +12,7 @@ from convnet_core.cli.flags import apply, given, overlay
 from convnet_core.config import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.files import runs_root
+from convnet_core.given import Given
 from convnet_core.runs import Run
 
 
@@ -46,6 +47,48 @@ def existing_run(args: argparse.Namespace, needs: str) -> Run:
         )
     print(f"the newest run with {needs}: {shown(found)}", file=sys.stderr)
     return found
+
+
+def run_of_model(args: argparse.Namespace) -> Run:
+    """The run of --run, made for the model of --onnx where it is missing; without --onnx one that has a model."""
+    if args.onnx is None:
+        return existing_run(args, "export")
+    if args.run is None:
+        return library.new_run(root(args), args.onnx.stem, kind="model")
+    path = library.find_run(root(args), args.run)
+    return Run.open(path) if (path / "run.json").is_file() else Run.create(path, kind="model")
+
+
+def given_inputs(args: argparse.Namespace) -> Given:
+    """What --input, --shape and --range say. Raises ConfigError."""
+    return Given(
+        {name: str(Path(text).expanduser().resolve()) for name, text in _named(args.input, "--input")},
+        {name: tuple(int(size) for size in _numbers(text, "--shape")) for name, text in _named(args.shape, "--shape")},
+        {name: _range(text) for name, text in _named(args.range, "--range")},
+    )
+
+
+def _named(texts: list[str], flag: str) -> list[tuple[str, str]]:
+    """NAME=VALUE, taken apart."""
+    pairs = [text.rpartition("=") for text in texts]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise ConfigError(f"{flag} takes NAME=VALUE, not {name + equals + value!r}")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _numbers(text: str, flag: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"{flag} takes numbers, separated by commas, not {text!r}") from None
+
+
+def _range(text: str) -> tuple[float, float]:
+    numbers = _numbers(text, "--range")
+    if len(numbers) != 2 or numbers[0] > numbers[1]:
+        raise ConfigError(f"--range takes the lowest and the highest value, not {text!r}")
+    return numbers[0], numbers[1]
 
 
 def train_config(args: argparse.Namespace) -> TrainConfig:

@@ -35,7 +35,7 @@ def runtimes(report: dict[str, Any]) -> Table:
         table.add_row(
             line["name"],
             line["converter"] or "–",
-            "[green]✓ pass[/]" if line["passed"] else "[red]✗ FAIL[/]",
+            "[red]✗ FAIL[/]" if not line["passed"] else "[green]✓ pass[/]" if line["judged"] else "[dim]not judged[/]",
             format_size(line["bytes"]),
             format_share(line["accuracy"]),
             format_share(line["label_agreement"]),

@@ -6,18 +6,24 @@ for each: `saved_model.py`, `frozen.py`, `tflite.py`, and `nodes.py` for which n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 
 from convnet_core.config import ConvertConfig
-from convnet_core.convert import frozen, names, nodes, onnx_tf, saved_model, tflite
-from convnet_core.events import Monitor, Progress
+from convnet_core.convert import frozen, names, native, nodes, onnx_tf, saved_model, tflite
+from convnet_core.errors import ConversionError
+from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.tensors import Feeds
 
-CONVERTERS = {"onnx-tf": onnx_tf.convert}
+Function = Callable[[dict[str, Any]], dict[str, Any]]
+"""Tensors by ONNX input name in, tensors by ONNX output name out; to be traced."""
+
+CONVERTERS: dict[str, Callable[[onnx.ModelProto], Function]] = {"native": native.convert, "onnx-tf": onnx_tf.convert}
 
 SAVED_MODEL, FROZEN, NODES = "saved_model", "frozen.pb", "nodes.json"
 TFLITE = {kind: f"model.{kind}.tflite" for kind in tflite.KINDS}
@@ -25,11 +31,15 @@ TFLITE = {kind: f"model.{kind}.tflite" for kind in tflite.KINDS}
 
 @dataclass(frozen=True)
 class Converted:
-    """The size of each artefact in bytes, and how many nodes became how many TensorFlow ops."""
+    """The size of each artefact in bytes; how many nodes became how many TensorFlow ops, transposes among them; and
+    why an artefact could not be made (TFLite has fewer ops than TensorFlow).
+    """
 
     sizes: dict[str, int]
     onnx_nodes: int
     tensorflow_ops: int
+    transposes: int
+    failed: dict[str, str]
 
 
 def convert(
@@ -45,7 +55,8 @@ def convert(
     signature.save(folder)
 
     monitor.emit(Progress(label="tracing the graph", done=0, total=total))
-    concrete = saved_model.trace(CONVERTERS[config.converter](model), signature)
+    function = CONVERTERS[config.converter](model)  # holds the variables, so it has to live until they are saved
+    concrete = saved_model.trace(function, signature)
     node_map = nodes.node_map(model, concrete)
     write_json(folder / NODES, node_map)
 
@@ -53,13 +64,19 @@ def convert(
     saved_model.save(concrete, folder / SAVED_MODEL)
     monitor.emit(Progress(label="writing the frozen graph", done=2, total=total))
     frozen.save(concrete, folder / FROZEN)
+    failed = {}
     for done, (kind, file) in enumerate(TFLITE.items(), start=3):
         monitor.emit(Progress(label=f"writing TFLite {kind}", done=done, total=total))
-        tflite.save(folder / SAVED_MODEL, folder / file, kind, calibration, signature)
+        try:
+            tflite.save(folder / SAVED_MODEL, folder / file, kind, calibration, signature)
+        except ConversionError as error:
+            failed[file] = str(error)
+            monitor.emit(Message(text=f"{file} could not be made: {error}"))
     monitor.emit(Progress(label="converted", done=total, total=total))
 
-    sizes = {file: size_of(folder / file) for file in (SAVED_MODEL, FROZEN, *TFLITE.values())}
-    return Converted(sizes, len(node_map), sum(len(node["ops"]) for node in node_map))
+    sizes = {file: size_of(folder / file) for file in (SAVED_MODEL, FROZEN, *TFLITE.values()) if file not in failed}
+    ops = [op["type"] for node in node_map for op in node["ops"]]
+    return Converted(sizes, len(node_map), len(ops), ops.count("Transpose"), failed)
 
 
 def size_of(path: Path) -> int:

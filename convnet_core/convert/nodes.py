@@ -16,7 +16,7 @@ def node_map(model: onnx.ModelProto, concrete: Any) -> list[dict[str, Any]]:
     """
     by_scope: dict[str, list[dict[str, str]]] = {}
     for op in concrete.graph.get_operations():
-        if op.type not in ("Const", "Placeholder", "NoOp"):
+        if op.type not in ("Const", "Placeholder", "NoOp", "ReadVariableOp"):
             by_scope.setdefault(op.name.split("/")[0], []).append({"name": op.name, "type": op.type})
     return [
         {

@@ -29,5 +29,6 @@ def save(concrete: Any, folder: Path) -> None:
     """Write a concrete function as a SavedModel."""
     tf = import_tensorflow()
     module = tf.Module()
+    module.weights = list(concrete.variables)  # so that whoever loads it can train them
     module.serving_default = concrete
     tf.saved_model.save(module, str(folder), signatures={"serving_default": concrete})

@@ -7,6 +7,7 @@ import re
 import onnx
 
 from convnet_core.convert.names import Signature
+from convnet_core.errors import ModelError
 
 
 def node_scopes(model: onnx.ModelProto) -> list[str]:
@@ -14,9 +15,12 @@ def node_scopes(model: onnx.ModelProto) -> list[str]:
 
     The names of the signature are taken already: its inputs and outputs are ops of these names.
     """
-    signature = Signature.of(model)
     graph = model.graph
-    taken = {port.tensorflow.lower() for port in (*signature.inputs, *signature.outputs)}
+    try:
+        signature = Signature.of(model)
+        taken = {port.tensorflow.lower() for port in (*signature.inputs, *signature.outputs)}
+    except ModelError:  # it takes or gives sequences: it has no signature, but its nodes have names
+        taken = {value.name.lower() for value in (*graph.input, *graph.output)}
     scopes = []
     for index, node in enumerate(graph.node):
         plain = re.sub(r"[^A-Za-z0-9_.\-]", "_", node.name or f"{node.op_type}_{index}")

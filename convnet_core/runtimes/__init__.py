@@ -18,7 +18,7 @@ __all__ = ["Runtime", "Source", "sources"]
 
 @dataclass(frozen=True)
 class Source:
-    """A runtime that can be opened: its name, the converter behind it, and the files that it reads.
+    """A runtime that can be opened: its name, unique in the run, the converter behind it, and the files that it reads.
 
     `files` are paths inside the run, `bytes` is their size together; `import_library` imports
     what opening it needs, as opening would.
@@ -109,10 +109,26 @@ def _converted(run: Run, stage: str, threads: int) -> list[Source]:
         ("tensorflow-frozen", FROZEN, import_tensorflow, frozen),
         *((f"litert-{kind}", file, import_litert, litert(kind)) for kind, file in TFLITE.items()),
     ]
+    prefix = "" if stage == CONVERT_STAGES[0] else f"{converter}/"
     return [
-        Source(name, converter, _files(run, f"{stage}/{file}"), size_of(folder / file), library, opened)
+        Source(
+            f"{prefix}{name}",
+            converter,
+            _files(run, f"{stage}/{file}"),
+            size_of(folder / file),
+            library,
+            partial(_named, f"{prefix}{name}", opened),
+        )
         for name, file, library, opened in artefacts
+        if (folder / file).exists()  # TFLite cannot express every model; `_check_artefacts` has missed no other
     ]
+
+
+def _named(name: str, opened: Callable[[], Runtime]) -> Runtime:
+    """A runtime under the name that is unique in its run."""
+    runtime = opened()
+    runtime.name = name
+    return runtime
 
 
 def _files(run: Run, artefact: str) -> tuple[str, ...]:

@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
-import numpy as np
-
-from convnet_core import data, onnx_model
+from convnet_core import onnx_model
 from convnet_core.config import ConvertConfig, DataConfig
 from convnet_core.convert import Converted, convert
 from convnet_core.events import Monitor
-from convnet_core.model import INPUT
-from convnet_core.provenance import data_of
+from convnet_core.given import Given
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
+from convnet_core.stages.material import calibration
+
+_NOTHING = Given()
 
 
 def run_convert(
-    run: Run, config: ConvertConfig, monitor: Monitor, *, data_config: DataConfig | None = None
+    run: Run,
+    config: ConvertConfig,
+    monitor: Monitor,
+    *,
+    data_config: DataConfig | None = None,
+    given: Given = _NOTHING,
+    samples: Path | None = None,
 ) -> Converted:
     """Convert the run's ONNX model and write `convert/<converter>/`.
 
-    Calibration images come from the training set that the run was trained on, or from `data_config`.
+    int8 is calibrated on the training set that the run was trained on, or on that of `data_config`; for a model from
+    elsewhere, on the samples of an .npz file, or on what is `given` of its inputs.
     """
     stage = f"convert/{config.converter}"
     with told("convert", monitor) as line:
         run.need("export")
-        data_config = data_config or data_of(run)
-        digits = data.load(data_config, monitor)
-        size = min(config.calibration_size, len(digits.train))
-        chosen = np.random.default_rng(config.seed).choice(len(digits.train), size, replace=False)
-        calibration = {INPUT: data.Split(digits.train.images[chosen], digits.train.labels[chosen]).scaled()}
         with run.writing(stage, config.to_json(), ("export/model.onnx",)) as draft:
-            draft.inputs["data"] = digits.fingerprint
+            chosen = calibration(run, config, monitor, data_config, given, samples)
+            draft.inputs["data"] = chosen.fingerprint
             model = onnx_model.load(run.path / "export/model.onnx")
-            converted = convert(model, draft.path, config, calibration, monitor)
-            draft.result = {**dataclasses.asdict(converted), "data": data_config.to_json()}
-        line.summary = f"{converted.onnx_nodes} ONNX nodes became {converted.tensorflow_ops} TensorFlow ops"
+            converted = convert(model, draft.path, config, chosen.feeds, monitor)
+            draft.result = {**dataclasses.asdict(converted), **chosen.record}
+        line.summary = (
+            f"{converted.onnx_nodes} ONNX nodes became {converted.tensorflow_ops} TensorFlow ops, "
+            f"{converted.transposes} of them transposes"
+        )
     return converted

@@ -9,7 +9,7 @@ from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig, Trai
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
 from convnet_core.provenance import data_of
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import Run
 from convnet_core.settings import Config
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
@@ -26,7 +26,7 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
     export. Raises RunError where there is nothing to begin with.
     """
     done = []
-    for stage in STAGES:
+    for stage in run.stages:
         if run.state(stage).state == "fresh" or (stage == "train" and _came_without_training(run)):
             continue
         match stage:

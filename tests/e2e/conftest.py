@@ -1,10 +1,13 @@
 """A real server with runs of its own, and a real browser."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from convnet_core.jobs import current
+from convnet_core.library import list_runs
 from tests.browser import CHROMIUM, Server, launch
 
 _FAILED = pytest.StashKey[bool]()
@@ -34,6 +37,10 @@ def server(tmp_path):
     runs.mkdir(exist_ok=True)
     with Server(runs) as server:
         yield server
+    for run in list_runs(runs):  # a job outlives the server; a test that failed may have left one
+        found = current(run)
+        if found and found[1].live and found[1].pid:
+            os.kill(found[1].pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")

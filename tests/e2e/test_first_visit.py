@@ -1,5 +1,7 @@
 """The first visit: one button, the verdict."""
 
+from tests.browser import stop_button
+
 MENU = ["Home", "Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpad"]
 
 
@@ -16,9 +18,9 @@ def test_one_button_from_the_first_visit_to_the_verdict(server, page):
     page.goto(server.address)
     page.get_by_role("button", name="Run the pipeline").click()
     page.wait_for_url("**run=*")
-    page.get_by_role("button", name="Stop").wait_for()
+    stop_button(page).wait_for()
     page.reload()  # the job goes on, and is found again
-    page.get_by_role("button", name="Stop").wait_for()
+    stop_button(page).wait_for()
     page.get_by_text("All runtimes agree with pytorch.").wait_for(timeout=300_000)
     page.get_by_role("button", name="Download the report").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -54,7 +54,7 @@ def test_the_zip_opens_and_its_snippets_run(server, run, page, tmp_path):
     content = zipfile.ZipFile(io.BytesIO(waiting.value.path().read_bytes()))
     assert content.testzip() is None
     names = {name.split("/", 1)[1] for name in content.namelist()}
-    assert {"README.txt", "export/model.onnx", "convert/onnx-tf/model.int8.tflite"} <= names
+    assert {"README.txt", "export/model.onnx", "convert/native/model.int8.tflite"} <= names
     content.extractall(tmp_path / "zip")
     (snippet,) = (tmp_path / "zip").rglob("use_model_onnx.py")
     subprocess.run([sys.executable, snippet.name], cwd=snippet.parent, check=True, capture_output=True, timeout=120)

@@ -4,9 +4,10 @@ import re
 import shutil
 
 from convnet_core.runs import Run
+from tests.browser import stop_button
 
 
-def start(page, server, query="epochs=20&train-size=5000&validation-size=0"):
+def start(page, server, query="epochs=20"):
     """Start a training of some minutes, and wait until it learns."""
     page.goto(f"{server.address}/train?{query}")
     page.get_by_role("button", name="Train", exact=True).click()
@@ -29,15 +30,15 @@ def test_sliders_then_train_stop_and_resume(server, page):
     page.get_by_text("22,000").wait_for()  # 20 epochs of 1,100 steps: the server has heard of it
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_text("Time left").first.wait_for(timeout=60_000)
-    page.get_by_role("button", name="Stop").click()
+    stop_button(page).click()
     page.get_by_text(re.compile("Stopping|stopped in epoch")).first.wait_for(timeout=3_000)
     page.get_by_text("stopped in epoch").wait_for()
     first = Run.open(server.runs / chosen(page)).record("checkpoint").result
     stopped_at = (first["epoch"], first["batch"])
     page.get_by_role("button", name="Resume the training").click()
-    page.get_by_role("button", name="Stop").wait_for()
+    stop_button(page).wait_for()
     page.get_by_text("Time left").first.wait_for(timeout=60_000)
-    page.get_by_role("button", name="Stop").click()
+    stop_button(page).click()
     page.get_by_text("stopped in epoch").wait_for()
     run = Run.open(server.runs / chosen(page))
     checkpoint = run.record("checkpoint")
@@ -48,30 +49,30 @@ def test_sliders_then_train_stop_and_resume(server, page):
 def test_a_training_is_found_again_after_a_reload_and_a_restart_of_the_server(server, page):
     start(page, server)
     page.reload()
-    page.get_by_role("button", name="Stop").wait_for()
+    stop_button(page).wait_for()
     page.get_by_text("Time left").first.wait_for()
     server.stop()
     server.start()
     page.goto(page.url)
     page.get_by_text("Time left").first.wait_for()
     assert "epochs=20" in page.url
-    page.get_by_role("button", name="Stop").click()
+    stop_button(page).click()
     page.get_by_text("stopped in epoch").wait_for()
 
 
 def test_two_visitors_train_two_runs_one_after_the_other(server, new_page):
     first, second = new_page(), new_page()
     start(first, server)
-    second.goto(f"{server.address}/train?epochs=20&train-size=5000&validation-size=0&seed=1")
+    second.goto(f"{server.address}/train?epochs=20&seed=1")
     second.get_by_text("Settings of a new training").click()  # folded, as the newest run is at work
     second.get_by_role("button", name="Train", exact=True).click()
     second.get_by_text("Queued: another job is using the device cpu").wait_for()
     assert chosen(first) != chosen(second)
-    first.get_by_role("button", name="Stop").click()
+    stop_button(first).click()
     first.get_by_text("stopped in epoch").wait_for()
     second.get_by_text("Time left").first.wait_for()
     assert first.get_by_text("stopped in epoch").is_visible()
-    second.get_by_role("button", name="Stop").click()
+    stop_button(second).click()
     second.get_by_text("stopped in epoch").wait_for()
 
 

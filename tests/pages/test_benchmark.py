@@ -13,7 +13,7 @@ from convnet_core.jobs import working
 from tests.conftest import copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
 
-INPUTS = ("export/model.onnx", "convert/onnx-tf/model.fp32.tflite")
+INPUTS = ("export/model.onnx", "convert/native/model.fp32.tflite")
 
 
 def speed(name, ms, **changes):

@@ -36,7 +36,7 @@ def test_without_a_run_it_says_what_to_do(root):
 
 def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, started):
     run = copy_of(finished_run, root)
-    run.discard("convert/onnx-tf")
+    run.discard("convert/native")
     app = open_page("convert")
     assert "not converted yet" in text_of(app)
     app.select_slider[0].set_value(100)
@@ -54,7 +54,7 @@ def test_a_finished_run_shows_sizes_signature_nodes_and_snippets(root, finished_
     assert list(sizes["File"])[:4] == ["model.safetensors", "model.onnx", "saved_model/", "frozen.pb"]
     assert list(signature["Shape"]) == ["batch × 1 × 28 × 28", "batch × 10"]
     assert list(signature["TensorFlow name"]) == ["input", "logits"]
-    told = json.loads((run.path / "convert/onnx-tf/nodes.json").read_text())
+    told = json.loads((run.path / "convert/native/nodes.json").read_text())
     assert list(nodes["ONNX node"]) == [node["name"] for node in told]
     assert list(ops["TensorFlow op"]) == [op["name"] for node in told for op in node["ops"]]
     assert [item.value for item in app.code] == [text.rstrip() for text in snippets.snippets(run).values()]
@@ -104,7 +104,7 @@ def test_a_stale_conversion_says_so_and_is_still_shown(root, finished_run):
 
 def test_an_artefact_that_is_gone_is_named(root, finished_run):
     run = copy_of(finished_run, root)
-    (run.path / "convert/onnx-tf/frozen.pb").unlink()
+    (run.path / "convert/native/frozen.pb").unlink()
     app = open_page("convert")
     assert "frozen.pb is gone" in text_of(app)
     assert button(app, "Convert again")
@@ -151,7 +151,7 @@ def test_a_running_conversion_is_followed(root, finished_run):
 
 def test_a_damaged_record_is_explained(root, finished_run):
     run = copy_of(finished_run, root)
-    (run.path / "convert/onnx-tf/stage.json").write_text("{")
+    (run.path / "convert/native/stage.json").write_text("{")
     app = open_page("convert")
     assert "stage.json is damaged" in text_of(app)
-    assert Run.open(run.path).state("convert/onnx-tf").state == "stale"
+    assert Run.open(run.path).state("convert/native").state == "stale"

@@ -155,7 +155,7 @@ def test_runtimes_that_differ_are_named(root, mouse, finished_run, drawn, monkey
 
 def test_a_runtime_that_cannot_be_loaded_is_named_and_the_others_answer(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
-    (run.path / "convert/onnx-tf/model.int8.tflite").write_bytes(b"no model")
+    (run.path / "convert/native/model.int8.tflite").write_bytes(b"no model")
     mouse.draws(drawn[7])
     said = text_of(opened())
     assert "litert-int8 does not answer" in said
@@ -228,7 +228,7 @@ def test_a_damaged_test_case_is_named(root, finished_run, drawn):
 
 def test_a_run_that_is_not_converted_is_read_by_two(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
-    run.discard("convert/onnx-tf")
+    run.discard("convert/native")
     mouse.draws(drawn[7])
     app = opened()
     assert "has not been converted" in text_of(app)
@@ -248,7 +248,7 @@ def test_a_stale_run_says_so(root, finished_run):
 def test_a_damaged_record_is_explained(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
     cases.keep(run, drawn[3], 3)
-    for stage in ("convert/onnx-tf", "compare"):
+    for stage in ("convert/native", "compare"):
         (run.path / stage / "stage.json").write_text("{")
     mouse.draws(drawn[7])
     assert "stage.json is damaged" in text_of(opened())

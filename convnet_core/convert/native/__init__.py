@@ -1,0 +1,48 @@
+"""The project's own converter: an ONNX graph as a TensorFlow function, operator by operator.
+
+`read.py` makes plain nodes of the model, the `passes/` put it into TensorFlow's layout, `walk.py` calls the handler of
+each node (`ops/`, found by `registry.py`) in the node's name scope. To add an operator, add a function to the file of
+its kind in `ops/`, and a test.
+"""
+
+from __future__ import annotations
+
+import onnx
+
+from convnet_core.convert.native.graph import Graph
+from convnet_core.convert.native.passes import channels_last, drop_unused, sink_transposes
+from convnet_core.convert.native.read import read
+from convnet_core.convert.native.registry import faults
+from convnet_core.convert.native.walk import GraphFunction
+from convnet_core.errors import UnsupportedOpError
+
+_PASSES = (channels_last, sink_transposes, drop_unused)
+
+
+def prepared(model: onnx.ModelProto) -> Graph:
+    """The graph as it is converted, after all passes. Raises ConversionError where the model is malformed."""
+    graph = read(model)
+    for transform in _PASSES:
+        graph = transform(graph)
+    return graph
+
+
+def check(model: onnx.ModelProto) -> list[str]:
+    """Everything in a model that cannot be converted, a line for each node. Does not import TensorFlow."""
+    return faults(prepared(model))
+
+
+def convert(model: onnx.ModelProto) -> GraphFunction:
+    """The graph as a function of tensors.
+
+    Raises UnsupportedOpError that names every node that cannot be converted.
+    """
+    graph = prepared(model)
+    found = faults(graph)
+    if found:
+        raise UnsupportedOpError(
+            f"the model holds {len(found)} {'node' if len(found) == 1 else 'nodes'} that cannot be converted: "
+            f"{'; '.join(found)}",
+            hint="export with other operators, or add a handler to convnet_core/convert/native/ops",
+        )
+    return GraphFunction(graph)

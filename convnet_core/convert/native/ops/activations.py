@@ -1,0 +1,156 @@
+"""Activations: functions of each value alone, and those that make shares of one."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import aligned, rank_of, reshaped, shape_of
+
+
+@handles("Relu", 1, 6, 13, 14)
+def relu(x: Any) -> Any:
+    return tf.nn.relu(x)
+
+
+@handles("LeakyRelu", 1, 6, 16)
+def leaky_relu(x: Any, *, alpha: float = 0.01) -> Any:
+    return tf.nn.leaky_relu(x, alpha)
+
+
+@handles("PRelu", 7, 9, 16)
+def prelu(x: Any, slope: Any) -> Any:
+    return tf.where(tf.less(x, 0), tf.multiply(x, slope), x)
+
+
+@handles("PRelu", 1, 6)
+def prelu_of_channels(x: Any, slope: Any) -> Any:
+    return prelu(x, aligned(x, slope, 1) if shape_of(slope) != [1] else slope)
+
+
+@handles("ThresholdedRelu", 10, 22)
+def thresholded_relu(x: Any, *, alpha: float = 1.0) -> Any:
+    return tf.where(tf.greater(x, alpha), x, tf.zeros([], x.dtype))
+
+
+@handles("Sigmoid", 1, 6, 13)
+def sigmoid(x: Any) -> Any:
+    return tf.sigmoid(x)
+
+
+@handles("HardSigmoid", 1, 6, 22)
+def hard_sigmoid(x: Any, *, alpha: float = 0.2, beta: float = 0.5) -> Any:
+    return tf.clip_by_value(x * alpha + beta, 0, 1)
+
+
+@handles("HardSwish", 14, 22)
+def hard_swish(x: Any) -> Any:
+    return x * tf.nn.relu6(x + 3) * (1 / 6)
+
+
+@handles("Elu", 1, 6, 22)
+def elu(x: Any, *, alpha: float = 1.0) -> Any:
+    return tf.nn.elu(x) if alpha == 1 else tf.nn.relu(x) + alpha * _below(x)
+
+
+@handles("Selu", 1, 6, 22)
+def selu(x: Any, *, alpha: float | None = None, gamma: float | None = None, version: int) -> Any:
+    alpha = (1.6732 if version == 1 else 1.67326319217681884765625) if alpha is None else alpha
+    gamma = (1.0507 if version == 1 else 1.05070102214813232421875) if gamma is None else gamma
+    return gamma * (tf.nn.relu(x) + alpha * _below(x))
+
+
+@handles("Celu", 12, 28)
+def celu(x: Any, *, alpha: float = 1.0) -> Any:
+    return tf.nn.relu(x) + alpha * _below(x / alpha)
+
+
+def _below(x: Any) -> Any:
+    """exp(x) - 1 where x is negative, else 0; never the exponential of a large value, whose gradient would be NaN."""
+    return tf.math.expm1(tf.minimum(x, tf.zeros([], x.dtype)))
+
+
+@handles("Gelu", 20)
+def gelu(x: Any, *, approximate: str = "none") -> Any:
+    return tf.nn.gelu(x, approximate=approximate == "tanh")
+
+
+@handles("Swish", 24)
+def swish(x: Any, *, alpha: float = 1.0) -> Any:
+    return x * tf.sigmoid(x if alpha == 1 else alpha * x)
+
+
+@handles("SwiGLU", 28)
+def swiglu(gate: Any, x: Any, *, alpha: float = 1.0) -> Any:
+    return swish(gate, alpha=alpha) * x
+
+
+@handles("Mish", 18, 22)
+def mish(x: Any) -> Any:
+    return x * tf.tanh(softplus(x))
+
+
+@handles("Softplus", 1, 22)
+def softplus(x: Any) -> Any:
+    return tf.nn.relu(x) + tf.math.log1p(tf.exp(-tf.abs(x)))  # TFLite would make tf.nn.softplus infinite from 89
+
+
+@handles("Softsign", 1, 22)
+def softsign(x: Any) -> Any:
+    return tf.nn.softsign(x)
+
+
+@handles("Shrink", 9)
+def shrink(x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
+    dtype = tf.as_dtype(x.dtype)
+    wide = tf.cast(x, dtype if dtype.is_floating else tf.float64)
+    inner = tf.where(wide > lambd, wide - bias, tf.zeros([], wide.dtype))
+    return tf.cast(tf.where(wide < -lambd, wide + bias, inner), dtype)
+
+
+@handles("Softmax", 13)
+def softmax(x: Any, *, axis: int = -1) -> Any:
+    """In 16 bits step by step, as ONNX defines it: TensorFlow rounds once, at the end."""
+    if tf.as_dtype(x.dtype).size > 2:
+        return tf.nn.softmax(x, axis)
+    shares = tf.exp(x - tf.reduce_max(x, axis, keepdims=True))
+    return shares / tf.cast(tf.reduce_sum(tf.cast(shares, tf.float32), axis, keepdims=True), shares.dtype)
+
+
+@handles("LogSoftmax", 13)
+def log_softmax(x: Any, *, axis: int = -1) -> Any:
+    return tf.nn.log_softmax(x, axis)
+
+
+@handles("Hardmax", 13)
+def hardmax(x: Any, *, axis: int = -1) -> Any:
+    size = tf.cast(shape_of(x)[axis], tf.int32)
+    return tf.one_hot(tf.argmax(x, axis), size, axis=axis, dtype=x.dtype)
+
+
+@handles("Softmax", 1, 11)
+def softmax_of_rows(x: Any, *, axis: int = 1) -> Any:
+    return _of_rows(softmax, x, axis)
+
+
+@handles("LogSoftmax", 1, 11)
+def log_softmax_of_rows(x: Any, *, axis: int = 1) -> Any:
+    return _of_rows(log_softmax, x, axis)
+
+
+@handles("Hardmax", 1, 11)
+def hardmax_of_rows(x: Any, *, axis: int = 1) -> Any:
+    return _of_rows(hardmax, x, axis)
+
+
+def _of_rows(function: Callable[[Any], Any], x: Any, axis: int) -> Any:
+    """Before version 13, all dimensions from `axis` on counted as one."""
+    sizes, axis = shape_of(x), axis % rank_of(x)
+    if axis == len(sizes) - 1:
+        return function(x)
+    rows = reshaped(x, [*sizes[:axis], functools.reduce(operator.mul, sizes[axis:])])
+    return reshaped(function(rows), sizes)

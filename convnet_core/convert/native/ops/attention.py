@@ -1,0 +1,158 @@
+"""Attention, and the rotary embedding of positions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import onnx.helper
+
+from convnet_core.convert.native.graph import Graph
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.ops.activations import softmax
+from convnet_core.convert.native.ops.control import Run
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import rank_of, reshaped, shape_of
+from convnet_core.errors import ConversionError
+
+
+@handles("Attention", 23, 24, 25, static=("nonpad_kv_seqlen",))
+def attention(
+    q: Any, k: Any, v: Any, attn_mask: Any = None, past_key: Any = None, past_value: Any = None,
+    nonpad_kv_seqlen: Any = None, *,
+    is_causal: int = 0, q_num_heads: int = 0, kv_num_heads: int = 0, left_window_size: int = -1,
+    right_window_size: int = -1, scale: float | None = None, softcap: float = 0.0,
+    softmax_precision: int | None = None, qk_matmul_output_mode: int = 0,
+) -> Any:  # fmt: skip
+    q, k, v = (tf.convert_to_tensor(item) for item in (q, k, v))
+    flat = rank_of(q) == 3
+    if flat:
+        q, k, v = _heads(q, q_num_heads), _heads(k, kv_num_heads), _heads(v, kv_num_heads)
+    present = [new if past is None else tf.concat([past, new], 2) for past, new in ((past_key, k), (past_value, v))]
+    k, v = (_for_all_heads(item, q) for item in present)
+    scores = raw = _scores(q, k, scale)
+    if softcap:
+        scores = capped = softcap * tf.tanh(scores / softcap)
+    else:
+        capped = raw
+    bias = _bias(q, k, attn_mask, past_key, nonpad_kv_seqlen, is_causal, left_window_size, right_window_size)
+    scores = biased = scores if bias is None else scores + bias
+    if softmax_precision:
+        scores = tf.cast(scores, onnx.helper.tensor_dtype_to_np_dtype(softmax_precision))
+    chances = tf.cast(softmax(scores), q.dtype)
+    if bias is not None and (attn_mask is not None or nonpad_kv_seqlen is not None or left_window_size >= 0):
+        blind = tf.equal(tf.reduce_max(bias, -1, keepdims=True), -math.inf)  # a row that may see nothing gives 0
+        chances = tf.where(blind, tf.zeros([], chances.dtype), chances)
+    y = _matmul(chances, v)
+    if flat:
+        y = _flat(y)
+    return y, *present, (raw, capped, biased, chances)[qk_matmul_output_mode]
+
+
+@handles("FlexAttention", 1, domain="ai.onnx.preview")
+def flex_attention(
+    q: Any, k: Any, v: Any, *,
+    scale: float | None = None, score_mod: Graph | None = None, prob_mod: Graph | None = None,
+    softmax_precision: int | None = None, run: Run,
+) -> Any:  # fmt: skip
+    """Two graphs of the model may change the scores, and the chances that come of them."""
+    q, k, v = (tf.convert_to_tensor(item) for item in (q, k, v))
+    k, v = _for_all_heads(k, q), _for_all_heads(v, q)
+    wide = tf.float32 if q.dtype.size < 4 else q.dtype
+    precision = onnx.helper.tensor_dtype_to_np_dtype(softmax_precision) if softmax_precision else wide
+    scores = tf.cast(_scores(q, k, scale), precision)
+    if score_mod is not None:
+        (scores,) = run(score_mod, {score_mod.inputs[0].name: scores})
+    chances = softmax(scores)
+    if prob_mod is not None:
+        (chances,) = run(prob_mod, {prob_mod.inputs[0].name: chances})
+    return _matmul(tf.cast(chances, q.dtype), v)
+
+
+def _for_all_heads(x: Any, q: Any) -> Any:
+    """Keys or values, of which several heads of queries share each."""
+    heads, given = shape_of(q)[1], shape_of(x)[1]
+    if not isinstance(heads, int) or not isinstance(given, int):
+        raise ConversionError("the number of heads is not known")
+    return x if heads == given else tf.repeat(x, heads // given, axis=1)
+
+
+def _scores(q: Any, k: Any, scale: float | None) -> Any:
+    """How much each query takes of each key. Both are scaled, lest the product overflow."""
+    size = shape_of(q)[3]
+    root = math.sqrt(scale) if scale else size**-0.25 if isinstance(size, int) else tf.cast(size, tf.float32) ** -0.25
+    return _matmul(q * tf.cast(root, q.dtype), k * tf.cast(root, q.dtype), transpose_b=True)
+
+
+def _matmul(a: Any, b: Any, transpose_b: bool = False) -> Any:
+    """A product that adds up in 32 bits at least."""
+    wide = tf.float32 if a.dtype.size < 4 else a.dtype
+    return tf.cast(tf.matmul(tf.cast(a, wide), tf.cast(b, wide), transpose_b=transpose_b), a.dtype)
+
+
+def _heads(x: Any, count: int) -> Any:
+    """[batch, steps, heads * size] as [batch, heads, steps, size]."""
+    batch, steps, whole = shape_of(x)
+    return tf.transpose(reshaped(x, [batch, steps, count, whole // count]), [0, 2, 1, 3])
+
+
+def _flat(x: Any) -> Any:
+    batch, heads, steps, size = shape_of(x)
+    return reshaped(tf.transpose(x, [0, 2, 1, 3]), [batch, steps, heads * size])
+
+
+def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, is_causal: int, left: int, right: int) -> Any:
+    """What is added to the scores: the mask, and minus infinity where a query may not look. None for nothing."""
+    steps, total = shape_of(q)[2], shape_of(k)[2]
+    keys = tf.range(tf.cast(total, tf.int64))
+    before: Any = 0 if past is None else shape_of(past)[2]  # keys before the first query
+    if lengths is not None:
+        lengths = tf.reshape(tf.cast(lengths, tf.int64), [-1, 1, 1, 1])
+        before = lengths - steps
+    ahead = keys - (tf.range(tf.cast(steps, tf.int64))[:, tf.newaxis] + before)  # of the query, negative behind it
+    allowed = []
+    if is_causal:
+        allowed.append(ahead <= 0)
+    if left >= 0:
+        allowed.append(ahead >= -left)
+    if right >= 0:
+        allowed.append(ahead <= right)
+    if lengths is not None:
+        allowed.append(keys < lengths)
+    if mask is not None:
+        mask = _full(tf.convert_to_tensor(mask), total)
+        if mask.dtype == tf.bool:
+            allowed.append(mask)
+    biases = [tf.where(seen, tf.zeros([], q.dtype), tf.cast(-math.inf, q.dtype)) for seen in allowed]
+    if mask is not None and mask.dtype != tf.bool:
+        biases.append(mask)
+    return sum(biases[1:], biases[0]) if biases else None
+
+
+def _full(mask: Any, total: Any) -> Any:
+    """A mask for all keys: those that it does not speak of are not looked at."""
+    missing = total - shape_of(mask)[-1]
+    if isinstance(missing, int) and missing <= 0:
+        return mask
+    around = [[0, 0]] * (rank_of(mask) - 1) + [[0, missing]]
+    return tf.pad(mask, around, constant_values=False if mask.dtype == tf.bool else tf.cast(-math.inf, mask.dtype))
+
+
+@handles("RotaryEmbedding", 23)
+def rotary_embedding(
+    x: Any, cos: Any, sin: Any, position_ids: Any = None, *,
+    interleaved: int = 0, num_heads: int = 0, rotary_embedding_dim: int = 0,
+) -> Any:  # fmt: skip
+    before, flat = shape_of(x), rank_of(x) == 3
+    if flat:
+        x = reshaped(x, [*before[:2], num_heads, before[2] // num_heads])
+    if position_ids is not None:
+        cos, sin = tf.gather(cos, position_ids), tf.gather(sin, position_ids)
+    cos, sin = (tf.expand_dims(item, 2 if flat else 1) for item in (cos, sin))
+    size = rotary_embedding_dim or shape_of(x)[3]
+    turning, rest = x[..., :size], x[..., size:]
+    a, b = (turning[..., ::2], turning[..., 1::2]) if interleaved else tf.split(turning, 2, -1)
+    turned = [cos * a - sin * b, sin * a + cos * b]
+    y = reshaped(tf.stack(turned, -1), shape_of(turning)) if interleaved else tf.concat(turned, -1)
+    y = tf.concat([y, rest], -1) if rotary_embedding_dim else y
+    return reshaped(y, before) if flat else y

@@ -1,0 +1,59 @@
+"""Comparisons, logic, and the choice between two tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import aligned
+
+
+@handles("Equal", 1, 7, 11, 13, 19)
+def equal(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
+    return tf.equal(a, aligned(a, b, axis))
+
+
+@handles("Less", 1, 7, 9, 13)
+def less(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
+    return tf.less(a, aligned(a, b, axis))
+
+
+@handles("Greater", 1, 7, 9, 13)
+def greater(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
+    return tf.greater(a, aligned(a, b, axis))
+
+
+@handles("LessOrEqual", 12, 16)
+def less_or_equal(a: Any, b: Any) -> Any:
+    return tf.less_equal(a, b)
+
+
+@handles("GreaterOrEqual", 12, 16)
+def greater_or_equal(a: Any, b: Any) -> Any:
+    return tf.greater_equal(a, b)
+
+
+@handles("And", 1, 7)
+def logical_and(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
+    return tf.logical_and(a, aligned(a, b, axis))
+
+
+@handles("Or", 1, 7)
+def logical_or(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
+    return tf.logical_or(a, aligned(a, b, axis))
+
+
+@handles("Xor", 1, 7)
+def logical_xor(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
+    return tf.not_equal(a, aligned(a, b, axis))
+
+
+@handles("Not", 1)
+def logical_not(x: Any) -> Any:
+    return tf.logical_not(x)
+
+
+@handles("Where", 9, 16)
+def where(condition: Any, x: Any, y: Any) -> Any:
+    return tf.where(condition, x, y)

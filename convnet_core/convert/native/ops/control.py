@@ -1,0 +1,145 @@
+"""Branches and loops: operators that hold graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.graph import Graph
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.loops import MOST_UNROLLED, State, repeated, steps, unrolled
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import known, rank_of, shape_of
+from convnet_core.errors import ConversionError
+
+Run = Callable[..., list[Any]]
+
+
+@handles("If", 1, 11, 13, 16, 19, 21, 23, 24, 25)
+def if_(condition: Any, *, then_branch: Graph, else_branch: Graph, run: Run) -> Any:
+    chosen = known(condition)
+    if chosen is not None:
+        return tuple(run(then_branch if chosen.item() else else_branch, {}))
+    return tuple(
+        tf.cond(
+            tf.reshape(condition, []),
+            lambda: [tensors(item) for item in run(then_branch, {})],
+            lambda: [tensors(item) for item in run(else_branch, {})],
+        )
+    )
+
+
+def tensors(value: Any) -> Any:
+    """A value, or the items of a sequence, as tensors."""
+    return [tensors(item) for item in value] if isinstance(value, list) else tf.convert_to_tensor(value)
+
+
+@handles("Loop", 1, 11, 13, 16, 19, 21, 23, 24, 25)
+def loop(trips: Any, condition: Any, *state: Any, body: Graph, run: Run) -> Any:
+    names = [info.name for info in body.inputs]
+    first = np.array(True) if condition is None else condition
+    count, going = known(trips), known(first)
+    stops = not _goes_on(body)
+
+    def step(number: Any, go_on: Any, state: State) -> tuple[Any, State, list[Any]]:
+        results = run(body, dict(zip(names, [number, go_on, *state], strict=True)))
+        return results[0], results[1 : 1 + len(state)], results[1 + len(state) :]
+
+    sequences = any(isinstance(item, list) for item in state)
+    if count is not None and going is not None and not stops and (sequences or count.item() <= MOST_UNROLLED):
+        last, gifts = unrolled(step, list(state), int(count.item()) if going.item() else 0)
+        stacked = [tf.stack(list(items)) for items in zip(*gifts, strict=True)]
+        return (*last, *(stacked or _nothing(body, 1 + len(state))))
+    if sequences:
+        raise ConversionError("a loop changes a sequence, and how often is not known")
+    last, stacked = repeated(step, list(state), None if trips is None else tf.reshape(trips, []), first, stops=stops)
+    return (*last, *stacked)
+
+
+def _goes_on(body: Graph) -> bool:
+    """Whether the condition of a loop stays what it was: no step changes it."""
+    makers = {name: node for node in body.nodes for name in node.outputs}
+    name = body.outputs[0]
+    while name in makers and makers[name].op in ("Identity", "Cast"):
+        name = makers[name].inputs[0]
+    if name in makers and makers[name].op == "Constant":
+        return bool(np.all(makers[name].attributes.get("value", False)))
+    return name == body.inputs[1].name or bool(np.all(body.constants.get(name, False)))
+
+
+def _nothing(body: Graph, start: int) -> list[Any]:
+    """What no step gives: no items of the dtype and the shape that ONNX infers."""
+    infos = [body.infos.get(name) for name in body.outputs[start:]]
+    if any(info is None or info.shape is None for info in infos):
+        raise ConversionError("a loop without steps, and the shape of what they give is not known")
+    return [np.zeros((0, *(size or 0 for size in info.shape or ())), info.dtype) for info in infos if info]
+
+
+@handles("Scan", 8)
+def scan_8(
+    lengths: Any, *inputs: Any, body: Graph, num_scan_inputs: int, directions: list[int] | None = None, run: Run
+) -> Any:
+    """Scans each item of a batch by itself."""
+    batch = shape_of(inputs[0])[0]
+    if lengths is not None or not isinstance(batch, int):
+        raise ConversionError("Scan-8 is known for a batch of a known size without lengths alone")
+    results = [
+        scan(
+            *(item[place] for item in inputs),
+            body=body,
+            num_scan_inputs=num_scan_inputs,
+            scan_input_directions=directions,
+            run=run,
+        )
+        for place in range(batch)
+    ]
+    return tuple(tf.stack(list(items)) for items in zip(*results, strict=True))
+
+
+@handles("Scan", 9, 11, 16, 19, 21, 23, 24, 25)
+def scan(
+    *inputs: Any,
+    body: Graph,
+    num_scan_inputs: int,
+    scan_input_axes: list[int] | None = None,
+    scan_input_directions: list[int] | None = None,
+    scan_output_axes: list[int] | None = None,
+    scan_output_directions: list[int] | None = None,
+    run: Run,
+) -> Any:
+    names = [info.name for info in body.inputs]
+    state = list(inputs[: len(inputs) - num_scan_inputs])
+    given = len(body.outputs) - len(state)
+    in_axes, in_turns = scan_input_axes or [0] * num_scan_inputs, scan_input_directions or [0] * num_scan_inputs
+    out_axes, out_turns = scan_output_axes or [0] * given, scan_output_directions or [0] * given
+    items = [
+        _turned(_moved(item, axis % rank_of(item), 0), turn)
+        for item, axis, turn in zip(inputs[len(state) :], in_axes, in_turns, strict=True)
+    ]
+
+    def step(number: Any, go_on: Any, state: State) -> tuple[Any, State, list[Any]]:
+        slices = [tf.gather(item, number) for item in items]
+        results = run(body, dict(zip(names, [*state, *slices], strict=True)))
+        return go_on, results[: len(state)], results[len(state) :]
+
+    state, stacked = steps(step, state, shape_of(items[0])[0])
+    return (
+        *state,
+        *(
+            _moved(_turned(item, turn), 0, axis % rank_of(item))
+            for item, axis, turn in zip(stacked, out_axes, out_turns, strict=True)
+        ),
+    )
+
+
+def _turned(x: Any, backwards: int) -> Any:
+    return tf.reverse(x, [0]) if backwards else x
+
+
+def _moved(x: Any, source: int, target: int) -> Any:
+    """One dimension put in another place."""
+    order = [axis for axis in range(rank_of(x)) if axis != source]
+    order.insert(target, source)
+    return x if source == target else tf.transpose(x, order)

@@ -1,0 +1,88 @@
+"""Convolutions, channels last: x [n, *space, c], weights [*kernel, in, out].
+
+All are made of TensorFlow's 2D ones: those in 3D are slower, and TensorFlow has them neither grouped nor dilated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from convnet_core.convert.native.layouts import spatial
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.values import reshaped, shape_of, widened
+from convnet_core.convert.native.windows import Window, padded, paddings, sliding
+from convnet_core.errors import ConversionError
+
+_POINT = Window(1, 1)
+
+
+@spatial("Conv", 1, 11, 22)
+def conv(
+    x: Any,
+    w: Any,
+    b: Any = None,
+    *,
+    auto_pad: str = "NOTSET",
+    dilations: list[int] | None = None,
+    group: int = 1,
+    kernel_shape: list[int] | None = None,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> Any:
+    kernel = kernel_shape or shape_of(w)[:-2]
+    windows = sliding(x, kernel, strides, dilations, pads, auto_pad)
+    y = convolved(widened(x), widened(w), widened(b), windows, group)
+    return tf.cast(y, x.dtype)
+
+
+def convolved(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int = 1) -> Any:
+    """The convolution of x, with a bias where there is one."""
+    match len(windows):
+        case 1:
+            y = _images(tf.expand_dims(x, 1), tf.expand_dims(w, 0), b, [_POINT, *windows], group)
+            return tf.squeeze(y, 1)
+        case 2:
+            return _images(x, w, b, windows, group)
+        case 3:
+            return _volumes(x, w, b, windows, group)
+    raise ConversionError(f"a convolution over {len(windows)} dimensions: 1 to 3 are supported")
+
+
+def _images(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int) -> Any:
+    strides, dilations = [window.stride for window in windows], [window.dilation for window in windows]
+    pads, same = any(window.pads for window in windows), all(window.same for window in windows)
+    padding: Any = "SAME" if same and pads else "VALID"
+    height, width, each, out = shape_of(w)
+    depthwise = group > 1 and isinstance(each, int) and each == 1 and strides[0] == strides[1] and dilations == [1, 1]
+    counted = all(isinstance(side, int) for window in windows for side in (window.before, window.after))
+    if pads and not same and counted and not depthwise:
+        padding = paddings(windows)
+    elif pads and not same:  # a depthwise convolution with padding of its own ends the process under oneDNN
+        x = padded(x, windows)
+    if depthwise:
+        filters = reshaped(w, [height, width, group, out // group])
+        y = tf.nn.depthwise_conv2d(x, filters, [1, *strides, 1], padding)
+    else:
+        y = tf.nn.conv2d(x, w, strides, padding, dilations=dilations)
+        if group > 1:  # Without oneDNN, TensorFlow would fuse it with what follows, by a kernel that refuses groups.
+            y = tf.ensure_shape(y, y.shape)  # It costs nothing, and is left where it is.
+    return y if b is None else tf.nn.bias_add(y, b)
+
+
+def _volumes(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int) -> Any:
+    """The sum over the depth of the kernel, of convolutions of images."""
+    depth, *plane = windows
+    n, _, height, width, channels = shape_of(x)
+    if all(window.kernel == window.stride == 1 and not window.pads for window in plane):
+        rows = reshaped(x, [n, depth.size, height * width, channels])
+        y = _images(rows, tf.squeeze(w, 1), b, [depth, _POINT], group)
+        return reshaped(y, [n, depth.count, height, width, shape_of(y)[-1]])
+    x = padded(x, [depth, _POINT, _POINT])
+    parts = []
+    for place in range(depth.kernel):
+        images = x if depth.kernel == depth.stride == 1 else x[:, depth.part(place)]
+        images = reshaped(images, [n * depth.count, height, width, channels])
+        parts.append(_images(images, w[place], b if place == 0 else None, plane, group))
+    y = parts[0] if len(parts) == 1 else tf.add_n(parts)
+    return reshaped(y, [n, depth.count, *shape_of(y)[1:]])

@@ -1,0 +1,119 @@
+"""Einstein's notation as transposes, sums and products of matrices, which every runtime has."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.ops.linear import product
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import rank_of, reshaped, shape_of
+
+
+class _Term(NamedTuple):
+    """A tensor with a letter for each dimension."""
+
+    tensor: Any
+    letters: str
+
+
+@handles("Einsum", 12, 28)
+def einsum(*operands: Any, equation: str) -> Any:
+    """Two operands at a time, from the left."""
+    letters, result = _read(equation.replace(" ", ""), [rank_of(x) for x in operands])
+    terms = [_diagonal(_Term(x, names)) for x, names in zip(operands, letters, strict=True)]
+    first, *others = terms
+    for place, term in enumerate(others):
+        wanted = set(result).union(*(later.letters for later in others[place + 1 :]))
+        left = _summed(first, wanted | set(term.letters))
+        first = _multiplied(left, _summed(term, wanted | set(first.letters)), wanted)
+    first = _summed(first, set(result))
+    return _ordered(tf.identity(first.tensor) if len(terms) == 1 else first.tensor, first.letters, result)
+
+
+def _read(equation: str, ranks: list[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result; the dimensions of an ellipsis become digits and the like."""
+    left, arrow, right = equation.partition("->")
+    terms = left.split(",")
+    counts = [rank - len(term.replace("...", "")) for rank, term in zip(ranks, terms, strict=True) if "..." in term]
+    most = max(counts, default=0)
+    free = "".join(chr(0x100 + place) for place in range(most))
+    letters = [
+        term.replace("...", free[most - (rank - len(term) + 3) :]) if "..." in term else term
+        for rank, term in zip(ranks, terms, strict=True)
+    ]
+    if not arrow:
+        named = "".join(terms).replace(".", "")
+        return letters, free + "".join(sorted(letter for letter in set(named) if named.count(letter) == 1))
+    return letters, right.replace("...", free)
+
+
+def _diagonal(term: _Term) -> _Term:
+    """A letter that stands for two dimensions of one operand takes their diagonal."""
+    x, letters = term
+    for letter in dict.fromkeys(letters):
+        while letters.count(letter) > 1:
+            first, second = letters.index(letter), letters.rindex(letter)
+            rest = [place for place in range(len(letters)) if place not in (first, second)]
+            x = tf.linalg.diag_part(tf.transpose(x, [*rest, first, second]))
+            letters = "".join(letters[place] for place in rest) + letter
+    return _Term(x, letters)
+
+
+def _summed(term: _Term, wanted: set[str]) -> _Term:
+    """The sum over the dimensions that nobody else names."""
+    alone = [place for place, letter in enumerate(term.letters) if letter not in wanted]
+    if not alone:
+        return term
+    kept = "".join(letter for letter in term.letters if letter in wanted)
+    return _Term(tf.reduce_sum(term.tensor, alone), kept)
+
+
+def _multiplied(a: _Term, b: _Term, wanted: set[str]) -> _Term:
+    """The product, summed over what both name and nobody else wants."""
+    shared = [letter for letter in a.letters if letter in b.letters]
+    batch = "".join(letter for letter in shared if letter in wanted)
+    inner = "".join(letter for letter in shared if letter not in wanted)
+    left = "".join(letter for letter in a.letters if letter not in shared)
+    right = "".join(letter for letter in b.letters if letter not in shared)
+    if not inner:
+        return _Term(_spread(a, batch + left + right) * _spread(b, batch + left + right), batch + left + right)
+    x, flipped_x = _matrices(a, batch, left, inner)
+    y, flipped_y = _matrices(b, batch, inner, right)
+    z = product(x, y, flipped_x, flipped_y)
+    if len(left) != 1 or len(right) != 1:
+        z = reshaped(z, [*shape_of(z)[: len(batch)], *_sizes(a, left), *_sizes(b, right)])
+    return _Term(z, batch + left + right)
+
+
+def _matrices(term: _Term, batch: str, rows: str, columns: str) -> tuple[Any, bool]:
+    """The tensor as matrices, and whether they are left transposed, so that nothing has to be moved."""
+    flipped = term.letters == batch + columns + rows != batch + rows + columns
+    groups = (columns, rows) if flipped else (rows, columns)
+    x = _ordered(term.tensor, term.letters, batch + "".join(groups))
+    if all(len(group) == 1 for group in groups):
+        return x, flipped
+    sizes = [functools.reduce(operator.mul, _sizes(term, group), 1) for group in groups]
+    return reshaped(x, [*_sizes(term, batch), *sizes]), flipped
+
+
+def _spread(term: _Term, letters: str) -> Any:
+    """The tensor with ones for the letters that it has not."""
+    own = "".join(letter for letter in letters if letter in term.letters)
+    x = _ordered(term.tensor, term.letters, own)
+    for place, letter in enumerate(letters):
+        x = x if letter in own else tf.expand_dims(x, place)
+    return x
+
+
+def _sizes(term: _Term, letters: str) -> list[Any]:
+    sizes = shape_of(term.tensor)
+    return [sizes[term.letters.index(letter)] for letter in letters]
+
+
+def _ordered(x: Any, letters: str, wanted: Sequence[str]) -> Any:
+    order = [letters.index(letter) for letter in wanted]
+    return x if order == sorted(order) else tf.transpose(x, order)

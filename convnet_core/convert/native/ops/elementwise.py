@@ -1,0 +1,151 @@
+"""Mathematical functions that look at each value alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+
+
+@handles("Abs", 1, 6, 13)
+def absolute(x: Any) -> Any:
+    return tf.identity(x) if tf.as_dtype(x.dtype).is_unsigned else tf.abs(x)
+
+
+@handles("Neg", 1, 6, 13)
+def neg(x: Any) -> Any:
+    return tf.negative(x)
+
+
+@handles("Sign", 9, 13)
+def sign(x: Any) -> Any:
+    dtype = tf.as_dtype(x.dtype)
+    return tf.cast(tf.not_equal(x, 0), dtype) if dtype.is_unsigned else tf.sign(x)
+
+
+@handles("Reciprocal", 1, 6, 13)
+def reciprocal(x: Any) -> Any:
+    return tf.math.truediv(tf.ones([], x.dtype), x)  # tf.math.reciprocal is less exact
+
+
+@handles("Ceil", 1, 6, 13)
+def ceil(x: Any) -> Any:
+    return tf.math.ceil(x)
+
+
+@handles("Floor", 1, 6, 13)
+def floor(x: Any) -> Any:
+    return tf.math.floor(x)
+
+
+@handles("Round", 11, 22)
+def round_half_to_even(x: Any) -> Any:
+    return tf.round(x)
+
+
+@handles("Sqrt", 1, 6, 13)
+def sqrt(x: Any) -> Any:
+    return tf.sqrt(x)
+
+
+@handles("Exp", 1, 6, 13)
+def exp(x: Any) -> Any:
+    return tf.exp(x)
+
+
+@handles("Log", 1, 6, 13)
+def log(x: Any) -> Any:
+    return tf.math.log(x)
+
+
+@handles("Erf", 9, 13)
+def erf(x: Any) -> Any:
+    return tf.math.erf(x)
+
+
+@handles("Sin", 7, 22)
+def sin(x: Any) -> Any:
+    return tf.sin(x)
+
+
+@handles("Cos", 7, 22)
+def cos(x: Any) -> Any:
+    return tf.cos(x)
+
+
+@handles("Tan", 7, 22)
+def tan(x: Any) -> Any:
+    return tf.tan(x)
+
+
+@handles("Asin", 7, 22)
+def asin(x: Any) -> Any:
+    return tf.asin(x)
+
+
+@handles("Acos", 7, 22)
+def acos(x: Any) -> Any:
+    return tf.acos(x)
+
+
+@handles("Atan", 7, 22)
+def atan(x: Any) -> Any:
+    return tf.atan(x)
+
+
+@handles("Sinh", 9, 22)
+def sinh(x: Any) -> Any:
+    return tf.sinh(x)
+
+
+@handles("Cosh", 9, 22)
+def cosh(x: Any) -> Any:
+    return tf.cosh(x)
+
+
+@handles("Tanh", 1, 6, 13)
+def tanh(x: Any) -> Any:
+    return tf.tanh(x)
+
+
+@handles("Asinh", 9, 22)
+def asinh(x: Any) -> Any:
+    return tf.asinh(x)
+
+
+@handles("Acosh", 9, 22)
+def acosh(x: Any) -> Any:
+    return tf.acosh(x)
+
+
+@handles("Atanh", 9, 22)
+def atanh(x: Any) -> Any:
+    return tf.atanh(x)
+
+
+@handles("IsNaN", 9, 13, 20)
+def is_nan(x: Any) -> Any:
+    return tf.math.is_nan(x)
+
+
+@handles("IsInf", 10, 20)
+def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
+    if detect_negative and detect_positive:
+        return tf.math.is_inf(x)
+    if detect_negative or detect_positive:
+        return tf.equal(x, np.inf if detect_positive else -np.inf)
+    return tf.zeros_like(x, tf.bool)
+
+
+@handles("Clip", 11, 12, 13)
+def clip(x: Any, low: Any = None, high: Any = None) -> Any:
+    y = x if low is None else tf.maximum(x, low)
+    return tf.identity(y) if high is None else tf.minimum(y, high)
+
+
+@handles("Clip", 1, 6)
+def clip_between(x: Any, *, min: float | None = None, max: float | None = None) -> Any:
+    return clip(x, *(None if bound is None else tf.cast(bound, x.dtype) for bound in (min, max)))

@@ -1,0 +1,120 @@
+"""Reading values by their places: slices, gathers, selections."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.sizes import entries, joined, parts, placed, single
+from convnet_core.convert.native.values import known, packed, rank_of, shape_of
+from convnet_core.errors import ConversionError
+
+_FAR = 2**31 - 1
+"""Beyond every end; TFLite slices by 32-bit numbers."""
+
+
+@handles("Slice", 1)
+def slice_1(x: Any, *, starts: list[int], ends: list[int], axes: list[int] | None = None) -> Any:
+    return slice_(x, np.array(starts), np.array(ends), None if axes is None else np.array(axes))
+
+
+@handles("Slice", 10, 11, 13)
+def slice_(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
+    rank, begins = rank_of(x), entries(starts, "the starts")
+    count = len(begins)
+    chosen = np.arange(count) if axes is None else axes
+    begins, limits, strides = (
+        placed(given, chosen, [other] * rank)
+        for given, other in ((begins, 0), (ends, _FAR), ([1] * count if steps is None else steps, 1))
+    )
+    index = [_slice(*item) for item in zip(begins, limits, strides, strict=True)]
+    if (found := parts(x)) is not None and len(index) == 1 and _static(index[0]):
+        return joined(found[index[0]], x)
+    if all(item == slice(None) for item in index):
+        return tf.identity(x)
+    return (tf.constant(x) if isinstance(x, np.ndarray) else x)[tuple(index)]
+
+
+def _slice(begin: Any, limit: Any, stride: Any) -> slice:
+    """Python's slices mean the same; None where it goes to the border, so that TensorFlow knows."""
+    begin, limit = (max(min(item, _FAR), -_FAR) if isinstance(item, int) else item for item in (begin, limit))
+    if isinstance(stride, int):
+        begin = None if isinstance(begin, int) and begin == (0 if stride > 0 else _FAR) else begin
+        limit = None if isinstance(limit, int) and limit == (_FAR if stride > 0 else -_FAR) else limit
+    begin, limit = (
+        item if item is None or isinstance(item, int) else tf.cast(item, tf.int64) for item in (begin, limit)
+    )
+    return slice(begin, limit, None if isinstance(stride, int) and stride == 1 else stride)
+
+
+def _static(index: slice) -> bool:
+    return all(item is None or isinstance(item, int) for item in (index.start, index.stop, index.step))
+
+
+@handles("Gather", 1, 11, 13, static=("indices",))
+def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
+    found, places = parts(x), known(indices)
+    if found is not None and rank_of(x) == 1 and places is not None and places.ndim < 2:
+        return single(found[places], x) if places.ndim == 0 else joined([found[place] for place in places], x)
+    axis %= rank_of(x)
+    return tf.gather(x, from_front(indices, shape_of(x)[axis]), axis=axis)
+
+
+def from_front(indices: Any, sizes: Any) -> Any:
+    """Indices of which the negative ones count from the back, counted from the front."""
+    places = known(indices)
+    if places is not None:
+        if (places >= 0).all():
+            return places
+        if isinstance(sizes, int | np.ndarray):
+            return np.where(places < 0, places + sizes, places)
+    indices = tf.cast(indices, tf.int64) if not isinstance(sizes, int) else tf.convert_to_tensor(indices)
+    return tf.where(indices < 0, indices + tf.cast(sizes, indices.dtype), indices)
+
+
+@handles("GatherElements", 11, 13, static=("indices",))
+def gather_elements(x: Any, indices: Any, *, axis: int = 0) -> Any:
+    return tf.gather(tf.reshape(x, [-1]), along(shape_of(x), indices, axis % rank_of(x)))
+
+
+def along(sizes: list[Any], indices: Any, axis: int) -> Any:
+    """The places, in a tensor of these sizes laid out flat, of what indices along one dimension point to.
+
+    In all other dimensions an index points to its own place.
+    """
+    total = from_front(tf.cast(indices, tf.int64), sizes[axis]) * math.prod(sizes[axis + 1 :])
+    for other, count in enumerate(shape_of(indices)):
+        if other != axis:
+            steps = tf.range(tf.cast(count, tf.int64)) * math.prod(sizes[other + 1 :])
+            total += tf.reshape(steps, [-1 if place == other else 1 for place in range(len(sizes))])
+    return total
+
+
+@handles("GatherND", 11, 12, 13, static=("indices",))
+def gather_nd(x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
+    depth = depth_of(indices)
+    sizes = packed(shape_of(x)[batch_dims : batch_dims + depth])
+    return tf.gather_nd(x, from_front(indices, sizes), batch_dims=batch_dims)
+
+
+def depth_of(indices: Any) -> int:
+    """How many dimensions each index goes into. Raises ConversionError where it is not known."""
+    depth = indices.shape[-1]
+    if depth is None:
+        raise ConversionError("the size of an index is not known")
+    return int(depth)
+
+
+@handles("Compress", 9, 11, 28)
+def compress(x: Any, condition: Any, *, axis: int | None = None) -> Any:
+    places = tf.reshape(tf.where(condition), [-1])
+    return tf.gather(tf.reshape(x, [-1]), places) if axis is None else tf.gather(x, places, axis=axis % rank_of(x))
+
+
+@handles("ReverseSequence", 10, 28)
+def reverse_sequence(x: Any, sequence_lens: Any, *, batch_axis: int = 1, time_axis: int = 0) -> Any:
+    return tf.reverse_sequence(x, sequence_lens, seq_axis=time_axis, batch_axis=batch_axis)

@@ -1,0 +1,74 @@
+"""Products of matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convnet_core.convert.native.dtypes import INTEGERS, SMALL_INTEGERS, UNSIGNED, cast_around
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import rank_of
+
+
+@handles("MatMul", 1, 9, 13)
+def matmul(a: Any, b: Any) -> Any:
+    """A vector counts as a matrix of one row on the left, of one column on the right."""
+    row, column = rank_of(a) == 1, rank_of(b) == 1
+    y = product(tf.expand_dims(a, 0) if row else a, tf.expand_dims(b, 1) if column else b)
+    places = [place for place, single in ((-2, row), (-1, column)) if single]
+    return tf.squeeze(y, places) if places else y
+
+
+def product(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
+    """The product of matrices of any dtype."""
+
+    def multiply(a: Any, b: Any) -> Any:
+        return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+
+    return cast_around(multiply, a, b, when=SMALL_INTEGERS | UNSIGNED, to=tf.int64)
+
+
+@handles("Gemm", 1, 6, 7, 9, 11, 13)
+def gemm(
+    a: Any,
+    b: Any,
+    c: Any = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    broadcast: int = 0,
+    transA: int = 0,
+    transB: int = 0,
+) -> Any:
+    def combined(a: Any, b: Any, c: Any = None) -> Any:
+        y = product(a, b, bool(transA), bool(transB))
+        y = y if alpha == 1 else y * tf.cast(alpha, y.dtype)
+        if c is None or beta == 0:
+            return y
+        if tf.TensorShape(c.shape)[:-1] == [1]:  # TensorFlow fuses such a sum into the product, and then wants a vector
+            c = tf.squeeze(c, 0)
+        return y + (c if beta == 1 else c * tf.cast(beta, y.dtype))
+
+    given = (a, b) if c is None else (a, b, c)
+    return cast_around(combined, *given, when=INTEGERS if alpha % 1 or beta % 1 else (), to=tf.float64)
+
+
+@handles("MatMulInteger", 10)
+def matmul_integer(a: Any, b: Any, a_zero_point: Any = None, b_zero_point: Any = None) -> Any:
+    return matmul(centred(a, of_rows(a_zero_point)), centred(b, b_zero_point))
+
+
+def centred(x: Any, zero_point: Any) -> Any:
+    """What integers are above their zero point."""
+    wide = tf.cast(x, tf.int32)
+    return wide if zero_point is None else wide - tf.cast(zero_point, tf.int32)
+
+
+def of_rows(value: Any) -> Any:
+    """Scales or zero points of the rows of a matrix as a column."""
+    return tf.expand_dims(value, 1) if value is not None and rank_of(value) == 1 else value
+
+
+@handles("Det", 11, 22)
+def det(x: Any) -> Any:
+    return cast_around(tf.linalg.det, x, when={"float16", "bfloat16"}, to=tf.float32)

@@ -1,0 +1,132 @@
+"""Normalisation over space, channels or groups of them; channels last: x [n, *space, c]."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from convnet_core.convert.native.layouts import spatial
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.passes import DOMAIN
+from convnet_core.convert.native.passes.channels_last import to_first, to_last
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import rank_of, reshaped, shape_of, widened
+from convnet_core.errors import ConversionError
+
+_LEARNS = "a batch normalisation that learns is known from version 14 on"
+
+
+@handles("BatchNormalization", 1, 6, 7, 9, domain=DOMAIN)
+@handles("BatchNormalization", 1, 6, 7, 9)
+def batch_norm_7(
+    x: Any,
+    scale: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    *,
+    consumed_inputs: list[int] | None = None,
+    epsilon: float = 1e-5,
+    is_test: int = 1,
+    momentum: float = 0.9,
+    spatial: int = 1,
+    outputs: int,
+) -> Any:
+    if not spatial or outputs > 1:
+        raise ConversionError(_LEARNS if spatial else "batch normalisation of every place apart (spatial=0)")
+    return batch_norm(x, scale, bias, mean, variance, epsilon=epsilon)
+
+
+@handles("BatchNormalization", 14, 15, domain=DOMAIN)
+def batch_norm(
+    x: Any,
+    scale: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+) -> Any:
+    wide, rank = widened(x), rank_of(x)
+    scale, bias, mean, variance = (tf.cast(item, wide.dtype) for item in (scale, bias, mean, variance))
+    if wide.dtype != tf.float32 or rank not in (4, 5):
+        factor = scale * tf.math.rsqrt(variance + epsilon)
+        return tf.cast(wide * factor + (bias - mean * factor), x.dtype)
+    sizes = shape_of(x)  # one op, which TensorFlow fuses with a convolution before it, and TFLite folds into it
+    images = wide if rank == 4 else reshaped(wide, [sizes[0], sizes[1], sizes[2] * sizes[3], sizes[4]])
+    y = tf.raw_ops.FusedBatchNormV3(
+        x=images, scale=scale, offset=bias, mean=mean, variance=variance, epsilon=epsilon, is_training=False
+    ).y  # tf.nn.fused_batch_norm would not take an epsilon below 1.001e-5
+    return tf.cast(y if rank == 4 else reshaped(y, sizes), x.dtype)
+
+
+@handles("BatchNormalization", 14, 15)
+def batch_norm_first(
+    x: Any,
+    scale: Any,
+    bias: Any,
+    mean: Any,
+    variance: Any,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+) -> Any:
+    """In ONNX's layout: x of rank 2, or one that learns, which also gives the new mean and variance."""
+    rank = rank_of(x)
+    order = to_last(rank) if rank > 2 else list(range(rank))
+    last = tf.transpose(x, order)
+    if training_mode:
+        batch = tf.nn.moments(widened(last), list(range(rank - 1)))
+        new = [tf.cast(value, old.dtype) for value, old in zip(batch, (mean, variance), strict=True)]
+        y = batch_norm(last, scale, bias, *batch, epsilon=epsilon)
+        kept = [old * momentum + value * (1 - momentum) for old, value in zip((mean, variance), new, strict=True)]
+        return tf.transpose(y, to_first(rank) if rank > 2 else order), *kept
+    y = batch_norm(last, scale, bias, mean, variance, epsilon=epsilon)
+    return tf.transpose(y, to_first(rank) if rank > 2 else order)
+
+
+def standardized(x: Any, axes: list[int], epsilon: float) -> tuple[Any, Any, Any]:
+    """x with mean 0 and variance 1 along dimensions; the mean; and the inverse of the standard deviation."""
+    mean = tf.reduce_mean(x, axes, keepdims=True)
+    centred = x - mean
+    inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
+    return centred * inverse, mean, inverse
+
+
+@spatial("InstanceNormalization", 1, 6, 22)
+def instance_norm(
+    x: Any, scale: Any, bias: Any, *, consumed_inputs: list[int] | None = None, epsilon: float = 1e-5
+) -> Any:
+    y, _, _ = standardized(widened(x), list(range(1, rank_of(x) - 1)), epsilon)
+    return tf.cast(y * widened(scale) + widened(bias), x.dtype)
+
+
+@spatial("GroupNormalization", 18)
+def group_norm_18(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5) -> Any:
+    """`scale` and `bias` hold a value for each group."""
+    each = shape_of(x)[-1] // num_groups
+    scale, bias = (tf.repeat(item, each) for item in (scale, bias))
+    return group_norm(x, scale, bias, num_groups=num_groups, epsilon=epsilon)
+
+
+@spatial("GroupNormalization", 21)
+def group_norm(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1) -> Any:
+    n, *space, channels = sizes = shape_of(x)
+    groups = reshaped(widened(x), [n, math.prod(space), num_groups, channels // num_groups])
+    y, _, _ = standardized(groups, [1, 3], epsilon)
+    return tf.cast(reshaped(y, sizes) * widened(scale) + widened(bias), x.dtype)
+
+
+@spatial("LRN", 1, 13)
+def local_response_norm(x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Any:
+    wide = widened(x)
+    if size % 2 and wide.dtype == tf.float32 and rank_of(x) == 4:
+        return tf.cast(tf.nn.local_response_normalization(wide, size // 2, bias, alpha / size, beta), x.dtype)
+    before = (size - 1) // 2
+    channels = shape_of(x)[-1]
+    squares = tf.pad(tf.square(wide), [*[[0, 0]] * (rank_of(x) - 1), [before, size - 1 - before]])
+    total = tf.add_n([squares[..., place : place + channels] for place in range(size)])
+    return tf.cast(wide / (bias + alpha / size * total) ** beta, x.dtype)

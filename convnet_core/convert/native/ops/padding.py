@@ -1,0 +1,101 @@
+"""Pad, in all its modes. A negative pad takes values away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.sizes import entries, placed
+from convnet_core.convert.native.values import packed, rank_of, shape_of
+from convnet_core.errors import ConversionError
+
+_MIRRORED_RANK = 5
+"""The largest rank that TensorFlow mirrors."""
+
+
+@handles("Pad", 1)
+def pad_1(x: Any, *, paddings: list[int], mode: str = "constant", value: float = 0.0) -> Any:
+    return pad(x, np.array(paddings), value, mode=mode)
+
+
+@handles("Pad", 2)
+def pad_2(x: Any, *, pads: list[int], mode: str = "constant", value: float = 0.0) -> Any:
+    return pad(x, np.array(pads), value, mode=mode)
+
+
+@handles("Pad", 11, 13, 18, 19, 21, 23, 24, 25)
+def pad(x: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
+    given = entries(pads, "the pads", 2 * rank_of(x) if axes is None else None)
+    half = len(given) // 2
+    none, places = [0] * rank_of(x), np.arange(rank_of(x)) if axes is None else axes
+    befores, afters = placed(given[:half], places, none), placed(given[half:], places, none)
+    x = _cropped(x, list(zip(befores, afters, strict=True)))
+    around = [(_at_least_0(before), _at_least_0(after)) for before, after in zip(befores, afters, strict=True)]
+    if all(_is_0(size) for pair in around for size in pair):
+        return tf.identity(x)
+    if mode == "constant":
+        return _with_constant(x, around, constant_value)
+    if mode == "reflect" and _mirrors(x, around):
+        return tf.pad(x, packed([size for pair in around for size in pair]).reshape(-1, 2), "REFLECT")
+    for axis, (before, after) in enumerate(around):
+        if not (_is_0(before) and _is_0(after)):
+            x = tf.gather(x, _places(shape_of(x)[axis], before, after, mode), axis=axis)
+    return x
+
+
+def _with_constant(x: Any, around: list[tuple[Any, Any]], value: Any) -> Any:
+    paddings = tf.reshape(packed([size for pair in around for size in pair]), [-1, 2])
+    dtype = tf.as_dtype(x.dtype)
+    value = tf.zeros([], dtype) if value is None else tf.cast(tf.reshape(value, []), dtype)
+    return tf.pad(x, paddings, constant_values=value)
+
+
+def _is_0(size: Any) -> bool:
+    return isinstance(size, int) and size == 0
+
+
+def _at_least_0(size: Any) -> Any:
+    return max(size, 0) if isinstance(size, int) else tf.maximum(size, tf.zeros([], size.dtype))
+
+
+def _cropped(x: Any, around: list[tuple[Any, Any]]) -> Any:
+    """Without what negative pads take away."""
+    crops = [(_less(before), _less(after)) for before, after in around]
+    if all(_is_0(size) for pair in crops for size in pair):
+        return x
+    sizes = shape_of(x)
+    return x[tuple(slice(before, size - after) for size, (before, after) in zip(sizes, crops, strict=True))]
+
+
+def _less(size: Any) -> Any:
+    return max(-size, 0) if isinstance(size, int) else tf.cast(tf.maximum(-size, tf.zeros([], size.dtype)), tf.int64)
+
+
+def _mirrors(x: Any, around: list[tuple[Any, Any]]) -> bool:
+    """Whether TensorFlow can mirror it: not more than once, which is taken for granted where a size is not known."""
+    if rank_of(x) > _MIRRORED_RANK:
+        return False
+    return all(
+        isinstance(pad, int) and (not isinstance(size, int) or pad < size or pad == 0)
+        for size, pair in zip(shape_of(x), around, strict=True)
+        for pad in pair
+    )
+
+
+def _places(size: Any, before: Any, after: Any, mode: str) -> Any:
+    """Where along a dimension each value of the result comes from."""
+    static = all(isinstance(item, int) for item in (size, before, after))
+    size, before, after = (np.int64(item) if static else tf.cast(item, tf.int64) for item in (size, before, after))
+    maths = np if static else tf
+    places = (np.arange if static else tf.range)(-before, size + after)
+    if mode == "edge":
+        return maths.minimum(maths.maximum(places, 0), size - 1)
+    if mode == "wrap":
+        return places % size
+    if mode == "reflect":
+        period = maths.maximum(2 * (size - 1), 1)
+        return maths.minimum(places % period, period - places % period) % maths.maximum(size, 1)
+    raise ConversionError(f"no mode {mode!r}")

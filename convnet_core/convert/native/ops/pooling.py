@@ -1,0 +1,183 @@
+"""Pooling, channels last: x [n, *space, c]. 3D pools are made of 2D ones: TFLite has no others, and they are faster."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.layouts import by_planes, spatial
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.passes import DOMAIN
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import computed, rank_of, widened
+from convnet_core.convert.native.windows import Window, padded, paddings, sliding
+
+
+@handles("MaxPool", 1, 8, 10, 11, 12, 22, domain=DOMAIN)
+def max_pool(
+    x: Any,
+    *,
+    kernel_shape: list[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: list[int] | None = None,
+    pads: list[int] | None = None,
+    storage_order: int = 0,
+    strides: list[int] | None = None,
+) -> Any:
+    windows = sliding(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    if any(window.dilation > 1 for window in windows):
+        return _slid(padded(x, windows, lowest(x)), windows, tf.maximum)
+    if all(window.same for window in windows):
+        return _pooled(tf.nn.max_pool2d, x, windows, "SAME")
+    return _pooled(tf.nn.max_pool2d, _with_low_border(x, windows), windows, "VALID")
+
+
+def lowest(x: Any) -> Any:
+    """The lowest number of the dtype of x."""
+    dtype = tf.as_dtype(x.dtype)
+    return tf.constant(-np.inf if dtype.is_floating else dtype.min, dtype)
+
+
+def _with_low_border(x: Any, windows: Sequence[Window]) -> Any:
+    """Padding that never is the largest of its window.
+
+    An infinite number in it would ruin the scales of an int8 model. So it is zeros after a Relu, else the outermost
+    values again and again: every window that reaches into the padding has them anyway.
+    """
+    if _follows_relu(x):
+        return padded(x, windows)
+    sides = paddings(windows)
+    if not all(isinstance(side, int) for pair in sides for side in pair):
+        return padded(x, windows, lowest(x))
+    for step in range(max(map(max, sides))):
+        x = tf.pad(x, [[int(side > step) for side in pair] for pair in sides], "SYMMETRIC")
+    return x
+
+
+def _follows_relu(x: Any) -> bool:
+    while tf.is_symbolic_tensor(x) and x.op.type in ("Transpose", "Reshape", "Identity"):
+        x = x.op.inputs[0]
+    return tf.is_symbolic_tensor(x) and x.op.type in ("Relu", "Relu6")
+
+
+def _pooled(pool: Callable[..., Any], x: Any, windows: Sequence[Window], padding: str) -> Any:
+    """A 2D pool along all spatial dimensions."""
+
+    def images(image: Any, dims: tuple[int | None, int | None]) -> Any:
+        kernel = [1 if dim is None else windows[dim].kernel for dim in dims]
+        strides = [1 if dim is None else windows[dim].stride for dim in dims]
+        return pool(image, kernel, strides, padding)
+
+    return by_planes(x, images)
+
+
+def _slid(x: Any, windows: Sequence[Window], combine: Callable[[Any, Any], Any]) -> Any:
+    """The combination of the values of each window, from shifted slices, one dimension after another."""
+    for axis, window in enumerate(windows, start=1):
+        before = (slice(None),) * axis
+        x = functools.reduce(combine, [x[(*before, window.part(place))] for place in range(window.kernel)])
+    return x
+
+
+@spatial("AveragePool", 1, 7, 10, 11, 19, 22)
+def average_pool(
+    x: Any,
+    *,
+    kernel_shape: list[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: list[int] | None = None,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> Any:
+    windows = sliding(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    wide = widened(x)
+    plain = all(window.dilation == 1 for window in windows)
+    if plain and not count_include_pad and all(window.same for window in windows):
+        return tf.cast(_pooled(tf.nn.avg_pool2d, wide, windows, "SAME"), x.dtype)
+    mean = _mean(wide, windows)
+    every = not ceil_mode if count_include_pad else not any(window.pads for window in windows)
+    if not every:
+        mean = mean * tf.cast(_share_counted(windows, bool(count_include_pad)), mean.dtype)
+    return tf.cast(mean, x.dtype)
+
+
+def _mean(x: Any, windows: Sequence[Window]) -> Any:
+    """The mean of each window, its padding counted as zeros."""
+    x = padded(x, windows)
+    if all(window.dilation == 1 for window in windows):
+        return _pooled(tf.nn.avg_pool2d, x, windows, "VALID")
+    return _slid(x, windows, tf.add) / math.prod(window.kernel for window in windows)
+
+
+def _share_counted(windows: Sequence[Window], pads_count: bool) -> Any:
+    """For each window its number of places, divided by the number of those that count: [1, *space, 1]."""
+    shares: Any = 1.0
+    for axis, window in enumerate(windows):
+        low = -window.before if pads_count else 0
+        high = window.size + window.declared if pads_count else window.size
+        share = computed(functools.partial(_share, window), window.count, window.before, low, high)
+        shape = [1] * (len(windows) + 2)
+        shape[axis + 1] = -1
+        shares = shares * share.reshape(shape) if isinstance(share, np.ndarray) else shares * tf.reshape(share, shape)
+    return shares
+
+
+def _share(window: Window, count: Any, before: Any, low: Any, high: Any) -> Any:
+    starts = tf.range(count)[:, None] * window.stride - before
+    places = starts + tf.range(window.kernel, dtype=starts.dtype) * window.dilation
+    counted = tf.logical_and(places >= low, places < high)
+    return window.kernel / tf.reduce_sum(tf.cast(counted, tf.float32), axis=1)
+
+
+@spatial("LpPool", 1, 2, 11, 18, 22)
+def lp_pool(
+    x: Any,
+    *,
+    kernel_shape: list[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: list[int] | None = None,
+    p: float = 2,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> Any:
+    windows = sliding(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    total = _mean(powered(widened(x), p), windows) * math.prod(kernel_shape)
+    return tf.cast(rooted(total, p), x.dtype)
+
+
+def powered(x: Any, p: float) -> Any:
+    """|x| to the power of p."""
+    return tf.square(x) if p == 2 else tf.abs(x) if p == 1 else tf.abs(x) ** p
+
+
+def rooted(x: Any, p: float) -> Any:
+    """The p-th root of what is not negative."""
+    return tf.sqrt(x) if p == 2 else x if p == 1 else x ** (1 / p)
+
+
+def _space(x: Any) -> list[int]:
+    return list(range(1, rank_of(x) - 1))
+
+
+@spatial("GlobalMaxPool", 1, 22)
+def global_max_pool(x: Any) -> Any:
+    return tf.reduce_max(x, _space(x), keepdims=True)
+
+
+@spatial("GlobalAveragePool", 1, 22)
+def global_average_pool(x: Any) -> Any:
+    return tf.cast(tf.reduce_mean(widened(x), _space(x), keepdims=True), x.dtype)
+
+
+@spatial("GlobalLpPool", 1, 2, 22)
+def global_lp_pool(x: Any, *, p: float = 2) -> Any:
+    total = tf.reduce_sum(powered(widened(x), p), _space(x), keepdims=True)
+    return tf.cast(rooted(total, p), x.dtype)

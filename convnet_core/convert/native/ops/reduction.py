@@ -1,0 +1,117 @@
+"""Operators that make one value of many, and running sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from convnet_core.convert.native.dtypes import INTEGERS, cast_around
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import known, scalar_of, shape_of
+
+Reduction = Callable[[Any, Any, bool], Any]
+"""Of a tensor, the dimensions (all when None) and whether they stay."""
+
+
+def _reduces(op: str, by_attribute: tuple[int, ...], by_input: tuple[int, ...]) -> Callable[[Reduction], Reduction]:
+    """Register a reduction; its dimensions are an attribute of the first versions and an input of the others."""
+
+    def register(reduce: Reduction) -> Reduction:
+        @handles(op, *by_attribute)
+        def with_attribute(x: Any, *, axes: list[int] | None = None, keepdims: int = 1) -> Any:
+            return reduce(x, axes or None, bool(keepdims))
+
+        @handles(op, *by_input)
+        def with_input(x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Any:
+            if axes is None or axes.shape == (0,):
+                return reduce(x, [] if noop_with_empty_axes else None, bool(keepdims))
+            chosen = known(axes)
+            return reduce(x, axes if chosen is None else chosen.tolist(), bool(keepdims))
+
+        return reduce
+
+    return register
+
+
+def _in_float64(function: Callable[[Any], Any], x: Any) -> Any:
+    """Integers by way of float64: TensorFlow has no roots and logarithms of them, and rounds their means."""
+    return cast_around(function, x, when=INTEGERS, to=tf.float64)
+
+
+@_reduces("ReduceSum", (1, 11), (13,))
+def reduce_sum(x: Any, axes: Any, keep: bool) -> Any:
+    return tf.reduce_sum(x, axes, keep)
+
+
+@_reduces("ReduceMean", (1, 11, 13), (18,))
+def reduce_mean(x: Any, axes: Any, keep: bool) -> Any:
+    return _in_float64(lambda x: tf.reduce_mean(x, axes, keep), x)
+
+
+@_reduces("ReduceMax", (1, 11, 12, 13), (18, 20))
+def reduce_max(x: Any, axes: Any, keep: bool) -> Any:
+    return tf.reduce_any(x, axes, keep) if x.dtype == tf.bool else tf.reduce_max(x, axes, keep)
+
+
+@_reduces("ReduceMin", (1, 11, 12, 13), (18, 20))
+def reduce_min(x: Any, axes: Any, keep: bool) -> Any:
+    return tf.reduce_all(x, axes, keep) if x.dtype == tf.bool else tf.reduce_min(x, axes, keep)
+
+
+@_reduces("ReduceProd", (1, 11, 13), (18,))
+def reduce_prod(x: Any, axes: Any, keep: bool) -> Any:
+    return tf.reduce_prod(x, axes, keep)
+
+
+@_reduces("ReduceL1", (1, 11, 13), (18,))
+def reduce_l1(x: Any, axes: Any, keep: bool) -> Any:
+    return tf.reduce_sum(tf.identity(x) if tf.as_dtype(x.dtype).is_unsigned else tf.abs(x), axes, keep)
+
+
+@_reduces("ReduceL2", (1, 11, 13), (18,))
+def reduce_l2(x: Any, axes: Any, keep: bool) -> Any:
+    return _in_float64(lambda x: tf.sqrt(tf.reduce_sum(tf.square(x), axes, keep)), x)
+
+
+@_reduces("ReduceSumSquare", (1, 11, 13), (18,))
+def reduce_sum_square(x: Any, axes: Any, keep: bool) -> Any:
+    return tf.reduce_sum(tf.multiply(x, x), axes, keep)  # tf.square lacks small integers
+
+
+@_reduces("ReduceLogSum", (1, 11, 13), (18, 28))
+def reduce_log_sum(x: Any, axes: Any, keep: bool) -> Any:
+    return _in_float64(lambda x: tf.math.log(tf.reduce_sum(x, axes, keep)), x)
+
+
+@_reduces("ReduceLogSumExp", (1, 11, 13), (18, 28))
+def reduce_log_sum_exp(x: Any, axes: Any, keep: bool) -> Any:
+    return _in_float64(lambda x: tf.reduce_logsumexp(x, axes, keep), x)
+
+
+@handles("ArgMax", 1, 11, 12, 13)
+def argmax(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
+    return _place(tf.argmax, x, axis, keepdims, select_last_index)
+
+
+@handles("ArgMin", 1, 11, 12, 13)
+def argmin(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
+    return _place(tf.argmin, x, axis, keepdims, select_last_index)
+
+
+def _place(function: Callable[..., Any], x: Any, axis: int, keep: int, last: int) -> Any:
+    """TensorFlow's functions find the first place."""
+    place = function(tf.reverse(x, [axis]) if last else x, axis)
+    if last:
+        place = shape_of(x)[axis] - 1 - place
+    return tf.expand_dims(place, axis) if keep else place
+
+
+@handles("CumSum", 11, 14)
+def cumsum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
+    return tf.cumsum(x, scalar_of(axis), bool(exclusive), bool(reverse))
+
+
+@handles("CumProd", 26)
+def cumprod(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
+    return tf.math.cumprod(x, scalar_of(axis), bool(exclusive), bool(reverse))

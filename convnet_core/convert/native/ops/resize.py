@@ -1,0 +1,191 @@
+"""Resize and Upsample, channels last: x [n, *space, c]. Scales, sizes and axes count dimensions as ONNX does."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.interpolation import Method, Stretch, along, found, image_flags, matrix, nearest
+from convnet_core.convert.native.layouts import by_planes, spatial
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.sizes import entries, origin
+from convnet_core.convert.native.values import axes_of, known, rank_of, shape_of
+
+_IMAGES = {"float16", "bfloat16", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64"}
+"""The dtypes, beside float32, whose images TensorFlow resizes by the nearest value."""
+
+_OLD: dict[str, Any] = {"nearest": "simple", "coordinates": "asymmetric"}
+
+
+@spatial("Upsample", 1)
+def upsample_1(x: Any, *, height_scale: float, width_scale: float, mode: str = "nearest") -> Any:
+    return upsample(x, np.array([1, 1, height_scale, width_scale], np.float32), mode=mode)
+
+
+@spatial("Upsample", 7)
+def upsample_7(x: Any, *, scales: list[float], mode: str = "nearest") -> Any:
+    return upsample(x, np.array(scales, np.float32), mode=mode)
+
+
+@spatial("Upsample", 9, 10, static=("scales",))
+@spatial("Resize", 10, static=("scales",))
+def upsample(x: Any, scales: Any, *, mode: str = "nearest") -> Any:
+    mode = {"bilinear": "linear"}.get(mode, mode)
+    return _resized(x, _by_scales(x, scales, range(rank_of(x))), Method(mode, "asymmetric", "simple"))
+
+
+@spatial("Resize", 11, 13, 18, 19, static=("roi", "scales", "sizes"))
+def resize(
+    x: Any,
+    roi: Any = None,
+    scales: Any = None,
+    sizes: Any = None,
+    *,
+    antialias: int = 0,
+    axes: list[int] | None = None,
+    coordinate_transformation_mode: str = "half_pixel",
+    cubic_coeff_a: float = -0.75,
+    exclude_outside: int = 0,
+    extrapolation_value: float = 0.0,
+    keep_aspect_ratio_policy: str = "stretch",
+    mode: str = "nearest",
+    nearest_mode: str = "round_prefer_floor",
+) -> Any:
+    method = Method(
+        mode,
+        coordinate_transformation_mode,
+        nearest_mode,
+        cubic_coeff_a,
+        bool(exclude_outside),
+        bool(antialias),
+        extrapolation_value,
+    )
+    dims = axes_of(axes, rank_of(x))
+    crop = entries(roi) if roi is not None and coordinate_transformation_mode == "tf_crop_and_resize" else None
+    if scales is not None and scales.shape != (0,):
+        stretches = _by_scales(x, scales, dims, crop)
+    else:
+        stretches = _by_sizes(x, entries(sizes), dims, keep_aspect_ratio_policy, crop)
+    return _resized(x, stretches, method)
+
+
+def _place(axis: int) -> int:
+    """Where a dimension of ONNX's layout is."""
+    return (0, -1)[axis] if axis < 2 else axis - 1
+
+
+def _cropped(crop: list[Any] | None, at: int) -> dict[str, Any]:
+    return {} if crop is None else {"start": crop[at], "end": crop[at + len(crop) // 2]}
+
+
+def _by_scales(x: Any, scales: Any, axes: Any, crop: list[Any] | None = None) -> list[Stretch]:
+    array, before, rank = known(scales), shape_of(x), rank_of(x)
+    result = []
+    for at, axis in enumerate(axes):
+        scale = scales[at] if array is None else np.float32(array[at])
+        size = before[_place(axis)]
+        if array is not None and scale == 1 and crop is None:
+            continue
+        if array is None or not isinstance(size, int):
+            exact = array is not None and float(scale).is_integer()
+            out = size * int(scale) if exact else tf.cast(tf.cast(size, tf.float32) * scale, tf.int64)
+        else:
+            out = int(np.float32(size) * scale)
+            exact = out == size * float(scale)
+        result.append(Stretch(_place(axis) % rank, size, out, scale, exact, **_cropped(crop, at)))
+    return result
+
+
+def _by_sizes(x: Any, sizes: list[Any], axes: list[int], policy: str, crop: list[Any] | None) -> list[Stretch]:
+    before, rank = shape_of(x), rank_of(x)
+    were = [before[_place(axis)] for axis in axes]
+    scales = [_ratio(out, size) for out, size in zip(sizes, were, strict=True)]
+    if policy != "stretch":
+        scale = functools.reduce(_least if policy == "not_larger" else _most, scales)
+        sizes, scales = [_rounded(size, scale) for size in were], [scale] * len(scales)
+    result = []
+    for at, (axis, size, out, scale) in enumerate(zip(axes, were, sizes, scales, strict=True)):
+        unchanged = size == out if isinstance(size, int) and isinstance(out, int) else _is_batch(axis, out)
+        if unchanged and crop is None:
+            continue
+        result.append(Stretch(_place(axis) % rank, size, out, scale, policy == "stretch", **_cropped(crop, at)))
+    return result
+
+
+def _ratio(out: Any, size: Any) -> Any:
+    if isinstance(out, int) and isinstance(size, int):
+        return np.float32(out) / np.float32(size)
+    return tf.cast(out, tf.float32) / tf.cast(size, tf.float32)
+
+
+def _least(a: Any, b: Any) -> Any:
+    return tf.minimum(a, b) if isinstance(a, tf.Tensor) or isinstance(b, tf.Tensor) else min(a, b)
+
+
+def _most(a: Any, b: Any) -> Any:
+    return -_least(-a, -b)
+
+
+def _rounded(size: Any, scale: Any) -> Any:
+    if isinstance(size, int) and not isinstance(scale, tf.Tensor):
+        return math.floor(np.float32(size) * scale + np.float32(0.5))
+    return tf.cast(tf.floor(tf.cast(size, tf.float32) * scale + 0.5), tf.int64)
+
+
+def _is_batch(axis: int, out: Any) -> bool:
+    """Whether a size that is not known is that of a batch, of whatever tensor: it stays."""
+    return axis == 0 and origin(out, None) == 0
+
+
+def _resized(x: Any, stretches: list[Stretch], method: Method) -> Any:
+    if not stretches:
+        return tf.identity(x)
+    whole = method.mode == "nearest" or x.dtype in (tf.float32, tf.float64)
+    values = x if whole else tf.cast(x, tf.float32)
+    y = _as_images(values, stretches, method)
+    if y is None:
+        y = values
+        for stretch in stretches:
+            if method.mode == "nearest":
+                y = tf.gather(y, nearest(stretch, method), axis=stretch.place)
+            else:
+                y = along(y, stretch, matrix(stretch, method))
+    if method.coordinates == "tf_crop_and_resize":
+        y = _extrapolated(y, stretches, method)
+    return y if whole else tf.cast(y, x.dtype)
+
+
+def _as_images(x: Any, stretches: list[Stretch], method: Method) -> Any:
+    """By TensorFlow's own resizing of images; None where that would give something else."""
+    dims = {stretch.place - 1: stretch for stretch in stretches}
+    flags = image_flags(stretches, method)
+    space = rank_of(x) - 2
+    if flags is None or not all(0 <= dim < space for dim in dims) or not 1 <= space <= 3:
+        return None
+    if x.dtype != tf.float32 and (method.mode != "nearest" or tf.as_dtype(x.dtype).name not in _IMAGES):
+        return None
+    images = tf.compat.v1.image
+    function = images.resize_nearest_neighbor if method.mode == "nearest" else images.resize_bilinear
+
+    def one(image: Any, given: tuple[int | None, int | None]) -> Any:
+        sizes = [dims[dim].out if dim in dims else size for dim, size in zip(given, shape_of(image)[1:3], strict=True)]
+        if not any(dim in dims for dim in given):
+            return image
+        size = tf.stack([tf.cast(item, tf.int32) for item in sizes])
+        return function(image, size, align_corners=flags[0], half_pixel_centers=flags[1])
+
+    return by_planes(x, one)
+
+
+def _extrapolated(y: Any, stretches: list[Stretch], method: Method) -> Any:
+    """y with a given value wherever a place is outside."""
+    for stretch in stretches:
+        place = found(stretch, method)
+        outside = tf.logical_or(place < 0, place > tf.cast(stretch.size, tf.float32) - 1)
+        shape = [1] * rank_of(y)
+        shape[stretch.place] = -1
+        y = tf.where(tf.reshape(outside, shape), tf.cast(method.extrapolation, y.dtype), y)
+    return y

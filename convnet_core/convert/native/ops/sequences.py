@@ -1,0 +1,111 @@
+"""Sequences and optionals.
+
+A sequence is a Python list of tensors, since its length is known while tracing; an optional is its value, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.graph import Graph
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.ops.control import Run, tensors
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.sizes import entries
+from convnet_core.convert.native.values import known, needed, rank_of, shape_of
+from convnet_core.errors import ConversionError
+
+
+@handles("SequenceConstruct", 11)
+def sequence_construct(*inputs: Any) -> Any:
+    return list(inputs)
+
+
+@handles("SequenceEmpty", 11)
+def sequence_empty(*, dtype: int = 1) -> Any:
+    return []
+
+
+@handles("SequenceLength", 11)
+def sequence_length(sequence: Any) -> Any:
+    return np.array(len(sequence), np.int64)
+
+
+@handles("SequenceAt", 11)
+def sequence_at(sequence: Any, position: Any) -> Any:
+    return _at(position, len(sequence), lambda place: sequence[place])
+
+
+@handles("SequenceInsert", 11)
+def sequence_insert(sequence: Any, tensor: Any, position: Any = None) -> Any:
+    count = len(sequence)
+    position = np.array(count) if position is None else position
+    return _at(position, count, lambda place: [*sequence[:place], tensor, *sequence[place:]], count + 1)
+
+
+@handles("SequenceErase", 11)
+def sequence_erase(sequence: Any, position: Any = None) -> Any:
+    position = np.array(-1) if position is None else position
+    return _at(position, len(sequence), lambda place: [*sequence[:place], *sequence[place + 1 :]])
+
+
+def _at(position: Any, count: int, function: Callable[[int], Any], places: int | None = None) -> Any:
+    """What a function gives for a place in a sequence, which the model may compute."""
+    place = known(position)
+    if place is not None:
+        return function(int(place.item()) % count if place < 0 else int(place.item()))
+    position = tf.cast(tf.reshape(position, []), tf.int32)
+    chosen = tf.where(position < 0, position + count, position)
+    choices = [partial(function, place) for place in range(places or count)]
+    return tf.switch_case(chosen, [lambda choice=choice: tensors(choice()) for choice in choices])
+
+
+@handles("SplitToSequence", 11, 24)
+def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Any:
+    axis %= rank_of(x)
+    whole = shape_of(x)[axis]
+    if split is None or rank_of(split) == 0:
+        if not isinstance(whole, int):
+            raise ConversionError("the length of the sequence is not known")
+        size = 1 if split is None else int(needed(split, "the size of the parts")[0])
+        sizes = [min(size, whole - start) for start in range(0, whole, size)]
+    else:
+        sizes = entries(split, "the sizes of the parts")
+    found = tf.split(x, sizes, axis)
+    return [tf.squeeze(item, [axis]) for item in found] if split is None and not keepdims else list(found)
+
+
+@handles("ConcatFromSequence", 11)
+def concat_from_sequence(sequence: Any, *, axis: int, new_axis: int = 0) -> Any:
+    return tf.stack(sequence, axis) if new_axis else tf.concat(sequence, axis)
+
+
+@handles("SequenceMap", 17)
+def sequence_map(sequence: Any, *others: Any, body: Graph, run: Run) -> Any:
+    names = [info.name for info in body.inputs]
+    results = []
+    for place, item in enumerate(sequence):
+        further = [other[place] if isinstance(other, list) else other for other in others]
+        results.append(run(body, dict(zip(names, [item, *further], strict=True))))
+    return tuple([row[place] for row in results] for place in range(len(body.outputs)))
+
+
+@handles("Optional", 15, 28)
+def optional(value: Any = None, *, type: Any = None) -> Any:  # ONNX's name
+    return value
+
+
+@handles("OptionalHasElement", 15, 18, 28)
+def optional_has_element(value: Any = None) -> Any:
+    return np.array(value is not None)
+
+
+@handles("OptionalGetElement", 15, 18, 28)
+def optional_get_element(value: Any) -> Any:
+    if value is None:
+        raise ConversionError("there is no element to get")
+    return value

@@ -1,0 +1,159 @@
+"""Shapes: asking for them, and giving a tensor another one with its values as they are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.sizes import entries, joined, origin, parts, placed, single
+from convnet_core.convert.native.values import axes_of, known, needed, packed, rank_of, reshaped, shape_of
+
+
+@handles("Identity", 1, 13, 14, 16, 19, 21, 23, 24, 25)
+def identity(x: Any) -> Any:
+    return list(x) if isinstance(x, list) else x if x is None else tf.identity(x)
+
+
+@handles("Transpose", 1, 13, 21, 23, 24, 25)
+def transpose(x: Any, *, perm: list[int] | None = None) -> Any:
+    order = perm or list(range(rank_of(x)))[::-1]
+    sizes = shape_of(x)
+    kept = [axis for axis in order if not (isinstance(sizes[axis], int) and sizes[axis] == 1)]
+    if kept == sorted(kept):  # only ones move: no value does
+        return reshaped(x, [sizes[axis] for axis in order])
+    return tf.transpose(x, order)
+
+
+@handles("Shape", 1, 13, 15, 19, 21, 23, 24, 25)
+def shape(x: Any, *, start: int = 0, end: int | None = None) -> Any:
+    return packed(shape_of(x)[start:end])
+
+
+@handles("Size", 1, 13, 19, 21, 23, 24, 25)
+def size(x: Any) -> Any:
+    count = math.prod(shape_of(x))
+    return np.array(count, np.int64) if isinstance(count, int) else count
+
+
+@handles("Reshape", 1)
+def reshape_1(x: Any, *, shape: list[int], consumed_inputs: list[int] | None = None) -> Any:
+    return reshape(x, np.array(shape, np.int64))
+
+
+@handles("Reshape", 5, 13, 14, 19, 21, 23, 24, 25)
+def reshape(x: Any, shape: Any, *, allowzero: int = 0) -> Any:
+    if known(shape) is None and shape.shape.num_elements() is None:
+        return tf.reshape(x, shape if allowzero else _without_zeros(x, shape))  # not even the rank is known
+    before, sizes = shape_of(x), entries(shape)
+    if not allowzero:  # 0: as it was
+        sizes = [_or_as_before(size, before[axis : axis + 1]) for axis, size in enumerate(sizes)]
+    if -1 not in [size for size in sizes if isinstance(size, int)]:
+        return reshaped(x, sizes)
+    rest = _rest(x, before, sizes)
+    if rest is None:
+        return tf.reshape(x, packed(sizes))
+    return reshaped(x, [rest if _is(size, -1) else size for size in sizes])
+
+
+def _without_zeros(x: Any, shape: Any) -> Any:
+    """A target of unknown length, in which 0 is the size that the dimension had."""
+    before = tf.concat([tf.shape(x, out_type=shape.dtype), tf.zeros_like(shape)], 0)[: tf.size(shape)]
+    return tf.where(shape == 0, before, shape)
+
+
+def _is(size: Any, number: int) -> bool:
+    return isinstance(size, int) and size == number
+
+
+def _or_as_before(size: Any, before: list[Any]) -> Any:
+    """A size, or where it is 0 (perhaps only when the model runs) the one that this dimension had."""
+    if isinstance(size, int) or not before:
+        return before[0] if _is(size, 0) and before else size
+    if origin(size, None) is not None:  # the size of a dimension: if it is 0, the tensor is empty
+        return size
+    return tf.where(size == 0, tf.cast(before[0], size.dtype), size)
+
+
+def _rest(x: Any, before: list[Any], sizes: list[Any]) -> int | None:
+    """What the -1 in a target stands for, where it is known now. A dynamic size that stays as it is cancels out."""
+    had = [size for size in before if isinstance(size, int)]
+    given = [size for size in sizes if isinstance(size, int) and size != -1]
+    dynamic = {axis for axis, size in enumerate(before) if not isinstance(size, int)}
+    for size in sizes:
+        if isinstance(size, int):
+            continue
+        axis = origin(size, x)
+        if axis not in dynamic:
+            return None
+        dynamic.remove(axis)
+    return None if dynamic or not math.prod(given) else math.prod(had) // math.prod(given)
+
+
+@handles("Flatten", 1, 9, 11, 13, 21, 23, 24, 25)
+def flatten(x: Any, *, axis: int = 1) -> Any:
+    sizes = shape_of(x)
+    axis = axis + len(sizes) if axis < 0 else axis
+    return reshaped(x, [math.prod(sizes[:axis]), math.prod(sizes[axis:])])
+
+
+@handles("Squeeze", 1, 11)
+def squeeze_1(x: Any, *, axes: list[int] | None = None) -> Any:
+    return squeeze(x, axes)
+
+
+@handles("Squeeze", 13, 21, 23, 24, 25)
+def squeeze(x: Any, axes: Any = None) -> Any:
+    found = parts(x)
+    if found is not None and rank_of(x) == 1:
+        return single(found[0], x)
+    if axes is None:
+        return tf.squeeze(x)
+    if known(axes) is None:
+        kept = placed([0] * len(entries(axes)), axes, [1] * rank_of(x))
+        sizes = tf.boolean_mask(tf.shape(x), tf.stack(kept) > 0)
+        return tf.reshape(x, tf.ensure_shape(sizes, [rank_of(x) - len(entries(axes))]))
+    dropped = axes_of(axes, rank_of(x))
+    return tf.squeeze(x, dropped) if dropped else tf.identity(x)
+
+
+@handles("Unsqueeze", 1, 11)
+def unsqueeze_1(x: Any, *, axes: list[int]) -> Any:
+    return unsqueeze(x, axes)
+
+
+@handles("Unsqueeze", 13, 21, 23, 24, 25)
+def unsqueeze(x: Any, axes: Any) -> Any:
+    if rank_of(x) == 0 and (found := parts(x)) is not None:
+        return joined(found, x)
+    if known(axes) is None:
+        count = len(entries(axes))
+        kept = tf.stack(placed([0] * count, axes, [1] * (rank_of(x) + count)))
+        before = tf.concat([tf.shape(x, out_type=tf.int64), [1]], 0)
+        return tf.reshape(x, tf.where(kept > 0, tf.gather(before, tf.maximum(tf.cumsum(kept) - 1, 0)), 1))
+    for axis in sorted(axes_of(axes, rank_of(x) + len(needed(axes, "the choice of dimensions")))):
+        x = tf.expand_dims(x, axis)
+    return x
+
+
+@handles("Expand", 8, 13)
+def expand(x: Any, shape: Any) -> Any:
+    if (found := parts(shape)) is None:
+        return tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, out_type=shape.dtype), shape))
+    before = shape_of(x)
+    rank = max(len(before), len(found))
+    before, target = ([1] * (rank - len(sizes)) + sizes for sizes in (before, found))
+    return tf.broadcast_to(x, packed([_wider(old, new) for old, new in zip(before, target, strict=True)]))
+
+
+def _wider(old: Any, new: Any) -> Any:
+    """The size of a dimension after broadcasting; where one of the two is known, it says enough unless it is 1."""
+    if isinstance(new, int):
+        return old if new == 1 else new
+    if isinstance(old, int):
+        return new if old == 1 else old
+    new = tf.cast(new, old.dtype)
+    return tf.where(tf.equal(old, 1), new, old)

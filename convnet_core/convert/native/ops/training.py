@@ -1,0 +1,71 @@
+"""Steps of optimizers: the learning rate, the number of steps made, then tensors, their gradients and their state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+
+_DOMAIN = "ai.onnx.preview.training"
+
+
+def _each(step: Callable[..., tuple[Any, ...]], inputs: tuple[Any, ...], kinds: int) -> tuple[Any, ...]:
+    """The step for each tensor; the inputs and results hold all of one kind, then all of the next."""
+    count = len(inputs) // kinds
+    results = [step(*inputs[place::count]) for place in range(count)]
+    return tuple(result for kind in zip(*results, strict=True) for result in kind)
+
+
+@handles("Adagrad", 1, domain=_DOMAIN)
+def adagrad(
+    rate: Any,
+    steps: Any,
+    *inputs: Any,
+    decay_factor: float = 0.0,
+    epsilon: float = 1e-6,
+    norm_coefficient: float = 0.0,
+) -> Any:
+    def step(x: Any, gradient: Any, squares: Any) -> tuple[Any, ...]:
+        current = rate / (1 + tf.cast(steps, x.dtype) * decay_factor)
+        gradient = norm_coefficient * x + gradient
+        squares = squares + gradient * gradient
+        return x - current * gradient / (tf.sqrt(squares) + epsilon), squares
+
+    return _each(step, inputs, 3)
+
+
+@handles("Adam", 1, domain=_DOMAIN)
+def adam(
+    rate: Any,
+    steps: Any,
+    *inputs: Any,
+    alpha: float = 0.9,
+    beta: float = 0.999,
+    epsilon: float = 1e-6,
+    norm_coefficient: float = 0.0,
+    norm_coefficient_post: float = 0.0,
+) -> Any:
+    def step(x: Any, gradient: Any, mean: Any, squares: Any) -> tuple[Any, ...]:
+        count = tf.cast(steps, x.dtype)
+        corrected = rate * tf.sqrt(1 - beta**count) / (1 - alpha**count)
+        gradient = norm_coefficient * x + gradient
+        mean = alpha * mean + (1 - alpha) * gradient
+        squares = beta * squares + (1 - beta) * gradient * gradient
+        current = tf.where(count > 0, corrected, rate)
+        x = x - current * mean / (tf.sqrt(squares) + epsilon)
+        return (1 - norm_coefficient_post) * x, mean, squares
+
+    return _each(step, inputs, 4)
+
+
+@handles("Momentum", 1, domain=_DOMAIN)
+def momentum(rate: Any, steps: Any, *inputs: Any, alpha: float, beta: float, mode: str, norm_coefficient: float) -> Any:
+    def step(x: Any, gradient: Any, speed: Any) -> tuple[Any, ...]:
+        gradient = norm_coefficient * x + gradient
+        share = tf.where(tf.greater(steps, 0), tf.cast(beta, x.dtype), tf.ones([], x.dtype))
+        speed = alpha * speed + share * gradient
+        return x - rate * (gradient + alpha * speed if mode == "nesterov" else speed), speed
+
+    return _each(step, inputs, 3)

@@ -1,0 +1,41 @@
+"""The stage `export` for a model from elsewhere: an ONNX file becomes the run's model.onnx."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import onnx
+
+from convnet_core import graphs, onnx_model
+from convnet_core.events import Monitor
+from convnet_core.export import CHECKED, check
+from convnet_core.files import digest, write_json
+from convnet_core.graphs import from_onnx
+from convnet_core.runs import Run
+from convnet_core.stages._stage import told
+from convnet_core.stages.export import ExportResult
+
+_ONE_FILE = 2**31 - 1  # bytes; protobuf's limit
+
+
+def run_bring_in(run: Run, path: Path, monitor: Monitor) -> ExportResult:
+    """Check an ONNX file and make it the run's model; where its weights lay in other files, they move into it.
+
+    Raises ModelError where it cannot be read, ConversionError where the checker refuses it.
+    """
+    with told("export", monitor) as line:
+        model = onnx_model.load(path)
+        onnx_model.inputs(model)  # plain tensors, or an error that names the one that is not
+        check(model)
+        opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
+        with run.writing("export", {}) as draft:
+            draft.inputs["onnx"] = digest(path)
+            file = draft.path / "model.onnx"
+            outside = model.ByteSize() > _ONE_FILE
+            onnx.save(model, file, save_as_external_data=outside, location="model.data" if outside else None)
+            write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(model)).to_json())
+            result = ExportResult(len(model.graph.node), file.stat().st_size, opset, CHECKED, None)
+            draft.result = dataclasses.asdict(result)
+        line.summary = f"{result.nodes} nodes, opset {opset}, from {path.name}"
+    return result

@@ -1,0 +1,124 @@
+"""What a run's model is calibrated and compared with: digits, or for any other model drawn or given samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convnet_core import cases, data, onnx_model
+from convnet_core.compare import TEST, InputSet
+from convnet_core.config import CompareConfig, ConvertConfig, DataConfig
+from convnet_core.data.split import Split
+from convnet_core.events import Message, Monitor
+from convnet_core.given import Given, fingerprint, read_samples
+from convnet_core.model import INPUT
+from convnet_core.provenance import data_of
+from convnet_core.runs import Run
+from convnet_core.tensors import Feeds, TensorInfo, fixed_batch
+
+_MOST_DRAWN = 64
+"""Samples that are drawn for a model that may be large."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Samples [n, ...] for each input, where they come from, and their SHA-256."""
+
+    feeds: Feeds
+    record: dict[str, Any]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Material:
+    """Input sets to compare on, the batch sizes to run them at, and the test images where there are any."""
+
+    inputs: list[InputSet]
+    batch_sizes: tuple[int, ...]
+    record: dict[str, Any]
+    fingerprint: str
+    name: str
+    images: NDArray[np.uint8] | None = None
+
+
+def is_digits(run: Run) -> bool:
+    """Whether the run's model reads digits; else it came from somewhere else, and nothing is known but its inputs."""
+    return bool(run.info.get("kind", "digits") == "digits")
+
+
+def calibration(
+    run: Run,
+    config: ConvertConfig,
+    monitor: Monitor,
+    data_config: DataConfig | None,
+    given: Given,
+    samples: Path | None,
+) -> Calibration:
+    """What fixes the ranges of int8: training images, samples from a file, or drawn ones."""
+    if samples is not None:
+        feeds = read_samples(samples)
+        return Calibration(feeds, {"calibration": str(samples)}, fingerprint(feeds))
+    if is_digits(run):
+        data_config = data_config or data_of(run)
+        digits = data.load(data_config, monitor)
+        size = min(config.calibration_size, len(digits.train))
+        chosen = np.random.default_rng(config.seed).choice(len(digits.train), size, replace=False)
+        images = data.Split(digits.train.images[chosen], digits.train.labels[chosen]).scaled()
+        return Calibration({INPUT: images}, {"data": data_config.to_json()}, digits.fingerprint)
+    monitor.emit(Message(text="int8 is calibrated on random numbers: give --calibration samples.npz for real ones"))
+    feeds = given.samples(_inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
+    return Calibration(feeds, {"inputs": given.to_json()}, fingerprint(feeds))
+
+
+def material(
+    run: Run, config: CompareConfig, monitor: Monitor, data_config: DataConfig | None, given: Given
+) -> Material:
+    """What the runtimes are compared on."""
+    if not is_digits(run):
+        return _drawn(_inputs(run), config, given)
+    data_config = data_config or data_of(run)
+    digits = data.load(data_config, monitor)
+    kept = cases.cases(run)
+    inputs = [*digit_inputs(digits.test, config), *_drawings(run, kept)]
+    record = {"data": data_config.to_json()}
+    return Material(inputs, config.batch_sizes, record, digits.fingerprint, digits.name, digits.test.images)
+
+
+def digit_inputs(test: Split, config: CompareConfig) -> list[InputSet]:
+    """The whole test set, Gaussian noise, zeros, and test images times 1,000."""
+    images = test.scaled()
+    shape = (config.samples, *images.shape[1:])
+    noise = np.random.default_rng(config.seed).standard_normal(shape).astype(np.float32)
+    return [
+        InputSet(TEST, {INPUT: images}, test.labels.astype(np.int64)),
+        InputSet("noise", {INPUT: noise}),
+        InputSet("zeros", {INPUT: np.zeros(shape, np.float32)}),
+        InputSet("times 1000", {INPUT: images[: config.samples] * np.float32(1000)}),
+    ]
+
+
+def _drawings(run: Run, kept: list[cases.Case]) -> list[InputSet]:
+    """The drawings that were kept as test cases, where there are any."""
+    if not kept:
+        return []
+    images, labels = cases.load(run, kept)
+    return [InputSet("drawings", {INPUT: images}, labels)]
+
+
+def _drawn(inputs: tuple[TensorInfo, ...], config: CompareConfig, given: Given) -> Material:
+    """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
+    feeds = given.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
+    fixed = fixed_batch(given.shaped(inputs))
+    sizes = (fixed,) if fixed else config.batch_sizes
+    zeros = {name: np.zeros_like(array) for name, array in feeds.items()}
+    name = "given samples" if given.files else "drawn samples"
+    sets = [InputSet(name, feeds), InputSet("zeros", zeros)]
+    return Material(sets, sizes, {"inputs": given.to_json()}, fingerprint(feeds), name)
+
+
+def _inputs(run: Run) -> tuple[TensorInfo, ...]:
+    return onnx_model.inputs(onnx_model.load(run.path / "export" / "model.onnx"))
