@@ -178,6 +178,11 @@ def state_of(run: Run) -> None:
 
 
 run = shared.need("export", "Drawing")
+if run.info.get("kind") == "model":
+    st.info(
+        "This run holds a model from elsewhere. The sketchpad needs a network that reads digits: choose another run."
+    )
+    st.stop()
 with st.container():  # one element, whatever is in it: a pad that moved would be a new one, and empty
     state_of(run)
 reader = reader_of(run.path, fingerprint(run))

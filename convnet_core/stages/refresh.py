@@ -22,8 +22,9 @@ _Made = TypeVar("_Made", bound=Config)
 def run_refresh(run: Run, monitor: Monitor) -> list[str]:
     """Run what has to be run; the names of those stages.
 
-    A training that was stopped goes on from its checkpoint. A run whose weights came from elsewhere begins at its
-    export. Raises RunError where there is nothing to begin with.
+    A training that was stopped goes on from its checkpoint. A run whose weights or model came from elsewhere begins
+    after its training. Raises RunError where there is nothing to begin with, or where a model from elsewhere would
+    have to be exported again.
     """
     done = []
     for stage in run.stages:
@@ -33,6 +34,7 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
             case "train":
                 _train(run, monitor)
             case "export":
+                _need_own_weights(run)
                 run_export(run, _config(run, stage, ExportConfig()), monitor)
             case "compare":
                 run_compare(run, _config(run, stage, CompareConfig()), monitor, data_config=data_of(run, stage))
@@ -44,7 +46,14 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
 
 def _came_without_training(run: Run) -> bool:
     record = run.record("export")
-    return record is not None and "weights" in record.inputs
+    return record is not None and bool({"weights", "onnx"} & set(record.inputs))
+
+
+def _need_own_weights(run: Run) -> None:
+    """A model from elsewhere is not exported here: its file has to be brought in again."""
+    record = run.record("export")
+    if record is not None and "onnx" in record.inputs:
+        raise RunError(f"the run {run.name} holds a model from elsewhere", hint="`convert --onnx FILE --run DIR` again")
 
 
 def _train(run: Run, monitor: Monitor) -> None:

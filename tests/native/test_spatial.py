@@ -177,6 +177,12 @@ def test_resize_to_sizes(space):
     both("Resize", x, None, None, sizes[2:] + np.arange(len(space)), constants=(3,), **policy)
 
 
+def test_a_size_that_stays_is_scaled_all_the_same():
+    """10 rows of 9, and so 4.4 columns of 4: 4, but not those that there were."""
+    policy = {"keep_aspect_ratio_policy": "not_larger", "axes": [2, 3], "mode": "linear"}
+    both("Resize", draw(1, 2, 9, 4), None, None, np.array([10, 20]), constants=(3,), tolerance=1e-5, **policy)
+
+
 def test_resize_of_a_dynamic_batch_leaves_the_batch():
     """What exporters make of interpolate(x, y.shape[2:])."""
     nodes = [

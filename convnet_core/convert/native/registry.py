@@ -89,7 +89,7 @@ def faults(graph: Graph) -> list[str]:
     """Everything in a graph that cannot be converted, a line for each node, subgraphs included."""
     found = []
     for node in graph.nodes:
-        if reason := _fault(node, graph):
+        if (reason := _fault(node, graph)) is not None:
             label = f"{node.domain}.{node.op}" if node.domain else node.op
             found.append(f"{label}-{node.version} (node {node.name!r}){reason}")
         for inner in node.subgraphs:

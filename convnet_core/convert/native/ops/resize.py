@@ -109,7 +109,7 @@ def _by_sizes(x: Any, sizes: list[Any], axes: list[int], policy: str, crop: list
     result = []
     for at, (axis, size, out, scale) in enumerate(zip(axes, were, sizes, scales, strict=True)):
         unchanged = size == out if isinstance(size, int) and isinstance(out, int) else _is_batch(axis, out)
-        if unchanged and crop is None:
+        if unchanged and crop is None and policy == "stretch":
             continue
         result.append(Stretch(_place(axis) % rank, size, out, scale, policy == "stretch", **_cropped(crop, at)))
     return result
