@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
 from pathlib import Path
 
 from convnet_core.config import ModelConfig, TrainConfig
 from convnet_core.data import train_count
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConvNetError
-from convnet_core.history import history
 from convnet_core.library import list_runs
-from convnet_core.runs import Run
 
 _LATEST_RUNS = 20  # looked at for a measured speed
 _IMAGE_SECONDS = 2.3e-5
@@ -54,18 +51,13 @@ def _measured_seconds_per_image(config: TrainConfig, runs_root: Path) -> float |
     What that run needed beyond, or less than, the estimate is taken for this machine's share.
     """
     for run in list_runs(runs_root)[:_LATEST_RUNS]:
-        with contextlib.suppress(ConvNetError):
+        with contextlib.suppress(ConvNetError, KeyError):
             record = run.record("train")
             before = TrainConfig.from_json(record.config) if record else None
-            speed = _median_speed(run) if before else 0.0
-            if before and speed and (before.device, before.precision) == (config.device, config.precision):
-                return _seconds_per_image(config) / speed / _seconds_per_image(before)
+            if record and before and (before.device, before.precision) == (config.device, config.precision):
+                needed = float(record.result["seconds"]) / max(1, before.epochs * _images(before))
+                return float(_seconds_per_image(config) * needed / _seconds_per_image(before))
     return None
-
-
-def _median_speed(run: Run) -> float:
-    speeds = [metrics.images_per_second for metrics in history(run) if metrics.images_per_second > 0]
-    return statistics.median(speeds) if speeds else 0.0
 
 
 def _seconds_per_image(config: TrainConfig) -> float:

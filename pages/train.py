@@ -35,6 +35,7 @@ st.write("Choose how a network is trained in PyTorch, start it, and watch it lea
 
 _PRESETS = {"fast": "fast: one epoch", "reference": "reference: the original recipe", "accurate": "accurate: deep"}
 _MOST_OTHERS = 30
+_MISTAKES = 12  # shown; each is three elements for the browser to draw
 
 
 def choose_preset(place: Any, config: TrainConfig | None) -> None:
@@ -145,7 +146,7 @@ def mistakes(run: Run, found: list[dict[str, Any]]) -> None:
         jobs.explain(error)
         return
     with st.container(horizontal=True):
-        for mistake in found:
+        for mistake in found[:_MISTAKES]:
             with st.container(width=96, gap="small"):
                 st.image(gallery.sheet([test.images[mistake["index"]][None]], enlarge=3), width=84)
                 st.caption(f"**{mistake['truth']}** as **{mistake['answer']}**, {100 * mistake['probability']:.0f} %")

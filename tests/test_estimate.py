@@ -26,13 +26,12 @@ def test_time_grows_with_what_is_asked(tmp_path):
     assert expected_seconds(TrainConfig(model=ModelConfig(channels=64)), tmp_path) > 1.5 * base
 
 
-def test_the_speed_of_an_earlier_run_is_taken_over(trained_run, tmp_path):
+def test_the_time_of_an_earlier_run_is_taken_over(trained_run, tmp_path):
     run = copy_of(trained_run, tmp_path)
     config = TrainConfig.from_json(run.record("train").config)
-    path = run.path / "train" / "metrics.json"
-    measured = read_json(path)
-    for item in measured["history"]:
-        item["images_per_second"] = 500.0
-    write_json(path, measured)
-    images = config.data.train_size - config.validation_size
-    assert expected_seconds(config, tmp_path) == pytest.approx(config.epochs * images / 500)
+    path = run.path / "train" / "stage.json"
+    record = read_json(path)
+    record["result"]["seconds"] = 77.0
+    write_json(path, record)
+    assert expected_seconds(config, tmp_path) == pytest.approx(77)
+    assert expected_seconds(config.replace(epochs=2 * config.epochs), tmp_path) == pytest.approx(154)

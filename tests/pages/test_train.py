@@ -78,7 +78,7 @@ def test_a_finished_training_shows_curves_confusion_and_mistakes(root, trained_r
     copy_of(trained_run, root)
     app = open_page("train")
     assert "On the test set" in text_of(app)
-    assert len(app.get("plotly_chart")) == 6
+    assert len(app.get("plotly_chart")) == 3  # the curves in one, confusion, accuracy of each digit
     assert "The worst mistakes" in text_of(app)
 
 
@@ -119,7 +119,7 @@ def test_a_running_training_is_drawn_live(root, trained_run):
         app = open_page("train")
         assert metric(app, "Images/s") == "100"
         assert metric(app, "Time left") == "3 s"
-        assert len(app.get("plotly_chart")) == 4
+        assert len(app.get("plotly_chart")) == 1
         assert "On the test set" not in text_of(app)
 
 
