@@ -7,7 +7,7 @@ import onnx.numpy_helper
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from convnet_core.convert.native.passes import DOMAIN, channels_last, drop_unused, sink_transposes
+from convnet_core.convert.native.passes import DOMAIN, channels_last, drop_unused, reorder_flattened, sink_transposes
 from convnet_core.convert.native.passes.channels_last import to_first, to_last
 from convnet_core.convert.native.read import read
 
@@ -30,7 +30,7 @@ def back(graph, like):
 
 def sunk(model):
     """The model after the pass, after a check that it gives the same as before."""
-    graph = drop_unused(sink_transposes(read(model)))
+    graph = drop_unused(reorder_flattened(drop_unused(sink_transposes(read(model)))))
     after = back(graph, model)
     rng = np.random.default_rng(0)
     feeds = {
@@ -148,6 +148,32 @@ def test_convolutions_go_channels_last_with_their_weights():
     conv = graph.nodes[1]
     assert np.array_equal(graph.constants[conv.inputs[1]], weights.transpose(2, 3, 1, 0))
     assert graph.infos[conv.inputs[0]].shape == (2, 4, 5, 3)
+
+
+@pytest.mark.parametrize(
+    "flatten", [oh.make_node("Flatten", ["a"], ["f"]), oh.make_node("Reshape", ["a", "to"], ["f"])]
+)
+@pytest.mark.parametrize(
+    ("linear", "shape"),
+    [
+        (oh.make_node("Gemm", ["r", "w"], ["b"]), [60, 7]),
+        (oh.make_node("Gemm", ["r", "w"], ["b"], transB=1), [7, 60]),
+        (oh.make_node("MatMul", ["r", "w"], ["b"]), [60, 7]),
+    ],
+)
+def test_weights_are_reordered_instead_of_what_is_flattened(flatten, linear, shape):
+    weights = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+    nodes = [transpose("x", "a", FIRST), flatten, oh.make_node("Relu", ["f"], ["r"]), linear]
+    constants = {"w": weights, "to": np.array([0, -1])}
+    assert not transposes(sunk(model_of(nodes, [("x", [2, 4, 5, 3])], [("b", [2, 7])], constants)))
+
+
+def test_what_is_flattened_for_others_too_keeps_its_order():
+    weights = np.ones([60, 7], np.float32)
+    nodes = [oh.make_node("Flatten", ["a"], ["f"]), oh.make_node("MatMul", ["f", "w"], ["b"])]
+    outputs = [("b", [2, 7]), ("f", [2, 60])]
+    model = model_of([transpose("x", "a", FIRST), *nodes], [("x", [2, 4, 5, 3])], outputs, {"w": weights})
+    assert len(transposes(sunk(model))) == 1
 
 
 def test_what_reaches_no_output_is_dropped():

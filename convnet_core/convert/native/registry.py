@@ -39,6 +39,11 @@ class Handler:
         return {item.name for item in self.parameters if item.kind is inspect.Parameter.KEYWORD_ONLY}
 
     @property
+    def any_attribute(self) -> bool:
+        """Whether it takes whatever attributes there are, as `**` of a name."""
+        return any(item.kind is inspect.Parameter.VAR_KEYWORD for item in self.parameters)
+
+    @property
     def names(self) -> list[str]:
         """The inputs that have a name of their own, in their order."""
         return [item.name for item in self.parameters if item.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
@@ -97,13 +102,21 @@ def faults(graph: Graph) -> list[str]:
     return found
 
 
+_NEVER = {
+    ("ai.onnx.ml", "ZipMap"): ": it gives maps, which are no tensors; export with the option zipmap=False",
+}
+"""What cannot be had, and what to do instead."""
+
+
 def _fault(node: Node, graph: Graph) -> str | None:
     """Why a node cannot be converted: empty text where its operator is unknown; None where it can be."""
     handler = handler_of(node)
     if handler is None:
         known = [version for other in _handlers.get((node.domain, node.op), []) for version in other.versions]
-        return f": only the versions {', '.join(map(str, sorted(known)))} are known" if known else ""
-    unknown = sorted(set(node.attributes) - handler.keywords)
+        if known:
+            return f": only the versions {', '.join(map(str, sorted(known)))} are known"
+        return _NEVER.get((node.domain, node.op), "")
+    unknown = [] if handler.any_attribute else sorted(set(node.attributes) - handler.keywords)
     if unknown:
         return f": attribute {', '.join(unknown)}"
     info = graph.infos.get(node.inputs[0]) if node.inputs else None

@@ -1,0 +1,116 @@
+"""What ai.onnx.ml does to features before a model sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import packed, rank_of, shape_of
+from convnet_core.errors import ConversionError
+
+_DOMAIN = "ai.onnx.ml"
+
+
+@handles("Scaler", 1, domain=_DOMAIN)
+def scaler(x: Any, *, offset: list[float], scale: list[float]) -> Any:
+    return (tf.cast(x, tf.float32) - np.array(offset, np.float32)) * np.array(scale, np.float32)
+
+
+@handles("Normalizer", 1, domain=_DOMAIN)
+def normalizer(x: Any, *, norm: str = "MAX") -> Any:
+    x = tf.cast(x, tf.float32)
+    axis = rank_of(x) - 1  # of a vector the vector itself, of a table each row
+    match norm:
+        case "MAX":
+            size = tf.reduce_max(x, axis, keepdims=True)
+        case "L1":
+            size = tf.reduce_sum(tf.abs(x), axis, keepdims=True)
+        case "L2":
+            size = tf.sqrt(tf.reduce_sum(x * x, axis, keepdims=True))
+        case _:
+            raise ConversionError(f"norm {norm!r} is not known")
+    return tf.where(tf.equal(size, 0), x, x / size)
+
+
+@handles("Binarizer", 1, domain=_DOMAIN)
+def binarizer(x: Any, *, threshold: float = 0.0) -> Any:
+    return tf.cast(x > tf.cast(threshold, x.dtype), x.dtype)
+
+
+@handles("Imputer", 1, domain=_DOMAIN)
+def imputer(
+    x: Any,
+    *,
+    imputed_value_floats: list[float] | None = None,
+    imputed_value_int64s: list[int] | None = None,
+    replaced_value_float: float = 0.0,
+    replaced_value_int64: int = 0,
+) -> Any:
+    floats = x.dtype.is_floating
+    new = tf.constant(imputed_value_floats if floats else imputed_value_int64s, x.dtype)
+    old = replaced_value_float if floats else replaced_value_int64
+    return tf.where(tf.math.is_nan(x) if floats and np.isnan(old) else tf.equal(x, tf.cast(old, x.dtype)), new, x)
+
+
+@handles("ArrayFeatureExtractor", 1, domain=_DOMAIN)
+def array_feature_extractor(x: Any, y: Any) -> Any:
+    chosen = tf.gather(x, tf.reshape(y, [-1]), axis=-1)
+    return chosen[tf.newaxis] if rank_of(x) == 1 else chosen
+
+
+@handles("FeatureVectorizer", 1, domain=_DOMAIN)
+def feature_vectorizer(*inputs: Any, inputdimensions: list[int]) -> Any:
+    tables = [tf.cast(tf.reshape(x, [-1, size]), tf.float32) for x, size in zip(inputs, inputdimensions, strict=True)]
+    return tf.concat(tables, -1)
+
+
+@handles("OneHotEncoder", 1, domain=_DOMAIN)
+def one_hot_encoder(
+    x: Any, *, cats_int64s: list[int] | None = None, cats_strings: list[str] | None = None, zeros: int = 1
+) -> Any:
+    """A category that is not known gives zeros, also where `zeros` is 0 and ONNX would end with an error."""
+    categories = tf.constant(cats_strings) if cats_strings else tf.constant(cats_int64s, tf.int64)
+    given = x if cats_strings else tf.cast(x, tf.int64)
+    return tf.cast(tf.equal(given[..., tf.newaxis], categories), tf.float32)
+
+
+_KINDS = ("tensor", "strings", "int64s", "floats")
+_DEFAULTS = {"string": "_Unused", "int64": -1, "float": -0.0}
+
+
+@handles("LabelEncoder", 2, 4, domain=_DOMAIN)
+def label_encoder(x: Any, **table: Any) -> Any:
+    """Looked up one by one in the sorted keys; a key that comes twice counts with its last value."""
+    keys, values = _column(table, "keys"), _column(table, "values")
+    default = _default(table, values.dtype)
+    latest = {key: value for key, value in zip(keys.tolist(), values.tolist(), strict=True) if key == key}
+    shape, flat = packed(shape_of(x)), tf.reshape(x, [-1])
+    found = tf.constant(default, shape=[1], dtype=tf.as_dtype(values.dtype) if values.dtype.kind != "U" else tf.string)
+    if latest:
+        matches = tf.equal(flat[:, tf.newaxis], tf.constant(list(latest), flat.dtype))
+        chosen = tf.gather(tf.constant(list(latest.values()), found.dtype), tf.argmax(tf.cast(matches, tf.int8), -1))
+        found = tf.where(tf.reduce_any(matches, -1), chosen, found)
+    missing = [value for key, value in zip(keys.tolist(), values.tolist(), strict=True) if key != key]
+    if missing:  # NaN is a key of its own
+        found = tf.where(tf.math.is_nan(flat), tf.constant(missing[-1], found.dtype), found)
+    return tf.reshape(tf.broadcast_to(found, tf.shape(flat)), shape)
+
+
+def _column(table: dict[str, Any], side: str) -> Any:
+    """The keys or the values, whichever of ONNX's attributes they are given in."""
+    kind = next(kind for kind in _KINDS if table.get(f"{side}_{kind}") is not None)
+    dtype = {"int64s": np.int64, "floats": np.float32, "strings": np.str_}.get(kind)
+    array = np.asarray(table[f"{side}_{kind}"], dtype)
+    return array.astype(np.str_) if array.dtype.kind == "O" else array
+
+
+def _default(table: dict[str, Any], dtype: Any) -> Any:
+    """The value of what is no key: the attribute of the values' type, or ONNX's own default for it."""
+    if table.get("default_tensor") is not None:
+        value = np.asarray(table["default_tensor"]).ravel()[0]
+        return value.decode() if isinstance(value, bytes) else value
+    kind = {"U": "string", "i": "int64"}.get(dtype.kind, "float")
+    return table.get(f"default_{kind}", _DEFAULTS[kind])

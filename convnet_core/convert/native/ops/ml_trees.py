@@ -1,0 +1,73 @@
+"""Ensembles of decision trees, as scikit-learn, XGBoost and LightGBM export them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native import forest
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.scores import labels_of, transformed
+
+_DOMAIN = "ai.onnx.ml"
+
+
+@handles("TreeEnsembleRegressor", 1, 3, domain=_DOMAIN)
+def tree_ensemble_regressor(
+    x: Any, *, n_targets: int, aggregate_function: str = "SUM", post_transform: str = "NONE", **nodes: Any
+) -> Any:
+    dtype = _dtype(x)
+    said = forest.of_nodes(n_targets, "target", nodes, dtype).values(x, aggregate_function)
+    base = forest.floats(nodes, "base_values", dtype)
+    return transformed(tf.cast(said + base if base.size else said, tf.float32), post_transform)
+
+
+@handles("TreeEnsembleClassifier", 1, 3, domain=_DOMAIN)
+def tree_ensemble_classifier(
+    x: Any,
+    *,
+    classlabels_int64s: list[int] | None = None,
+    classlabels_strings: list[str] | None = None,
+    post_transform: str = "NONE",
+    **nodes: Any,
+) -> Any:
+    dtype = _dtype(x)
+    classes = len(classlabels_strings or classlabels_int64s or [])
+    said = forest.of_nodes(classes, "class", nodes, dtype).values(x)
+    base = forest.floats(nodes, "base_values", dtype)
+    used = set(nodes["class_ids"])
+    if classes == 2 and len(used) == 1:  # one score for two classes
+        score = said[:, used.pop()] + (base[-1] if base.size else 0)
+        fractions = bool((forest.floats(nodes, "class_weights", dtype) >= 0).all())
+        place, scores = _of_two(tf.cast(score, tf.float32), fractions, post_transform)
+    else:
+        scores = tf.cast(said + base if base.size else said, tf.float32)
+        place, scores = tf.argmax(scores, -1), transformed(scores, post_transform)
+    return labels_of(place, classlabels_int64s, classlabels_strings), scores
+
+
+def _of_two(score: Any, fractions: bool, post_transform: str) -> tuple[Any, Any]:
+    """The class and both scores, of the second class's score alone: a fraction where no weight is negative, else below
+    zero for the first class (ONNX Runtime's rules, tree_ensemble_aggregator.h).
+    """
+    place = tf.cast(score > (0.5 if fractions else 0), tf.int64)
+    if post_transform == "LOGISTIC":
+        return place, tf.sigmoid(tf.stack([-score, score], -1))
+    return place, tf.stack([1 - score if fractions else -score, score], -1)
+
+
+_AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
+_TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
+
+
+@handles("TreeEnsemble", 5, domain=_DOMAIN)
+def tree_ensemble(x: Any, *, aggregate_function: int = 1, post_transform: int = 0, **nodes: Any) -> Any:
+    said = forest.of_branches(nodes).values(x, _AGGREGATES[aggregate_function])
+    return transformed(said, _TRANSFORMS[post_transform])
+
+
+def _dtype(x: Any) -> Any:
+    """What thresholds are compared in: float64 for float64, float32 for everything else."""
+    return np.float64 if x.dtype == tf.float64 else np.float32
