@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,21 @@ def save(saved_model: Path, path: Path, kind: str, calibration: Feeds, signature
         with _quiet_tensorflow():
             content = converter.convert()
     except Exception as error:  # the converter raises many kinds, with traces of C++ in the text
-        raise ConversionError(f"TFLite {kind}: {str(error).strip().splitlines()[0][:300]}") from error
+        raise ConversionError(f"TFLite {kind}: {_reason(str(error))}") from error
     path.write_bytes(content)
+
+
+def _reason(text: str) -> str:
+    """One line of the converter's many: the ops that it lacks, with the ONNX nodes that need them, or the first."""
+    lacking = re.search(r"^(?:TF Select|Custom) ops: (.+)$", text, re.MULTILINE)
+    if lacking is None:
+        return text.strip().splitlines()[0][:300]
+    places = re.findall(r'fused\["(\w+):", "([^"@]+)/[^"/@]*@', text)
+    needed = []
+    for op in lacking[1].split(", "):
+        nodes = sorted({scope for kind, scope in places if kind == op})
+        needed.append(f"{op} (node {', '.join(nodes[:3])}{', ...' if len(nodes) > 3 else ''})" if nodes else op)
+    return f"not among LiteRT's built-in ops: {'; '.join(needed)}"
 
 
 def _samples(calibration: Feeds, signature: Signature) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,14 @@ import onnx.numpy_helper
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from convnet_core.convert.native.passes import DOMAIN, channels_last, drop_unused, reorder_flattened, sink_transposes
+from convnet_core.convert.native.passes import (
+    DOMAIN,
+    channels_last,
+    drop_unused,
+    fuse_gelu,
+    reorder_flattened,
+    sink_transposes,
+)
 from convnet_core.convert.native.passes.channels_last import to_first, to_last
 from convnet_core.convert.native.read import read
 
@@ -174,6 +181,32 @@ def test_what_is_flattened_for_others_too_keeps_its_order():
     outputs = [("b", [2, 7]), ("f", [2, 60])]
     model = model_of([transpose("x", "a", FIRST), *nodes], [("x", [2, 4, 5, 3])], outputs, {"w": weights})
     assert len(transposes(sunk(model))) == 1
+
+
+@pytest.mark.parametrize(
+    "products",
+    [
+        [("x", "half", "h"), ("h", "e1", "b")],
+        [("x", "e1", "h"), ("half", "h", "b")],
+        [("e1", "half", "h"), ("x", "h", "b")],
+    ],
+)
+@pytest.mark.parametrize("scaled", [("Div", 2**0.5), ("Mul", 0.5**0.5), ("Mul", 0.7)])
+def test_gelu_written_out_is_one_operator(products, scaled):
+    op, scale = scaled
+    nodes = [
+        oh.make_node(op, ["x", "scale"], ["s"]),
+        oh.make_node("Erf", ["s"], ["e"]),
+        oh.make_node("Add", ["one", "e"], ["e1"]),
+        *[oh.make_node("Mul", [first, second], [result]) for first, second, result in products],
+    ]
+    constants = {"scale": np.float32(scale), "one": np.float32(1), "half": np.float32(0.5)}
+    model = model_of(nodes, [("x", [3, 4])], [("b", [3, 4])], constants, opset=20)
+    graph = drop_unused(fuse_gelu(read(model)))
+    assert ([node.op for node in graph.nodes] == ["Gelu"]) == (scale != 0.7)
+    x = np.linspace(-4, 4, 12, dtype=np.float32).reshape(3, 4)
+    (expected,), (got,) = (ReferenceEvaluator(item).run(None, {"x": x}) for item in (model, back(graph, model)))
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_what_reaches_no_output_is_dropped():

@@ -10,13 +10,20 @@ from __future__ import annotations
 import onnx
 
 from convnet_core.convert.native.graph import Graph
-from convnet_core.convert.native.passes import channels_last, drop_unused, reorder_flattened, sink_transposes
+from convnet_core.convert.native.passes import (
+    channels_last,
+    drop_unused,
+    fuse_gelu,
+    lift_constants,
+    reorder_flattened,
+    sink_transposes,
+)
 from convnet_core.convert.native.read import read
 from convnet_core.convert.native.registry import faults
 from convnet_core.convert.native.walk import GraphFunction
 from convnet_core.errors import UnsupportedOpError
 
-_PASSES = (channels_last, sink_transposes, drop_unused, reorder_flattened, drop_unused)
+_PASSES = (lift_constants, fuse_gelu, channels_last, sink_transposes, drop_unused, reorder_flattened, drop_unused)
 
 
 def prepared(model: onnx.ModelProto) -> Graph:

@@ -30,6 +30,8 @@ class GraphFunction:
         self._graph = graph
         self.variables: dict[str, Any] = {}
         self._sources: dict[str, Any] = {}
+        self._learned: set[str] = set()
+        """The constants of the model, and what is computed from them alone."""
 
     def __call__(self, feeds: Values) -> Values:
         """Tensors by ONNX input name in, by ONNX output name out. Raises ConversionError with the node's name."""
@@ -38,6 +40,7 @@ class GraphFunction:
 
     def _run(self, graph: Graph, feeds: Mapping[str, Any]) -> Values:
         values: Values = {**graph.constants, **feeds}
+        self._learned.update(graph.constants)
         for node in graph.nodes:
             with tf.name_scope(f"{node.scope}/"):  # with the slash the same scope again, however many nodes share it
                 results = self._node(node, graph, values)
@@ -52,6 +55,8 @@ class GraphFunction:
         keywords = {**self._asked(handler, node, graph, values), **node.attributes}  # an attribute may be called dtype
         try:
             if not node.attributes.keys() & {"body", "then_branch", "else_branch"} and _foldable(node, given):
+                if self._learned.intersection(node.inputs):
+                    self._learned.update(node.outputs)
                 return _folded(handler, given, keywords)
             return _tuple(handler.function(*self._operands(handler, node, given), **keywords))
         except ConvNetError as error:
@@ -84,7 +89,9 @@ class GraphFunction:
         names = handler.names
         return [
             self._variable(name, value)
-            if _is_weight(value) and not (place < len(names) and names[place] in handler.static)
+            if name in self._learned
+            and _is_weight(value)
+            and not (place < len(names) and names[place] in handler.static)
             else value
             for place, (name, value) in enumerate(zip(node.inputs, given, strict=True))
         ]
@@ -93,7 +100,7 @@ class GraphFunction:
         if name not in self.variables:
             self._sources[name] = value
             with tf.init_scope():
-                self.variables[name] = tf.Variable(value, name=_variable_name(name), trainable=value.dtype.kind == "f")
+                self.variables[name] = tf.Variable(value, name=_variable_name(name))
         source = self._sources[name]
         if source is value or np.array_equal(source, value):
             return self.variables[name]
@@ -109,7 +116,9 @@ def _result(value: Any) -> Any:
 
 def _is_weight(value: Any) -> bool:
     """Whether a known value is one that training would change: float, and more than one number."""
-    return isinstance(value, np.ndarray) and value.dtype.kind in "fV" and value.size > 1
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fV" or value.size <= 1:
+        return False
+    return bool(tf.as_dtype(value.dtype).is_floating)
 
 
 def _variable_name(name: str) -> str:

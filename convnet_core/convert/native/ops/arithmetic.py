@@ -44,10 +44,16 @@ def power(x: Any, y: Any, *, broadcast: int = 0, axis: int | None = None) -> Any
 
 @handles("Mod", 10, 13, 28)
 def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
+    """With `fmod` the result has the sign of `a`; of TensorFlow's two remainders LiteRT has the other one alone."""
     if not fmod or tf.as_dtype(a.dtype).is_unsigned:
         return tf.math.floormod(a, b)
     wide = tf.float32 if tf.as_dtype(a.dtype).is_floating else tf.int32
-    return cast_around(tf.truncatemod, a, b, when=HALVES | SMALL_INTEGERS, to=wide)
+    return cast_around(_remainder, a, b, when=HALVES | SMALL_INTEGERS, to=wide)
+
+
+def _remainder(a: Any, b: Any) -> Any:
+    size = tf.math.floormod(tf.maximum(a, -a), tf.maximum(b, -b))
+    return tf.where(a < 0, -size, size)
 
 
 @handles("Max", 1, 6, 8, 12, 13)

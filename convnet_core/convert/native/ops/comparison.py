@@ -54,6 +54,15 @@ def logical_not(x: Any) -> Any:
     return tf.logical_not(x)
 
 
+_MOST_DIMENSIONS = 5
+"""That TFLite's SELECT_V2 takes (TensorFlow 2.21: "failed to legalize operation 'tfl.select_v2'")."""
+
+
 @handles("Where", 9, 16)
 def where(condition: Any, x: Any, y: Any) -> Any:
-    return tf.where(condition, x, y)
+    shapes = [tf.TensorShape(value.shape) for value in (condition, x, y)]
+    if any(shape.rank is None for shape in shapes) or max(shape.rank for shape in shapes) <= _MOST_DIMENSIONS:
+        return tf.where(condition, x, y)
+    shape = tf.broadcast_dynamic_shape(tf.broadcast_dynamic_shape(tf.shape(condition), tf.shape(x)), tf.shape(y))
+    flat = [tf.reshape(tf.broadcast_to(value, shape), [-1]) for value in (condition, x, y)]
+    return tf.reshape(tf.where(*flat), shape)

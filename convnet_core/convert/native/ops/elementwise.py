@@ -12,7 +12,9 @@ from convnet_core.convert.native.registry import handles
 
 @handles("Abs", 1, 6, 13)
 def absolute(x: Any) -> Any:
-    return tf.identity(x) if tf.as_dtype(x.dtype).is_unsigned else tf.abs(x)
+    """LiteRT has no Abs of int64."""
+    dtype = tf.as_dtype(x.dtype)
+    return tf.identity(x) if dtype.is_unsigned else tf.maximum(x, -x) if dtype == tf.int64 else tf.abs(x)
 
 
 @handles("Neg", 1, 6, 13)
@@ -93,7 +95,8 @@ def acos(x: Any) -> Any:
 
 @handles("Atan", 7, 22)
 def atan(x: Any) -> Any:
-    return tf.atan(x)
+    """By Atan2, which LiteRT has among its built-in ops."""
+    return tf.atan2(x, tf.ones_like(x))
 
 
 @handles("Sinh", 9, 22)
