@@ -1,0 +1,102 @@
+"""ONNX's own tests of single operators: all of them traced, and a random hundred as SavedModels in a fresh process."""
+
+import functools
+import random
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from convnet_core.convert import native, saved_model
+from convnet_core.convert.names import Signature
+from tests.native import harness
+from tests.native.expected_failures import REASONS
+
+PARTS = 8
+LEAST = 1700
+"""That have to pass; ONNX Runtime 1.32 passes 1,508."""
+
+SAVED = 100
+
+
+@functools.cache
+def every_test():
+    return list(harness.node_tests())
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_onnx_node_tests(part):
+    surprises = []
+    for test in every_test()[part::PARTS]:
+        problem = problem_of(test)
+        if problem is not None and test.name not in REASONS:
+            surprises.append(f"{test.name} fails: {problem}")
+        if problem is None and test.name in REASONS:
+            surprises.append(f"{test.name} passes: take it off the list of expected failures")
+    assert surprises == []
+
+
+def problem_of(test):
+    """Why a test fails; None where it passes."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            harness.check(test)
+    except Exception as error:  # of any kind
+        return " ".join(str(error).split())[:200]
+    return None
+
+
+def test_the_list_of_failures_names_tests_that_exist_and_is_short():
+    names = {test.name for test in every_test()}
+    assert set(REASONS) <= names
+    assert len(names) - len(REASONS) >= LEAST
+
+
+READER = """
+import sys
+from pathlib import Path
+import numpy as np
+import tensorflow as tf
+
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    function = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"]
+    feeds = {name: tf.constant(value) for name, value in np.load(folder / "inputs.npz").items()}
+    np.savez(folder / "outputs.npz", **{name: value.numpy() for name, value in function(**feeds).items()})
+"""
+
+
+def test_a_random_hundred_saved_and_opened_by_plain_tensorflow(tmp_path):
+    chosen = random.Random(0).sample([test for test in every_test() if test.name not in REASONS], 3 * SAVED)
+    expected = {}
+    for test in chosen:
+        model, ((inputs, outputs), *_) = harness.loaded(test)
+        plain = all(value.type.HasField("tensor_type") for value in (*model.graph.input, *model.graph.output))
+        if len(expected) < SAVED and plain and inputs and all(map(storable, (*inputs, *outputs))):
+            names = save(model, inputs, tmp_path / test.name)
+            expected[test.name] = test, names, [np.asarray(value) for value in outputs]
+    assert len(expected) == SAVED
+    subprocess.run([sys.executable, "-c", READER, tmp_path], check=True, capture_output=True)
+    for test, names, values in expected.values():
+        outputs = np.load(tmp_path / test.name / "outputs.npz")
+        for name, value in zip(names, values, strict=True):
+            harness.same(outputs[name], value, test.rtol, test.atol)
+
+
+def storable(value):
+    """Whether a file of arrays can hold it."""
+    dtype = np.asarray(value).dtype
+    return dtype.kind in "fiub" and dtype.name in np.sctypeDict
+
+
+def save(model, inputs, folder):
+    """A SavedModel and its inputs; gives the names of its outputs."""
+    folder.mkdir()
+    signature = Signature.of(model)
+    function = native.convert(model)
+    saved_model.save(saved_model.trace(function, signature), folder / "saved_model")
+    feeds = {port.tensorflow: value for port, value in zip(signature.inputs, inputs, strict=True)}
+    np.savez(folder / "inputs.npz", **feeds)
+    return [port.tensorflow for port in signature.outputs]
