@@ -170,6 +170,12 @@ class ConvertConfig(Config):
         500, "training images that fix the ranges of the int8 tensors", low=1, high=10_000, unit="images"
     )
     seed: int = setting(0, "which training images calibrate", low=0, high=2**31 - 1, flag="calibration-seed")
+    int8_inputs: Literal["float", "int8", "uint8"] = setting(
+        "float", "what the int8 file takes where the model takes float32; whole numbers save it the first step"
+    )
+    int8_outputs: Literal["float", "int8", "uint8"] = setting(
+        "float", "what the int8 file gives where the model gives float32"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

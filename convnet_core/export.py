@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnx.checker
-import onnx.shape_inference
 import torch
 from torch import Tensor, nn
 
@@ -21,11 +19,9 @@ from convnet_core.config import CompareConfig, ExportConfig
 from convnet_core.data.split import SIDE
 from convnet_core.errors import ConversionError
 from convnet_core.model import INPUT, OUTPUT, eval_mode
+from convnet_core.onnx_model import check
 
 log = logging.getLogger(__name__)
-
-CHECKED = f"onnx.checker {onnx.__version__} with full shape inference"
-"""What every exported model has passed before it is kept."""
 
 
 @dataclass(frozen=True)
@@ -66,14 +62,6 @@ def export(model: nn.Module, config: ExportConfig) -> Exported:
         made = program.model_proto if config.fuse_batchnorm else _folded_unfused(program)
         check(made)
         return Exported(made, _verify(model, made))
-
-
-def check(model: onnx.ModelProto) -> None:
-    """`onnx.checker` with strict shape inference. Raises ConversionError."""
-    try:
-        onnx.checker.check_model(model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ConversionError(f"the ONNX checker refuses the model: {str(error).splitlines()[0]}") from error
 
 
 def _folded_unfused(program: Any) -> onnx.ModelProto:

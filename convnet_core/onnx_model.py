@@ -1,15 +1,22 @@
-"""Open an ONNX file and say what goes in and what comes out."""
+"""Open and check an ONNX file, and say what goes in and what comes out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.checker
 import onnx.helper
+import onnx.shape_inference
+from onnx.external_data_helper import uses_external_data
 
-from convnet_core.errors import ModelError
+from convnet_core.errors import ConversionError, ModelError
 from convnet_core.tensors import TensorInfo
+
+CHECKED = f"onnx.checker {onnx.__version__} with full shape inference"
+"""What every model has passed before it is kept."""
 
 
 def load(path: Path) -> onnx.ModelProto:
@@ -20,6 +27,50 @@ def load(path: Path) -> onnx.ModelProto:
         raise ModelError(f"{path}: no such file") from error
     except Exception as error:  # protobuf's DecodeError among others
         raise ModelError(f"{path} is not an ONNX model: {str(error).splitlines()[0]}") from error
+
+
+def load_alone(path: Path) -> onnx.ModelProto:
+    """The model of a file that nobody vouches for: weights in other files are refused. Raises ModelError."""
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except Exception as error:  # protobuf's DecodeError among others
+        raise ModelError(
+            f"{path.name} is not an ONNX model, or only a part of one", hint="upload the .onnx file as it was exported"
+        ) from error
+    if not model.ir_version or not model.HasField("graph"):
+        raise ModelError(f"{path.name} is not an ONNX model: it holds no graph")
+    outside = next((tensor.name for tensor in tensors(model.graph) if uses_external_data(tensor)), None)
+    if outside is not None:
+        raise ModelError(
+            f"{path.name} keeps weights in another file ({outside!r}), and an upload is one file",
+            hint="export it with external_data=False, or use the command line: "
+            "`python -m convnet_core convert --onnx FILE`",
+        )
+    return model
+
+
+def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor that is kept in a graph and the graphs inside it: initializers and attributes."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        yield from _kept(node)
+
+
+def _kept(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
+    for attribute in node.attribute:
+        yield from (*((attribute.t,) if attribute.HasField("t") else ()), *attribute.tensors)
+        for graph in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
+            yield from tensors(graph)
+
+
+def check(model: onnx.ModelProto) -> None:
+    """`onnx.checker` with strict shape inference. Raises ConversionError."""
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ConversionError(f"the ONNX checker refuses the model: {str(error).splitlines()[0]}") from error
 
 
 def inputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:

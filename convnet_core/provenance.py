@@ -1,9 +1,10 @@
-"""Which data a stage of a run was made with. Imports no torch."""
+"""Which data, or which inputs, a stage of a run was made with. Imports no torch."""
 
 from __future__ import annotations
 
 from convnet_core.config import DataConfig, TrainConfig
 from convnet_core.errors import RunError
+from convnet_core.given import Given
 from convnet_core.runs import Run
 
 
@@ -23,3 +24,15 @@ def data_of(run: Run, stage: str = "train") -> DataConfig:
     if record is not None and "data" in record.result:
         return DataConfig.from_json(record.result["data"])
     return DataConfig() if stage == "train" else data_of(run)
+
+
+def inputs_of(run: Run, *stages: str) -> Given:
+    """What was said of the inputs of a model from elsewhere, at the first of these stages that knows."""
+    for stage in stages:
+        try:
+            record = run.record(stage)
+        except RunError:
+            continue
+        if record is not None and "inputs" in record.result:
+            return Given.from_json(record.result["inputs"])
+    return Given()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convnet_core.compare import TEST, Measured
+from convnet_core.compare import Measured
 from convnet_core.errors import RunError, one_line
 from convnet_core.files import read_json
 from convnet_core.judging import Comparison
@@ -153,11 +153,14 @@ def _environment(*, escape: bool) -> jinja2.Environment:
 
 
 def per_sample(comparison: Comparison) -> list[Measured]:
-    """One sound measurement for each runtime: on the test set, at the largest batch size, first output."""
+    """One sound measurement for each runtime: on the first input set (the test set, where there is one), at the largest
+    batch size, first output.
+    """
     chosen: dict[tuple[str, str | None], Measured] = {}
+    first = comparison.results[0].measured.key if comparison.results else None
     for result in comparison.results:
         item = result.measured
-        if item.key.inputs == TEST and not item.fault:
+        if first and (item.key.inputs, item.key.output) == (first.inputs, first.output) and not item.fault:
             held = chosen.get((item.key.runtime, item.key.converter))
             if held is None or item.key.batch > held.key.batch:
                 chosen[item.key.runtime, item.key.converter] = item

@@ -105,6 +105,14 @@ class Run:
             raise RunError(f"{self.path / 'run.json'} does not hold a JSON object")
         return value
 
+    @property
+    def is_model(self) -> bool:
+        """Whether it holds a model from elsewhere, of which nothing is known but its file; else one that reads digits.
+
+        Raises RunError where `run.json` cannot be read.
+        """
+        return bool(self.info.get("kind", "digits") == "model")
+
     @contextlib.contextmanager
     def lock(self, timeout: float = 2.0) -> Iterator[None]:
         """Hold the run for writing; raises BusyError after `timeout` seconds.
@@ -206,8 +214,9 @@ class Run:
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages of the pipeline, and the others that the run has."""
-        return tuple(stage for stage in STAGES if stage in PIPELINE or self.state(stage).state != "missing")
+        """The stages of the pipeline, and the others that the run has. A model from elsewhere has no training."""
+        pipeline = PIPELINE[1:] if self.is_model else PIPELINE
+        return tuple(stage for stage in STAGES if stage in pipeline or self.state(stage).state != "missing")
 
     def command_for(self, stage: str) -> str:
         """The command that makes a stage."""

@@ -16,6 +16,36 @@ SEQUENTIAL = "Blues"
 """The colour scale of counts; its lightness alone tells high from low."""
 
 
+_RUNTIMES = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
+
+
+def colour_of(runtime: str) -> str:
+    """The colour of a runtime, the same for either converter."""
+    return COLOURS[_place(runtime)]
+
+
+def symbol_of(runtime: str) -> str:
+    """The mark of a runtime; open where the converter is not the pipeline's."""
+    symbols = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star")
+    return symbols[_place(runtime)] + ("-open" if "/" in runtime else "")
+
+
+def _place(runtime: str) -> int:
+    """The place of a runtime in our order, whatever the converter; one that is not ours comes last."""
+    name = runtime.rpartition("/")[2]
+    return _RUNTIMES.index(name) if name in _RUNTIMES else len(_RUNTIMES) - 1
+
+
+def line_of(runtime: str) -> dict[str, Any]:
+    """A runtime's line: dotted where the converter is not the pipeline's."""
+    return {"color": colour_of(runtime), "dash": "dot" if "/" in runtime else "solid"}
+
+
+def bar_of(runtime: str) -> dict[str, Any]:
+    """A runtime's bar: hatched where the converter is not the pipeline's."""
+    return {"color": colour_of(runtime), "pattern": {"shape": "/" if "/" in runtime else ""}}
+
+
 def styled(figure: go.Figure, x: str, y: str, *, height: int = 380, **layout: Any) -> go.Figure:
     """The figure with its axes labelled, small margins and the legend below."""
     figure.update_layout(

@@ -126,10 +126,28 @@ def need(stage: str, what: str) -> Run:
             st.info(f"{what} needs a trained network. One button makes all, in one to two minutes.")
             pipeline_button()
             st.page_link("pages/train.py", label="Or train one with your own settings", icon=":material/tune:")
+            st.page_link("pages/home.py", label="Or bring a network of your own as ONNX", icon=":material/upload_file:")
         else:
             st.info(f"The run {run.name} has no {stage.split('/')[0]} yet.")
             refresh_button(run, "Make what is missing")
     return st.stop()
+
+
+def digits_only(what: str) -> bool:
+    """Say so where the chosen run holds a model from elsewhere; `what` begins the sentence. Whether it is so."""
+    run = chosen_run()
+    if run is None or not run.is_model:
+        return False
+    st.info(
+        f"The run **{run.name}** holds a model from elsewhere. {what} a network that reads digits: choose another run "
+        "in the sidebar, or make one with one button on Home.",
+        icon=":material/draw:",
+    )
+    with st.container(horizontal=True):
+        st.page_link("pages/home.py", label="Home", icon=":material/home:")
+        st.page_link("pages/export.py", label="Look at this model", icon=":material/account_tree:")
+        st.page_link("pages/convert.py", label="Convert it", icon=":material/transform:")
+    return True
 
 
 def pipeline_button(*, disabled: bool = False) -> None:

@@ -12,7 +12,6 @@ from convnet_core.report import format_size
 from pages import _charts as charts
 
 _CHART_WIDTH = 395  # pixels: two beside each other at 1280, one below the other at 800
-_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star")
 
 
 def bars(
@@ -52,14 +51,15 @@ def latency(speeds: tuple[Speed, ...]) -> go.Figure:
 def throughput(speeds: tuple[Speed, ...]) -> go.Figure:
     """Samples a second over the batch size, a line for each runtime."""
     figure = go.Figure()
-    for position, speed in enumerate(speeds):
+    for speed in speeds:
         ran = [timing for timing in speed.timings if timing.calls]
         figure.add_scatter(
             x=[timing.batch for timing in ran],
             y=[timing.samples_per_second for timing in ran],
             name=speed.name,
             mode="lines+markers",
-            marker={"symbol": _SYMBOLS[position % len(_SYMBOLS)], "size": 9},
+            line=charts.line_of(speed.name),
+            marker={"symbol": charts.symbol_of(speed.name), "size": 9},
             hovertemplate=f"{speed.name}<br>batch %{{x}}: %{{y:,.0f}} samples/s<extra></extra>",
         )
     sizes = sorted({timing.batch for speed in speeds for timing in speed.timings})

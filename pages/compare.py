@@ -10,14 +10,17 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core import measurements, report
+from convnet_core.cli.flags import arguments
 from convnet_core.compare import Measured
 from convnet_core.config import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.files import digest
 from convnet_core.judging import Comparison, judge
-from convnet_core.provenance import data_of
+from convnet_core.provenance import data_of, inputs_of
+from convnet_core.report import format_error
 from convnet_core.runs import Run
 from pages import _charts as charts
+from pages import _inputs as inputs
 from pages import _jobs as jobs
 from pages import _shared as shared
 
@@ -38,7 +41,7 @@ def tolerances(run: Run, config: CompareConfig) -> CompareConfig:
     """Sliders that start where the comparison was made."""
     least = 100 * config.int8_agreement
     shared.begin_with(run, rtol=config.rtol, atol=config.atol, **{"int8-agreement": least})
-    columns = st.columns(3)
+    columns = st.columns(2 if run.is_model else 3)
     shown: dict[str, Any] = {"bind": "query-params", "format_func": "{:.0e}".format}
     rtol = columns[0].select_slider(
         "rtol",
@@ -51,6 +54,8 @@ def tolerances(run: Run, config: CompareConfig) -> CompareConfig:
     atol = columns[1].select_slider(
         "atol", _steps(config.atol), config.atol, key="atol", help="float32: error that is always allowed", **shown
     )
+    if run.is_model:
+        return config.replace(rtol=rtol, atol=atol)
     agreement = columns[2].slider(
         "int8: equal labels, %",
         min(90.0, least),
@@ -74,9 +79,44 @@ def histograms(comparison: Comparison) -> go.Figure:
     figure = go.Figure()
     for name, _, bars in report.histograms(comparison):
         if any(bar.count for bar in bars):
-            figure.add_bar(x=[f"1e{bar.low}" for bar in bars], y=[bar.count for bar in bars], name=name)
+            figure.add_bar(
+                x=[f"1e{bar.low}" for bar in bars],
+                y=[bar.count for bar in bars],
+                name=name,
+                marker=charts.bar_of(name),
+            )
     figure.update_xaxes(type="category")
-    return charts.styled(figure, "largest |error| of an image, at least", "test images", height=420)
+    return charts.styled(figure, "largest |error| of a sample, at least", "samples", height=420)
+
+
+def again(run: Run, config: CompareConfig) -> None:
+    """Other inputs for a model from elsewhere."""
+    flags = inputs.arguments(run, inputs_of(run, "compare"))
+    jobs.start_button(
+        "Compare again",
+        lambda: run,
+        ["compare", *arguments(config, CompareConfig()), *flags],
+        icon=":material/balance:",
+        help="Feeds every runtime with the inputs above, and judges their answers anew",
+    )
+
+
+def by_output(made: dict[str, Any]) -> None:
+    """The largest error of each output on each input set, for every runtime."""
+    found: dict[tuple[str, str, str], float | None] = {}
+    for line in made["results"]:
+        key = line["runtime"], line["output"], line["inputs"]
+        errors = [error for error in (found.get(key), line["max_abs_error"]) if error is not None]
+        found[key] = max(errors, default=None)
+    st.subheader("Every output")
+    st.dataframe(
+        [
+            {"Runtime": runtime, "Output": output, "Inputs": fed, "Largest error": format_error(error)}
+            for (runtime, output, fed), error in found.items()
+        ],
+        hide_index=True,
+        width="stretch",
+    )
 
 
 def confusion(item: Measured, reference: str) -> go.Figure:
@@ -116,6 +156,8 @@ stale = shared.warn_of_stale(run, "compare")
 folder = run.path / "compare"
 made = report.load(run)
 config = tolerances(run, CompareConfig.from_json(run.need("compare").config))
+if run.is_model:
+    again(run, config)
 sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
 path = folder / "measurements.npz"
 if not path.is_file():
@@ -126,6 +168,8 @@ shared.runtimes(report.to_json(comparison, made["title"], {}), stale=stale)
 st.subheader("How large the errors are")
 st.plotly_chart(histograms(comparison), width="stretch")
 
+if run.is_model:
+    by_output(made)
 labelled = {item.key.runtime: item for item in report.per_sample(comparison) if item.answers is not None}
 if labelled:
     st.subheader("Where labels go")

@@ -21,15 +21,17 @@ from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
 from convnet_core.jobs import JobView
 from convnet_core.pack import pack
-from convnet_core.provenance import data_of
+from convnet_core.provenance import data_of, inputs_of
 from convnet_core.report import format_error, format_size
-from convnet_core.runs import Run
+from convnet_core.runs import CONVERT_STAGES, Run
 from convnet_core.settings import describe
 from convnet_core.tensors import shape_text
 from pages import _charts as charts
+from pages import _inputs as inputs
 from pages import _jobs as jobs
 from pages import _shared as shared
 
+CONVERTERS = tuple(stage.partition("/")[2] for stage in CONVERT_STAGES)
 _COMMANDS = ("convert", "pipeline", "refresh")
 _LOG_CHARACTERS = 100_000  # more than any conversion has written; the end is what matters
 
@@ -38,18 +40,19 @@ st.title("Convert")
 st.write("The ONNX network becomes TensorFlow and LiteRT. Here is what came out, and how to load it without this app.")
 
 
-def settings() -> ConvertConfig:
+def settings(run: Run) -> ConvertConfig:
     """Widgets that make a config."""
+    images = "Samples" if run.is_model else "Training images"
     fields = {field.path[0]: field for field in describe(ConvertConfig)}
     default = ConvertConfig()
     left, middle, right = st.columns(3)
     size = left.select_slider(
-        "Calibration images",
-        [1, 10, 50, 100, 200, 500, 1000, 2000, 5000, 10_000],
-        default.calibration_size,
-        key="calibration-size",
+        "Calibration samples" if run.is_model else "Calibration images",
+        [1, 2, 4, 8, 16, 32, 64] if run.is_model else [1, 10, 50, 100, 200, 500, 1000, 2000, 5000, 10_000],
+        64 if run.is_model else default.calibration_size,
+        key="calibration-samples" if run.is_model else "calibration-size",
         bind="query-params",
-        help="Training images that fix the ranges of the int8 tensors. Few make int8 less exact, many make the "
+        help=f"{images} that fix the ranges of the int8 tensors. Few make int8 less exact, many make the "
         "conversion slower. The other artefacts do not depend on them",
     )
     seed = middle.number_input(
@@ -59,7 +62,7 @@ def settings() -> ConvertConfig:
         default.seed,
         key="calibration-seed",
         bind="query-params",
-        help="Which training images are taken. Another seed gives int8 slightly other answers",
+        help=f"Which {images.lower()} are taken. Another seed gives int8 slightly other answers",
     )
     converter = right.selectbox(
         "Converter",
@@ -240,10 +243,31 @@ def node_table(run: Run, item: Artefact) -> None:
     download(run, item)
 
 
-def both(run: Run) -> None:
-    """The converters side by side, where the run was converted with both."""
+def faults(run: Run) -> bool:
+    """Everything that the native converter cannot take of a model from elsewhere; whether there is something."""
+    found: list[str] = run.need("export").result.get("faults", [])
+    if found:
+        st.error(
+            f"The native converter cannot take {len(found)} {'node' if len(found) == 1 else 'nodes'} of this model. "
+            "Export it with other operators, or choose the other converter, which may know them.",
+            icon=":material/block:",
+        )
+        st.dataframe([{"Cannot be converted": fault} for fault in found], hide_index=True, width="stretch")
+    return bool(found)
+
+
+def both(run: Run, config: ConvertConfig, given: list[str]) -> None:
+    """The converters side by side; where the run was converted with one alone, a button for the other."""
     lines = side_by_side(run)
-    if len(lines) < 2:
+    if len(lines) < len(CONVERT_STAGES):
+        other = next(name for name in CONVERTERS if name != config.converter)
+        jobs.start_button(
+            f"Convert with {other} too",
+            lambda: run,
+            command(run, config.replace(converter=other), given),
+            icon=":material/compare_arrows:",
+            help="Puts the two converters side by side; a comparison and a benchmark then cover both",
+        )
         return
     st.subheader("The converters side by side")
     st.dataframe(
@@ -265,19 +289,29 @@ def both(run: Run) -> None:
     st.caption("Error and latency are those of the SavedModel, from the pages Compare and Benchmark where fresh.")
 
 
-def show(run: Run, stage: str) -> None:
-    """All that the conversion made. Raises RunError."""
+def command(run: Run, config: ConvertConfig, given: list[str]) -> list[str]:
+    """What the job does: convert with these settings, on the data that the conversion had before."""
+    stage = f"convert/{config.converter}"
+    return ["convert", *arguments(config, ConvertConfig()), *arguments(data_of(run, stage), data_of(run)), *given]
+
+
+def show(run: Run, stage: str, given: list[str]) -> None:
+    """All that the conversion made; `given` are the flags that say what the inputs are fed with. Raises RunError."""
     found = [item for item in artefacts.artefacts(run) if item.stage in ("export", stage)]
     for item in found:
         artefacts.check(run, item)
     kept = run.need(stage)
     st.caption(
-        f"Made by {kept.config['converter']} in {kept.seconds:.1f} s with {kept.config['calibration_size']:,} "
-        f"calibration images, seed {kept.config['seed']}."
+        f"Made by {kept.config['converter']} in {kept.seconds:.1f} s"
+        + (
+            "."
+            if run.is_model
+            else f" with {kept.config['calibration_size']:,} calibration images, seed {kept.config['seed']}."
+        )
     )
     for file, reason in kept.result.get("failed", {}).items():
         st.warning(f"{file} could not be made. {reason}", icon=":material/error:")
-    both(run)
+    both(run, ConvertConfig.from_json(kept.config), given)
     sizes(found)
     take_elsewhere(run, found)
     described = {item.name: item for item in found if item.kind == "description"}
@@ -288,23 +322,26 @@ def show(run: Run, stage: str) -> None:
 run = shared.need("export", "Converting")
 if jobs.area(run, "convert", draw=lambda told: show_log(told.job)):
     st.stop()
-config = settings()
+config = settings(run)
 stage = f"convert/{config.converter}"
+given = inputs.arguments(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
 state = run.state(stage).state
+refused = config.converter == "native" and faults(run)
 jobs.start_button(
     "Convert" if state == "missing" else "Convert again",
     lambda: run,
-    ["convert", *arguments(config, ConvertConfig()), *arguments(data_of(run, stage), data_of(run))],
-    type="primary" if state != "fresh" else "secondary",
+    command(run, config, given),
+    type="secondary" if state == "fresh" or refused else "primary",
     icon=":material/transform:",
     help="Makes every artefact anew with these settings, in a few seconds. The comparison is stale then",
 )
 if state == "missing":
-    st.info("This run is not converted yet.")
+    if not refused:
+        st.info("This run is not converted yet.")
 else:
     shared.warn_of_stale(run, stage)
     try:
-        show(run, stage)
+        show(run, stage, given)
     except ConvNetError as error:
         jobs.explain(error)
 newest = work.newest(run, *_COMMANDS)

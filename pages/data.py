@@ -111,6 +111,7 @@ def show(digits: Digits) -> None:
     play_with_augmentation(digits, seed)
 
 
+shared.digits_only("These images are for")
 config = settings.data(st.container())
 if config and (found := load(config)):
     show(found)

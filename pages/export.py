@@ -13,6 +13,7 @@ from convnet_core.report import format_error, format_size
 from convnet_core.runs import Run
 from convnet_core.settings import describe
 from pages import _graph as graph
+from pages import _inputs as inputs
 from pages import _jobs as jobs
 from pages import _shared as shared
 
@@ -74,11 +75,31 @@ def checked(run: Run) -> None:
     """What the export was checked for."""
     record = run.need("export")
     result, config = record.result, ExportConfig.from_json(record.config)
+    if run.is_model:
+        st.success(
+            f"Brought in from elsewhere: opset {result['opset']}, {result['nodes']:,} nodes, "
+            f"{format_size(result['bytes'])}. It passed {result['checked']}.",
+            icon=":material/verified:",
+        )
+        return
     st.success(
         f"Opset {config.opset}, {result['nodes']} nodes, {format_size(result['bytes'])}. It passed "
         f"{result.get('checked', 'onnx.checker')}; in ONNX Runtime it gives PyTorch's answers, the largest error is "
         f"{format_error(result['max_abs_error'])}.",
         icon=":material/verified:",
+    )
+
+
+def interface(run: Run) -> None:
+    """What goes into a model from elsewhere, and what comes out."""
+    st.dataframe(
+        [
+            {"Side": side, "Name": tensor.name, "Type": tensor.dtype, "Shape": tensor.shape_text}
+            for side in ("input", "output")
+            for tensor in inputs.ports(run, side)
+        ],
+        hide_index=True,
+        width="stretch",
     )
 
 
@@ -98,7 +119,7 @@ def picture(run: Run) -> None:
 
 def main() -> None:
     run = shared.chosen_run()
-    if run is None or run.state("train").state == "missing":
+    if run is None or run.state("train").state == run.state("export").state == "missing":
         run = shared.need("export", "Exporting")
     if jobs.area(run, "export"):
         return
@@ -113,6 +134,9 @@ def main() -> None:
         return
     if not shared.warn_of_stale(run, "export"):
         checked(run)
+    if run.is_model:
+        st.page_link("pages/convert.py", label="Convert it", icon=":material/transform:")
+        interface(run)
     picture(run)
 
 

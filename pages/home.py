@@ -6,9 +6,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from convnet_core import jobs as work
+from convnet_core import upload
 from convnet_core.doctor import Examination
+from convnet_core.errors import ConvNetError, ModelError
 from convnet_core.files import runs_root
-from convnet_core.jobs import current
 from convnet_core.library import delete_runs, list_runs, rename_run
 from convnet_core.overview import Overview, StageView, overview, stage_views
 from convnet_core.report import format_share, load
@@ -22,6 +24,8 @@ st.write(
     "One button trains a network on handwritten digits in PyTorch, exports it to ONNX, converts it to TensorFlow and "
     "LiteRT, and compares every runtime on the whole test set. It takes one to two minutes and needs no download."
 )
+
+_LARGER = "python -m convnet_core convert --onnx FILE --run runs/mine"
 
 _MARKS = {
     "missing": ":gray[:material/radio_button_unchecked:]",
@@ -38,7 +42,7 @@ _MOST_RUNS = 50
 
 def picture(run: Run) -> None:
     """The pipeline as a row of boxes with the state of each stage."""
-    views = stage_views(run, current(run))
+    views = stage_views(run, work.current(run))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for number, view in enumerate(views.values()):
             if number:
@@ -61,7 +65,9 @@ def show(run: Run) -> None:
         return
     picture(run)
     states = [run.state(stage).state for stage in run.stages]
-    if set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
+    if run.is_model and states[0] == "fresh" and set(states[1:]) == {"missing"}:
+        begin(run)
+    elif set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
         shared.refresh_button(run, "Bring up to date")
     if run.state("compare").state == "fresh":
         shared.runtimes(load(run))
@@ -73,7 +79,53 @@ def show(run: Run) -> None:
                 "text/html",
                 icon=":material/download:",
             )
-            st.page_link("pages/sketchpad.py", label="Draw a digit", icon=":material/draw:")
+            if run.is_model:
+                st.page_link("pages/benchmark.py", label="Measure how fast it is", icon=":material/speed:")
+            else:
+                st.page_link("pages/sketchpad.py", label="Draw a digit", icon=":material/draw:")
+
+
+def begin(run: Run) -> None:
+    """What to do with a model that was just brought in."""
+    if run.need("export").result.get("faults"):
+        st.warning("The native converter cannot take this model as it is; the page Convert says why.")
+        st.page_link("pages/convert.py", label="See what it cannot take", icon=":material/transform:")
+    else:
+        shared.refresh_button(run, "Convert and compare")
+    st.page_link("pages/export.py", label="Look at the model first", icon=":material/account_tree:")
+
+
+def bring_in() -> None:
+    """The place for a model from elsewhere: a run of its own, opened by a job."""
+    place = st.session_state.setdefault("uploads", 0)  # another number is another widget, and so an empty one
+    file = st.file_uploader(
+        "Or bring a network of your own, as ONNX",
+        "onnx",
+        key=f"upload {place}",
+        help="It is checked, converted, compared and measured like the digit network. It stays on this machine, and "
+        "its weights have to be in the file",
+    )
+    st.caption(f"Up to {upload.MOST_MB} MB. A larger one goes in on the command line: `{_LARGER}`")
+    if file is None:
+        return
+    st.session_state["uploads"] = place + 1
+    try:
+        run, path = upload.receive(runs_root(), file.name, file.getbuffer())
+        work.start(run, ["upload", "--onnx", str(path)])
+        st.session_state["open_run"] = run.name
+    except ConvNetError as error:
+        st.session_state["start_error"] = error
+    st.rerun()
+
+
+def refused(run: Run) -> None:
+    """Say why nothing came of an upload, and leave nothing of it behind."""
+    found = work.newest(run, "upload")
+    if found is None or found[1].live or not upload.is_refused(run):
+        return
+    st.session_state["start_error"] = ModelError(found[1].error or "nothing came of the upload", found[1].hint)
+    delete_runs([run])
+    st.rerun()
 
 
 def runs(chosen: Run) -> None:
@@ -109,7 +161,7 @@ def _line(item: Overview) -> dict[str, str]:
         "Run": item.name,
         "State": (item.running and f"{item.running} is running") or ("stopped" if item.resumable else "idle"),
         "Data": Path(item.data).name if item.data else "–",
-        "Network": item.architecture or "–",
+        "Network": item.architecture or ("from elsewhere" if "train" not in item.stages else "–"),
         "Accuracy": format_share(item.accuracy),
         "Verdict": item.verdict or "–",
         "Created": item.created[:16].replace("T", " "),
@@ -154,9 +206,17 @@ def checks() -> None:
 
 
 run = shared.chosen_run()
-shared.pipeline_button(disabled=bool(run and jobs.busy(run)))
+if run:
+    refused(run)
+left, right = st.columns(2, gap="large")
+with left:
+    shared.pipeline_button(disabled=bool(run and jobs.busy(run)))
+with right:
+    bring_in()
 if run:
     show(run)
     runs(run)
+else:
+    jobs.area(None)
 st.subheader("This machine")
 machine()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 
 import numpy as np
@@ -115,14 +114,14 @@ def way(drawing: Grey, made: Steps) -> None:
 def bars(answers: dict[str, Answer], names: tuple[str, ...]) -> go.Figure:
     """The probability of each digit, a bar for each runtime."""
     figure = go.Figure()
-    for name, colour in zip(names, itertools.cycle(charts.COLOURS), strict=False):
+    for name in names:
         if name in answers:
             shares = 100 * answers[name].probabilities[0]
             figure.add_bar(
                 x=list(range(len(shares))),
                 y=shares,
                 name=name,
-                marker_color=colour,
+                marker=charts.bar_of(name),
                 hovertemplate="%{fullData.name}: %{y:.2f} %<extra></extra>",
             )
     figure.update_xaxes(dtick=1)
@@ -177,12 +176,9 @@ def state_of(run: Run) -> None:
             return
 
 
-run = shared.need("export", "Drawing")
-if run.info.get("kind") == "model":
-    st.info(
-        "This run holds a model from elsewhere. The sketchpad needs a network that reads digits: choose another run."
-    )
+if shared.digits_only("The sketchpad needs"):
     st.stop()
+run = shared.need("export", "Drawing")
 with st.container():  # one element, whatever is in it: a pad that moved would be a new one, and empty
     state_of(run)
 reader = reader_of(run.path, fingerprint(run))

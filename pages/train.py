@@ -165,6 +165,7 @@ def resume_button(run: Run) -> None:
         )
 
 
+from_elsewhere = shared.digits_only("Training is for")
 run = shared.chosen_run()
 at_work = bool(run and jobs.busy(run))
 with st.expander("Settings of a new training", expanded=not at_work, icon=":material/tune:"):
@@ -174,6 +175,9 @@ with st.expander("Settings of a new training", expanded=not at_work, icon=":mate
     choose_preset(slot, config)
     if config and chosen_data:
         begin(config)
+if from_elsewhere:
+    jobs.area(None)
+    st.stop()
 if run is None:
     st.info("No network has been trained yet. Press Train above: the preset fast takes less than a minute.")
     jobs.area(None)

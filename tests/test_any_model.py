@@ -91,3 +91,21 @@ def test_wrong_words_about_inputs_are_one_clear_line(model, tmp_path, flags, sai
     done = convnet("convert", "--onnx", model, "--run", tmp_path / "run", *flags, check=2)
     assert said in done.stderr.splitlines()[-2] + done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_benchmark_takes_a_file_and_converts_it_first(model, tmp_path):
+    quick = ("--batch-sizes", 1, "--seconds", 0.01, "--warmup", 0)
+    done = convnet("benchmark", "--onnx", model, "--run", tmp_path / "run", *quick, "--json")
+    speeds = {speed["name"]: speed for speed in json.loads(done.stdout)["runtimes"]}
+    assert {"onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32"} <= set(speeds)
+    assert all(speeds[name]["timings"][0]["median_ms"] for name in ("onnxruntime", "tensorflow", "litert-fp32"))
+
+
+def test_a_file_never_takes_the_place_of_a_network_that_reads_digits(model, tmp_path):
+    run = Run.create(tmp_path / "digits")
+    done = convnet("benchmark", "--onnx", model, "--run", run.path, check=2)
+    assert "holds a network that reads digits" in done.stderr
+    assert run.record("export") is None
+    done = convnet("convert", "--onnx", tmp_path / "gone.onnx", "--run", tmp_path / "new", check=2)
+    assert "no such file" in done.stderr
+    assert not (tmp_path / "new").exists()

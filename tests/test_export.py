@@ -7,8 +7,9 @@ from onnx.reference import ReferenceEvaluator
 from convnet_core.config import ExportConfig, ModelConfig
 from convnet_core.errors import ConversionError, RunError
 from convnet_core.events import Monitor
-from convnet_core.export import check, export
+from convnet_core.export import export
 from convnet_core.model import build
+from convnet_core.onnx_model import check
 from convnet_core.runs import Run
 from convnet_core.stages import run_export
 from tests.conftest import copy_of

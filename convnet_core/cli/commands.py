@@ -21,9 +21,11 @@ from convnet_core.cli.resolve import shown
 from convnet_core.cli.terminal import chatter_to, results, standard_error
 from convnet_core.config import BenchmarkConfig, CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 from convnet_core.errors import ConfigError, ConvNetError
+from convnet_core.events import Message
+from convnet_core.given import Given
 from convnet_core.overview import overview
 from convnet_core.provenance import data_of
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs import CONVERT_STAGES, STAGES, Run
 
 _AGREE, _DISAGREE = 0, 1
 
@@ -111,14 +113,43 @@ def check(args: argparse.Namespace) -> int:
 
 
 def bring_in(args: argparse.Namespace, run: Run, job: jobs.Job) -> None:
-    """Make the file of --onnx the run's model, where it is not that already."""
+    """Make the file of --onnx the run's model, where it is not that already; another model before it is replaced."""
     if args.onnx is not None:
         from convnet_core.files import digest
         from convnet_core.stages import run_bring_in
 
         record = run.record("export")
         if record is None or record.inputs.get("onnx") != digest(args.onnx):
+            if record is not None:
+                job.emit(Message(text=f"{args.onnx.name} takes the place of the model that the run had"))
             run_bring_in(run, args.onnx, job)
+
+
+def converted(args: argparse.Namespace, run: Run, job: jobs.Job, inputs: Given) -> None:
+    """Bring in the file of --onnx, and convert it where nothing fresh was made of it yet."""
+    bring_in(args, run, job)
+    if args.onnx is not None and all(run.state(stage).state != "fresh" for stage in CONVERT_STAGES):
+        from convnet_core.stages import run_convert
+
+        run_convert(run, ConvertConfig(), job, given=inputs)
+
+
+def upload(args: argparse.Namespace) -> int:
+    """Bring in a file that nobody vouches for; it is removed, whatever comes of it."""
+    from convnet_core.upload import forget, limits
+
+    run = resolve.run_of_model(args)
+    with _job(args, run, "upload") as job:
+        try:
+            with limits():
+                from convnet_core import onnx_model
+                from convnet_core.stages import run_bring_in
+
+                result = run_bring_in(run, args.onnx, job, onnx_model.load_alone)
+        finally:
+            forget(run)
+    results(args, {"run": str(run.path), **dataclasses.asdict(result)}, f"{shown(run)}/export/model.onnx")
+    return 0
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -127,23 +158,19 @@ def compare(args: argparse.Namespace) -> int:
     with _job(args, run, "compare") as job:
         from convnet_core.stages import run_compare
 
-        bring_in(args, run, job)
-        run_compare(
-            run,
-            config,
-            job,
-            data_config=resolve.other_data(args, data_of(run)),
-            given=resolve.given_inputs(args),
-        )
+        inputs = resolve.given_inputs(args)
+        converted(args, run, job, inputs)
+        run_compare(run, config, job, data_config=resolve.other_data(args, data_of(run)), given=inputs)
     return _report(args, run)
 
 
 def benchmark(args: argparse.Namespace) -> int:
     config = apply(args, BenchmarkConfig())
-    run = resolve.existing_run(args, "export")
+    run = resolve.run_of_model(args)
     with _job(args, run, "benchmark") as job:
         from convnet_core.stages import run_benchmark
 
+        converted(args, run, job, Given())
         result = run_benchmark(run, config, job)
     results(args, {"run": str(run.path), **result.to_json()}, show.benchmark(result), *show.faults(result))
     return 0
@@ -186,6 +213,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "pipeline": pipeline,
     "train": train,
     "export": export,
+    "upload": upload,
     "convert": convert,
     "compare": compare,
     "benchmark": benchmark,

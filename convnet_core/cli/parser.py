@@ -74,6 +74,15 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_flags(export, "export", ExportConfig)
 
+    upload = _command(
+        commands,
+        "upload",
+        "bring an ONNX file into a run, opened under limits of memory and time, as the app does",
+        "upload --onnx resnet18.onnx --run runs/resnet18",
+    )
+    _run(upload, "a new folder")
+    upload.add_argument("--onnx", type=Path, metavar="FILE", required=True, help="one file, its weights inside")
+
     convert = _command(
         commands, "convert", "ONNX to SavedModel, frozen graph, and TFLite fp32, fp16, int8", "convert --run runs/mine"
     )
@@ -105,7 +114,8 @@ def build_parser() -> argparse.ArgumentParser:
         "how fast every runtime loads and answers, and the memory that it takes",
         "benchmark --run runs/mine --batch-sizes 1,32 --seconds 2",
     )
-    _run(benchmark, "the newest run")
+    _run(benchmark, "the newest run; with --onnx a new folder")
+    _onnx(benchmark)
     add_flags(benchmark, "measuring", BenchmarkConfig)
 
     refresh = _command(
@@ -211,8 +221,12 @@ def _artefact(parser: argparse.ArgumentParser, what: str) -> None:
     )
 
 
-def _model(parser: argparse.ArgumentParser) -> None:
+def _onnx(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="a model from elsewhere, which --run is made for")
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    _onnx(parser)
     group = parser.add_argument_group("what such a model is fed with (default: random numbers that fit its inputs)")
     for flag, value, text in (
         ("input", "NAME=FILE.npy", "samples of an input, [n, ...]"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from convnet_core import library
 from convnet_core.cli.flags import apply, given, overlay
 from convnet_core.config import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
-from convnet_core.errors import ConfigError, RunError
+from convnet_core.errors import ConfigError, ModelError, RunError
 from convnet_core.files import runs_root
 from convnet_core.given import Given
 from convnet_core.runs import Run
@@ -50,13 +50,26 @@ def existing_run(args: argparse.Namespace, needs: str) -> Run:
 
 
 def run_of_model(args: argparse.Namespace) -> Run:
-    """The run of --run, made for the model of --onnx where it is missing; without --onnx one that has a model."""
+    """The run of --run, made for the model of --onnx where it is missing; without --onnx one that has a model.
+
+    Raises ModelError where the file is not there, RunError where it would replace the model of a run that reads digits.
+    """
     if args.onnx is None:
         return existing_run(args, "export")
+    if not args.onnx.is_file():
+        raise ModelError(f"{args.onnx}: no such file")
     if args.run is None:
         return library.new_run(root(args), args.onnx.stem, kind="model")
     path = library.find_run(root(args), args.run)
-    return Run.open(path) if (path / "run.json").is_file() else Run.create(path, kind="model")
+    if not (path / "run.json").is_file():
+        return Run.create(path, kind="model")
+    run = Run.open(path)
+    if not run.is_model:
+        raise RunError(
+            f"{shown(run)} holds a network that reads digits, which {args.onnx.name} would replace",
+            hint="name another folder with --run, or leave --run out for a new one",
+        )
+    return run
 
 
 def given_inputs(args: argparse.Namespace) -> Given:

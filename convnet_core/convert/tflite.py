@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from convnet_core.config import ConvertConfig
 from convnet_core.convert.names import Signature
 from convnet_core.errors import ConversionError
 from convnet_core.tensorflow_setup import import_tensorflow
@@ -17,10 +18,18 @@ from convnet_core.tensors import Feeds, batch_of, sample_count
 log = logging.getLogger(__name__)
 
 KINDS = ("fp32", "fp16", "int8")
+_DEFAULT = ConvertConfig()
 
 
-def save(saved_model: Path, path: Path, kind: str, calibration: Feeds, signature: Signature) -> None:
-    """Convert a SavedModel to one TFLite file; inputs and outputs stay float32 in each kind.
+def save(
+    saved_model: Path,
+    path: Path,
+    kind: str,
+    calibration: Feeds,
+    signature: Signature,
+    config: ConvertConfig = _DEFAULT,
+) -> None:
+    """Convert a SavedModel to one TFLite file; inputs and outputs stay float32, in int8 unless `config` says otherwise.
 
     `calibration` maps ONNX input names to samples [n, ...]; only int8 uses it.
     Raises ConversionError.
@@ -34,6 +43,8 @@ def save(saved_model: Path, path: Path, kind: str, calibration: Feeds, signature
     if kind == "int8":
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _samples(calibration, signature)
+        converter.inference_input_type = _BORDERS[config.int8_inputs](tf)
+        converter.inference_output_type = _BORDERS[config.int8_outputs](tf)
     try:
         with _quiet_tensorflow():
             content = converter.convert()

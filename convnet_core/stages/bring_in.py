@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
 
 from convnet_core import graphs, onnx_model
+from convnet_core.convert import native
+from convnet_core.errors import ConversionError
 from convnet_core.events import Monitor
-from convnet_core.export import CHECKED, check
 from convnet_core.files import digest, write_json
 from convnet_core.graphs import from_onnx
 from convnet_core.runs import Run
-from convnet_core.stages._stage import told
-from convnet_core.stages.export import ExportResult
+from convnet_core.stages._stage import ExportResult, told
 
 _ONE_FILE = 2**31 - 1  # bytes; protobuf's limit
 
 
-def run_bring_in(run: Run, path: Path, monitor: Monitor) -> ExportResult:
+def run_bring_in(
+    run: Run, path: Path, monitor: Monitor, load: Callable[[Path], onnx.ModelProto] = onnx_model.load
+) -> ExportResult:
     """Check an ONNX file and make it the run's model; where its weights lay in other files, they move into it.
 
-    Raises ModelError where it cannot be read, ConversionError where the checker refuses it.
+    What the native converter cannot take of it is noted, a line for each node. `load` opens the file. Raises
+    ModelError where it cannot be read, ConversionError where the checker refuses it.
     """
     with told("export", monitor) as line:
-        model = onnx_model.load(path)
+        model = load(path)
         onnx_model.inputs(model)  # plain tensors, or an error that names the one that is not
-        check(model)
+        onnx_model.check(model)
         opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
         with run.writing("export", {}) as draft:
             draft.inputs["onnx"] = digest(path)
@@ -35,7 +39,14 @@ def run_bring_in(run: Run, path: Path, monitor: Monitor) -> ExportResult:
             outside = model.ByteSize() > _ONE_FILE
             onnx.save(model, file, save_as_external_data=outside, location="model.data" if outside else None)
             write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(model)).to_json())
-            result = ExportResult(len(model.graph.node), file.stat().st_size, opset, CHECKED, None)
-            draft.result = dataclasses.asdict(result)
+            result = ExportResult(len(model.graph.node), file.stat().st_size, opset, onnx_model.CHECKED, None)
+            draft.result = {**dataclasses.asdict(result), "faults": _faults(model)}
         line.summary = f"{result.nodes} nodes, opset {opset}, from {path.name}"
     return result
+
+
+def _faults(model: onnx.ModelProto) -> list[str]:
+    try:
+        return native.check(model)
+    except ConversionError as error:
+        return [str(error)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
@@ -12,25 +11,15 @@ from safetensors.torch import save_file
 from convnet_core import graphs
 from convnet_core.config import ExportConfig
 from convnet_core.events import Monitor, Progress
-from convnet_core.export import CHECKED, export
+from convnet_core.export import export
 from convnet_core.files import digest, write_json
 from convnet_core.graphs import from_onnx
 from convnet_core.model import from_weights, read_weights
+from convnet_core.onnx_model import CHECKED
 from convnet_core.runs import Run
-from convnet_core.stages._stage import told
+from convnet_core.stages._stage import ExportResult, told
 
 _TRAINED = "train/model.safetensors"
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """What was exported, what was checked, and the largest error against PyTorch on five images, where it was there."""
-
-    nodes: int
-    bytes: int
-    opset: int
-    checked: str
-    max_abs_error: float | None
 
 
 def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Path | None = None) -> ExportResult:

@@ -47,7 +47,7 @@ class Material:
 
 def is_digits(run: Run) -> bool:
     """Whether the run's model reads digits; else it came from somewhere else, and nothing is known but its inputs."""
-    return bool(run.info.get("kind", "digits") == "digits")
+    return not run.is_model
 
 
 def calibration(

@@ -8,8 +8,8 @@ from convnet_core import checkpoint
 from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
-from convnet_core.provenance import data_of
-from convnet_core.runs import Run
+from convnet_core.provenance import data_of, inputs_of
+from convnet_core.runs import CONVERT_STAGES, Run
 from convnet_core.settings import Config
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
@@ -37,9 +37,21 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
                 _need_own_weights(run)
                 run_export(run, _config(run, stage, ExportConfig()), monitor)
             case "compare":
-                run_compare(run, _config(run, stage, CompareConfig()), monitor, data_config=data_of(run, stage))
+                run_compare(
+                    run,
+                    _config(run, stage, CompareConfig()),
+                    monitor,
+                    data_config=data_of(run, stage),
+                    given=inputs_of(run, stage, *CONVERT_STAGES),
+                )
             case _:
-                run_convert(run, _config(run, stage, ConvertConfig()), monitor, data_config=data_of(run, stage))
+                run_convert(
+                    run,
+                    _config(run, stage, ConvertConfig()),
+                    monitor,
+                    data_config=data_of(run, stage),
+                    given=inputs_of(run, stage, "compare"),
+                )
         done.append(stage)
     return done
 

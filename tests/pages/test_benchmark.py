@@ -128,3 +128,15 @@ def test_a_running_benchmark_is_followed(run):
         assert "benchmark" in text_of(app)
         assert button(app, "Stop")
         assert not app.get("plotly_chart")
+
+
+def test_a_runtime_has_one_colour_and_each_converter_a_pattern_of_its_own():
+    from pages import _charts as charts
+
+    names = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
+    assert len({charts.colour_of(name) for name in names}) == len(names)
+    for looks in (charts.bar_of, charts.line_of):
+        ours, theirs = looks("tensorflow"), looks("onnx-tf/tensorflow")
+        assert ours["color"] == theirs["color"]
+        assert ours != theirs
+    assert charts.symbol_of("onnx-tf/litert-int8") == charts.symbol_of("litert-int8") + "-open"

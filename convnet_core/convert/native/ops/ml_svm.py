@@ -139,12 +139,6 @@ def _pairs_of(classes: int) -> list[tuple[int, int]]:
     return list(combinations(range(classes), 2))
 
 
-def _both_ways(classes: int) -> list[list[tuple[int, int]]]:
-    """The pairs, and the pairs turned round."""
-    pairs = _pairs_of(classes)
-    return [pairs, [(j, i) for i, j in pairs]]
-
-
 def _linear_place(scores: Any, positive: bool, fractions: bool) -> Any:
     """The class of the highest score; of two classes the second wherever a score is high enough (ChooseClass)."""
     place = tf.argmax(scores, -1)
@@ -176,7 +170,8 @@ def _coupled(first: Any, classes: int) -> Any:
     the probabilities differ by some thousandths.
     """
     cells = np.eye(classes * classes, dtype=np.float32)
-    upper, lower = (cells[[i * classes + j for i, j in pairs]] for pairs in _both_ways(classes))
+    upper = cells[[i * classes + j for i, j in _pairs_of(classes)]]
+    lower = cells[[j * classes + i for i, j in _pairs_of(classes)]]
     flat = tf.linalg.matmul(first, upper) + tf.linalg.matmul(1 - first, lower)
     won = tf.reshape(flat, [-1, classes, classes])  # of row against column
     lost = tf.transpose(won, [0, 2, 1])

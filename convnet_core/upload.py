@@ -1,0 +1,90 @@
+"""A model that somebody uploads: where it waits, what is asked of it, and the limits that it is opened under."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import resource
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import FrameType
+
+from convnet_core.errors import ModelError
+from convnet_core.library import new_run
+from convnet_core.runs import Run
+
+MOST_MB = 200
+"""The largest file that the app takes; `.streamlit/config.toml` says the same to the browser."""
+
+_MOST_MEMORY = 8 * 2**30  # bytes of address space: the file some ten times over, and the libraries
+_MOST_SECONDS = 120  # of the processor
+_FOLDER = "upload"
+_LABEL_LENGTH = 60
+
+
+def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
+    """Make a run named after an uploaded file, and write the file into it; the run and the file.
+
+    Of `name` only letters, digits and hyphens are kept. Raises ModelError where the file is empty or too large.
+    """
+    stem = PurePosixPath(PureWindowsPath(name).name).stem
+    label = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:_LABEL_LENGTH] or "model"
+    if not content.nbytes:
+        raise ModelError(f"{label}.onnx is empty", hint="export it again, or choose another file")
+    if content.nbytes > MOST_MB * 10**6 * 1.05:  # a browser counts a MB as 2**20 bytes
+        raise ModelError(
+            f"{label}.onnx has {content.nbytes / 1e6:,.0f} MB; the app takes {MOST_MB}",
+            hint="on the command line it may be larger: `python -m convnet_core convert --onnx FILE`",
+        )
+    run = new_run(root, label, kind="model")
+    file = run.path / _FOLDER / f"{label}.onnx"
+    file.parent.mkdir()
+    file.write_bytes(content)
+    return run, file
+
+
+def is_refused(run: Run) -> bool:
+    """Whether the run was made for an upload, and nothing came of it. Not while a job is at work on it."""
+    return run.is_model and run.record("export") is None
+
+
+def forget(run: Run) -> None:
+    """Remove the file that `receive` wrote."""
+    shutil.rmtree(run.path / _FOLDER, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def limits() -> Iterator[None]:
+    """Bounds on the memory and the processor time of this process, for as long as a foreign file is opened.
+
+    Beyond them ModelError is raised, or, inside a library that takes no notice, the process dies.
+    """
+    memory, seconds = resource.getrlimit(resource.RLIMIT_AS), resource.getrlimit(resource.RLIMIT_CPU)
+    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    before = signal.signal(signal.SIGXCPU, _out_of_time)
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (_lower(_MOST_MEMORY, memory[1]), memory[1]))
+        resource.setrlimit(resource.RLIMIT_CPU, (_lower(int(used) + _MOST_SECONDS, seconds[1]), seconds[1]))
+        yield
+    except MemoryError as error:
+        raise ModelError(
+            f"the model needs more than {_MOST_MEMORY // 2**30} GiB of memory to be opened",
+            hint="on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`",
+        ) from error
+    finally:
+        resource.setrlimit(resource.RLIMIT_CPU, seconds)
+        resource.setrlimit(resource.RLIMIT_AS, memory)
+        signal.signal(signal.SIGXCPU, before)
+
+
+def _lower(limit: int, hard: int) -> int:
+    return limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+
+
+def _out_of_time(number: int, frame: FrameType | None) -> None:
+    raise ModelError(
+        f"the model takes more than {_MOST_SECONDS} s to be opened",
+        hint="on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`",
+    )

@@ -1,0 +1,31 @@
+"""A network of one's own in the browser: upload, convert, compare."""
+
+import onnx
+
+from convnet_core.library import list_runs
+from tests.browser import settle
+from tests.test_upload import model
+
+
+def upload(page, name, content):
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    )
+
+
+def test_a_refused_file_says_why_and_the_next_goes_all_the_way(server, page):
+    page.goto(server.address)
+    settle(page)
+    upload(page, "../<b>text</b>.onnx", b"no model at all\n" * 20)
+    page.get_by_text("is not an ONNX model").wait_for()
+    assert not list_runs(server.runs)
+    upload(page, "mine.onnx", model().SerializeToString())
+    page.get_by_role("button", name="Convert and compare").click()
+    page.get_by_text("All runtimes agree with onnxruntime.").wait_for(timeout=120_000)
+    (run,) = list_runs(server.runs)
+    assert run.name.endswith("-mine")
+    assert not (run.path / "upload").exists()
+    assert onnx.load(run.path / "export/model.onnx").graph.node[0].op_type == "Relu"
+    page.get_by_role("link", name="Compare", exact=True).click()
+    page.get_by_role("heading", name="Every output").wait_for()
+    assert not page.get_by_test_id("stException").count()

@@ -1,0 +1,173 @@
+"""Every page with a model from elsewhere: its upload, its inputs, what cannot be converted, what it lacks."""
+
+import dataclasses
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from convnet_core import jobs, upload
+from convnet_core.config import CompareConfig, ConvertConfig
+from convnet_core.errors import ModelError
+from convnet_core.events import Monitor
+from convnet_core.files import write_json
+from convnet_core.given import Given
+from convnet_core.jobs import working
+from convnet_core.runs import Run
+from convnet_core.stages import run_bring_in, run_compare, run_convert
+from tests.conftest import copy_of
+from tests.pages.conftest import button, open_page, text_of
+
+FLAGS = ["--shape", "word ids=1,7", "--range", "word ids=0,5"]
+
+
+def table_of_words(op="Gather", domain=""):
+    """int64 [n, length] → the rows of a table float32 [n, length, 4], and the largest of each [n, length]."""
+    nodes = [
+        helper.make_node(op, ["table", "word ids"], ["rows"], "look up", domain=domain),
+        helper.make_node("ReduceMax", ["rows", "axis"], ["most"], "most", keepdims=0),
+    ]
+    ports = [
+        helper.make_tensor_value_info("word ids", TensorProto.INT64, ["n", "length"]),
+        helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", "length", 4]),
+        helper.make_tensor_value_info("most", TensorProto.FLOAT, ["n", "length"]),
+    ]
+    weights = [
+        numpy_helper.from_array(np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32), "table"),
+        numpy_helper.from_array(np.array([2]), "axis"),
+    ]
+    opsets = [helper.make_opsetid("", 20), *([helper.make_opsetid(domain, 1)] if domain else [])]
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], weights)
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+def brought_in(folder, model):
+    run = Run.create(folder / "words", kind="model")
+    onnx.save(model, folder / "words.onnx")
+    run_bring_in(run, folder / "words.onnx", Monitor())
+    return run
+
+
+@pytest.fixture(scope="module")
+def compared_run(tmp_path_factory):
+    """A model from elsewhere, converted and compared on inputs that were chosen. Copy it before writing to it."""
+    run = brought_in(tmp_path_factory.mktemp("model"), table_of_words())
+    given = Given(shapes={"word ids": (1, 7)}, ranges={"word ids": (0, 5)})
+    run_convert(run, ConvertConfig(calibration_size=4), Monitor(), given=given)
+    run_compare(run, CompareConfig(samples=8, batch_sizes=(1, 2)), Monitor(), given=given)
+    return run
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Jobs that the page starts, instead of starting them: (run's name, arguments)."""
+    found = []
+    monkeypatch.setattr(jobs, "start", lambda run, arguments: found.append((run.name, list(arguments))))
+    return found
+
+
+def test_an_uploaded_file_becomes_a_run_and_a_job_opens_it(root, started):
+    app = open_page()
+    app.file_uploader[0].set_value(("../word<b>.onnx", table_of_words().SerializeToString(), "")).run()
+    ((name, arguments),) = started
+    assert name.endswith("-word-b")
+    assert arguments[:2] == ["upload", "--onnx"]
+    assert onnx.load(arguments[2]).graph.name == "g"
+    assert (root / name / "run.json").is_file()
+
+
+def test_an_empty_file_is_refused_at_once(root, started):
+    app = open_page()
+    app.file_uploader[0].set_value(("none.onnx", b"", "")).run()
+    assert "none.onnx is empty" in text_of(app)
+    assert not started
+    assert not list(root.iterdir())
+
+
+def test_a_refused_upload_is_explained_once_and_leaves_nothing(root):
+    run, _ = upload.receive(root, "bad.onnx", memoryview(b"x"))
+    with pytest.raises(ModelError), working(run, "upload"):
+        raise ModelError("bad.onnx is not an ONNX model", "upload another")
+    app = open_page()
+    assert "bad.onnx is not an ONNX model" in text_of(app)
+    assert "upload another" in text_of(app)
+    assert not [path for path in root.iterdir() if not path.name.startswith(".")]
+    assert "bad.onnx" not in text_of(app.run())
+
+
+def test_an_upload_whose_job_was_killed_is_said_to_have_died(root):
+    run, _ = upload.receive(root, "large.onnx", memoryview(b"x"))
+    with working(run, "upload") as job:
+        running = jobs.JobView(job.folder).info
+    write_json(job.folder / "job.json", dataclasses.asdict(running))
+    assert "died" in text_of(open_page())
+    assert not [path for path in root.iterdir() if not path.name.startswith(".")]
+
+
+def test_home_leads_from_a_new_model_to_its_comparison(root, started):
+    brought_in(root, table_of_words())
+    app = open_page()
+    boxes = [item.value.split("] ")[1] for item in app.markdown if item.value.startswith(":") and "] " in item.value]
+    assert boxes == ["fresh", "missing", "missing"]
+    button(app, "Convert and compare").click().run()
+    assert started == [("words", ["refresh"])]
+
+
+@pytest.mark.parametrize("name", ["data", "train", "sketchpad"])
+def test_the_digit_pages_say_that_they_need_a_digit_network(root, compared_run, name):
+    copy_of(compared_run, root)
+    assert "a network that reads digits" in text_of(open_page(name))
+
+
+def test_export_shows_what_goes_in_and_what_comes_out(root, compared_run):
+    copy_of(compared_run, root)
+    app = open_page("export")
+    assert "Brought in from elsewhere" in text_of(app)
+    table = app.dataframe[0].value
+    assert list(table["Name"]) == ["word ids", "rows", "most"]
+    assert list(table["Shape"]) == ["[n, length]", "[n, length, 4]", "[n, length]"]
+
+
+def test_convert_lists_all_that_the_native_converter_cannot_take(root, started):
+    brought_in(root, table_of_words("Foo", "com.example"))
+    assert "cannot take this model" in text_of(open_page())
+    app = open_page("convert")
+    assert "cannot take 1 node" in text_of(app)
+    assert list(app.dataframe[0].value["Cannot be converted"]) == ["com.example.Foo-1 (node 'look up')"]
+
+
+def test_inputs_begin_as_they_were_chosen_and_go_into_the_next_conversion(root, compared_run, started):
+    run = copy_of(compared_run, root)
+    app = open_page("convert")
+    assert {item.label: item.value for item in app.number_input[1:]} == {"length": 7, "lowest": 0, "highest": 5}
+    button(app, "Convert again").click().run()
+    assert started.pop() == (run.name, ["convert", "--calibration-size", "64", *FLAGS])
+    button(app, "Convert with onnx-tf too").click().run()
+    arguments = started.pop()[1]
+    assert arguments[:3] == ["convert", "--converter", "onnx-tf"]
+    assert arguments[-4:] == FLAGS
+
+
+def test_compare_shows_every_output_and_takes_other_inputs(root, compared_run, started):
+    run = copy_of(compared_run, root)
+    app = open_page("compare")
+    assert "All runtimes agree with onnxruntime" in text_of(app)
+    assert set(app.dataframe[1].value["Output"]) == {"rows", "most"}
+    next(item for item in app.number_input if item.label == "highest").set_value(3)
+    button(app, "Compare again").click().run()
+    assert not app.exception
+    name, arguments = started.pop()
+    assert name == run.name
+    assert arguments[-4:] == [*FLAGS[:2], "--range", "word ids=0,3"]
+
+
+def test_a_stale_model_is_brought_up_to_date_on_the_same_inputs(root, compared_run):
+    from convnet_core.stages import run_refresh
+
+    run = copy_of(compared_run, root)
+    before = run.need("compare").result["inputs"]
+    run.discard("convert/native")
+    assert run_refresh(run, Monitor()) == ["convert/native", "compare"]
+    assert run.need("compare").result["inputs"] == before
+    assert run.need("convert/native").result["inputs"] == before

@@ -1,0 +1,140 @@
+"""A model that somebody uploads: its name, what is refused, the limits, and that nothing heavy is imported."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, external_data_helper, helper, numpy_helper
+
+from convnet_core import onnx_model, upload
+from convnet_core.errors import ModelError
+from convnet_core.runs import Run
+from tests.conftest import convnet, python
+
+
+def model(op="Relu", domain=""):
+    """x float32 [n, 3] → y, by one node and an Add of a weight."""
+    nodes = [helper.make_node(op, ["x"], ["h"], "first", domain=domain), helper.make_node("Add", ["h", "w"], ["y"])]
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in "xy"]
+    weights = [numpy_helper.from_array(np.arange(3, dtype=np.float32), "w")]
+    opsets = [helper.make_opsetid("", 20), *([helper.make_opsetid(domain, 1)] if domain else [])]
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], weights)
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("resnet18.onnx", "resnet18"),
+        ("../../etc/passwd.onnx", "passwd"),
+        ("..\\..\\evil.onnx", "evil"),
+        ("<script>alert(1)<b>.onnx", "script-alert-1-b"),
+        ("网络.onnx", "model"),
+        ("n" * 300 + ".onnx", "n" * 60),
+    ],
+)
+def test_a_run_is_named_after_the_file_by_safe_characters_alone(tmp_path, name, label):
+    run, file = upload.receive(tmp_path, name, memoryview(b"content"))
+    assert run.path.parent == tmp_path
+    assert run.name.split("-", 2)[2] == label
+    assert file.read_bytes() == b"content"
+    assert file.is_relative_to(run.path)
+    assert run.is_model
+    assert upload.is_refused(run)
+
+
+def test_two_files_of_one_name_become_two_runs(tmp_path):
+    assert len({upload.receive(tmp_path, "a.onnx", memoryview(b"x"))[0].name for _ in range(3)}) == 3
+
+
+def test_an_empty_file_is_refused_and_leaves_nothing(tmp_path):
+    with pytest.raises(ModelError, match="is empty"):
+        upload.receive(tmp_path, "a.onnx", memoryview(b""))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_too_large_gets_the_command_to_use(tmp_path, monkeypatch):
+    monkeypatch.setattr(upload, "MOST_MB", 0)
+    with pytest.raises(ModelError, match="the app takes 0") as caught:
+        upload.receive(tmp_path, "a.onnx", memoryview(b"xx"))
+    assert "convert --onnx" in caught.value.hint
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"plain text, no model\n" * 9, model().SerializeToString()[:-9]], ids=["empty", "text", "cut off"]
+)
+def test_what_is_no_model_is_said_so(tmp_path, content):
+    (tmp_path / "a.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=r"a\.onnx is not an ONNX model"):
+        onnx_model.load_alone(tmp_path / "a.onnx")
+
+
+def test_weights_in_other_files_are_refused_wherever_they_are(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(12))
+    outside = numpy_helper.from_array(np.zeros(3, np.float32), "stolen")
+    external_data_helper.set_external_data(outside, "secret", 0, 12)
+    outside.ClearField("raw_data")
+    top, inside, nested = model(), model(), model()
+    top.graph.initializer.append(outside)
+    constant = helper.make_node("Constant", [], ["c"], value=outside)
+    inside.graph.node.append(constant)
+    body = helper.make_graph([constant], "body", [], [helper.make_tensor_value_info("c", TensorProto.FLOAT, [3])])
+    nested.graph.node.append(helper.make_node("If", ["x"], ["z"], then_branch=body, else_branch=body))
+    for case in (top, inside, nested):
+        (tmp_path / "a.onnx").write_bytes(case.SerializeToString())
+        with pytest.raises(ModelError, match="keeps weights in another file"):
+            onnx_model.load_alone(tmp_path / "a.onnx")
+
+
+def test_an_upload_notes_what_cannot_be_converted_and_removes_the_file(tmp_path):
+    run, file = upload.receive(
+        tmp_path / "runs", "strange.onnx", memoryview(model("Foo", "strange").SerializeToString())
+    )
+    convnet("upload", "--onnx", file, "--run", run.path)
+    assert not file.exists()
+    assert not upload.is_refused(run)
+    (fault,) = Run.open(run.path).need("export").result["faults"]
+    assert "strange.Foo-1" in fault
+    assert onnx.load(run.path / "export/model.onnx").graph.node[0].op_type == "Foo"
+    assert run.stages == ("export", "convert/native", "compare")
+
+
+def test_a_refused_upload_says_why_in_its_job_and_removes_the_file(tmp_path):
+    bad = model()
+    bad.graph.node[1].input[1] = "nowhere"
+    run, file = upload.receive(tmp_path / "runs", "bad.onnx", memoryview(bad.SerializeToString()))
+    done = convnet("upload", "--onnx", file, "--run", run.path, "--job", "job", check=2)
+    assert "the ONNX checker refuses the model" in done.stderr
+    assert not file.exists()
+    assert upload.is_refused(run)
+    assert "checker" in json.loads((run.path / "jobs/job/job.json").read_text())["error"]
+
+
+def test_a_file_is_opened_without_torch_and_tensorflow_and_within_the_limits(tmp_path):
+    (tmp_path / "a.onnx").write_bytes(model().SerializeToString())
+    python(f"""
+import resource, sys
+from convnet_core import upload
+from convnet_core.cli import main
+assert main(["upload", "--onnx", {str(tmp_path / "a.onnx")!r}, "--run", {str(tmp_path / "run")!r}]) == 0
+assert not {{"torch", "tensorflow", "streamlit"}} & set(sys.modules)
+upload._MOST_MEMORY = 2**30
+try:
+    with upload.limits():
+        bytearray(2**31)
+except upload.ModelError as error:
+    assert "more than 1 GiB" in str(error), error
+else:
+    raise AssertionError("no limit on memory")
+upload._MOST_SECONDS = 1
+try:
+    with upload.limits():
+        while True:
+            pass
+except upload.ModelError as error:
+    assert "more than 1 s" in str(error), error
+bytearray(2**31)
+assert resource.getrlimit(resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY
+""")
