@@ -30,7 +30,7 @@ _KNOWN: dict[str, tuple[Kind, str, str]] = {
         "LiteRT int8",
         "weights and arithmetic in 8 bits: a quarter of the size, less exact",
     ),
-    "signature.json": ("description", "Signature", "inputs and outputs: ONNX name, TensorFlow name, dtype, shape"),
+    "signature.json": ("description", "Signature", "inputs and outputs: names, dtypes and shapes, in ONNX and here"),
     "nodes.json": ("description", "Nodes", "which TensorFlow ops each ONNX node became"),
 }
 

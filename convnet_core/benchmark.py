@@ -181,7 +181,7 @@ def where_and_how(benchmark: Benchmark) -> str:
         machine.cpu,
         f"{machine.cores} core{'s' * (machine.cores != 1)}",
         machine.system,
-        f"{threads} thread{'s' * (threads != 1)}",
+        f"{threads} thread{'s' * (threads != 1)}" + (", the SavedModel 1" if threads > 1 else ""),
         *(f"{name}: {text}" for name, text in inputs.items()),
     ]
     return ", ".join(filter(None, parts))

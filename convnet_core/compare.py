@@ -45,11 +45,20 @@ class Opens(Protocol):
 
 @dataclass(frozen=True)
 class InputSet:
-    """Samples [n, ...] for each input of the model; `labels` int64 [n] where the answers are known."""
+    """Samples [n, ...] for each input of the model; `labels` int64 [n] where the answers are known.
+
+    `batched` names the inputs that have a batch dimension, None for all; the others are fed whole.
+    """
 
     name: str
     feeds: Feeds
     labels: Labels | None = None
+    batched: frozenset[str] | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of samples."""
+        return sample_count(self.feeds, self.batched)
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ def measure(
     `progress` hears (label, done, total) in samples.
     """
     expected = {item.name: _run(reference, item, max(batch_sizes)) for item in inputs}
-    total = len(sources) * len(batch_sizes) * sum(sample_count(item.feeds) for item in inputs)
+    total = len(sources) * len(batch_sizes) * sum(item.count for item in inputs)
     done = 0
     found: list[Measured] = []
     for source in sources:
@@ -135,7 +144,7 @@ def measure(
                         progress(name, at + samples, total)
 
                 found += _measure(runtime, item, batch, expected[item.name], tell)
-                done += sample_count(item.feeds)
+                done += item.count
         runtime.close()
     return found
 
@@ -157,13 +166,19 @@ class _Broken:
 
 def _run(runtime: Runs, item: InputSet, batch: int, tell: Callable[[int], None] | None = None) -> Feeds:
     """All outputs for all samples, run `batch` at a time."""
-    count = sample_count(item.feeds)
+    count = item.count
     parts: list[Feeds] = []
-    for start in range(0, count, batch):
-        parts.append(runtime.infer(batch_of(item.feeds, start, start + batch)))
+    for start in range(0, max(count, 1), batch):  # no samples at all are one call, too
+        parts.append(runtime.infer(batch_of(item.feeds, start, start + batch, item.batched)))
         if tell:
             tell(min(start + batch, count))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: _joined([np.atleast_1d(part[name]) for part in parts]) for name in parts[0]}
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """One output of all calls; flat where its shape depends on the values."""
+    same = len({part.shape[1:] for part in parts}) == 1
+    return np.concatenate(parts if same else [part.ravel() for part in parts])
 
 
 def _measure(runtime: Runs, item: InputSet, batch: int, expected: Feeds, tell: Callable[[int], None]) -> list[Measured]:
@@ -187,9 +202,12 @@ def difference(key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labe
     """Measure one output [n, ...] against the reference's."""
     if got.shape != expected.shape:
         return _faulty(key, f"wrong shape: {list(got.shape)} instead of {list(expected.shape)}")
+    if expected.dtype.kind in "biuOSU":
+        return _equality(key, got, expected)
     a, b = flat_samples(got), flat_samples(expected)
     error = np.abs(a - b)
-    measured = Measured(key, error.max(axis=1, initial=0.0), float(error.mean()), np.abs(b).max(axis=1, initial=0.0))
+    mean = float(error.mean()) if error.size else 0.0
+    measured = Measured(key, error.max(axis=1, initial=0.0), mean, np.abs(b).max(axis=1, initial=0.0))
     unusable = int((~np.isfinite(a)).sum())
     if not np.isfinite(b).all():
         return _faulty(key, "the reference's answer holds NaN or infinity")
@@ -202,6 +220,13 @@ def difference(key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labe
     return Measured(
         key, measured.max_abs, measured.mean_abs, measured.scale, a.argmax(axis=1), b.argmax(axis=1), labels
     )
+
+
+def _equality(key: Key, got: NDArray[Any], expected: NDArray[Any]) -> Measured:
+    """Whole numbers, truth values and strings are equal or wrong: an error is 1, and no scale excuses it."""
+    error = flat_samples(np.asarray(got != expected))
+    wrong = error.max(axis=1, initial=0.0)
+    return Measured(key, wrong, float(error.mean()) if error.size else 0.0, np.zeros(len(wrong)))
 
 
 def _faulty(key: Key, reason: str) -> Measured:

@@ -170,12 +170,24 @@ class ConvertConfig(Config):
         500, "training images that fix the ranges of the int8 tensors", low=1, high=10_000, unit="images"
     )
     seed: int = setting(0, "which training images calibrate", low=0, high=2**31 - 1, flag="calibration-seed")
-    int8_inputs: Literal["float", "int8", "uint8"] = setting(
-        "float", "what the int8 file takes where the model takes float32; whole numbers save it the first step"
+    layout: Literal["nchw", "nhwc"] = setting(
+        "nchw",
+        "of images that go in and come out: nchw as in ONNX, nhwc channels last, without a transpose at the borders",
     )
-    int8_outputs: Literal["float", "int8", "uint8"] = setting(
-        "float", "what the int8 file gives where the model gives float32"
+    int8_inputs: Literal["float32", "int8", "uint8"] = setting(
+        "float32", "what the int8 file takes where the model takes float32; whole numbers save it the first step"
     )
+    int8_outputs: Literal["float32", "int8", "uint8"] = setting(
+        "float32", "what the int8 file gives where the model gives float32"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layout == "nhwc" and self.converter != "native":
+            raise ConfigError(
+                f"the layout nhwc is one of the native converter, not of {self.converter}",
+                hint="leave --layout or --converter out",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from convnet_core.errors import ConfigError, DataError, one_line
-from convnet_core.tensors import Array, Feeds, TensorInfo, example_feeds, fixed_batch
+from convnet_core.tensors import Array, Feeds, TensorInfo, batched, example_feeds, fixed_batch
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,11 @@ class Given:
         ranges = {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()}
         return cls(dict(value.get("files", {})), shapes, ranges)
 
-    def shaped(self, inputs: Sequence[TensorInfo]) -> list[TensorInfo]:
-        """The inputs in the shapes that were given. Raises ConfigError for a name or a rank that the model has not."""
+    def shaped(self, inputs: Sequence[TensorInfo], files: Feeds | None = None) -> list[TensorInfo]:
+        """The inputs in the shapes that were given; dimensions of one name get one size, also from `files`.
+
+        Raises ConfigError for a name or a rank that the model has not.
+        """
         known = {info.name: info for info in inputs}
         for name in (*self.files, *self.shapes, *self.ranges):
             if name not in known:
@@ -46,21 +49,33 @@ class Given:
                 raise ConfigError(
                     f"the input {name!r} has the shape {list(declared)}, which {list(shape)} does not fit"
                 )
-        return [
-            dataclasses.replace(info, shape=(info.shape[:1] + self.shapes[info.name][1:]))
-            if info.name in self.shapes
-            else info
-            for info in inputs
-        ]
+        seen = {**{name: array.shape for name, array in (files or {}).items()}, **self.shapes}
+        sizes = {
+            symbol: size
+            for name, shape in seen.items()
+            for symbol, size in zip(known[name].symbols, shape, strict=False)
+            if symbol
+        }
+        return [self._shaped(info, sizes) for info in inputs]
+
+    def _shaped(self, info: TensorInfo, sizes: dict[str, int]) -> TensorInfo:
+        """One input in its given shape, or with the `sizes` that another's gave to dimensions of the same name."""
+        shape = self.shapes.get(info.name)
+        if shape is None and info.symbols:
+            pairs = zip(info.shape, info.symbols, strict=True)
+            shape = tuple(sizes.get(symbol) if size is None else size for size, symbol in pairs)  # type: ignore[misc]
+        return info if shape is None else dataclasses.replace(info, shape=shape)
 
     def samples(self, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
         """`count` samples of every input, or as many as the files hold; a model of one batch size gets that many.
 
         Raises ConfigError and DataError.
         """
-        shaped = self.shaped(inputs)
+        self.shaped(inputs)  # a wrong name is an error before any file is read
         from_files = {name: _read(Path(path), name) for name, path in self.files.items()}
-        sizes = {len(array) for array in from_files.values() if array.ndim}
+        shaped = self.shaped(inputs, from_files)
+        names = batched(inputs)
+        sizes = {len(array) for name, array in from_files.items() if name in names and array.ndim}
         if len(sizes) > 1:
             raise DataError(f"the files hold different numbers of samples: {', '.join(map(str, sorted(sizes)))}")
         count = fixed_batch(shaped) or (sizes.pop() if sizes else count)
@@ -69,7 +84,12 @@ class Given:
             feeds[name] = _stretched(feeds[name], low, high, np.random.default_rng(seed + 1))
         for name, array in from_files.items():
             info = next(info for info in shaped if info.name == name)
-            if array.dtype != np.dtype(info.dtype) or array.shape[1:] != feeds[name].shape[1:]:
+            fits = array.ndim == feeds[name].ndim and array.shape[1:] == feeds[name].shape[1:]
+            if (
+                array.dtype != np.dtype(info.dtype)
+                or not fits
+                or (name not in names and array.shape != feeds[name].shape)
+            ):
                 raise DataError(
                     f"{self.files[name]} holds {array.dtype} {list(array.shape)}; the input {name!r} takes "
                     f"{info.dtype} [n, {', '.join(map(str, feeds[name].shape[1:]))}]"
@@ -87,13 +107,43 @@ def fingerprint(feeds: Feeds) -> str:
     return found.hexdigest()
 
 
-def read_samples(path: Path) -> Feeds:
-    """Samples by input name from an .npz file. Raises DataError."""
+def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
+    """Samples [n, ...] of every input from an .npz file, by name; what else it holds is left. Raises DataError."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            feeds = {name: file[name] for name in file.files}
     except Exception as error:  # NumPy and zipfile have kinds of their own
         raise DataError(f"{path} cannot be read as .npz: {one_line(error)}") from error
+    for info in inputs:
+        if info.name not in feeds:
+            names = ", ".join(map(repr, feeds)) or "no arrays at all"
+            raise DataError(
+                f"{path} has no samples of the input {info.name!r}", hint=f"it holds {names}; np.savez writes by name"
+            )
+        _check(feeds[info.name], info, path)
+    with_batch = batched(inputs)
+    counts = {info.name: len(feeds[info.name]) for info in inputs if info.name in with_batch}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{count} of {name!r}" for name, count in counts.items())
+        raise DataError(f"{path} holds different numbers of samples: {said}")
+    if (least := fixed_batch(inputs) or 0) > min(counts.values(), default=least):
+        raise DataError(f"{path} holds {min(counts.values())} samples, and the model takes batches of {least}")
+    return {info.name: feeds[info.name] for info in inputs}
+
+
+def _check(array: Array, info: TensorInfo, path: Path) -> None:
+    """Raises DataError where an array is no samples of an input."""
+    fits = array.ndim == len(info.shape) and all(
+        declared in (None, size) for declared, size in zip(info.shape[1:], array.shape[1:], strict=True)
+    )
+    if array.dtype.name != info.dtype or not fits:
+        declared = ", ".join("any" if size is None else str(size) for size in info.shape[1:])
+        raise DataError(
+            f"{path} holds {array.dtype} {list(array.shape)} for the input {info.name!r}, which takes "
+            f"{info.dtype} [n, {declared}]"
+        )
+    if info.shape and info.shape[0] != 0 and not len(array):
+        raise DataError(f"{path} holds no samples of the input {info.name!r}: its array is empty")
 
 
 def _read(path: Path, name: str) -> Array:
@@ -101,7 +151,7 @@ def _read(path: Path, name: str) -> Array:
         array = np.load(path, allow_pickle=False)
     except Exception as error:  # NumPy has kinds of its own
         raise DataError(f"{path}, for the input {name!r}, cannot be read as .npy: {one_line(error)}") from error
-    if not isinstance(array, np.ndarray) or not array.ndim:
+    if not isinstance(array, np.ndarray):
         raise DataError(f"{path}, for the input {name!r}, holds no array of samples")
     return array
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,23 +11,53 @@ import onnx
 import onnx.checker
 import onnx.helper
 import onnx.shape_inference
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.external_data_helper import uses_external_data
 
-from convnet_core.errors import ConversionError, ModelError
+from convnet_core.errors import ConversionError, ModelError, one_line
+from convnet_core.files import digest
 from convnet_core.tensors import TensorInfo
+
+ONE_FILE = 2**31 - 1
+"""Bytes: protobuf's limit."""
 
 CHECKED = f"onnx.checker {onnx.__version__} with full shape inference"
 """What every model has passed before it is kept."""
 
 
 def load(path: Path) -> onnx.ModelProto:
-    """The model of a file. Raises ModelError."""
+    """The model of a file, with the weights in other files of its folder. Raises ModelError."""
     try:
+        external_files(path)
         return onnx.load(path)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file") from error
+    except ModelError:
+        raise
     except Exception as error:  # protobuf's DecodeError among others
         raise ModelError(f"{path} is not an ONNX model: {str(error).splitlines()[0]}") from error
+
+
+def external_files(path: Path) -> list[Path]:
+    """The other files that a model keeps weights in. Raises ModelError for one outside the model's own folder."""
+    model = onnx.load(path, load_external_data=False)
+    kept = [tensor for tensor in tensors(model.graph) if uses_external_data(tensor)]
+    names = {item.value for tensor in kept for item in tensor.external_data if item.key == "location"}
+    for name in sorted(names):
+        inside = (path.parent / name).resolve().is_relative_to(path.parent.resolve())
+        if Path(name).is_absolute() or ".." in Path(name).parts or not inside or (path.parent / name).is_symlink():
+            raise ModelError(f"{path} keeps weights in {name!r}, which is not a plain file in the model's own folder")
+    return [path.parent / name for name in sorted(names)]
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a model's file, and of the files with its weights where there are any. Raises ModelError."""
+    try:
+        outside = external_files(path)
+        found = [digest(file) for file in (path, *outside)]
+    except (OSError, DecodeError) as error:
+        raise ModelError(f"{path} cannot be read: {one_line(error)}") from error
+    return hashlib.sha256("".join(found).encode()).hexdigest() if outside else found[0]
 
 
 def load_alone(path: Path) -> onnx.ModelProto:
@@ -65,10 +96,11 @@ def _kept(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
             yield from tensors(graph)
 
 
-def check(model: onnx.ModelProto) -> None:
-    """`onnx.checker` with strict shape inference. Raises ConversionError."""
+def check(model: onnx.ModelProto, path: Path | None = None) -> None:
+    """`onnx.checker` with strict shape inference; over 2 GB on the file at `path`. Raises ConversionError."""
+    large = path is not None and model.ByteSize() > ONE_FILE
     try:
-        onnx.checker.check_model(model, full_check=True)
+        onnx.checker.check_model(path if path is not None and large else model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"the ONNX checker refuses the model: {str(error).splitlines()[0]}") from error
 
@@ -90,4 +122,4 @@ def _info(value: onnx.ValueInfoProto) -> TensorInfo:
     tensor = value.type.tensor_type
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim)
-    return TensorInfo(value.name, dtype, shape)
+    return TensorInfo(value.name, dtype, shape, tuple(dim.dim_param for dim in tensor.shape.dim))

@@ -49,10 +49,26 @@ with tf.compat.v1.Session(graph=graph) as session:
 """,
     "litert": """\
 interpreter = Interpreter({file})
-results = interpreter.get_signature_runner("serving_default")(**feeds)
-answers = {{name: results[name] for name in outputs}}
+runner = interpreter.get_signature_runner("serving_default")
+{before}results = runner(**{given})
+{after}answers = {{name: results[name] for name in outputs}}
 """,
 }
+
+_QUANTIZE = """\
+given, details = dict(feeds), runner.get_input_details()
+for name in {names}:  # floats become whole numbers, by the file's own scale and zero point
+    scale, zero_point = details[name]["quantization"]
+    limits = np.iinfo(details[name]["dtype"])
+    given[name] = np.rint(feeds[name] / scale + zero_point).clip(limits.min, limits.max).astype(limits.dtype)
+"""
+
+_DEQUANTIZE = """\
+details = runner.get_output_details()
+for name in {names}:  # whole numbers become floats, by the file's own scale and zero point
+    scale, zero_point = details[name]["quantization"]
+    results[name] = (results[name].astype(np.float32) - zero_point) * np.float32(scale)
+"""
 
 
 def snippets(run: Run, only: Artefact | None = None) -> dict[Artefact, str]:
@@ -101,7 +117,7 @@ feeds = {{  # put your own arrays here
 {given}}}
 outputs = [{made}]
 
-{_ANSWER[artefact.kind].format(file=_quoted(artefact.name))}
+{_ANSWER[artefact.kind].format(file=_quoted(artefact.name), **_borders(artefact, signature))}
 for name in outputs:
     print(name, answers[name].dtype, answers[name].shape)
     print(answers[name])
@@ -115,6 +131,18 @@ def file_name(artefact: Artefact) -> str:
 
 def _name(artefact: Artefact, port: Port) -> str:
     return _quoted(port.onnx if artefact.kind == "onnx" else port.tensorflow)
+
+
+def _borders(artefact: Artefact, signature: Signature) -> dict[str, str]:
+    """What a LiteRT snippet does before and after its call where the file works on whole numbers at its borders."""
+    int8 = artefact.name == "model.int8.tflite"
+    takes = [port.tensorflow for port in signature.inputs if int8 and port.int8]
+    gives = [port.tensorflow for port in signature.outputs if int8 and port.int8]
+    return {
+        "given": "given" if takes else "feeds",
+        "before": _QUANTIZE.format(names=json.dumps(takes)) if takes else "",
+        "after": _DEQUANTIZE.format(names=json.dumps(gives)) if gives else "",
+    }
 
 
 def _example(port: Port) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,15 @@ Feeds = dict[str, Array]
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """An input or output of a model; a dimension is None where it is dynamic."""
+    """An input or output of a model; a dimension is None where it is dynamic.
+
+    `symbols` are the names of the dimensions, where they are known: equal names are equal sizes.
+    """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+    symbols: tuple[str, ...] = field(default=(), compare=False)
 
 
 DYNAMIC_SIZE = 64
@@ -35,35 +39,44 @@ def shape_text(shape: Sequence[int | None]) -> str:
     return " × ".join(sizes) or "scalar"
 
 
-def batch_of(feeds: Feeds, start: int, stop: int) -> Feeds:
-    """The samples from `start` to `stop` of every array; the batch is the first dimension."""
-    return {name: array[start:stop] for name, array in feeds.items()}
+def batched(inputs: Sequence[TensorInfo]) -> frozenset[str]:
+    """The inputs whose first dimension is the batch: the dynamic ones; where none is, all, if they have one size.
+
+    Empty for a model without a batch dimension.
+    """
+    free = [info.name for info in inputs if info.shape and info.shape[0] is None]
+    sizes = {info.shape[0] for info in inputs if info.shape}
+    return frozenset(free or (info.name for info in inputs if info.shape and len(sizes) == 1))
 
 
-def sample_count(feeds: Feeds) -> int:
-    """The number of samples in the feeds."""
-    return len(next(iter(feeds.values())))
+def batch_of(feeds: Feeds, start: int, stop: int, names: frozenset[str] | None = None) -> Feeds:
+    """The samples from `start` to `stop`. `names` are the arrays with a batch dimension, the first; None for all."""
+    return {name: array[start:stop] if names is None or name in names else array for name, array in feeds.items()}
+
+
+def sample_count(feeds: Feeds, names: frozenset[str] | None = None) -> int:
+    """The number of samples in the feeds: 1 where none has a batch dimension. `names` as in `batch_of`."""
+    return next((len(array) for name, array in feeds.items() if names is None or name in names), 1)
 
 
 def flat_samples(array: Array) -> NDArray[np.float64]:
-    """[n, ...] as float64 [n, values]."""
-    return array.reshape(len(array), -1).astype(np.float64)
+    """[n, ...] as float64 [n, values]; a scalar is one sample."""
+    array = np.atleast_1d(array)
+    return array.reshape(len(array), int(np.prod(array.shape[1:]))).astype(np.float64)
 
 
 def fixed_batch(inputs: Sequence[TensorInfo]) -> int | None:
-    """The one batch size that a model takes; None where the first dimension of any input is dynamic."""
-    shapes = [info.shape for info in inputs if info.shape]
-    if not shapes or any(shape[0] is None for shape in shapes):
-        return None
-    return shapes[0][0]
+    """The one batch size that a model takes, 1 where it has no batch dimension; None where it is dynamic."""
+    names = batched(inputs)
+    return next((info.shape[0] for info in inputs if info.name in names), 1)
 
 
 def example_feeds(inputs: Sequence[TensorInfo], batch: int, rng: np.random.Generator) -> Feeds:
     """Random arrays that fit a model's inputs, `batch` samples each.
 
-    Floats lie from 0 to 1. Whole numbers of 8 bits use their whole range, as pixels do; wider ones are 0 or 1,
-    since they may be places in a table. Raises ModelError where the model takes another batch size only, or
-    wants what is neither number nor bool.
+    Floats lie from 0 to 1; strings are short words. Whole numbers of 8 bits use their whole range, as pixels do;
+    wider ones are 0 or 1, since they may be places in a table. Raises ModelError where the model takes another batch
+    size only, or has a type that NumPy does not know.
     """
     fixed = fixed_batch(inputs)
     if fixed not in (None, batch):
@@ -85,5 +98,5 @@ def _example(info: TensorInfo, batch: int, rng: np.random.Generator) -> Array:
         low, high = (limits.min, limits.max) if limits else (0, 1)
         return np.asarray(rng.integers(low, high, shape, dtype, endpoint=True))
     if dtype.kind in "OSU":
-        raise ModelError(f"the input {info.name!r} takes {info.dtype}, which no example can be made for")
+        return np.asarray(rng.choice(np.array(["a", "b", "ab"], object), shape), object)
     return np.asarray(rng.random(shape), dtype)

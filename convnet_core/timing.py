@@ -114,10 +114,12 @@ def measure(source: Source, config: BenchmarkConfig) -> Iterator[Speed]:
         with runtime:
             yield (speed := replace(speed, load_seconds=seconds, loaded_mb=_added(resident_mb(), before)))
             rng = np.random.default_rng(config.seed)
-            smallest = fixed_batch(runtime.inputs) or 1
+            fixed = fixed_batch(runtime.inputs)
+            smallest = 1 if fixed is None else fixed
             feeds = example_feeds(runtime.inputs, smallest, rng)
+            prepared = runtime.prepared(feeds)
             began = time.perf_counter()
-            runtime.infer(feeds)
+            runtime.infer(prepared)
             seconds = time.perf_counter() - began
             yield (speed := replace(speed, first_seconds=seconds, inputs=_described(feeds)))
             for timings in _turns(runtime, sizes_of(config, smallest), config, rng):
@@ -139,7 +141,7 @@ def _turns(
                 continue
             try:
                 if batch not in feeds:
-                    feeds[batch] = example_feeds(runtime.inputs, batch, rng)
+                    feeds[batch] = runtime.prepared(example_feeds(runtime.inputs, batch, rng))
                 times[batch] += timed(runtime, feeds[batch], config.seconds / _ROUNDS, config.warmup)
             except Exception as error:  # each runtime has kinds of its own
                 faults[batch] = one_line(error)

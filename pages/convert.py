@@ -24,9 +24,9 @@ from convnet_core.pack import pack
 from convnet_core.provenance import data_of, inputs_of
 from convnet_core.report import format_error, format_size
 from convnet_core.runs import CONVERT_STAGES, Run
-from convnet_core.settings import describe
 from convnet_core.tensors import shape_text
 from pages import _charts as charts
+from pages import _conversion as conversion
 from pages import _inputs as inputs
 from pages import _jobs as jobs
 from pages import _shared as shared
@@ -38,40 +38,6 @@ _LOG_CHARACTERS = 100_000  # more than any conversion has written; the end is wh
 shared.through_the_app()
 st.title("Convert")
 st.write("The ONNX network becomes TensorFlow and LiteRT. Here is what came out, and how to load it without this app.")
-
-
-def settings(run: Run) -> ConvertConfig:
-    """Widgets that make a config."""
-    images = "Samples" if run.is_model else "Training images"
-    fields = {field.path[0]: field for field in describe(ConvertConfig)}
-    default = ConvertConfig()
-    left, middle, right = st.columns(3)
-    size = left.select_slider(
-        "Calibration samples" if run.is_model else "Calibration images",
-        [1, 2, 4, 8, 16, 32, 64] if run.is_model else [1, 10, 50, 100, 200, 500, 1000, 2000, 5000, 10_000],
-        64 if run.is_model else default.calibration_size,
-        key="calibration-samples" if run.is_model else "calibration-size",
-        bind="query-params",
-        help=f"{images} that fix the ranges of the int8 tensors. Few make int8 less exact, many make the "
-        "conversion slower. The other artefacts do not depend on them",
-    )
-    seed = middle.number_input(
-        "Calibration seed",
-        0,
-        int(fields["seed"].setting.high or 0),
-        default.seed,
-        key="calibration-seed",
-        bind="query-params",
-        help=f"Which {images.lower()} are taken. Another seed gives int8 slightly other answers",
-    )
-    converter = right.selectbox(
-        "Converter",
-        fields["converter"].choices,
-        key="converter",
-        bind="query-params",
-        help="What makes the TensorFlow graph out of the ONNX nodes. It decides into which ops a node is taken apart",
-    )
-    return ConvertConfig(converter=converter, calibration_size=size, seed=seed)
 
 
 def show_log(job: JobView) -> None:
@@ -168,14 +134,14 @@ def take_elsewhere(run: Run, found: list[Artefact]) -> None:
 def signature(run: Run, item: Artefact) -> None:
     """The names, types and shapes that the SavedModel and the LiteRT files are called with."""
     st.subheader("Signature")
-    st.write("What `serving_default` of the SavedModel takes and gives. The LiteRT files have the same.")
+    st.write("What `serving_default` of the SavedModel takes and gives. So do the LiteRT files, but for some types.")
     st.dataframe(
         [
             {
                 "Side": side[:-1],
                 "TensorFlow name": port["tensorflow"],
                 "ONNX name": port["onnx"],
-                "Type": port["dtype"],
+                "Type": port["dtype"] + (f", {port['int8']} in the int8 file" if port.get("int8") else ""),
                 "Shape": shape_text(port["shape"]),
             }
             for side in ("inputs", "outputs")
@@ -264,7 +230,7 @@ def both(run: Run, config: ConvertConfig, given: list[str]) -> None:
         jobs.start_button(
             f"Convert with {other} too",
             lambda: run,
-            command(run, config.replace(converter=other), given),
+            command(run, config.replace(converter=other, layout=ConvertConfig().layout), given),
             icon=":material/compare_arrows:",
             help="Puts the two converters side by side; a comparison and a benchmark then cover both",
         )
@@ -322,7 +288,7 @@ def show(run: Run, stage: str, given: list[str]) -> None:
 run = shared.need("export", "Converting")
 if jobs.area(run, "convert", draw=lambda told: show_log(told.job)):
     st.stop()
-config = settings(run)
+config = conversion.settings(run)
 stage = f"convert/{config.converter}"
 given = inputs.arguments(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
 state = run.state(stage).state

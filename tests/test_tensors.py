@@ -60,7 +60,7 @@ def test_the_same_seed_makes_the_same_examples():
         np.testing.assert_array_equal(first[name], second[name])
 
 
-@pytest.mark.parametrize("dtype", ["object", "str", "nonsense"])
-def test_what_is_no_number_is_refused_in_words(rng, dtype):
+@pytest.mark.parametrize("dtype", ["nonsense"])
+def test_an_unknown_type_is_refused_in_words(rng, dtype):
     with pytest.raises(ModelError, match="'x'"):
         example_feeds([TensorInfo("x", dtype, (None,))], 1, rng)

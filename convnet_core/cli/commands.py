@@ -65,11 +65,19 @@ def train(args: argparse.Namespace) -> int:
 
 def export(args: argparse.Namespace) -> int:
     config = apply(args, ExportConfig())
-    run = resolve.run_to_write(args, "export") if args.weights else resolve.existing_run(args, "train")
+    if args.example and not args.factory:
+        raise ConfigError("--example says what the network of --factory takes, which is not given")
+    if args.factory:
+        run = resolve.run_for_model(args, args.factory.rpartition(":")[2], args.factory)
+    else:
+        run = resolve.run_to_write(args, "export") if args.weights else resolve.existing_run(args, "train")
     with _job(args, run, "export") as job:
-        from convnet_core.stages import run_export
+        from convnet_core.stages import run_export, run_make
 
-        result = run_export(run, config, job, weights=args.weights)
+        if args.factory:
+            result = run_make(run, args.factory, args.example, config, job)
+        else:
+            result = run_export(run, config, job, weights=args.weights)
     results(args, {"run": str(run.path), **dataclasses.asdict(result)}, f"{shown(run)}/export/model.onnx")
     return 0
 
@@ -115,11 +123,11 @@ def check(args: argparse.Namespace) -> int:
 def bring_in(args: argparse.Namespace, run: Run, job: jobs.Job) -> None:
     """Make the file of --onnx the run's model, where it is not that already; another model before it is replaced."""
     if args.onnx is not None:
-        from convnet_core.files import digest
+        from convnet_core import onnx_model
         from convnet_core.stages import run_bring_in
 
         record = run.record("export")
-        if record is None or record.inputs.get("onnx") != digest(args.onnx):
+        if record is None or record.inputs.get("onnx") != onnx_model.fingerprint(args.onnx):
             if record is not None:
                 job.emit(Message(text=f"{args.onnx.name} takes the place of the model that the run had"))
             run_bring_in(run, args.onnx, job)

@@ -65,12 +65,25 @@ def build_parser() -> argparse.ArgumentParser:
     add_flags(train, "training", TrainConfig)
 
     export = _command(commands, "export", "PyTorch to ONNX", "export --run runs/mine --weights model.pth")
-    _run(export, "the newest run; with --weights a new folder")
-    export.add_argument(
+    _run(export, "the newest run; with --weights or --factory a new folder")
+    elsewhere = export.add_mutually_exclusive_group()
+    elsewhere.add_argument(
         "--weights",
         type=Path,
         metavar="FILE",
         help="a state_dict (.pth or .safetensors) made elsewhere, instead of the run's",
+    )
+    elsewhere.add_argument(
+        "--factory",
+        metavar="PACKAGE.MODULE:FUNCTION",
+        help="any PyTorch network: what this function returns, alone or with a tuple of example tensors. Runs its code",
+    )
+    export.add_argument(
+        "--example",
+        action="append",
+        default=[],
+        metavar="SHAPE",
+        help="an input of that network: 2,3,224,224 or int64:2,16 or samples.npy; once for each, in their order",
     )
     add_flags(export, "export", ExportConfig)
 

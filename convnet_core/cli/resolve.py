@@ -58,15 +58,23 @@ def run_of_model(args: argparse.Namespace) -> Run:
         return existing_run(args, "export")
     if not args.onnx.is_file():
         raise ModelError(f"{args.onnx}: no such file")
+    return run_for_model(args, args.onnx.stem, args.onnx.name)
+
+
+def run_for_model(args: argparse.Namespace, label: str, source: str) -> Run:
+    """The run of --run, made for a model from elsewhere where it is missing; a new one without --run.
+
+    Raises RunError where `source` would replace the model of a run that reads digits.
+    """
     if args.run is None:
-        return library.new_run(root(args), args.onnx.stem, kind="model")
+        return library.new_run(root(args), label, kind="model")
     path = library.find_run(root(args), args.run)
     if not (path / "run.json").is_file():
         return Run.create(path, kind="model")
     run = Run.open(path)
     if not run.is_model:
         raise RunError(
-            f"{shown(run)} holds a network that reads digits, which {args.onnx.name} would replace",
+            f"{shown(run)} holds a network that reads digits, which {source} would replace",
             hint="name another folder with --run, or leave --run out for a new one",
         )
     return run

@@ -15,6 +15,7 @@ import onnx
 
 from convnet_core.config import ConvertConfig
 from convnet_core.convert import frozen, names, native, nodes, onnx_tf, saved_model, tflite
+from convnet_core.convert.native.walk import GraphFunction
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
@@ -23,7 +24,10 @@ from convnet_core.tensors import Feeds
 Function = Callable[[dict[str, Any]], dict[str, Any]]
 """Tensors by ONNX input name in, tensors by ONNX output name out; to be traced."""
 
-CONVERTERS: dict[str, Callable[[onnx.ModelProto], Function]] = {"native": native.convert, "onnx-tf": onnx_tf.convert}
+CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Function]] = {
+    "native": lambda model, config: native.convert(model, config.layout),
+    "onnx-tf": lambda model, _: onnx_tf.convert(model),
+}
 
 SAVED_MODEL, FROZEN, NODES = "saved_model", "frozen.pb", "nodes.json"
 TFLITE = {kind: f"model.{kind}.tflite" for kind in tflite.KINDS}
@@ -51,11 +55,9 @@ def convert(
     Raises UnsupportedOpError or ConversionError.
     """
     total = 3 + len(TFLITE)
-    signature = names.Signature.of(model)
-    signature.save(folder)
-
     monitor.emit(Progress(label="tracing the graph", done=0, total=total))
-    function = CONVERTERS[config.converter](model)  # holds the variables, so it has to live until they are saved
+    function = CONVERTERS[config.converter](model, config)  # holds the variables: it lives until they are saved
+    signature = names.Signature.of(model, function.layouts if isinstance(function, GraphFunction) else {})
     concrete = saved_model.trace(function, signature)
     node_map = nodes.node_map(model, concrete)
     write_json(folder / NODES, node_map)
@@ -63,15 +65,22 @@ def convert(
     monitor.emit(Progress(label="writing the SavedModel", done=1, total=total))
     saved_model.save(concrete, folder / SAVED_MODEL)
     monitor.emit(Progress(label="writing the frozen graph", done=2, total=total))
-    frozen.save(concrete, folder / FROZEN)
     failed = {}
+    try:
+        frozen.save(concrete, folder / FROZEN)
+    except ConversionError as error:
+        failed[FROZEN] = str(error)
+        monitor.emit(Message(text=f"{FROZEN} could not be made: {error}"))
     for done, (kind, file) in enumerate(TFLITE.items(), start=3):
         monitor.emit(Progress(label=f"writing TFLite {kind}", done=done, total=total))
         try:
-            tflite.save(folder / SAVED_MODEL, folder / file, kind, calibration, signature)
+            tflite.save(folder / SAVED_MODEL, folder / file, kind, calibration, signature, config)
         except ConversionError as error:
             failed[file] = str(error)
             monitor.emit(Message(text=f"{file} could not be made: {error}"))
+    if TFLITE["int8"] not in failed:
+        signature = signature.with_int8(tflite.dtypes(folder / TFLITE["int8"]))
+    signature.save(folder)
     monitor.emit(Progress(label="converted", done=total, total=total))
 
     sizes = {file: size_of(folder / file) for file in (SAVED_MODEL, FROZEN, *TFLITE.values()) if file not in failed}

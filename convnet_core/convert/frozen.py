@@ -5,11 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from convnet_core.errors import ConversionError
 from convnet_core.tensorflow_setup import import_tensorflow
+
+MOST_BYTES = 2**31 - 1
+"""The limit of protobuf, and of a flatbuffer."""
 
 
 def save(concrete: Any, path: Path) -> None:
-    """Write the graph of a concrete function; its inputs and outputs are ops of the signature's names."""
+    """Write the graph of a concrete function; its inputs and outputs are ops of the signature's names.
+
+    Raises ConversionError where it would not fit into the 2 GB of one protobuf file.
+    """
+    size = sum(variable.dtype.size * variable.shape.num_elements() for variable in concrete.variables)
+    if size >= MOST_BYTES:
+        raise ConversionError(f"its {size / 1e9:.1f} GB of weights are more than the 2 GB that one file may hold")
     import_tensorflow()
     # The one way to freeze in TensorFlow 2; it is not exported under a public name (2.21).
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

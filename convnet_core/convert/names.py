@@ -12,32 +12,56 @@ from __future__ import annotations
 import dataclasses
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from convnet_core import onnx_model
 from convnet_core.files import read_json, write_json
-from convnet_core.tensors import TensorInfo
+from convnet_core.tensors import Array, TensorInfo
 
 FILE = "signature.json"
+_NO_LAYOUTS: Mapping[str, tuple[int, ...]] = {}
 
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: its name in ONNX, its name in TensorFlow, and what it takes."""
+    """An input or output: its name in ONNX, its name in TensorFlow, and what it takes.
+
+    `shape` and `dtype` are TensorFlow's. `int8` is its dtype in the int8 file where that is another: whole numbers, by
+    the file's own scale and zero point. `perm` is there where its dimensions are in another order than in ONNX:
+    dimension i is dimension perm[i] there.
+    """
 
     onnx: str
     tensorflow: str
     dtype: str
     shape: tuple[int | None, ...]
+    int8: str = ""
+    perm: tuple[int, ...] = ()
 
     @property
     def info(self) -> TensorInfo:
-        """As a runtime reports it, under its ONNX name."""
-        return TensorInfo(self.onnx, self.dtype, self.shape)
+        """As a runtime reports it: under its ONNX name, in ONNX's order of dimensions."""
+        shape = tuple(self.shape[self.perm.index(axis)] for axis in range(len(self.perm))) if self.perm else self.shape
+        return TensorInfo(self.onnx, self.dtype, shape)
+
+    def from_onnx(self, array: Array) -> Array:
+        """An array in ONNX's order of dimensions as TensorFlow takes it. A view."""
+        return array.transpose(self.perm) if self.perm else array
+
+    def laid_out(self, array: Array) -> Array:
+        """The same array, in ONNX's order of dimensions, with its values in memory in TensorFlow's."""
+        return self.to_onnx(np.ascontiguousarray(self.from_onnx(array))) if self.perm else array
+
+    def to_onnx(self, array: Array) -> Array:
+        """An array in TensorFlow's order of dimensions as ONNX has it, strings as `str`. A view, but of strings."""
+        if array.dtype.kind in "OS":  # TensorFlow gives bytes
+            array = np.array([text.decode() for text in array.ravel()], object).reshape(array.shape)
+        return array.transpose(np.argsort(self.perm)) if self.perm else array
 
 
 @dataclass(frozen=True)
@@ -48,14 +72,25 @@ class Signature:
     outputs: tuple[Port, ...]
 
     @classmethod
-    def of(cls, model: onnx.ModelProto) -> Signature:
-        """The signature that an ONNX model is converted with."""
+    def of(cls, model: onnx.ModelProto, layouts: Mapping[str, tuple[int, ...]] = _NO_LAYOUTS) -> Signature:
+        """The signature that an ONNX model is converted with; `layouts` has the `perm` of the ports that have one."""
         given, made = onnx_model.inputs(model), onnx_model.outputs(model)
         names = tensorflow_names(info.name for info in (*given, *made))
-        ports = [
-            Port(info.name, name, info.dtype, info.shape) for info, name in zip((*given, *made), names, strict=True)
-        ]
+        ports = []
+        for info, name in zip((*given, *made), names, strict=True):
+            perm = layouts.get(info.name, ())
+            shape = tuple(info.shape[axis] for axis in perm) if perm else info.shape
+            ports.append(Port(info.name, name, info.dtype, shape, perm=perm))
         return cls(tuple(ports[: len(given)]), tuple(ports[len(given) :]))
+
+    def with_int8(self, dtypes: Mapping[str, str]) -> Signature:
+        """The same, where the int8 file has these dtypes, by TensorFlow name."""
+
+        def port(of: Port) -> Port:
+            dtype = dtypes.get(of.tensorflow, of.dtype)
+            return dataclasses.replace(of, int8=dtype) if of.dtype == "float32" != dtype else of
+
+        return Signature(tuple(map(port, self.inputs)), tuple(map(port, self.outputs)))
 
     def save(self, folder: Path) -> None:
         """Write `signature.json`."""
@@ -66,7 +101,10 @@ class Signature:
         """Read `signature.json`."""
         value = read_json(folder / FILE)
         inputs, outputs = (
-            tuple(Port(**{**port, "shape": tuple(port["shape"])}) for port in value[side])
+            tuple(
+                Port(**{**port, "shape": tuple(port["shape"]), "perm": tuple(port.get("perm", ()))})
+                for port in value[side]
+            )
             for side in ("inputs", "outputs")
         )
         return cls(inputs, outputs)

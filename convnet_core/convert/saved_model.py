@@ -19,7 +19,9 @@ def trace(function: GraphFunction, signature: Signature) -> Any:
         return {port.tensorflow: tf.identity(results[port.onnx], name=port.tensorflow) for port in signature.outputs}
 
     specs = {
-        port.tensorflow: tf.TensorSpec(port.shape, tf.as_dtype(port.dtype), port.tensorflow)
+        port.tensorflow: tf.TensorSpec(
+            port.shape, tf.string if port.dtype == "object" else tf.as_dtype(port.dtype), port.tensorflow
+        )
         for port in signature.inputs
     }
     return tf.function(serving_default, autograph=False).get_concrete_function(**specs)

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convnet_core.config import ConvertConfig
 from convnet_core.convert.names import Signature
 from convnet_core.errors import ConversionError
 from convnet_core.tensorflow_setup import import_tensorflow
-from convnet_core.tensors import Feeds, batch_of, sample_count
+from convnet_core.tensors import Feeds, batch_of, batched, fixed_batch, sample_count
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +45,23 @@ def save(
     if kind == "int8":
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _samples(calibration, signature)
-        converter.inference_input_type = _BORDERS[config.int8_inputs](tf)
-        converter.inference_output_type = _BORDERS[config.int8_outputs](tf)
+        converter.inference_input_type = tf.as_dtype(config.int8_inputs)
+        converter.inference_output_type = tf.as_dtype(config.int8_outputs)
     try:
         with _quiet_tensorflow():
             content = converter.convert()
     except Exception as error:  # the converter raises many kinds, with traces of C++ in the text
         raise ConversionError(f"TFLite {kind}: {_reason(str(error))}") from error
     path.write_bytes(content)
+
+
+def dtypes(path: Path) -> dict[str, str]:
+    """The dtype of each input and output of a TFLite file, by its TensorFlow name."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
+    details = {**runner.get_input_details(), **runner.get_output_details()}
+    return {name: np.dtype(item["dtype"]).name for name, item in details.items()}
 
 
 def _reason(text: str) -> str:
@@ -67,9 +78,11 @@ def _reason(text: str) -> str:
 
 
 def _samples(calibration: Feeds, signature: Signature) -> Iterator[dict[str, Any]]:
-    for index in range(sample_count(calibration)):
-        sample = batch_of(calibration, index, index + 1)
-        yield {port.tensorflow: sample[port.onnx] for port in signature.inputs}
+    inputs = [port.info for port in signature.inputs]
+    names, size = batched(inputs), max(fixed_batch(inputs) or 1, 1)
+    for start in range(0, sample_count(calibration, names) - size + 1, size):
+        sample = batch_of(calibration, start, start + size, names)
+        yield {port.tensorflow: port.from_onnx(sample[port.onnx]) for port in signature.inputs}
 
 
 @contextlib.contextmanager

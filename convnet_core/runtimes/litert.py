@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from convnet_core.convert.names import Signature
 from convnet_core.errors import ModelError
 from convnet_core.runtimes.base import Runtime
-from convnet_core.tensors import Feeds
+from convnet_core.tensors import Array, Feeds
 
 
 class LiteRT(Runtime):
-    """A .tflite file through its signature `serving_default`."""
+    """A .tflite file through its signature `serving_default`.
+
+    Where it takes or gives whole numbers that stand for floats, they are made here, by the file's own scale and zero
+    point: float = scale * (whole - zero point).
+    """
 
     def __init__(self, path: Path, name: str, converter: str, threads: int = 1) -> None:
         super().__init__()
@@ -24,10 +30,43 @@ class LiteRT(Runtime):
         try:
             self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
             self._runner = self._interpreter.get_signature_runner("serving_default")
+            self._takes, self._gives = self._runner.get_input_details(), self._runner.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"LiteRT cannot load {path}: {str(error).splitlines()[0]}") from error
 
+    def prepared(self, feeds: Feeds) -> Feeds:
+        return {
+            port.onnx: port.laid_out(_quantized(feeds[port.onnx], self._takes[port.tensorflow]))
+            for port in self._signature.inputs
+        }
+
     def _infer(self, feeds: Feeds) -> Feeds:
         # The runner fits the tensors to a new batch size by itself.
-        results = self._runner(**{port.tensorflow: feeds[port.onnx] for port in self._signature.inputs})
-        return {port.onnx: results[port.tensorflow] for port in self._signature.outputs}
+        results = self._runner(
+            **{
+                port.tensorflow: _quantized(port.from_onnx(feeds[port.onnx]), self._takes[port.tensorflow])
+                for port in self._signature.inputs
+            }
+        )
+        return {
+            port.onnx: port.to_onnx(_dequantized(results[port.tensorflow], port.dtype, self._gives[port.tensorflow]))
+            for port in self._signature.outputs
+        }
+
+
+def _quantized(array: Array, details: dict[str, Any]) -> Array:
+    """An array as the file takes it."""
+    dtype = np.dtype(details["dtype"])
+    scale, zero_point = details["quantization"]
+    if array.dtype == dtype or not scale:
+        return array
+    limits = np.iinfo(dtype)
+    return np.asarray(np.rint(array / scale + zero_point).clip(limits.min, limits.max), dtype)
+
+
+def _dequantized(array: Array, dtype: str, details: dict[str, Any]) -> Array:
+    """What the file gives as an array of the model's dtype."""
+    scale, zero_point = details["quantization"]
+    if array.dtype == dtype or not scale:
+        return array
+    return np.asarray(scale * (array.astype(np.float32) - zero_point), dtype)

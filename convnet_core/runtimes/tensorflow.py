@@ -24,6 +24,9 @@ class _TensorFlow(Runtime):
         self.outputs = tuple(port.info for port in self._signature.outputs)
         self._tf = import_tensorflow()
 
+    def prepared(self, feeds: Feeds) -> Feeds:
+        return {port.onnx: port.laid_out(feeds[port.onnx]) for port in self._signature.inputs}
+
 
 class TensorFlowSavedModel(_TensorFlow):
     """A SavedModel through `serving_default`, as TensorFlow Serving would run it."""
@@ -38,9 +41,11 @@ class TensorFlowSavedModel(_TensorFlow):
 
     def _infer(self, feeds: Feeds) -> Feeds:
         with self._tf.device("CPU:0"):
-            tensors = {port.tensorflow: self._tf.constant(feeds[port.onnx]) for port in self._signature.inputs}
+            tensors = {
+                port.tensorflow: self._tf.constant(port.from_onnx(feeds[port.onnx])) for port in self._signature.inputs
+            }
             results = self._call(**tensors)
-        return {port.onnx: results[port.tensorflow].numpy() for port in self._signature.outputs}
+        return {port.onnx: port.to_onnx(results[port.tensorflow].numpy()) for port in self._signature.outputs}
 
 
 class TensorFlowFrozen(_TensorFlow):
@@ -69,8 +74,8 @@ class TensorFlowFrozen(_TensorFlow):
         )
 
     def _infer(self, feeds: Feeds) -> Feeds:
-        results = self._call(*(feeds[port.onnx] for port in self._signature.inputs))
-        return {port.onnx: result for port, result in zip(self._signature.outputs, results, strict=True)}
+        results = self._call(*(port.from_onnx(feeds[port.onnx]) for port in self._signature.inputs))
+        return {port.onnx: port.to_onnx(made) for port, made in zip(self._signature.outputs, results, strict=True)}
 
     def close(self) -> None:
         self._session.close()

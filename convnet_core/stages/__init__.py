@@ -14,10 +14,20 @@ if TYPE_CHECKING:
     from convnet_core.stages.compare import run_compare
     from convnet_core.stages.convert import run_convert
     from convnet_core.stages.export import run_export
+    from convnet_core.stages.make import run_make
     from convnet_core.stages.refresh import run_refresh
     from convnet_core.stages.train import run_train
 
-__all__ = ["run_benchmark", "run_bring_in", "run_compare", "run_convert", "run_export", "run_refresh", "run_train"]
+__all__ = [
+    "run_benchmark",
+    "run_bring_in",
+    "run_compare",
+    "run_convert",
+    "run_export",
+    "run_make",
+    "run_refresh",
+    "run_train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,12 +12,11 @@ from convnet_core import graphs, onnx_model
 from convnet_core.convert import native
 from convnet_core.errors import ConversionError
 from convnet_core.events import Monitor
-from convnet_core.files import digest, write_json
+from convnet_core.files import write_json
 from convnet_core.graphs import from_onnx
+from convnet_core.records import Draft
 from convnet_core.runs import Run
 from convnet_core.stages._stage import ExportResult, told
-
-_ONE_FILE = 2**31 - 1  # bytes; protobuf's limit
 
 
 def run_bring_in(
@@ -31,17 +30,24 @@ def run_bring_in(
     with told("export", monitor) as line:
         model = load(path)
         onnx_model.inputs(model)  # plain tensors, or an error that names the one that is not
-        onnx_model.check(model)
-        opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
+        onnx_model.check(model, path)
         with run.writing("export", {}) as draft:
-            draft.inputs["onnx"] = digest(path)
-            file = draft.path / "model.onnx"
-            outside = model.ByteSize() > _ONE_FILE
-            onnx.save(model, file, save_as_external_data=outside, location="model.data" if outside else None)
-            write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(model)).to_json())
-            result = ExportResult(len(model.graph.node), file.stat().st_size, opset, onnx_model.CHECKED, None)
-            draft.result = {**dataclasses.asdict(result), "faults": _faults(model)}
-        line.summary = f"{result.nodes} nodes, opset {opset}, from {path.name}"
+            draft.inputs["onnx"] = onnx_model.fingerprint(path)
+            result = keep(model, draft)
+        line.summary = f"{result.nodes} nodes, opset {result.opset}, from {path.name}"
+    return result
+
+
+def keep(model: onnx.ModelProto, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
+    """Write a model that was checked, its graph as a page draws it, and what the native converter cannot take of it."""
+    file = draft.path / "model.onnx"
+    outside = model.ByteSize() > onnx_model.ONE_FILE
+    onnx.save(model, file, save_as_external_data=outside, location="model.data" if outside else None)
+    write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(model)).to_json())
+    opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
+    nodes, size = len(model.graph.node), file.stat().st_size
+    result = ExportResult(nodes, size, opset, onnx_model.CHECKED, max_abs_error)
+    draft.result = {**dataclasses.asdict(result), "faults": _faults(model)}
     return result
 
 

@@ -13,12 +13,13 @@ from convnet_core import cases, data, onnx_model
 from convnet_core.compare import TEST, InputSet
 from convnet_core.config import CompareConfig, ConvertConfig, DataConfig
 from convnet_core.data.split import Split
+from convnet_core.errors import ModelError
 from convnet_core.events import Message, Monitor
 from convnet_core.given import Given, fingerprint, read_samples
 from convnet_core.model import INPUT
 from convnet_core.provenance import data_of
 from convnet_core.runs import Run
-from convnet_core.tensors import Feeds, TensorInfo, fixed_batch
+from convnet_core.tensors import Feeds, TensorInfo, batched, fixed_batch
 
 _MOST_DRAWN = 64
 """Samples that are drawn for a model that may be large."""
@@ -60,7 +61,7 @@ def calibration(
 ) -> Calibration:
     """What fixes the ranges of int8: training images, samples from a file, or drawn ones."""
     if samples is not None:
-        feeds = read_samples(samples)
+        feeds = read_samples(samples, _inputs(run))
         return Calibration(feeds, {"calibration": str(samples)}, fingerprint(feeds))
     if is_digits(run):
         data_config = data_config or data_of(run)
@@ -70,7 +71,11 @@ def calibration(
         images = data.Split(digits.train.images[chosen], digits.train.labels[chosen]).scaled()
         return Calibration({INPUT: images}, {"data": data_config.to_json()}, digits.fingerprint)
     monitor.emit(Message(text="int8 is calibrated on random numbers: give --calibration samples.npz for real ones"))
-    feeds = given.samples(_inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
+    try:
+        feeds = given.samples(_inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
+    except ModelError as error:  # what needs no samples can still be made
+        monitor.emit(Message(text=f"no samples for int8: {error}"))
+        feeds = {}
     return Calibration(feeds, {"inputs": given.to_json()}, fingerprint(feeds))
 
 
@@ -113,10 +118,11 @@ def _drawn(inputs: tuple[TensorInfo, ...], config: CompareConfig, given: Given) 
     """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
     feeds = given.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
     fixed = fixed_batch(given.shaped(inputs))
-    sizes = (fixed,) if fixed else config.batch_sizes
-    zeros = {name: np.zeros_like(array) for name, array in feeds.items()}
+    sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
+    zeros = {name: np.full_like(array, "" if array.dtype == object else 0) for name, array in feeds.items()}
     name = "given samples" if given.files else "drawn samples"
-    sets = [InputSet(name, feeds), InputSet("zeros", zeros)]
+    names = batched(inputs)
+    sets = [InputSet(name, feeds, batched=names), InputSet("zeros", zeros, batched=names)]
     return Material(sets, sizes, {"inputs": given.to_json()}, fingerprint(feeds), name)
 
 

@@ -18,6 +18,9 @@ from convnet_core.stages.train import run_train
 
 _Made = TypeVar("_Made", bound=Config)
 
+_ELSEWHERE = {"onnx": "convert --onnx FILE", "factory": "export --factory PACKAGE.MODULE:FUNCTION"}
+"""What the record of an export names where the model came from elsewhere, and the command that brought it in."""
+
 
 def run_refresh(run: Run, monitor: Monitor) -> list[str]:
     """Run what has to be run; the names of those stages.
@@ -58,14 +61,15 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
 
 def _came_without_training(run: Run) -> bool:
     record = run.record("export")
-    return record is not None and bool({"weights", "onnx"} & set(record.inputs))
+    return record is not None and bool({"weights", *_ELSEWHERE} & set(record.inputs))
 
 
 def _need_own_weights(run: Run) -> None:
-    """A model from elsewhere is not exported here: its file has to be brought in again."""
+    """A model from elsewhere is not exported here: it has to be brought in again."""
     record = run.record("export")
-    if record is not None and "onnx" in record.inputs:
-        raise RunError(f"the run {run.name} holds a model from elsewhere", hint="`convert --onnx FILE --run DIR` again")
+    for name, command in _ELSEWHERE.items():
+        if record is not None and name in record.inputs:
+            raise RunError(f"the run {run.name} holds a model from elsewhere", hint=f"`{command} --run DIR` again")
 
 
 def _train(run: Run, monitor: Monitor) -> None:

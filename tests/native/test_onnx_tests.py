@@ -80,7 +80,7 @@ def test_a_random_hundred_saved_and_opened_by_plain_tensorflow(tmp_path):
     assert len(expected) == SAVED
     subprocess.run([sys.executable, "-c", READER, tmp_path], check=True, capture_output=True)
     for test, names, values in expected.values():
-        outputs = np.load(tmp_path / test.name / "outputs.npz")
+        outputs = np.load(tmp_path / test.name / "outputs.npz", allow_pickle=False)
         for name, value in zip(names, values, strict=True):
             harness.same(outputs[name], value, test.rtol, test.atol)
 

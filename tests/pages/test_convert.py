@@ -46,6 +46,35 @@ def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, starte
     assert started == [(run.name, ["convert", "--calibration-size", "100", "--calibration-seed", "7"])]
 
 
+def test_layout_and_whole_numbers_are_chosen_where_the_converter_knows_them(root, finished_run, started):
+    run = copy_of(finished_run, root)
+    app = open_page("convert")
+    boxes = {box.key: box for box in app.selectbox}
+    boxes["layout"].set_value("nhwc")
+    boxes["int8_inputs"].set_value("uint8")
+    button(app, "Convert again").click().run()
+    assert started == [(run.name, ["convert", "--layout", "nhwc", "--int8-inputs", "uint8"])]
+    boxes["converter"].set_value("onnx-tf").run()
+    assert not app.exception
+    assert next(box for box in app.selectbox if box.key == "layout").disabled
+
+
+def test_what_is_channels_last_and_whole_is_shown_as_it_is(root, finished_run):
+    run = copy_of(finished_run, root)
+    path = run.path / "convert/native"
+    told = json.loads((path / "signature.json").read_text())
+    told["inputs"][0].update(shape=[None, 28, 28, 1], perm=[0, 2, 3, 1], int8="uint8")
+    (path / "signature.json").write_text(json.dumps(told))
+    record = json.loads((path / "stage.json").read_text())
+    record["config"]["layout"] = "nhwc"
+    (path / "stage.json").write_text(json.dumps(record))
+    app = open_page("convert")
+    assert not app.exception
+    assert list(app.dataframe[1].value["Shape"]) == ["batch × 28 × 28 × 1", "batch × 10"]
+    assert list(app.dataframe[1].value["Type"]) == ["float32, uint8 in the int8 file", "float32"]
+    assert button(app, "Convert with onnx-tf too")
+
+
 def test_a_finished_run_shows_sizes_signature_nodes_and_snippets(root, finished_run):
     run = copy_of(finished_run, root)
     app = open_page("convert")

@@ -7,10 +7,13 @@ its kind in `ops/`, and a test.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import onnx
 
 from convnet_core.convert.native.graph import Graph
 from convnet_core.convert.native.passes import (
+    borders_last,
     channels_last,
     drop_unused,
     fuse_gelu,
@@ -23,13 +26,18 @@ from convnet_core.convert.native.registry import faults
 from convnet_core.convert.native.walk import GraphFunction
 from convnet_core.errors import UnsupportedOpError
 
-_PASSES = (lift_constants, fuse_gelu, channels_last, sink_transposes, drop_unused, reorder_flattened, drop_unused)
+Layout = Literal["nchw", "nhwc"]
+_INSIDE = (lift_constants, fuse_gelu, channels_last, sink_transposes, drop_unused)
+_BORDERS = {"nchw": (), "nhwc": (borders_last,)}
+_AFTERWARDS = (reorder_flattened, drop_unused)
 
 
-def prepared(model: onnx.ModelProto) -> Graph:
-    """The graph as it is converted, after all passes. Raises ConversionError where the model is malformed."""
+def prepared(model: onnx.ModelProto, layout: Layout = "nchw") -> Graph:
+    """The graph as it is converted, after all passes; with the layout "nhwc" its image inputs and outputs are channels
+    last, too. Raises ConversionError where the model is malformed.
+    """
     graph = read(model)
-    for transform in _PASSES:
+    for transform in (*_INSIDE, *_BORDERS[layout], *_AFTERWARDS):
         graph = transform(graph)
     return graph
 
@@ -39,12 +47,12 @@ def check(model: onnx.ModelProto) -> list[str]:
     return faults(prepared(model))
 
 
-def convert(model: onnx.ModelProto) -> GraphFunction:
-    """The graph as a function of tensors.
+def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
+    """The graph as a function of tensors; its `layouts` say which inputs and outputs "nhwc" has made channels last.
 
     Raises UnsupportedOpError that names every node that cannot be converted.
     """
-    graph = prepared(model)
+    graph = prepared(model, layout)
     found = faults(graph)
     if found:
         raise UnsupportedOpError(

@@ -39,6 +39,8 @@ class Graph:
     """Nodes in an order in which each comes after what it needs.
 
     `constants` holds the initializers, `infos` what is known of every tensor (a shape of None: the rank is unknown).
+    `layouts` names the inputs and outputs whose dimensions are in another order than in the ONNX model: dimension i is
+    dimension layouts[name][i] there.
     """
 
     inputs: tuple[TensorInfo, ...]
@@ -46,6 +48,7 @@ class Graph:
     nodes: tuple[Node, ...]
     constants: dict[str, Array]
     infos: dict[str, Info]
+    layouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def rank(self, name: str) -> int | None:
         """The number of dimensions of a tensor, where it is known."""

@@ -28,6 +28,7 @@ class GraphFunction:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self.layouts = graph.layouts
         self.variables: dict[str, Any] = {}
         self._sources: dict[str, Any] = {}
         self._learned: set[str] = set()

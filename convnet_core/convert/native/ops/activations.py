@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -76,6 +77,9 @@ def _below(x: Any) -> Any:
 
 @handles("Gelu", 20)
 def gelu(x: Any, *, approximate: str = "none") -> Any:
+    if approximate == "none" and x.dtype == tf.float64:
+        # tf.nn.gelu of TensorFlow 2.21 has the square root of 2 in float32, whatever x is
+        return 0.5 * x * (1 + tf.math.erf(x / tf.constant(math.sqrt(2), tf.float64)))
     return tf.nn.gelu(x, approximate=approximate == "tanh")
 
 

@@ -56,7 +56,8 @@ def svm_classifier(
     """The labels [batch], and a score for each class, or for each pair of more than two classes without `prob_a`.
 
     ONNX Runtime adds the scores of pairs up in float64, here it is float32: where a score is zero but for rounding, its
-    vote may go to the other class. Its PROBIT is an approximation, and undefined for the one score of two classes.
+    vote may go to the other class; where large terms cancel out, scores differ by the rounding. Its
+    PROBIT is an approximation, and undefined for the one score of two classes.
     """
     classes = len(classlabels_strings or classlabels_ints or [])
     if classes < 2:

@@ -25,6 +25,10 @@ def scatter_elements(x: Any, indices: Any, updates: Any, *, axis: int = 0, reduc
 @handles("ScatterND", 11, 13, 16, 18, static=("indices",))
 def scatter_nd(x: Any, indices: Any, updates: Any, *, reduction: str = "none") -> Any:
     sizes, depth = shape_of(x), depth_of(indices)
+    if any(
+        isinstance(size, int) and size == 0 for size in sizes
+    ):  # nothing to write to; TensorFlow 2.21 refuses places in rows without values
+        return x
     places = from_front(tf.cast(indices, tf.int64), packed(sizes[:depth]))
     strides = packed([math.prod(sizes[axis + 1 : depth]) for axis in range(depth)])
     inner = math.prod(sizes[depth:])

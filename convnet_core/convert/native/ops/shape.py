@@ -108,7 +108,7 @@ def squeeze_1(x: Any, *, axes: list[int] | None = None) -> Any:
 @handles("Squeeze", 13, 21, 23, 24, 25)
 def squeeze(x: Any, axes: Any = None) -> Any:
     found = parts(x)
-    if found is not None and rank_of(x) == 1:
+    if found is not None and rank_of(x) == len(found) == 1 and (axes is None or len(entries(axes)) == 1):
         return single(found[0], x)
     if axes is None:
         return tf.squeeze(x)

@@ -1,5 +1,6 @@
 """What is done to a graph before it is converted. A pass is a function from a graph to a graph."""
 
+from convnet_core.convert.native.passes.borders import borders_last
 from convnet_core.convert.native.passes.channels_last import DOMAIN, channels_last
 from convnet_core.convert.native.passes.constants import lift_constants
 from convnet_core.convert.native.passes.flatten import reorder_flattened
@@ -9,6 +10,7 @@ from convnet_core.convert.native.passes.unused import drop_unused
 
 __all__ = [
     "DOMAIN",
+    "borders_last",
     "channels_last",
     "drop_unused",
     "fuse_gelu",

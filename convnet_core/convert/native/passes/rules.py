@@ -46,7 +46,7 @@ class Sinking:
     def remember(self, name: str, source: str, perm: Perm) -> None:
         """`name` is `source` with its dimensions in another order."""
         if source in self.constants:
-            self.constants[name] = np.ascontiguousarray(self.constants[source].transpose(perm))
+            self.constants[name] = np.asarray(self.constants[source].transpose(perm), order="C")
             return
         self.moved[name] = Moved(source, perm)
         info = self.infos.get(name)
@@ -255,6 +255,21 @@ def _slice(node: Node, sinking: Sinking) -> list[Node] | None:
     moved_axes = np.array([perm[axis % len(perm)] for axis in axes], np.int64)
     inputs[0], inputs[3] = source, sinking.constant(f"{node.outputs[0]}|axes", moved_axes)
     return _sunk(node, sinking, inputs if inputs[4] else inputs[:4], perm)
+
+
+@_rule("Shape")
+def _shape(node: Node, sinking: Sinking) -> list[Node] | None:
+    """The sizes of the source, each asked for alone: what is known of one stays known."""
+    source, perm = sinking.moved[node.inputs[0]]
+    sizes, result = list[Node](), node.outputs[0]
+    for axis in perm[node.attributes.get("start", 0) : node.attributes.get("end")]:
+        attributes = {"start": axis, "end": axis + 1}
+        size = dataclasses.replace(node, inputs=(source,), outputs=(f"{result}|{axis}",), attributes=attributes)
+        sizes.append(dataclasses.replace(size, version=max(node.version, 15)))
+    if not sizes:
+        return None
+    names = tuple(size.outputs[0] for size in sizes)
+    return [*sizes, Node("Concat", names, (result,), {"axis": 0}, "", 13, f"{node.name}/layout", node.scope)]
 
 
 @_rule("QuantizeLinear", "DequantizeLinear")

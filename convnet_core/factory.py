@@ -1,0 +1,92 @@
+"""A PyTorch network made by somebody's own function. Running it runs that person's code: for the command line only."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from convnet_core.errors import ConfigError, one_line
+
+
+@dataclass(frozen=True)
+class Made:
+    """A network, and tensors [batch, ...] that its `forward` takes, in their order."""
+
+    model: nn.Module
+    example: tuple[Tensor, ...]
+
+
+def make(factory: str, examples: Sequence[str]) -> Made:
+    """Call `package.module:function`; it gives a network, or a network and a tuple of example tensors.
+
+    `examples` says what each input looks like instead: see `example`. Raises ConfigError.
+    """
+    made = _call(factory)
+    model, given = made if isinstance(made, tuple) and len(made) == 2 else (made, None)
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"{factory} gave a {type(model).__name__}, not a torch.nn.Module")
+    if examples:
+        given = tuple(example(text) for text in examples)
+    if given is None:
+        raise ConfigError(
+            f"nothing says what the network of {factory} takes",
+            hint="--example 2,3,224,224 for each input, or let the function return the network and a tuple of tensors",
+        )
+    given = (given,) if isinstance(given, Tensor) else tuple(given)
+    if not given or not all(isinstance(item, Tensor) for item in given):
+        raise ConfigError(f"the example of {factory} has to be tensors, as many as the network's forward takes")
+    return Made(model, given)
+
+
+def example(text: str) -> Tensor:
+    """An example input from `2,3,224,224`, `int64:2,16` or `FILE.npy`; numbers from 0 to 1, whole ones 0 or 1.
+
+    Raises ConfigError.
+    """
+    if text.endswith(".npy"):
+        try:
+            return torch.from_numpy(np.load(Path(text).expanduser(), allow_pickle=False))
+        except Exception as error:  # NumPy has kinds of its own
+            raise ConfigError(f"--example {text} cannot be read: {one_line(error)}") from error
+    kind, _, sizes = text.rpartition(":")
+    dtype = getattr(torch, kind or "float32", None)
+    if not isinstance(dtype, torch.dtype):
+        raise ConfigError(f"--example {text}: {kind!r} is no dtype of PyTorch")
+    try:
+        shape = [int(size) for size in sizes.split(",")] if sizes else []
+    except ValueError:
+        raise ConfigError(
+            f"--example takes a shape, a dtype and a shape, or a file, not {text!r}",
+            hint="2,3,224,224 or int64:2,16 or samples.npy",
+        ) from None
+    generator = torch.Generator().manual_seed(0)
+    if dtype.is_floating_point:
+        return torch.rand(shape, generator=generator).to(dtype)
+    return torch.randint(0, 2, shape, generator=generator).to(dtype)
+
+
+def _call(factory: str) -> Any:
+    module_name, _, name = factory.partition(":")
+    if not module_name or not name:
+        raise ConfigError(f"--factory takes package.module:function, not {factory!r}")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # their code may raise any
+        raise ConfigError(
+            f"{module_name} cannot be imported: {type(error).__name__}: {one_line(error)}",
+            hint="it is looked for from this folder, and among the installed packages",
+        ) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ConfigError(f"{module_name} has no function {name!r}")
+    try:
+        return function()
+    except Exception as error:  # their code may raise any
+        raise ConfigError(f"{factory} raised {type(error).__name__}: {one_line(error)}") from error

@@ -1,0 +1,33 @@
+"""The stage `export` for somebody's own PyTorch network: what a function of theirs makes becomes model.onnx."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from convnet_core import factory
+from convnet_core.config import ExportConfig
+from convnet_core.events import Message, Monitor, Progress
+from convnet_core.export import export_any
+from convnet_core.runs import Run
+from convnet_core.stages._stage import ExportResult, told
+from convnet_core.stages.bring_in import keep
+
+
+def run_make(run: Run, function: str, examples: Sequence[str], config: ExportConfig, monitor: Monitor) -> ExportResult:
+    """Export the PyTorch network that `package.module:function` makes. It runs that function's code.
+
+    Raises ConfigError where it gives no network or nothing says what it takes, ConversionError where it cannot be
+    exported or ONNX Runtime does not give its answer.
+    """
+    with told("export", monitor) as line:
+        made = factory.make(function, examples)
+        monitor.emit(Progress(label="exporting", done=0, total=1))
+        exported = export_any(made.model, made.example, config)
+        if exported.fixed:
+            monitor.emit(Message(text=f"the batch is fixed: {exported.fixed}"))
+        with run.writing("export", config.to_json()) as draft:
+            draft.inputs["factory"] = function
+            result = keep(exported.model, draft, exported.max_abs_error)
+        monitor.emit(Progress(label="exported", done=1, total=1))
+        line.summary = f"{result.nodes} nodes, opset {result.opset}, from {function}"
+    return result
