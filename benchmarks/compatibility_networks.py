@@ -1,0 +1,113 @@
+"""The networks whose artefacts are opened by other releases, with inputs and what is expected for them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.zoo import export
+from benchmarks.zoo_networks import randomise, recipes
+from convnet_core import convert, onnx_model
+from convnet_core.config import ConvertConfig, ModelConfig
+from convnet_core.convert.names import Signature
+from convnet_core.events import Monitor
+from convnet_core.files import write_json
+from convnet_core.model import build
+from convnet_core.runtimes.litert import LiteRT
+from convnet_core.runtimes.onnxruntime import OnnxRuntime
+from convnet_core.tensors import Feeds
+
+BATCH = 3
+CALIBRATION = 32
+_WORDS = 100
+
+
+class Transformer(nn.Module):
+    """Words [batch, 12] int64 → features [batch, 12, 32]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(_WORDS, 32)
+        layer = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True, activation="gelu")
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def forward(self, words: Tensor) -> Tensor:
+        encoded: Tensor = self.encoder(self.embedding(words))
+        return encoded
+
+
+class Recurrent(nn.Module):
+    """Steps [batch, 10, 8] → features [batch, 10, 32], forwards and backwards through time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(8, 16, num_layers=2, bidirectional=True, batch_first=True)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        features: Tensor = self.lstm(steps)[0]
+        return features
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in eval mode, and inputs [n, ...] for it; what is exported is its first two samples."""
+
+    name: str
+    what: str
+    model: nn.Module
+    samples: Tensor
+
+
+def networks() -> list[Network]:
+    """All of them, with random parameters."""
+    generator = torch.Generator().manual_seed(0)
+    zoo = {recipe.name: recipe for recipe in recipes()}
+    count = BATCH + CALIBRATION
+    words = torch.randint(_WORDS, (count, 12), generator=generator)
+    steps = torch.randn(count, 10, 8, generator=generator)
+    images = torch.rand(count, 1, 28, 28, generator=generator)
+    found = [Network("convnet", "our ConvNet", build(ModelConfig(), seed=0), images)]
+    for name, what in (("resnet18", "ResNet-18"), ("mobilenet_v3_small", "MobileNetV3 with hard swish")):
+        found.append(Network(name, what, zoo[name].build(), *zoo[name].inputs(count, 1)))
+    for name, what, model, samples in (
+        ("transformer", "a transformer encoder of int64 words", Transformer(), words),
+        ("lstm", "an LSTM of two layers and both directions", Recurrent(), steps),
+    ):
+        randomise(model, generator)
+        found.append(Network(name, what, model, samples))
+    for network in found:
+        network.model.eval()
+    return found
+
+
+def write(network: Network, folder: Path) -> None:
+    """Every artefact, the layout that TensorFlow Serving wants (`model/1/`), and .npz files of what goes in and out.
+
+    What is expected of float32 is ONNX Runtime's answer; of fp16 and int8, today's LiteRT's.
+    """
+    folder.mkdir(parents=True)
+    assert export(network.model, (network.samples[:2],), folder / "model.onnx"), f"{network.name}: the batch is fixed"
+    model = onnx_model.load(folder / "model.onnx")
+    signature = Signature.of(model)
+    (port,) = signature.inputs
+    samples = network.samples.numpy()
+    feeds: Feeds = {port.onnx: samples[:BATCH]}
+    done = convert.convert(model, folder, ConvertConfig(), {port.onnx: samples[BATCH:]}, Monitor())
+    shutil.copytree(folder / convert.SAVED_MODEL, folder / "model/1")
+
+    np.savez(folder / "inputs.npz", **{port.tensorflow: feeds[port.onnx]})
+    expected = {"float32": OnnxRuntime(folder / "model.onnx").infer(feeds)}
+    for kind in ("fp16", "int8"):
+        file = convert.TFLITE[kind]
+        if file not in done.failed:
+            expected[kind] = LiteRT(folder / file, kind, "native").infer(feeds)
+    for kind, answers in expected.items():
+        named: dict[str, Any] = {port.tensorflow: answers[port.onnx] for port in signature.outputs}
+        np.savez(folder / f"expected.{kind}.npz", **named)
+    write_json(folder / "what.json", {"what": network.what, "failed": done.failed})
