@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import io
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from convnet_core import artefacts, snippets
+from convnet_core import artefacts
 from convnet_core import jobs as work
 from convnet_core.artefacts import Artefact
 from convnet_core.cli.flags import arguments
@@ -20,12 +17,11 @@ from convnet_core.converters import side_by_side
 from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
 from convnet_core.jobs import JobView
-from convnet_core.pack import pack
 from convnet_core.provenance import data_of, inputs_of
 from convnet_core.report import format_error, format_size
 from convnet_core.runs import CONVERT_STAGES, Run
 from convnet_core.tensors import shape_text
-from pages import _charts as charts
+from pages import _artefacts as files
 from pages import _conversion as conversion
 from pages import _inputs as inputs
 from pages import _jobs as jobs
@@ -47,90 +43,6 @@ def show_log(job: JobView) -> None:
         box.code(job.log()[-_LOG_CHARACTERS:] or "Nothing was logged.", language=None, height=400, wrap_lines=True)
 
 
-def sizes(found: list[Artefact]) -> None:
-    """How large each artefact is, beside the weights and the ONNX file that it came from."""
-    st.subheader("Sizes")
-    models = [item for item in found if item.kind != "description"]
-    unit, name = (1e6, "MB") if max(item.bytes for item in models) >= 1e6 else (1e3, "kB")
-    figure = go.Figure(
-        go.Bar(
-            x=[item.bytes / unit for item in models],
-            y=[item.title for item in models],
-            text=[format_size(item.bytes) for item in models],
-            marker_color=[charts.COLOURS[6 if item.stage == "export" else 0] for item in models],
-            orientation="h",
-            hovertemplate="%{y}: %{text}<extra></extra>",
-        )
-    )
-    figure.update_yaxes(autorange="reversed")
-    st.plotly_chart(charts.styled(figure, f"size, {name}", "", height=60 + 36 * len(models)), width="stretch")
-    onnx = next((item.bytes for item in models if item.kind == "onnx"), 0)
-    st.dataframe(
-        [
-            {
-                "Artefact": item.title,
-                "File": item.name + ("/" if item.is_folder else ""),
-                "Size": format_size(item.bytes),
-                "Beside ONNX": f"{100 * item.bytes / onnx:.0f} %" if onnx else "–",
-                "What it is": item.about,
-            }
-            for item in models
-        ],
-        hide_index=True,
-        width="stretch",
-    )
-
-
-def zipped(run: Run, only: Artefact | None = None) -> bytes:
-    """The zip of a run or of one artefact; made when somebody asks for it."""
-    file = io.BytesIO()
-    pack(run, file, only)
-    return file.getvalue()
-
-
-def download(run: Run, item: Artefact) -> None:
-    """A button for one artefact; a folder comes as a zip. The file is read when it is asked for."""
-    st.download_button(
-        f"Download {item.name}{'.zip' if item.is_folder else ''}",
-        functools.partial(zipped, run, item) if item.is_folder else (run.path / item.path).read_bytes,
-        f"{item.name}.zip" if item.is_folder else item.name,
-        on_click="ignore",
-        icon=":material/download:",
-        key=f"download {item.path}",
-        help=f"{item.title}: {item.about}",
-    )
-
-
-@st.cache_data(show_spinner="writing the snippets", max_entries=32)
-def snippet(path: Path, artefact: str, sha256: str) -> str:
-    """The snippet of an artefact; written again when the digest of what names its inputs changes."""
-    run = Run(path)
-    item = artefacts.find(run, artefact)
-    return snippets.snippets(run, item)[item]
-
-
-def take_elsewhere(run: Run, found: list[Artefact]) -> None:
-    """Everything as one zip; each artefact with the code that loads it."""
-    st.subheader("Take it elsewhere")
-    st.download_button(
-        "Download all as one zip",
-        functools.partial(zipped, run),
-        f"{run.name}.zip",
-        "application/zip",
-        on_click="ignore",
-        type="primary",
-        icon=":material/folder_zip:",
-        help="ONNX, SavedModel, frozen graph, LiteRT, the code below, the report where it is fresh, and a README",
-    )
-    models = [item for item in found if item.kind not in ("weights", "description")]
-    for tab, item in zip(st.tabs([item.title for item in models]), models, strict=True):
-        with tab:
-            st.write(f"{item.about[0].upper()}{item.about[1:]}.")
-            download(run, item)
-            names = item.path if item.kind == "onnx" else f"{item.stage}/signature.json"
-            st.code(snippet(run.path, item.path, digest(run.path / names)), language="python")
-
-
 def signature(run: Run, item: Artefact) -> None:
     """The names, types and shapes that the SavedModel and the LiteRT files are called with."""
     st.subheader("Signature")
@@ -150,7 +62,7 @@ def signature(run: Run, item: Artefact) -> None:
         hide_index=True,
         width="stretch",
     )
-    download(run, item)
+    files.download(run, item)
 
 
 @st.cache_data(show_spinner="reading the nodes", max_entries=4)
@@ -206,7 +118,7 @@ def node_table(run: Run, item: Artefact) -> None:
             for op in node["ops"]
         ]
         st.dataframe(names, hide_index=True, width="stretch")
-    download(run, item)
+    files.download(run, item)
 
 
 def faults(run: Run) -> bool:
@@ -278,8 +190,8 @@ def show(run: Run, stage: str, given: list[str]) -> None:
     for file, reason in kept.result.get("failed", {}).items():
         st.warning(f"{file} could not be made. {reason}", icon=":material/error:")
     both(run, ConvertConfig.from_json(kept.config), given)
-    sizes(found)
-    take_elsewhere(run, found)
+    files.sizes(found)
+    files.take_elsewhere(run, found)
     described = {item.name: item for item in found if item.kind == "description"}
     signature(run, described["signature.json"])
     node_table(run, described["nodes.json"])

@@ -16,7 +16,9 @@ from convnet_core.convert.native.passes import (
     borders_last,
     channels_last,
     drop_unused,
+    fuse_channel_shuffle,
     fuse_gelu,
+    fuse_group_norm,
     lift_constants,
     reorder_flattened,
     sink_transposes,
@@ -27,7 +29,8 @@ from convnet_core.convert.native.walk import GraphFunction
 from convnet_core.errors import UnsupportedOpError
 
 Layout = Literal["nchw", "nhwc"]
-_INSIDE = (lift_constants, fuse_gelu, channels_last, sink_transposes, drop_unused)
+_FUSED = (fuse_gelu, fuse_group_norm, fuse_channel_shuffle)
+_INSIDE = (lift_constants, *_FUSED, drop_unused, channels_last, sink_transposes, drop_unused)
 _BORDERS = {"nchw": (), "nhwc": (borders_last,)}
 _AFTERWARDS = (reorder_flattened, drop_unused)
 

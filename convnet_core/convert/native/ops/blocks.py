@@ -10,10 +10,19 @@ import numpy as np
 
 from convnet_core.convert.native.layouts import spatial
 from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.passes.channel_shuffle import OP as CHANNEL_SHUFFLE
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries
 from convnet_core.convert.native.values import axes_of, larger, packed, reshaped, shape_of
 from convnet_core.errors import ConversionError
+
+
+@spatial(CHANNEL_SHUFFLE, 1)
+def channel_shuffle(x: Any, *, groups: int) -> Any:
+    """No operator of ONNX: a pass puts it where a shuffle is written out."""
+    *outer, channels = sizes = shape_of(x)
+    parts = reshaped(x, [*outer, groups, channels // groups])
+    return reshaped(tf.transpose(parts, [*range(len(outer)), len(outer) + 1, len(outer)]), sizes)
 
 
 @spatial("DepthToSpace", 1, 11, 13, 28)

@@ -113,11 +113,15 @@ def group_norm_18(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: fl
 
 
 @spatial("GroupNormalization", 21)
-def group_norm(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1) -> Any:
+def group_norm(
+    x: Any, scale: Any = None, bias: Any = None, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1
+) -> Any:
+    """Without `scale` and `bias`, which ONNX demands, where a pass has found it written out."""
     n, *space, channels = sizes = shape_of(x)
     groups = reshaped(widened(x), [n, math.prod(space), num_groups, channels // num_groups])
     y, _, _ = standardized(groups, [1, 3], epsilon)
-    return tf.cast(reshaped(y, sizes) * widened(scale) + widened(bias), x.dtype)
+    y = reshaped(y, sizes)
+    return tf.cast(y if scale is None else y * widened(scale) + widened(bias), x.dtype)
 
 
 @spatial("LRN", 1, 13)

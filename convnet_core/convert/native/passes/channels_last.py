@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from convnet_core.convert.native.graph import Graph, Info, Node
+from convnet_core.convert.native.passes.channel_shuffle import OP as CHANNEL_SHUFFLE
 from convnet_core.tensors import Array
 
 DOMAIN = "channels_last"
@@ -39,6 +40,7 @@ _OPS = WEIGHTS.keys() | {
     "GridSample",
     "RoiAlign",
     "MaxRoiPool",
+    CHANNEL_SHUFFLE,
 }
 _LEAST_RANK = 3
 

@@ -19,8 +19,9 @@ def sink_transposes(graph: Graph) -> Graph:
     nodes: list[Node] = []
     for node in graph.nodes:
         nodes += _through(node, sinking)
+    makers = {name: node.scope for node in graph.nodes for name in node.outputs}
     for name in graph.outputs:
-        nodes += _made(name, sinking, "")
+        nodes += _made(name, sinking, makers.get(name, ""))
     return dataclasses.replace(graph, nodes=tuple(nodes), constants=sinking.constants, infos=sinking.infos)
 
 
