@@ -18,7 +18,8 @@ from convnet_core.settings import describe
 from convnet_core.stages import run_export
 from tests.conftest import copy_of, python
 
-pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="onnx-tf needs Python 3.11")
+HERE = [name for name in CONVERTERS if name == "native" or sys.version_info < (3, 12)]
+needs_onnx_tf = pytest.mark.skipif("onnx-tf" not in HERE, reason="onnx-tf needs Python 3.11")
 
 
 def graph_model(nodes, inputs, outputs, initializers=(), opset=18):
@@ -50,7 +51,7 @@ def test_names_that_tensorflow_refuses_are_changed_by_the_rule():
     ]
 
 
-@pytest.mark.parametrize("converter", CONVERTERS)
+@pytest.mark.parametrize("converter", HERE)
 def test_odd_names_reach_the_signature_and_the_map(converter, tmp_path):
     """Inputs `input.1` and `1`, output `x:0`: converted, callable under the names of the map."""
     model = graph_model(
@@ -70,7 +71,7 @@ print(f(input_1=tf.constant(a), t_1=tf.constant(b))["x_0"].numpy().tolist())
     assert python(code, str(tmp_path / "saved_model")).stdout.strip() == "[[4.0, 5.0, 6.0]]"
 
 
-@pytest.mark.parametrize("converter", CONVERTERS)
+@pytest.mark.parametrize("converter", HERE)
 def test_nodes_named_like_inputs_and_outputs_do_not_take_their_names(converter, tmp_path):
     model = graph_model(
         [helper.make_node("Neg", ["X"], ["h"], name="X"), helper.make_node("Add", ["h", "x"], ["y"], name="y")],
@@ -94,6 +95,7 @@ def samples(model, count=5):
 # -- what onnx-tf cannot ----------------------------------------------------------------------------
 
 
+@needs_onnx_tf
 def test_unsupported_ops_are_named_with_version_and_node():
     model = graph_model(
         [
@@ -108,6 +110,7 @@ def test_unsupported_ops_are_named_with_version_and_node():
         onnx_tf.convert(model)
 
 
+@needs_onnx_tf
 def test_an_op_that_onnx_tf_trips_over_is_named(tmp_path):
     """Hardmax along another axis than the last is in its list, and raises while it is traced."""
     model = graph_model(
@@ -117,6 +120,7 @@ def test_an_op_that_onnx_tf_trips_over_is_named(tmp_path):
         convert(model, tmp_path, ConvertConfig(converter="onnx-tf"), samples(model), Monitor())
 
 
+@needs_onnx_tf
 def test_a_newer_opset_is_refused_in_words(tmp_path, trained_run):
     run = copy_of(trained_run, tmp_path)
     run_export(run, ExportConfig(opset=20), Monitor())
@@ -156,13 +160,11 @@ assert "tensorflow" not in sys.modules and "convnet_core" not in sys.modules
 """
 
 
-@pytest.fixture(scope="module", params=CONVERTERS)
+@pytest.fixture(scope="module", params=HERE)
 def folder(request, finished_run, tmp_path_factory):
     """What each converter makes of the trained network."""
     if request.param == "native":
         return finished_run.path / "convert/native"
-    if sys.version_info >= (3, 12):
-        pytest.skip("onnx-tf needs Python 3.11")
     folder = tmp_path_factory.mktemp("onnx-tf")
     model = onnx.load(finished_run.path / "export/model.onnx")
     digits = data.load(DataConfig(train_size=8000, test_size=400)).train.scaled()[:200]

@@ -20,8 +20,6 @@ from convnet_core.events import Monitor
 from convnet_core.runs import Run
 from tests.conftest import convnet, copy_of
 
-pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="onnx-tf needs Python 3.11")
-
 TOLERANCES = {"model.fp16.tflite": 2e-3, "model.int8.tflite": 0.1}
 """Of the largest output; 1e-5 for all others."""
 

@@ -70,11 +70,16 @@ def _each(function, value):
     return None if value is None else function(value)
 
 
-def node_tests(*words):
-    """ONNX's own tests of single operators that use plain tensors alone."""
-    for test in load_model_tests(kind="node"):
-        if not words or any(word in test.name for word in words):
-            yield test
+OTHERS = ("simple", "pytorch-converted", "pytorch-operator")
+"""The other kinds of ONNX's own tests that ship inside the package: small models, of opset 6 to 12."""
+
+
+def node_tests(*words, kinds=("node",)):
+    """ONNX's own tests: of single operators, or of other kinds."""
+    for kind in kinds:
+        for test in load_model_tests(kind=kind):
+            if not words or any(word in test.name for word in words):
+                yield test
 
 
 def loaded(test):

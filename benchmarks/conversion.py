@@ -1,0 +1,102 @@
+"""How long a conversion takes, over graphs of 10 to 2,000 nodes: nothing worse than linear.
+
+    python -m benchmarks.conversion [--repeats 3]
+
+Each graph is a chain of blocks of a convolution, a ReLU, a skip, a product with a constant and a shape computed by the
+model, as exporters leave them. *check*: passes and the list of faults. *trace*: TensorFlow's graph. *write*: the
+SavedModel. *TFLite*: the fp32 file. Imports are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.helper as oh
+import onnx.numpy_helper
+
+SIZES = (10, 100, 500, 1000, 2000)
+CHANNELS = 8
+
+
+def chain(count: int) -> onnx.ModelProto:
+    """About `count` nodes, 8 to a block."""
+    rng, nodes, weights = np.random.default_rng(0), [], []
+    x = "x"
+    for block in range(max(1, count // 8)):
+        name = f"b{block}"
+        kernel = rng.standard_normal((CHANNELS, CHANNELS, 3, 3)).astype(np.float32) / 9
+        weights += [
+            onnx.numpy_helper.from_array(kernel, f"{name}.w"),
+            onnx.numpy_helper.from_array(np.full((CHANNELS, 1, 1), 0.5, np.float32), f"{name}.s"),
+            onnx.numpy_helper.from_array(np.array([1, CHANNELS, -1]), f"{name}.flat"),
+        ]
+        steps = [
+            ("Conv", [x, f"{name}.w"], "c", {"pads": [1, 1, 1, 1]}),
+            ("Relu", [f"{name}.c"], "r", {}),
+            ("Add", [f"{name}.r", x], "a", {}),
+            ("Mul", [f"{name}.a", f"{name}.s"], "m", {}),
+            ("Shape", [f"{name}.m"], "shape", {}),
+            ("Reshape", [f"{name}.m", f"{name}.flat"], "f", {}),
+            ("Sigmoid", [f"{name}.f"], "g", {}),
+            ("Reshape", [f"{name}.g", f"{name}.shape"], "y", {}),
+        ]
+        nodes += [oh.make_node(op, i, [f"{name}.{o}"], f"{name}.{o}", **attributes) for op, i, o, attributes in steps]
+        x = f"{name}.y"
+    ports = [oh.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, CHANNELS, 8, 8]) for name in ("x", x)]
+    graph = oh.make_graph(nodes, "chain", ports[:1], ports[1:], weights)
+    return oh.make_model(graph, opset_imports=[oh.make_opsetid("", 18)], ir_version=10)
+
+
+def seconds(model: onnx.ModelProto) -> dict[str, float]:
+    """Each step once."""
+    from convnet_core.convert import native, saved_model, tflite
+    from convnet_core.convert.names import Signature
+
+    found: dict[str, float] = {}
+
+    def timed(step: str, call: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = call()
+        found[step] = time.perf_counter() - began
+        return result
+
+    with tempfile.TemporaryDirectory() as folder:
+        signature = Signature.of(model)
+        timed("check", lambda: native.check(model))
+        function = native.convert(model)
+        concrete = timed("trace", lambda: saved_model.trace(function, signature))
+        path = Path(folder)
+        timed("write", lambda: saved_model.save(concrete, path / "saved_model"))
+        timed("TFLite", lambda: tflite.save(path / "saved_model", path / "model.tflite", "fp32", {}, signature))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    repeats = parser.parse_args().repeats
+    from convnet_core.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()
+    seconds(chain(10))  # the first conversion of a process imports more
+    print(f"{'nodes':>6} {'check':>8} {'trace':>8} {'write':>8} {'TFLite':>8}   SavedModel, each node")
+    for size in SIZES:
+        model = chain(size)
+        runs = [seconds(model) for _ in range(repeats)]
+        middle = {step: statistics.median(run[step] for run in runs) for step in runs[0]}
+        whole = middle["check"] + middle["trace"] + middle["write"]
+        nodes = len(model.graph.node)
+        steps = " ".join(f"{middle[step]:7.2f}s" for step in ("check", "trace", "write", "TFLite"))
+        print(f"{nodes:>6} {steps}   {whole:.2f} s, {1000 * whole / nodes:.2f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    main()
