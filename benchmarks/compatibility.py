@@ -87,11 +87,8 @@ RELEASES = [
 ]
 
 
-def tried(release: Release, artefacts: Path) -> dict[str, Any]:
+def tried(release: Release, python: str, artefacts: Path) -> dict[str, Any]:
     """What one release makes of every network: an error or a line of text by artefact; or why there is nothing."""
-    python = shutil.which(f"python{release.python}")
-    if python is None:
-        return {"missing": f"no python{release.python} on the PATH"}
     environment = artefacts.parent / f"environment-{release.package}-{release.version}"
     shutil.rmtree(environment, ignore_errors=True)
     try:
@@ -114,7 +111,10 @@ def tried(release: Release, artefacts: Path) -> dict[str, Any]:
 def _run(*command: object) -> str:
     """What a command prints. Raises RuntimeError with one line of why it failed."""
     words = list(map(str, command))
-    done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, check=False)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"{Path(words[1]).name} took more than {LONGEST} s") from error
     if done.returncode == 0:
         return done.stdout.strip()
     if done.returncode < 0:
@@ -244,20 +244,29 @@ def main() -> None:
     parser.add_argument("releases", nargs="*", metavar="RELEASE", help="these alone, as pip takes them (default: all)")
     parser.add_argument("--again", action="store_true", help="also what was tried before")
     args = parser.parse_args()
+    if unknown := sorted(set(args.releases) - {release.name for release in RELEASES}):
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(release.name for release in RELEASES)}")
     artefacts = args.folder.resolve() / "artefacts"
     if not artefacts.exists():
         from benchmarks.compatibility_networks import networks, write
 
+        draft = artefacts.with_name("artefacts.new")
+        shutil.rmtree(draft, ignore_errors=True)
         for network in networks():
-            write(network, artefacts / network.name)
+            write(network, draft / network.name)
             print(f"{network.name}: written", flush=True)
+        draft.rename(artefacts)
     what = {folder.name: read_json(folder / "what.json")["what"] for folder in sorted(artefacts.iterdir())}
     results = read_json(RESULTS) if RESULTS.exists() else {}
     for release in RELEASES:
         known = "networks" in results.get(release.name, {})
         if (args.releases and release.name not in args.releases) or (known and not args.again):
             continue
-        results[release.name] = tried(release, artefacts)
+        python = shutil.which(f"python{release.python}")
+        if python is None:
+            print(f"{release.name}: left out, there is no python{release.python} on the PATH", flush=True)
+            continue
+        results[release.name] = tried(release, python, artefacts)
         RESULTS.parent.mkdir(exist_ok=True)
         write_json(RESULTS, results)
         print(f"{release.name}: {_failures({release: results[release.name]}) or 'good'}", flush=True)

@@ -3,8 +3,8 @@
     python -m benchmarks.conversion [--repeats 3]
 
 Each graph is a chain of blocks of a convolution, a ReLU, a skip, a product with a constant and a shape computed by the
-model, as exporters leave them. *check*: passes and the list of faults. *trace*: TensorFlow's graph. *write*: the
-SavedModel. *TFLite*: the fp32 file. Imports are not counted.
+model, as exporters leave them. *check*, and *convert* again: passes and the list of faults. *trace*: TensorFlow's
+graph. *write*: the SavedModel. *TFLite*: the fp32 file. Imports are not counted.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def seconds(model: onnx.ModelProto) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         signature = Signature.of(model)
         timed("check", lambda: native.check(model))
-        function = native.convert(model)
+        function = timed("convert", lambda: native.convert(model))
         concrete = timed("trace", lambda: saved_model.trace(function, signature))
         path = Path(folder)
         timed("write", lambda: saved_model.save(concrete, path / "saved_model"))
@@ -92,7 +92,7 @@ def main() -> None:
         model = chain(size)
         runs = [seconds(model) for _ in range(repeats)]
         middle = {step: statistics.median(run[step] for run in runs) for step in runs[0]}
-        whole = middle["check"] + middle["trace"] + middle["write"]
+        whole = middle["convert"] + middle["trace"] + middle["write"]
         nodes = len(model.graph.node)
         steps = " ".join(f"{middle[step]:7.2f}s" for step in ("check", "trace", "write", "TFLite"))
         print(f"{nodes:>6} {steps}   {whole:.2f} s, {1000 * whole / nodes:.2f} ms", flush=True)

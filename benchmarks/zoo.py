@@ -104,7 +104,7 @@ def converted(folder: Path, feeds: dict[int, list[Any]], last: bool) -> dict[str
     began = time.perf_counter()
     tflite.save(folder / "saved_model", folder / "model.fp32.tflite", "fp32", {}, signature)
     took["tflite"] = time.perf_counter() - began
-    ops = [op["type"] for node in nodes.node_map(model, concrete) for op in node["ops"]]
+    ops = [op["type"] for node in nodes.node_map(model, concrete, function) for op in node["ops"]]
 
     runtimes = {
         "onnxruntime": OnnxRuntime(folder / "model.onnx", threads=2),
@@ -249,7 +249,10 @@ def main() -> None:
         return
     from benchmarks.zoo_networks import recipes
 
-    for name in args.names or [recipe.name for recipe in recipes()]:
+    known = [recipe.name for recipe in recipes()]
+    if unknown := sorted(set(args.names) - set(known)):
+        parser.error(f"no network {', '.join(unknown)} in torchvision, or it is too large")
+    for name in args.names or known:
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         if name in results and not args.again and "failed" not in results[name]:
             continue

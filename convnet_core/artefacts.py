@@ -17,6 +17,7 @@ Kind = Literal["weights", "onnx", "saved_model", "frozen", "litert", "descriptio
 _KNOWN: dict[str, tuple[Kind, str, str]] = {
     "model.safetensors": ("weights", "PyTorch weights", "the trained weights, as the export read them"),
     "model.onnx": ("onnx", "ONNX", "the exported network, which every other artefact was made from"),
+    "model.data": ("description", "ONNX weights", "those of model.onnx, which would be too large for one file"),
     "saved_model": (
         "saved_model",
         "SavedModel",

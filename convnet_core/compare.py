@@ -47,13 +47,15 @@ class Opens(Protocol):
 class InputSet:
     """Samples [n, ...] for each input of the model; `labels` int64 [n] where the answers are known.
 
-    `batched` names the inputs that have a batch dimension, None for all; the others are fed whole.
+    `batched` names the inputs that have a batch dimension, None for all; the others are fed whole. `by_batch` says that
+    an output is one of a whole batch (a mean, a count): runtimes can be compared at the same batch size alone.
     """
 
     name: str
     feeds: Feeds
     labels: Labels | None = None
     batched: frozenset[str] | None = None
+    by_batch: bool = False
 
     @property
     def count(self) -> int:
@@ -123,11 +125,18 @@ def measure(
 ) -> list[Measured]:
     """Run every runtime on every input set at every batch size.
 
-    The reference's answers are taken once, at the largest batch size, so that the reference itself is
-    measured too: across batch sizes. Whatever a runtime raises is its result, and the others go on.
+    The reference's answers are taken once, at the largest batch size, so that the reference itself is measured too:
+    across batch sizes (of an input set `by_batch`, at each). Whatever a runtime raises is its result, and the others
+    go on.
     `progress` hears (label, done, total) in samples.
     """
-    expected = {item.name: _run(reference, item, max(batch_sizes)) for item in inputs}
+    expected = {
+        (item.name, batch): answers
+        for item in inputs
+        for batches in ([[batch] for batch in batch_sizes] if item.by_batch else [list(batch_sizes)])
+        for answers in [_run(reference, item, max(batches))]
+        for batch in batches
+    }
     total = len(sources) * len(batch_sizes) * sum(item.count for item in inputs)
     done = 0
     found: list[Measured] = []
@@ -143,7 +152,7 @@ def measure(
                     if progress:
                         progress(name, at + samples, total)
 
-                found += _measure(runtime, item, batch, expected[item.name], tell)
+                found += _measure(runtime, item, batch, expected[item.name, batch], tell)
                 done += item.count
         runtime.close()
     return found

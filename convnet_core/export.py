@@ -22,7 +22,7 @@ from convnet_core.config import CompareConfig, ExportConfig
 from convnet_core.data.split import SIDE
 from convnet_core.errors import ConversionError
 from convnet_core.model import INPUT, OUTPUT, eval_mode
-from convnet_core.onnx_model import check, inputs
+from convnet_core.onnx_model import ONE_FILE, check, inputs, size
 from convnet_core.tensors import Array
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,12 @@ log = logging.getLogger(__name__)
 class Exported:
     """An ONNX model, and how far ONNX Runtime's answer was from PyTorch's.
 
-    `fixed` says why its batch is that of the example; empty where the batch is dynamic.
+    `program` is what was exported, in PyTorch's own operators. `fixed` says why its batch is that of the example; empty
+    where the batch is dynamic.
     """
 
     model: onnx.ModelProto
+    program: torch.export.ExportedProgram
     max_abs_error: float
     fixed: str = ""
 
@@ -56,15 +58,18 @@ def export_any(model: nn.Module, example: tuple[Tensor, ...], config: ExportConf
     if len(sizes) > 1 or None in sizes:
         reason = "its inputs have no first dimension in common"
         return dataclasses.replace(_checked(model, example, config), fixed=reason)
+    two = example
     if sizes == {1}:  # a batch of one would be taken for a constant
-        example = tuple(item.expand(2, *item.shape[1:]).contiguous() for item in example)
+        two = tuple(item.expand(2, *item.shape[1:]).contiguous() for item in example)
     try:
-        exported = _checked(model, example, config, dynamic=True)
+        exported = _checked(model, two, config, dynamic=True)
     except ConversionError as error:
-        exported, reason = _checked(model, example, config), str(error)
+        reason = str(error)
     else:
+        if _is_free(exported.model):
+            return exported
         reason = "the exporter made it a constant"
-    return exported if _is_free(exported.model) else dataclasses.replace(exported, fixed=reason)
+    return dataclasses.replace(_checked(model, example, config), fixed=reason)
 
 
 def _checked(
@@ -98,10 +103,16 @@ def _checked(
         except Exception as error:  # the exporter raises many kinds
             raise ConversionError(f"PyTorch's exporter failed: {reason_of(error)}") from error
         assert program is not None
+        assert program.exported_program is not None
         made = program.model_proto if config.fuse_batchnorm else _folded_unfused(program)
+        if (bytes_ := size(made)) > ONE_FILE:
+            raise ConversionError(
+                f"its {bytes_ / 1e9:.1f} GB of weights are more than the 2 GB that one ONNX file may hold",
+                hint="torch.onnx.export(..., external_data=True) writes several; then `convert --onnx FILE`",
+            )
         check(made)
         fed = tuple(torch.cat([item, item, item])[: len(item) + 3] for item in example) if _is_free(made) else example
-        return Exported(made, _verify(model, made, fed))
+        return Exported(made, program.exported_program, _verify(model, made, fed))
 
 
 def reason_of(error: BaseException) -> str:
@@ -146,19 +157,32 @@ def _verify(model: nn.Module, made: onnx.ModelProto, fed: tuple[Tensor, ...]) ->
     session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [info.name for info in inputs(made)]
     answers = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, fed, strict=True)})
-    return max((_error(got, reference) for got, reference in zip(answers, expected, strict=True)), default=0.0)
+    outputs = [output.name for output in made.graph.output]
+    return max((_error(*item) for item in zip(outputs, answers, expected, strict=True)), default=0.0)
 
 
-def _error(got: Array, expected: Array) -> float:
+def _error(name: str, got: Array, expected: Array) -> float:
     """The largest absolute error. Raises ConversionError beyond the tolerance of float32, which knows each sample's
-    largest value.
+    largest value; whole numbers have to be equal.
     """
-    tolerance = CompareConfig()
-    largest = np.abs(expected).max(axis=tuple(range(1, expected.ndim)), keepdims=True, initial=0)
-    with np.errstate(invalid="ignore"):
-        error = np.abs(got.astype(np.float64) - expected) if got.shape == expected.shape else np.array(np.inf)
-    if not (error <= tolerance.atol + tolerance.rtol * largest.astype(np.float64)).all():
-        raise ConversionError("the exported model does not give PyTorch's answer; it was not kept")
+    if got.shape != expected.shape:
+        raise ConversionError(
+            f"the output {name!r} has the shape {list(got.shape)} in ONNX, {list(expected.shape)} here"
+        )
+    equal = (got == expected) | ((got != got) & (expected != expected))
+    if expected.dtype.kind not in "fc":
+        error, allowed = (~equal).astype(np.float64), np.zeros(1)
+    else:
+        tolerance, finite = CompareConfig(), np.where(np.isfinite(expected), np.abs(expected), 0).astype(np.float64)
+        largest = finite.max(axis=tuple(range(1, expected.ndim)), keepdims=True, initial=0)
+        with np.errstate(invalid="ignore"):
+            error = np.where(equal, 0.0, np.abs(got.astype(np.float64) - expected))
+        allowed = tolerance.atol + tolerance.rtol * largest
+    if not (error <= allowed).all():
+        worst = float(np.nanmax(error)) if not np.isnan(error).all() else float("nan")
+        raise ConversionError(
+            f"the exported model does not give PyTorch's answer (output {name!r}, off by {worst:.1e}); it was not kept"
+        )
     return float(error.max(initial=0.0))
 
 

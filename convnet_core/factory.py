@@ -39,10 +39,19 @@ def make(factory: str, examples: Sequence[str]) -> Made:
             f"nothing says what the network of {factory} takes",
             hint="--example 2,3,224,224 for each input, or let the function return the network and a tuple of tensors",
         )
-    given = (given,) if isinstance(given, Tensor) else tuple(given)
-    if not given or not all(isinstance(item, Tensor) for item in given):
+    given = (given,) if isinstance(given, Tensor) else given
+    if not isinstance(given, tuple | list) or not given or not all(isinstance(item, Tensor) for item in given):
         raise ConfigError(f"the example of {factory} has to be tensors, as many as the network's forward takes")
-    return Made(model, given)
+    for item in given:
+        if item.dtype in _UNKNOWN:
+            raise ConfigError(
+                f"{factory} takes {item.dtype}, which NumPy has not", hint="export the network in float32"
+            )
+    return Made(model, tuple(given))
+
+
+_UNKNOWN = {torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2}
+"""They have no arrays to check the export with."""
 
 
 def example(text: str) -> Tensor:
@@ -61,6 +70,8 @@ def example(text: str) -> Tensor:
         raise ConfigError(f"--example {text}: {kind!r} is no dtype of PyTorch")
     try:
         shape = [int(size) for size in sizes.split(",")] if sizes else []
+        if any(size < 0 for size in shape):
+            raise ValueError(sizes)
     except ValueError:
         raise ConfigError(
             f"--example takes a shape, a dtype and a shape, or a file, not {text!r}",
@@ -78,7 +89,7 @@ def _call(factory: str) -> Any:
         raise ConfigError(f"--factory takes package.module:function, not {factory!r}")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # their code may raise any
+    except (Exception, SystemExit) as error:  # their code may raise any
         raise ConfigError(
             f"{module_name} cannot be imported: {type(error).__name__}: {one_line(error)}",
             hint="it is looked for from this folder, and among the installed packages",
@@ -88,5 +99,5 @@ def _call(factory: str) -> Any:
         raise ConfigError(f"{module_name} has no function {name!r}")
     try:
         return function()
-    except Exception as error:  # their code may raise any
+    except (Exception, SystemExit) as error:  # their code may raise any
         raise ConfigError(f"{factory} raised {type(error).__name__}: {one_line(error)}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,21 +51,30 @@ class Given:
                     f"the input {name!r} has the shape {list(declared)}, which {list(shape)} does not fit"
                 )
         seen = {**{name: array.shape for name, array in (files or {}).items()}, **self.shapes}
-        sizes = {
-            symbol: size
-            for name, shape in seen.items()
-            for symbol, size in zip(known[name].symbols, shape, strict=False)
-            if symbol
-        }
-        return [self._shaped(info, sizes) for info in inputs]
+        names, sizes = batched(inputs), dict[str, int]()
+        for name, shape in seen.items():
+            for axis, (symbol, size) in enumerate(zip(known[name].symbols, shape, strict=False)):
+                if not symbol or (axis == 0 and name in names):
+                    continue
+                if sizes.setdefault(symbol, size) != size:
+                    raise ConfigError(
+                        f"the dimension {symbol!r} has one size in all inputs, not {sizes[symbol]} and {size}"
+                    )
+        return [self._shaped(info, sizes, info.name in names) for info in inputs]
 
-    def _shaped(self, info: TensorInfo, sizes: dict[str, int]) -> TensorInfo:
-        """One input in its given shape, or with the `sizes` that another's gave to dimensions of the same name."""
-        shape = self.shapes.get(info.name)
-        if shape is None and info.symbols:
-            pairs = zip(info.shape, info.symbols, strict=True)
-            shape = tuple(sizes.get(symbol) if size is None else size for size, symbol in pairs)  # type: ignore[misc]
-        return info if shape is None else dataclasses.replace(info, shape=shape)
+    def _shaped(self, info: TensorInfo, sizes: dict[str, int], has_batch: bool) -> TensorInfo:
+        """One input in its given shape, or with the `sizes` that another's gave to dimensions of the same name.
+
+        A dynamic batch stays so: how many samples there are is another question.
+        """
+        shape: tuple[int | None, ...] = self.shapes.get(info.name, ())
+        if not shape:
+            symbols = info.symbols or ("",) * len(info.shape)
+            pairs = zip(info.shape, symbols, strict=True)
+            shape = tuple(sizes.get(symbol) if size is None else size for size, symbol in pairs)
+        if has_batch and info.shape[0] is None:
+            shape = (None, *shape[1:])
+        return dataclasses.replace(info, shape=shape)
 
     def samples(self, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
         """`count` samples of every input, or as many as the files hold; a model of one batch size gets that many.
@@ -78,22 +88,14 @@ class Given:
         sizes = {len(array) for name, array in from_files.items() if name in names and array.ndim}
         if len(sizes) > 1:
             raise DataError(f"the files hold different numbers of samples: {', '.join(map(str, sorted(sizes)))}")
-        count = fixed_batch(shaped) or (sizes.pop() if sizes else count)
-        feeds = example_feeds(shaped, count, np.random.default_rng(seed))
+        fixed = fixed_batch(shaped)
+        drawn = fixed if fixed is not None else sizes.pop() if sizes else count
+        feeds = example_feeds(shaped, drawn, np.random.default_rng(seed))
         for name, (low, high) in self.ranges.items():
             feeds[name] = _stretched(feeds[name], low, high, np.random.default_rng(seed + 1))
         for name, array in from_files.items():
             info = next(info for info in shaped if info.name == name)
-            fits = array.ndim == feeds[name].ndim and array.shape[1:] == feeds[name].shape[1:]
-            if (
-                array.dtype != np.dtype(info.dtype)
-                or not fits
-                or (name not in names and array.shape != feeds[name].shape)
-            ):
-                raise DataError(
-                    f"{self.files[name]} holds {array.dtype} {list(array.shape)}; the input {name!r} takes "
-                    f"{info.dtype} [n, {', '.join(map(str, feeds[name].shape[1:]))}]"
-                )
+            _check(array, info, self.files[name], whole=name not in names)
             feeds[name] = array
         return feeds
 
@@ -102,8 +104,12 @@ def fingerprint(feeds: Feeds) -> str:
     """SHA-256 of all samples."""
     found = hashlib.sha256()
     for name, array in sorted(feeds.items()):
-        found.update(name.encode())
-        found.update(np.ascontiguousarray(array).tobytes())
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        # An array of strings is one of addresses, which differ in each process.
+        plain = (
+            json.dumps(array.tolist()).encode() if array.dtype.kind == "O" else np.ascontiguousarray(array).tobytes()
+        )
+        found.update(plain)
     return found.hexdigest()
 
 
@@ -114,14 +120,14 @@ def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
             feeds = {name: file[name] for name in file.files}
     except Exception as error:  # NumPy and zipfile have kinds of their own
         raise DataError(f"{path} cannot be read as .npz: {one_line(error)}") from error
+    with_batch = batched(inputs)
     for info in inputs:
         if info.name not in feeds:
             names = ", ".join(map(repr, feeds)) or "no arrays at all"
             raise DataError(
                 f"{path} has no samples of the input {info.name!r}", hint=f"it holds {names}; np.savez writes by name"
             )
-        _check(feeds[info.name], info, path)
-    with_batch = batched(inputs)
+        _check(feeds[info.name], info, path, whole=info.name not in with_batch)
     counts = {info.name: len(feeds[info.name]) for info in inputs if info.name in with_batch}
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{count} of {name!r}" for name, count in counts.items())
@@ -131,16 +137,18 @@ def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
     return {info.name: feeds[info.name] for info in inputs}
 
 
-def _check(array: Array, info: TensorInfo, path: Path) -> None:
-    """Raises DataError where an array is no samples of an input."""
+def _check(array: Array, info: TensorInfo, path: Path | str, *, whole: bool) -> None:
+    """Raises DataError where an array is no samples of an input; `whole` where its first dimension is no batch."""
+    first = 0 if whole else 1
     fits = array.ndim == len(info.shape) and all(
-        declared in (None, size) for declared, size in zip(info.shape[1:], array.shape[1:], strict=True)
+        declared in (None, size) for declared, size in zip(info.shape[first:], array.shape[first:], strict=True)
     )
     if array.dtype.name != info.dtype or not fits:
-        declared = ", ".join("any" if size is None else str(size) for size in info.shape[1:])
+        declared = ["n"] if first and info.shape else []
+        declared += ["any" if size is None else str(size) for size in info.shape[first:]]
         raise DataError(
             f"{path} holds {array.dtype} {list(array.shape)} for the input {info.name!r}, which takes "
-            f"{info.dtype} [n, {declared}]"
+            f"{info.dtype} [{', '.join(declared)}]"
         )
     if info.shape and info.shape[0] != 0 and not len(array):
         raise DataError(f"{path} holds no samples of the input {info.name!r}: its array is empty")

@@ -21,6 +21,9 @@ from convnet_core.tensors import TensorInfo
 ONE_FILE = 2**31 - 1
 """Bytes: protobuf's limit."""
 
+FILE, WEIGHTS = "model.onnx", "model.data"
+"""Of a run's model; the second is there only where the first would be too large."""
+
 CHECKED = f"onnx.checker {onnx.__version__} with full shape inference"
 """What every model has passed before it is kept."""
 
@@ -38,15 +41,27 @@ def load(path: Path) -> onnx.ModelProto:
         raise ModelError(f"{path} is not an ONNX model: {str(error).splitlines()[0]}") from error
 
 
+def save(model: onnx.ModelProto, folder: Path) -> list[Path]:
+    """Write model.onnx and, where it is too large for one file, model.data, into which its weights move."""
+    path, outside = folder / FILE, size(model) > ONE_FILE
+    location = WEIGHTS if outside else None
+    onnx.save(model, path, save_as_external_data=outside, location=location, size_threshold=0)
+    return [path, folder / WEIGHTS] if outside else [path]
+
+
 def external_files(path: Path) -> list[Path]:
     """The other files that a model keeps weights in. Raises ModelError for one outside the model's own folder."""
     model = onnx.load(path, load_external_data=False)
-    kept = [tensor for tensor in tensors(model.graph) if uses_external_data(tensor)]
+    kept = [tensor for tensor in tensors(model) if uses_external_data(tensor)]
     names = {item.value for tensor in kept for item in tensor.external_data if item.key == "location"}
     for name in sorted(names):
         inside = (path.parent / name).resolve().is_relative_to(path.parent.resolve())
         if Path(name).is_absolute() or ".." in Path(name).parts or not inside or (path.parent / name).is_symlink():
             raise ModelError(f"{path} keeps weights in {name!r}, which is not a plain file in the model's own folder")
+        if not (path.parent / name).is_file():
+            raise ModelError(
+                f"{path} keeps weights in {name!r}, which is not there", hint="it belongs beside the model"
+            )
     return [path.parent / name for name in sorted(names)]
 
 
@@ -70,7 +85,7 @@ def load_alone(path: Path) -> onnx.ModelProto:
         ) from error
     if not model.ir_version or not model.HasField("graph"):
         raise ModelError(f"{path.name} is not an ONNX model: it holds no graph")
-    outside = next((tensor.name for tensor in tensors(model.graph) if uses_external_data(tensor)), None)
+    outside = next((tensor.name for tensor in tensors(model) if uses_external_data(tensor)), None)
     if outside is not None:
         raise ModelError(
             f"{path.name} keeps weights in another file ({outside!r}), and an upload is one file",
@@ -80,8 +95,26 @@ def load_alone(path: Path) -> onnx.ModelProto:
     return model
 
 
-def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor that is kept in a graph and the graphs inside it: initializers and attributes."""
+def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor that is kept in a model: in its graph, in graphs inside it, in its functions."""
+    for graph in (
+        model.graph,
+        *(item for info in model.training_info for item in (info.initialization, info.algorithm)),
+    ):
+        yield from _tensors(graph)
+    for function in model.functions:
+        for node in function.node:
+            yield from _kept(node)
+        for attribute in function.attribute_proto:
+            yield from _of_attribute(attribute)
+
+
+def size(model: onnx.ModelProto) -> int:
+    """About the bytes of a model: those of its weights. `ByteSize` raises over 2 GB (protobuf 7.36)."""
+    return sum(tensor.ByteSize() for tensor in tensors(model))
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     yield from graph.initializer
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
@@ -91,14 +124,23 @@ def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 def _kept(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
     for attribute in node.attribute:
-        yield from (*((attribute.t,) if attribute.HasField("t") else ()), *attribute.tensors)
-        for graph in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
-            yield from tensors(graph)
+        yield from _of_attribute(attribute)
+
+
+def _of_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
+    yield from (*((attribute.t,) if attribute.HasField("t") else ()), *attribute.tensors)
+    for sparse in (
+        *((attribute.sparse_tensor,) if attribute.HasField("sparse_tensor") else ()),
+        *attribute.sparse_tensors,
+    ):
+        yield from (sparse.values, sparse.indices)
+    for graph in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
+        yield from _tensors(graph)
 
 
 def check(model: onnx.ModelProto, path: Path | None = None) -> None:
     """`onnx.checker` with strict shape inference; over 2 GB on the file at `path`. Raises ConversionError."""
-    large = path is not None and model.ByteSize() > ONE_FILE
+    large = path is not None and size(model) > ONE_FILE
     try:
         onnx.checker.check_model(path if path is not None and large else model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

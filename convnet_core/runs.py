@@ -218,6 +218,12 @@ class Run:
         pipeline = PIPELINE[1:] if self.is_model else PIPELINE
         return tuple(stage for stage in STAGES if stage in pipeline or self.state(stage).state != "missing")
 
+    @property
+    def model_files(self) -> tuple[str, ...]:
+        """The run's ONNX model, and the file with its weights where it is too large for one."""
+        files = ("export/model.onnx", "export/model.data")
+        return tuple(name for place, name in enumerate(files) if not place or (self.path / name).is_file())
+
     def command_for(self, stage: str) -> str:
         """The command that makes a stage."""
         command, _, converter = stage.partition("/")

@@ -146,9 +146,11 @@ def _borders(artefact: Artefact, signature: Signature) -> dict[str, str]:
 
 
 def _example(port: Port) -> str:
-    """Code for an array that an input takes: floats from 0 to 1, whole numbers and truth values 0 or 1."""
+    """Code for an array that an input takes: floats from 0 to 1, whole numbers and truth values 0 or 1, words."""
     dynamic = (EXAMPLE_BATCH if axis == 0 else DYNAMIC_SIZE for axis in range(len(port.shape)))
     shape = tuple(free if size is None else size for size, free in zip(port.shape, dynamic, strict=True))
+    if port.dtype == "object":
+        return f'random.choice(np.array(["a", "b", "ab"], object), {shape})'
     values = f"random({shape})" if port.dtype.startswith(("float", "complex")) else f"integers(0, 2, {shape})"
     return f'random.{values}.astype("{port.dtype}")'
 

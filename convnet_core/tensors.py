@@ -42,9 +42,14 @@ def shape_text(shape: Sequence[int | None]) -> str:
 def batched(inputs: Sequence[TensorInfo]) -> frozenset[str]:
     """The inputs whose first dimension is the batch: the dynamic ones; where none is, all, if they have one size.
 
-    Empty for a model without a batch dimension.
+    A dimension whose name stands further back in a shape, too, is another one. Empty for a model without a batch.
     """
-    free = [info.name for info in inputs if info.shape and info.shape[0] is None]
+    inner = {symbol for info in inputs for symbol in info.symbols[1:] if symbol}
+    free = [
+        info.name
+        for info in inputs
+        if info.shape and info.shape[0] is None and not (info.symbols and info.symbols[0] in inner)
+    ]
     sizes = {info.shape[0] for info in inputs if info.shape}
     return frozenset(free or (info.name for info in inputs if info.shape and len(sizes) == 1))
 
@@ -81,11 +86,13 @@ def example_feeds(inputs: Sequence[TensorInfo], batch: int, rng: np.random.Gener
     fixed = fixed_batch(inputs)
     if fixed not in (None, batch):
         raise ModelError(f"the model takes batches of {fixed} only", hint="export it with a dynamic batch")
-    return {info.name: _example(info, batch, rng) for info in inputs}
+    names = batched(inputs)
+    return {info.name: _example(info, batch if info.name in names else DYNAMIC_SIZE, rng) for info in inputs}
 
 
-def _example(info: TensorInfo, batch: int, rng: np.random.Generator) -> Array:
-    sizes = ((batch if axis == 0 else DYNAMIC_SIZE) if size is None else size for axis, size in enumerate(info.shape))
+def _example(info: TensorInfo, first: int, rng: np.random.Generator) -> Array:
+    """A random array; a dynamic first dimension has the size `first`."""
+    sizes = ((DYNAMIC_SIZE if axis else first) if size is None else size for axis, size in enumerate(info.shape))
     shape = tuple(sizes)
     try:
         dtype = np.dtype(info.dtype)

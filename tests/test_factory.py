@@ -36,6 +36,15 @@ def with_example():
 
 def broken():
     raise RuntimeError("no weights here")
+
+def no_tensors():
+    return make(), 5
+
+def leaves():
+    raise SystemExit(0)
+
+def half():
+    return nn.Linear(4, 2).bfloat16(), torch.zeros(2, 4, dtype=torch.bfloat16)
 """
 
 
@@ -72,6 +81,10 @@ def test_examples_say_what_it_takes(theirs):
         (["nowhere:make"], "nowhere cannot be imported: ModuleNotFoundError"),
         (["their_nets"], "takes package.module:function"),
         (["their_nets:broken"], "raised RuntimeError: no weights here"),
+        (["their_nets:no_tensors"], "has to be tensors"),
+        (["their_nets:leaves"], "raised SystemExit"),
+        (["their_nets:half"], "which NumPy has not"),
+        (["their_nets:Net", "--example", "2,-4"], "takes a shape, a dtype and a shape, or a file"),
         (["their_nets:Net", "--example", "two,4"], "takes a shape, a dtype and a shape, or a file"),
         (["their_nets:Net", "--example", "words:2,4"], "'words' is no dtype"),
         (["their_nets:Net", "--example", "x.npy"], "cannot be read"),
@@ -103,6 +116,24 @@ def test_a_batch_that_has_to_be_fixed_is_said_to_be():
     exported = export_any(Fixed(), (torch.rand(2, 4),), ExportConfig())
     assert [info.shape for info in inputs(exported.model)] == [(2, 4)]
     assert exported.fixed
+
+
+def test_a_network_for_one_sample_keeps_its_batch_of_one():
+    class One(nn.Module):
+        def forward(self, x):
+            return x.reshape(1, 4) * 2
+
+    exported = export_any(One(), (torch.rand(1, 4),), ExportConfig())
+    assert [info.shape for info in inputs(exported.model)] == [(1, 4)]
+    assert exported.fixed
+
+
+def test_infinities_are_an_answer_too():
+    class Masked(nn.Module):
+        def forward(self, x):
+            return torch.where(x > 0.5, x, float("-inf")), (x * 1000).long()
+
+    assert export_any(Masked(), (torch.rand(2, 4),), ExportConfig()).max_abs_error == 0
 
 
 def test_no_batch_in_common():

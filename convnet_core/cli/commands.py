@@ -75,6 +75,7 @@ def export(args: argparse.Namespace) -> int:
         from convnet_core.stages import run_export, run_make
 
         if args.factory:
+            replaces(run, args.factory, job)
             result = run_make(run, args.factory, args.example, config, job)
         else:
             result = run_export(run, config, job, weights=args.weights)
@@ -128,9 +129,14 @@ def bring_in(args: argparse.Namespace, run: Run, job: jobs.Job) -> None:
 
         record = run.record("export")
         if record is None or record.inputs.get("onnx") != onnx_model.fingerprint(args.onnx):
-            if record is not None:
-                job.emit(Message(text=f"{args.onnx.name} takes the place of the model that the run had"))
+            replaces(run, args.onnx.name, job)
             run_bring_in(run, args.onnx, job)
+
+
+def replaces(run: Run, source: str, job: jobs.Job) -> None:
+    """Say so where a run has a model already."""
+    if run.record("export") is not None:
+        job.emit(Message(text=f"{source} takes the place of the model that the run had"))
 
 
 def converted(args: argparse.Namespace, run: Run, job: jobs.Job, inputs: Given) -> None:

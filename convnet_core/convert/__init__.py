@@ -9,22 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx
 
 from convnet_core.config import ConvertConfig
 from convnet_core.convert import frozen, names, native, nodes, onnx_tf, saved_model, tflite
-from convnet_core.convert.native.walk import GraphFunction
+from convnet_core.convert.traced import Traced
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.tensors import Feeds
 
-Function = Callable[[dict[str, Any]], dict[str, Any]]
-"""Tensors by ONNX input name in, tensors by ONNX output name out; to be traced."""
-
-CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Function]] = {
+CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Traced]] = {
     "native": lambda model, config: native.convert(model, config.layout),
     "onnx-tf": lambda model, _: onnx_tf.convert(model),
 }
@@ -57,9 +53,9 @@ def convert(
     total = 3 + len(TFLITE)
     monitor.emit(Progress(label="tracing the graph", done=0, total=total))
     function = CONVERTERS[config.converter](model, config)  # holds the variables: it lives until they are saved
-    signature = names.Signature.of(model, function.layouts if isinstance(function, GraphFunction) else {})
+    signature = names.Signature.of(model, function.layouts)
     concrete = saved_model.trace(function, signature)
-    node_map = nodes.node_map(model, concrete)
+    node_map = nodes.node_map(model, concrete, function)
     write_json(folder / NODES, node_map)
 
     monitor.emit(Progress(label="writing the SavedModel", done=1, total=total))

@@ -33,7 +33,7 @@ class Port:
 
     `shape` and `dtype` are TensorFlow's. `int8` is its dtype in the int8 file where that is another: whole numbers, by
     the file's own scale and zero point. `perm` is there where its dimensions are in another order than in ONNX:
-    dimension i is dimension perm[i] there.
+    dimension i is dimension perm[i] there. `symbols` are the names of its dimensions in ONNX, in ONNX's order.
     """
 
     onnx: str
@@ -42,12 +42,13 @@ class Port:
     shape: tuple[int | None, ...]
     int8: str = ""
     perm: tuple[int, ...] = ()
+    symbols: tuple[str, ...] = ()
 
     @property
     def info(self) -> TensorInfo:
         """As a runtime reports it: under its ONNX name, in ONNX's order of dimensions."""
         shape = tuple(self.shape[self.perm.index(axis)] for axis in range(len(self.perm))) if self.perm else self.shape
-        return TensorInfo(self.onnx, self.dtype, shape)
+        return TensorInfo(self.onnx, self.dtype, shape, self.symbols)
 
     def from_onnx(self, array: Array) -> Array:
         """An array in ONNX's order of dimensions as TensorFlow takes it. A view."""
@@ -80,7 +81,7 @@ class Signature:
         for info, name in zip((*given, *made), names, strict=True):
             perm = layouts.get(info.name, ())
             shape = tuple(info.shape[axis] for axis in perm) if perm else info.shape
-            ports.append(Port(info.name, name, info.dtype, shape, perm=perm))
+            ports.append(Port(info.name, name, info.dtype, shape, perm=perm, symbols=info.symbols))
         return cls(tuple(ports[: len(given)]), tuple(ports[len(given) :]))
 
     def with_int8(self, dtypes: Mapping[str, str]) -> Signature:
@@ -102,7 +103,7 @@ class Signature:
         value = read_json(folder / FILE)
         inputs, outputs = (
             tuple(
-                Port(**{**port, "shape": tuple(port["shape"]), "perm": tuple(port.get("perm", ()))})
+                Port(**{**port, **{name: tuple(port.get(name, ())) for name in ("shape", "perm", "symbols")}})
                 for port in value[side]
             )
             for side in ("inputs", "outputs")

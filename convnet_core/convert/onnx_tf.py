@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import onnx
 import onnx.defs
 
 from convnet_core.convert.onnx_tf_compat import import_onnx_tf
+from convnet_core.convert.places import Place
 from convnet_core.convert.scopes import node_scopes
 from convnet_core.errors import ConversionError, UnsupportedOpError
 from convnet_core.tensorflow_setup import import_tensorflow
-
-GraphFunction = Callable[[dict[str, Any]], dict[str, Any]]
-"""Tensors by ONNX input name in, tensors by ONNX output name out; to be traced."""
 
 
 def convert(model: onnx.ModelProto) -> GraphFunction:
@@ -23,9 +20,6 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
     Raises UnsupportedOpError that names every op that onnx-tf lacks.
     """
     module = import_onnx_tf()
-    tf = import_tensorflow()
-    from onnx_tf.pb_wrapper import OnnxNode
-
     backend = module.TensorflowBackend
     _check_supported(model, backend)
     scopes = node_scopes(model)
@@ -37,25 +31,39 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
         graph = backend.prepare(renamed, logging_level="ERROR").tf_module
     except Exception as error:  # onnx-tf lets errors of every kind through
         raise ConversionError(f"onnx-tf cannot prepare the model: {_first_line(error)}") from error
-    constants = {**dict(graph.initializer_dict), **graph.handler_variables}
+    return GraphFunction(model, renamed, graph, backend)
 
-    def function(feeds: dict[str, Any]) -> dict[str, Any]:
-        tensors = {**feeds, **constants}
-        for node, plain in zip(model.graph.node, renamed.graph.node, strict=True):
+
+class GraphFunction:
+    """The graph as a function of tensors: by ONNX input name in, by ONNX output name out; to be traced."""
+
+    def __init__(self, model: onnx.ModelProto, renamed: onnx.ModelProto, graph: Any, backend: Any) -> None:
+        self._model, self._renamed, self._graph, self._backend = model, renamed, graph, backend
+        self._constants = {**dict(graph.initializer_dict), **graph.handler_variables}
+        self.layouts: dict[str, tuple[int, ...]] = {}
+        self.places: dict[str, Place] = {}
+        """Both empty: onnx-tf gives every value in ONNX's own order."""
+        self.values: dict[str, Any] = {}
+        """What the last trace has made, by ONNX name."""
+
+    def __call__(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        from onnx_tf.pb_wrapper import OnnxNode
+
+        tf = import_tensorflow()
+        self.values = tensors = {**feeds, **self._constants}
+        for node, plain in zip(self._model.graph.node, self._renamed.graph.node, strict=True):
             with tf.name_scope(plain.name):
                 try:
-                    made = backend._onnx_node_to_tensorflow_op(
-                        OnnxNode(plain), tensors, graph.handlers, opset=graph.opset, strict=True
+                    made = self._backend._onnx_node_to_tensorflow_op(
+                        OnnxNode(plain), tensors, self._graph.handlers, opset=self._graph.opset, strict=True
                     )
                 except Exception as error:
                     raise ConversionError(
-                        f"onnx-tf fails at node {node.name!r} ({node.op_type}-{op_version(model, node)}): "
+                        f"onnx-tf fails at node {node.name!r} ({node.op_type}-{op_version(self._model, node)}): "
                         f"{_first_line(error)}"
                     ) from error
             tensors.update(zip(node.output, made, strict=False))  # onnx-tf leaves optional outputs out
-        return {output.name: tensors[output.name] for output in model.graph.output}
-
-    return function
+        return {output.name: tensors[output.name] for output in self._model.graph.output}
 
 
 def op_version(model: onnx.ModelProto, node: onnx.NodeProto) -> int:

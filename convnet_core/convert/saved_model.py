@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from convnet_core.convert.names import Signature
-from convnet_core.convert.onnx_tf import GraphFunction
+from convnet_core.convert.traced import Traced
 from convnet_core.tensorflow_setup import import_tensorflow
 
 
-def trace(function: GraphFunction, signature: Signature) -> Any:
+def trace(function: Traced, signature: Signature) -> Any:
     """The concrete function: arguments and results bear the TensorFlow names of the signature."""
     tf = import_tensorflow()
 

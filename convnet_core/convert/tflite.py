@@ -43,6 +43,8 @@ def save(
     if kind == "fp16":
         converter.target_spec.supported_types = [tf.float16]
     if kind == "int8":
+        if not calibration:
+            raise ConversionError("it needs samples that fix its ranges, and there are none")
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _samples(calibration, signature)
         converter.inference_input_type = tf.as_dtype(config.int8_inputs)

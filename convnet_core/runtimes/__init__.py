@@ -61,8 +61,8 @@ def sources(run: Run, threads: int = 1) -> list[Source]:
             Source(
                 "onnxruntime",
                 None,
-                (onnx,),
-                size_of(run.path / onnx),
+                run.model_files,
+                sum(size_of(run.path / file) for file in run.model_files),
                 partial(import_module, "onnxruntime"),
                 onnxruntime,
             )

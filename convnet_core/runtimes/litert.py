@@ -36,7 +36,7 @@ class LiteRT(Runtime):
 
     def prepared(self, feeds: Feeds) -> Feeds:
         return {
-            port.onnx: port.laid_out(_quantized(feeds[port.onnx], self._takes[port.tensorflow]))
+            port.onnx: port.laid_out(quantized(feeds[port.onnx], self._takes[port.tensorflow]))
             for port in self._signature.inputs
         }
 
@@ -44,17 +44,17 @@ class LiteRT(Runtime):
         # The runner fits the tensors to a new batch size by itself.
         results = self._runner(
             **{
-                port.tensorflow: _quantized(port.from_onnx(feeds[port.onnx]), self._takes[port.tensorflow])
+                port.tensorflow: quantized(port.from_onnx(feeds[port.onnx]), self._takes[port.tensorflow])
                 for port in self._signature.inputs
             }
         )
         return {
-            port.onnx: port.to_onnx(_dequantized(results[port.tensorflow], port.dtype, self._gives[port.tensorflow]))
+            port.onnx: port.to_onnx(dequantized(results[port.tensorflow], port.dtype, self._gives[port.tensorflow]))
             for port in self._signature.outputs
         }
 
 
-def _quantized(array: Array, details: dict[str, Any]) -> Array:
+def quantized(array: Array, details: dict[str, Any]) -> Array:
     """An array as the file takes it."""
     dtype = np.dtype(details["dtype"])
     scale, zero_point = details["quantization"]
@@ -64,7 +64,7 @@ def _quantized(array: Array, details: dict[str, Any]) -> Array:
     return np.asarray(np.rint(array / scale + zero_point).clip(limits.min, limits.max), dtype)
 
 
-def _dequantized(array: Array, dtype: str, details: dict[str, Any]) -> Array:
+def dequantized(array: Array, dtype: str, details: dict[str, Any]) -> Array:
     """What the file gives as an array of the model's dtype."""
     scale, zero_point = details["quantization"]
     if array.dtype == dtype or not scale:

@@ -40,14 +40,13 @@ def run_bring_in(
 
 def keep(model: onnx.ModelProto, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
     """Write a model that was checked, its graph as a page draws it, and what the native converter cannot take of it."""
-    file = draft.path / "model.onnx"
-    outside = model.ByteSize() > onnx_model.ONE_FILE
-    onnx.save(model, file, save_as_external_data=outside, location="model.data" if outside else None)
     write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(model)).to_json())
     opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
-    nodes, size = len(model.graph.node), file.stat().st_size
+    nodes, faults = len(model.graph.node), _faults(model)
+    files = onnx_model.save(model, draft.path)  # takes the weights out of a model that is too large for one file
+    size = sum(file.stat().st_size for file in files)
     result = ExportResult(nodes, size, opset, onnx_model.CHECKED, max_abs_error)
-    draft.result = {**dataclasses.asdict(result), "faults": _faults(model)}
+    draft.result = {**dataclasses.asdict(result), "faults": faults}
     return result
 
 

@@ -34,7 +34,7 @@ def run_convert(
     stage = f"convert/{config.converter}"
     with told("convert", monitor) as line:
         run.need("export")
-        with run.writing(stage, config.to_json(), ("export/model.onnx",)) as draft:
+        with run.writing(stage, config.to_json(), run.model_files) as draft:
             chosen = calibration(run, config, monitor, data_config, given, samples)
             draft.inputs["data"] = chosen.fingerprint
             model = onnx_model.load(run.path / "export/model.onnx")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from convnet_core import cases, data, onnx_model
@@ -84,7 +86,7 @@ def material(
 ) -> Material:
     """What the runtimes are compared on."""
     if not is_digits(run):
-        return _drawn(_inputs(run), config, given)
+        return _drawn(_model(run), config, given)
     data_config = data_config or data_of(run)
     digits = data.load(data_config, monitor)
     kept = cases.cases(run)
@@ -114,17 +116,34 @@ def _drawings(run: Run, kept: list[cases.Case]) -> list[InputSet]:
     return [InputSet("drawings", {INPUT: images}, labels)]
 
 
-def _drawn(inputs: tuple[TensorInfo, ...], config: CompareConfig, given: Given) -> Material:
+def _drawn(model: onnx.ModelProto, config: CompareConfig, given: Given) -> Material:
     """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
+    inputs = onnx_model.inputs(model)
     feeds = given.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
     fixed = fixed_batch(given.shaped(inputs))
     sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
     zeros = {name: np.full_like(array, "" if array.dtype == object else 0) for name, array in feeds.items()}
     name = "given samples" if given.files else "drawn samples"
     names = batched(inputs)
-    sets = [InputSet(name, feeds, batched=names), InputSet("zeros", zeros, batched=names)]
+    whole = fixed is None and _of_whole_batches(onnx_model.outputs(model), inputs, names)
+    sets = [InputSet(label, array, batched=names, by_batch=whole) for label, array in ((name, feeds), ("zeros", zeros))]
     return Material(sets, sizes, {"inputs": given.to_json()}, fingerprint(feeds), name)
 
 
+def _of_whole_batches(outputs: Sequence[TensorInfo], inputs: Sequence[TensorInfo], names: frozenset[str]) -> bool:
+    """Whether an output is of a whole batch, not of each sample: its first dimension is not the batch's."""
+    batches = {info.symbols[0] for info in inputs if info.name in names and info.symbols}
+    return any(
+        not info.shape
+        or info.shape[0] is not None
+        or bool(info.symbols and info.symbols[0] and batches and info.symbols[0] not in batches)
+        for info in outputs
+    )
+
+
 def _inputs(run: Run) -> tuple[TensorInfo, ...]:
-    return onnx_model.inputs(onnx_model.load(run.path / "export" / "model.onnx"))
+    return onnx_model.inputs(_model(run))
+
+
+def _model(run: Run) -> onnx.ModelProto:
+    return onnx_model.load(run.path / "export" / onnx_model.FILE)

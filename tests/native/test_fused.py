@@ -48,7 +48,7 @@ def test_between_convolutions_nothing_is_transposed_but_a_shuffle_itself(name, t
     assert blocks.wrong(table, tmp_path) == []
     model = onnx_model.load(tmp_path / "model.onnx")
     function = native.convert(model)
-    made = nodes.node_map(model, saved_model.trace(function, Signature.of(model)))
+    made = nodes.node_map(model, saved_model.trace(function, Signature.of(model)), function)
     assert [op["type"] for node in made for op in node["ops"]].count("Transpose") == transposes  # 2 at the borders
 
 
@@ -56,13 +56,13 @@ X = [("x", [2, 6, 4, 5])]
 ONES, ZEROS = np.ones(3, np.float32), np.zeros(3, np.float32)
 
 
-def group_norm(groups=(0, 3, -1), back=(2, 6, 4, 5), scale=ONES):
+def group_norm(groups=(0, 3, -1), back=(2, 6, 4, 5), scale=ONES, bias=ZEROS):
     made = [
         oh.make_node("Reshape", ["x", "groups"], ["g"]),
         oh.make_node("InstanceNormalization", ["g", "scale", "zeros"], ["i"], epsilon=1e-3),
         oh.make_node("Reshape", ["i", "back"], ["y"]),
     ]
-    constants = {"groups": np.array(groups), "back": np.array(back), "scale": scale, "zeros": ZEROS}
+    constants = {"groups": np.array(groups), "back": np.array(back), "scale": scale, "zeros": bias}
     return model_of(made, X, [("y", list(back))], constants)
 
 
@@ -74,7 +74,12 @@ def test_group_norm_written_out_is_one_operator():
 
 @pytest.mark.parametrize(
     "other",
-    [{"groups": (2, 3, 40)}, {"back": (2, 3, 8, 5)}, {"scale": np.array([1, 2, 1], np.float32)}],
+    [
+        {"groups": (2, 3, 40)},
+        {"back": (2, 3, 8, 5)},
+        {"scale": np.array([1, 2, 1], np.float32)},
+        {"groups": (0, 4, -1), "scale": np.ones(4, np.float32), "bias": np.zeros(4, np.float32)},
+    ],
 )
 def test_what_only_looks_like_a_group_norm_stays(other):
     assert [node.op for node in fuse_group_norm(read(group_norm(**other))).nodes][-1] == "Reshape"

@@ -11,6 +11,7 @@ from tests.native.blocks import wrong
 
 IMAGE = torch.randn(2, 4, 9, 11)
 ROWS = torch.randn(2, 5, 8)
+SQUARES = torch.randn(2, 5, 5)
 
 MUTANTS = {
     # name: the operator, how its attributes are spoilt, and the block that has to notice
@@ -21,11 +22,15 @@ MUTANTS = {
         lambda a: {**a, "count_include_pad": 0},
         (nn.AvgPool2d(3, padding=1), IMAGE),
     ),
-    "swapped axes": ("Transpose", lambda a: {**a, "perm": [0, 1, 2]}, (lambda x: x.transpose(1, 2) * x.shape[1], ROWS)),
+    "swapped axes": ("Transpose", lambda a: {**a, "perm": [0, 1, 2]}, (lambda x: x.transpose(1, 2) + 1, SQUARES)),
     "another axis": ("Softmax", lambda a: {**a, "axis": 1}, (lambda x: torch.softmax(x, -1), ROWS)),
     "approximate GELU": ("Gelu", lambda a: {**a, "approximate": "tanh"}, (nn.GELU(), ROWS)),
     "epsilon of a layer norm": ("LayerNormalization", lambda a: {**a, "epsilon": 1e-3}, (nn.LayerNorm(8), ROWS)),
-    "dilation": ("Conv", lambda a: {**a, "dilations": [1, 1]}, (nn.Conv2d(4, 5, 3, dilation=2, padding=2), IMAGE)),
+    "dilation": (
+        "Conv",
+        lambda a: {**a, "dilations": [1, 1], "pads": [1] * 4},
+        (nn.Conv2d(4, 5, 3, dilation=2, padding=2), IMAGE),
+    ),
     "corners": (
         "Resize",
         lambda a: {**a, "coordinate_transformation_mode": "asymmetric"},

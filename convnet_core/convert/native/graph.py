@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from convnet_core.convert.places import Place
 from convnet_core.tensors import Array, TensorInfo
 
 
@@ -40,7 +41,8 @@ class Graph:
 
     `constants` holds the initializers, `infos` what is known of every tensor (a shape of None: the rank is unknown).
     `layouts` names the inputs and outputs whose dimensions are in another order than in the ONNX model: dimension i is
-    dimension layouts[name][i] there.
+    dimension layouts[name][i] there. `places` says where the value of a tensor of the ONNX model is that is not here
+    under its own name, in its own order.
     """
 
     inputs: tuple[TensorInfo, ...]
@@ -49,6 +51,7 @@ class Graph:
     constants: dict[str, Array]
     infos: dict[str, Info]
     layouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
 
     def rank(self, name: str) -> int | None:
         """The number of dimensions of a tensor, where it is known."""

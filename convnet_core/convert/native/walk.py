@@ -29,6 +29,9 @@ class GraphFunction:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.layouts = graph.layouts
+        self.places = graph.places
+        self.values: Values = {}
+        """What the last trace has made, by the names of the graph after its passes."""
         self.variables: dict[str, Any] = {}
         self._sources: dict[str, Any] = {}
         self._learned: set[str] = set()
@@ -36,7 +39,7 @@ class GraphFunction:
 
     def __call__(self, feeds: Values) -> Values:
         """Tensors by ONNX input name in, by ONNX output name out. Raises ConversionError with the node's name."""
-        values = self._run(self._graph, feeds)
+        self.values = values = self._run(self._graph, feeds)
         return {name: _result(values[name]) for name in self._graph.outputs}
 
     def _run(self, graph: Graph, feeds: Mapping[str, Any]) -> Values:

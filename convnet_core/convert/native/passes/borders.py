@@ -14,6 +14,7 @@ from convnet_core.convert.native.graph import Graph, Info, Node
 from convnet_core.convert.native.passes.channels_last import DOMAIN, to_first, to_last
 from convnet_core.convert.native.passes.rules import RULES
 from convnet_core.convert.native.passes.transposes import sink_transposes
+from convnet_core.convert.places import Place
 
 _RANKS = (3, 4, 5)
 
@@ -86,18 +87,19 @@ def _gives_image(name: str, maker: Node, graph: Graph) -> bool:
 
 def _moved(graph: Graph, names: list[str]) -> Graph:
     """The graph with these inputs or outputs declared channels last."""
-    infos, layouts = dict(graph.infos), dict(graph.layouts)
+    infos, layouts, places = dict(graph.infos), dict(graph.layouts), dict(graph.places)
     for name in names:
         info = infos[name]
         assert info.shape is not None, "its rank is known"
         layouts[name] = to_last(len(info.shape))
         infos[name] = Info(info.dtype, tuple(info.shape[axis] for axis in layouts[name]))
         infos[f"{name}|first"] = info
+        places[name] = Place(name, to_first(len(info.shape)))
     inputs = tuple(
         dataclasses.replace(item, shape=infos[item.name].shape or ()) if item.name in names else item
         for item in graph.inputs
     )
-    return dataclasses.replace(graph, inputs=inputs, infos=infos, layouts=layouts)
+    return dataclasses.replace(graph, inputs=inputs, infos=infos, layouts=layouts, places=places)
 
 
 def _renamed(node: Node, names: Mapping[str, str]) -> Node:

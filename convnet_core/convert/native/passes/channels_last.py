@@ -15,7 +15,7 @@ import numpy as np
 
 from convnet_core.convert.native.graph import Graph, Info, Node
 from convnet_core.convert.native.passes.channel_shuffle import OP as CHANNEL_SHUFFLE
-from convnet_core.tensors import Array
+from convnet_core.convert.places import Place
 
 DOMAIN = "channels_last"
 
@@ -62,11 +62,12 @@ def weights_last(rank: int) -> tuple[int, ...]:
 
 def channels_last(graph: Graph) -> Graph:
     """The graph with its spatial operators channels last."""
-    constants, infos = dict(graph.constants), dict(graph.infos)
+    constants, infos, places = dict(graph.constants), dict(graph.infos), dict(graph.places)
+    changed = dataclasses.replace(graph, constants=constants, infos=infos, places=places)
     nodes: list[Node] = []
     for node in graph.nodes:
-        nodes += _rewritten(node, graph, constants, infos) if _applies(node, graph) else [node]
-    return dataclasses.replace(graph, nodes=tuple(nodes), constants=constants, infos=infos)
+        nodes += _rewritten(node, changed) if _applies(node, graph) else [node]
+    return dataclasses.replace(changed, nodes=tuple(nodes))
 
 
 def _applies(node: Node, graph: Graph) -> bool:
@@ -76,7 +77,8 @@ def _applies(node: Node, graph: Graph) -> bool:
     return rank is not None and rank >= _LEAST_RANK and not node.attributes.get("training_mode")
 
 
-def _rewritten(node: Node, graph: Graph, constants: dict[str, Array], infos: dict[str, Info]) -> Iterator[Node]:
+def _rewritten(node: Node, graph: Graph) -> Iterator[Node]:
+    """The node between two transposes; what it needs is added to the graph."""
     rank = graph.rank(node.inputs[0])
     assert rank is not None, "_applies has looked"
     source, result = node.inputs[0], node.outputs[0]
@@ -87,15 +89,17 @@ def _rewritten(node: Node, graph: Graph, constants: dict[str, Array], infos: dic
         place = WEIGHTS[node.op]
         given = node.inputs[place]
         inputs[place] = weights = f"{given}|last"
-        if given in constants:
-            constants[weights] = np.ascontiguousarray(constants[given].transpose(weights_last(rank)))
+        if given in graph.constants:
+            perm = weights_last(rank)
+            graph.constants[weights] = np.ascontiguousarray(graph.constants[given].transpose(perm))
+            graph.places[given] = Place(weights, tuple(perm.index(axis) for axis in range(rank)))
         else:
             inputs[place] = weights = f"{weights}|{result}"
             yield _transpose(node, given, weights, weights_last(rank))
     for outer, inner in ((source, inner_source), (result, inner_result)):
-        if (info := infos.get(outer)) is not None:
+        if (info := graph.infos.get(outer)) is not None:
             shape = None if info.shape is None else tuple(info.shape[axis] for axis in to_last(len(info.shape)))
-            infos[inner] = Info(info.dtype, shape)
+            graph.infos[inner] = Info(info.dtype, shape)
     yield dataclasses.replace(node, inputs=tuple(inputs), outputs=(inner_result,), domain=DOMAIN)
     yield _transpose(node, inner_result, result, to_first(rank))
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from convnet_core.convert.native.graph import Graph, Node, uses
 from convnet_core.convert.native.passes.kinds import UNARY
+from convnet_core.convert.places import Place
 from convnet_core.tensors import Array
 
 _LINEAR = {"Gemm", "MatMul"}
@@ -23,7 +24,7 @@ def reorder_flattened(graph: Graph) -> Graph:
     """The graph without transposes between a flattening and the weights that follow it."""
     makers = {name: node for node in graph.nodes for name in node.outputs}
     counts = uses(graph)
-    constants, changed = dict(graph.constants), {}
+    constants, places, changed = dict(graph.constants), dict(graph.places), {}
     for node in graph.nodes:
         if (found := _flattening(node, graph, makers, counts)) is None:
             continue
@@ -32,15 +33,37 @@ def reorder_flattened(graph: Graph) -> Graph:
         assert info.shape is not None, "_flattens has looked"
         weights = f"{node.inputs[1]}|last"
         rows_first = not node.attributes.get("transB")
-        constants[weights] = _reordered(
-            graph.constants[node.inputs[1]], info.shape[1:], transpose.attributes["perm"], rows_first
-        )
+        perm = transpose.attributes["perm"]
+        constants[weights] = _reordered(graph.constants[node.inputs[1]], info.shape[1:], perm, rows_first)
+        sizes = [info.shape[perm.index(axis)] for axis in range(len(perm))]
+        places |= _places(node, flatten, makers, weights, sizes, perm)
         changed[id(node)] = dataclasses.replace(node, inputs=(node.inputs[0], weights, *node.inputs[2:]))
         changed[id(flatten)] = dataclasses.replace(
             flatten, op="Flatten", version=13, inputs=transpose.inputs, attributes={"axis": 1}
         )
     nodes = tuple(changed.get(id(node), node) for node in graph.nodes)
-    return dataclasses.replace(graph, nodes=nodes, constants=constants)
+    return dataclasses.replace(graph, nodes=nodes, constants=constants, places=places)
+
+
+def _places(
+    node: Node, flatten: Node, makers: Mapping[str, Node], weights: str, sizes: list[int | None], perm: list[int]
+) -> dict[str, Place]:
+    """Where the flat values, from the flattening to the linear layer, and the layer's weights are in ONNX's order."""
+    split = tuple(size or 0 for size in sizes[1:])
+    found, name = {}, node.inputs[0]
+    while True:
+        found[name] = Place(name, tuple(perm), split, axis=1)
+        if name == flatten.outputs[0]:
+            break
+        name = makers[name].inputs[0]
+    transpose = makers[flatten.inputs[0]]
+    found[transpose.outputs[0]] = Place(transpose.inputs[0], tuple(perm))
+    rank = len(perm)
+    if node.attributes.get("transB"):
+        found[node.inputs[1]] = Place(weights, tuple(perm), split, axis=1)
+    else:
+        found[node.inputs[1]] = Place(weights, (*(axis - 1 for axis in perm[1:]), rank - 1), split, axis=0)
+    return found
 
 
 def _flattening(

@@ -43,6 +43,9 @@ def _normalised(node: Node, graph: Graph, makers: dict[str, Node]) -> tuple[str,
     shape, rank = graph.constants.get(grouped.inputs[1]), graph.rank(x)
     if shape is None or rank is None or rank < 3 or shape.size != 3 or shape.tolist()[1:] != [groups, -1]:
         return None
+    channels = (graph.infos[x].shape or (None, None))[1]
+    if channels is None or channels % groups:
+        return None
     if shape[0] != 0 and (graph.infos[x].shape or (None,))[0] != shape[0]:
         return None
     return (x, norm) if _same_shape(node, x, graph, makers) else None

@@ -15,6 +15,7 @@ import numpy as np
 
 from convnet_core.convert.native.graph import Graph, Info, Node
 from convnet_core.convert.native.passes.kinds import BROADCASTING, OVER_AXES, UNARY
+from convnet_core.convert.places import Place
 from convnet_core.tensors import Array
 
 Perm = tuple[int, ...]
@@ -35,6 +36,8 @@ class Sinking:
         self.infos = dict(graph.infos)
         self.moved: dict[str, Moved] = {}
         self.made: set[str] = set()
+        self.places: dict[str, Place] = {}
+        """Of constants that are used in another order."""
 
     def rank(self, name: str) -> int | None:
         """The number of dimensions of a tensor, where it is known."""
@@ -138,7 +141,9 @@ def _in_order(name: str, perm: Perm, sinking: Sinking, node: Node) -> tuple[str,
             return None
         full = value.reshape((1,) * (len(perm) - value.ndim) + value.shape)
         mark = "".join(map(str, perm))
-        return sinking.constant(f"{name}|{mark}", np.ascontiguousarray(full.transpose(inverse(perm)))), []
+        made = sinking.constant(f"{name}|{mark}", np.ascontiguousarray(full.transpose(inverse(perm))))
+        sinking.places.setdefault(name, Place(made, perm, shape=value.shape))
+        return made, []
     info = sinking.infos.get(name)
     if rank != len(perm) or info is None or info.shape is None:
         return None

@@ -11,6 +11,7 @@ import dataclasses
 
 from convnet_core.convert.native.graph import Graph, Node
 from convnet_core.convert.native.passes.rules import RULES, Moved, Sinking
+from convnet_core.convert.places import Place
 
 
 def sink_transposes(graph: Graph) -> Graph:
@@ -22,7 +23,18 @@ def sink_transposes(graph: Graph) -> Graph:
     makers = {name: node.scope for node in graph.nodes for name in node.outputs}
     for name in graph.outputs:
         nodes += _made(name, sinking, makers.get(name, ""))
-    return dataclasses.replace(graph, nodes=tuple(nodes), constants=sinking.constants, infos=sinking.infos)
+    return dataclasses.replace(
+        graph, nodes=tuple(nodes), constants=sinking.constants, infos=sinking.infos, places=_places(graph, sinking)
+    )
+
+
+def _places(graph: Graph, sinking: Sinking) -> dict[str, Place]:
+    """Where the values are of which nothing was made, or whose place has moved on."""
+    unmade = {name: moved for name, moved in sinking.moved.items() if name not in sinking.made}
+    found = {name: Place(*moved) for name, moved in unmade.items()} | sinking.places
+    for name, place in graph.places.items():
+        found[name] = place.moved_on(*unmade[place.source]) if place.source in unmade else place
+    return found
 
 
 def _through(node: Node, sinking: Sinking) -> list[Node]:
