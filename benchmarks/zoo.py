@@ -87,6 +87,7 @@ def converted(folder: Path, feeds: dict[int, list[Any]], last: bool) -> dict[str
     from convnet_core import onnx_model
     from convnet_core.convert import native, nodes, saved_model, tflite
     from convnet_core.convert.names import Signature
+    from convnet_core.errors import ConversionError
     from convnet_core.runtimes.litert import LiteRT
     from convnet_core.runtimes.onnxruntime import OnnxRuntime
     from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
@@ -101,22 +102,26 @@ def converted(folder: Path, feeds: dict[int, list[Any]], last: bool) -> dict[str
     concrete = saved_model.trace(function, signature)
     saved_model.save(concrete, folder / "saved_model")
     took = {"saved_model": time.perf_counter() - began}
-    began = time.perf_counter()
-    tflite.save(folder / "saved_model", folder / "model.fp32.tflite", "fp32", {}, signature)
+    began, lacking = time.perf_counter(), ""
+    try:
+        tflite.save(folder / "saved_model", folder / "model.fp32.tflite", "fp32", {}, signature)
+    except ConversionError as error:
+        lacking = str(error)
     took["tflite"] = time.perf_counter() - began
     ops = [op["type"] for node in nodes.node_map(model, concrete, function) for op in node["ops"]]
 
     runtimes = {
         "onnxruntime": OnnxRuntime(folder / "model.onnx", threads=2),
         "saved_model": TensorFlowSavedModel(folder / "saved_model", "native"),
-        "tflite": LiteRT(folder / "model.fp32.tflite", "tflite", "native", threads=2),
     }
+    if not lacking:
+        runtimes["tflite"] = LiteRT(folder / "model.fp32.tflite", "tflite", "native", threads=2)
     names = [port.onnx for port in signature.inputs]
     inputs = {batch: dict(zip(names, arrays, strict=True)) for batch, arrays in feeds.items()}
     expected = {batch: runtimes["onnxruntime"].infer(given) for batch, given in inputs.items()}
     answers = [port.onnx for port in signature.outputs]
     errors, drafts = {}, dict[str, float]()
-    for name in ("saved_model", "tflite"):
+    for name in list(runtimes)[1:]:
         by_output = {
             batch: _errors(expected[batch], runtimes[name].infer(given), answers) for batch, given in inputs.items()
         }
@@ -130,6 +135,7 @@ def converted(folder: Path, feeds: dict[int, list[Any]], last: bool) -> dict[str
         "transposes": ops.count("Transpose"),
         "errors": errors,
         "drafts": drafts,
+        "no_tflite": lacking,
         "latency_ms": _latencies(runtimes, inputs[min(inputs)]),
     }
 
@@ -209,15 +215,22 @@ def _table(results: dict[str, Any]) -> list[str]:
     ]
     for name, found in sorted(results.items()):
         base = found["latency_ms"]["onnxruntime"]
-        errors = [found["noise"], *(max(by_batch.values()) for by_batch in found["errors"].values())]
+        errors = [found["noise"], *(_largest(found, runtime) for runtime in ("saved_model", "tflite"))]
+        latencies = [found["latency_ms"].get(runtime) for runtime in ("saved_model", "tflite")]
         fixed = "" if found["dynamic"] else " (batch fixed by the exporter)"
         lines.append(
             f"| {name}{fixed} | {found['parameters'] / 1e6:.1f} M | {found['nodes']} | {found['tensorflow_ops']} "
             f"| {found['transposes']} | {found['seconds']['saved_model']:.1f} s | {found['seconds']['tflite']:.1f} s "
             f"| {' | '.join('–' if error is None else f'{error:.1e}' for error in errors)} "
-            f"| {found['latency_ms']['saved_model'] / base:.2f} × | {found['latency_ms']['tflite'] / base:.2f} × |"
+            f"| {' | '.join('–' if item is None else f'{item / base:.2f} ×' for item in latencies)} |"
         )
-    return lines
+    lacking = {name: found["no_tflite"] for name, found in sorted(results.items()) if found.get("no_tflite")}
+    return [*lines, *("" for _ in lacking), *(f"{name}: {reason}." for name, reason in lacking.items())]
+
+
+def _largest(found: dict[str, Any], runtime: str) -> float | None:
+    by_batch = found["errors"].get(runtime)
+    return max(by_batch.values()) if by_batch else None
 
 
 def _worst(found: dict[str, Any]) -> float:

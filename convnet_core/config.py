@@ -229,6 +229,29 @@ class BenchmarkConfig(Config):
     seed: int = setting(0, "seed of the random inputs", low=0, high=2**31 - 1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DissectConfig(Config):
+    """What is taken apart, and how closely it is looked at."""
+
+    converter: Literal["native", "onnx-tf"] = setting("native", "whose conversion is taken apart")
+    lesson: Literal[
+        "none",
+        "train-mode",
+        "flatten-order",
+        "epsilon",
+        "transposed",
+        "int8-noise",
+        "not-scaled",
+        "frozen-batch",
+        "opset",
+    ] = setting("none", "a fault to put in, to see what it looks like")
+    samples: int = setting(8, "samples that every tensor is compared on", low=1, high=256)
+    images: int = setting(1000, "samples to look for labels that could flip in", low=1, high=100_000)
+    steps: int = setting(20, "steps of the search for the worst input", low=0, high=1000)
+    batch_sizes: tuple[int, ...] = setting((1, 2, 7, 32, 257), "batch sizes to run every artefact at", low=1, high=4096)
+    seed: int = setting(0, "which samples", low=0, high=2**31 - 1, flag="dissect-seed")
+
+
 _FINE = AugmentConfig(rotation=10.0, scaling=0.1, shear=10.0, shift=2.0)
 
 PRESETS: dict[str, TrainConfig] = {

@@ -48,6 +48,28 @@ def export(model: nn.Module, config: ExportConfig) -> Exported:
     return _checked(model, (example,), config, (INPUT,), (OUTPUT,), dynamic=True)
 
 
+def export_as_it_is(model: nn.Module, config: ExportConfig) -> onnx.ModelProto:
+    """Export a network for digits in the mode that it is in, and check nothing: to show what comes of train mode.
+
+    By PyTorch's older exporter, as the new one of PyTorch 2.14 writes a BatchNorm in train mode like one in eval mode.
+    """
+    file = io.BytesIO()
+    with _quietly():
+        torch.onnx.export(
+            model,
+            (torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)),),
+            file,  # type: ignore[arg-type]  # the older exporter takes one
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
+            opset_version=config.opset,
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
+            dynamo=False,
+        )
+    return onnx.load_from_string(file.getvalue())
+
+
 def export_any(model: nn.Module, example: tuple[Tensor, ...], config: ExportConfig) -> Exported:
     """Export any network that takes `example`, tensors [batch, ...], and check it.
 

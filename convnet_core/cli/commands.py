@@ -19,9 +19,17 @@ from convnet_core.cli.predict import predict
 from convnet_core.cli.progress import ProgressDisplay
 from convnet_core.cli.resolve import shown
 from convnet_core.cli.terminal import chatter_to, results, standard_error
-from convnet_core.config import BenchmarkConfig, CompareConfig, ConvertConfig, ExportConfig, TrainConfig
+from convnet_core.config import (
+    BenchmarkConfig,
+    CompareConfig,
+    ConvertConfig,
+    DissectConfig,
+    ExportConfig,
+    TrainConfig,
+)
 from convnet_core.errors import ConfigError, ConvNetError
 from convnet_core.events import Message
+from convnet_core.files import read_json
 from convnet_core.given import Given
 from convnet_core.overview import overview
 from convnet_core.provenance import data_of
@@ -190,6 +198,21 @@ def benchmark(args: argparse.Namespace) -> int:
     return 0
 
 
+def dissect(args: argparse.Namespace) -> int:
+    config = apply(args, DissectConfig())
+    run = resolve.run_of_model(args)
+    with _job(args, run, "dissect") as job:
+        from convnet_core.stages import run_dissect
+
+        inputs = resolve.given_inputs(args)
+        converted(args, run, job, inputs)
+        found = run_dissect(run, config, job, given=inputs, factory=args.factory or "", examples=tuple(args.example))
+    content = read_json(run.path / "dissect" / "dissection.json")
+    where = f"report: {shown(run)}/dissect/report.html"
+    results(args, content, show.dissection(content), *show.findings(content), where)
+    return _DISAGREE if found.findings else _AGREE
+
+
 def refresh(args: argparse.Namespace) -> int:
     run = resolve.existing_run(args, "train")
     with _job(args, run, "refresh") as job:
@@ -231,6 +254,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "convert": convert,
     "compare": compare,
     "benchmark": benchmark,
+    "dissect": dissect,
     "refresh": refresh,
     "predict": predict,
     "graph": graph,

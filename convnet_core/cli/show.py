@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from convnet_core.benchmark import Benchmark, format_figure, rows, where_and_how
+from convnet_core.dissect import report
 from convnet_core.graphs import Graph, Tensor
 from convnet_core.overview import Overview
 from convnet_core.report import format_error, format_share, format_size
@@ -53,6 +54,29 @@ def verdict(report: dict[str, Any]) -> Text:
     return Text.from_markup(
         f"[bold red]disagree[/]: not every runtime gives the answers of {report['reference']}{reasons}"
     )
+
+
+def dissection(content: dict[str, Any]) -> Table:
+    """A line for each node: what it became, and its error in each runtime as a part of the range."""
+    lines = report.rows(content)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    heads = ("node", "ONNX", "TensorFlow", "noise", *content["runtimes"][1:])
+    for name in heads:
+        table.add_column(name, justify="left" if name in heads[:3] else "right")
+    for line in lines:
+        cells = [line[name] for name in heads]
+        table.add_row(*(escape(cell) if isinstance(cell, str) else format_error(cell) for cell in cells))
+    return table
+
+
+def findings(content: dict[str, Any]) -> list[Text]:
+    """What is wrong, and what helps; or that nothing is."""
+    if not content["findings"]:
+        return [Text.from_markup(f"[bold green]nothing wrong[/]: {escape(report.headline(content))}")]
+    return [
+        Text.from_markup(f"[bold red]{escape(item['kind'])}[/]: {escape(item['text'])}\n  {escape(item['mend'])}")
+        for item in content["findings"]
+    ]
 
 
 def benchmark(found: Benchmark) -> Table:

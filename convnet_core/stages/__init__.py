@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from convnet_core.stages.bring_in import run_bring_in
     from convnet_core.stages.compare import run_compare
     from convnet_core.stages.convert import run_convert
+    from convnet_core.stages.dissect import run_dissect
     from convnet_core.stages.export import run_export
     from convnet_core.stages.make import run_make
     from convnet_core.stages.refresh import run_refresh
@@ -23,6 +24,7 @@ __all__ = [
     "run_bring_in",
     "run_compare",
     "run_convert",
+    "run_dissect",
     "run_export",
     "run_make",
     "run_refresh",

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
-from tests.native.harness import traced
+from tests.native.harness import run, traced
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 
@@ -145,3 +146,30 @@ def test_an_equal_split_of_an_unknown_size():
     parts = traced(found)(np.arange(14, dtype=np.float32).reshape(2, 7))
     assert [part.shape[1] for part in parts] == [3, 3, 1]
     np.testing.assert_array_equal(np.concatenate(parts, 1), np.arange(14).reshape(2, 7))
+
+
+MANY = (2, 1, 3, 2, 2, 3, 2)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        helper.make_node("Transpose", ["x"], ["y"], perm=[0, 1, 3, 5, 2, 4, 6]),
+        helper.make_node("Transpose", ["x"], ["y"], perm=[6, 5, 4, 3, 2, 1, 0]),
+        helper.make_node("Softmax", ["x"], ["y"], axis=2),
+        helper.make_node("LogSoftmax", ["x"], ["y"], axis=-1),
+        helper.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=0),
+        helper.make_node("ReduceMax", ["x", "axes"], ["y"], keepdims=1),
+    ],
+    ids=lambda node: node.op_type,
+)
+def test_seven_dimensions(node):
+    """More than LiteRT's Transpose, XNNPACK's reductions and oneDNN's softmax take."""
+    x = np.random.default_rng(0).standard_normal(MANY).astype(np.float32)
+    axes = numpy_helper.from_array(np.array([2, 3]), "axes")
+    ports = [helper.make_tensor_value_info("x", FLOAT, ["n", *MANY[1:]])]
+    graph = helper.make_graph([node], "g", ports, [helper.make_empty_tensor_value_info("y")], [axes])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    (expected,) = ReferenceEvaluator(made).run(None, {"x": x})
+    (got,) = run(made, [x])
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)

@@ -104,7 +104,7 @@ class GraphFunction:
         if name not in self.variables:
             self._sources[name] = value
             with tf.init_scope():
-                self.variables[name] = tf.Variable(value, name=_variable_name(name))
+                self.variables[name] = tf.Variable(value, name=variable_name(name))
         source = self._sources[name]
         if source is value or np.array_equal(source, value):
             return self.variables[name]
@@ -125,7 +125,8 @@ def _is_weight(value: Any) -> bool:
     return bool(tf.as_dtype(value.dtype).is_floating)
 
 
-def _variable_name(name: str) -> str:
+def variable_name(name: str) -> str:
+    """The name of the variable that holds a weight: its own, as far as TensorFlow allows."""
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip("._-") or "weight"
 
 

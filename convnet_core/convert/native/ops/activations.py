@@ -120,14 +120,27 @@ def shrink(x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
 def softmax(x: Any, *, axis: int = -1) -> Any:
     """In 16 bits step by step, as ONNX defines it: TensorFlow rounds once, at the end."""
     if tf.as_dtype(x.dtype).size > 2:
-        return tf.nn.softmax(x, axis)
+        return _in_three(tf.nn.softmax, x, axis)
     shares = tf.exp(x - tf.reduce_max(x, axis, keepdims=True))
     return shares / tf.cast(tf.reduce_sum(tf.cast(shares, tf.float32), axis, keepdims=True), shares.dtype)
 
 
 @handles("LogSoftmax", 13)
 def log_softmax(x: Any, *, axis: int = -1) -> Any:
-    return tf.nn.log_softmax(x, axis)
+    return _in_three(tf.nn.log_softmax, x, axis)
+
+
+def _in_three(function: Callable[[Any, int], Any], x: Any, axis: int) -> Any:
+    """Along one dimension; of many dimensions as three, since oneDNN in TensorFlow 2.21 ends the run on seven."""
+    sizes = shape_of(x)
+    if len(sizes) <= _MOST_DIMENSIONS:
+        return function(x, axis)
+    axis %= len(sizes)
+    rows = [functools.reduce(operator.mul, part, 1) for part in (sizes[:axis], sizes[axis + 1 :])]
+    return reshaped(function(reshaped(x, [rows[0], sizes[axis], rows[1]]), 1), sizes)
+
+
+_MOST_DIMENSIONS = 5
 
 
 @handles("Hardmax", 13)

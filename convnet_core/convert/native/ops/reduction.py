@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from convnet_core.convert.native.dtypes import INTEGERS, cast_around
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import known, scalar_of, shape_of
+from convnet_core.convert.native.values import known, rank_of, reshaped, scalar_of, shape_of
 
 Reduction = Callable[[Any, Any, bool], Any]
 """Of a tensor, the dimensions (all when None) and whether they stay."""
@@ -20,18 +21,33 @@ def _reduces(op: str, by_attribute: tuple[int, ...], by_input: tuple[int, ...]) 
     def register(reduce: Reduction) -> Reduction:
         @handles(op, *by_attribute)
         def with_attribute(x: Any, *, axes: list[int] | None = None, keepdims: int = 1) -> Any:
-            return reduce(x, axes or None, bool(keepdims))
+            return _in_few(reduce, x, axes or None, bool(keepdims))
 
         @handles(op, *by_input)
         def with_input(x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Any:
             if axes is None or axes.shape == (0,):
                 return reduce(x, [] if noop_with_empty_axes else None, bool(keepdims))
             chosen = known(axes)
-            return reduce(x, axes if chosen is None else chosen.tolist(), bool(keepdims))
+            return _in_few(reduce, x, axes if chosen is None else chosen.tolist(), bool(keepdims))
 
         return reduce
 
     return register
+
+
+_MOST_DIMENSIONS = 6
+"""That XNNPACK of LiteRT 2.3 takes; it refuses to run a file with a reduction over more."""
+
+
+def _in_few(reduce: Reduction, x: Any, axes: Any, keep: bool) -> Any:
+    """Neighbours among many dimensions are reduced as one."""
+    sizes = shape_of(x) if isinstance(axes, list) and rank_of(x) > _MOST_DIMENSIONS else []
+    where = sorted(axis % len(sizes) for axis in axes) if sizes else []
+    if not where or where != list(range(where[0], where[-1] + 1)):
+        return reduce(x, axes, keep)
+    before, after = sizes[: where[0]], sizes[where[-1] + 1 :]
+    parts = [math.prod(part) for part in (before, sizes[where[0] : where[-1] + 1], after)]
+    return reshaped(reduce(reshaped(x, parts), [1], False), [*before, *([1] * len(where) if keep else []), *after])
 
 
 def _in_float64(function: Callable[[Any], Any], x: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,29 @@ def transpose(x: Any, *, perm: list[int] | None = None) -> Any:
     kept = [axis for axis in order if not (isinstance(sizes[axis], int) and sizes[axis] == 1)]
     if kept == sorted(kept):  # only ones move: no value does
         return reshaped(x, [sizes[axis] for axis in order])
-    return tf.transpose(x, order)
+    if len(order) <= _MOST_TRANSPOSED:
+        return tf.transpose(x, order)
+    groups = _runs(order)
+    where = sorted(range(len(groups)), key=lambda place: groups[place][0])
+    joined = reshaped(x, [functools.reduce(operator.mul, [sizes[axis] for axis in groups[place]]) for place in where])
+    return reshaped(
+        tf.transpose(joined, [where.index(place) for place in range(len(groups))]), [sizes[a] for a in order]
+    )
+
+
+_MOST_TRANSPOSED = 6
+"""Dimensions that LiteRT's Transpose takes; those that stay together count as one."""
+
+
+def _runs(order: list[int]) -> list[list[int]]:
+    """The dimensions of a permutation in runs that stay together: [0, 2, 3, 1] gives [[0], [2, 3], [1]]."""
+    runs: list[list[int]] = []
+    for axis in order:
+        if runs and axis == runs[-1][-1] + 1:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    return runs
 
 
 @handles("Shape", 1, 13, 15, 19, 21, 23, 24, 25)

@@ -1,0 +1,77 @@
+"""The final answer of every runtime of a case, as functions of inputs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE
+from convnet_core.dissect.case import Case
+from convnet_core.dissect.worst import Answer
+from convnet_core.runtimes.base import Runtime
+from convnet_core.tensors import Array, Feeds, batch_of, sample_count
+
+_AT_ONCE = 256
+"""Samples; more take memory and no less time."""
+
+
+@contextlib.contextmanager
+def answers(case: Case, output: str) -> Iterator[dict[str, Answer]]:
+    """For the ONNX model, the PyTorch program, and each artefact: the values of one output."""
+    runtimes = _runtimes(case)
+    found: dict[str, Answer] = {name: _of(runtime, output) for name, runtime in runtimes.items()}
+    if case.program is not None:
+        found["pytorch"] = _of_program(case)
+    try:
+        yield found
+    finally:
+        for runtime in runtimes.values():
+            runtime.close()
+
+
+def for_all(answer: Answer, feeds: Feeds, names: frozenset[str]) -> Array:
+    """The answers to many samples, in parts."""
+    count = sample_count(feeds, names)
+    parts = [answer(batch_of(feeds, start, start + _AT_ONCE, names)) for start in range(0, count, _AT_ONCE)]
+    return np.concatenate(parts)
+
+
+def _runtimes(case: Case) -> dict[str, Runtime]:
+    from convnet_core.runtimes.litert import LiteRT
+    from convnet_core.runtimes.onnxruntime import OnnxRuntime
+    from convnet_core.runtimes.tensorflow import TensorFlowFrozen, TensorFlowSavedModel
+
+    found: dict[str, Runtime] = {"onnxruntime": OnnxRuntime(case.path)}
+    folder = case.folder
+    if folder is None:
+        return found
+    if (folder / SAVED_MODEL).is_dir():
+        found["tensorflow"] = TensorFlowSavedModel(folder / SAVED_MODEL, "")
+    if FROZEN in case.artefacts:
+        found["tensorflow-frozen"] = TensorFlowFrozen(folder / FROZEN, "")
+    for kind, file in TFLITE.items():
+        if file in case.artefacts:
+            found[f"litert-{kind}"] = LiteRT(folder / file, f"litert-{kind}", "")
+    return found
+
+
+def _of(runtime: Runtime, output: str) -> Answer:
+    return lambda feeds: runtime.infer(feeds, [output])[output]
+
+
+def _of_program(case: Case) -> Answer:
+    assert case.program is not None
+    module: Any = case.program.module()
+    names = [value.name for value in case.model.graph.input]
+
+    def answer(feeds: Feeds) -> Array:
+        with torch.inference_mode():
+            made = module(*(torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in names))
+        first = next(item for item in torch.utils._pytree.tree_leaves(made) if isinstance(item, torch.Tensor))
+        return np.asarray(first.numpy())
+
+    return answer

@@ -1,0 +1,57 @@
+"""What is taken apart: a model in all its forms, and samples to run it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from convnet_core import onnx_model
+from convnet_core.convert import FROZEN, TFLITE
+from convnet_core.files import read_json
+from convnet_core.tensors import Feeds
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Case:
+    """An ONNX model's file, the PyTorch program that it was exported from (None where nobody has it), and a folder of
+    what a converter made of it (None where it made nothing, for the reason in `refused`).
+
+    `samples` [n, ...] are what every tensor is compared on, `many` more of them, with `labels` int64 [n] where the
+    answers are known. `batched` names the inputs that have a batch. `training_range` is that of the inputs that the
+    network has learned from.
+    """
+
+    path: Path
+    program: torch.export.ExportedProgram | None
+    folder: Path | None
+    samples: Feeds
+    many: Feeds
+    batched: frozenset[str]
+    labels: NDArray[np.int64] | None = None
+    training_range: tuple[float, float] | None = None
+    refused: str = ""
+
+    @cached_property
+    def model(self) -> onnx.ModelProto:
+        """The ONNX model."""
+        return onnx_model.load(self.path)
+
+    @cached_property
+    def entries(self) -> list[dict[str, Any]]:
+        """What each ONNX node became, as the conversion noted it."""
+        return [] if self.folder is None else list(read_json(self.folder / "nodes.json"))
+
+    @property
+    def artefacts(self) -> list[str]:
+        """The files of the folder that can be run."""
+        names = (FROZEN, *TFLITE.values())
+        return [] if self.folder is None else [name for name in names if (self.folder / name).is_file()]

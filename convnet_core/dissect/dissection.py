@@ -1,0 +1,162 @@
+"""The whole dissection of a case: one function, one result."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from convnet_core import onnx_model
+from convnet_core.config import DissectConfig
+from convnet_core.convert import FROZEN, TFLITE, native
+from convnet_core.dissect import findings, fusions, labels, sweep, weights, worst
+from convnet_core.dissect.answers import answers, for_all
+from convnet_core.dissect.case import Case
+from convnet_core.dissect.double import DoubleProbe
+from convnet_core.dissect.examine import NodeFound, examine
+from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.litert import LiteRTOp, LiteRTProbe
+from convnet_core.dissect.measure import span
+from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe
+from convnet_core.dissect.probe import Probe
+from convnet_core.dissect.pytorch import PyTorchProbe
+from convnet_core.dissect.tensorflow import TensorFlowProbe
+from convnet_core.errors import ConversionError
+from convnet_core.tensors import Array, Feeds, batch_of
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Dissection:
+    """Everything that was found; `nodes` in the order of the graph."""
+
+    nodes: list[NodeFound]
+    entries: list[dict[str, Any]]
+    litert: list[LiteRTOp]
+    weights: list[weights.Weight]
+    fusions: list[fusions.Fusion]
+    labels: dict[str, labels.Labels]
+    sweep: list[sweep.Tried]
+    findings: list[Finding]
+    runtimes: list[str]
+    worst: list[worst.Worst] = field(default_factory=list)
+
+
+def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
+    """Take a case apart. Raises ModelError where the ONNX model cannot be run at all."""
+    reference = OnnxRuntimeProbe(case.model)
+    samples = _runnable(reference, case)
+    probes = _probes(case)
+    try:
+        nodes, values = examine(case.model, reference, _truth(case), probes, samples, tell)
+        expected = values[reference.name]
+        tell("looking at the weights")
+        there = weights.variables(case.folder) if case.folder is not None else {}
+        laid = weights.compared(case.model, case.entries, there)
+        folded = fusions.folded(case.model, case.program) if case.program is not None else []
+        output = case.model.graph.output[0].name
+        with answers(case, output) as final:
+            told, tried, least = _outside(case, config, final, samples, output, expected, tell)
+        shapes = {name: array.shape for name, array in expected.items()}
+        named = {probe.name: probe for probe in probes}
+        litert = [probe for probe in probes if isinstance(probe, LiteRTProbe)]
+        found = [
+            *findings.training_mode(case.model, _depends(reference, samples, expected, output, case.batched)),
+            *weights.faults(case.model, laid, there, shapes),
+            *fusions.faults(folded),
+            *sweep.faults(tried, case.model, onnx_model.inputs(case.model)),
+            *findings.data_range(case, told),
+            *_ranges(litert, expected, told),
+            *findings.refused(case, native_takes_it=not native.check(case.model)),
+            *findings.born(nodes, case.model, named, expected),
+        ]
+    finally:
+        for probe in probes:
+            probe.close()
+    ops = next((probe.ops for probe in litert), [])
+    runtimes = [reference.name, *named]
+    return Dissection(
+        nodes, case.entries, ops, laid, folded, told, tried, findings.deduplicated(found), runtimes, least
+    )
+
+
+def _runnable(reference: OnnxRuntimeProbe, case: Case) -> Feeds:
+    """The samples, or the first alone where the model does not run on all at once."""
+    try:
+        reference.values(case.samples)
+    except Exception:  # ONNX Runtime's kinds: a batch that is a constant, which the sweep will tell
+        return batch_of(case.samples, 0, 1, case.batched)
+    return case.samples
+
+
+def _depends(reference: OnnxRuntimeProbe, samples: Feeds, expected: Feeds, output: str, names: frozenset[str]) -> float:
+    """How much the first sample's answer changes with the others in its batch, as a part of the range."""
+    value = expected[output]
+    if not names or value.ndim == 0 or value.dtype.kind != "f" or len(value) < 3:
+        return 0.0
+    fewer = reference.values(batch_of(samples, 0, 2, names))[output]
+    return float(np.abs(fewer[0].astype(np.float64) - value[0]).max(initial=0.0) / span(value))
+
+
+def _probes(case: Case) -> list[Probe]:
+    probes: list[Probe] = []
+    if case.program is not None:
+        probes.append(PyTorchProbe(case.program, case.model))
+    if case.folder is not None and FROZEN in case.artefacts:
+        probes.append(TensorFlowProbe(case.folder, case.entries, case.model))
+    if case.folder is not None:
+        probes += [
+            LiteRTProbe(case.folder, kind, case.entries) for kind, file in TFLITE.items() if file in case.artefacts
+        ]
+    return probes
+
+
+def _truth(case: Case) -> DoubleProbe | None:
+    try:
+        return DoubleProbe(case.model)
+    except ConversionError:  # without it the noise is taken to be one rounding
+        return None
+
+
+def _outside(
+    case: Case,
+    config: DissectConfig,
+    final: Mapping[str, Callable[[Feeds], Array]],
+    samples: Feeds,
+    output: str,
+    expected: Feeds,
+    tell: Tell,
+) -> tuple[dict[str, labels.Labels], list[sweep.Tried], list[worst.Worst]]:
+    """What is seen of the final answer: labels, batch sizes, the worst input."""
+    tell("trying batch sizes")
+    tried = sweep.sweep(final, case.samples, case.batched, config.batch_sizes)
+    others = {name: answer for name, answer in final.items() if name != "onnxruntime"}
+    told: dict[str, labels.Labels] = {}
+    runs = not any(item.fault for item in tried)
+    if runs and labels.is_scores(expected[output]):
+        tell("looking for labels that could flip")
+        scores = {name: for_all(answer, case.many, case.batched) for name, answer in final.items()}
+        told = labels.examine(scores["onnxruntime"], {name: scores[name] for name in others}, case.labels)
+    least = []
+    if runs and case.batched and len(case.batched) == len(samples) and expected[output].dtype.kind == "f":
+        for name, answer in others.items():
+            tell(f"searching for the worst input of {name}")
+            result, _ = worst.search(
+                name, final["onnxruntime"], answer, samples, span(expected[output]), config.steps, config.seed
+            )
+            least.append(result)
+    return told, tried, least
+
+
+def _ranges(litert: Sequence[LiteRTProbe], expected: Feeds, told: Mapping[str, labels.Labels]) -> list[Finding]:
+    probe = next((item for item in litert if item.kind == "int8"), None)
+    if probe is None:
+        return []
+    found: list[Finding] = []
+    with contextlib.suppress(KeyError):
+        found = findings.ranges(probe.ranges(), expected, told.get(probe.name), told)
+    return found

@@ -1,0 +1,166 @@
+"""Compare every tensor of every runtime with the reference's, and tell where an error is born."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+
+from convnet_core.dissect.measure import EPSILON, Difference, difference, span
+from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe
+from convnet_core.dissect.probe import Probe, numeric
+from convnet_core.tensors import Array, Feeds
+
+ALLOWED = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
+"""The error that a node may add, as a part of its output's range, by what its runtime promises."""
+
+MULTIPLE = 16.0
+"""A float32 error is no finding unless it is this many times what float32 itself does to that tensor."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A node's first output in one runtime.
+
+    `whole` is its difference from the reference's, `own` what of it the node adds by itself, as a part of the range
+    (None where the node cannot be asked alone), `multiple` the error in units of the noise. `born` says that the node
+    adds more than its runtime may.
+    """
+
+    whole: Difference
+    own: float | None
+    multiple: float
+    born: bool
+    beyond: bool
+
+
+@dataclass(frozen=True)
+class NodeFound:
+    """An ONNX node: its range in the reference, the noise of float32 there as a part of it, and what each runtime has.
+
+    `shape_differs` names runtimes whose tensor has another shape, with it.
+    """
+
+    name: str
+    op: str
+    output: str
+    range: tuple[float, float]
+    noise: float
+    runtimes: dict[str, Seen] = field(default_factory=dict)
+    shape_differs: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def examine(
+    model: onnx.ModelProto,
+    reference: OnnxRuntimeProbe,
+    truth: Probe | None,
+    others: Sequence[Probe],
+    feeds: Feeds,
+    tell: Callable[[str], None],
+) -> tuple[list[NodeFound], dict[str, Feeds]]:
+    """Every node with a numeric output, in order; and the values of all tensors by runtime.
+
+    `truth` is the run in float64, where there is one. `tell` hears what is at work.
+    """
+    values = {probe.name: _told(probe, feeds, tell) for probe in (reference, *others, *([truth] if truth else []))}
+    expected = values[reference.name]
+    exact = values[truth.name] if truth else {}
+    found = []
+    tell("asking each node alone")
+    for node in model.graph.node:
+        name = node.output[0] if node.output else ""
+        if name not in expected or not numeric(expected[name]):
+            continue
+        value = expected[name]
+        made = NodeFound(node.name, node.op_type, name, _limits(value), _noise(value, exact.get(name)))
+        for probe in others:
+            _look(probe, name, value, values[probe.name], expected, reference, made)
+        found.append(made)
+    return found, values
+
+
+def _told(probe: Probe, feeds: Feeds, tell: Callable[[str], None]) -> Feeds:
+    tell(f"running {probe.name}")
+    return probe.values(feeds)
+
+
+def _look(
+    probe: Probe, name: str, value: Array, own: Feeds, expected: Feeds, reference: OnnxRuntimeProbe, made: NodeFound
+) -> None:
+    """Note what one runtime has of a node."""
+    got = own.get(name)
+    if got is None:
+        return
+    if got.shape != value.shape:
+        made.shape_differs[probe.name] = got.shape
+        return
+    whole = difference(got, value)
+    added = _added(probe, name, got, own, expected, reference)
+    noise = max(made.noise, EPSILON)
+    allowed = ALLOWED[probe.kind] if probe.kind != "float32" else max(ALLOWED["float32"], MULTIPLE * noise)
+    made.runtimes[probe.name] = Seen(
+        whole=whole,
+        own=added,
+        multiple=whole.relative / noise,
+        born=added is not None and added > allowed,
+        beyond=whole.relative > allowed,
+    )
+
+
+def _added(
+    probe: Probe, name: str, got: Array, own: Feeds, expected: Feeds, reference: OnnxRuntimeProbe
+) -> float | None:
+    """What a node adds by itself: its answer to the reference's inputs against the reference's.
+
+    A runtime that cannot be fed inside is asked the other way round: its value against what the reference makes of the
+    values that it had before.
+    """
+    alone = probe.alone(name, expected)
+    if alone is not None:
+        return difference(alone[name], expected[name]).relative if alone[name].shape == expected[name].shape else np.inf
+    if not probe.name.startswith("litert"):
+        return None
+    known = {key: array for key, array in own.items() if key != name and array.shape == _shape(expected.get(key))}
+    remade = remake(reference, name, known)
+    return None if remade is None or remade.shape != got.shape else difference(got, remade).relative
+
+
+def remake(reference: OnnxRuntimeProbe, name: str, known: Mapping[str, Array]) -> Array | None:
+    """What the reference makes of these tensors, going back from `name` until all inputs are known."""
+    made: dict[str, Array] = dict(known)
+
+    def back(wanted: str, depth: int) -> bool:
+        if wanted in made:
+            return True
+        before = reference.inputs_of(wanted)
+        if before is None or depth > _DEEPEST or not all(back(item, depth + 1) for item in before):
+            return False
+        results = reference.alone(reference.maker_of(wanted), made)
+        if results is None:
+            return False
+        made.update(results)
+        return wanted in made
+
+    return made[name] if back(name, 0) else None
+
+
+_DEEPEST = 64
+"""Nodes to go back; a runtime that merges more keeps its reasons to itself."""
+
+
+def _shape(array: Array | None) -> tuple[int, ...] | None:
+    return None if array is None else array.shape
+
+
+def _limits(value: Array) -> tuple[float, float]:
+    finite = value[np.isfinite(value)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+
+
+def _noise(value: Array, exact: Array | None) -> float:
+    """The reference's distance from float64, as a part of the range."""
+    if exact is None or exact.shape != value.shape or not numeric(exact):
+        return EPSILON
+    return float(difference(value, exact).max / span(value))

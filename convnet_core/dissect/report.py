@@ -1,0 +1,134 @@
+"""A dissection as JSON, and as a page and a text for people who have not got the app.
+
+Light: nothing here imports torch, TensorFlow or a runtime.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from convnet_core.dissect.dissection import Dissection
+
+FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε) + β"
+"""What is done to the weights of a convolution to have its batch normalisation in them."""
+
+
+def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Plain JSON: everything that pages and reports show."""
+    transposes = [
+        {"node": entry["name"], "op": op["name"]}
+        for entry in found.entries
+        for op in entry["ops"]
+        if op["type"] == "Transpose"
+    ]
+    content = {
+        "title": title,
+        "config": config,
+        "runtimes": found.runtimes,
+        "findings": [dataclasses.asdict(item) for item in found.findings],
+        "nodes": [dataclasses.asdict(item) for item in found.nodes],
+        "entries": found.entries,
+        "litert": [dataclasses.asdict(op) for op in found.litert],
+        "weights": [dataclasses.asdict(item) for item in found.weights],
+        "fusions": {"formula": FORMULA, "nodes": [dataclasses.asdict(item) for item in found.fusions]},
+        "transposes": transposes,
+        "labels": {name: dataclasses.asdict(item) for name, item in found.labels.items()},
+        "sweep": [dataclasses.asdict(item) for item in found.sweep],
+        "worst": [dataclasses.asdict(item) for item in found.worst],
+    }
+    return dict(_finite(content))
+
+
+def _finite(value: Any) -> Any:
+    """The same with text for numbers that JSON has not."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def headline(content: dict[str, Any]) -> str:
+    """One sentence: the first finding, or that there is none."""
+    found = content["findings"]
+    if found:
+        return str(found[0]["text"])
+    nodes = content["nodes"]
+    return f"{len(nodes)} nodes compared in {len(content['runtimes'])} runtimes, nothing wrong"
+
+
+def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line for each node: what it became, and the error of each runtime as a part of the range."""
+    became = {entry["name"]: entry for entry in content["entries"]}
+    lines = []
+    for node in content["nodes"]:
+        entry = became.get(node["name"], {})
+        ops = [op["type"] for op in entry.get("ops", [])]
+        line = {
+            "node": node["name"],
+            "ONNX": node["op"],
+            "TensorFlow": ", ".join(ops) or _instead(entry),
+            "LiteRT": ", ".join(op["type"] for op in content["litert"] if node["name"] in op["nodes"]),
+            "noise": node["noise"],
+        }
+        for runtime in content["runtimes"][1:]:
+            seen = node["runtimes"].get(runtime)
+            line[runtime] = seen["whole"]["relative"] if seen else None
+            line[f"{runtime} adds"] = seen["own"] if seen else None
+        lines.append(line)
+    return lines
+
+
+def _instead(entry: dict[str, Any]) -> str:
+    """What a node is that has no op of its own."""
+    texts = {
+        "constant": "(computed while converting)",
+        "layout": "(an order of dimensions)",
+        "part": f"(a part of {entry.get('of', '')})",
+    }
+    return texts.get(str(entry.get("became", "")), "")
+
+
+def to_markdown(content: dict[str, Any]) -> str:
+    """The findings and the table of nodes."""
+    lines = [f"# {content['title']}: dissection", "", headline(content) + ".", ""]
+    for item in content["findings"]:
+        lines += [f"- **{item['text']}** {item['mend']}"]
+    table = rows(content)
+    if table:
+        heads = list(table[0])
+        lines += ["", "| " + " | ".join(heads) + " |", "| " + " | ".join("---" for _ in heads) + " |"]
+        lines += ["| " + " | ".join(_cell(row[head]) for head in heads) + " |" for row in table]
+    return "\n".join(lines) + "\n"
+
+
+def to_html(content: dict[str, Any]) -> str:
+    """One page without scripts; every name is text."""
+    table = rows(content)
+    heads = list(table[0]) if table else []
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(_cell(row[head]))}</td>" for head in heads) + "</tr>" for row in table
+    )
+    said = "".join(
+        f"<li><strong>{escape(item['text'])}</strong> {escape(item['mend'])}</li>" for item in content["findings"]
+    )
+    return (
+        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>{escape(content['title'])}: dissection</title>"
+        "<style>body{font:15px system-ui;margin:2rem;color-scheme:light dark}table{border-collapse:collapse}"
+        "td,th{border:1px solid #8888;padding:.2rem .5rem;text-align:left;font-variant-numeric:tabular-nums}</style>"
+        f"<h1>{escape(content['title'])}</h1><p>{escape(headline(content))}.</p><ul>{said}</ul>"
+        f"<table><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>{body}</table></html>\n"
+    )
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1e}" if isinstance(value, float) else str(value).replace("|", "/")

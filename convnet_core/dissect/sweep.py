@@ -1,0 +1,85 @@
+"""Every artefact at every batch size, and why one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+
+from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.worst import Answer
+from convnet_core.errors import one_line
+from convnet_core.tensors import Array, Feeds, TensorInfo
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An artefact at a batch size: the shape of its first output, or why it gave none."""
+
+    runtime: str
+    batch: int
+    shape: tuple[int, ...]
+    fault: str = ""
+
+
+def sweep(answers: Mapping[str, Answer], feeds: Feeds, names: frozenset[str], sizes: Sequence[int]) -> list[Tried]:
+    """Run everything at every size; the samples are repeated where there are too few."""
+    found = []
+    for size in sizes:
+        batch = {key: _resized(array, size) if key in names else array for key, array in feeds.items()}
+        for runtime, answer in answers.items():
+            try:
+                found.append(Tried(runtime, size, answer(batch).shape))
+            except Exception as error:  # each runtime has kinds of its own
+                found.append(Tried(runtime, size, (), one_line(error)))
+    return found
+
+
+def _resized(array: Array, size: int) -> Array:
+    return np.resize(array, (size, *array.shape[1:]))
+
+
+def faults(tried: Sequence[Tried], model: onnx.ModelProto, inputs: Sequence[TensorInfo]) -> list[Finding]:
+    """One finding for the artefacts that take some batch sizes only: where in the graph the constant sits."""
+    failed = sorted({item.runtime for item in tried if item.fault})
+    good = sorted({item.batch for item in tried if not item.fault})
+    bad = sorted({item.batch for item in tried if item.fault})
+    if not failed or not bad:
+        return []
+    node, where = _constant(model, inputs)
+    said = f"{', '.join(failed)} fail{'s' * (len(failed) == 1)} at batch {', '.join(map(str, bad))}"
+    return [
+        Finding(
+            "frozen-batch",
+            f"{said}{f' and run at {good[0]}' if good else ''}: {where}.",
+            "Export with a dynamic batch (dynamic_shapes, an example of at least two samples), and without its size "
+            "in a reshape.",
+            node,
+            tuple(failed),
+        )
+    ]
+
+
+def _constant(model: onnx.ModelProto, inputs: Sequence[TensorInfo]) -> tuple[str, str]:
+    """The node with the batch in it, and where that is in words."""
+    fixed = next((info for info in inputs if info.shape and info.shape[0] is not None), None)
+    if fixed is not None:
+        return "", f"the input {fixed.name!r} is declared with a batch of {fixed.shape[0]}"
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type in ("Reshape", "Expand") and node.input[1] in constants:
+            shape = onnx.numpy_helper.to_array(constants[node.input[1]]).tolist()
+            if shape and shape[0] > 0 and _is_batch(node.input[0], model):
+                return node.name, f"{node.op_type} {node.name!r} has it as a constant, the first size of {shape}"
+    return "", "no constant of the model explains it"
+
+
+def _is_batch(name: str, model: onnx.ModelProto) -> bool:
+    """Whether a tensor's first dimension is dynamic, as far as shape inference tells."""
+    for value in (*model.graph.input, *model.graph.value_info):
+        if value.name == name and value.type.tensor_type.shape.dim:
+            return not value.type.tensor_type.shape.dim[0].HasField("dim_value")
+    return True

@@ -1,0 +1,144 @@
+"""The weights of a conversion against those of the ONNX model, each through the order that the conversion noted."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+
+from convnet_core.convert.native.walk import variable_name
+from convnet_core.convert.places import Place
+from convnet_core.dissect.finding import Finding
+from convnet_core.tensorflow_setup import import_tensorflow
+from convnet_core.tensors import Array
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight on both sides: its shape in ONNX and in TensorFlow, and how one becomes the other (`Place`).
+
+    `error` is the largest difference when they are laid over each other; None where no variable keeps it.
+    """
+
+    name: str
+    node: str
+    shape: tuple[int, ...]
+    there: tuple[int, ...]
+    place: dict[str, Any]
+    error: float | None
+
+
+def variables(folder: Path) -> dict[str, Array]:
+    """The variables of a SavedModel by name."""
+    loaded = import_tensorflow().saved_model.load(str(folder / "saved_model"))
+    # A variable is made in the scope of the first node that takes it.
+    return {item.name.split(":")[0].rsplit("/", 1)[-1]: item.numpy() for item in loaded.weights}
+
+
+def compared(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[str, Array]) -> list[Weight]:
+    """Every weight that a node takes, in the order of the nodes."""
+    given = {tensor.name: tensor for tensor in model.graph.initializer}
+    found = []
+    for entry in entries:
+        for name, plain in entry["weights"].items():
+            place = Place.from_json(plain)
+            value = np.array(onnx.numpy_helper.to_array(given[name]))
+            kept = there.get(variable_name(place.source))
+            if value.dtype.kind != "f" or value.size < 2:
+                continue
+            error = None if kept is None else _error(value, place, kept)
+            shape = value.shape if kept is None else kept.shape
+            found.append(Weight(name, entry["name"], value.shape, shape, plain, error))
+    return found
+
+
+def _error(value: Array, place: Place, kept: Array) -> float:
+    laid = place.value(kept)
+    if laid.shape != value.shape:
+        return math.inf
+    return float(np.abs(laid.astype(np.float64) - value).max(initial=0.0))
+
+
+def faults(
+    model: onnx.ModelProto, weights: list[Weight], there: dict[str, Array], shapes: dict[str, tuple[int, ...]]
+) -> list[Finding]:
+    """A finding for each weight that is not ONNX's; what it looks like is said where a reordering fits.
+
+    `shapes` are those of all tensors, by ONNX name.
+    """
+    given = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes = {node.name: node for node in model.graph.node}
+    found = []
+    for weight in weights:
+        if not weight.error:
+            continue
+        value = np.array(onnx.numpy_helper.to_array(given[weight.name]))
+        kept = there[variable_name(Place.from_json(weight.place).source)]
+        found.append(_explained(weight, value, kept, nodes[weight.node], _before(model, weight.node, shapes)))
+    return found
+
+
+def _explained(
+    weight: Weight, value: Array, kept: Array, node: onnx.NodeProto, image: tuple[int, ...] | None
+) -> Finding:
+    what = f"{node.op_type} {node.name!r}"
+    order = _flattened(value, kept, image)
+    if order is not None:
+        here = ", ".join(map(str, order))
+        return Finding(
+            "flatten-order",
+            f"The error is born at {what}: it is fed values flattened channels last (NHWC), and its weights "
+            f"{weight.name!r} are in the order of channels first (NCHW).",
+            f"Put the weights in the order of the values: reshape to [c, h, w], transpose by ({here}), flatten again.",
+            weight.node,
+        )
+    laid = Place.from_json(weight.place).value(kept)
+    fitting = _transposed(value, laid)
+    if fitting is not None:
+        return Finding(
+            "transposed-weight",
+            f"The error is born at {what}: its weight {weight.name!r} lies in another order than the model's; "
+            f"its transpose by {fitting} fits.",
+            "Transpose the weight where it is converted.",
+            weight.node,
+        )
+    return Finding(
+        "weight",
+        f"The error is born at {what}: its weight {weight.name!r} is up to {weight.error:.1e} off the model's.",
+        "Convert the model again; if it stays, the weight is changed on the way.",
+        weight.node,
+    )
+
+
+def _transposed(value: Array, laid: Array) -> tuple[int, ...] | None:
+    """The permutation that makes one of the other; None where none does, or it is not turned at all."""
+    for perm in itertools.permutations(range(laid.ndim)):
+        if perm != tuple(range(laid.ndim)) and np.array_equal(laid.transpose(perm), value):
+            return perm
+    return None
+
+
+def _flattened(value: Array, kept: Array, image: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Whether the weights are still in the order of channels first, behind an image [n, c, h, w] that was flattened."""
+    if image is None or value.ndim != 2 or value.shape != kept.shape or not np.array_equal(value, kept):
+        return None
+    return (*range(1, len(image) - 1), 0)
+
+
+def _before(model: onnx.ModelProto, node: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:
+    """The shape of the image that was flattened into a node's input; None where none was."""
+    makers = {name: item for item in model.graph.node for name in item.output}
+    name = next(item.input[0] for item in model.graph.node if item.name == node)
+    while name in makers and makers[name].op_type in ("Relu", "Dropout", "Identity", "Sigmoid", "Tanh"):
+        name = makers[name].input[0]
+    maker = makers.get(name)
+    if maker is None or maker.op_type not in ("Flatten", "Reshape"):
+        return None
+    shape = shapes.get(maker.input[0], ())
+    return shape if len(shape) > 2 else None

@@ -1,0 +1,138 @@
+"""The stage `dissect`: a conversion taken apart node by node → dissection.json, and the same for other viewers.
+
+Like the benchmark it is not part of the pipeline. A lesson puts a fault in first, beside the run; nothing of the run
+changes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convnet_core import data, onnx_model
+from convnet_core.config import ConvertConfig, DissectConfig, ExportConfig
+from convnet_core.dissect import report, viewers
+from convnet_core.dissect.case import Case
+from convnet_core.dissect.dissection import Dissection, dissect
+from convnet_core.errors import ConfigError
+from convnet_core.events import Monitor, Progress
+from convnet_core.files import write_json
+from convnet_core.given import Given
+from convnet_core.model import INPUT
+from convnet_core.provenance import data_of
+from convnet_core.runs import Run
+from convnet_core.stages._stage import told
+from convnet_core.stages.material import is_digits
+from convnet_core.tensors import Feeds, batch_of, batched
+
+STAGE, FILE = "dissect", "dissection.json"
+_NOTHING = Given()
+_CALIBRATION = 200
+
+
+def run_dissect(
+    run: Run,
+    config: DissectConfig,
+    monitor: Monitor,
+    *,
+    given: Given = _NOTHING,
+    factory: str = "",
+    examples: tuple[str, ...] = (),
+) -> Dissection:
+    """Take the conversion of a run apart and write `dissect/`.
+
+    A network for digits is exported once more, for PyTorch's own operators; a model from elsewhere has them where its
+    `factory` is named, whose code is run. Raises ConfigError for a lesson that the model cannot give.
+    """
+    stage = f"convert/{config.converter}"
+    with told(STAGE, monitor) as line, tempfile.TemporaryDirectory() as folder:
+        run.need("export")
+        run.need(stage)
+        case = _case(run, config, monitor, given, factory, examples)
+        if config.lesson != "none":
+            monitor.emit(Progress(label=f"putting in the fault {config.lesson}", done=0, total=1))
+            case = _faulty(run, case, config, Path(folder))
+        files = (*run.model_files, f"{stage}/nodes.json")
+        with run.writing(STAGE, config.to_json(), files) as draft:
+
+            def tell(label: str) -> None:
+                monitor.emit(Progress(label=label, done=0, total=1))
+
+            found = dissect(case, config, tell)
+            content = report.to_json(found, str(run.info.get("title") or run.name), config.to_json())
+            write_json(draft.path / FILE, content)
+            write_json(draft.path / "netron.json", viewers.netron(found.nodes))
+            for runtime in found.runtimes[1:]:
+                model = case.model.graph.name
+                write_json(
+                    draft.path / f"model_explorer.{runtime}.json", viewers.model_explorer(found.nodes, runtime, model)
+                )
+            (draft.path / "report.html").write_text(report.to_html(content), encoding="utf-8")
+            (draft.path / "report.md").write_text(report.to_markdown(content), encoding="utf-8")
+            draft.result = {"findings": [item.kind for item in found.findings]}
+        monitor.emit(Progress(label="taken apart", done=1, total=1))
+        line.summary = report.headline(content)
+    return found
+
+
+def _case(
+    run: Run, config: DissectConfig, monitor: Monitor, given: Given, factory: str, examples: tuple[str, ...]
+) -> Case:
+    path, folder = run.path / "export" / onnx_model.FILE, run.path / f"convert/{config.converter}"
+    inputs = onnx_model.inputs(onnx_model.load(path))
+    names = batched(inputs)
+    if is_digits(run):
+        digits = data.load(data_of(run), monitor)
+        count = min(config.images, len(digits.test))
+        many: Feeds = {INPUT: digits.test.scaled()[:count]}
+        labels = digits.test.labels[:count].astype(np.int64)
+        program = _digits_program(run)
+        scale: tuple[float, float] | None = (0.0, 1.0)
+    else:
+        many = given.samples(inputs, min(config.images, 64), config.seed)
+        labels, scale, program = None, None, _program(run, factory, examples)
+    rng = np.random.default_rng(config.seed)
+    count = len(next((many[name] for name in sorted(names)), np.zeros(1)))
+    chosen = np.sort(rng.choice(count, min(config.samples, count), replace=False))
+    samples = {name: array[chosen] if name in names else array for name, array in many.items()}
+    return Case(path, program, folder, samples, many, names, labels, scale)
+
+
+def _digits_program(run: Run) -> Any:
+    from convnet_core.export import export
+
+    network, exporting = _network(run)
+    return export(network, exporting).program
+
+
+def _network(run: Run) -> tuple[Any, ExportConfig]:
+    from convnet_core.model import from_weights, read_weights
+
+    path = run.path / "export/model.safetensors"
+    _, network = from_weights(read_weights(path), str(path))
+    return network, ExportConfig.from_json(run.need("export").config)
+
+
+def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
+    if not factory:
+        return None
+    from convnet_core.export import export_any
+    from convnet_core.factory import make
+
+    made = make(factory, examples)
+    return export_any(made.model, made.example, ExportConfig.from_json(run.need("export").config)).program
+
+
+def _faulty(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:
+    from convnet_core.dissect.lessons import LESSONS, Bench
+
+    if not is_digits(run):
+        raise ConfigError("lessons need a network that reads digits", hint="take a run of the pipeline")
+    network, exporting = _network(run)
+    converting = ConvertConfig.from_json(run.need(f"convert/{config.converter}").config)
+    calibration = batch_of(case.many, 0, _CALIBRATION, case.batched)
+    lesson, _ = LESSONS[config.lesson]
+    return lesson(Bench(case, network, exporting, converting, calibration, folder))

@@ -1,0 +1,44 @@
+"""Five networks of different kinds, exported and converted, as cases to take apart."""
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from convnet_core.config import ConvertConfig, ExportConfig
+from convnet_core.convert import convert
+from convnet_core.dissect.case import Case
+from convnet_core.events import Monitor
+from convnet_core.export import export_any
+from tests.native.blocks import randomised
+from tests.native.test_networks import lively
+
+
+def networks():
+    """The network and an example input of each."""
+    torch.manual_seed(0)
+    return {
+        "convnet": (lively("convnet"), torch.rand(4, 1, 28, 28)),
+        "deep": (lively("deep"), torch.rand(4, 1, 28, 28)),
+        "residual": (randomised(ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5)), torch.rand(4, 3, 32, 32)),
+        "transformer": (
+            nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, activation="gelu"), 2).eval(),
+            torch.rand(4, 5, 16),
+        ),
+        "lstm": (nn.LSTM(8, 6, 2, batch_first=True, bidirectional=True).eval(), torch.rand(4, 5, 8)),
+    }
+
+
+def case(name, folder, config=None, exporting=None, converting=None):
+    """A healthy case; what is converted can be another model than what is taken apart."""
+    network, example = networks()[name]
+    exported = export_any(network, (example,), exporting or ExportConfig())
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(exported.model, folder / "model.onnx")
+    (port,) = exported.model.graph.input
+    samples = {port.name: example.numpy()}
+    made = converting(exported.model) if converting else exported.model
+    convert(made, folder, config or ConvertConfig(), samples, Monitor())
+    many = {port.name: np.concatenate([example.numpy()] * 4)}
+    return Case(folder / "model.onnx", exported.program, folder, samples, many, frozenset([port.name]))

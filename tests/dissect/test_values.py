@@ -1,0 +1,100 @@
+"""The value of every tensor in every runtime, against onnx.reference: no runtime is its own witness."""
+
+import numpy as np
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from convnet_core.config import ConvertConfig
+from convnet_core.dissect.double import DoubleProbe, in_float64
+from convnet_core.dissect.litert import LiteRTProbe
+from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe, exposed
+from convnet_core.dissect.pytorch import PyTorchProbe
+from convnet_core.dissect.tensorflow import TensorFlowProbe
+from tests.dissect.networks import case, networks
+
+
+def reference(model, feeds):
+    """Every tensor by onnx.reference."""
+    evaluator = ReferenceEvaluator(exposed(model))
+    return dict(zip(evaluator.output_names, evaluator.run(None, feeds), strict=True))
+
+
+def numeric(values):
+    return {name for name, array in values.items() if array.dtype.kind == "f" and array.size}
+
+
+@pytest.fixture(scope="module", params=networks())
+def made(request, tmp_path_factory):
+    return case(request.param, tmp_path_factory.mktemp("dissect") / request.param)
+
+
+def assert_same(got, expected, names, part=1e-5):
+    for name in names:
+        assert got[name].shape == expected[name].shape, name
+        scale = np.ptp(expected[name]) or np.abs(expected[name]).max() or 1
+        assert np.abs(got[name] - expected[name]).max() <= part * scale, name
+
+
+def test_every_node_has_its_value_in_every_float_runtime(made):
+    expected = reference(made.model, made.samples)
+    names = numeric(expected)
+    nodes = {node.output[0] for node in made.model.graph.node} & names
+    probes = [
+        OnnxRuntimeProbe(made.model),
+        PyTorchProbe(made.program, made.model),
+        TensorFlowProbe(made.folder, made.entries, made.model),
+    ]
+    for probe in probes:
+        values = probe.values(made.samples)
+        assert nodes <= set(values), (probe.name, nodes - set(values))
+        assert_same(values, expected, names & set(values))
+        probe.close()
+
+
+def test_what_litert_shows_is_right_and_more_than_the_output(made):
+    expected = reference(made.model, made.samples)
+    values = LiteRTProbe(made.folder, "fp32", made.entries).values(made.samples)
+    seen = {name for name in numeric(values) & set(expected) if values[name].shape == expected[name].shape}
+    assert len(seen) > len(made.model.graph.output)
+    assert_same(values, expected, seen)
+
+
+def test_float64_is_what_the_reference_gives_in_float64(made):
+    feeds = {name: array.astype(np.float64) for name, array in made.samples.items()}
+    expected = reference(in_float64(made.model), feeds)
+    values = DoubleProbe(made.model).values(made.samples)
+    names = numeric(expected) & set(values)
+    assert {made.model.graph.output[0].name} <= names
+    assert all(values[name].dtype == np.float64 for name in names)
+    assert_same(values, expected, names, part=1e-7)  # onnx.reference computes Erf in float32
+
+
+def test_a_node_alone_gives_what_the_reference_makes_of_the_same_inputs(made):
+    expected = {**made.samples, **reference(made.model, made.samples)}
+    asked, names = 0, [name for node in made.model.graph.node for name in node.output[:1] if name in numeric(expected)]
+    for probe in (
+        OnnxRuntimeProbe(made.model),
+        PyTorchProbe(made.program, made.model),
+        TensorFlowProbe(made.folder, made.entries, made.model),
+    ):
+        for name in names:
+            if (alone := probe.alone(name, expected)) is not None:
+                assert_same(alone, expected, [name])
+                asked += 1
+        probe.close()
+    assert asked > 1.9 * len(names)  # of three times; PyTorch has no part of an operator alone, TensorFlow no layout
+
+
+def test_every_node_became_something(made):
+    for entry in made.entries:
+        assert entry["ops"] or entry["became"] in ("constant", "layout", "part"), entry["name"]
+        assert entry["became"] != "part" or entry["of"], entry["name"]
+
+
+def test_channels_last_borders_are_known(tmp_path):
+    made = case("residual", tmp_path / "nhwc", ConvertConfig(layout="nhwc"))
+    expected = reference(made.model, made.samples)
+    probe = TensorFlowProbe(made.folder, made.entries, made.model)
+    values = probe.values(made.samples)
+    assert_same(values, expected, numeric(expected) & set(values))
+    probe.close()
