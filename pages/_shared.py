@@ -25,6 +25,7 @@ _MENU = {
     "Convert": (("export", "Export", "account_tree"), ("convert", "Convert", "transform")),
     "Prove": (
         ("compare", "Compare", "balance"),
+        ("dissect", "Dissect", "biotech"),
         ("benchmark", "Benchmark", "speed"),
         ("sketchpad", "Sketchpad", "draw"),
     ),

@@ -17,7 +17,8 @@ _QUIET = ("Const", "Placeholder", "NoOp", "ReadVariableOp")
 
 def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> list[dict[str, Any]]:
     """For each ONNX node, in order: `name`, `op_type`, `version`, `inputs`, `outputs`, its TensorFlow `ops` (`name`,
-    `type`, `shapes` of what they give), `weights`, and `tensors`: where each of its outputs is.
+    `type`, `shapes` of what they give, `inputs`: the ops before them), `weights`, and `tensors`: where each of its
+    outputs is.
 
     `became` is "ops"; "constant" where it was computed while converting; "layout" where a transpose became the order of
     its source's dimensions; "part" where it is a part of the operator that the node `of` became. Constants and
@@ -27,7 +28,8 @@ def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> list[di
     for op in concrete.graph.get_operations():
         if op.type not in _QUIET:
             shapes = [_shape(output) for output in op.outputs]
-            entry = {"name": op.name, "type": op.type, "shapes": shapes}
+            before = [tensor.op.name for tensor in op.inputs]
+            entry = {"name": op.name, "type": op.type, "shapes": shapes, "inputs": before}
             by_scope.setdefault(op.name.split("/")[0], []).append(entry)
     weights = {tensor.name for tensor in model.graph.initializer}
     entries = []

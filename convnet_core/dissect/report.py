@@ -40,15 +40,15 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
         "sweep": [dataclasses.asdict(item) for item in found.sweep],
         "worst": [dataclasses.asdict(item) for item in found.worst],
     }
-    return dict(_finite(content))
+    return dict(finite(content))
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """The same with text for numbers that JSON has not."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
@@ -73,7 +73,7 @@ def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
         line = {
             "node": node["name"],
             "ONNX": node["op"],
-            "TensorFlow": ", ".join(ops) or _instead(entry),
+            "TensorFlow": ", ".join(ops) or instead(entry),
             "LiteRT": ", ".join(op["type"] for op in content["litert"] if node["name"] in op["nodes"]),
             "noise": node["noise"],
         }
@@ -85,7 +85,7 @@ def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
     return lines
 
 
-def _instead(entry: dict[str, Any]) -> str:
+def instead(entry: dict[str, Any]) -> str:
     """What a node is that has no op of its own."""
     texts = {
         "constant": "(computed while converting)",

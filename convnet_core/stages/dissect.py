@@ -14,7 +14,7 @@ import numpy as np
 
 from convnet_core import data, onnx_model
 from convnet_core.config import ConvertConfig, DissectConfig, ExportConfig
-from convnet_core.dissect import report, viewers
+from convnet_core.dissect import pictures, report, viewers
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.dissection import Dissection, dissect
 from convnet_core.errors import ConfigError
@@ -63,6 +63,10 @@ def run_dissect(
 
             found = dissect(case, config, tell)
             content = report.to_json(found, str(run.info.get("title") or run.name), config.to_json())
+            content["pictures"] = {
+                "onnx": pictures.of_onnx(case.model),
+                "tensorflow": pictures.of_tensorflow(case.entries),
+            }
             write_json(draft.path / FILE, content)
             write_json(draft.path / "netron.json", viewers.netron(found.nodes))
             for runtime in found.runtimes[1:]:

@@ -1,0 +1,59 @@
+"""The answers of the runtimes: labels, the worst inputs, the batch sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+
+def show(content: dict[str, Any]) -> None:
+    """Labels, the worst inputs, and the batch sizes."""
+    if content["labels"]:
+        st.subheader("Could a label flip?", anchor=False)
+        st.dataframe(
+            [
+                {
+                    "Runtime": name,
+                    "equal labels": 100 * item["agreement"],
+                    "accuracy": None if item["accuracy"] is None else 100 * item["accuracy"],
+                    "largest error": item["max_error"],
+                    "could flip": item["could_flip"],
+                    "flipped": item["flipped"],
+                    "which": ", ".join(map(str, item["examples"] or item["closest"])),
+                }
+                for name, item in content["labels"].items()
+            ],
+            hide_index=True,
+            width="stretch",
+            column_config={
+                "equal labels": st.column_config.NumberColumn(format="%.2f %%"),
+                "accuracy": st.column_config.NumberColumn(format="%.2f %%"),
+                "largest error": st.column_config.NumberColumn(format="%.1e"),
+            },
+        )
+        st.caption("A sample could flip where its best two scores are closer than twice the largest error.")
+    if content["worst"]:
+        st.subheader("The worst input found", anchor=False)
+        rows = [
+            {"Runtime": item["runtime"], "samples": item["before"], "found": item["found"]} for item in content["worst"]
+        ]
+        number = st.column_config.NumberColumn(format="%.1e")
+        st.dataframe(rows, hide_index=True, width="stretch", column_config={"samples": number, "found": number})
+        steps = content["worst"][0]["steps"]
+        st.caption(
+            f"The largest difference, as a part of the range; {steps} steps uphill. It is the worst found, no bound."
+        )
+    st.subheader("Batch sizes", anchor=False)
+    sizes = sorted({item["batch"] for item in content["sweep"]})
+    tried = {(item["runtime"], item["batch"]): item for item in content["sweep"]}
+    runtimes = list(dict.fromkeys(item["runtime"] for item in content["sweep"]))
+    st.dataframe(
+        [{"Runtime": name, **{str(size): _tried(tried[name, size]) for size in sizes}} for name in runtimes],
+        hide_index=True,
+        width="stretch",
+    )
+
+
+def _tried(item: dict[str, Any]) -> str:
+    return f"✗ {item['fault']}" if item["fault"] else "✓"

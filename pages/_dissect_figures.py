@@ -1,0 +1,104 @@
+"""The figures of the page Dissect: two graphs coloured by error, and how far the values are off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from pages import _charts as charts
+
+_MARK = charts.COLOURS[4]
+_LOW, _HIGH = -8.0, -2.0
+"""log10 of the smallest and the largest error that colours tell apart."""
+_LABELLED = 40
+"""Nodes up to which each has its label."""
+
+
+def graph(picture: dict[str, Any], errors: Mapping[str, float | None], chosen: str | None, *, dark: bool) -> go.Figure:
+    """A graph from top to bottom; a node has the colour of its ONNX node's error, the chosen one's are ringed."""
+    nodes = picture["nodes"]
+    figure = go.Figure(_edges(picture))
+    ringed = [node for node in nodes if node["node"] == chosen]
+    figure.add_trace(_rings(ringed))
+    values = [_log(errors.get(node["node"])) for node in nodes]
+    few = len(nodes) <= _LABELLED
+    figure.add_trace(
+        go.Scatter(
+            x=[node["x"] for node in nodes],
+            y=[node["y"] for node in nodes],
+            customdata=[node["node"] for node in nodes],
+            mode="markers+text" if few else "markers",
+            text=[node["label"] for node in nodes],
+            textposition="middle right",
+            textfont={"color": "#E0E0E0" if dark else "#333333"},
+            marker={
+                "size": 14 if few else 7,
+                "color": values,
+                "cmin": _LOW,
+                "cmax": _HIGH,
+                "colorscale": [[0, "#9ecae1"], [0.5, "#fdd97c"], [1, "#d7301f"]],
+                "line": {"width": 1, "color": "#888888"},
+            },
+            hovertext=[_hover(node, errors) for node in nodes],
+            hoverinfo="text",
+        )
+    )
+    height = min(900, max(360, 44 * (1 + max((node["y"] for node in nodes), default=0))))
+    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode="pan")
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed")
+    if few and nodes:
+        left, right = min(node["x"] for node in nodes), max(node["x"] for node in nodes)
+        figure.update_xaxes(range=[left - 1, right + 2.5])
+    return figure
+
+
+def _edges(picture: dict[str, Any]) -> go.Scatter:
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for first, second in picture["edges"]:
+        for place in (first, second):
+            x.append(picture["nodes"][place]["x"])
+            y.append(picture["nodes"][place]["y"])
+        x.append(None)
+        y.append(None)
+    line = {"color": "rgba(128,128,128,0.6)", "width": 1.5}
+    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip")
+
+
+def _rings(nodes: list[dict[str, Any]]) -> go.Scatter:
+    marker = {"size": 26, "color": "rgba(0,0,0,0)", "line": {"width": 3, "color": _MARK}}
+    return go.Scatter(
+        x=[node["x"] for node in nodes],
+        y=[node["y"] for node in nodes],
+        mode="markers",
+        marker=marker,
+        hoverinfo="skip",
+    )
+
+
+def _hover(node: dict[str, Any], errors: Mapping[str, float | None]) -> str:
+    error = errors.get(node["node"])
+    said = "not compared" if error is None else f"error {error:.1e} of the range"
+    return f"<b>{escape(node['label'])}</b><br>{escape(node['id'])}<br>{said}"
+
+
+def _log(error: float | None) -> float | None:
+    """None, which Plotly draws grey, where nothing was compared."""
+    return None if error is None else max(_LOW, min(_HIGH, math.log10(max(error, 1e-12))))
+
+
+def histogram(seen: Mapping[str, dict[str, Any]]) -> go.Figure:
+    """How many values are off by how much, runtime by runtime."""
+    figure = go.Figure()
+    for runtime, item in seen.items():
+        counts = item["whole"]["histogram"]
+        step = 12 / len(counts)
+        x = [10 ** (-12 + step * (place + 0.5)) for place in range(len(counts))]
+        figure.add_trace(go.Scatter(x=x, y=counts, name=runtime, mode="lines", line=charts.line_of(runtime)))
+    figure.update_xaxes(type="log")
+    return charts.styled(figure, "error, as a part of the range", "values", height=300)

@@ -1,0 +1,92 @@
+"""One node on all sides: its ops, its weights, its errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from convnet_core.convert.places import Place
+from convnet_core.dissect import report
+from pages import _dissect_figures as figures
+
+
+def show(content: dict[str, Any], name: str) -> None:
+    """One node on all sides."""
+    entry = next((item for item in content["entries"] if item["name"] == name), {"ops": [], "became": ""})
+    seen = next((item for item in content["nodes"] if item["name"] == name), None)
+    st.subheader(f"{entry.get('op_type', '')} {name}", anchor=False)
+    left, right = st.columns(2)
+    with left:
+        ops = [
+            {"TensorFlow op": op["type"], "Shapes": _shapes(op["shapes"]), "Name": op["name"]} for op in entry["ops"]
+        ]
+        ops += [{"TensorFlow op": report.instead(entry), "Shapes": "", "Name": ""}] if not ops else []
+        st.dataframe(ops, hide_index=True, width="stretch")
+        lite = [
+            {"LiteRT op": op["type"], "Shapes": _shapes(op["shapes"]), "ONNX nodes in it": ", ".join(op["nodes"])}
+            for op in content["litert"]
+            if name in op["nodes"]
+        ]
+        st.dataframe(lite or [{"LiteRT op": "(none of its own)"}], hide_index=True, width="stretch")
+        for weight in content["weights"]:
+            if weight["node"] == name:
+                st.markdown(f"`{weight['name']}` {_arrows(weight)}")
+        for fusion in content["fusions"]["nodes"]:
+            if fusion["node"] == name:
+                st.markdown(
+                    f"A BatchNorm is folded into it: {content['fusions']['formula']}, ε = {fusion['epsilon']:g}."
+                )
+                first = ", ".join(f"{key} = {value:.4g}" for key, value in fusion["channel"].items())
+                st.caption(f"First channel: {first}. The folded weights are {fusion['error']:.0e} of their range off.")
+    with right:
+        if seen is None:
+            st.info("It gives no floats, so that there is nothing to compare.")
+            return
+        st.dataframe(
+            [
+                {
+                    "Runtime": runtime,
+                    "max error": item["whole"]["max"],
+                    "mean error": item["whole"]["mean"],
+                    "of the range": item["whole"]["relative"],
+                    "cosine": item["whole"]["cosine"],
+                    "adds itself": item["own"],
+                    "× noise": item["multiple"],
+                }
+                for runtime, item in seen["runtimes"].items()
+            ],
+            hide_index=True,
+            width="stretch",
+            column_config={
+                **dict.fromkeys(
+                    ("max error", "mean error", "of the range", "adds itself"),
+                    st.column_config.NumberColumn(format="%.1e"),
+                ),
+                "cosine": st.column_config.NumberColumn(format="%.8f"),
+                "× noise": st.column_config.NumberColumn(format="%.1f"),
+            },
+        )
+        st.caption(
+            f"Noise of float32 here: {seen['noise']:.1e} of the range {seen['range'][0]:.3g} … {seen['range'][1]:.3g}."
+        )
+        st.plotly_chart(figures.histogram(seen["runtimes"]), width="stretch", key="dissect-histogram")
+
+
+def _shapes(shapes: list[list[int | None] | None]) -> str:
+    return ", ".join(
+        "?" if shape is None else str(["n" if size in (None, -1) else size for size in shape]) for shape in shapes
+    )
+
+
+def _arrows(weight: dict[str, Any]) -> str:
+    """How a weight's dimensions move from ONNX to TensorFlow."""
+    place = Place.from_json(weight["place"])
+    names = "OIHW" if len(weight["shape"]) == 4 else "OIDHW" if len(weight["shape"]) == 5 else "0123456"
+    if place.split:
+        return f"{weight['shape']}: its rows come in the order of {list(place.split)} there, channels last"
+    if not place.perm:
+        return f"{weight['shape']}: as it is"
+    there = "".join(names[place.perm.index(axis)] for axis in range(len(place.perm)))
+    moves = ", ".join(f"{names[axis]}: {axis} → {to}" for axis, to in enumerate(place.perm))
+    return f"{names[: len(place.perm)]} {weight['shape']} → {there} {weight['there']} ({moves})"

@@ -1,0 +1,207 @@
+"""Dissect: what every node became, how much error each runtime has there, and where it is born."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from convnet_core.cli.flags import arguments
+from convnet_core.config import DissectConfig
+from convnet_core.dissect import report
+from convnet_core.files import digest, read_json
+from convnet_core.runs import CONVERT_STAGES, Run
+from convnet_core.settings import describe
+from pages import _dissect_answers as answers
+from pages import _dissect_figures as figures
+from pages import _dissect_node as one_node
+from pages import _jobs as jobs
+from pages import _shared as shared
+
+STAGE = "dissect"
+_FAULTS = {
+    "none": "none: the run as it is",
+    "train-mode": "exported in train mode",
+    "flatten-order": "flattened channels last, weights for channels first",
+    "epsilon": "another BatchNorm epsilon",
+    "transposed": "a kernel transposed",
+    "int8-noise": "int8 calibrated on noise",
+    "not-scaled": "pixels not scaled to [0, 1]",
+    "frozen-batch": "the batch frozen at 1",
+    "opset": "an operator version that onnx-tf lacks",
+}
+
+shared.through_the_app()
+st.title("Dissect")
+st.write(
+    "The conversion taken apart: what every ONNX node became in TensorFlow and LiteRT, how far each runtime is off "
+    "there, and at which node an error is born."
+)
+
+
+def settings(run: Run) -> DissectConfig:
+    """What to take apart, chosen with widgets."""
+    fields = {field.path[0]: field for field in describe(DissectConfig)}
+    left, middle, right = st.columns([3, 2, 2])
+    lessons = list(_FAULTS) if not run.is_model else ["none"]
+    lesson = left.selectbox(
+        "Fault to put in",
+        lessons,
+        format_func=lambda name: _FAULTS[name],
+        key="lesson",
+        bind="query-params",
+        help="A lesson: the fault is put into a copy, and the dissection has to find it. Nothing of the run changes. "
+        "Lessons need a network that reads digits",
+    )
+    converter = middle.selectbox(
+        "Converter",
+        [name for name in fields["converter"].choices if run.record(f"convert/{name}") is not None],
+        key="dissect-converter",
+        bind="query-params",
+        help="Whose conversion is taken apart; the Convert page makes that of the other",
+    )
+    samples = right.select_slider(
+        "Samples",
+        (1, 2, 4, 8, 16, 32, 64),
+        8,
+        key="dissect-samples",
+        bind="query-params",
+        help="Every tensor is compared on these; more find rarer errors and take longer",
+    )
+    return DissectConfig(lesson=lesson, converter=converter or "native", samples=samples)
+
+
+@st.cache_data(show_spinner="reading the dissection", max_entries=4)
+def read(path: Path, sha256: str) -> dict[str, Any]:
+    """dissection.json; read again when the file's digest changes."""
+    return dict(read_json(path))
+
+
+def said(content: dict[str, Any]) -> None:
+    """The findings, or that there are none."""
+    lesson = content["config"]["lesson"]
+    if lesson != "none":
+        st.warning(f"A lesson: {_FAULTS[lesson]}. This is not the run as it is.", icon=":material/school:")
+    for item in content["findings"]:
+        st.error(f"**{item['text']}**\n\n{item['mend']}", icon=":material/bug_report:")
+    if not content["findings"]:
+        st.success(f"{report.headline(content).capitalize()}.", icon=":material/verified:")
+
+
+@st.fragment
+def nodes(content: dict[str, Any]) -> None:
+    """Both graphs, the table, and the chosen node."""
+    _take_click()
+    names = [node["name"] for node in content["pictures"]["onnx"]["nodes"]]
+    left, right = st.columns([1, 2])
+    runtime = left.selectbox(
+        "Coloured by",
+        content["runtimes"][1:],
+        index=min(1, len(content["runtimes"]) - 2),
+        key="dissect-runtime",
+        bind="query-params",
+        help="The error of this runtime against ONNX Runtime, from blue (rounding) to red; grey was not compared",
+    )
+    if st.session_state.get("dissected-node") not in names:
+        st.session_state.pop("dissected-node", None)
+    chosen = right.selectbox(
+        "Node",
+        names,
+        index=None,
+        key="dissected-node",
+        placeholder="click a node in either graph, or choose one",
+        help="Its ops on all sides, its weights, and its errors are shown below",
+    )
+    errors = {
+        node["name"]: node["runtimes"][runtime]["whole"]["relative"] if runtime in node["runtimes"] else None
+        for node in content["nodes"]
+    }
+    dark = st.context.theme.type == "dark"
+    for column, title, key in zip(st.columns(2), ("ONNX", "TensorFlow"), ("onnx", "tensorflow"), strict=True):
+        with column:
+            st.subheader(title, anchor=False)
+            st.plotly_chart(
+                figures.graph(content["pictures"][key], errors, chosen, dark=dark),
+                width="stretch",
+                key=f"dissect-{key}",
+                on_select="rerun",
+                selection_mode="points",
+                config={"scrollZoom": True},
+                alt=f"The graph in {title}, its nodes coloured by error",
+            )
+    if chosen is not None:
+        one_node.show(content, chosen)
+    st.subheader("All nodes", anchor=False)
+    st.dataframe(report.rows(content), hide_index=True, width="stretch", column_config=_formats(content))
+
+
+def _formats(content: dict[str, Any]) -> dict[str, Any]:
+    number = st.column_config.NumberColumn(format="%.1e")
+    heads = ["noise", *content["runtimes"][1:], *(f"{name} adds" for name in content["runtimes"][1:])]
+    return dict.fromkeys(heads, number)
+
+
+def _take_click() -> None:
+    """Choose the node that was clicked last in one of the graphs."""
+    for key in ("dissect-onnx", "dissect-tensorflow"):
+        points = st.session_state[key].selection.points if key in st.session_state else []
+        name = points[-1].get("customdata") if points else None
+        if name and name != st.session_state.get(f"{key} click"):
+            st.session_state["dissected-node"] = name
+        st.session_state[f"{key} click"] = name
+
+
+def take_along(run: Run, content: dict[str, Any]) -> None:
+    """Files for people and for other viewers."""
+    folder = run.path / STAGE
+    files = {
+        "report.html": "The report as one page",
+        "netron.json": "For Netron: open the model, then drop this file on it",
+        **{
+            f"model_explorer.{name}.json": f"For Model Explorer: node data of {name}"
+            for name in content["runtimes"][1:]
+        },
+    }
+    for column, (name, text) in zip(st.columns(len(files)), files.items(), strict=True):
+        column.download_button(
+            name, (folder / name).read_bytes, name, on_click="ignore", icon=":material/download:", help=text
+        )
+
+
+run = shared.need("export", "Dissecting")
+if jobs.area(run, STAGE):
+    st.stop()
+if all(run.record(stage) is None for stage in CONVERT_STAGES):
+    st.info("There is no conversion to take apart yet.")
+    shared.refresh_button(run, "Convert and compare first")
+    st.stop()
+config = settings(run)
+state = run.state(STAGE)
+jobs.start_button(
+    "Take apart" if state.state == "missing" else "Take apart again",
+    lambda: run,
+    ["dissect", *arguments(config, DissectConfig())],
+    type="primary",
+    icon=":material/biotech:",
+    help="Runs every runtime with all its tensors, and every node alone; about ten seconds for a small network",
+)
+if state.state == "missing":
+    st.stop()
+if state.state == "stale":
+    st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
+path = run.path / STAGE / "dissection.json"
+try:
+    found = read(path, digest(path))
+except (OSError, json.JSONDecodeError) as error:
+    st.error(f"{path.name} cannot be read: {error}. Take the run apart again.")
+    st.stop()
+said(found)
+nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Take along"])
+with nodes_tab:
+    nodes(found)
+with answers_tab:
+    answers.show(found)
+with files_tab:
+    take_along(run, found)
