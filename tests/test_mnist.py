@@ -78,7 +78,7 @@ GOOD = np.zeros((30, 28, 28), np.uint8)
         (LABELS, idx(np.zeros(29, np.uint8)), "29 labels for 30 images"),
         (LABELS, idx(np.full(30, 10, np.uint8)), "label 10 at position 0; labels are 0 to 9"),
         (IMAGES + ".gz", b"not gzip", "not a gzip file"),
-        (IMAGES + ".gz", gzip.compress(idx(GOOD))[:-20], "truncated or damaged gzip|not a gzip file"),
+        (IMAGES + ".gz", gzip.compress(idx(GOOD), mtime=0)[:-20], "truncated or damaged gzip|not a gzip file"),
         (LABELS, None, "missing"),
     ],
 )
