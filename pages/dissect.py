@@ -94,7 +94,7 @@ def said(content: dict[str, Any]) -> None:
 def nodes(content: dict[str, Any]) -> None:
     """Both graphs, the table, and the chosen node."""
     _take_click()
-    names = [node["name"] for node in content["pictures"]["onnx"]["nodes"]]
+    names = [node["node"] for node in content["pictures"]["onnx"]["nodes"]]
     left, right = st.columns([1, 2])
     runtime = left.selectbox(
         "Coloured by",

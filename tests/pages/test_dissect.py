@@ -1,0 +1,117 @@
+"""The page Dissect with AppTest: empty, not converted, not dissected, dissected, a lesson, stale, damaged, running."""
+
+import json
+
+import pytest
+
+from convnet_core import jobs
+from convnet_core.config import DissectConfig
+from convnet_core.events import Monitor
+from convnet_core.stages import run_dissect
+from tests.conftest import copy_of
+from tests.pages.conftest import at_work, button, open_page, text_of
+
+
+@pytest.fixture(scope="module")
+def dissected_run(finished_run, tmp_path_factory):
+    run = copy_of(finished_run, tmp_path_factory.mktemp("dissected"))
+    run_dissect(run, DissectConfig(steps=1, images=100), Monitor())
+    return run
+
+
+@pytest.fixture
+def run(root, dissected_run):
+    return copy_of(dissected_run, root)
+
+
+def with_content(run, **changes):
+    path = run.path / "dissect/dissection.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_without_a_run_it_says_what_to_do(root):
+    assert "needs a trained network" in text_of(open_page("dissect"))
+
+
+def test_without_a_conversion_it_says_so(root, trained_run, finished_run):
+    run = copy_of(finished_run, root)
+    run.discard("convert/native")
+    assert "no conversion to take apart" in text_of(open_page("dissect"))
+
+
+def test_a_dissection_is_started_with_what_was_chosen(root, finished_run, monkeypatch):
+    run = copy_of(finished_run, root)
+    started = []
+    monkeypatch.setattr(jobs, "start", lambda run, arguments: started.append((run.name, arguments)))
+    app = open_page("dissect")
+    assert not app.dataframe
+    next(box for box in app.selectbox if box.key == "lesson").set_value("flatten-order")
+    app.select_slider[0].set_value(16)
+    button(app, "Take apart").click().run()
+    assert started == [(run.name, ["dissect", "--lesson", "flatten-order", "--samples", "16"])]
+
+
+def test_a_clean_dissection_shows_both_graphs_and_every_node(run):
+    app = open_page("dissect")
+    assert "nothing wrong" in text_of(app)
+    assert not app.error
+    tables = [table.value for table in app.dataframe]
+    (nodes,) = [table for table in tables if "noise" in table]
+    assert list(nodes["ONNX"]) == ["Conv", "Relu", "Reshape", "Gemm"]
+    assert "Conv2D" in nodes["TensorFlow"][0]
+    assert (nodes["tensorflow"] < 1e-5).all()
+    (sweep,) = [table for table in tables if "257" in table]
+    assert set(sweep["257"]) == {"✓"}
+    assert all(widget.help for widget in (*app.selectbox, *app.select_slider, *app.button))
+
+
+def test_a_chosen_node_shows_ops_weights_and_errors(run):
+    app = open_page("dissect")
+    box = next(box for box in app.selectbox if box.key == "dissected-node")
+    box.set_value(box.options[0]).run()
+    assert not app.exception
+    said = text_of(app)
+    assert "OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16]" in said
+    assert "A BatchNorm is folded into it" in said
+    assert "Noise of float32 here" in said
+    (seen,) = [table.value for table in app.dataframe if "× noise" in table.value]
+    assert {"pytorch", "tensorflow"} <= set(seen["Runtime"])
+
+
+def test_a_finding_is_an_error_and_a_lesson_says_that_it_is_one(run):
+    finding = {"kind": "born", "text": "Born <b>here</b>", "mend": "Mend it.", "node": "", "runtimes": []}
+    with_content(run, findings=[finding], config={"lesson": "epsilon"})
+    app = open_page("dissect")
+    assert "Born <b>here</b>" in app.error[0].value
+    assert "This is not the run as it is" in text_of(app)
+
+
+def test_a_refused_conversion_has_nothing_to_draw_and_says_why(run):
+    finding = {"kind": "unsupported", "text": "Reshape-19 is missing", "mend": "", "node": "", "runtimes": []}
+    empty = {"nodes": [], "edges": []}
+    content = json.loads((run.path / "dissect/dissection.json").read_text())
+    pictures = {**content["pictures"], "tensorflow": empty}
+    kept = [name for name in content["runtimes"] if name in ("onnxruntime", "pytorch")]
+    nodes = [{**node, "runtimes": {"pytorch": node["runtimes"]["pytorch"]}} for node in content["nodes"]]
+    with_content(run, findings=[finding], entries=[], litert=[], pictures=pictures, runtimes=kept, nodes=nodes)
+    app = open_page("dissect")
+    assert not app.exception
+    assert "Reshape-19 is missing" in app.error[0].value
+
+
+def test_a_stale_dissection_says_so(run):
+    path = run.path / "convert/native/nodes.json"
+    path.write_text(path.read_text() + " ")
+    assert "is stale" in text_of(open_page("dissect"))
+
+
+def test_a_damaged_file_is_said_to_be(run):
+    (run.path / "dissect/dissection.json").write_text("{")
+    assert "cannot be read" in text_of(open_page("dissect"))
+
+
+def test_a_dissection_at_work_is_followed(run):
+    with at_work(run, "dissect", "StageStarted(stage='dissect')"):
+        app = open_page("dissect")
+        assert "**dissect**" in text_of(app)
+        assert not app.dataframe
