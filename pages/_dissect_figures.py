@@ -32,7 +32,7 @@ def graph(picture: dict[str, Any], errors: Mapping[str, float | None], chosen: s
             y=[node["y"] for node in nodes],
             customdata=[node["node"] for node in nodes],
             mode="markers+text" if few else "markers",
-            text=[node["label"] for node in nodes],
+            text=[f"\u2002{node['label']}" for node in nodes],  # beside the ring
             textposition="middle right",
             textfont={"color": "#E0E0E0" if dark else "#333333"},
             marker={
@@ -100,5 +100,6 @@ def histogram(seen: Mapping[str, dict[str, Any]]) -> go.Figure:
         step = 12 / len(counts)
         x = [10 ** (-12 + step * (place + 0.5)) for place in range(len(counts))]
         figure.add_trace(go.Scatter(x=x, y=counts, name=runtime, mode="lines", line=charts.line_of(runtime)))
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(type="log", exponentformat="power")
+    figure.update_yaxes(type="log")
     return charts.styled(figure, "error, as a part of the range", "values", height=300)

@@ -47,12 +47,12 @@ def show(content: dict[str, Any], name: str) -> None:
             [
                 {
                     "Runtime": runtime,
-                    "max error": item["whole"]["max"],
-                    "mean error": item["whole"]["mean"],
                     "of the range": item["whole"]["relative"],
-                    "cosine": item["whole"]["cosine"],
                     "adds itself": item["own"],
                     "× noise": item["multiple"],
+                    "max error": item["whole"]["max"],
+                    "mean error": item["whole"]["mean"],
+                    "cosine": item["whole"]["cosine"],
                 }
                 for runtime, item in seen["runtimes"].items()
             ],
@@ -74,9 +74,11 @@ def show(content: dict[str, Any], name: str) -> None:
 
 
 def _shapes(shapes: list[list[int | None] | None]) -> str:
-    return ", ".join(
-        "?" if shape is None else str(["n" if size in (None, -1) else size for size in shape]) for shape in shapes
-    )
+    return ", ".join("?" if shape is None else _shape(shape) for shape in shapes)
+
+
+def _shape(shape: list[int | None]) -> str:
+    return " × ".join("n" if size in (None, -1) else str(size) for size in shape) or "scalar"
 
 
 def _arrows(weight: dict[str, Any]) -> str:

@@ -122,12 +122,19 @@ class LiteRTProbe(Probe):
         scopes = (part.split("/")[0] for part in name.split(";"))
         return [self._scopes[scope] for scope in scopes if scope in self._scopes]
 
+    def _last(self, index: int) -> list[int]:
+        """The node that gives the model's output which a tensor is; the file has no other name for it."""
+        outputs = {port.onnx for port in self._signature.outputs if self._outputs[port.tensorflow] == index}
+        return [place for place, entry in enumerate(self._entries) if outputs.intersection(entry["outputs"])]
+
     def _read_ops(self) -> list[LiteRTOp]:
         details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
         found = []
         for op in self._interpreter._get_ops_details():
             made = [details[index] for index in op["outputs"] if index in details]
-            nodes = sorted({place for item in made for place in self._nodes_of(item["name"])})
+            nodes = sorted(
+                {place for item in made for place in self._nodes_of(item["name"]) or self._last(item["index"])}
+            )
             shapes = tuple(tuple(int(size) for size in item["shape_signature"]) for item in made)
             found.append(LiteRTOp(op["op_name"], shapes, tuple(self._entries[place]["name"] for place in nodes)))
         return found
