@@ -22,8 +22,14 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+# Two processes, but for the browser tests, which watch a clock.
 test: $(VENV)/installed-dev
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/e2e
+	$(BIN)/python -m pytest tests/e2e
+endif
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.training

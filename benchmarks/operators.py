@@ -92,7 +92,7 @@ def page() -> str:
     ]
     every = {(schema.domain, schema.name) for schema in onnx.defs.get_all_schemas()}
     for domain, title in DOMAINS.items():
-        ops = sorted(op for known_domain, op in known if known_domain == domain)
+        ops = sorted(op for known_domain, op in known if known_domain == domain and (domain, op) in every)
         lines += [
             "",
             f"## {title}: {len(ops)} operators",

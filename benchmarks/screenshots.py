@@ -1,6 +1,6 @@
 """Pictures of every page, light and dark: `python -m benchmarks.screenshots FOLDER [--docs]`.
 
-Makes a run with the preset `fast`, measures it, draws a 7, and writes sixteen PNG files. With --docs the twelve that
+Makes a run with the preset `fast`, measures it, draws a 7, and writes eighteen PNG files. With --docs those that
 the README may show go into docs/screenshots, in 256 colours, below 200 kB each.
 """
 
@@ -15,12 +15,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser import ROOT, SEVEN, Server, click_node, draw, launch, settle
+from tests.browser import ROOT, SEVEN, Server, choose_node, click_node, draw, launch, settle
 
-PAGES = ("home", "data", "train", "export", "convert", "compare", "benchmark", "sketchpad")
+PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 _DARK_IN_DOCS = ("home", "train", "export", "sketchpad")
 _MOST_BYTES = 200_000
-_HEIGHTS = {"home": 1000, "sketchpad": 1150, "export": 1250, "train": 1900, "data": 1400}
+_HEIGHTS = {"home": 1000, "sketchpad": 1150, "export": 1250, "train": 1900, "data": 1400, "dissect": 1500}
 
 
 def prepared(page: Page, name: str) -> None:
@@ -31,6 +31,8 @@ def prepared(page: Page, name: str) -> None:
         page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
     if name == "export":
         click_node(page, "Conv")
+    if name == "dissect":
+        choose_node(page, "Gemm")
     settle(page)
     page.wait_for_timeout(2500)  # charts and pictures arrive after the text
 
@@ -73,7 +75,7 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as runs:
         run = Path(runs) / "my-first-run"
-        for command in (["pipeline"], ["benchmark"]):
+        for command in (["pipeline"], ["dissect"], ["benchmark"]):
             subprocess.run([sys.executable, "-m", "convnet_core", *command, "--run", str(run)], cwd=ROOT, check=True)
         pictures = take(args.folder, Path(runs))
     if args.docs:

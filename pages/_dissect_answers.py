@@ -6,8 +6,15 @@ from typing import Any
 
 import streamlit as st
 
+from convnet_core.provenance import data_of
+from convnet_core.runs import Run
+from pages import _shared as shared
 
-def show(content: dict[str, Any]) -> None:
+_MOST = 12
+"""Digits that are shown for a runtime."""
+
+
+def show(run: Run, content: dict[str, Any]) -> None:
     """Labels, the worst inputs, and the batch sizes."""
     if content["labels"]:
         st.subheader("Could a label flip?", anchor=False)
@@ -33,6 +40,8 @@ def show(content: dict[str, Any]) -> None:
             },
         )
         st.caption("A sample could flip where its best two scores are closer than twice the largest error.")
+        if not run.is_model:
+            _flipped(run, content["labels"])
     if content["worst"]:
         st.subheader("The worst input found", anchor=False)
         rows = [
@@ -53,6 +62,17 @@ def show(content: dict[str, Any]) -> None:
         hide_index=True,
         width="stretch",
     )
+
+
+def _flipped(run: Run, labels: dict[str, Any]) -> None:
+    """The digits that a runtime reads otherwise than ONNX Runtime."""
+    flipped = {name: item["examples"][:_MOST] for name, item in labels.items() if item["examples"]}
+    if not flipped:
+        return
+    images = shared.digits(data_of(run)).test.images
+    for name, places in flipped.items():
+        st.markdown(f"Read otherwise by {name}:")
+        st.image([images[place] for place in places], width=56, caption=[str(place) for place in places])
 
 
 def _tried(item: dict[str, Any]) -> str:

@@ -29,6 +29,9 @@ def show(content: dict[str, Any], name: str) -> None:
             if name in op["nodes"]
         ]
         st.dataframe(lite or [{"LiteRT op": "(none of its own)"}], hide_index=True, width="stretch")
+        for item in content["transposes"]:
+            if item["node"] == name:
+                st.caption(f"{item['op']}: a transpose for {item['what']}.")
         for weight in content["weights"]:
             if weight["node"] == name:
                 st.markdown(f"`{weight['name']}` {_arrows(weight)}")

@@ -134,6 +134,7 @@ def nodes(content: dict[str, Any]) -> None:
     if chosen is not None:
         one_node.show(content, chosen)
     st.subheader("All nodes", anchor=False)
+    st.caption(f"{report.transposes(content)}.")
     st.dataframe(report.rows(content), hide_index=True, width="stretch", column_config=_formats(content))
 
 
@@ -202,6 +203,6 @@ nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Take al
 with nodes_tab:
     nodes(found)
 with answers_tab:
-    answers.show(found)
+    answers.show(run, found)
 with files_tab:
     take_along(run, found)

@@ -98,3 +98,24 @@ def click_node(page, op):
     settle(page)
     page.wait_for_timeout(500)  # Plotly moves its axes once more after the first draw
     page.mouse.click(*page.evaluate(_POINT, op))
+
+
+_LABELLED = """([place, label]) => {
+    const plot = document.querySelectorAll('.js-plotly-plot')[place];
+    const trace = plot._fullData.find(data => (data.text || []).length);
+    const point = trace.text.findIndex(text => text.trim() === label);
+    const box = plot.getBoundingClientRect(), layout = plot._fullLayout;
+    return [box.left + layout._size.l + layout.xaxis.c2p(trace.x[point]),
+            box.top + layout._size.t + layout.yaxis.c2p(trace.y[point])];
+}"""
+
+
+def choose_node(page, label, graph=0):
+    """Click a node by what is written beside it, in one of the graphs of the page Dissect."""
+    picture = page.locator(".js-plotly-plot").nth(graph)
+    picture.locator(".scatterlayer").first.wait_for()
+    settle(page)
+    page.wait_for_timeout(500)  # Plotly moves its axes once more after the first draw
+    picture.evaluate("plot => plot.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(300)
+    page.mouse.click(*page.evaluate(_LABELLED, [graph, label]))

@@ -103,19 +103,32 @@ class LiteRTProbe(Probe):
         return {name: found for index, name in held.items() if (found := _range(details[index])) is not None}
 
     def _held(self) -> dict[int, tuple[str, Place]]:
-        """The tensors that hold the value of an ONNX tensor, by index: its name, and the order of its dimensions."""
+        """The tensors that hold the value of an ONNX tensor, by index: its name, and the order of its dimensions.
+
+        The converter may exchange ops, an activation and a transpose say; what comes before a tensor then belongs to a
+        later node than its name says, and nobody knows what it holds.
+        """
         found: dict[int, tuple[str, Place]] = {}
-        made = {index for op in self._interpreter._get_ops_details() for index in op["outputs"]}
-        for item in self._interpreter.get_tensor_details():
-            places = self._nodes_of(item["name"])
-            if not places or item["index"] not in made:  # a weight may have the name of the operator that it is for
-                continue
-            entry = self._entries[max(places)]
-            parts = item["name"].split(";")
-            for name, where in zip(entry["outputs"], entry["tensors"], strict=True):
-                if where["tensor"] and where["tensor"].removesuffix(":0") in parts:
-                    found[item["index"]] = name, Place.from_json(where["place"])
+        names = {item["index"]: item["name"] for item in self._interpreter.get_tensor_details()}
+        latest: dict[int, int] = {}
+        for op in self._interpreter._get_ops_details():
+            before = max((latest.get(index, -1) for index in op["inputs"]), default=-1)
+            for index in op["outputs"]:
+                places = self._nodes_of(names.get(index, ""))
+                latest[index] = max([before, *places])
+                value = self._value(names[index], self._entries[max(places)]) if places else None
+                if value is not None and before <= max(places):
+                    found[index] = value
         return found
+
+    @staticmethod
+    def _value(label: str, entry: dict[str, Any]) -> tuple[str, Place] | None:
+        """The output of a node that a tensor of this label is; None where it is something in between."""
+        parts = label.split(";")
+        for name, where in zip(entry["outputs"], entry["tensors"], strict=True):
+            if where["tensor"] and where["tensor"].removesuffix(":0") in parts:
+                return name, Place.from_json(where["place"])
+        return None
 
     def _nodes_of(self, name: str) -> list[int]:
         """The places in the ONNX graph of the nodes that a tensor is named after."""

@@ -20,7 +20,7 @@ FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε
 def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
     """Plain JSON: everything that pages and reports show."""
     transposes = [
-        {"node": entry["name"], "op": op["name"]}
+        {"node": entry["name"], "op": op["name"], "what": _purpose(entry)}
         for entry in found.entries
         for op in entry["ops"]
         if op["type"] == "Transpose"
@@ -43,6 +43,11 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
     return dict(finite(content))
 
 
+def _purpose(entry: dict[str, Any]) -> str:
+    """What a transpose of a node is for."""
+    return "the model's own" if entry["op_type"] == "Transpose" else f"the layout that {entry['op_type']} needs"
+
+
 def finite(value: Any) -> Any:
     """The same with text for numbers that JSON has not."""
     if isinstance(value, dict):
@@ -61,6 +66,16 @@ def headline(content: dict[str, Any]) -> str:
         return str(found[0]["text"])
     nodes = content["nodes"]
     return f"{len(nodes)} nodes compared in {len(content['runtimes'])} runtimes, nothing wrong"
+
+
+def transposes(content: dict[str, Any]) -> str:
+    """How many transposes there are, and what for."""
+    found = content["transposes"]
+    if not found:
+        return "No transposes in TensorFlow"
+    kinds = dict.fromkeys(item["what"] for item in found)
+    said = ", ".join(f"{sum(item['what'] == kind for item in found)} for {kind}" for kind in kinds)
+    return f"{len(found)} transposes in TensorFlow: {said}"
 
 
 def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
@@ -100,6 +115,7 @@ def to_markdown(content: dict[str, Any]) -> str:
     lines = [f"# {content['title']}: dissection", "", headline(content) + ".", ""]
     for item in content["findings"]:
         lines += [f"- **{item['text']}** {item['mend']}"]
+    lines += [transposes(content) + "."]
     table = rows(content)
     if table:
         heads = list(table[0])

@@ -1,5 +1,7 @@
 """The value of every tensor in every runtime, against onnx.reference: no runtime is its own witness."""
 
+import sys
+
 import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
@@ -57,6 +59,22 @@ def test_what_litert_shows_is_right_and_more_than_the_output(made):
     seen = {name for name in numeric(values) & set(expected) if values[name].shape == expected[name].shape}
     assert len(seen) > len(made.model.graph.output)
     assert_same(values, expected, seen)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="onnx-tf needs Python 3.11")
+def test_a_tensor_whose_ops_were_exchanged_is_not_taken_for_another(tmp_path):
+    """onnx-tf transposes after each convolution, and TFLite moves the activation before it."""
+    made = case("deep", tmp_path / "onnx-tf", ConvertConfig(converter="onnx-tf"))
+    expected = reference(made.model, made.samples)
+    for probe in (
+        TensorFlowProbe(made.folder, made.entries, made.model),
+        LiteRTProbe(made.folder, "fp32", made.entries),
+    ):
+        values = probe.values(made.samples)
+        assert made.model.graph.output[0].name in values
+        seen = numeric(expected) & set(values)
+        assert_same(values, expected, {name for name in seen if values[name].shape == expected[name].shape})
+        probe.close()
 
 
 def test_float64_is_what_the_reference_gives_in_float64(made):

@@ -10,7 +10,7 @@ import pytest
 from convnet_core.config import CompareConfig, ConvertConfig, DataConfig, ExportConfig
 from convnet_core.events import Monitor
 from convnet_core.runs import Run
-from tests.browser import SEVEN, click_node, draw, settle
+from tests.browser import SEVEN, choose_node, click_node, draw, settle
 from tests.conftest import copy_of, small_train_config
 
 
@@ -45,6 +45,20 @@ def test_a_drawn_seven_is_read_as_seven_by_all_runtimes(server, run, page):
     settle(page)
     draw(page, SEVEN)
     page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
+
+
+def test_a_lesson_is_taken_apart_and_a_click_in_either_graph_shows_the_node(server, run, page):
+    page.goto(f"{server.address}/dissect")
+    page.get_by_role("combobox", name="Fault to put in").click()
+    page.get_by_role("option", name="a kernel transposed").click()
+    settle(page)
+    page.get_by_role("button", name="Take apart").click()
+    page.get_by_text("its transpose by (0, 1, 3, 2) fits").first.wait_for(timeout=120_000)
+    choose_node(page, "Gemm")
+    page.get_by_role("heading", name="Gemm node_linear").wait_for()
+    choose_node(page, "Conv2D", graph=1)
+    page.get_by_role("heading", name="Conv node_Conv").wait_for()
+    page.get_by_text("A BatchNorm is folded into it").wait_for()
 
 
 def test_the_zip_opens_and_its_snippets_run(server, run, page, tmp_path):
