@@ -49,6 +49,17 @@ def save(model: onnx.ModelProto, folder: Path) -> list[Path]:
     return [path, folder / WEIGHTS] if outside else [path]
 
 
+def name_nodes(model: onnx.ModelProto) -> None:
+    """Give every node a name, and no two the same: `MatMul_3` where it has none."""
+    taken: set[str] = set()
+    for place, node in enumerate(model.graph.node):
+        name = node.name or f"{node.op_type}_{place}"
+        while name in taken:
+            name = f"{name}_{place}"
+        node.name = name
+        taken.add(name)
+
+
 def external_files(path: Path) -> list[Path]:
     """The other files that a model keeps weights in. Raises ModelError for one outside the model's own folder."""
     model = onnx.load(path, load_external_data=False)

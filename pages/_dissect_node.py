@@ -50,12 +50,12 @@ def show(content: dict[str, Any], name: str) -> None:
             [
                 {
                     "Runtime": runtime,
-                    "of the range": item["whole"]["relative"],
-                    "adds itself": item["own"],
-                    "× noise": item["multiple"],
-                    "max error": item["whole"]["max"],
-                    "mean error": item["whole"]["mean"],
-                    "cosine": item["whole"]["cosine"],
+                    "of the range": report.number(item["whole"]["relative"]),
+                    "adds itself": report.number(item["own"]),
+                    "× noise": report.number(item["multiple"]),
+                    "max error": report.number(item["whole"]["max"]),
+                    "mean error": report.number(item["whole"]["mean"]),
+                    "cosine": report.number(item["whole"]["cosine"]),
                 }
                 for runtime, item in seen["runtimes"].items()
             ],

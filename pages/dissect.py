@@ -115,8 +115,9 @@ def nodes(content: dict[str, Any]) -> None:
         help="Its ops on all sides, its weights, and its errors are shown below",
     )
     errors = {
-        node["name"]: node["runtimes"][runtime]["whole"]["relative"] if runtime in node["runtimes"] else None
-        for node in content["nodes"]
+        node["name"]: report.number(node["runtimes"][runtime]["whole"]["relative"])
+        for node in reversed(content["nodes"])  # of several outputs, the first
+        if runtime in node["runtimes"]
     }
     dark = st.context.theme.type == "dark"
     for column, title, key in zip(st.columns(2), ("ONNX", "TensorFlow"), ("onnx", "tensorflow"), strict=True):

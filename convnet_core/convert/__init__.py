@@ -70,6 +70,7 @@ def convert(
     for done, (kind, file) in enumerate(TFLITE.items(), start=3):
         monitor.emit(Progress(label=f"writing TFLite {kind}", done=done, total=total))
         try:
+            frozen.check_size(concrete)  # TFLite's converter freezes first, and holds the whole several times
             tflite.save(folder / SAVED_MODEL, folder / file, kind, calibration, signature, config)
         except ConversionError as error:
             failed[file] = str(error)

@@ -21,11 +21,11 @@ from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.litert import LiteRTOp, LiteRTProbe
 from convnet_core.dissect.measure import span
 from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe
-from convnet_core.dissect.probe import Probe
+from convnet_core.dissect.probe import Probe, numeric
 from convnet_core.dissect.pytorch import PyTorchProbe
 from convnet_core.dissect.tensorflow import TensorFlowProbe
 from convnet_core.errors import ConversionError
-from convnet_core.tensors import Array, Feeds, batch_of
+from convnet_core.tensors import Array, Feeds, batch_of, fixed_batch, sample_count
 
 Tell = Callable[[str], None]
 
@@ -58,14 +58,15 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         there = weights.variables(case.folder) if case.folder is not None else {}
         laid = weights.compared(case.model, case.entries, there)
         folded = fusions.folded(case.model, case.program) if case.program is not None else []
-        output = case.model.graph.output[0].name
+        output = _answer(case, expected)
+        alone = _by_sample(reference, case, samples, expected[output], output)
         with answers(case, output) as final:
-            told, tried, least = _outside(case, config, final, samples, output, expected, tell)
+            told, tried, least = _outside(case, config, final, samples, expected[output], alone is not None, tell)
         shapes = {name: array.shape for name, array in expected.items()}
         named = {probe.name: probe for probe in probes}
         litert = [probe for probe in probes if isinstance(probe, LiteRTProbe)]
         found = [
-            *findings.training_mode(case.model, _depends(reference, samples, expected, output, case.batched)),
+            *findings.training_mode(case.model, 0.0 if alone is None else _depends(alone, expected[output])),
             *weights.faults(case.model, laid, there, shapes),
             *fusions.faults(folded),
             *sweep.faults(tried, case.model, onnx_model.inputs(case.model)),
@@ -74,6 +75,8 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
             *findings.refused(case, native_takes_it=not native.check(case.model)),
             *findings.born(nodes, case.model, named, expected),
         ]
+        if not any(item.node for item in found):
+            found += findings.seen(nodes, named)
     finally:
         for probe in probes:
             probe.close()
@@ -93,13 +96,27 @@ def _runnable(reference: OnnxRuntimeProbe, case: Case) -> Feeds:
     return case.samples
 
 
-def _depends(reference: OnnxRuntimeProbe, samples: Feeds, expected: Feeds, output: str, names: frozenset[str]) -> float:
-    """How much the first sample's answer changes with the others in its batch, as a part of the range."""
-    value = expected[output]
-    if not names or value.ndim == 0 or value.dtype.kind != "f" or len(value) < 3:
-        return 0.0
+def _answer(case: Case, expected: Feeds) -> str:
+    """The output that is looked at as the model's answer: the first of floats, else the first."""
+    names = [str(value.name) for value in case.model.graph.output if value.name in expected]
+    return next((name for name in names if numeric(expected[name])), names[0])
+
+
+def _by_sample(reference: OnnxRuntimeProbe, case: Case, samples: Feeds, value: Array, output: str) -> Array | None:
+    """The answer to the first two samples alone; None where an answer is not of one sample each."""
+    names, inputs = case.batched, onnx_model.inputs(case.model)
+    count = sample_count(samples, names)
+    if not names or fixed_batch(inputs) is not None or count < 2 or value.ndim == 0 or len(value) != count:
+        return None
     fewer = reference.values(batch_of(samples, 0, 2, names))[output]
-    return float(np.abs(fewer[0].astype(np.float64) - value[0]).max(initial=0.0) / span(value))
+    return fewer if fewer.shape == (2, *value.shape[1:]) else None
+
+
+def _depends(alone: Array, value: Array) -> float:
+    """How much the first sample's answer changes with the others in its batch, as a part of the range."""
+    if not numeric(value):
+        return 0.0
+    return float(np.abs(alone[0].astype(np.float64) - value[0]).max(initial=0.0) / span(value))
 
 
 def _probes(case: Case) -> list[Probe]:
@@ -127,8 +144,8 @@ def _outside(
     config: DissectConfig,
     final: Mapping[str, Callable[[Feeds], Array]],
     samples: Feeds,
-    output: str,
-    expected: Feeds,
+    value: Array,
+    by_sample: bool,
     tell: Tell,
 ) -> tuple[dict[str, labels.Labels], list[sweep.Tried], list[worst.Worst]]:
     """What is seen of the final answer: labels, batch sizes, the worst input."""
@@ -136,17 +153,17 @@ def _outside(
     tried = sweep.sweep(final, case.samples, case.batched, config.batch_sizes)
     others = {name: answer for name, answer in final.items() if name != "onnxruntime"}
     told: dict[str, labels.Labels] = {}
-    runs = not any(item.fault for item in tried)
-    if runs and labels.is_scores(expected[output]):
+    runs = by_sample and not any(item.fault for item in tried)
+    if runs and labels.is_scores(value):
         tell("looking for labels that could flip")
         scores = {name: for_all(answer, case.many, case.batched) for name, answer in final.items()}
         told = labels.examine(scores["onnxruntime"], {name: scores[name] for name in others}, case.labels)
     least = []
-    if runs and case.batched and len(case.batched) == len(samples) and expected[output].dtype.kind == "f":
+    if runs and len(case.batched) == len(samples) and numeric(value):
         for name, answer in others.items():
             tell(f"searching for the worst input of {name}")
             result, _ = worst.search(
-                name, final["onnxruntime"], answer, samples, span(expected[output]), config.steps, config.seed
+                name, final["onnxruntime"], answer, samples, span(value), config.steps, config.seed
             )
             least.append(result)
     return told, tried, least

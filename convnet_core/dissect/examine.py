@@ -19,10 +19,14 @@ ALLOWED = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
 MULTIPLE = 16.0
 """A float32 error is no finding unless it is this many times what float32 itself does to that tensor."""
 
+_MOST_NOISE = 1e-4
+"""Rounding is not believed to do more than this, as a part of the range: the run in float64 has the same converter
+behind it as the artefact, and a mistake of the converter must not pass for noise."""
+
 
 @dataclass(frozen=True)
 class Seen:
-    """A node's first output in one runtime.
+    """An output of a node in one runtime.
 
     `whole` is its difference from the reference's, `own` what of it the node adds by itself, as a part of the range
     (None where the node cannot be asked alone), `multiple` the error in units of the noise. `born` says that the node
@@ -60,25 +64,30 @@ def examine(
     feeds: Feeds,
     tell: Callable[[str], None],
 ) -> tuple[list[NodeFound], dict[str, Feeds]]:
-    """Every node with a numeric output, in order; and the values of all tensors by runtime.
+    """Every output of floats, in the order of the nodes; and the values of all tensors by runtime.
 
     `truth` is the run in float64, where there is one. `tell` hears what is at work.
     """
     values = {probe.name: _told(probe, feeds, tell) for probe in (reference, *others, *([truth] if truth else []))}
     expected = values[reference.name]
     exact = values[truth.name] if truth else {}
+    again = reference.values(feeds)
     found = []
     tell("asking each node alone")
     for node in model.graph.node:
-        name = node.output[0] if node.output else ""
-        if name not in expected or not numeric(expected[name]):
-            continue
-        value = expected[name]
-        made = NodeFound(node.name, node.op_type, name, _limits(value), _noise(value, exact.get(name)))
-        for probe in others:
-            _look(probe, name, value, values[probe.name], expected, reference, made)
-        found.append(made)
+        for name in node.output:
+            if name not in expected or not numeric(expected[name]) or not _equal(expected[name], again[name]):
+                continue  # no floats, or others each time: random
+            value = expected[name]
+            made = NodeFound(node.name, node.op_type, name, _limits(value), _noise(value, exact.get(name)))
+            for probe in others:
+                _look(probe, name, value, values[probe.name], expected, reference, made)
+            found.append(made)
     return found, values
+
+
+def _equal(one: Array, other: Array) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=True))
 
 
 def _told(probe: Probe, feeds: Feeds, tell: Callable[[str], None]) -> Feeds:
@@ -99,7 +108,9 @@ def _look(
     whole = difference(got, value)
     added = _added(probe, name, got, own, expected, reference)
     noise = max(made.noise, EPSILON)
-    allowed = ALLOWED[probe.kind] if probe.kind != "float32" else max(ALLOWED["float32"], MULTIPLE * noise)
+    allowed = ALLOWED[probe.kind]
+    if probe.kind == "float32":
+        allowed = max(allowed, min(MULTIPLE * noise, _MOST_NOISE))
     made.runtimes[probe.name] = Seen(
         whole=whole,
         own=added,
@@ -118,11 +129,11 @@ def _added(
     values that it had before.
     """
     alone = probe.alone(name, expected)
-    if alone is not None:
+    if alone is not None and name in alone:
         return difference(alone[name], expected[name]).relative if alone[name].shape == expected[name].shape else np.inf
     if not probe.name.startswith("litert"):
         return None
-    known = {key: array for key, array in own.items() if key != name and array.shape == _shape(expected.get(key))}
+    known = {key: array for key, array in own.items() if key != name and _alike(array, expected.get(key))}
     remade = remake(reference, name, known)
     return None if remade is None or remade.shape != got.shape else difference(got, remade).relative
 
@@ -150,8 +161,8 @@ _DEEPEST = 64
 """Nodes to go back; a runtime that merges more keeps its reasons to itself."""
 
 
-def _shape(array: Array | None) -> tuple[int, ...] | None:
-    return None if array is None else array.shape
+def _alike(array: Array, other: Array | None) -> bool:
+    return other is not None and (array.shape, array.dtype) == (other.shape, other.dtype)
 
 
 def _limits(value: Array) -> tuple[float, float]:

@@ -70,6 +70,26 @@ def born(
     return list(found.values())
 
 
+def seen(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Finding]:
+    """For the float32 runtimes: the first node that is beyond tolerance, where none is known to add it."""
+    found = []
+    for name, probe in probes.items():
+        first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].beyond), None)
+        if first is not None and probe.kind == "float32":
+            error = first.runtimes[name].whole.relative
+            found.append(
+                Finding(
+                    "seen",
+                    f"{name} is first beyond tolerance at {first.op} {first.name!r}, {error:.1e} of the range; it "
+                    "cannot be asked alone there, so that the error may be born at it or in what it is merged with.",
+                    "Look at the nodes before it in the other runtimes.",
+                    first.name,
+                    (name,),
+                )
+            )
+    return found
+
+
 def _epsilon(node: NodeFound, model: onnx.ModelProto, probe: Probe, expected: Feeds) -> str:
     """For a batch normalisation: the epsilon that its answer fits, where that is not its own."""
     made = next(item for item in model.graph.node if item.name == node.name)

@@ -113,22 +113,16 @@ class LiteRTProbe(Probe):
         latest: dict[int, int] = {}
         for op in self._interpreter._get_ops_details():
             before = max((latest.get(index, -1) for index in op["inputs"]), default=-1)
-            for index in op["outputs"]:
+            for position, index in enumerate(op["outputs"]):
                 places = self._nodes_of(names.get(index, ""))
                 latest[index] = max([before, *places])
-                value = self._value(names[index], self._entries[max(places)]) if places else None
+                several = len(op["outputs"]) > 1
+                value = (
+                    _value(names[index], self._entries[max(places)], position if several else None) if places else None
+                )
                 if value is not None and before <= max(places):
                     found[index] = value
         return found
-
-    @staticmethod
-    def _value(label: str, entry: dict[str, Any]) -> tuple[str, Place] | None:
-        """The output of a node that a tensor of this label is; None where it is something in between."""
-        parts = label.split(";")
-        for name, where in zip(entry["outputs"], entry["tensors"], strict=True):
-            if where["tensor"] and where["tensor"].removesuffix(":0") in parts:
-                return name, Place.from_json(where["place"])
-        return None
 
     def _nodes_of(self, name: str) -> list[int]:
         """The places in the ONNX graph of the nodes that a tensor is named after."""
@@ -151,6 +145,19 @@ class LiteRTProbe(Probe):
             shapes = tuple(tuple(int(size) for size in item["shape_signature"]) for item in made)
             found.append(LiteRTOp(op["op_name"], shapes, tuple(self._entries[place]["name"] for place in nodes)))
         return found
+
+
+def _value(label: str, entry: dict[str, Any], position: int | None) -> tuple[str, Place] | None:
+    """The output of a node that a tensor of this label is; None where it is something in between.
+
+    Of an operation that gives several, the tensors share their name, and `position` counts.
+    """
+    parts = label.split(";")
+    for place, (name, where) in enumerate(zip(entry["outputs"], entry["tensors"], strict=True)):
+        base, _, number = where["tensor"].rpartition(":")
+        if base in parts and (number == "0" if position is None else place == position):
+            return name, Place.from_json(where["place"])
+    return None
 
 
 def _scope(entry: dict[str, Any]) -> str:

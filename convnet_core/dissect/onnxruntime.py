@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 import onnx.helper
 import onnxruntime
@@ -28,7 +29,8 @@ class OnnxRuntimeProbe(Probe):
 
     def values(self, feeds: Feeds) -> Feeds:
         given = {name: array for name, array in feeds.items() if name in self._inputs}
-        return {**given, **dict(zip(self._names, self._session.run(self._names, given), strict=True))}
+        made = dict(zip(self._names, self._session.run(self._names, given), strict=True))
+        return {**given, **{name: value for name, value in made.items() if isinstance(value, np.ndarray)}}
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
         """Weights are taken from the model where they are not among the inputs."""

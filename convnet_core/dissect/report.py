@@ -59,6 +59,11 @@ def finite(value: Any) -> Any:
     return value
 
 
+def number(value: float | str | None) -> float | None:
+    """A number that `finite` may have made text of."""
+    return None if value is None else float(value)
+
+
 def headline(content: dict[str, Any]) -> str:
     """One sentence: the first finding, or that there is none."""
     found = content["findings"]
@@ -94,8 +99,8 @@ def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for runtime in content["runtimes"][1:]:
             seen = node["runtimes"].get(runtime)
-            line[runtime] = seen["whole"]["relative"] if seen else None
-            line[f"{runtime} adds"] = seen["own"] if seen else None
+            line[runtime] = number(seen["whole"]["relative"]) if seen else None
+            line[f"{runtime} adds"] = number(seen["own"]) if seen else None
         lines.append(line)
     return lines
 

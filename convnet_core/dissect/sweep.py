@@ -50,6 +50,9 @@ def faults(tried: Sequence[Tried], model: onnx.ModelProto, inputs: Sequence[Tens
     if not failed or not bad:
         return []
     node, where = _constant(model, inputs)
+    if where.endswith(": "):
+        where += next(item.fault for item in tried if item.fault)
+    good = [size for size in good if size not in bad]
     said = f"{', '.join(failed)} fail{'s' * (len(failed) == 1)} at batch {', '.join(map(str, bad))}"
     return [
         Finding(
@@ -70,11 +73,14 @@ def _constant(model: onnx.ModelProto, inputs: Sequence[TensorInfo]) -> tuple[str
         return "", f"the input {fixed.name!r} is declared with a batch of {fixed.shape[0]}"
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
+            constants[node.output[0]] = node.attribute[0].t
+    for node in model.graph.node:
         if node.op_type in ("Reshape", "Expand") and node.input[1] in constants:
             shape = onnx.numpy_helper.to_array(constants[node.input[1]]).tolist()
             if shape and shape[0] > 0 and _is_batch(node.input[0], model):
                 return node.name, f"{node.op_type} {node.name!r} has it as a constant, the first size of {shape}"
-    return "", "no constant of the model explains it"
+    return "", "no constant of the model explains it, the first one says: "
 
 
 def _is_batch(name: str, model: onnx.ModelProto) -> bool:

@@ -6,6 +6,7 @@ custom node data. Both find a node by its name, Model Explorer also by the name 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ def netron(nodes: Sequence[NodeFound]) -> dict[str, Any]:
     for node in nodes:
         for runtime, seen in node.runtimes.items():
             for label, value in ((f"error of {runtime}", seen.whole.relative), (f"added by {runtime}", seen.own)):
-                if value is not None:
+                if value is not None and math.isfinite(value):
                     metrics.append(
                         {"kind": "node", "target": node.name, "name": label, "value": float(value), "type": "float32"}
                     )
@@ -32,7 +33,7 @@ def model_explorer(nodes: Sequence[NodeFound], runtime: str, graph: str) -> dict
     results = {
         node.output: {"value": float(node.runtimes[runtime].whole.relative)}
         for node in nodes
-        if runtime in node.runtimes
+        if runtime in node.runtimes and math.isfinite(node.runtimes[runtime].whole.relative)
     }
     return {
         graph: {

@@ -40,6 +40,7 @@ def run_bring_in(
 
 def keep(model: onnx.ModelProto, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
     """Write a model that was checked, its graph as a page draws it, and what the native converter cannot take of it."""
+    onnx_model.name_nodes(model)
     write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(model)).to_json())
     opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
     nodes, faults = len(model.graph.node), _faults(model)

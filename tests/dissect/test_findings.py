@@ -1,5 +1,6 @@
 """Eight faults of real life, each with its finding; and none where nothing is wrong."""
 
+import dataclasses
 import json
 import sys
 
@@ -97,6 +98,84 @@ def test_a_changed_weight_is_named(tmp_path):
     found = dissect(case("deep", tmp_path, converting=change), QUICK, silent)
     assert [item.kind for item in found.findings] == ["weight"]
     assert "'fc.bias' is up to 5.0e-01 off" in found.findings[0].text
+
+
+def model_of(nodes, inputs, outputs, weights=()):
+    ports = [
+        [onnx.helper.make_tensor_value_info(name, *what) for name, what in side.items()] for side in (inputs, outputs)
+    ]
+    made = [onnx.helper.make_node(op, i.split(), o.split(), **more) for op, i, o, more in nodes]
+    graph = onnx.helper.make_graph(made, "g", *ports, list(weights))
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
+
+
+ODD = {
+    "unnamed nodes": model_of(
+        [("MatMul", "a w", "m", {}), ("Add", "m m", "s", {}), ("Relu", "s", "y", {})],
+        {"a": (1, ["n", 3])},
+        {"y": (1, ["n", 3])},
+        [onnx.numpy_helper.from_array(np.eye(3, dtype=np.float32) * 2, "w")],
+    ),
+    "two outputs of one node": model_of(
+        [("Split", "a", "p q", {"axis": 1, "num_outputs": 2}), ("Sub", "p q", "y", {})],
+        {"a": (1, ["n", 4])},
+        {"y": (1, ["n", 2])},
+    ),
+    "no batch": model_of([("Relu", "a", "y", {})], {"a": (1, [4])}, {"y": (1, [4])}),
+    "a scalar": model_of([("ReduceMax", "a", "y", {"keepdims": 0})], {"a": (1, ["n", 4])}, {"y": (1, [])}),
+    "no numbers": model_of([("Log", "a", "y", {})], {"a": (1, ["n", 3])}, {"y": (1, ["n", 3])}),
+    "places": model_of(
+        [("TopK", "a k", "v i", {}), ("Relu", "v", "y", {})],
+        {"a": (1, ["n", 5])},
+        {"i": (7, ["n", 2]), "y": (1, ["n", 2])},
+        [onnx.numpy_helper.from_array(np.array([2]), "k")],
+    ),
+    "a sequence": model_of(
+        [("SequenceConstruct", "a a", "s", {}), ("ConcatFromSequence", "s", "y", {"axis": 1})],
+        {"a": (1, ["n", 2])},
+        {"y": (1, ["n", 4])},
+    ),
+    "chance": model_of(
+        [("RandomUniformLike", "a", "r", {}), ("Add", "a r", "y", {})], {"a": (1, ["n", 3])}, {"y": (1, ["n", 3])}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_models_are_taken_apart(name, tmp_path):
+    onnx.save(ODD[name], tmp_path / "m.onnx")
+    flags = ("--range", "a=-1,1", "--steps", 1, "--batch-sizes", "1,2" if name != "no batch" else "4")
+    done = convnet("dissect", "--onnx", tmp_path / "m.onnx", "--run", tmp_path / "run", *flags, "--json", check=None)
+    assert done.returncode in (0, 1), done.stderr
+    content = json.loads(done.stdout)
+    wrong = [item["kind"] for item in content["findings"] if item["kind"] != "frozen-batch"]
+    assert wrong == [], content["findings"]
+    seen = {node["output"]: node["runtimes"] for node in content["nodes"]}
+    if name == "unnamed nodes":
+        assert [entry["name"] for entry in content["entries"]] == ["MatMul_0", "Add_1", "Relu_2"]
+    if name == "two outputs of one node":
+        assert {"p", "q", "y"} <= set(seen)
+        assert all(item["whole"]["relative"] < 1e-6 for node in seen.values() for item in [node["tensorflow"]])
+        assert seen["p"].get("litert-int8", {"whole": {"relative": 0}})["whole"]["relative"] < 0.05
+    if name == "chance":
+        assert seen == {}
+
+
+def test_a_mistake_of_the_converter_does_not_pass_for_noise(tmp_path, monkeypatch):
+    """The run in float64 goes through the same handlers, and is wrong in the same way."""
+    from convnet_core.convert.native import registry
+
+    def wrong(x):
+        import tensorflow as tf
+
+        return tf.nn.relu(x) + tf.cast(0.1, x.dtype)
+
+    handlers = registry.registered()["", "Relu"]
+    spoilt = [dataclasses.replace(handler, function=wrong) for handler in handlers]
+    monkeypatch.setitem(registry._handlers, ("", "Relu"), spoilt)
+    found = dissect(case("convnet", tmp_path), QUICK, silent)
+    relu = next(node for node in found.nodes if node.op == "Relu")
+    assert [(item.kind, item.node) for item in found.findings if item.kind == "born"] == [("born", relu.name)]
 
 
 def test_the_stage_writes_what_pages_and_viewers_read(run):

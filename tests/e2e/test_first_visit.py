@@ -2,7 +2,7 @@
 
 from tests.browser import stop_button
 
-MENU = ["Home", "Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpad"]
+MENU = ["Home", "Data", "Train", "Export", "Convert", "Compare", "Dissect", "Benchmark", "Sketchpad"]
 
 
 def test_a_page_can_be_the_first_that_a_new_server_is_asked_for(server, page):
