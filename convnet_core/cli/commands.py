@@ -147,13 +147,15 @@ def replaces(run: Run, source: str, job: jobs.Job) -> None:
         job.emit(Message(text=f"{source} takes the place of the model that the run had"))
 
 
-def converted(args: argparse.Namespace, run: Run, job: jobs.Job, inputs: Given) -> None:
-    """Bring in the file of --onnx, and convert it where nothing fresh was made of it yet."""
+def converted(
+    args: argparse.Namespace, run: Run, job: jobs.Job, inputs: Given, stages: tuple[str, ...] = CONVERT_STAGES
+) -> None:
+    """Bring in the file of --onnx, and convert it where none of `stages` is fresh, by the converter of the first."""
     bring_in(args, run, job)
-    if args.onnx is not None and all(run.state(stage).state != "fresh" for stage in CONVERT_STAGES):
+    if args.onnx is not None and all(run.state(stage).state != "fresh" for stage in stages):
         from convnet_core.stages import run_convert
 
-        run_convert(run, ConvertConfig(), job, given=inputs)
+        run_convert(run, ConvertConfig.from_json({"converter": stages[0].partition("/")[2]}), job, given=inputs)
 
 
 def upload(args: argparse.Namespace) -> int:
@@ -205,7 +207,7 @@ def dissect(args: argparse.Namespace) -> int:
         from convnet_core.stages import run_dissect
 
         inputs = resolve.given_inputs(args)
-        converted(args, run, job, inputs)
+        converted(args, run, job, inputs, (f"convert/{config.converter}",))
         found = run_dissect(run, config, job, given=inputs, factory=args.factory or "", examples=tuple(args.example))
     content = read_json(run.path / "dissect" / "dissection.json")
     where = f"report: {shown(run)}/dissect/report.html"

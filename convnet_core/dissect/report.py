@@ -1,4 +1,4 @@
-"""A dissection as JSON, and as a page and a text for people who have not got the app.
+"""A dissection as JSON, and its tables.
 
 Light: nothing here imports torch, TensorFlow or a runtime.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -115,41 +114,39 @@ def instead(entry: dict[str, Any]) -> str:
     return texts.get(str(entry.get("became", "")), "")
 
 
-def to_markdown(content: dict[str, Any]) -> str:
-    """The findings and the table of nodes."""
-    lines = [f"# {content['title']}: dissection", "", headline(content) + ".", ""]
-    for item in content["findings"]:
-        lines += [f"- **{item['text']}** {item['mend']}"]
-    lines += [transposes(content) + "."]
-    table = rows(content)
-    if table:
-        heads = list(table[0])
-        lines += ["", "| " + " | ".join(heads) + " |", "| " + " | ".join("---" for _ in heads) + " |"]
-        lines += ["| " + " | ".join(_cell(row[head]) for head in heads) + " |" for row in table]
-    return "\n".join(lines) + "\n"
+Table = list[dict[str, Any]]
 
 
-def to_html(content: dict[str, Any]) -> str:
-    """One page without scripts; every name is text."""
-    table = rows(content)
-    heads = list(table[0]) if table else []
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_cell(row[head]))}</td>" for head in heads) + "</tr>" for row in table
-    )
-    said = "".join(
-        f"<li><strong>{escape(item['text'])}</strong> {escape(item['mend'])}</li>" for item in content["findings"]
-    )
-    return (
-        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(content['title'])}: dissection</title>"
-        "<style>body{font:15px system-ui;margin:2rem;color-scheme:light dark}table{border-collapse:collapse}"
-        "td,th{border:1px solid #8888;padding:.2rem .5rem;text-align:left;font-variant-numeric:tabular-nums}</style>"
-        f"<h1>{escape(content['title'])}</h1><p>{escape(headline(content))}.</p><ul>{said}</ul>"
-        f"<table><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>{body}</table></html>\n"
-    )
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.1e}" if isinstance(value, float) else str(value).replace("|", "/")
+def tables(content: dict[str, Any]) -> dict[str, Table]:
+    """Everything that a report shows, by its heading."""
+    return {
+        "Nodes": rows(content),
+        "Weights": [
+            {
+                "weight": item["name"],
+                "node": item["node"],
+                "ONNX": str(item["shape"]),
+                "TensorFlow": str(item["there"]),
+                "permutation": str(item["place"]["perm"] or ""),
+                "rows reordered from": str(item["place"]["split"] or ""),
+                "difference": number(item["error"]),
+            }
+            for item in content["weights"]
+        ],
+        f"BatchNorms folded into a Conv: {content['fusions']['formula']}": [
+            {"node": item["node"], "ε": item["epsilon"], **item["channel"], "error": number(item["error"])}
+            for item in content["fusions"]["nodes"]
+        ],
+        "Labels": [
+            {"runtime": name, **{key: str(value) for key, value in item.items() if key != "closest"}}
+            for name, item in content["labels"].items()
+        ],
+        "The worst input found (no bound)": [
+            {"runtime": item["runtime"], "samples": number(item["before"]), "found": number(item["found"])}
+            for item in content["worst"]
+        ],
+        "Batch sizes": [
+            {"runtime": item["runtime"], "batch": str(item["batch"]), "result": item["fault"] or str(item["shape"])}
+            for item in content["sweep"]
+        ],
+    }

@@ -14,7 +14,7 @@ import numpy as np
 
 from convnet_core import data, onnx_model
 from convnet_core.config import ConvertConfig, DissectConfig, ExportConfig
-from convnet_core.dissect import pictures, report, viewers
+from convnet_core.dissect import documents, pictures, report, viewers
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.dissection import Dissection, dissect
 from convnet_core.errors import ConfigError
@@ -74,8 +74,8 @@ def run_dissect(
                 write_json(
                     draft.path / f"model_explorer.{runtime}.json", viewers.model_explorer(found.nodes, runtime, model)
                 )
-            (draft.path / "report.html").write_text(report.to_html(content), encoding="utf-8")
-            (draft.path / "report.md").write_text(report.to_markdown(content), encoding="utf-8")
+            (draft.path / "report.html").write_text(documents.to_html(content), encoding="utf-8")
+            (draft.path / "report.md").write_text(documents.to_markdown(content), encoding="utf-8")
             draft.result = {"findings": [item.kind for item in found.findings]}
         monitor.emit(Progress(label="taken apart", done=1, total=1))
         line.summary = report.headline(content)

@@ -195,7 +195,10 @@ def test_the_stage_writes_what_pages_and_viewers_read(run):
     assert {item["target"] for item in netron["metrics"]} == {entry["name"] for entry in content["entries"]}
     (graph,) = json.loads((folder / "model_explorer.tensorflow.json").read_text()).values()
     assert set(graph["results"]) == {node["output"] for node in content["nodes"]}
-    assert "nothing wrong" in (folder / "report.html").read_text()
+    for name in ("report.html", "report.md"):
+        text = (folder / name).read_text()
+        for said in ("nothing wrong", "layer1.0.weight", "[3, 2, 0, 1]", "γ", "Labels", "257", "worst input"):
+            assert said in text, (name, said)
 
 
 def test_the_command_prints_the_table_and_says_what_is_wrong(run):
