@@ -4,9 +4,17 @@ import subprocess
 import sys
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True, scope="module")
+def empty_caches():
+    """What pages keep in memory is kept for the whole process: each file of tests begins without it."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
 
 
 @pytest.fixture
