@@ -57,11 +57,6 @@ class PyTorchProbe(Probe):
             value = self._back(self._nodes[name], known, inputs, target=True)
         return {node: value.numpy()} if isinstance(value, Tensor) else None
 
-    def of(self, node: str) -> str:
-        """PyTorch's name of the operator that gives an ONNX tensor, where it is one of its own."""
-        name = self._names.get(node)
-        return str(self._nodes[name].target) if name in self._nodes else ""
-
     def _back(self, node: fx.Node, known: dict[str, Any], inputs: Feeds, target: bool = False) -> Any:
         """A node's value, from those that are given; the node itself is run when it is the target."""
         if node.name in known:
