@@ -14,10 +14,28 @@
 The message says what is wrong and where, in one line; `hint` says how to mend it.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 def one_line(error: BaseException) -> str:
     """What an error of any kind says, in one line of at most 300 characters; its kind where it says nothing."""
     return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A node that a converter cannot convert: its operator in that version; `reason` where it is more than that."""
+
+    op: str
+    version: int
+    node: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.op}-{self.version} (node {self.node!r})" + (f": {self.reason}" if self.reason else "")
 
 
 class ConvNetError(Exception):
@@ -47,7 +65,11 @@ class ConversionError(ConvNetError):
 
 
 class UnsupportedOpError(ConversionError):
-    """An ONNX operator that the converter does not know."""
+    """ONNX nodes that the converter cannot convert; `lacking` names them."""
+
+    def __init__(self, message: str, hint: str = "", lacking: Sequence[Lacking] = ()) -> None:
+        super().__init__(message, hint)
+        self.lacking = tuple(lacking)
 
 
 class RunError(ConvNetError):

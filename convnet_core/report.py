@@ -47,10 +47,17 @@ class Picture:
     answers: dict[str, int]
 
 
-def to_json(comparison: Comparison, title: str, config: dict[str, Any], warnings: Sequence[str] = ()) -> dict[str, Any]:
+def to_json(
+    comparison: Comparison,
+    title: str,
+    config: dict[str, Any],
+    warnings: Sequence[str] = (),
+    dissection: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """The content of report.json. What is not a number there (no labels, a failed run) is null.
 
-    `warnings` are what a reader must know first: stages that were stale when they were compared.
+    `warnings` are what a reader must know first: stages that were stale when they were compared; `dissection`
+    is the summary of one, where the run was taken apart.
     """
     tolerance = comparison.config
     return {
@@ -100,6 +107,7 @@ def to_json(comparison: Comparison, title: str, config: dict[str, Any], warnings
             for result in comparison.results
             for item in [result.measured]
         ],
+        "dissection": dissection,
         "environment": {**versions(), "platform": platform.platform(), "machine": platform.machine()},
         "config": config,
     }
@@ -228,9 +236,9 @@ def format_size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B"
 
 
-def format_error(value: float | None) -> str:
-    """An error for people: 4.8e-06."""
-    return "–" if value is None else "0" if value == 0 else f"{value:.1e}"
+def format_error(value: float | str | None) -> str:
+    """An error for people: 4.8e-06; infinity is text, as JSON has it."""
+    return "–" if value is None else "0" if value == 0 else f"{float(value):.1e}"
 
 
 def format_share(value: float | None) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
+from convnet_core.dissect import report
 from convnet_core.provenance import data_of
 from convnet_core.runs import Run
 from pages import _shared as shared
@@ -53,6 +56,7 @@ def show(run: Run, content: dict[str, Any]) -> None:
         st.caption(
             f"The largest difference, as a part of the range; {steps} steps uphill. It is the worst found, no bound."
         )
+        _worst_inputs(run.path / report.STAGE / report.WORST)
     st.subheader("Batch sizes", anchor=False)
     sizes = sorted({item["batch"] for item in content["sweep"]})
     tried = {(item["runtime"], item["batch"]): item for item in content["sweep"]}
@@ -73,6 +77,23 @@ def _flipped(run: Run, labels: dict[str, Any]) -> None:
     for name, places in flipped.items():
         st.markdown(f"Read otherwise by {name}:")
         st.image([images[place] for place in places], width=56, caption=[str(place) for place in places])
+
+
+def _worst_inputs(path: Path) -> None:
+    """The inputs themselves where they are images of one channel; to take along in any case."""
+    if not path.is_file():
+        return
+    with np.load(path, allow_pickle=False) as kept:
+        arrays = {name: kept[name] for name in kept.files}
+    images = {name.partition("/")[0]: array[0, 0] for name, array in arrays.items() if array.shape[:2] == (1, 1)}
+    drawn = {name: array for name, array in images.items() if array.ndim == 2 and array.size}
+    if drawn:
+        scaled = [(array - array.min()) / (float(np.ptp(array)) or 1.0) for array in drawn.values()]
+        st.image([1 - array for array in scaled], width=84, caption=list(drawn))
+    st.download_button(
+        path.name, path.read_bytes(), path.name, on_click="ignore", icon=":material/download:",
+        help="The worst input of each runtime, as NumPy arrays named runtime/input",
+    )  # fmt: skip
 
 
 def _tried(item: dict[str, Any]) -> str:

@@ -56,6 +56,7 @@ def show(content: dict[str, Any], name: str) -> None:
                     "max error": report.number(item["whole"]["max"]),
                     "mean error": report.number(item["whole"]["mean"]),
                     "cosine": report.number(item["whole"]["cosine"]),
+                    "seen": "remade" if item["remade"] else "itself",
                 }
                 for runtime, item in seen["runtimes"].items()
             ],
@@ -68,8 +69,14 @@ def show(content: dict[str, Any], name: str) -> None:
                 ),
                 "cosine": st.column_config.NumberColumn(format="%.8f"),
                 "× noise": st.column_config.NumberColumn(format="%.1f"),
+                "seen": st.column_config.TextColumn(
+                    help="remade: the runtime keeps this value to itself, inside a larger operator; it is made, in the "
+                    "runtime's arithmetic, of the values before it"
+                ),
             },
         )
+        for runtime, shape in seen["shape_differs"].items():
+            st.caption(f"{runtime} has it in another shape, {_shape(shape)}, and is not compared here.")
         st.caption(
             f"Noise of float32 here: {seen['noise']:.1e} of the range {seen['range'][0]:.3g} … {seen['range'][1]:.3g}."
         )

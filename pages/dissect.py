@@ -12,7 +12,7 @@ from convnet_core.cli.flags import arguments
 from convnet_core.config import DissectConfig
 from convnet_core.dissect import report
 from convnet_core.files import digest, read_json
-from convnet_core.runs import CONVERT_STAGES, Run
+from convnet_core.runs import Run
 from convnet_core.settings import describe
 from pages import _dissect_answers as answers
 from pages import _dissect_figures as figures
@@ -20,7 +20,6 @@ from pages import _dissect_node as one_node
 from pages import _jobs as jobs
 from pages import _shared as shared
 
-STAGE = "dissect"
 _FAULTS = {
     "none": "none: the run as it is",
     "train-mode": "exported in train mode",
@@ -57,10 +56,11 @@ def settings(run: Run) -> DissectConfig:
     )
     converter = middle.selectbox(
         "Converter",
-        [name for name in fields["converter"].choices if run.record(f"convert/{name}") is not None],
+        fields["converter"].choices,
         key="dissect-converter",
         bind="query-params",
-        help="Whose conversion is taken apart; the Convert page makes that of the other",
+        help="Whose conversion is taken apart; it is made first where there is none. Where the converter refuses the "
+        "model, the dissection says at which node, and who takes it",
     )
     samples = right.select_slider(
         "Samples",
@@ -157,7 +157,7 @@ def _take_click() -> None:
 
 def take_along(run: Run, content: dict[str, Any]) -> None:
     """Files for people and for other viewers."""
-    folder = run.path / STAGE
+    folder = run.path / report.STAGE
     files = {
         "report.html": "The report as one page",
         "netron.json": "For Netron: open the model, then drop this file on it",
@@ -173,14 +173,10 @@ def take_along(run: Run, content: dict[str, Any]) -> None:
 
 
 run = shared.need("export", "Dissecting")
-if jobs.area(run, STAGE):
-    st.stop()
-if all(run.record(stage) is None for stage in CONVERT_STAGES):
-    st.info("There is no conversion to take apart yet.")
-    shared.refresh_button(run, "Convert and compare first")
+if jobs.area(run, report.STAGE):
     st.stop()
 config = settings(run)
-state = run.state(STAGE)
+state = run.state(report.STAGE)
 jobs.start_button(
     "Take apart" if state.state == "missing" else "Take apart again",
     lambda: run,
@@ -193,7 +189,7 @@ if state.state == "missing":
     st.stop()
 if state.state == "stale":
     st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
-path = run.path / STAGE / "dissection.json"
+path = run.path / report.STAGE / report.FILE
 try:
     found = read(path, digest(path))
 except (OSError, json.JSONDecodeError) as error:

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from convnet_core import graphs, jobs, library, report
 from convnet_core.cli import resolve, show
+from convnet_core.cli.check import check
 from convnet_core.cli.data import show_data
 from convnet_core.cli.flags import apply, given
 from convnet_core.cli.pack import pack, snippet
@@ -27,7 +28,7 @@ from convnet_core.config import (
     ExportConfig,
     TrainConfig,
 )
-from convnet_core.errors import ConfigError, ConvNetError
+from convnet_core.errors import ConfigError, ConvNetError, UnsupportedOpError
 from convnet_core.events import Message
 from convnet_core.files import read_json
 from convnet_core.given import Given
@@ -113,22 +114,6 @@ def convert(args: argparse.Namespace) -> int:
     return 0
 
 
-def check(args: argparse.Namespace) -> int:
-    """Whether the native converter takes a model, without converting it."""
-    from convnet_core import onnx_model
-    from convnet_core.convert import native
-
-    path = args.onnx or resolve.existing_run(args, "export").path / "export" / "model.onnx"
-    faults = native.check(onnx_model.load(path))
-    said = (
-        [f"{path} cannot be converted:", *(f"  {fault}" for fault in faults)]
-        if faults
-        else [f"{path} can be converted"]
-    )
-    results(args, {"model": str(path), "faults": faults}, *said)
-    return 2 if faults else 0
-
-
 def bring_in(args: argparse.Namespace, run: Run, job: jobs.Job) -> None:
     """Make the file of --onnx the run's model, where it is not that already; another model before it is replaced."""
     if args.onnx is not None:
@@ -147,15 +132,13 @@ def replaces(run: Run, source: str, job: jobs.Job) -> None:
         job.emit(Message(text=f"{source} takes the place of the model that the run had"))
 
 
-def converted(
-    args: argparse.Namespace, run: Run, job: jobs.Job, inputs: Given, stages: tuple[str, ...] = CONVERT_STAGES
-) -> None:
-    """Bring in the file of --onnx, and convert it where none of `stages` is fresh, by the converter of the first."""
+def converted(args: argparse.Namespace, run: Run, job: jobs.Job, inputs: Given) -> None:
+    """Bring in the file of --onnx, and convert it where no converter has."""
     bring_in(args, run, job)
-    if args.onnx is not None and all(run.state(stage).state != "fresh" for stage in stages):
+    if args.onnx is not None and all(run.state(stage).state != "fresh" for stage in CONVERT_STAGES):
         from convnet_core.stages import run_convert
 
-        run_convert(run, ConvertConfig.from_json({"converter": stages[0].partition("/")[2]}), job, given=inputs)
+        run_convert(run, ConvertConfig(), job, given=inputs)
 
 
 def upload(args: argparse.Namespace) -> int:
@@ -204,10 +187,14 @@ def dissect(args: argparse.Namespace) -> int:
     config = apply(args, DissectConfig())
     run = resolve.run_of_model(args)
     with _job(args, run, "dissect") as job:
-        from convnet_core.stages import run_dissect
+        from convnet_core.stages import run_convert, run_dissect
 
         inputs = resolve.given_inputs(args)
-        converted(args, run, job, inputs, (f"convert/{config.converter}",))
+        bring_in(args, run, job)
+        state = run.state(f"convert/{config.converter}").state
+        if state == "missing" or (state == "stale" and args.onnx is not None):
+            with contextlib.suppress(UnsupportedOpError):  # the dissection says which, and who has it
+                run_convert(run, ConvertConfig(converter=config.converter), job, given=inputs)
         found = run_dissect(run, config, job, given=inputs, factory=args.factory or "", examples=tuple(args.example))
     content = read_json(run.path / "dissect" / "dissection.json")
     where = f"report: {shown(run)}/dissect/report.html"

@@ -11,13 +11,15 @@ from convnet_core.convert.onnx_tf import op_version
 from convnet_core.convert.places import Place
 from convnet_core.convert.scopes import node_scopes
 from convnet_core.convert.traced import Traced
+from convnet_core.tensorflow_setup import import_tensorflow
 
 _QUIET = ("Const", "Placeholder", "NoOp", "ReadVariableOp")
 
 
 def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> list[dict[str, Any]]:
     """For each ONNX node, in order: `name`, `op_type`, `version`, `inputs`, `outputs`, its TensorFlow `ops` (`name`,
-    `type`, `shapes` of what they give, `inputs`: the ops before them), `weights`, and `tensors`: where each of its
+    `type`, `shapes` of what they give, `inputs`: the ops before them,
+    `perm` of a transpose), `weights`, and `tensors`: where each of its
     outputs is.
 
     `became` is "ops"; "constant" where it was computed while converting; "layout" where a transpose became the order of
@@ -29,9 +31,10 @@ def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> list[di
         if op.type not in _QUIET:
             shapes = [_shape(output) for output in op.outputs]
             before = [tensor.op.name for tensor in op.inputs]
-            entry = {"name": op.name, "type": op.type, "shapes": shapes, "inputs": before}
+            entry = {"name": op.name, "type": op.type, "shapes": shapes, "inputs": before, "perm": _perm(op)}
             by_scope.setdefault(op.name.split("/")[0], []).append(entry)
     weights = {tensor.name for tensor in model.graph.initializer}
+    captured = {id(value): inner.name for value, inner in concrete.graph.captures}
     entries = []
     for node, scope in zip(model.graph.node, node_scopes(model), strict=True):
         tensors = [_where(name, function) for name in node.output]
@@ -44,7 +47,7 @@ def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> list[di
                 "outputs": list(node.output),
                 "ops": by_scope.get(scope, []),
                 "tensors": tensors,
-                "weights": {name: _weight(name, function) for name in node.input if name in weights},
+                "weights": {name: _weight(name, function, captured) for name in node.input if name in weights},
                 "became": _became(by_scope.get(scope, []), tensors),
                 "of": "",
             }
@@ -58,6 +61,12 @@ def _shape(tensor: Any) -> list[int | None] | None:
     return None if rank is None else tensor.shape.as_list()
 
 
+def _perm(op: Any) -> list[int]:
+    """The order into which a transpose puts the dimensions; empty for other ops, and where it is not constant."""
+    order = import_tensorflow().get_static_value(op.inputs[1]) if op.type == "Transpose" else None
+    return [] if order is None else [int(axis) for axis in order]
+
+
 def _where(name: str, function: Traced) -> dict[str, Any]:
     """The TensorFlow tensor that holds the value of an ONNX tensor, and its order; without `tensor` where none does."""
     place = function.places.get(name, Place(name))
@@ -69,9 +78,10 @@ def _where(name: str, function: Traced) -> dict[str, Any]:
     return {"tensor": value.name, "constant": False, "place": place.to_json()}
 
 
-def _weight(name: str, function: Traced) -> dict[str, Any]:
-    """In which order a weight is kept."""
-    return function.places.get(name, Place(name)).to_json()
+def _weight(name: str, function: Traced, captured: dict[int, str]) -> dict[str, Any]:
+    """In which order a weight is kept, and the `constant` of the frozen graph that it is, where it is no variable."""
+    place = function.places.get(name, Place(name))
+    return {**place.to_json(), "constant": captured.get(id(function.values.get(place.source)), "")}
 
 
 def _became(ops: list[dict[str, Any]], tensors: list[dict[str, Any]]) -> str:

@@ -10,7 +10,7 @@ import onnx.defs
 from convnet_core.convert.onnx_tf_compat import import_onnx_tf
 from convnet_core.convert.places import Place
 from convnet_core.convert.scopes import node_scopes
-from convnet_core.errors import ConversionError, UnsupportedOpError
+from convnet_core.errors import ConversionError, Lacking, UnsupportedOpError
 from convnet_core.tensorflow_setup import import_tensorflow
 
 
@@ -21,7 +21,7 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
     """
     module = import_onnx_tf()
     backend = module.TensorflowBackend
-    _check_supported(model, backend)
+    _raise_for(_lacking(model, backend))
     scopes = node_scopes(model)
     renamed = onnx.ModelProto()
     renamed.CopyFrom(model)
@@ -58,9 +58,10 @@ class GraphFunction:
                         OnnxNode(plain), tensors, self._graph.handlers, opset=self._graph.opset, strict=True
                     )
                 except Exception as error:
-                    raise ConversionError(
-                        f"onnx-tf fails at node {node.name!r} ({node.op_type}-{op_version(self._model, node)}): "
-                        f"{_first_line(error)}"
+                    version, reason = op_version(self._model, node), _first_line(error)
+                    raise UnsupportedOpError(
+                        f"onnx-tf fails at node {node.name!r} ({node.op_type}-{version}): {reason}",
+                        lacking=[Lacking(node.op_type, version, node.name, reason)],
                     ) from error
             tensors.update(zip(node.output, made, strict=False))  # onnx-tf leaves optional outputs out
         return {output.name: tensors[output.name] for output in self._model.graph.output}
@@ -75,18 +76,31 @@ def op_version(model: onnx.ModelProto, node: onnx.NodeProto) -> int:
         return int(opset)
 
 
-def _check_supported(model: onnx.ModelProto, backend: Any) -> None:
+def check(model: onnx.ModelProto) -> list[Lacking]:
+    """Every node whose operator onnx-tf does not have in that version. Raises MissingError where onnx-tf is not there.
+
+    More may fail while it converts: attributes and dtypes are not looked at.
+    """
+    return _lacking(model, import_onnx_tf().TensorflowBackend)
+
+
+def _lacking(model: onnx.ModelProto, backend: Any) -> list[Lacking]:
     handlers = backend._get_handlers(model.opset_import)
-    faults = []
+    found = []
     for node in model.graph.node:
         handler = handlers.get(node.domain, {}).get(node.op_type)
         if handler is None or not hasattr(handler, f"version_{handler.SINCE_VERSION}"):
-            faults.append(f"{node.op_type}-{op_version(model, node)} (node {node.name!r})")
-    if faults:
-        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+            found.append(Lacking(node.op_type, op_version(model, node), node.name))
+    return found
+
+
+def _raise_for(lacking: list[Lacking]) -> None:
+    if lacking:
+        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
         raise UnsupportedOpError(
-            f"onnx-tf 1.10 does not support {', '.join(faults[:5])}{more}",
+            f"onnx-tf 1.10 does not support {', '.join(map(str, lacking[:5]))}{more}",
             hint="export with opset 18, and with operators that onnx-tf has a version of",
+            lacking=lacking,
         )
 
 

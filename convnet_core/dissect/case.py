@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import onnx
@@ -13,22 +13,37 @@ from numpy.typing import NDArray
 
 from convnet_core import onnx_model
 from convnet_core.convert import FROZEN, TFLITE
-from convnet_core.errors import ConversionError
+from convnet_core.errors import ConversionError, Lacking
 from convnet_core.files import read_json
-from convnet_core.tensors import Feeds
+from convnet_core.tensors import Array, Feeds
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
+class Learned:
+    """The values that a network has learned from, and its accuracy on others like them (None where nobody measured)."""
+
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    accuracy: float | None = None
+
+    @classmethod
+    def of(cls, images: Array, accuracy: float | None) -> Self:
+        """Of images as they go in."""
+        return cls(float(images.min()), float(images.max()), float(images.mean()), float(images.std()), accuracy)
+
+
+@dataclass(frozen=True)
 class Case:
     """An ONNX model's file, the PyTorch program that it was exported from (None where nobody has it), and a folder of
-    what a converter made of it (None where it made nothing, for the reason in `refused`).
+    what `converter` made of it (None where it refused, for the nodes in `refused`).
 
     `samples` [n, ...] are what every tensor is compared on, `many` more of them, with `labels` int64 [n] where the
-    answers are known. `batched` names the inputs that have a batch. `training_range` is that of the inputs that the
-    network has learned from.
+    answers are known. `batched` names the inputs that have a batch. `learned` is what the network has learned from.
     """
 
     path: Path
@@ -38,8 +53,9 @@ class Case:
     many: Feeds
     batched: frozenset[str]
     labels: NDArray[np.int64] | None = None
-    training_range: tuple[float, float] | None = None
-    refused: str = ""
+    learned: Learned | None = None
+    converter: str = "native"
+    refused: tuple[Lacking, ...] = ()
 
     @cached_property
     def model(self) -> onnx.ModelProto:

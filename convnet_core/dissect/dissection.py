@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 
 from convnet_core import onnx_model
 from convnet_core.config import DissectConfig
-from convnet_core.convert import FROZEN, TFLITE, native
-from convnet_core.dissect import findings, fusions, labels, sweep, weights, worst
+from convnet_core.convert import FROZEN, TFLITE
+from convnet_core.dissect import findings, fusions, inputs, labels, quantized, sweep, weights, worst
 from convnet_core.dissect.answers import answers, for_all
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.double import DoubleProbe
@@ -32,7 +31,9 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Dissection:
-    """Everything that was found; `nodes` in the order of the graph."""
+    """Everything that was found; `nodes` in the order of the graph, and in `worst_inputs` by
+    runtime the sample on which it was furthest off.
+    """
 
     nodes: list[NodeFound]
     entries: list[dict[str, Any]]
@@ -44,6 +45,7 @@ class Dissection:
     findings: list[Finding]
     runtimes: list[str]
     worst: list[worst.Worst] = field(default_factory=list)
+    worst_inputs: dict[str, Feeds] = field(default_factory=dict)
 
 
 def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
@@ -55,13 +57,15 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         nodes, values = examine(case.model, reference, _truth(case), probes, samples, tell)
         expected = values[reference.name]
         tell("looking at the weights")
-        there = weights.variables(case.folder) if case.folder is not None else {}
+        there = weights.kept_in(case.folder, case.entries) if case.folder is not None else {}
         laid = weights.compared(case.model, case.entries, there)
         folded = fusions.folded(case.model, case.program) if case.program is not None else []
         output = _answer(case, expected)
         alone = _by_sample(reference, case, samples, expected[output], output)
         with answers(case, output) as final:
-            told, tried, least = _outside(case, config, final, samples, expected[output], alone is not None, tell)
+            told, tried, least, points = _outside(
+                case, config, final, samples, expected[output], alone is not None, tell
+            )
         shapes = {name: array.shape for name, array in expected.items()}
         named = {probe.name: probe for probe in probes}
         litert = [probe for probe in probes if isinstance(probe, LiteRTProbe)]
@@ -69,10 +73,11 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
             *findings.training_mode(case.model, 0.0 if alone is None else _depends(alone, expected[output])),
             *weights.faults(case.model, laid, there, shapes),
             *fusions.faults(folded),
-            *sweep.faults(tried, case.model, onnx_model.inputs(case.model)),
-            *findings.data_range(case, told),
-            *_ranges(litert, expected, told),
-            *findings.refused(case, native_takes_it=not native.check(case.model)),
+            *sweep.faults(tried, case.model),
+            *inputs.faults(case, told),
+            *_int8(litert, expected, nodes, output, told),
+            *findings.refused(case),
+            *findings.shapes(nodes, named),
             *findings.born(nodes, case.model, named, expected),
         ]
         if not any(item.node for item in found):
@@ -83,7 +88,7 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
     ops = next((probe.ops for probe in litert), [])
     runtimes = [reference.name, *named]
     return Dissection(
-        nodes, case.entries, ops, laid, folded, told, tried, findings.deduplicated(found), runtimes, least
+        nodes, case.entries, ops, laid, folded, told, tried, findings.deduplicated(found), runtimes, least, points
     )
 
 
@@ -147,10 +152,11 @@ def _outside(
     value: Array,
     by_sample: bool,
     tell: Tell,
-) -> tuple[dict[str, labels.Labels], list[sweep.Tried], list[worst.Worst]]:
-    """What is seen of the final answer: labels, batch sizes, the worst input."""
+) -> tuple[dict[str, labels.Labels], list[sweep.Tried], list[worst.Worst], dict[str, Feeds]]:
+    """What is seen of the final answer: labels, batch sizes, the worst inputs."""
     tell("trying batch sizes")
-    tried = sweep.sweep(final, case.samples, case.batched, config.batch_sizes)
+    fixed = fixed_batch(onnx_model.inputs(case.model))
+    tried = sweep.sweep(final, case.samples, case.batched, config.batch_sizes if fixed is None else (fixed,))
     others = {name: answer for name, answer in final.items() if name != "onnxruntime"}
     told: dict[str, labels.Labels] = {}
     runs = by_sample and not any(item.fault for item in tried)
@@ -158,22 +164,20 @@ def _outside(
         tell("looking for labels that could flip")
         scores = {name: for_all(answer, case.many, case.batched) for name, answer in final.items()}
         told = labels.examine(scores["onnxruntime"], {name: scores[name] for name in others}, case.labels)
-    least = []
+    least: list[worst.Worst] = []
+    points: dict[str, Feeds] = {}
     if runs and len(case.batched) == len(samples) and numeric(value):
         for name, answer in others.items():
             tell(f"searching for the worst input of {name}")
-            result, _ = worst.search(
+            result, points[name] = worst.search(
                 name, final["onnxruntime"], answer, samples, span(value), config.steps, config.seed
             )
             least.append(result)
-    return told, tried, least
+    return told, tried, least, points
 
 
-def _ranges(litert: Sequence[LiteRTProbe], expected: Feeds, told: Mapping[str, labels.Labels]) -> list[Finding]:
-    probe = next((item for item in litert if item.kind == "int8"), None)
-    if probe is None:
-        return []
-    found: list[Finding] = []
-    with contextlib.suppress(KeyError):
-        found = findings.ranges(probe.ranges(), expected, told.get(probe.name), told)
-    return found
+def _int8(
+    litert: Sequence[LiteRTProbe], expected: Feeds, nodes: list[NodeFound], output: str, told: dict[str, labels.Labels]
+) -> list[Finding]:
+    probe = next((item for item in litert if item.name == quantized.INT8), None)
+    return [] if probe is None else quantized.faults(probe.ranges(), expected, nodes, output, told)

@@ -30,7 +30,8 @@ class Seen:
 
     `whole` is its difference from the reference's, `own` what of it the node adds by itself, as a part of the range
     (None where the node cannot be asked alone), `multiple` the error in units of the noise. `born` says that the node
-    adds more than its runtime may.
+    adds more than its runtime may, `beyond` that it is further off than that, `remade` that the runtime keeps the value
+    to itself, inside a larger operator, and that it was made of those before it.
     """
 
     whole: Difference
@@ -38,6 +39,7 @@ class Seen:
     multiple: float
     born: bool
     beyond: bool
+    remade: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def _look(
         multiple=whole.relative / noise,
         born=added is not None and added > allowed,
         beyond=whole.relative > allowed,
+        remade=name in probe.remade,
     )
 
 

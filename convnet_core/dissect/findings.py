@@ -9,20 +9,15 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 
+from convnet_core.convert import support
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.examine import NodeFound
 from convnet_core.dissect.finding import Finding
-from convnet_core.dissect.labels import Labels
-from convnet_core.dissect.litert import Range
 from convnet_core.dissect.probe import Probe
 from convnet_core.tensors import Array, Feeds
 
-_OUTSIDE = 0.02
-"""The share of a tensor's values that a quantized range may leave out."""
-_WIDER = 8.0
-"""How many times wider than the values a quantized range may be."""
-_AGREE = 0.99
-"""The share of labels that int8 has to keep."""
+_EXPLAINED = ("born", "unsupported")
+"""The kinds of finding that another one at the same node explains."""
 
 
 def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
@@ -123,80 +118,54 @@ def _fit(x: Array, y: Array, parameters: tuple[Array, Array, Array, Array]) -> f
     return float(np.median(found)) if found.size else None
 
 
-def ranges(
-    quantized: Mapping[str, Range], expected: Feeds, labels: Labels | None, others: Mapping[str, Labels]
-) -> list[Finding]:
-    """Where the int8 file alone keeps its labels badly: the tensors whose ranges do not fit the values in them."""
-    alone = all(item.agreement >= _AGREE for runtime, item in others.items() if runtime != "litert-int8")
-    if labels is None or labels.agreement >= _AGREE or not alone:
-        return []
-    wrong = []
-    for name, held in quantized.items():
-        if name not in expected or expected[name].dtype.kind != "f" or not expected[name].size:
-            continue
-        values = expected[name]
-        slack = 0.02 * (held.high - held.low)
-        outside = float(((values < held.low - slack) | (values > held.high + slack)).mean())
-        wide = (held.high - held.low) / max(float(values.max() - values.min()), 1e-30)
-        if outside > _OUTSIDE or wide > _WIDER:
-            wrong.append((name, held, float(values.min()), float(values.max())))
-    if not wrong:
-        return []
-    name, held, low, high = wrong[0]
-    names = ", ".join(repr(item[0]) for item in wrong[:6]) + (f" and {len(wrong) - 6} more" if len(wrong) > 6 else "")
-    return [
-        Finding(
-            "int8-ranges",
-            f"Only the int8 artefact fails ({100 * labels.agreement:.1f} % of the labels): the ranges of {names} do "
-            f"not fit the data; {name!r} can hold {held.low:.3g} to {held.high:.3g}, its values go from {low:.3g} to "
-            f"{high:.3g}.",
-            "Calibrate on samples like those that the network will see: --calibration samples.npz.",
-            "",
-            ("litert-int8",),
-        )
-    ]
+def shapes(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Finding]:
+    """For the float32 runtimes: the first node whose value has another shape than in ONNX."""
+    found = []
+    for name, probe in probes.items():
+        first = next((node for node in nodes if name in node.shape_differs), None)
+        if first is not None and probe.kind == "float32" and not name.startswith("litert"):
+            found.append(
+                Finding(
+                    "shape",
+                    f"{name} has another shape at {first.op} {first.name!r}: {list(first.shape_differs[name])}.",
+                    "Compare the node's attributes on both sides.",
+                    first.name,
+                    (name,),
+                )
+            )
+    return found
 
 
-def data_range(case: Case, labels: Mapping[str, Labels]) -> list[Finding]:
-    """Inputs in another range than the network has learned from."""
-    if case.training_range is None:
-        return []
-    low, high = case.training_range
-    arrays = [array for array in case.many.values() if array.dtype.kind == "f" and array.size]
-    least, most = (float(function(array)) for array in arrays[:1] for function in (np.min, np.max))
-    width = high - low
-    if least >= low - width and most <= high + width:
-        return []
-    said = [item.accuracy for name, item in labels.items() if item.accuracy is not None and "int8" not in name]
-    accuracy = f" at {100 * min(said):.1f} % of the right labels" if said else ""
-    return [
-        Finding(
-            "data",
-            f"All runtimes agree{accuracy}: the data is at fault, not the conversion. The inputs go from {least:.3g} "
-            f"to {most:.3g}, and the network has learned from {low:.3g} to {high:.3g}.",
-            f"Scale the inputs to {low:.3g} to {high:.3g} before they go in.",
-        )
-    ]
-
-
-def refused(case: Case, native_takes_it: bool) -> list[Finding]:
-    """What a converter lacks, and who has it."""
+def refused(case: Case) -> list[Finding]:
+    """What a converter lacks, where, and who has it."""
     if not case.refused:
         return []
-    other = "the native converter takes it" if native_takes_it else "export with another opset"
+    first, more = case.refused[0], len(case.refused) - 1
+    others = support.others(case.model, case.converter)
+    opset = None if first.reason else support.opset_for(case.model, case.converter)
+    takers = [f"the {name} converter takes the model" for name in others]
+    takers += [f"at opset {opset} {case.converter} has all its operators"] if opset is not None else []
+    text = f"{case.converter} lacks {first}" + (f", and {more} more" if more else "")
+    mends = [f"`convert --converter {name}`" for name in others]
+    mends += [f"`export --opset {opset}`"] if opset is not None else []
     return [
-        Finding("unsupported", f"{case.refused}; {other}.", "`convert --converter native`, or `export --opset 18`.")
+        Finding(
+            "unsupported",
+            f"{text}; {', and '.join(takers) or 'no other converter or opset that was tried takes it'}.",
+            f"{', or '.join(mends)}." if mends else "Export with other operators.",
+            first.node,
+        )
     ]
 
 
 def deduplicated(found: Sequence[Finding]) -> list[Finding]:
-    """Without an error that is born at a node which another finding explains, or ranges that the data does not fit
-    because the data is at fault.
+    """Without what another finding explains: an error that is born at its node, a node that is refused for it, or
+    ranges that the data does not fit because the data is at fault.
     """
-    told = {item.node for item in found if item.kind != "born" and item.node}
+    told = {item.node for item in found if item.kind not in _EXPLAINED and item.node}
     data = any(item.kind == "data" for item in found)
     return [
         item
         for item in found
-        if not (item.kind == "born" and item.node in told) and not (item.kind == "int8-ranges" and data)
+        if not (item.kind in _EXPLAINED and item.node in told) and not (item.kind in ("int8", "int8-ranges") and data)
     ]

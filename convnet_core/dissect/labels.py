@@ -56,4 +56,4 @@ def examine(reference: Array, others: Mapping[str, Array], truth: Array | None) 
 
 def is_scores(array: Array) -> bool:
     """Whether an output can be read as scores of classes."""
-    return array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind == "f"
+    return array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind == "f" and bool(np.isfinite(array).all())

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx.numpy_helper
+import onnx.shape_inference
 from torch import nn
 
 from convnet_core.config import ConvertConfig, ExportConfig
@@ -35,19 +36,26 @@ class Bench:
     calibration: Feeds
     folder: Path
 
-    def converted(self, model: onnx.ModelProto, calibration: Feeds | None = None, **changes: str) -> Path:
-        """A folder with what a converter makes of a model."""
-        folder = self.folder / "converted"
-        folder.mkdir(parents=True, exist_ok=True)
-        config = self.converting.replace(**changes)
-        convert(model, folder, config, self.calibration if calibration is None else calibration, Monitor())
-        return folder
-
-    def written(self, model: onnx.ModelProto) -> Path:
-        """The file of a model."""
+    def exported(self, model: onnx.ModelProto) -> Case:
+        """The case of another model, which is exported and converted."""
         path = self.folder / "model.onnx"
         onnx.save(model, path)
-        return path
+        return dataclasses.replace(self.converted(model), path=path)
+
+    def converted(self, model: onnx.ModelProto, calibration: Feeds | None = None) -> Case:
+        """The case where a converter was given this model instead of the exported one."""
+        folder = self.folder / "converted"
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            convert(model, folder, self.converting, self.calibration if calibration is None else calibration, Monitor())
+        except UnsupportedOpError as error:
+            return dataclasses.replace(self.case, folder=None, refused=error.lacking)
+        return dataclasses.replace(self.case, folder=folder)
+
+    def by(self, converter: str) -> Bench:
+        """The same with a converter of this name."""
+        case = dataclasses.replace(self.case, converter=converter)
+        return dataclasses.replace(self, case=case, converting=self.converting.replace(converter=converter))
 
 
 Lesson = Callable[[Bench], Case]
@@ -56,23 +64,27 @@ Lesson = Callable[[Bench], Case]
 def train_mode(bench: Bench) -> Case:
     """Exported in train mode: batch norm then uses the statistics of the batch."""
     made = export_as_it_is(copy.deepcopy(bench.network).train(), bench.exporting)
-    return dataclasses.replace(bench.case, path=bench.written(made), folder=bench.converted(made))
+    return bench.exported(made)
 
 
 def flatten_order(bench: Bench) -> Case:
-    """Values flattened channels last meet weights that were made for channels first."""
-    model = _copy(bench.case.model)
-    gemm = next((node for node in reversed(model.graph.node) if node.op_type == "Gemm"), None)
-    entry = next((item for item in bench.case.entries if gemm is not None and item["name"] == gemm.name), None)
-    place = entry["weights"].get(gemm.input[1]) if entry is not None and gemm is not None else None
-    if gemm is None or place is None or not place["split"]:
-        raise ConfigError("this network flattens no channels-last values into a linear layer")
-    weights = _weight(model, gemm.input[1])
-    from convnet_core.convert.places import Place
+    """Values flattened in one order meet weights that were made for the other.
 
-    # What the converter reorders to the order of the original: the artefact then has the original, unordered.
-    _set(model, gemm.input[1], Place.from_json(place).value(weights))
-    return dataclasses.replace(bench.case, folder=bench.converted(model))
+    A converter that keeps images channels last reorders the weights of the layer behind the flattening: it is given
+    weights which that puts back into ONNX's order. For one that keeps images channels first they are put channels last.
+    """
+    model = _copy(bench.case.model)
+    makers = {name: node for node in model.graph.node for name in node.output}
+    behind = (node for node in model.graph.node if node.op_type == "Gemm" and node.input[0] in makers)
+    gemm = next((node for node in behind if makers[node.input[0]].op_type in ("Reshape", "Flatten")), None)
+    shape = None if gemm is None else _shape(model, makers[gemm.input[0]].input[0])
+    if gemm is None or shape is None or len(shape) != 4:
+        raise ConfigError("this network flattens no image into a linear layer")
+    entry = next(item for item in bench.case.entries if item["name"] == gemm.name)
+    weights, reordered = _weight(model, gemm.input[1]), bool(entry["weights"][gemm.input[1]]["split"])
+    sizes, order = ((*shape[2:], shape[1]), (0, 3, 1, 2)) if reordered else (shape[1:], (0, 2, 3, 1))
+    _set(model, gemm.input[1], weights.reshape(-1, *sizes).transpose(order).reshape(weights.shape))
+    return bench.converted(model)
 
 
 def epsilon(bench: Bench) -> Case:
@@ -82,7 +94,7 @@ def epsilon(bench: Bench) -> Case:
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 0.05
     made = export(other, bench.exporting).model
-    return dataclasses.replace(bench.case, path=bench.written(made), folder=bench.converted(made))
+    return bench.exported(made)
 
 
 def transposed(bench: Bench) -> Case:
@@ -90,7 +102,7 @@ def transposed(bench: Bench) -> Case:
     model = _copy(bench.case.model)
     conv = next(node for node in model.graph.node if node.op_type == "Conv")
     _set(model, conv.input[1], _weight(model, conv.input[1]).transpose(0, 1, 3, 2))
-    return dataclasses.replace(bench.case, folder=bench.converted(model))
+    return bench.converted(model)
 
 
 def int8_noise(bench: Bench) -> Case:
@@ -99,7 +111,7 @@ def int8_noise(bench: Bench) -> Case:
     noise = {
         name: (rng.standard_normal(array.shape) * 0.05).astype(array.dtype) for name, array in bench.calibration.items()
     }
-    return dataclasses.replace(bench.case, folder=bench.converted(bench.case.model, noise))
+    return bench.converted(bench.case.model, noise)
 
 
 def not_scaled(bench: Bench) -> Case:
@@ -119,18 +131,15 @@ def frozen_batch(bench: Bench) -> Case:
     shape[0] = 1
     _set(model, reshape.input[1], shape)
     del model.graph.value_info[:]
-    return dataclasses.replace(bench.case, path=bench.written(model), folder=bench.converted(model))
+    return bench.exported(model)
 
 
 def opset(bench: Bench) -> Case:
     """Operators in versions that onnx-tf does not have."""
-    made = export(bench.network, bench.exporting.replace(opset=20)).model
-    path = bench.written(made)
-    try:
-        bench.converted(made, converter="onnx-tf")
-    except UnsupportedOpError as error:
-        return dataclasses.replace(bench.case, path=path, folder=None, refused=str(error))
-    raise ConfigError("onnx-tf takes this network at opset 20, so there is nothing to see")
+    case = bench.by("onnx-tf").exported(export(bench.network, bench.exporting.replace(opset=20)).model)
+    if not case.refused:
+        raise ConfigError("onnx-tf takes this network at opset 20, so there is nothing to see")
+    return case
 
 
 LESSONS: dict[str, tuple[Lesson, str]] = {
@@ -154,6 +163,12 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _weight(model: onnx.ModelProto, name: str) -> Array:
     return np.array(onnx.numpy_helper.to_array(next(item for item in model.graph.initializer if item.name == name)))
+
+
+def _shape(model: onnx.ModelProto, name: str) -> tuple[int, ...]:
+    values = onnx.shape_inference.infer_shapes(model).graph.value_info
+    dims = next(value.type.tensor_type.shape.dim for value in values if value.name == name)
+    return tuple(dim.dim_value for dim in dims)
 
 
 def _set(model: onnx.ModelProto, name: str, value: Array) -> None:

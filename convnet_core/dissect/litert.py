@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ class LiteRTProbe(Probe):
         self._outputs: Mapping[str, int] = signature["outputs"]
         self._scopes = {_scope(entry): place for place, entry in enumerate(entries) if entry["ops"]}
         self._entries = entries
+        self._tf_ops = {op["name"]: op for entry in entries for op in entry["ops"]}
         self.ops = self._read_ops()
 
     def values(self, feeds: Feeds) -> Feeds:
@@ -95,12 +97,12 @@ class LiteRTProbe(Probe):
         held |= {self._inputs[port.tensorflow]: port.onnx for port in self._signature.inputs}
         held |= {self._outputs[port.tensorflow]: port.onnx for port in self._signature.outputs}
         for op in self._interpreter._get_ops_details():  # where the borders are floats, what is behind them counts
-            before, after = op["inputs"][0] if len(op["inputs"]) else -1, op["outputs"][0]
+            before, after = (next(iter(op[side]), -1) for side in ("inputs", "outputs"))
             if op["op_name"] == "QUANTIZE" and before in held:
                 held[after] = held[before]
             if op["op_name"] == "DEQUANTIZE" and after in held:
                 held[before] = held[after]
-        return {name: found for index, name in held.items() if (found := _range(details[index])) is not None}
+        return {name: found for index, name in held.items() if (found := _range(details.get(index))) is not None}
 
     def _held(self) -> dict[int, tuple[str, Place]]:
         """The tensors that hold the value of an ONNX tensor, by index: its name, and the order of its dimensions.
@@ -117,12 +119,37 @@ class LiteRTProbe(Probe):
                 places = self._nodes_of(names.get(index, ""))
                 latest[index] = max([before, *places])
                 several = len(op["outputs"]) > 1
-                value = (
-                    _value(names[index], self._entries[max(places)], position if several else None) if places else None
-                )
+                value = self._value(names[index], max(places), position if several else None) if places else None
                 if value is not None and before <= max(places):
                     found[index] = value
         return found
+
+    def _value(self, label: str, place: int, position: int | None) -> tuple[str, Place] | None:
+        """The output of a node that a tensor of this label is; None where it is something in between.
+
+        Of an operation that gives several, the tensors share their name, and `position` counts.
+        """
+        entry, parts = self._entries[place], label.split(";")
+        for count, (name, where) in enumerate(zip(entry["outputs"], entry["tensors"], strict=True)):
+            base, _, number = where["tensor"].rpartition(":")
+            named = base in parts or any(_numbered(part, base) and part not in self._tf_ops for part in parts)
+            if named and (number == "0" if position is None else count == position):
+                return name, self._ordered(base, parts, Place.from_json(where["place"]))
+        return None
+
+    def _ordered(self, base: str, parts: list[str], place: Place) -> Place:
+        """Where the ops of a label have transposes between them that the label does not name, the converter has taken
+        these out: the value is in the order before them.
+        """
+        op, perm = self._tf_ops.get(base), ()
+        while op is not None and op["inputs"] and not place.perm:
+            op = self._tf_ops.get(op["inputs"][0])
+            if op is None or op["name"] in parts:
+                return dataclasses.replace(place, perm=perm) if op is not None and perm else place
+            if not op.get("perm"):
+                return place
+            perm = tuple(op["perm"][axis] for axis in perm or range(len(op["perm"])))
+        return place
 
     def _nodes_of(self, name: str) -> list[int]:
         """The places in the ONNX graph of the nodes that a tensor is named after."""
@@ -147,17 +174,9 @@ class LiteRTProbe(Probe):
         return found
 
 
-def _value(label: str, entry: dict[str, Any], position: int | None) -> tuple[str, Place] | None:
-    """The output of a node that a tensor of this label is; None where it is something in between.
-
-    Of an operation that gives several, the tensors share their name, and `position` counts.
-    """
-    parts = label.split(";")
-    for place, (name, where) in enumerate(zip(entry["outputs"], entry["tensors"], strict=True)):
-        base, _, number = where["tensor"].rpartition(":")
-        if base in parts and (number == "0" if position is None else place == position):
-            return name, Place.from_json(where["place"])
-    return None
+def _numbered(label: str, base: str) -> bool:
+    """Whether a label is a name with a number behind it, which TFLite's converter gives to a name that it has twice."""
+    return label.startswith(base) and label[len(base) :].isdecimal() and bool(base)
 
 
 def _scope(entry: dict[str, Any]) -> str:
@@ -171,7 +190,9 @@ def _placed(array: Array, place: Place) -> Array | None:
     return place.value(array)
 
 
-def _range(details: dict[str, Any]) -> Range | None:
+def _range(details: dict[str, Any] | None) -> Range | None:
+    if details is None:
+        return None
     scales, zeros = (details["quantization_parameters"][name] for name in ("scales", "zero_points"))
     if len(scales) != 1 or details["dtype"] not in (np.int8, np.uint8):
         return None

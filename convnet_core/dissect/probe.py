@@ -15,6 +15,8 @@ class Probe(abc.ABC):
 
     name: str
     kind: str = "float32"
+    remade: frozenset[str] = frozenset()
+    """The tensors that the last run did not show, and that were made of those before them in its arithmetic."""
 
     @abc.abstractmethod
     def values(self, feeds: Feeds) -> Feeds:

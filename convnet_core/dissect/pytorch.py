@@ -45,7 +45,10 @@ class PyTorchProbe(Probe):
         for onnx_name, name in self._names.items():
             if isinstance(value := known.get(name), Tensor):
                 found[onnx_name] = value.numpy()
-        return completed(self._model, {**feeds, **found}, torch_ops.run)
+        shown = {**feeds, **found}
+        whole = completed(self._model, shown, torch_ops.run)
+        self.remade = frozenset(whole.keys() - shown.keys())
+        return whole
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
         """Operators before it that are no ONNX tensors of their own are run with it."""

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from convnet_core.dissect.dissection import Dissection
 
+STAGE, FILE, WORST = "dissect", "dissection.json", "worst_inputs.npz"
+"""Where a run keeps it, and the worst inputs that were found."""
+
 FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε) + β"
 """What is done to the weights of a convolution to have its batch normalisation in them."""
 
@@ -70,6 +73,31 @@ def headline(content: dict[str, Any]) -> str:
         return str(found[0]["text"])
     nodes = content["nodes"]
     return f"{len(nodes)} nodes compared in {len(content['runtimes'])} runtimes, nothing wrong"
+
+
+def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
+    """What a comparison's report says of a dissection: the headline, the findings, and of float32 the values that are
+    furthest off.
+    """
+    lines = [
+        {
+            "runtime": runtime,
+            "node": node["name"],
+            "op": node["op"],
+            "error": number(seen["whole"]["relative"]) or 0.0,
+            "adds": number(seen["own"]),
+            "multiple": number(seen["multiple"]) or 0.0,
+        }
+        for node in content["nodes"]
+        for runtime, seen in node["runtimes"].items()
+        if not runtime.endswith(("int8", "fp16"))
+    ]
+    return {
+        "converter": content["config"]["converter"],
+        "headline": headline(content),
+        "findings": content["findings"],
+        "nodes": [finite(line) for line in sorted(lines, key=lambda line: -line["error"])[:most]],
+    }
 
 
 def transposes(content: dict[str, Any]) -> str:
@@ -136,6 +164,11 @@ def tables(content: dict[str, Any]) -> dict[str, Table]:
         f"BatchNorms folded into a Conv: {content['fusions']['formula']}": [
             {"node": item["node"], "ε": item["epsilon"], **item["channel"], "error": number(item["error"])}
             for item in content["fusions"]["nodes"]
+        ],
+        "Other shapes than in ONNX": [
+            {"node": node["name"], "runtime": runtime, "shape": str(shape)}
+            for node in content["nodes"]
+            for runtime, shape in node["shape_differs"].items()
         ],
         "Labels": [
             {"runtime": name, **{key: str(value) for key, value in item.items() if key != "closest"}}

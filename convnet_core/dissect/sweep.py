@@ -12,7 +12,7 @@ import onnx.numpy_helper
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.worst import Answer
 from convnet_core.errors import one_line
-from convnet_core.tensors import Array, Feeds, TensorInfo
+from convnet_core.tensors import Array, Feeds
 
 
 @dataclass(frozen=True)
@@ -42,45 +42,56 @@ def _resized(array: Array, size: int) -> Array:
     return np.resize(array, (size, *array.shape[1:]))
 
 
-def faults(tried: Sequence[Tried], model: onnx.ModelProto, inputs: Sequence[TensorInfo]) -> list[Finding]:
-    """One finding for the artefacts that take some batch sizes only: where in the graph the constant sits."""
+def faults(tried: Sequence[Tried], model: onnx.ModelProto) -> list[Finding]:
+    """At most one finding: artefacts that take some batch sizes only, and where in the graph the constant sits; or that
+    fail at every size, which is no matter of the batch.
+    """
     failed = sorted({item.runtime for item in tried if item.fault})
-    good = sorted({item.batch for item in tried if not item.fault})
-    bad = sorted({item.batch for item in tried if item.fault})
-    if not failed or not bad:
+    if not failed:
         return []
-    node, where = _constant(model, inputs)
-    if where.endswith(": "):
-        where += next(item.fault for item in tried if item.fault)
-    good = [size for size in good if size not in bad]
-    said = f"{', '.join(failed)} fail{'s' * (len(failed) == 1)} at batch {', '.join(map(str, bad))}"
+    bad = sorted({item.batch for item in tried if item.fault})
+    good = sorted({item.batch for item in tried if item.runtime in failed and not item.fault})
+    names = f"{', '.join(failed)} fail{'s' * (len(failed) == 1)}"
+    first = next(item.fault for item in tried if item.fault)
+    if not good:
+        text = f"{names} at every batch size: {first}."
+        return [Finding("fails", text, "Compare the artefact's inputs with the model's.", "", tuple(failed))]
+    said = f"{names} at batch {', '.join(map(str, bad))}, not at {', '.join(map(str, good))}"
+    node = _constant(model)
+    if node is None:
+        text = f"{said}; no constant of the model explains it, the first one says: {first}."
+        return [Finding("batch-size", text, "Try the sizes that will be used.", "", tuple(failed))]
     return [
         Finding(
             "frozen-batch",
-            f"{said}{f' and run at {good[0]}' if good else ''}: {where}.",
+            f"{said}: {node.op_type} {node.name!r} has it as a constant, the first size of {_sizes(node, model)}.",
             "Export with a dynamic batch (dynamic_shapes, an example of at least two samples), and without its size "
             "in a reshape.",
-            node,
+            node.name,
             tuple(failed),
         )
     ]
 
 
-def _constant(model: onnx.ModelProto, inputs: Sequence[TensorInfo]) -> tuple[str, str]:
-    """The node with the batch in it, and where that is in words."""
-    fixed = next((info for info in inputs if info.shape and info.shape[0] is not None), None)
-    if fixed is not None:
-        return "", f"the input {fixed.name!r} is declared with a batch of {fixed.shape[0]}"
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-            constants[node.output[0]] = node.attribute[0].t
-    for node in model.graph.node:
-        if node.op_type in ("Reshape", "Expand") and node.input[1] in constants:
-            shape = onnx.numpy_helper.to_array(constants[node.input[1]]).tolist()
-            if shape and shape[0] > 0 and _is_batch(node.input[0], model):
-                return node.name, f"{node.op_type} {node.name!r} has it as a constant, the first size of {shape}"
-    return "", "no constant of the model explains it, the first one says: "
+def _constant(model: onnx.ModelProto) -> onnx.NodeProto | None:
+    """The first node with a size for the batch in it."""
+    nodes: list[onnx.NodeProto] = list(model.graph.node)
+    return next((node for node in nodes if _first(_sizes(node, model)) > 0 and _is_batch(node.input[0], model)), None)
+
+
+def _first(sizes: list[int]) -> int:
+    return sizes[0] if sizes else 0
+
+
+def _sizes(node: onnx.NodeProto, model: onnx.ModelProto) -> list[int]:
+    """The sizes that a reshape has as a constant; none for other nodes."""
+    if node.op_type not in ("Reshape", "Expand"):
+        return []
+    kept = {tensor.name: tensor for tensor in model.graph.initializer}
+    for other in model.graph.node:
+        if other.op_type == "Constant" and other.attribute and other.attribute[0].HasField("t"):
+            kept[other.output[0]] = other.attribute[0].t
+    return list(onnx.numpy_helper.to_array(kept[node.input[1]]).tolist()) if node.input[1] in kept else []
 
 
 def _is_batch(name: str, model: onnx.ModelProto) -> bool:

@@ -55,7 +55,10 @@ class TensorFlowProbe(Probe):
         wanted = {name: place for name, place in self._places.items() if name not in self._fed}
         found = self._session.run({name: place.source for name, place in wanted.items()}, given)
         values = {name: wanted[name].value(np.asarray(array)) for name, array in found.items()}
-        return completed(self._model, {**feeds, **values}, in_tensorflow(self._model))
+        shown = {**feeds, **values}
+        whole = completed(self._model, shown, in_tensorflow(self._model))
+        self.remade = frozenset(whole.keys() - shown.keys())
+        return whole
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
         """`inputs` hold those of the graph, too, as sizes may be taken from there. A node that became an order of

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
+from convnet_core.convert import FROZEN
 from convnet_core.convert.native.walk import variable_name
 from convnet_core.convert.places import Place
 from convnet_core.dissect.finding import Finding
@@ -23,7 +24,8 @@ from convnet_core.tensors import Array
 class Weight:
     """A weight on both sides: its shape in ONNX and in TensorFlow, and how one becomes the other (`Place`).
 
-    `error` is the largest difference when they are laid over each other; None where no variable keeps it.
+    `error` is the largest difference when they are laid over each other; None where the conversion keeps it neither
+    as a variable nor as a constant.
     """
 
     name: str
@@ -34,25 +36,46 @@ class Weight:
     error: float | None
 
 
-def variables(folder: Path) -> dict[str, Array]:
-    """The variables of a SavedModel by name."""
-    loaded = import_tensorflow().saved_model.load(str(folder / "saved_model"))
+def kept_in(folder: Path, entries: list[dict[str, Any]]) -> dict[str, Array]:
+    """What a conversion keeps of each weight, by ONNX name: the variable of the SavedModel, or else the constant of the
+    frozen graph; a weight that is neither is left out.
+    """
+    tf = import_tensorflow()
+    loaded = tf.saved_model.load(str(folder / "saved_model"))
     # A variable is made in the scope of the first node that takes it.
-    return {item.name.split(":")[0].rsplit("/", 1)[-1]: item.numpy() for item in loaded.weights}
+    variables = {item.name.split(":")[0].rsplit("/", 1)[-1]: item for item in loaded.weights}
+    constants = _constants(folder / FROZEN)
+    found: dict[str, Array] = {}
+    for entry in entries:
+        for name, plain in entry["weights"].items():
+            variable = variables.get(variable_name(plain["source"]))
+            constant = constants.get(plain.get("constant", "").partition(":")[0])
+            if variable is not None:
+                found[name] = variable.numpy()
+            elif constant is not None:
+                found[name] = tf.make_ndarray(constant)
+    return found
+
+
+def _constants(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    graph = import_tensorflow().compat.v1.GraphDef()
+    graph.ParseFromString(path.read_bytes())
+    return {node.name: node.attr["value"].tensor for node in graph.node if node.op == "Const"}
 
 
 def compared(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[str, Array]) -> list[Weight]:
-    """Every weight that a node takes, in the order of the nodes."""
+    """Every weight that a node takes, in the order of the nodes; `there` is what is kept of them."""
     given = {tensor.name: tensor for tensor in model.graph.initializer}
     found = []
     for entry in entries:
         for name, plain in entry["weights"].items():
-            place = Place.from_json(plain)
             value = np.array(onnx.numpy_helper.to_array(given[name]))
-            kept = there.get(variable_name(place.source))
             if value.dtype.kind != "f" or value.size < 2:
                 continue
-            error = None if kept is None else _error(value, place, kept)
+            kept = there.get(name)
+            error = None if kept is None else _error(value, Place.from_json(plain), kept)
             shape = value.shape if kept is None else kept.shape
             found.append(Weight(name, entry["name"], value.shape, shape, plain, error))
     return found
@@ -79,26 +102,28 @@ def faults(
         if not weight.error:
             continue
         value = np.array(onnx.numpy_helper.to_array(given[weight.name]))
-        kept = there[variable_name(Place.from_json(weight.place).source)]
-        found.append(_explained(weight, value, kept, nodes[weight.node], _before(model, weight.node, shapes)))
+        laid = Place.from_json(weight.place).value(there[weight.name])
+        found.append(_explained(weight, value, laid, nodes[weight.node], _before(model, weight.node, shapes)))
     return found
 
 
 def _explained(
-    weight: Weight, value: Array, kept: Array, node: onnx.NodeProto, image: tuple[int, ...] | None
+    weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, image: tuple[int, ...] | None
 ) -> Finding:
+    """`laid` is what is kept of the weight, in ONNX's order."""
     what = f"{node.op_type} {node.name!r}"
-    order = _flattened(value, kept, image)
+    order = _flattened(value, laid, image)
     if order is not None:
-        here = ", ".join(map(str, order))
+        last = order[-1] == 0  # the channels come last
+        values, weights = ("last (NHWC)", "first (NCHW)") if last else ("first (NCHW)", "last (NHWC)")
         return Finding(
             "flatten-order",
-            f"The error is born at {what}: it is fed values flattened channels last (NHWC), and its weights "
-            f"{weight.name!r} are in the order of channels first (NCHW).",
-            f"Put the weights in the order of the values: reshape to [c, h, w], transpose by ({here}), flatten again.",
+            f"The error is born at {what}: it is fed values flattened channels {values}, and its weights "
+            f"{weight.name!r} are in the order of channels {weights}.",
+            f"Put the weights in the order of the values: reshape to {'[c, h, w]' if last else '[h, w, c]'}, transpose "
+            f"by ({', '.join(map(str, order))}), flatten again.",
             weight.node,
         )
-    laid = Place.from_json(weight.place).value(kept)
     fitting = _transposed(value, laid)
     if fitting is not None:
         return Finding(
@@ -124,11 +149,25 @@ def _transposed(value: Array, laid: Array) -> tuple[int, ...] | None:
     return None
 
 
-def _flattened(value: Array, kept: Array, image: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """Whether the weights are still in the order of channels first, behind an image [n, c, h, w] that was flattened."""
-    if image is None or value.ndim != 2 or value.shape != kept.shape or not np.array_equal(value, kept):
+def _flattened(value: Array, laid: Array, image: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The permutation that puts weights behind a flattened image [n, c, h, w] in the order of its values, where they
+    are in the other order: (1, 2, 0) for values channels last, (2, 0, 1) for values channels first; else None.
+    """
+    if image is None or value.ndim != 2 or value.shape != laid.shape:
         return None
-    return (*range(1, len(image) - 1), 0)
+    channels, *pixels = image[1:]
+    last, first = (*range(1, len(image) - 1), 0), (len(pixels), *range(len(pixels)))
+    for axis, rows in ((1, value.shape[1]), (0, value.shape[0])):
+        if rows != np.prod(image[1:]):
+            continue
+        right, wrong = (np.moveaxis(array, axis, 1) for array in (value, laid))
+        back = right.reshape(-1, *pixels, channels).transpose(0, *(place + 1 for place in first))
+        forth = right.reshape(-1, channels, *pixels).transpose(0, *(place + 1 for place in last))
+        if np.array_equal(back.reshape(right.shape), wrong):
+            return last
+        if np.array_equal(forth.reshape(right.shape), wrong):
+            return first
+    return None
 
 
 def _before(model: onnx.ModelProto, node: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:

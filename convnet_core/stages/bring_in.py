@@ -53,6 +53,6 @@ def keep(model: onnx.ModelProto, draft: Draft, max_abs_error: float | None = Non
 
 def _faults(model: onnx.ModelProto) -> list[str]:
     try:
-        return native.check(model)
+        return [str(fault) for fault in native.check(model)]
     except ConversionError as error:
         return [str(error)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from convnet_core import cases, measurements, report
 from convnet_core.compare import measure
 from convnet_core.config import CompareConfig, DataConfig
+from convnet_core.dissect import report as dissect
 from convnet_core.events import Message, Monitor, Progress
-from convnet_core.files import write_json
+from convnet_core.files import read_json, write_json
 from convnet_core.given import Given
 from convnet_core.judging import Comparison, judge
 from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
@@ -67,10 +69,20 @@ def run_compare(
 
 def _write(folder: Path, comparison: Comparison, run: Run, chosen: Material, warnings: list[str]) -> None:
     title = str(run.info.get("title") or run.name)
-    content = report.to_json(comparison, title, {**comparison.config.to_json(), "data": chosen.name}, warnings)
+    content = report.to_json(
+        comparison, title, {**comparison.config.to_json(), "data": chosen.name}, warnings, _dissection(run)
+    )
     write_json(folder / "report.json", content)
     (folder / "report.md").write_text(report.to_markdown(content), encoding="utf-8")
     (folder / "report.html").write_text(report.to_html(content, comparison, chosen.images), encoding="utf-8")
+
+
+def _dissection(run: Run) -> dict[str, Any] | None:
+    """The summary of the run's dissection; None where there is none of the run as it is."""
+    if run.state(dissect.STAGE).state != "fresh":
+        return None
+    content = read_json(run.path / dissect.STAGE / dissect.FILE)
+    return dissect.summary(content) if content["config"]["lesson"] == "none" else None
 
 
 def _throttled(monitor: Monitor) -> Callable[[str, int, int], None]:

@@ -14,10 +14,12 @@ import numpy as np
 
 from convnet_core import data, onnx_model
 from convnet_core.config import ConvertConfig, DissectConfig, ExportConfig
+from convnet_core.convert import support
 from convnet_core.dissect import documents, pictures, report, viewers
-from convnet_core.dissect.case import Case
+from convnet_core.dissect.case import Case, Learned
 from convnet_core.dissect.dissection import Dissection, dissect
-from convnet_core.errors import ConfigError
+from convnet_core.dissect.report import FILE, STAGE, WORST
+from convnet_core.errors import ConfigError, Lacking
 from convnet_core.events import Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.given import Given
@@ -28,7 +30,6 @@ from convnet_core.stages._stage import told
 from convnet_core.stages.material import is_digits
 from convnet_core.tensors import Feeds, batch_of, batched
 
-STAGE, FILE = "dissect", "dissection.json"
 _NOTHING = Given()
 _CALIBRATION = 200
 
@@ -47,15 +48,13 @@ def run_dissect(
     A network for digits is exported once more, for PyTorch's own operators; a model from elsewhere has them where its
     `factory` is named, whose code is run. Raises ConfigError for a lesson that the model cannot give.
     """
-    stage = f"convert/{config.converter}"
     with told(STAGE, monitor) as line, tempfile.TemporaryDirectory() as folder:
         run.need("export")
-        run.need(stage)
         case = _case(run, config, monitor, given, factory, examples)
         if config.lesson != "none":
             monitor.emit(Progress(label=f"putting in the fault {config.lesson}", done=0, total=1))
             case = _faulty(run, case, config, Path(folder))
-        files = (*run.model_files, f"{stage}/nodes.json")
+        files = (*run.model_files, *_converted(run, config))
         with run.writing(STAGE, config.to_json(), files) as draft:
 
             def tell(label: str) -> None:
@@ -68,6 +67,10 @@ def run_dissect(
                 "tensorflow": pictures.of_tensorflow(case.entries),
             }
             write_json(draft.path / FILE, content)
+            worst = {
+                f"{name}/{key}": array for name, feeds in found.worst_inputs.items() for key, array in feeds.items()
+            }
+            np.savez_compressed(draft.path / WORST, **worst)  # type: ignore[arg-type]  # numpy 2.4's stub
             write_json(draft.path / "netron.json", viewers.netron(found.nodes))
             for runtime in found.runtimes[1:]:
                 model = case.model.graph.name
@@ -82,27 +85,46 @@ def run_dissect(
     return found
 
 
+def _converted(run: Run, config: DissectConfig) -> list[str]:
+    """The record of the conversion, where there is one."""
+    name = f"convert/{config.converter}/nodes.json"
+    return [name] if (run.path / name).is_file() else []
+
+
 def _case(
     run: Run, config: DissectConfig, monitor: Monitor, given: Given, factory: str, examples: tuple[str, ...]
 ) -> Case:
-    path, folder = run.path / "export" / onnx_model.FILE, run.path / f"convert/{config.converter}"
-    inputs = onnx_model.inputs(onnx_model.load(path))
+    path, stage = run.path / "export" / onnx_model.FILE, f"convert/{config.converter}"
+    model = onnx_model.load(path)
+    inputs = onnx_model.inputs(model)
     names = batched(inputs)
+    refused: tuple[Lacking, ...] = ()
+    if config.lesson == "none" and run.state(stage).state != "fresh":
+        refused = support.refused(model, ConvertConfig(converter=config.converter))
+    if not refused:
+        run.need(stage)
     if is_digits(run):
         digits = data.load(data_of(run), monitor)
         count = min(config.images, len(digits.test))
         many: Feeds = {INPUT: digits.test.scaled()[:count]}
         labels = digits.test.labels[:count].astype(np.int64)
-        program = _digits_program(run)
-        scale: tuple[float, float] | None = (0.0, 1.0)
+        program, learned = _digits_program(run), _learned(run, digits)
     else:
         many = given.samples(inputs, min(config.images, 64), config.seed)
-        labels, scale, program = None, None, _program(run, factory, examples)
+        labels, learned, program = None, None, _program(run, factory, examples)
     rng = np.random.default_rng(config.seed)
     count = len(next((many[name] for name in sorted(names)), np.zeros(1)))
     chosen = np.sort(rng.choice(count, min(config.samples, count), replace=False))
     samples = {name: array[chosen] if name in names else array for name, array in many.items()}
-    return Case(path, program, folder, samples, many, names, labels, scale)
+    folder = None if refused else run.path / stage
+    return Case(path, program, folder, samples, many, names, labels, learned, config.converter, refused)
+
+
+def _learned(run: Run, digits: data.Digits) -> Learned:
+    """Of the training images; the accuracy is that on the test set, where the run was trained here."""
+    record = run.record("train")
+    accuracy = None if record is None else record.result.get("test_accuracy")
+    return Learned.of(digits.train.scaled()[:_CALIBRATION], accuracy)
 
 
 def _digits_program(run: Run) -> Any:

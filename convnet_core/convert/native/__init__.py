@@ -26,7 +26,7 @@ from convnet_core.convert.native.passes import (
 from convnet_core.convert.native.read import read
 from convnet_core.convert.native.registry import faults
 from convnet_core.convert.native.walk import GraphFunction
-from convnet_core.errors import UnsupportedOpError
+from convnet_core.errors import Lacking, UnsupportedOpError
 
 Layout = Literal["nchw", "nhwc"]
 _FUSED = (fuse_gelu, fuse_group_norm, fuse_channel_shuffle)
@@ -45,8 +45,8 @@ def prepared(model: onnx.ModelProto, layout: Layout = "nchw") -> Graph:
     return graph
 
 
-def check(model: onnx.ModelProto) -> list[str]:
-    """Everything in a model that cannot be converted, a line for each node. Does not import TensorFlow."""
+def check(model: onnx.ModelProto) -> list[Lacking]:
+    """Every node of a model that cannot be converted. Does not import TensorFlow."""
     return faults(prepared(model))
 
 
@@ -60,7 +60,8 @@ def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
     if found:
         raise UnsupportedOpError(
             f"the model holds {len(found)} {'node' if len(found) == 1 else 'nodes'} that cannot be converted: "
-            f"{'; '.join(found)}",
+            f"{'; '.join(map(str, found))}",
             hint="export with other operators, or add a handler to convnet_core/convert/native/ops",
+            lacking=found,
         )
     return GraphFunction(graph)

@@ -12,6 +12,7 @@ from typing import Any
 from convnet_core.convert.native import ops
 from convnet_core.convert.native.graph import Graph, Node
 from convnet_core.convert.native.passes import DOMAIN
+from convnet_core.errors import Lacking
 
 Function = Callable[..., Any]
 
@@ -90,20 +91,20 @@ def registered() -> dict[tuple[str, str], list[Handler]]:
     return dict(_handlers)
 
 
-def faults(graph: Graph) -> list[str]:
-    """Everything in a graph that cannot be converted, a line for each node, subgraphs included."""
+def faults(graph: Graph) -> list[Lacking]:
+    """Every node of a graph that cannot be converted, those of subgraphs included."""
     found = []
     for node in graph.nodes:
         if (reason := _fault(node, graph)) is not None:
             label = f"{node.domain}.{node.op}" if node.domain else node.op
-            found.append(f"{label}-{node.version} (node {node.name!r}){reason}")
+            found.append(Lacking(label, node.version, node.name, reason))
         for inner in node.subgraphs:
             found += faults(inner)
     return found
 
 
 _NEVER = {
-    ("ai.onnx.ml", "ZipMap"): ": it gives maps, which are no tensors; export with the option zipmap=False",
+    ("ai.onnx.ml", "ZipMap"): "it gives maps, which are no tensors; export with the option zipmap=False",
 }
 """What cannot be had, and what to do instead."""
 
@@ -114,14 +115,14 @@ def _fault(node: Node, graph: Graph) -> str | None:
     if handler is None:
         known = [version for other in _handlers.get((node.domain, node.op), []) for version in other.versions]
         if known:
-            return f": only the versions {', '.join(map(str, sorted(known)))} are known"
+            return f"only the versions {', '.join(map(str, sorted(known)))} are known"
         return _NEVER.get((node.domain, node.op), "")
     unknown = [] if handler.any_attribute else sorted(set(node.attributes) - handler.keywords)
     if unknown:
-        return f": attribute {', '.join(unknown)}"
+        return f"attribute {', '.join(unknown)}"
     info = graph.infos.get(node.inputs[0]) if node.inputs else None
     if handler.dtypes is not None and info is not None and info.dtype not in handler.dtypes:
-        return f": {info.dtype}"
+        return str(info.dtype)
     return None
 
 
