@@ -266,6 +266,7 @@ PRESETS: dict[str, TrainConfig] = {
         optimizer="adamw",
         schedule="onecycle",
         weight_decay=0.01,
+        label_smoothing=0.1,
         validation_size=5000,
     ),
 }

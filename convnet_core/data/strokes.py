@@ -1,9 +1,10 @@
 """Handwriting from a program: skeletons of strokes, a shaky hand, a pen.
 
 Each image starts from one of the digit's skeletons (`skeletons.py`). The hand moves every point a
-little, bends the whole by a slow wave, slants, turns and stretches it. The pen follows the curve,
-and the ink is put into MNIST's layout: 28 x 28 uint8, the ink fitted into 20 x 20, its centre of
-mass in the middle. NumPy alone; the same seed gives the same bytes.
+little, begins and ends strokes early or late, bends the whole by a slow wave, slants, turns and
+stretches it. The pen follows the curve, the paper makes its edges soft and rough, and the ink is put
+into MNIST's layout: 28 x 28 uint8, the ink fitted into 20 x 20, its centre of mass in the middle.
+NumPy alone; the same seed gives the same bytes. What each ingredient is worth: docs/PERFORMANCE.md.
 """
 
 from __future__ import annotations
@@ -19,12 +20,17 @@ from numpy.typing import NDArray
 
 from convnet_core.data.skeletons import SKELETONS, Skeleton
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same seed gives other bytes, so that no cache holds images of an older generator."""
 
 SIDE, BOX = 28, 20
 _SAMPLES = 72  # points along the curve; at most about a pixel apart
 _CHUNK = 500  # images that share a random generator and are drawn together
+
+_PEN = np.array((1.1, 1.1, 0.95, 0.9, 0.8, 0.8, 0.85, 0.92, 0.66, 0.75), np.float32)
+"""How wide the pen is for each digit, against the others: strokes that lie close fill up with a wide one, and people
+take care that they do not. Fitted to the widths of lines in MNIST's training images.
+"""
 
 Floats = NDArray[np.float32]
 
@@ -35,12 +41,18 @@ class Hand:
 
     jitter: float = 0.075  # of each point, standard deviation
     wave: float = 0.075  # of the slow wave that bends the whole
-    lean: float = 0.25  # horizontal shift from bottom to top, to the right
+    ends: float = 0.2  # by how much a stroke begins and ends early or late, of its first and last part, the same
+    lean: float = 0.18  # horizontal shift from bottom to top, to the right
     slant: float = 0.28  # the same, standard deviation
     rotation: float = 0.13  # radians, standard deviation
     aspect: tuple[float, float] = (0.6, 1.15)  # width of the box of the skeleton over its height
-    radius: tuple[float, float] = (0.75, 1.9)  # of the pen, in pixels of the 28 x 28 image
+    radius: tuple[float, float] = (0.8, 2.4)  # of the pen, in pixels of the 28 x 28 image; see _PEN
     pressure: float = 0.3  # by how much the ink of the pen varies along the curve
+    edge: tuple[float, float] = (0.8, 1.8)  # pixels from paper to ink
+    rough: float = (
+        0.3  # by how much lines are frayed, two pixels wide: standard deviation of the edge, in pixels, at most
+    )
+    grain: float = 0.2  # the same of the paper's grain, pixel by pixel
 
 
 def generate(
@@ -80,11 +92,25 @@ def _draw(labels: NDArray[np.uint8], rng: np.random.Generator, hand: Hand) -> ND
             rows = np.flatnonzero(chosen == way)
             points, basis = _skeleton(digit, way)
             shaken = points + rng.normal(0, hand.jitter, (len(rows), *points.shape)).astype(np.float32)
+            _move_ends(shaken, SKELETONS[digit][way][1], rng, hand)
             curves[rows] = basis @ shaken
     curves = _bend(curves, rng, hand)
-    radius = rng.uniform(*hand.radius, len(labels)).astype(np.float32)
+    radius = rng.uniform(*hand.radius, len(labels)).astype(np.float32) * _PEN[labels]
     curves = _fit(curves, radius)
-    return _ink(curves, radius, _pressure(len(labels), rng, hand))
+    distance = _distance(curves, radius, _pressure(len(labels), rng, hand))
+    return _ink(distance - _fray(len(labels), rng, hand), radius, rng.uniform(*hand.edge, len(labels)))
+
+
+def _move_ends(points: Floats, strokes: Skeleton, rng: np.random.Generator, hand: Hand) -> None:
+    """Let each stroke of points [n, k, 2] begin and end early or late, along itself."""
+    first = 0
+    for stroke in strokes:
+        last = first + len(stroke) - 1
+        for end, inner in ((first, first + 1), (last, last - 1)):
+            points[:, end] += rng.normal(0, hand.ends, (len(points), 1)).astype(np.float32) * (
+                points[:, end] - points[:, inner]
+            )
+        first = last + 1
 
 
 @functools.cache
@@ -156,12 +182,21 @@ def _pressure(n: int, rng: np.random.Generator, hand: Hand) -> Floats:
     return (1 + hand.pressure * np.sin(frequency * along + phase)).astype(np.float32)
 
 
-def _ink(curves: Floats, radius: Floats, pressure: Floats) -> NDArray[np.uint8]:
-    """Draw curves [n, samples, 2] in pixels with pens of the given radii, centred by their mass.
+def _fray(n: int, rng: np.random.Generator, hand: Hand) -> Floats:
+    """By how many pixels the edge of the ink is moved at each pixel [n, side, side]; each image has its own amount."""
+    noise = rng.standard_normal((n, SIDE + 1, SIDE + 1), np.float32)
+    coarse = (noise[:, 1:, 1:] + noise[:, :-1, 1:] + noise[:, 1:, :-1] + noise[:, :-1, :-1]) / 2
+    fine = rng.standard_normal((n, SIDE, SIDE), np.float32)
+    rough, grain = (rng.uniform(0, most, (n, 1, 1)).astype(np.float32) for most in (hand.rough, hand.grain))
+    fray: Floats = coarse * rough + fine * grain
+    return fray
+
+
+def _distance(curves: Floats, radius: Floats, pressure: Floats) -> Floats:
+    """How far each pixel is from curves [n, samples, 2], in pixels [n, side, side]; with more pressure less.
 
     The ink at a pixel is a sum of Gaussians along the curve, which is separable and so two small
-    matrices and a product. Beside a straight line it falls as exp(-d^2 / 2 sigma^2); a threshold
-    half way down, with an edge one pixel wide, makes a line of the pen's radius of it.
+    matrices and a product. Beside a straight line it falls as exp(-d^2 / 2 sigma^2).
     """
     sigma = radius / np.sqrt(2 * np.log(2)).astype(np.float32)
     step = np.linalg.norm(np.gradient(curves, axis=1), axis=-1)
@@ -172,9 +207,14 @@ def _ink(curves: Floats, radius: Floats, pressure: Floats) -> NDArray[np.uint8]:
     across = np.exp((pixels - curves[:, None, :, 0]) ** 2 * narrow)
     down = np.exp((pixels - curves[:, None, :, 1]) ** 2 * narrow) * weight[:, None]
     profile = down @ across.transpose(0, 2, 1)
-    depth = -np.sqrt(-2 * np.log(np.clip(profile, 1e-6, 1 - 1e-6))) * sigma[:, None, None]  # minus the distance
-    grey = np.clip(0.5 + depth + radius[:, None, None], 0, 1)
-    return (_centred(grey) * 255 + 0.5).astype(np.uint8)
+    distance: Floats = np.sqrt(-2 * np.log(np.clip(profile, 1e-6, 1 - 1e-6))) * sigma[:, None, None]
+    return distance
+
+
+def _ink(distance: Floats, radius: Floats, edge: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Black as far as the pen reaches, over an edge of some pixels to white; centred by its mass."""
+    inside = (radius[:, None, None] - distance) / edge[:, None, None].astype(np.float32)
+    return (_centred(np.clip(0.5 + inside, 0, 1)) * 255 + 0.5).astype(np.uint8)
 
 
 def _centred(grey: Floats) -> Floats:
