@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.errors import one_line
+from convnet_core.errors import Stopped, one_line
 from convnet_core.tensors import Feeds, batch_of, flat_samples, sample_count
 
 Floats = NDArray[np.float64]
@@ -122,8 +124,9 @@ def measure(
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
     progress: Callable[[str, int, int], None] | None = None,
+    at_once: int = 1,
 ) -> list[Measured]:
-    """Run every runtime on every input set at every batch size.
+    """Run every runtime on every input set at every batch size; `at_once` runtimes go side by side.
 
     The reference's answers are taken once, at the largest batch size, so that the reference itself is measured too:
     across batch sizes (of an input set `by_batch`, at each). Whatever a runtime raises is its result, and the others
@@ -137,25 +140,56 @@ def measure(
         for answers in [_run(reference, item, max(batches))]
         for batch in batches
     }
-    total = len(sources) * len(batch_sizes) * sum(item.count for item in inputs)
-    done = 0
-    found: list[Measured] = []
-    for source in sources:
+    count = _Count(len(sources) * len(batch_sizes) * sum(item.count for item in inputs), progress)
+
+    def of(source: Opens) -> list[Measured]:
         try:
             runtime = source.open()
         except Exception as error:
             runtime = _Broken(source.name, source.converter, error)
+        found = []
         for item in inputs:
             for batch in batch_sizes:
-
-                def tell(samples: int, at: int = done, name: str = source.name) -> None:
-                    if progress:
-                        progress(name, at + samples, total)
-
+                tell = count.part(source.name)
                 found += _measure(runtime, item, batch, expected[item.name, batch], tell)
-                done += item.count
+                tell(item.count)  # where it failed, too
         runtime.close()
-    return found
+        return found
+
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            return [line for lines in pool.map(of, sources) for line in lines]
+        except BaseException:  # a stop reaches this thread alone
+            count.stop()
+            raise
+
+
+class _Count:
+    """Adds up the samples that runtimes have done, and tells it one at a time."""
+
+    def __init__(self, total: int, progress: Callable[[str, int, int], None] | None) -> None:
+        self._total, self._progress, self._done, self._lock = total, progress, 0, threading.Lock()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Whoever tells something from now on is stopped."""
+        self._stopped = True
+
+    def part(self, name: str) -> Callable[[int], None]:
+        """For one runtime, input set and batch size: hears how many of its samples are done."""
+        last = 0
+
+        def tell(samples: int) -> None:
+            nonlocal last
+            if self._stopped:
+                raise Stopped
+            with self._lock:
+                self._done += samples - last
+                last = samples
+                if self._progress:
+                    self._progress(name, self._done, self._total)
+
+        return tell
 
 
 @dataclass
@@ -194,6 +228,8 @@ def _measure(runtime: Runs, item: InputSet, batch: int, expected: Feeds, tell: C
     keys = {name: Key(runtime.name, runtime.converter, item.name, batch, name) for name in expected}
     try:
         got = _run(runtime, item, batch, tell)
+    except Stopped:
+        raise
     except Exception as error:
         reason = f"failed: {one_line(error)}"
         return [_faulty(key, reason) for key in keys.values()]

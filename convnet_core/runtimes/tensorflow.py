@@ -63,9 +63,10 @@ class TensorFlowFrozen(_TensorFlow):
             self._tf.graph_util.import_graph_def(graph_def, name="")
         config = v1.ConfigProto(
             intra_op_parallelism_threads=threads,
-            inter_op_parallelism_threads=1,
+            # -1: in the caller's thread, for one image half the time; only a session without threads of its own can.
+            inter_op_parallelism_threads=-1 if threads == 1 else 1,
             device_count={"GPU": 0},
-            use_per_session_threads=True,
+            use_per_session_threads=threads > 1,
         )
         self._session = v1.Session(graph=graph, config=config)
         self._call = self._session.make_callable(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from convnet_core.files import read_json, write_json
 from convnet_core.given import Given
 from convnet_core.judging import Comparison, judge
 from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
-from convnet_core.runtimes import sources
+from convnet_core.runtimes import Source, sources
 from convnet_core.stages._stage import told
 from convnet_core.stages.material import Material, material
 
 _EVENT_SECONDS = 0.2
+_AT_ONCE = 4
+_LARGE = 500_000_000
+"""Bytes of all artefacts."""
 _NOTHING = Given()
 
 
@@ -52,7 +56,7 @@ def run_compare(
             # A converter that was not there yet: once it is, this comparison no longer covers everything.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             with found[0].open() as reference:
-                measured = measure(reference, found, chosen.inputs, chosen.batch_sizes, tell)
+                measured = measure(reference, found, chosen.inputs, chosen.batch_sizes, tell, _at_once(found))
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
             _write(draft.path, comparison, run, chosen, warnings)
@@ -75,6 +79,12 @@ def _write(folder: Path, comparison: Comparison, run: Run, chosen: Material, war
     write_json(folder / "report.json", content)
     (folder / "report.md").write_text(report.to_markdown(content), encoding="utf-8")
     (folder / "report.html").write_text(report.to_html(content, comparison, chosen.images), encoding="utf-8")
+
+
+def _at_once(found: Sequence[Source]) -> int:
+    """Runtimes side by side: each has one thread; of large models one, so that only one is in memory."""
+    small = sum(source.bytes for source in found) < _LARGE
+    return min(_AT_ONCE, os.cpu_count() or 1) if small else 1
 
 
 def _dissection(run: Run) -> dict[str, Any] | None:
