@@ -92,7 +92,7 @@ def choose_device(name: str) -> torch.device:
 def begin(model: nn.Module, config: TrainConfig, device: torch.device) -> Training:
     """A training at its first batch, the model on its device."""
     keep_freed_memory()
-    model = model.to(device).to(memory_format=torch.channels_last)  # 12 % faster on a CPU, more on a GPU
+    model = model.to(device).to(memory_format=getattr(model, "memory_format", torch.contiguous_format))
     generator = torch.Generator(device).manual_seed(config.seed)
     return Training(model, make_optimizer(model, config), generator)
 
