@@ -56,7 +56,7 @@ def run_compare(
             # A converter that was not there yet: once it is, this comparison no longer covers everything.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             with found[0].open() as reference:
-                measured = measure(reference, found, chosen.inputs, chosen.batch_sizes, tell, _at_once(found))
+                measured = measure(reference, found, chosen.inputs, chosen.batch_sizes, tell, at_once(found))
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
             _write(draft.path, comparison, run, chosen, warnings)
@@ -81,7 +81,7 @@ def _write(folder: Path, comparison: Comparison, run: Run, chosen: Material, war
     (folder / "report.html").write_text(report.to_html(content, comparison, chosen.images), encoding="utf-8")
 
 
-def _at_once(found: Sequence[Source]) -> int:
+def at_once(found: Sequence[Source]) -> int:
     """Runtimes side by side: each has one thread; of large models one, so that only one is in memory."""
     small = sum(source.bytes for source in found) < _LARGE
     return min(_AT_ONCE, os.cpu_count() or 1) if small else 1

@@ -1,0 +1,71 @@
+"""docs/PERFORMANCE.md: the table and the charts of everything that was measured side by side.
+
+    python -m benchmarks.performance
+
+Reads benchmarks/results/*.json, which the other benchmarks write; what stands below the marker in the document is
+written by hand and kept.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks import charts
+from benchmarks.turns import load
+
+DOCS = Path(__file__).parent.parent / "docs"
+PARTS = ("training", "accuracy", "whole", "saved_models", "app", "growth")
+MARKER = "<!-- from here on written by hand -->"
+
+
+def main() -> None:
+    found = {name: content for name in PARTS if (content := load(name)) is not None}
+    pictures = DOCS / "performance"
+    pictures.mkdir(exist_ok=True)
+    rows = [row for content in found.values() for row in content["rows"]]
+    ratios = [
+        (f"{_short(row['what'])}", row["value"], row["low"], row["high"], _target(row))
+        for row in rows
+        if row["unit"] == "×" and "linear" not in row["target"]
+    ]
+    (pictures / "ratios.svg").write_text(charts.bars(ratios), encoding="utf-8")
+    lines = [
+        "# Performance", "",
+        "Everything side by side in one run, as ratios: the middle of the repetitions, and in brackets the lowest and",
+        "the highest. Made by `make bench` from `benchmarks/results/*.json`. A GPU was not at hand: not measured.", "",
+        *(f"- `python -m benchmarks.{name}`: {content['date'][:10]}, {content['machine']}, torch "
+          f"{content['versions'].get('torch', '?')}, TensorFlow {content['versions'].get('tensorflow', '?')}"
+          for name, content in found.items()), "",
+        "| what | against | measured | target | met | |", "| --- | --- | --- | --- | --- | --- |",
+        *(_line(row) for row in rows), "",
+        "![Ratios with their spread; the upright line is the target](performance/ratios.svg)", "",
+    ]  # fmt: skip
+    for number, (title, chart) in enumerate(found.get("growth", {}).get("charts", {}).items()):
+        name = f"growth{number}.svg"
+        (pictures / name).write_text(charts.line(title, chart["x"], chart["y"], chart["unit"]), encoding="utf-8")
+        lines.append(f"![{title}](performance/{name})")
+    path = DOCS / "PERFORMANCE.md"
+    kept = path.read_text(encoding="utf-8").partition(MARKER)[2] if path.is_file() else "\n"
+    path.write_text("\n".join(lines) + f"\n\n{MARKER}{kept}", encoding="utf-8")
+
+
+def _line(row: dict[str, Any]) -> str:
+    met = {True: "yes", False: "**no**", None: "–"}[row["met"]]
+    spread = f" ({row['low']:.3g} to {row['high']:.3g})" if row["low"] != row["high"] else ""
+    digits = ".2f" if row["unit"] == "%" else ".3g"
+    measured = f"{row['value']:{digits}} {row['unit']}{spread}"
+    return f"| {row['what']} | {row['against']} | {measured} | {row['target']} | {met} | {row['detail']} |"
+
+
+def _target(row: dict[str, Any]) -> float | None:
+    words = row["target"].split()
+    return float(words[1]) if len(words) > 1 and words[0] == "≥" else None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 48 else text[:46].rsplit(" ", 1)[0] + " …"
+
+
+if __name__ == "__main__":
+    main()

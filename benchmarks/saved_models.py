@@ -1,0 +1,97 @@
+"""The SavedModel of our own converter against onnx-tf's, and against ONNX Runtime on the same ONNX file.
+
+    python -m benchmarks.saved_models [--repeats 7]
+
+ConvNet of the reference recipe, batches of 512 and of 1, each runtime in a process of its own on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.turns import Row, Worker, in_turns, ratio, save
+from convnet_core import onnx_model
+from convnet_core.config import PRESETS, ConvertConfig, ExportConfig
+from convnet_core.convert import SAVED_MODEL, convert
+from convnet_core.events import Monitor
+from convnet_core.export import export
+from convnet_core.model import INPUT, build
+
+_CALLS = {512: 5, 1: 400}
+
+
+def runtime(folder: str, kind: str, batch: int) -> Callable[[int], float]:
+    """A function that measures seconds for one batch."""
+    from convnet_core.runtimes.onnxruntime import OnnxRuntime
+    from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
+
+    path = Path(folder)
+    opened = (
+        OnnxRuntime(path / onnx_model.FILE)
+        if kind == "onnxruntime"
+        else TensorFlowSavedModel(path / kind / SAVED_MODEL, kind)
+    )
+    feeds = opened.prepared({INPUT: np.random.default_rng(0).random((batch, 1, 28, 28), np.float32)})
+    for _ in range(5):
+        opened.infer(feeds)
+
+    def measure(_: int) -> float:
+        began = time.perf_counter()
+        for _ in range(_CALLS[batch]):
+            opened.infer(feeds)
+        return (time.perf_counter() - began) / _CALLS[batch]
+
+    return measure
+
+
+def made(folder: Path) -> dict[str, str]:
+    """Export and convert by both converters; the TensorFlow ops of each, counted."""
+    model = export(build(PRESETS["reference"].model, 0), ExportConfig()).model
+    onnx_model.save(model, folder)
+    ops = {}
+    for converter in ("native", "onnx-tf"):
+        (folder / converter).mkdir()
+        samples = {INPUT: np.random.default_rng(0).random((50, 1, 28, 28), np.float32)}
+        convert(model, folder / converter, ConvertConfig.from_json({"converter": converter}), samples, Monitor())
+        entries = json.loads((folder / converter / "nodes.json").read_text())
+        counted = Counter(op["type"] for entry in entries for op in entry["ops"])
+        ops[converter] = ", ".join(f"{count} {name}" for name, count in counted.most_common())
+    return ops
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=7)
+    args = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder:
+        ops = made(Path(folder))
+        for batch, target in ((512, 1.7), (1, 1.3)):
+            with (
+                Worker(runtime, folder, "native", batch) as ours,
+                Worker(runtime, folder, "onnx-tf", batch) as theirs,
+                Worker(runtime, folder, "onnxruntime", batch) as reference,
+            ):
+                found = in_turns({"native": ours, "onnx-tf": theirs, "onnxruntime": reference}, args.repeats)
+            what = f"SavedModel of our own converter, a batch of {batch}"
+            scale, unit = (1e3, "ms") if batch > 1 else (1e6, "µs")
+            middle = {name: float(np.median(values)) * scale for name, values in found.items()}
+            detail = ", ".join(f"{name} {value:.3g} {unit}" for name, value in middle.items())
+            ops_of = f"; ops: native {ops['native']}; onnx-tf {ops['onnx-tf']}" if batch > 1 else ""
+            rows.append(ratio(what, "onnx-tf's SavedModel", found["onnx-tf"], found["native"], target, detail + ops_of))
+            row = ratio(what, "ONNX Runtime", found["onnxruntime"], found["native"], 1 / 1.6, detail)
+            rows.append(Row(**{**row.__dict__, "met": row.met if batch > 1 else None,
+                               "target": "≥ 0.63 × (within 1.6 ×)" if batch > 1 else "–"}))  # fmt: skip
+    save("saved_models", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Whole steps as a user runs them: drawing the handwriting, the pipeline, a conversion, a comparison.
+
+python -m benchmarks.whole [--repeats 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from benchmarks.turns import Row, Worker, in_turns, ratio, save, seconds
+from convnet_core.config import CompareConfig, ConvertConfig
+from convnet_core.events import Monitor
+from convnet_core.model import INPUT
+from convnet_core.runs import Run
+from convnet_core.runtimes import sources
+
+ROOT = Path(__file__).parent.parent
+
+
+def strokes() -> Callable[[int], float]:
+    """Seconds to draw 60,000 images."""
+    from convnet_core.data.strokes import generate
+
+    def measure(seed: int) -> float:
+        began = time.perf_counter()
+        generate(60_000, seed)
+        return time.perf_counter() - began
+
+    return measure
+
+
+def pipeline(folder: Path, repetition: int) -> float:
+    """Seconds of the whole process, digits from the cache."""
+    command = [sys.executable, "-m", "convnet_core", "pipeline", "--preset", "fast", "--data", "strokes"]
+    began = time.perf_counter()
+    done = subprocess.run(
+        [*command, "--run", str(folder / f"run{repetition}")], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    took = time.perf_counter() - began
+    assert done.returncode == 0, done.stderr
+    return took
+
+
+def conversion(path: str) -> Callable[[int], float]:
+    """Seconds of our conversion to the SavedModel, the frozen graph and three TFLite files, after imports."""
+    from convnet_core.convert import convert
+
+    model = onnx.load(path)
+    samples = {INPUT: np.random.default_rng(0).random((500, 1, 28, 28), np.float32)}
+
+    def measure(_: int) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            convert(model, Path(folder), ConvertConfig(), samples, Monitor())
+            return time.perf_counter() - began
+
+    return measure
+
+
+def plain_conversion(path: str) -> Callable[[int], float]:
+    """The same by onnx-tf's own API, and then TensorFlow's TFLite converter for each of the three files."""
+    from convnet_core.convert.onnx_tf_compat import import_onnx_tf
+    from convnet_core.tensorflow_setup import import_tensorflow
+
+    onnx_tf, tf, model = import_onnx_tf(), import_tensorflow(), onnx.load(path)
+    samples = np.random.default_rng(0).random((500, 1, 28, 28), np.float32)
+
+    def tflite(folder: str, kind: str) -> bytes:
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if kind != "fp32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if kind == "fp16":
+            converter.target_spec.supported_types = [tf.float16]
+        if kind == "int8":
+            converter.representative_dataset = lambda: ({INPUT: image[None]} for image in samples)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        return bytes(converter.convert())
+
+    def measure(_: int) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            onnx_tf.backend.prepare(model).export_graph(folder)
+            for kind in ("fp32", "fp16", "int8"):
+                tflite(folder, kind)
+            return time.perf_counter() - began
+
+    return measure
+
+
+def comparison(folder: str) -> Callable[[int], float]:
+    """Seconds of the full comparison, after imports: seven runtimes, the whole test set, noise, zeros, four batches."""
+    from convnet_core.compare import measure as compare
+    from convnet_core.given import Given
+    from convnet_core.stages.compare import at_once
+    from convnet_core.stages.material import material
+
+    run = Run.open(Path(folder))
+    found = sources(run)
+    for source in found:
+        source.import_library()
+
+    def measure(_: int) -> float:
+        began = time.perf_counter()
+        chosen = material(run, CompareConfig(), Monitor(), None, Given())
+        with found[0].open() as reference:
+            compare(reference, found, chosen.inputs, chosen.batch_sizes, None, at_once(found))
+        return time.perf_counter() - began
+
+    return measure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    repeats = parser.parse_args().repeats
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Worker(strokes) as draw:
+            rows.append(seconds("strokes: 60,000 images generated", in_turns({"strokes": draw}, repeats)["strokes"], 6))
+        whole = in_turns({"pipeline": lambda repetition: pipeline(folder, repetition)}, repeats)["pipeline"]
+        rows.append(seconds("pipeline, preset `fast`, strokes, warm cache, whole process", whole, 25))
+        path = str(folder / "run0/export/model.onnx")
+        with Worker(conversion, path) as ours, Worker(plain_conversion, path) as plain:
+            took = in_turns({"ours": ours, "onnx-tf and TFLite": plain}, repeats)
+        rows.append(
+            ratio("ONNX → SavedModel and three TFLite files (ours: and the frozen graph)",
+                  "onnx-tf's API, then TensorFlow's converter", took["onnx-tf and TFLite"], took["ours"], 1.5,
+                  f"{np.median(took['ours']):.2f} s against {np.median(took['onnx-tf and TFLite']):.2f} s")
+        )  # fmt: skip
+        with Worker(comparison, str(folder / "run0")) as compare:
+            took = in_turns({"comparison": compare}, repeats)
+        what = f"full comparison, 7 runtimes × 10,000 images × 4 batch sizes, {os.cpu_count()} at once"
+        rows.append(seconds(what, took["comparison"], 8, "after imports; noise and zeros included"))
+    save("whole", rows)
+
+
+if __name__ == "__main__":
+    main()
