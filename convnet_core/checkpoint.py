@@ -13,6 +13,7 @@ import torch
 from convnet_core.config import TrainConfig
 from convnet_core.errors import RunError
 from convnet_core.events import Metrics
+from convnet_core.optimization import restore_optimizer
 from convnet_core.runs import Run
 from convnet_core.training import Progress, Training
 
@@ -62,7 +63,7 @@ def restore(run: Run, training: Training, data: str) -> None:
     device = next(training.model.parameters()).device
     state: dict[str, Any] = torch.load(run.path / FOLDER / _FILE, map_location=device, weights_only=True)
     training.model.load_state_dict(state["model"])
-    training.optimizer.load_state_dict(state["optimizer"])
+    restore_optimizer(training.optimizer, state["optimizer"])
     training.generator.set_state(state["generator"].cpu())
     progress = dict(record.result)
     progress["history"] = [Metrics(**metrics) for metrics in progress["history"]]

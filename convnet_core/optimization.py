@@ -5,9 +5,10 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from convnet_core.config import TrainConfig
 
@@ -26,16 +27,37 @@ def keep_freed_memory() -> None:
             library.mallopt(mmap_threshold, 1 << 30)
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """The optimizer of a config, fused: one kernel for all parameters."""
-    parameters, rate, decay = model.parameters(), config.learning_rate, config.weight_decay
+def make_optimizer(model: nn.Module, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
+    """The optimizer of a config, fused: one kernel for all parameters. On an NVIDIA GPU its learning rate is a tensor
+    there and it can be captured in a graph.
+    """
+    parameters, decay, graphed = model.parameters(), config.weight_decay, device.type == "cuda"
+    rate = torch.tensor(config.learning_rate, device=device) if graphed else config.learning_rate
     match config.optimizer:
         case "adam":
-            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True)
+            return torch.optim.Adam(parameters, rate, weight_decay=decay, fused=True, capturable=graphed)
         case "adamw":
-            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+            return torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True, capturable=graphed)
         case "sgd":
             return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay, fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Of the next step; in place where it is a tensor, which a captured step reads."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load a state that may come from another device: how this one works (`lr` a tensor, `capturable`) stays."""
+    kinds = ("lr", "capturable")
+    own: list[dict[str, Any]] = [{key: group[key] for key in kinds if key in group} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, kept in zip(optimizer.param_groups, own, strict=True):
+        group.update(kept)
 
 
 def learning_rate(config: TrainConfig, step: int, total: int) -> float:
