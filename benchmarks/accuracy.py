@@ -12,7 +12,7 @@ import argparse
 import statistics
 
 from benchmarks.training import our_loop
-from benchmarks.turns import Row, load, save
+from benchmarks.turns import Row, merged, save
 from convnet_core import data, training
 from convnet_core.config import PRESETS, DataConfig, TrainConfig
 from convnet_core.training import Tensors
@@ -77,10 +77,8 @@ def main() -> None:
     drawn = Tensors.of(data.load(DataConfig()).train)
     for name in args.only:
         print(f"{name}:")
-        before = load("accuracy")
-        kept = {} if before is None else {item["what"]: Row(**item) for item in before["rows"]}
         rows = PARTS[name](Tensors.of(digits.train), drawn, Tensors.of(digits.test))
-        save("accuracy", list({**kept, **{item.what: item for item in rows}}.values()))
+        save("accuracy", merged("accuracy", rows))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ lowest and highest.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import platform
 import statistics
@@ -71,13 +72,17 @@ class Worker:
     def __call__(self, repetition: int) -> Any:
         """Measure once."""
         self._pipe.send(repetition)
-        return self._pipe.recv()
+        result = self._pipe.recv()
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pipe.send(None)
+        with contextlib.suppress(BrokenPipeError):  # it has failed
+            self._pipe.send(None)
         self._process.join()
 
 
@@ -85,7 +90,11 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[int], Any]], argum
     function = prepare(*arguments)
     pipe.send("ready")
     while (repetition := pipe.recv()) is not None:
-        pipe.send(function(repetition))
+        try:
+            pipe.send(function(repetition))
+        except Exception as error:
+            pipe.send(error)
+            raise
 
 
 def in_turns(workers: dict[str, Callable[[int], float]], repeats: int) -> dict[str, list[float]]:
@@ -115,6 +124,13 @@ def machine() -> str:
     extra = ", ".join(flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in flags)
     name = fields.get("Model name", platform.processor()).strip()
     return f"{name} ({extra}), {fields.get('CPU(s)', '?').strip()} cores, {platform.system()}"
+
+
+def merged(name: str, rows: Sequence[Row]) -> list[Row]:
+    """These rows among those that were measured before, each in its old place."""
+    before = load(name)
+    kept = {} if before is None else {item["what"]: Row(**item) for item in before["rows"]}
+    return list({**kept, **{row.what: row for row in rows}}.values())
 
 
 def save(name: str, rows: Sequence[Row], charts: dict[str, Any] | None = None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from benchmarks.turns import Row, Worker, in_turns, ratio, save, seconds
+from benchmarks.turns import Row, Worker, in_turns, merged, ratio, save, seconds
 from convnet_core.config import CompareConfig, ConvertConfig
 from convnet_core.events import Monitor
 from convnet_core.model import INPUT
@@ -39,12 +39,12 @@ def strokes() -> Callable[[int], float]:
     return measure
 
 
-def pipeline(folder: Path, repetition: int) -> float:
+def pipeline(folder: Path, repetition: int | str) -> float:
     """Seconds of the whole process, digits from the cache."""
     command = [sys.executable, "-m", "convnet_core", "pipeline", "--preset", "fast", "--data", "strokes"]
     began = time.perf_counter()
     done = subprocess.run(
-        [*command, "--run", str(folder / f"run{repetition}")], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, "--run", str(folder / str(repetition))], cwd=ROOT, capture_output=True, text=True, check=False
     )
     took = time.perf_counter() - began
     assert done.returncode == 0, done.stderr
@@ -72,7 +72,7 @@ def plain_conversion(path: str) -> Callable[[int], float]:
     from convnet_core.convert.onnx_tf_compat import import_onnx_tf
     from convnet_core.tensorflow_setup import import_tensorflow
 
-    onnx_tf, tf, model = import_onnx_tf(), import_tensorflow(), onnx.load(path)
+    backend, tf, model = import_onnx_tf(), import_tensorflow(), onnx.load(path)
     samples = np.random.default_rng(0).random((500, 1, 28, 28), np.float32)
 
     def tflite(folder: str, kind: str) -> bytes:
@@ -89,7 +89,7 @@ def plain_conversion(path: str) -> Callable[[int], float]:
     def measure(_: int) -> float:
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
-            onnx_tf.backend.prepare(model).export_graph(folder)
+            backend.prepare(model).export_graph(folder)
             for kind in ("fp32", "fp16", "int8"):
                 tflite(folder, kind)
             return time.perf_counter() - began
@@ -119,30 +119,40 @@ def comparison(folder: str) -> Callable[[int], float]:
     return measure
 
 
+def measure(what: str, folder: Path, repeats: int) -> Row:
+    """One of the parts; the run in `folder` is there."""
+    if what == "strokes":
+        with Worker(strokes) as draw:
+            return seconds("strokes: 60,000 images generated", in_turns({what: draw}, repeats)[what], 6)
+    if what == "pipeline":
+        took = in_turns({what: lambda repetition: pipeline(folder, repetition)}, repeats)[what]
+        return seconds("pipeline, preset `fast`, strokes, warm cache, whole process", took, 25)
+    if what == "comparison":
+        with Worker(comparison, str(folder / "first")) as compare:
+            took = in_turns({what: compare}, repeats)[what]
+        name = f"full comparison, 7 runtimes × 10,000 images × 4 batch sizes, {os.cpu_count()} at once"
+        return seconds(name, took, 8, "after imports; noise and zeros included")
+    path = str(folder / "first/export/model.onnx")
+    with Worker(conversion, path) as ours, Worker(plain_conversion, path) as plain:
+        both = in_turns({"ours": ours, "plain": plain}, repeats)
+    detail = f"{np.median(both['ours']):.2f} s against {np.median(both['plain']):.2f} s"
+    name = "ONNX → SavedModel and three TFLite files (ours: and the frozen graph)"
+    return ratio(name, "onnx-tf's API, then TensorFlow's converter", both["plain"], both["ours"], 1.5, detail)
+
+
+PARTS = ("strokes", "pipeline", "conversion", "comparison")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
-    rows: list[Row] = []
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with Worker(strokes) as draw:
-            rows.append(seconds("strokes: 60,000 images generated", in_turns({"strokes": draw}, repeats)["strokes"], 6))
-        whole = in_turns({"pipeline": lambda repetition: pipeline(folder, repetition)}, repeats)["pipeline"]
-        rows.append(seconds("pipeline, preset `fast`, strokes, warm cache, whole process", whole, 25))
-        path = str(folder / "run0/export/model.onnx")
-        with Worker(conversion, path) as ours, Worker(plain_conversion, path) as plain:
-            took = in_turns({"ours": ours, "onnx-tf and TFLite": plain}, repeats)
-        rows.append(
-            ratio("ONNX → SavedModel and three TFLite files (ours: and the frozen graph)",
-                  "onnx-tf's API, then TensorFlow's converter", took["onnx-tf and TFLite"], took["ours"], 1.5,
-                  f"{np.median(took['ours']):.2f} s against {np.median(took['onnx-tf and TFLite']):.2f} s")
-        )  # fmt: skip
-        with Worker(comparison, str(folder / "run0")) as compare:
-            took = in_turns({"comparison": compare}, repeats)
-        what = f"full comparison, 7 runtimes × 10,000 images × 4 batch sizes, {os.cpu_count()} at once"
-        rows.append(seconds(what, took["comparison"], 8, "after imports; noise and zeros included"))
-    save("whole", rows)
+        pipeline(folder, "first")
+        for part in args.only:
+            save("whole", merged("whole", [measure(part, folder, args.repeats)]))
 
 
 if __name__ == "__main__":
