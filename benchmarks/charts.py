@@ -65,7 +65,7 @@ def line(title: str, xs: Sequence[float], ys: Sequence[float], unit: str) -> str
 
 
 def _number(value: float) -> str:
-    return f"{value / 1000:g}k" if value >= 1000 else f"{value:.3g}"
+    return f"{value / 1000:.3g}k" if value >= 1000 else f"{value:.3g}"
 
 
 def _svg(width: int, height: int, parts: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ def main() -> None:
     pictures.mkdir(exist_ok=True)
     rows = [row for content in found.values() for row in content["rows"]]
     ratios = [
-        (f"{_short(row['what'])}", row["value"], row["low"], row["high"], _target(row))
+        (_label(row), row["value"], row["low"], row["high"], _target(row))
         for row in rows
         if row["unit"] == "×" and "linear" not in row["target"]
     ]
@@ -63,7 +63,11 @@ def _target(row: dict[str, Any]) -> float | None:
     return float(words[1]) if len(words) > 1 and words[0] == "≥" else None
 
 
-def _short(text: str) -> str:
+def _label(row: dict[str, Any]) -> str:
+    """What against what, as short as a chart has room for."""
+    what, _, batch = row["what"].partition(", a batch of ")
+    against = row["against"].removesuffix("'s SavedModel")
+    text = f"SavedModel at {batch} / {against}" if batch else what
     return text if len(text) <= 48 else text[:46].rsplit(" ", 1)[0] + " …"
 
 
