@@ -82,7 +82,8 @@ def test_a_reader_that_goes_away_changes_nothing(run):
 
 
 def test_data_flags_of_later_stages_start_from_the_runs_own_data(run):
-    convnet("compare", "--run", run.path, "--test-size", 100, *LOOSE, "--batch-sizes", "64")
+    # Of 100 images int8 may misread a few more; what it was compared on counts.
+    convnet("compare", "--run", run.path, "--test-size", 100, *LOOSE, "--batch-sizes", "64", check=None)
     report = json.loads((run.path / "compare/report.json").read_text())
     assert {item["samples"] for item in report["results"] if item["inputs"] == "test set"} == {100}
     assert report["config"]["data"] == "strokes"

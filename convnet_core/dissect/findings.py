@@ -160,12 +160,13 @@ def refused(case: Case) -> list[Finding]:
 
 def deduplicated(found: Sequence[Finding]) -> list[Finding]:
     """Without what another finding explains: an error that is born at its node, a node that is refused for it, or
-    ranges that the data does not fit because the data is at fault.
+    int8, where the data is at fault or the answers depend on the batch.
     """
     told = {item.node for item in found if item.kind not in _EXPLAINED and item.node}
-    data = any(item.kind == "data" for item in found)
+    elsewhere = any(item.kind in ("data", "train-mode") for item in found)
     return [
         item
         for item in found
-        if not (item.kind in _EXPLAINED and item.node in told) and not (item.kind in ("int8", "int8-ranges") and data)
+        if not (item.kind in _EXPLAINED and item.node in told)
+        and not (item.kind in ("int8", "int8-ranges") and elsewhere)
     ]
