@@ -20,6 +20,7 @@ class Labels:
     these and of those that have flipped, by place.
     """
 
+    samples: int
     agreement: float
     accuracy: float | None
     max_error: float
@@ -43,6 +44,7 @@ def examine(reference: Array, others: Mapping[str, Array], truth: Array | None) 
         labels = scores.argmax(1)
         flipped = np.flatnonzero(labels != right)
         found[name] = Labels(
+            samples=len(labels),
             agreement=float((labels == right).mean()),
             accuracy=None if truth is None else float((labels == truth).mean()),
             max_error=worst,

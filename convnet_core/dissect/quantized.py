@@ -47,20 +47,20 @@ def faults(
 def _lost(answer: NodeFound | None, labels: Mapping[str, Labels]) -> str:
     """What int8 has lost, in words; empty where that is not too much."""
     if INT8 in labels:
-        share, flipped = labels[INT8].agreement, labels[INT8].flipped
-        return f"{100 * share:.1f} % of the labels are kept" if _beyond_chance(share, flipped) else ""
+        share = f"{100 * labels[INT8].agreement:.1f} % of the labels are kept"
+        return share if _beyond_chance(labels[INT8]) else ""
     seen = None if answer is None else answer.runtimes.get(INT8)
     if seen is None or seen.whole.relative < _USELESS:
         return ""
     return f"the answer is {100 * seen.whole.relative:.0f} % of its range off"
 
 
-def _beyond_chance(share: float, flipped: int) -> bool:
+def _beyond_chance(kept: Labels) -> bool:
     """Whether so few labels are kept that it is no accident of these samples: by three standard deviations (Poisson)
     more flipped ones than int8 may flip.
     """
-    allowed = (1 - _AGREE) * flipped / (1 - share) if share < 1 else 0.0
-    return flipped > allowed + 3 * float(np.sqrt(allowed))
+    allowed = (1 - _AGREE) * kept.samples
+    return kept.flipped > allowed + 3 * float(np.sqrt(allowed))
 
 
 def _alone(answer: NodeFound | None, labels: Mapping[str, Labels]) -> bool:

@@ -57,14 +57,15 @@ def faults(tried: Sequence[Tried], model: onnx.ModelProto) -> list[Finding]:
         text = f"{names} at every batch size: {first}."
         return [Finding("fails", text, "Compare the artefact's inputs with the model's.", "", tuple(failed))]
     said = f"{names} at batch {', '.join(map(str, bad))}, not at {', '.join(map(str, good))}"
-    node = _constant(model)
-    if node is None:
+    found = _constant(model)
+    if found is None:
         text = f"{said}; no constant of the model explains it, the first one says: {first}."
         return [Finding("batch-size", text, "Try the sizes that will be used.", "", tuple(failed))]
+    node, sizes = found
     return [
         Finding(
             "frozen-batch",
-            f"{said}: {node.op_type} {node.name!r} has it as a constant, the first size of {_sizes(node, model)}.",
+            f"{said}: {node.op_type} {node.name!r} has it as a constant, the first size of {sizes}.",
             "Export with a dynamic batch (dynamic_shapes, an example of at least two samples), and without its size "
             "in a reshape.",
             node.name,
@@ -73,25 +74,17 @@ def faults(tried: Sequence[Tried], model: onnx.ModelProto) -> list[Finding]:
     ]
 
 
-def _constant(model: onnx.ModelProto) -> onnx.NodeProto | None:
-    """The first node with a size for the batch in it."""
-    nodes: list[onnx.NodeProto] = list(model.graph.node)
-    return next((node for node in nodes if _first(_sizes(node, model)) > 0 and _is_batch(node.input[0], model)), None)
-
-
-def _first(sizes: list[int]) -> int:
-    return sizes[0] if sizes else 0
-
-
-def _sizes(node: onnx.NodeProto, model: onnx.ModelProto) -> list[int]:
-    """The sizes that a reshape has as a constant; none for other nodes."""
-    if node.op_type not in ("Reshape", "Expand"):
-        return []
+def _constant(model: onnx.ModelProto) -> tuple[onnx.NodeProto, list[int]] | None:
+    """The first node with a size for the batch in it, and all sizes that it has."""
     kept = {tensor.name: tensor for tensor in model.graph.initializer}
-    for other in model.graph.node:
-        if other.op_type == "Constant" and other.attribute and other.attribute[0].HasField("t"):
-            kept[other.output[0]] = other.attribute[0].t
-    return list(onnx.numpy_helper.to_array(kept[node.input[1]]).tolist()) if node.input[1] in kept else []
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
+            kept[node.output[0]] = node.attribute[0].t
+        if node.op_type in ("Reshape", "Expand") and node.input[1] in kept:
+            sizes = onnx.numpy_helper.to_array(kept[node.input[1]]).tolist()
+            if sizes and sizes[0] > 0 and _is_batch(node.input[0], model):
+                return node, sizes
+    return None
 
 
 def _is_batch(name: str, model: onnx.ModelProto) -> bool:

@@ -106,7 +106,7 @@ def _case(
     if is_digits(run):
         digits = data.load(data_of(run), monitor)
         count = min(config.images, len(digits.test))
-        many: Feeds = {INPUT: digits.test.scaled()[:count]}
+        many: Feeds = {INPUT: digits.test.first(count).scaled()}
         labels = digits.test.labels[:count].astype(np.int64)
         program, learned = _digits_program(run), _learned(run, digits)
     else:
@@ -124,7 +124,7 @@ def _learned(run: Run, digits: data.Digits) -> Learned:
     """Of the training images; the accuracy is that on the test set, where the run was trained here."""
     record = run.record("train")
     accuracy = None if record is None else record.result.get("test_accuracy")
-    return Learned.of(digits.train.scaled()[:_CALIBRATION], accuracy)
+    return Learned.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
 
 
 def _digits_program(run: Run) -> Any:

@@ -1,7 +1,10 @@
 """Five networks of different kinds, exported and converted, as cases to take apart."""
 
+import sys
+
 import numpy as np
 import onnx
+import pytest
 import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
@@ -42,3 +45,9 @@ def case(name, folder, config=None, exporting=None, converting=None):
     convert(made, folder, config or ConvertConfig(), samples, Monitor())
     many = {port.name: np.concatenate([example.numpy()] * 4)}
     return Case(folder / "model.onnx", exported.program, folder, samples, many, frozenset([port.name]))
+
+
+def onnx_tf_here():
+    """Skips a test where onnx-tf cannot be installed."""
+    if sys.version_info >= (3, 12):
+        pytest.skip("onnx-tf needs Python 3.11")

@@ -2,11 +2,9 @@
 
 import dataclasses
 import json
-import sys
 
 import numpy as np
 import onnx
-import onnx.helper
 import onnx.numpy_helper
 import pytest
 
@@ -14,12 +12,10 @@ from convnet_core.config import CompareConfig, ConvertConfig, DissectConfig, Exp
 from convnet_core.dissect.case import Learned
 from convnet_core.dissect.dissection import dissect
 from convnet_core.dissect.lessons import LESSONS
-from convnet_core.errors import ConfigError
 from convnet_core.events import Monitor
-from convnet_core.runs import Run
 from convnet_core.stages import run_compare, run_convert, run_dissect
 from tests.conftest import convnet, copy_of
-from tests.dissect.networks import case, networks
+from tests.dissect.networks import case, networks, onnx_tf_here
 
 QUICK = DissectConfig(steps=3, batch_sizes=(1, 2, 7))
 
@@ -52,11 +48,6 @@ def test_nothing_is_found_where_onnx_tf_is_right(name, tmp_path):
     seen = {node.op for node in found.nodes if "litert-fp32" in node.runtimes}
     assert {"Relu", "Gemm"} <= seen  # images are channels first in TensorFlow, and last in LiteRT
     assert not any(node.shape_differs for node in found.nodes)
-
-
-def onnx_tf_here():
-    if sys.version_info >= (3, 12):
-        pytest.skip("onnx-tf needs Python 3.11")
 
 
 SAID = {
@@ -138,65 +129,6 @@ def test_a_changed_weight_is_named(tmp_path):
     assert "'fc.bias' is up to 5.0e-01 off" in found.findings[0].text
 
 
-def model_of(nodes, inputs, outputs, weights=()):
-    ports = [
-        [onnx.helper.make_tensor_value_info(name, *what) for name, what in side.items()] for side in (inputs, outputs)
-    ]
-    made = [onnx.helper.make_node(op, i.split(), o.split(), **more) for op, i, o, more in nodes]
-    graph = onnx.helper.make_graph(made, "g", *ports, list(weights))
-    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10)
-
-
-ODD = {
-    "unnamed nodes": model_of(
-        [("MatMul", "a w", "m", {}), ("Add", "m m", "s", {}), ("Relu", "s", "y", {})],
-        {"a": (1, ["n", 3])},
-        {"y": (1, ["n", 3])},
-        [onnx.numpy_helper.from_array(np.eye(3, dtype=np.float32) * 2, "w")],
-    ),
-    "two outputs of one node": model_of(
-        [("Split", "a", "p q", {"axis": 1, "num_outputs": 2}), ("Sub", "p q", "y", {})],
-        {"a": (1, ["n", 4])},
-        {"y": (1, ["n", 2])},
-    ),
-    "no batch": model_of([("Relu", "a", "y", {})], {"a": (1, [4])}, {"y": (1, [4])}),
-    "a scalar": model_of([("ReduceMax", "a", "y", {"keepdims": 0})], {"a": (1, ["n", 4])}, {"y": (1, [])}),
-    "no numbers": model_of([("Log", "a", "y", {})], {"a": (1, ["n", 3])}, {"y": (1, ["n", 3])}),
-    "places": model_of(
-        [("TopK", "a k", "v i", {}), ("Relu", "v", "y", {})],
-        {"a": (1, ["n", 5])},
-        {"i": (7, ["n", 2]), "y": (1, ["n", 2])},
-        [onnx.numpy_helper.from_array(np.array([2]), "k")],
-    ),
-    "a sequence": model_of(
-        [("SequenceConstruct", "a a", "s", {}), ("ConcatFromSequence", "s", "y", {"axis": 1})],
-        {"a": (1, ["n", 2])},
-        {"y": (1, ["n", 4])},
-    ),
-    "chance": model_of(
-        [("RandomUniformLike", "a", "r", {}), ("Add", "a r", "y", {})], {"a": (1, ["n", 3])}, {"y": (1, ["n", 3])}
-    ),
-}
-
-
-@pytest.mark.parametrize("name", ODD)
-def test_odd_models_are_taken_apart(name, tmp_path):
-    onnx.save(ODD[name], tmp_path / "m.onnx")
-    flags = ("--range", "a=-1,1", "--steps", 1, "--batch-sizes", "1,2" if name != "no batch" else "4")
-    done = convnet("dissect", "--onnx", tmp_path / "m.onnx", "--run", tmp_path / "run", *flags, "--json")
-    content = json.loads(done.stdout)
-    assert content["findings"] == []
-    seen = {node["output"]: node["runtimes"] for node in content["nodes"]}
-    if name == "unnamed nodes":
-        assert [entry["name"] for entry in content["entries"]] == ["MatMul_0", "Add_1", "Relu_2"]
-    if name == "two outputs of one node":
-        assert {"p", "q", "y"} <= set(seen)
-        assert all(item["whole"]["relative"] < 1e-6 for node in seen.values() for item in [node["tensorflow"]])
-        assert seen["p"].get("litert-int8", {"whole": {"relative": 0}})["whole"]["relative"] < 0.05
-    if name == "chance":
-        assert seen == {}
-
-
 def test_a_mistake_of_the_converter_does_not_pass_for_noise(tmp_path, monkeypatch):
     """The run in float64 goes through the same handlers, and is wrong in the same way."""
     from convnet_core.convert.native import registry
@@ -252,49 +184,6 @@ def test_a_comparisons_report_says_where_errors_are_born(run):
     assert "Not looked at" in (run.path / "compare/report.html").read_text(), "a lesson is not the run"
 
 
-def test_names_of_a_stranger_are_text_in_the_report(tmp_path):
-    evil = "<img src=x onerror=alert(1)>"
-    node = onnx.helper.make_node("Relu", ["a"], ["y"], evil)
-    ports = [[onnx.helper.make_tensor_value_info(name, 1, ["n", 3])] for name in "ay"]
-    graph = onnx.helper.make_graph([node], evil, *ports)
-    onnx.save(
-        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10),
-        tmp_path / "m.onnx",
-    )
-    convnet("dissect", "--onnx", tmp_path / "m.onnx", "--run", tmp_path / "run", "--steps", 1)
-    page = (tmp_path / "run/dissect/report.html").read_text()
-    assert "&lt;img src=x" in page
-    assert "<img" not in page
-
-
-def test_a_model_that_a_converter_refuses_is_a_finding(tmp_path):
-    onnx_tf_here()
-    node = onnx.helper.make_node("Gelu", ["a"], ["y"], "my_gelu")
-    ports = [[onnx.helper.make_tensor_value_info(name, 1, ["n", 3])] for name in "ay"]
-    graph = onnx.helper.make_graph([node], "g", *ports)
-    onnx.save(
-        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10),
-        tmp_path / "m.onnx",
-    )
-    flags = ("--run", tmp_path / "run", "--converter", "onnx-tf", "--steps", 1, "--json")
-    content = json.loads(convnet("dissect", "--onnx", tmp_path / "m.onnx", *flags, check=1).stdout)
-    (finding,) = content["findings"]
-    assert (finding["kind"], finding["node"]) == ("unsupported", "my_gelu")
-    assert "onnx-tf lacks Gelu-20 (node 'my_gelu'); the native converter takes the model" in finding["text"]
-
-
-def test_a_batch_that_the_model_declares_is_no_fault(tmp_path):
-    node = onnx.helper.make_node("Relu", ["a"], ["y"], "relu")
-    ports = [[onnx.helper.make_tensor_value_info(name, 1, [2, 3, 4])] for name in "ay"]
-    graph = onnx.helper.make_graph([node], "g", *ports)
-    onnx.save(
-        onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10),
-        tmp_path / "m.onnx",
-    )
-    done = convnet("dissect", "--onnx", tmp_path / "m.onnx", "--run", tmp_path / "run", "--steps", 1, "--json")
-    assert {item["batch"] for item in json.loads(done.stdout)["sweep"]} == {2}
-
-
 def test_int8_that_is_wrong_is_found_without_labels(tmp_path):
     """The transformer's answer is no scores of classes."""
     made = case("transformer", tmp_path)
@@ -310,18 +199,3 @@ def test_the_command_prints_the_table_and_says_what_is_wrong(run):
     assert "nothing wrong" in done.stdout
     done = convnet("dissect", "--run", run.path, "--lesson", "transposed", "--steps", 1, "--images", 50, check=1)
     assert "transposed-weight" in done.stdout
-
-
-def test_lessons_need_a_network_that_reads_digits(tmp_path):
-    node = onnx.helper.make_node("Relu", ["x"], ["y"], "relu")
-    ports = [onnx.helper.make_tensor_value_info(name, 1, ["n", 3]) for name in "xy"]
-    model = onnx.helper.make_model(
-        onnx.helper.make_graph([node], "g", ports[:1], ports[1:]),
-        opset_imports=[onnx.helper.make_opsetid("", 18)],
-        ir_version=10,
-    )
-    onnx.save(model, tmp_path / "m.onnx")
-    done = convnet("dissect", "--onnx", tmp_path / "m.onnx", "--run", tmp_path / "run", "--steps", 1)
-    assert "nothing wrong" in done.stdout
-    with pytest.raises(ConfigError, match="reads digits"):
-        run_dissect(Run.open(tmp_path / "run"), DissectConfig(lesson="epsilon"), Monitor())
