@@ -25,13 +25,27 @@ def start_button(label: str, make: Callable[[], Run], arguments: Sequence[str], 
     """
     if not st.button(label, **options):
         return
+    forget_error()
     try:
         run = make()
         jobs.start(run, arguments)
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
-        st.session_state["start_error"] = error
+        keep_error(error)
     st.rerun()
+
+
+def keep_error(error: ConvNetError) -> None:
+    """Have `area` say why nothing was started, until the person does something else.
+
+    Not for one draw only: a fragment that asks for a new one of its own accord would take the message away unread.
+    """
+    st.session_state["start_error"] = error
+
+
+def forget_error() -> None:
+    """The person went on: to another page, another run, another start."""
+    st.session_state.pop("start_error", None)
 
 
 def explain(error: ConvNetError) -> None:
@@ -48,7 +62,7 @@ def area(run: Run | None, *stages: str, head: Draw | None = None, draw: Draw | N
     A job that ended badly is shown where it was at one of `stages` (anywhere when none is named); one at work
     always. `head` and `draw` show more of a job at work, above and below, each half second.
     """
-    if error := st.session_state.pop("start_error", None):
+    if error := st.session_state.get("start_error"):
         explain(error)
     found = jobs.current(run) if run else None
     if found is None:

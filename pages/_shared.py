@@ -50,6 +50,9 @@ def frame() -> StreamlitPage:
         for group, entries in _MENU.items()
     }
     page = st.navigation(pages)
+    if st.session_state.get("page") != page.url_path:
+        st.session_state["page"] = page.url_path
+        jobs.forget_error()
     _choose_run()
     return page
 
@@ -94,7 +97,13 @@ def _choose_run() -> None:
     wanted = st.session_state.pop("open_run", None) or st.session_state.get("run") or st.query_params.get("run")
     if st.session_state.get("run") not in names or wanted != st.session_state.get("run"):
         st.session_state["run"] = wanted if wanted in names else names[0]
-    st.sidebar.selectbox("Run", names, key="run", help="The run that every page shows; a new one is made on Home")
+    st.sidebar.selectbox(
+        "Run",
+        names,
+        key="run",
+        on_change=jobs.forget_error,
+        help="The run that every page shows; a new one is made on Home",
+    )
     st.query_params["run"] = st.session_state["run"]
 
 

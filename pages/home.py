@@ -109,12 +109,13 @@ def bring_in() -> None:
     if file is None:
         return
     st.session_state["uploads"] = place + 1
+    jobs.forget_error()
     try:
         run, path = upload.receive(runs_root(), file.name, file.getbuffer())
         work.start(run, ["upload", "--onnx", str(path)])
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
-        st.session_state["start_error"] = error
+        jobs.keep_error(error)
     st.rerun()
 
 
@@ -123,7 +124,7 @@ def refused(run: Run) -> None:
     found = work.newest(run, "upload")
     if found is None or found[1].live or not upload.is_refused(run):
         return
-    st.session_state["start_error"] = ModelError(found[1].error or "nothing came of the upload", found[1].hint)
+    jobs.keep_error(ModelError(found[1].error or "nothing came of the upload", found[1].hint))
     delete_runs([run])
     st.rerun()
 

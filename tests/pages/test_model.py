@@ -85,7 +85,7 @@ def test_an_empty_file_is_refused_at_once(root, started):
     assert not list(root.iterdir())
 
 
-def test_a_refused_upload_is_explained_once_and_leaves_nothing(root):
+def test_a_refused_upload_is_explained_until_the_person_goes_on_and_leaves_nothing(root, started):
     run, _ = upload.receive(root, "bad.onnx", memoryview(b"x"))
     with pytest.raises(ModelError), working(run, "upload"):
         raise ModelError("bad.onnx is not an ONNX model", "upload another")
@@ -93,7 +93,8 @@ def test_a_refused_upload_is_explained_once_and_leaves_nothing(root):
     assert "bad.onnx is not an ONNX model" in text_of(app)
     assert "upload another" in text_of(app)
     assert not [path for path in root.iterdir() if not path.name.startswith(".")]
-    assert "bad.onnx" not in text_of(app.run())
+    assert "bad.onnx" in text_of(app.run()), "a draw that nobody asked for takes nothing away"
+    assert "bad.onnx" not in text_of(button(app, "Run the pipeline").click().run())
 
 
 def test_an_upload_whose_job_was_killed_is_said_to_have_died(root):
