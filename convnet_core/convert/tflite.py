@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import re
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def save(
         converter.inference_input_type = tf.as_dtype(config.int8_inputs)
         converter.inference_output_type = tf.as_dtype(config.int8_outputs)
     try:
-        with _quiet_tensorflow():
+        with _quiet_tensorflow(), _quick_collections():
             content = converter.convert()
     except Exception as error:  # the converter raises many kinds, with traces of C++ in the text
         raise ConversionError(f"TFLite {kind}: {_reason(str(error))}") from error
@@ -85,6 +86,20 @@ def _samples(calibration: Feeds, signature: Signature) -> Iterator[dict[str, Any
     for start in range(0, sample_count(calibration, names) - size + 1, size):
         sample = batch_of(calibration, start, start + size, names)
         yield {port.tensorflow: port.from_onnx(sample[port.onnx]) for port in signature.inputs}
+
+
+@contextlib.contextmanager
+def _quick_collections() -> Iterator[None]:
+    """What lives already is not looked through for garbage meanwhile.
+
+    TensorFlow 2.21's `convert` calls `gc.collect()`, which walks through all that TensorFlow's import left: 0.13 of
+    0.21 s for a small network.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextlib.contextmanager
