@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,12 @@ ONE_FILE = 2**31 - 1
 
 FILE, WEIGHTS = "model.onnx", "model.data"
 """Of a run's model; the second is there only where the first would be too large."""
+
+MOST_NODES = 50_000
+"""Of a stranger's model, those in graphs and functions inside it counted; the largest of the zoo has 3,000."""
+
+MOST_VALUES = 2**29
+"""Of one tensor of a stranger's model, as its shape has it: 2 GB of float32."""
 
 CHECKED = f"onnx.checker {onnx.__version__} with full shape inference"
 """What every model has passed before it is kept."""
@@ -103,7 +110,35 @@ def load_alone(path: Path) -> onnx.ModelProto:
             hint="export it with external_data=False, or use the command line: "
             "`python -m convnet_core convert --onnx FILE`",
         )
+    _within_limits(model, path.name)
     return model
+
+
+def _within_limits(model: onnx.ModelProto, name: str) -> None:
+    """Refuse what would take more memory or time than any network needs, before anything is made of it."""
+    command = "on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`"
+    nodes = sum(1 for _ in _nodes(model))
+    if nodes > MOST_NODES:
+        raise ModelError(f"{name} has {nodes:,} nodes, and at most {MOST_NODES:,} are taken", hint=command)
+    for tensor in tensors(model):
+        values = math.prod(tensor.dims)
+        if values > MOST_VALUES or any(size < 0 for size in tensor.dims):
+            raise ModelError(
+                f"{name}: the tensor {tensor.name!r} claims the shape {list(tensor.dims)[:8]}, "
+                f"and at most {MOST_VALUES:,} values are taken",
+                hint=command,
+            )
+
+
+def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Every node, those of graphs in attributes and of functions included."""
+    waiting = [*model.graph.node, *(node for function in model.functions for node in function.node)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for attribute in node.attribute:
+            for graph in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
+                waiting.extend(graph.node)
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

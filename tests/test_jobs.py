@@ -1,3 +1,5 @@
+import dataclasses
+import itertools
 import json
 import shutil
 import signal
@@ -245,3 +247,26 @@ def test_a_job_that_was_refused_does_not_hide_the_one_before(run):
         pass
     assert jobs.JobView(folder).info.state == "refused"
     assert jobs.current(run)[1].command == "train"
+
+
+def test_of_a_million_events_a_share_is_read_with_all_that_counts(run):
+    folder = run.path / "jobs" / "long"
+    folder.mkdir(parents=True)
+    lines = [events.StageStarted(stage="train")]
+    ends = 0
+    for step in range(40_000):
+        ends += (end := step % 10_000 == 77)
+        lines.append(dataclasses.replace(_METRICS, step=step, validation_loss=0.5 if end else None))
+    lines += [events.StageDone(stage="train", seconds=9), events.StageStarted(stage="export")]
+    (folder / "events.jsonl").write_text("".join(json.dumps(line.to_json()) + "\n" for line in lines))
+    following = jobs.Following(jobs.JobView(folder))
+    following.update()
+    assert following.begun == ["train", "export"]
+    assert following.done["train"].seconds == 9
+    assert sum(item.validation_loss is not None for item in following.metrics) == ends
+    steps = [item.step for item in following.metrics]
+    assert 1000 < len(steps) < 5000
+    assert steps == sorted(steps)
+    assert max(after - before for before, after in itertools.pairwise(steps)) < 200
+    following.update()
+    assert [item.step for item in following.metrics] == steps

@@ -12,13 +12,30 @@ from tests.unsafe_loading import faults
         "np.load(f)",
         "np.load(f, allow_pickle=True)",
         "np.load(f, allow_pickle=flag)",
+        "yaml.load(f)",
+        "yaml.load(f, Loader=yaml.SafeLoader)",
+        "yaml.unsafe_load(f)",
+        "tar.extractall(folder)",
+        "tar.extract(member, filter='tar')",
+        "zipfile.ZipFile(f).extractall(folder)",
+        "shutil.unpack_archive(f)",
+        "torch.jit.load(f)",
     ],
 )
 def test_unsafe_calls_are_found(line):
     assert faults(line)
 
 
-@pytest.mark.parametrize("line", ["torch.load(f, weights_only=True)", "np.load(f, allow_pickle=False)", "json.load(f)"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.load(f, weights_only=True)",
+        "np.load(f, allow_pickle=False)",
+        "json.load(f)",
+        "yaml.safe_load(f)",
+        "tar.extractall(folder, filter='data')",
+    ],
+)
 def test_safe_calls_are_left_alone(line):
     assert not faults(line)
 

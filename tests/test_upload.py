@@ -88,6 +88,26 @@ def test_weights_in_other_files_are_refused_wherever_they_are(tmp_path):
             onnx_model.load_alone(tmp_path / "a.onnx")
 
 
+def test_too_many_nodes_are_refused_those_inside_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_model, "MOST_NODES", 4)
+    nested = model()
+    ports = [helper.make_tensor_value_info("c", TensorProto.FLOAT, [3])]
+    body = helper.make_graph([helper.make_node("Relu", ["x"], ["c"])], "body", [], ports)
+    nested.graph.node.append(helper.make_node("If", ["x"], ["z"], then_branch=body, else_branch=body))
+    (tmp_path / "a.onnx").write_bytes(nested.SerializeToString())
+    with pytest.raises(ModelError, match="has 5 nodes, and at most 4 are taken"):
+        onnx_model.load_alone(tmp_path / "a.onnx")
+
+
+@pytest.mark.parametrize("dims", [[2**20, 2**20], [-1], [2**62, 4]])
+def test_a_tensor_that_claims_more_than_there_can_be_is_refused_before_it_is_made(tmp_path, dims):
+    liar = model()
+    liar.graph.initializer[0].dims[:] = dims
+    (tmp_path / "a.onnx").write_bytes(liar.SerializeToString())
+    with pytest.raises(ModelError, match="'w' claims the shape"):
+        onnx_model.load_alone(tmp_path / "a.onnx")
+
+
 def test_an_upload_notes_what_cannot_be_converted_and_removes_the_file(tmp_path):
     run, file = upload.receive(
         tmp_path / "runs", "strange.onnx", memoryview(model("Foo", "strange").SerializeToString())

@@ -1,13 +1,29 @@
 """A lint rule, part of `make check`: no call may load what could run code.
 
 Ruff forbids pickle, eval, exec and shell=True (pyproject.toml); this adds what it has no rule for:
-`allow_pickle` other than False, and `torch.load` without `weights_only=True`.
+`allow_pickle` other than False, `torch.load` without `weights_only=True`, YAML that builds objects, archives
+that write where their names say, models whose file holds code.
 Run: python tests/unsafe_loading.py FILES...
 """
 
 import ast
 import sys
 from pathlib import Path
+
+
+_NEVER = {
+    "yaml.load": "use yaml.safe_load",
+    "yaml.load_all": "use yaml.safe_load_all",
+    "yaml.unsafe_load": "use yaml.safe_load",
+    "yaml.unsafe_load_all": "use yaml.safe_load_all",
+    "yaml.full_load": "use yaml.safe_load",
+    "yaml.full_load_all": "use yaml.safe_load_all",
+    "shutil.unpack_archive": "names in an archive may lead out of the folder; read its members one by one",
+    "torch.jit.load": "TorchScript is code",
+    "pandas.read_pickle": "a pickle can run code",
+    "pd.read_pickle": "a pickle can run code",
+}
+_UNPACKS = {"extractall", "extract"}  # of tarfile and zipfile
 
 
 def faults(source: str) -> list[tuple[int, str]]:
@@ -22,11 +38,21 @@ def faults(source: str) -> list[tuple[int, str]]:
             value = keywords.get(word)
             if value is not None and not (isinstance(value, ast.Constant) and value.value is only):
                 found.append((node.lineno, f"{word} must be {only}"))
+        if name in _NEVER:
+            found.append((node.lineno, f"{name}: {_NEVER[name]}"))
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _UNPACKS and not _filtered(keywords):
+            found.append((node.lineno, f"{name}: an archive is unpacked without filter='data'"))
         if name == "torch.load" and "weights_only" not in keywords:
             found.append((node.lineno, "torch.load without weights_only=True"))
         if name in ("np.load", "numpy.load") and "allow_pickle" not in keywords:
             found.append((node.lineno, "np.load without allow_pickle=False"))
     return found
+
+
+def _filtered(keywords: dict[str | None, ast.expr]) -> bool:
+    """Whether tarfile is told to refuse paths and links that lead out of the folder; zipfile cannot be told."""
+    value = keywords.get("filter")
+    return isinstance(value, ast.Constant) and value.value == "data"
 
 
 def main(paths: list[str]) -> int:

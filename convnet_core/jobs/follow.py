@@ -5,11 +5,14 @@ from __future__ import annotations
 from convnet_core.events import Event, Metrics, StageDone, StageStarted
 from convnet_core.jobs.watch import JobView
 
+_MOST_METRICS = 2000  # a chart has fewer pixels than this
+
 
 class Following:
     """What a job has told so far; `update` reads what is new.
 
-    `latest` is the newest event of the stage at work, None between stages; `metrics` are those of the training.
+    `latest` is the newest event of the stage at work, None between stages; `metrics` are those of the training, the
+    older ones thinned where there are more than a chart can show.
     """
 
     def __init__(self, job: JobView) -> None:
@@ -42,3 +45,10 @@ class Following:
                 self.latest = None
             case Metrics():
                 self.metrics.append(event)
+                if len(self.metrics) > 2 * _MOST_METRICS:
+                    self.metrics = thinned(self.metrics)
+
+
+def thinned(history: list[Metrics]) -> list[Metrics]:
+    """Every second one, and each that ends an epoch."""
+    return [item for place, item in enumerate(history) if place % 2 == 0 or item.validation_loss is not None]

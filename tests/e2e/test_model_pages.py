@@ -69,7 +69,11 @@ def test_the_zip_opens_and_its_snippets_run(server, run, page, tmp_path):
     assert content.testzip() is None
     names = {name.split("/", 1)[1] for name in content.namelist()}
     assert {"README.txt", "export/model.onnx", "convert/native/model.int8.tflite"} <= names
-    content.extractall(tmp_path / "zip")
+    for name in content.namelist():
+        target = tmp_path / "zip" / name
+        assert target.resolve().is_relative_to(tmp_path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.read(name))
     (snippet,) = (tmp_path / "zip").rglob("use_model_onnx.py")
     subprocess.run([sys.executable, snippet.name], cwd=snippet.parent, check=True, capture_output=True, timeout=120)
 
