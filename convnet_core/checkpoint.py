@@ -13,6 +13,7 @@ import torch
 from convnet_core.config import TrainConfig
 from convnet_core.errors import RunError
 from convnet_core.events import Metrics
+from convnet_core.model import save_pth
 from convnet_core.optimization import restore_optimizer
 from convnet_core.runs import Run
 from convnet_core.training import Progress, Training
@@ -26,7 +27,7 @@ def save(run: Run, training: Training, config: TrainConfig, data: str) -> None:
     with run.writing(FOLDER, config.to_json()) as draft:
         draft.inputs["data"] = data
         draft.result = dataclasses.asdict(training.progress)
-        torch.save(
+        save_pth(
             {
                 "model": training.model.state_dict(),
                 "optimizer": training.optimizer.state_dict(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -98,6 +99,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path} does not hold a plain state_dict", hint="save it with torch.save(model.state_dict(), path)"
         )
     return value
+
+
+def save_pth(value: Any, path: Path) -> None:
+    """`torch.save`, which in PyTorch 2.14 takes a full disk for an inconsistency of its own when it writes itself.
+
+    Raises OSError.
+    """
+    content = io.BytesIO()
+    torch.save(value, content)
+    path.write_bytes(content.getbuffer())
 
 
 def from_weights(weights: dict[str, Tensor], source: str) -> tuple[ModelConfig, nn.Module]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import logging
 import os
 import re
@@ -27,6 +26,7 @@ from typing import Any, Literal
 
 import filelock
 
+from convnet_core import disk
 from convnet_core.errors import BusyError, RunError
 from convnet_core.files import digest, new_id, read_json, write_json
 from convnet_core.records import Draft, StageRecord, StageState, now, outputs_of, versions
@@ -45,17 +45,6 @@ STAGES = ("train", "export", *CONVERT_STAGES, "compare")
 ABSENT = "absent"
 """Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
 
-_CANNOT_WRITE = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.EIO,
-    errno.EXDEV,
-}
 _LEFTOVER = re.compile(r"^(?P<stage>.+)\.(?P<kind>new|old)-(?P<id>[0-9a-f]+)$")
 
 
@@ -141,32 +130,29 @@ class Run:
         new = target.with_name(f"{target.name}.new-{mark}")
         old = target.with_name(f"{target.name}.old-{mark}")
         began = time.monotonic()
-        try:
-            new.mkdir(parents=True)
-            draft = Draft(new, inputs={name: digest(self.path / name) for name in inputs})
-            yield draft
-            record = StageRecord(
-                stage=stage,
-                created=now(),
-                seconds=round(time.monotonic() - began, 3),
-                config=dict(config),
-                result=draft.result,
-                inputs=draft.inputs,
-                outputs=outputs_of(new),
-                versions=versions(),
-            )
-            write_json(new / "stage.json", dataclasses.asdict(record))
-            if target.exists():
-                os.replace(target, old)
-            os.replace(new, target)
-            shutil.rmtree(old, ignore_errors=True)
-        except OSError as error:
-            if error.errno not in _CANNOT_WRITE:
-                raise
-            raise RunError(f"cannot write {target}: {error}", hint="free some space, or name another --run") from error
-        finally:
-            if not old.exists():  # else the swap was cut between its renames: recover() needs the new folder
-                shutil.rmtree(new, ignore_errors=True)
+        with disk.told(target):
+            try:
+                new.mkdir(parents=True)
+                draft = Draft(new, inputs={name: digest(self.path / name) for name in inputs})
+                yield draft
+                record = StageRecord(
+                    stage=stage,
+                    created=now(),
+                    seconds=round(time.monotonic() - began, 3),
+                    config=dict(config),
+                    result=draft.result,
+                    inputs=draft.inputs,
+                    outputs=outputs_of(new),
+                    versions=versions(),
+                )
+                write_json(new / "stage.json", dataclasses.asdict(record))
+                if target.exists():
+                    os.replace(target, old)
+                os.replace(new, target)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                if not old.exists():  # else the swap was cut between its renames: recover() needs the new folder
+                    shutil.rmtree(new, ignore_errors=True)
 
     def discard(self, stage: str) -> None:
         """Remove a stage's folder, so that it is whole until it is gone."""

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import FrameType
 
-from convnet_core.errors import ModelError
-from convnet_core.library import new_run
+from convnet_core import disk
+from convnet_core.errors import ModelError, RunError
+from convnet_core.library import delete_runs, new_run
 from convnet_core.runs import Run
 
 MOST_MB = 200
@@ -27,7 +28,8 @@ _LABEL_LENGTH = 60
 def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
     """Make a run named after an uploaded file, and write the file into it; the run and the file.
 
-    Of `name` only letters, digits and hyphens are kept. Raises ModelError where the file is empty or too large.
+    Of `name` only letters, digits and hyphens are kept. Raises ModelError where the file is empty or too large,
+    RunError where the disk does not take it; nothing is left then.
     """
     stem = PurePosixPath(PureWindowsPath(name).name).stem
     label = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:_LABEL_LENGTH] or "model"
@@ -40,8 +42,13 @@ def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
         )
     run = new_run(root, label, kind="model")
     file = run.path / _FOLDER / f"{label}.onnx"
-    file.parent.mkdir()
-    file.write_bytes(content)
+    try:
+        with disk.told(run.path):
+            file.parent.mkdir()
+            file.write_bytes(content)
+    except RunError:
+        delete_runs([run])
+        raise
     return run, file
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import filelock
 
-from convnet_core import events
+from convnet_core import disk, events
 from convnet_core.errors import BusyError, RunError
 from convnet_core.files import read_json, write_json
 from convnet_core.jobs.info import JobInfo, new_job_id
@@ -143,12 +143,16 @@ def start(run: Run, arguments: Sequence[str]) -> JobView:
     """Start `python -m convnet_core <arguments> --run <run>` in a process of its own, and do not wait.
 
     The process outlives whoever starts it. Its folder is there when this returns. Raises BusyError where a job is at
-    work on the run.
+    work on the run, RunError where the disk refuses.
     """
     found = current(run)
     if found is not None and found[1].live:
         raise BusyError(f"{found[1].command} is at work on the run {run.name}", "wait for its end, or stop it")
-    job_id = new_job_id(arguments[0])
+    with disk.told(run.path):
+        return _started(run, arguments, new_job_id(arguments[0]))
+
+
+def _started(run: Run, arguments: Sequence[str], job_id: str) -> JobView:
     folder = run.path / "jobs" / job_id
     folder.mkdir(parents=True)
     info = JobInfo(id=job_id, command=arguments[0], state="starting", started=now(), pid=0)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import filelock
 
-from convnet_core import events
+from convnet_core import disk, events
 from convnet_core.errors import BusyError, ConvNetError, Stopped, one_line
 from convnet_core.files import cache_folder, write_json
 from convnet_core.jobs.info import JobInfo, State, new_job_id
@@ -94,8 +94,9 @@ def working(
     somebody who started it (`job_id`) waits to read why. What the block raises is recorded and raised on.
     """
     folder = run.path / "jobs" / (job_id or new_job_id(command))
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / ".lock", timeout=2), contextlib.ExitStack() as stack:
+    with disk.told(run.path), contextlib.ExitStack() as stack:
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(filelock.FileLock(folder / ".lock", timeout=2))
         info = JobInfo(id=folder.name, command=command, state="running", started=now(), pid=os.getpid())
         try:
             stack.enter_context(run.lock())
@@ -107,7 +108,8 @@ def working(
             stack.enter_context(job.signals())
             if job.stopping():
                 raise Stopped("stopped before it began")
-            yield job
+            with disk.told(run.path):
+                yield job
         except _Interrupt:
             stopped = Stopped()
             _finish(folder, info, stopped)
@@ -117,7 +119,7 @@ def working(
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             if not isinstance(error, ConvNetError):
-                with (folder / "log.txt").open("a", encoding="utf-8") as file:
+                with contextlib.suppress(OSError), (folder / "log.txt").open("a", encoding="utf-8") as file:
                     traceback.print_exception(error, file=file)
             _finish(folder, info, error)
             raise

@@ -17,7 +17,7 @@ from convnet_core.estimate import expected_seconds, parameter_count
 from convnet_core.events import Message, Monitor
 from convnet_core.files import write_json
 from convnet_core.jobs import device_lock
-from convnet_core.model import build
+from convnet_core.model import build, save_pth
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
 from convnet_core.training import Evaluation, Tensors, Training
@@ -83,7 +83,7 @@ def _write(
         draft.result = vars(result)
         weights = {name: value.detach().cpu().contiguous() for name, value in state.model.state_dict().items()}
         save_file(weights, draft.path / "model.safetensors")
-        torch.save(weights, draft.path / "model.pth")
+        save_pth(weights, draft.path / "model.pth")
         labels = test.labels.cpu()
         answers = measured.logits.argmax(1) + CLASSES * labels
         confusion = torch.bincount(answers, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
