@@ -6,6 +6,7 @@ training to the screen, a graph of 2,000 nodes, and the memory of the server wit
 
 from __future__ import annotations
 
+import json
 import statistics
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import onnx
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.turns import Row, save
-from convnet_core.events import Message, StageStarted
+from convnet_core.events import Message, Metrics, StageStarted
 from convnet_core.files import write_json
 from convnet_core.jobs import working
 from convnet_core.runs import Run
@@ -28,6 +29,7 @@ PAGES = ("Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpa
 _STROKES = 8
 _EVENTS = 10
 _NODES = 2000
+_MANY = 1_000_000
 Line = tuple[str, str, list[float]]
 
 
@@ -127,6 +129,45 @@ def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
     return [timed(opened) for _ in range(5)]
 
 
+def many_events(page: Page, address: str, root: Path) -> Iterator[float]:
+    """Seconds to open the Train page of a training at work that has told 1,000,000 events."""
+    run = Run.create(root / "million")
+    told = Metrics(
+        epoch=0, step=0, total_steps=_MANY, loss=1, accuracy=0.9, learning_rate=0.1, images_per_second=1, seconds_left=1
+    )
+    with working(run, "train") as job:
+        job.emit(StageStarted(stage="train"))
+        line = json.dumps(told.to_json())
+        with (job.folder / "events.jsonl").open("a") as file:
+            for step in range(_MANY):
+                file.write(
+                    line.replace('"step": 0', f'"step": {step}').replace('"epoch": 0', f'"epoch": {step / 1000}')
+                )
+                file.write("\n")
+        for _ in range(5):
+            page.goto("about:blank")
+            yield timed(lambda: _charts(page, f"{address}/train?run=million"))
+
+
+def _charts(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator(".js-plotly-plot").first.wait_for()
+    stop_button(page).wait_for()
+
+
+def many_runs(page: Page, address: str, root: Path) -> list[float]:
+    """Seconds to open Home with a folder of 1,000 runs."""
+    for number in range(1000):
+        Run.create(root / f"run{number:04}")
+
+    def opened() -> None:
+        page.goto(f"{address}/?run=demo")
+        page.get_by_role("heading", name="Recent runs").wait_for()
+        settle(page)
+
+    return [timed(opened) for _ in range(5)]
+
+
 MEMORY = "memory of the server with all runtimes loaded"
 
 
@@ -160,6 +201,8 @@ def measure(root: Path) -> Iterator[Line]:
             yield MEMORY, "≤ 1,500 MB", [memory(server.process.pid)]
             yield "event of a training on the screen", "≤ 1 s", list(events(page, server.address, root))
             yield "Export page with 2,000 nodes", "≤ 2 s", large_graph(page, server.address, run, root)
+            yield "Train page with 1,000,000 events", "≤ 2 s", list(many_events(page, server.address, root))
+            yield "Home with 1,000 runs", "≤ 2 s", many_runs(page, server.address, root)
         finally:
             server.stop()
         browser.close()

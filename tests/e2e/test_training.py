@@ -1,8 +1,12 @@
 """A training in the browser: sliders, live curves, stop, resume, reload, two visitors."""
 
+import os
 import re
 import shutil
+import signal
+import time
 
+from convnet_core.jobs import current
 from convnet_core.runs import Run
 from tests.browser import stop_button
 
@@ -98,3 +102,18 @@ def test_the_choice_of_a_run_and_of_settings_holds_across_pages(server, page, tr
     assert "run=one" in page.url
     page.reload()
     page.get_by_text("7,700").wait_for()  # 7 epochs of 1,100 steps
+
+
+def test_a_training_that_is_killed_is_said_to_have_died_and_can_be_resumed(server, page):
+    start(page, server)
+    run = Run.open(server.runs / chosen(page))
+    deadline = time.monotonic() + 60
+    while not run.record("checkpoint"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(current(run)[1].pid, signal.SIGKILL)
+    page.get_by_text("the process died without a word").first.wait_for(timeout=3_000)
+    page.get_by_role("button", name="Resume the training").click()
+    page.get_by_text("Time left").first.wait_for(timeout=60_000)
+    stop_button(page).click()
+    page.get_by_text("stopped in epoch").wait_for()
