@@ -94,9 +94,12 @@ def gone(run: Run, artefact: Artefact) -> list[str]:
 
 
 def check(run: Run, artefact: Artefact) -> None:
-    """Raises RunError where a file of it is gone."""
+    """Raises RunError where a file of it is gone, or is a link to what is no part of the run."""
     if missing := gone(run, artefact):
         raise RunError(f"{run.path / missing[0]} is gone", run.command_for(artefact.stage))
+    home = run.path.resolve()
+    if foreign := [file for file in artefact.files if not (run.path / file).resolve().is_relative_to(home)]:
+        raise RunError(f"{run.path / foreign[0]} leads out of the run's folder", run.command_for(artefact.stage))
 
 
 def content(run: Run, artefact: Artefact) -> Any:

@@ -21,7 +21,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import filelock
@@ -46,6 +46,11 @@ ABSENT = "absent"
 """Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
 
 _LEFTOVER = re.compile(r"^(?P<stage>.+)\.(?P<kind>new|old)-(?P<id>[0-9a-f]+)$")
+
+
+def _inside(name: str) -> bool:
+    """Whether a path in a record stays in the folder that it is relative to."""
+    return not PurePath(name).is_absolute() and ".." not in PurePath(name).parts
 
 
 class Run:
@@ -187,8 +192,10 @@ class Run:
         path = self.path / stage / "stage.json"
         for _ in range(20):
             try:
-                value = read_json(path)
-                return StageRecord(**value)
+                record = StageRecord(**read_json(path))
+                if led := [name for name in record.outputs if not _inside(name)]:
+                    raise ValueError(f"{led[0]!r} leads out of the stage's folder")
+                return record
             except FileNotFoundError:
                 # A writer may stand between its two renames: microseconds, then the folder is there.
                 if not list(path.parent.parent.glob(f"{path.parent.name}.old-*")):

@@ -5,6 +5,7 @@ import http.server
 import shutil
 import struct
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from convnet_core import data
 from convnet_core.config import DataConfig
 from convnet_core.data import mnist
-from convnet_core.errors import DataError
+from convnet_core.errors import DataError, Stopped
 from convnet_core.events import Monitor, Progress
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -129,6 +130,15 @@ def server(tmp_path, rng, monkeypatch):
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            if mood == "slow":
+                for start in range(0, len(content), 4096):
+                    self.wfile.write(content[start : start + 4096])
+                    time.sleep(0.05)
+                return
+            if mood == "silent":
+                self.wfile.write(content[:9])
+                time.sleep(2)
+                return
             self.wfile.write(
                 content[: len(content) // 2]
                 if mood == "cut"
@@ -180,6 +190,30 @@ def test_a_broken_download_leaves_nothing_and_can_be_repeated(tmp_path, server, 
     assert "--data-dir" in caught.value.hint
     assert not list((tmp_path / "here").rglob("*ubyte*"))
     assert len(load(tmp_path / "here").train) == 30
+
+
+def test_a_slow_mirror_is_waited_for_and_its_files_are_whole(tmp_path, server):
+    server[f"{IMAGES}.gz"] = ["slow"]
+    assert len(load(tmp_path / "here").train) == 30
+
+
+def test_a_mirror_that_falls_silent_is_given_up(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(mnist, "_TIMEOUT", 0.3)
+    server[f"{IMAGES}.gz"] = ["silent"]
+    with pytest.raises(DataError, match="cannot be downloaded"):
+        load(tmp_path / "here")
+    assert not list((tmp_path / "here").rglob("*ubyte*"))
+
+
+def test_a_stop_in_the_middle_of_a_slow_download_leaves_nothing(tmp_path, server):
+    class Impatient(Listener):
+        def stopping(self):
+            return bool(self.events)
+
+    server[f"{IMAGES}.gz"] = ["slow"]
+    with pytest.raises(Stopped):
+        load(tmp_path / "here", Impatient())
+    assert not list((tmp_path / "here").rglob("*ubyte*"))
 
 
 def test_the_second_mirror_helps_out(tmp_path, server, monkeypatch):

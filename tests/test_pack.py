@@ -159,3 +159,22 @@ import sys
 import convnet_core.pack, convnet_core.cli.pack
 assert not {"onnx", "torch", "tensorflow", "onnxruntime"} & set(sys.modules)
 """)
+
+
+def test_only_files_of_the_run_are_given_out(run, tmp_path):
+    (tmp_path / "secret").write_text("password")
+    frozen = run.path / "convert/native/frozen.pb"
+    frozen.unlink()
+    frozen.symlink_to(tmp_path / "secret")
+    with pytest.raises(RunError, match=r"frozen\.pb leads out of the run's folder"):
+        pack.pack(run, io.BytesIO())
+
+
+def test_a_record_that_names_files_elsewhere_is_damaged(run):
+    path = run.path / "convert/native/stage.json"
+    record = json.loads(path.read_text())
+    for name in ("../../../secret", "/etc/passwd"):
+        record["outputs"] = {name: {"sha256": "0", "bytes": 8, "mtime_ns": 0}}
+        path.write_text(json.dumps(record))
+        with pytest.raises(RunError, match="leads out of the stage's folder"):
+            run.record("convert/native")
