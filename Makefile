@@ -1,5 +1,6 @@
 # make app    set up and open the app
 # make check  lint and types
+# make soak   the longer trials of faults, hostile input and load
 # make test   the whole test suite; `make test ARGS="-k strokes"` a part of it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app.py convnet_core pages tests benchmarks
 
-.PHONY: app check format test bench
+.PHONY: app check format test bench soak
 
 app: $(VENV)/installed
 	$(BIN)/streamlit run app.py
@@ -36,6 +37,10 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.training $(if $(DATA),--data-dir $(DATA))
 	$(BIN)/python -m benchmarks.accuracy $(if $(DATA),--data-dir $(DATA))
 	for name in whole saved_models app growth performance; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+# Faults, hostile input and load, 20 minutes on two cores; writes the table of docs/RELIABILITY.md.
+soak: $(VENV)/installed-dev
+	$(BIN)/python -m tests.soak
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)

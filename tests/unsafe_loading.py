@@ -10,7 +10,6 @@ import ast
 import sys
 from pathlib import Path
 
-
 _NEVER = {
     "yaml.load": "use yaml.safe_load",
     "yaml.load_all": "use yaml.safe_load_all",
