@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -83,12 +84,15 @@ def busy(run: Run) -> bool:
 
 
 def following(job: JobView) -> Following:
-    """What the job has told; kept in the session, so that each rerun reads only what is new."""
-    held: Following | None = st.session_state.get("following")
-    if held is None or held.job.folder != job.folder:
-        held = st.session_state["following"] = Following(job)
-    held.update()
-    return held
+    """What the job has told; kept for all sessions, so that each rerun reads only what is new."""
+    told = _told(job.folder)
+    told.update()
+    return told
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _told(folder: Path) -> Following:
+    return Following(JobView(folder))
 
 
 @st.fragment(run_every=_FOLLOW_SECONDS)

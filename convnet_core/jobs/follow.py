@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from convnet_core.events import Event, Metrics, StageDone, StageStarted
 from convnet_core.jobs.watch import JobView
 
@@ -9,7 +11,7 @@ _MOST_METRICS = 2000  # a chart has fewer pixels than this
 
 
 class Following:
-    """What a job has told so far; `update` reads what is new.
+    """What a job has told so far; `update` reads what is new, and may be called from several threads.
 
     `latest` is the newest event of the stage at work, None between stages; `metrics` are those of the training, the
     older ones thinned where there are more than a chart can show.
@@ -22,6 +24,7 @@ class Following:
         self.latest: Event | None = None
         self.metrics: list[Metrics] = []
         self._offset = 0
+        self._lock = threading.Lock()
 
     @property
     def at(self) -> str | None:
@@ -30,9 +33,10 @@ class Following:
 
     def update(self) -> None:
         """Take in the events since the last call."""
-        events, self._offset = self.job.events(self._offset)
-        for event in events:
-            self._take(event)
+        with self._lock:
+            events, self._offset = self.job.events(self._offset)
+            for event in events:
+                self._take(event)
 
     def _take(self, event: Event) -> None:
         self.latest = event

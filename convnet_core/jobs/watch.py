@@ -31,7 +31,7 @@ median of 3: beside one busy process 2,230 with libgomp's own setting and 5,070 
 """
 _START_SECONDS = 30.0  # a process that has not taken its lock by then never will
 _READ_WHOLE = 2_000_000  # bytes of events: some 8,000 of a training's
-_BLOCK = 1 << 22
+_BLOCK = 1 << 18
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 
 
@@ -95,7 +95,7 @@ class JobView:
                     whole = block[: block.rfind(b"\n") + 1]
                     rest = block[len(whole) :]
                     offset += len(whole)
-                    found += _parsed(whole.splitlines(), every)
+                    found += _parsed(whole, every)
         except OSError:
             pass
         return found, offset
@@ -124,8 +124,11 @@ class JobView:
                 os.kill(info.pid, signal.SIGTERM)
 
 
-def _parsed(lines: list[bytes], every: int) -> Iterator[events.Event]:
-    """The events of some lines: of each `every`-th, of the last, and of those that a page cannot do without."""
+def _parsed(block: bytes, every: int) -> Iterator[events.Event]:
+    """The events of a block of lines: of each `every`-th, of the last, and of those that a page cannot do without."""
+    lines = block.splitlines()
+    if every > 1 and lines and not _telling(block):
+        lines, every = [*lines[:-1:every], lines[-1]], 1
     for place, line in enumerate(lines):
         if place % every and place + 1 < len(lines) and not _telling(line):
             continue
@@ -135,8 +138,9 @@ def _parsed(lines: list[bytes], every: int) -> Iterator[events.Event]:
                 yield event
 
 
-def _telling(line: bytes) -> bool:
-    return b'"kind": "stage-' in line or (b"validation_loss" in line and b'"validation_loss": null' not in line)
+def _telling(text: bytes) -> bool:
+    """Whether a line, or one in a block of them, begins or ends a stage or an epoch."""
+    return b'"kind": "stage-' in text or text.count(b'"validation_loss": null') < text.count(b'"validation_loss"')
 
 
 def start(run: Run, arguments: Sequence[str]) -> JobView:
