@@ -172,6 +172,8 @@ def trial(kills: int = 200, processes: int = 2) -> list[Line]:
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 text=True,
+                # A training waits for the device while another has it, and the lock lies in the cache.
+                env={**os.environ, "CONVNET_CACHE_DIR": str(root / f"cache{number}")},
             )
             for number in range(processes)
         ]
