@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from convnet_core.config import BenchmarkConfig
-from convnet_core.errors import ConvNetError, RunError
+from convnet_core.errors import ConvNetError, RunError, one_line
 from convnet_core.files import read_json
 from convnet_core.runs import Run
+from convnet_core.shapes import made
 
 STAGE, FILE = "benchmark", "benchmark.json"
 _START_SECONDS = 1.5  # of an average runtime: its process, its library, its model
@@ -58,7 +59,7 @@ class Speed:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Speed:
         """What `dataclasses.asdict` gave."""
-        return cls(**{**value, "timings": tuple(Timing(**item) for item in value["timings"])})
+        return made(cls, value)
 
     @property
     def latency(self) -> Timing | None:
@@ -106,14 +107,8 @@ class Benchmark:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Benchmark:
-        """What `to_json` gave. Raises KeyError, TypeError or ConfigError on anything else."""
-        return cls(
-            created=value["created"],
-            machine=Machine(**value["machine"]),
-            versions=value["versions"],
-            config=BenchmarkConfig.from_json(value["config"]),
-            runtimes=tuple(Speed.from_json(item) for item in value["runtimes"]),
-        )
+        """What `to_json` gave. Raises TypeError, OverflowError or ConfigError on anything else."""
+        return made(cls, value)
 
 
 def load(run: Run) -> Benchmark:
@@ -122,8 +117,8 @@ def load(run: Run) -> Benchmark:
     path = run.path / STAGE / FILE
     try:
         return Benchmark.from_json(read_json(path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConvNetError) as error:
-        raise RunError(f"{path} cannot be read: {error}", hint="measure again") from error
+    except (OSError, ValueError, TypeError, OverflowError, ConvNetError) as error:
+        raise RunError(f"{path} cannot be read: {one_line(error)}", hint="measure again") from error
 
 
 def headline(benchmark: Benchmark) -> str:

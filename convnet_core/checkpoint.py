@@ -8,14 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import torch
-
 from convnet_core.config import TrainConfig
-from convnet_core.errors import RunError
-from convnet_core.events import Metrics
-from convnet_core.model import save_pth
+from convnet_core.errors import RunError, one_line
+from convnet_core.model import load_pth, save_pth
 from convnet_core.optimization import restore_optimizer
 from convnet_core.runs import Run
+from convnet_core.shapes import made
 from convnet_core.training import Progress, Training
 
 FOLDER = "checkpoint"
@@ -52,7 +50,7 @@ def saved_config(run: Run) -> TrainConfig:
 def restore(run: Run, training: Training, data: str) -> None:
     """Put the saved state into a training that was begun with `saved_config`.
 
-    Raises RunError where the data set is not the one that the training began with.
+    Raises RunError where the data set is not the one that the training began with, or where the state is damaged.
     """
     record = run.record(FOLDER)
     assert record is not None, "saved_config comes first"
@@ -62,10 +60,13 @@ def restore(run: Run, training: Training, data: str) -> None:
             hint="bring the old data back, or train anew without --resume",
         )
     device = next(training.model.parameters()).device
-    state: dict[str, Any] = torch.load(run.path / FOLDER / _FILE, map_location=device, weights_only=True)
-    training.model.load_state_dict(state["model"])
-    restore_optimizer(training.optimizer, state["optimizer"])
-    training.generator.set_state(state["generator"].cpu())
-    progress = dict(record.result)
-    progress["history"] = [Metrics(**metrics) for metrics in progress["history"]]
-    training.progress = Progress(**progress)
+    try:
+        state: dict[str, Any] = load_pth(run.path / FOLDER / _FILE, device)
+        training.model.load_state_dict(state["model"])
+        restore_optimizer(training.optimizer, state["optimizer"])
+        training.generator.set_state(state["generator"].cpu())
+        training.progress = made(Progress, record.result)
+    except Exception as error:  # torch, zipfile and whoever takes the parts each raise kinds of their own
+        raise RunError(
+            f"the checkpoint of the run {run.name} is damaged: {one_line(error)}", hint="train anew without --resume"
+        ) from error

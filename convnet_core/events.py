@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from convnet_core.shapes import made
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -84,15 +86,16 @@ class Message(Event):
 _KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in (StageStarted, StageDone, Progress, Metrics, Message)}
 
 
-def from_json(value: dict[str, Any]) -> Event | None:
+def from_json(value: Any) -> Event | None:
     """The event that `to_json` wrote; None for a kind or a shape that this version does not know."""
-    cls = _KINDS.get(value.get("kind", ""))
+    kind = value.get("kind") if isinstance(value, dict) else None
+    cls = _KINDS.get(kind) if isinstance(kind, str) else None
     if cls is None:
         return None
     names = {field.name for field in dataclasses.fields(cls)}
     try:
-        return cls(**{key: item for key, item in value.items() if key in names})
-    except TypeError:
+        return made(cls, {key: item for key, item in value.items() if key in names})
+    except (TypeError, OverflowError):
         return None
 
 

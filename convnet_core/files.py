@@ -10,6 +10,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+_DEEPEST = 100  # lists and objects in each other; ours are some 10 deep
+
 
 def cache_folder() -> Path:
     """Where data sets and locks live: $CONVNET_CACHE_DIR, else the user's cache folder."""
@@ -43,7 +45,23 @@ def _digest(path: Path, size: int, mtime_ns: int) -> str:
 
 def read_json(path: Path) -> Any:
     """What a JSON file holds. Raises OSError or ValueError."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    return parse_json(path.read_bytes())
+
+
+def parse_json(content: bytes) -> Any:
+    """What JSON in UTF-8 says. Raises ValueError, also where it is nested so deeply that nothing could walk it."""
+    too_deep = f"lists and objects in it are nested more than {_DEEPEST} deep"
+    try:
+        value = json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError(too_deep) from error
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST):
+        inside = (item for held in level for item in (held.values() if isinstance(held, dict) else held))
+        level = [item for item in inside if isinstance(item, dict | list)]
+        if not level:
+            return value
+    raise ValueError(too_deep)
 
 
 def write_json(path: Path, value: Any) -> None:

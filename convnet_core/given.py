@@ -118,6 +118,8 @@ def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
     try:
         with np.load(path, allow_pickle=False) as file:
             feeds = {name: file[name] for name in file.files}
+        if not all(isinstance(item, np.ndarray) for item in feeds.values()):
+            raise ValueError("something in it is no array")
     except Exception as error:  # NumPy and zipfile have kinds of their own
         raise DataError(f"{path} cannot be read as .npz: {one_line(error)}") from error
     with_batch = batched(inputs)

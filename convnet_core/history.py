@@ -8,6 +8,7 @@ from convnet_core.errors import RunError, one_line
 from convnet_core.events import Metrics
 from convnet_core.files import read_json
 from convnet_core.runs import Run
+from convnet_core.shapes import made
 
 
 def history(run: Run) -> list[Metrics]:
@@ -19,8 +20,8 @@ def history(run: Run) -> list[Metrics]:
     if stopped is None and run.record("train") is None:
         return []
     try:
-        return [Metrics(**item) for item in (stopped.result if stopped else measured(run))["history"]]
-    except (TypeError, KeyError) as error:
+        return [made(Metrics, item) for item in (stopped.result if stopped else measured(run))["history"]]
+    except (TypeError, KeyError, OverflowError) as error:
         raise RunError(f"the training history of {run.name} cannot be read: {one_line(error)}") from error
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, _weights_only_unpickler, nn
 
 from convnet_core.config import ModelConfig
 from convnet_core.data.split import CLASSES, SIDE
-from convnet_core.errors import ConfigError, ModelError
+from convnet_core.errors import ConfigError, ModelError, one_line
 
 INPUT, OUTPUT = "input", "logits"
 """The names of the network's input and output, from ONNX to LiteRT."""
@@ -84,7 +84,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
             value: Any = load_file(path)
         else:
-            value = torch.load(path, map_location="cpu", weights_only=True)
+            value = load_pth(path, "cpu")
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file") from error
     except Exception as error:  # safetensors, zipfile and torch each raise kinds of their own
@@ -93,12 +93,28 @@ def read_weights(path: Path) -> dict[str, Tensor]:
                 f"{path} holds more than tensors, and is not loaded because it could run code",
                 hint="save only the weights: torch.save(model.state_dict(), path)",
             ) from error
-        raise ModelError(f"{path} cannot be read as weights: {str(error).splitlines()[0][:200]}") from error
-    if not isinstance(value, dict) or not value or not all(isinstance(item, Tensor) for item in value.values()):
+        raise ModelError(f"{path} cannot be read as weights: {one_line(error)}") from error
+    plain = isinstance(value, dict) and all(
+        isinstance(name, str)
+        and isinstance(item, Tensor)
+        and item.layout == torch.strided
+        and item.device.type == "cpu"
+        for name, item in value.items()
+    )
+    if not plain or not value:
         raise ModelError(
             f"{path} does not hold a plain state_dict", hint="save it with torch.save(model.state_dict(), path)"
         )
-    return value
+    return dict(value)
+
+
+def load_pth(path: Path, device: torch.device | str) -> Any:
+    """`torch.load` of tensors in plain containers alone. Raises errors of many kinds.
+
+    PyTorch also lets a file make a bytearray of any size: 30 bytes would take all memory. No weights need one.
+    """
+    _weights_only_unpickler._get_allowed_globals().pop("builtins.bytearray", None)
+    return torch.load(path, map_location=device, weights_only=True)
 
 
 def save_pth(value: Any, path: Path) -> None:

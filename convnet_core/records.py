@@ -33,6 +33,13 @@ class StageRecord:
     outputs: dict[str, dict[str, Any]]
     versions: dict[str, str]
 
+    def __post_init__(self) -> None:
+        """Raises TypeError where an output lacks what its state is told by."""
+        known = {"sha256": str, "bytes": int, "mtime_ns": int}
+        for name, output in self.outputs.items():
+            if any(type(output.get(key)) is not kind for key, kind in known.items()):
+                raise TypeError(f"the output {name!r} has no {', '.join(known)}")
+
 
 @dataclass(frozen=True)
 class StageState:

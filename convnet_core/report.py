@@ -122,7 +122,9 @@ def load(run: Run) -> dict[str, Any]:
     path = run.path / "compare" / "report.json"
     try:
         value = read_json(path)
-        return {**value, "runtimes": value["runtimes"]}
+        if not isinstance(value["runtimes"], list) or not all(isinstance(line, dict) for line in value["runtimes"]):
+            raise TypeError("its runtimes are no list of objects")
+        return dict(value)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for("compare")) from error
 

@@ -27,9 +27,10 @@ from typing import Any, Literal
 import filelock
 
 from convnet_core import disk
-from convnet_core.errors import BusyError, RunError
+from convnet_core.errors import BusyError, RunError, one_line
 from convnet_core.files import digest, new_id, read_json, write_json
 from convnet_core.records import Draft, StageRecord, StageState, now, outputs_of, versions
+from convnet_core.shapes import made
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Run:
         try:
             value = read_json(self.path / "run.json")
         except (OSError, ValueError) as error:
-            raise RunError(f"{self.path / 'run.json'} cannot be read: {error}") from error
+            raise RunError(f"{self.path / 'run.json'} cannot be read: {one_line(error)}") from error
         if not isinstance(value, dict):
             raise RunError(f"{self.path / 'run.json'} does not hold a JSON object")
         return value
@@ -192,7 +193,7 @@ class Run:
         path = self.path / stage / "stage.json"
         for _ in range(20):
             try:
-                record = StageRecord(**read_json(path))
+                record = made(StageRecord, read_json(path))
                 if led := [name for name in record.outputs if not _inside(name)]:
                     raise ValueError(f"{led[0]!r} leads out of the stage's folder")
                 return record
@@ -201,8 +202,8 @@ class Run:
                 if not list(path.parent.parent.glob(f"{path.parent.name}.old-*")):
                     return None
                 time.sleep(0.01)
-            except (OSError, ValueError, TypeError) as error:
-                raise RunError(f"{path} is damaged: {error}", hint=f"run the stage {stage} again") from error
+            except (OSError, ValueError, TypeError, OverflowError) as error:
+                raise RunError(f"{path} is damaged: {one_line(error)}", hint=f"run the stage {stage} again") from error
         return None
 
     @property
@@ -252,8 +253,9 @@ class Run:
         for name, recorded in record.outputs.items():
             if self._digest(self.path / stage / name, recorded) != recorded["sha256"]:
                 return f"{stage}/{name} is not what the stage wrote"
+        earlier = STAGES[: STAGES.index(stage)] if stage in STAGES else STAGES
         for name, digest_then in record.inputs.items():
-            before = next((other for other in STAGES if (name + "/").startswith(other + "/")), None)
+            before = next((other for other in earlier if (name + "/").startswith(other + "/")), None)
             if before is None:
                 continue  # something outside the run: noted, not watched
             upstream = self.record(before)
@@ -275,8 +277,8 @@ class Run:
         """The digest of a file, taken from the record where size and time say that it is unchanged."""
         try:
             stat = path.stat()
-        except OSError:
+            if recorded and (stat.st_size, stat.st_mtime_ns) == (recorded["bytes"], recorded["mtime_ns"]):
+                return str(recorded["sha256"])
+            return digest(path)
+        except (OSError, ValueError):  # not there, a folder, or no name that a file can have
             return ""
-        if recorded and (stat.st_size, stat.st_mtime_ns) == (recorded["bytes"], recorded["mtime_ns"]):
-            return str(recorded["sha256"])
-        return digest(path)

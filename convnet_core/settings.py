@@ -6,14 +6,21 @@ it and the app a widget, both by walking `describe`; nothing is written twice.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import reprlib
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
 from convnet_core.errors import ConfigError
+
+_SHORT = reprlib.Repr()
+"""Of values in messages, which have one line."""
+_SHORT.maxstring = _SHORT.maxother = 100
+_SHORT.maxtuple = 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Config:
             value = getattr(self, field.name)
             if isinstance(kind, type) and issubclass(kind, Config):
                 if not isinstance(value, kind):
-                    raise ConfigError(f"{field.name}: expected {kind.__name__}, got {value!r}")
+                    raise ConfigError(f"{field.name}: expected {kind.__name__}, got {_SHORT.repr(value)}")
                 continue
             checked = _checked(field.name.replace("_", " "), value, kind, field.metadata["setting"])
             object.__setattr__(self, field.name, checked)
@@ -83,7 +90,7 @@ class Config:
         kinds = {field.name: kind for field, kind in _fields(cls)}
         unknown = sorted(set(value) - set(kinds))
         if unknown:
-            raise ConfigError(f"{cls.__name__}: unknown setting {', '.join(map(repr, unknown))}")
+            raise ConfigError(f"{cls.__name__}: unknown setting {_SHORT.repr(unknown)[1:-1]}")
         made = {}
         for name, item in value.items():
             kind = kinds[name]
@@ -121,16 +128,17 @@ def _checked(name: str, value: Any, kind: Any, limits: Setting) -> Any:
     if origin is typing.Literal:
         choices = typing.get_args(kind)
         if value not in choices:
-            raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}, not {value!r}")
+            raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}, not {_SHORT.repr(value)}")
         return value
     if origin is tuple:
         if not isinstance(value, tuple) or not value:
-            raise ConfigError(f"{name} must be a list of at least one value, not {value!r}")
+            raise ConfigError(f"{name} must be a list of at least one value, not {_SHORT.repr(value)}")
         return tuple(_checked(name, item, typing.get_args(kind)[0], limits) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        with contextlib.suppress(OverflowError):  # a whole number beyond all floats stays one, and is refused
+            value = float(value)
     if type(value) is not kind:
-        raise ConfigError(f"{name} must be of type {kind.__name__}, not {value!r}")
+        raise ConfigError(f"{name} must be of type {kind.__name__}, not {_SHORT.repr(value)}")
     if kind in (int, float):
         _check_range(name, value, limits)
     return value
@@ -138,7 +146,11 @@ def _checked(name: str, value: Any, kind: Any, limits: Setting) -> Any:
 
 def _check_range(name: str, value: float, limits: Setting) -> None:
     low, high = limits.low, limits.high
-    inside = math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)
+    inside = (
+        (isinstance(value, int) or math.isfinite(value))
+        and (low is None or value >= low)
+        and (high is None or value <= high)
+    )
     if inside:
         return
     if low is not None and high is not None:
@@ -147,4 +159,4 @@ def _check_range(name: str, value: float, limits: Setting) -> None:
         allowed = f"{low:g} or more"
     else:
         allowed = "finite" if high is None else f"{high:g} or less"
-    raise ConfigError(f"{name} must be {allowed}{' ' + limits.unit if limits.unit else ''}, not {value!r}")
+    raise ConfigError(f"{name} must be {allowed}{' ' + limits.unit if limits.unit else ''}, not {_SHORT.repr(value)}")

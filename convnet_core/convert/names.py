@@ -20,7 +20,9 @@ import numpy as np
 import onnx
 
 from convnet_core import onnx_model
+from convnet_core.errors import ModelError, one_line
 from convnet_core.files import read_json, write_json
+from convnet_core.shapes import made
 from convnet_core.tensors import Array, TensorInfo
 
 FILE = "signature.json"
@@ -99,16 +101,11 @@ class Signature:
 
     @classmethod
     def load(cls, folder: Path) -> Signature:
-        """Read `signature.json`."""
-        value = read_json(folder / FILE)
-        inputs, outputs = (
-            tuple(
-                Port(**{**port, **{name: tuple(port.get(name, ())) for name in ("shape", "perm", "symbols")}})
-                for port in value[side]
-            )
-            for side in ("inputs", "outputs")
-        )
-        return cls(inputs, outputs)
+        """Read `signature.json`. Raises OSError where there is none, ModelError where it is damaged."""
+        try:
+            return made(cls, read_json(folder / FILE))
+        except (ValueError, TypeError) as error:
+            raise ModelError(f"{folder / FILE} is damaged: {one_line(error)}", hint="convert again") from error
 
 
 def tensorflow_names(names: Iterable[str]) -> list[str]:

@@ -21,6 +21,7 @@ _FAINTEST = 0.1  # least contrast of ink against paper, of the full range
 _WORK = 160  # longer side of the ink while the pen is adjusted, in pixels
 _PEN = (2.0, 4.2)  # allowed width of the pen in the 20 x 20 box, in pixels; MNIST's middle 90 %
 _MOST_PIXELS = 50_000_000
+_LARGE_SIDE = 1500  # pixels; beyond twice that an image is made smaller first
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # Pillow knows more, and one of them starts another program
 
 Grey = NDArray[np.float32]
@@ -34,14 +35,27 @@ def read_image(path: Path) -> Grey:
             with Image.open(path, formats=_FORMATS) as image:
                 if image.width * image.height > _MOST_PIXELS:
                     raise DataError(f"{path}: {image.width} × {image.height} pixels are too many")
+                image.draft(None, (_LARGE_SIDE, _LARGE_SIDE))  # a JPEG is decoded small at once
                 image.load()
-                return brightness(ImageOps.exif_transpose(image))  # a phone writes down how it was held
+                return brightness(ImageOps.exif_transpose(_smaller(image)))  # a phone writes down how it was held
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"{path}: far too many pixels") from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError on some damaged files
         raise DataError(f"{path}: cannot be read as an image") from error
+
+
+def _smaller(image: Image.Image) -> Image.Image:
+    """A large image by a whole factor smaller: each step on the way to 28 x 28 takes several times its memory."""
+    factor = max(image.size) // _LARGE_SIDE
+    if factor < 2:
+        return image
+    if image.mode.startswith("I"):
+        return image.resize((max(1, image.width // factor), max(1, image.height // factor)), Image.Resampling.NEAREST)
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
+    return image.reduce(factor)
 
 
 def brightness(image: Image.Image) -> Grey:

@@ -30,8 +30,9 @@ _FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-_MOST_IMAGES = 1_000_000
+_MOST_IMAGES = 500_000  # 392 MB; a gzip file of 400 kB can hold as many
 _RAW = Path("MNIST") / "raw"  # where torchvision keeps the files under its root
+_BLOCK = 1 << 20
 _TIMEOUT = 30.0  # seconds without a byte
 
 
@@ -118,9 +119,10 @@ def read_idx(path: Path, item: tuple[int, ...] = ()) -> NDArray[np.uint8]:
             if shape[0] > _MOST_IMAGES:
                 raise DataError(f"{path}: claims {shape[0]} images, more than the {_MOST_IMAGES} that are taken")
             expected = int(np.prod(shape, dtype=np.int64))
-            body = file.read(expected)
-            if len(body) < expected:
-                raise DataError(f"{path}: truncated, {len(body)} bytes of data instead of {expected}")
+            body = np.empty(expected, np.uint8)
+            got = _fill(file, body)
+            if got < expected:
+                raise DataError(f"{path}: truncated, {got} bytes of data instead of {expected}")
             if file.read(1):
                 raise DataError(f"{path}: more data than its header says ({expected} bytes)")
     except gzip.BadGzipFile as error:
@@ -129,7 +131,16 @@ def read_idx(path: Path, item: tuple[int, ...] = ()) -> NDArray[np.uint8]:
         raise DataError(f"{path}: truncated or damaged gzip data") from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    return np.frombuffer(body, np.uint8).reshape(shape).copy()
+    return body.reshape(shape)
+
+
+def _fill(file: IO[bytes], body: NDArray[np.uint8]) -> int:
+    """Read until an array is full or the file ends; how much was read."""
+    got = 0
+    while block := file.read(min(_BLOCK, len(body) - got)):
+        body[got : got + len(block)] = np.frombuffer(block, np.uint8)
+        got += len(block)
+    return got
 
 
 def _open(path: Path) -> IO[bytes]:

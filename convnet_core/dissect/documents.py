@@ -7,11 +7,25 @@ from typing import Any
 
 from convnet_core.dissect import report
 from convnet_core.dissect.report import Table
+from convnet_core.errors import RunError, one_line
+from convnet_core.files import read_json
+from convnet_core.runs import Run
 
 _STYLE = (
     "body{font:15px system-ui;margin:2rem;color-scheme:light dark}table{border-collapse:collapse}"
     "td,th{border:1px solid #8888;padding:.2rem .5rem;text-align:left;font-variant-numeric:tabular-nums}"
 )
+
+
+def load(run: Run) -> dict[str, Any]:
+    """The run's dissection.json. Raises RunError where it cannot be read, or where no document can be made of it."""
+    path = run.path / report.STAGE / report.FILE
+    try:
+        content = dict(read_json(path))
+        to_html(content), to_markdown(content), report.summary(content)
+        return content
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(report.STAGE)) from error
 
 
 def to_markdown(content: dict[str, Any]) -> str:

@@ -9,10 +9,6 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
-from convnet_core.errors import RunError, one_line
-from convnet_core.files import read_json
-from convnet_core.runs import Run
-
 if TYPE_CHECKING:
     from convnet_core.dissect.dissection import Dissection
 
@@ -47,18 +43,6 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
         "worst": [dataclasses.asdict(item) for item in found.worst],
     }
     return dict(finite(content))
-
-
-def load(run: Run) -> dict[str, Any]:
-    """The run's dissection.json. Raises RunError where it cannot be read, or where its tables cannot be made of it."""
-    path = run.path / STAGE / FILE
-    try:
-        content = dict(read_json(path))
-        for part in ("title", "headline", "tables", "transposes", "summary"):
-            _ = content[part] if part == "title" else _READERS[part](content)
-        return content
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(STAGE)) from error
 
 
 def _purpose(entry: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from convnet_core.errors import ModelError
+from convnet_core.errors import ModelError, one_line
 from convnet_core.files import read_json
 from convnet_core.graphs.graph import Edge, Graph, Node, Statistics, Tensor
 from convnet_core.graphs.layout import lay_out
@@ -60,5 +60,5 @@ def read(path: Path) -> Graph:
     """The graph of a graph.json. Raises ModelError."""
     try:
         return Graph.from_json(read_json(path))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint="export again") from error
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise ModelError(f"{path} cannot be read: {one_line(error)}", hint="export again") from error

@@ -9,8 +9,10 @@ from typing import Any
 import onnx
 import onnx.defs
 import onnx.helper
+from google.protobuf.message import Message  # type: ignore[import-untyped]
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto
 
+from convnet_core.errors import ModelError
 from convnet_core.graphs import onnx_tensors
 from convnet_core.graphs.graph import Edge, Graph, Node
 from convnet_core.graphs.onnx_tensors import array_of, dtype_text, size_of, type_of
@@ -20,7 +22,9 @@ _LONGEST = 200
 
 
 def read(model: ModelProto) -> Graph:
-    """The graph of a model, not laid out yet."""
+    """The graph of a model, not laid out yet. Raises ModelError where a name in it is no text."""
+    if not _is_text(model):
+        raise ModelError("a name in the ONNX model is not UTF-8 text", hint="export the model again")
     nodes = tuple(_nodes(model))
     return Graph(
         format="onnx",
@@ -30,6 +34,16 @@ def read(model: ModelProto) -> Graph:
         tensors=onnx_tensors.read(model),
         properties=_properties(model),
     )
+
+
+def _is_text(message: Message) -> bool:
+    """Whether every text in a message is one: protobuf hands on bytes where it is not UTF-8."""
+    for descriptor, value in message.ListFields():
+        if descriptor.type in (descriptor.TYPE_STRING, descriptor.TYPE_MESSAGE):
+            for item in (value,) if isinstance(value, str | bytes | Message) else value:
+                if isinstance(item, bytes) or (isinstance(item, Message) and not _is_text(item)):
+                    return False
+    return True
 
 
 def _properties(model: ModelProto) -> dict[str, str]:
@@ -131,7 +145,10 @@ def _text(item: AttributeProto) -> str:
     """An attribute's value in words."""
     if item.ref_attr_name:
         return f"the function's {item.ref_attr_name}"
-    value = onnx.helper.get_attribute_value(item)
+    try:
+        value = onnx.helper.get_attribute_value(item)
+    except ValueError:  # a type of attribute that onnx has not
+        return ""
     many = item.type >= AttributeProto.FLOATS and item.type not in (
         AttributeProto.SPARSE_TENSOR,
         AttributeProto.TYPE_PROTO,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from convnet_core.shapes import made
+
 Dimension = int | str | None
 """A size, the name of one (`batch`), or None where nothing is known."""
 
@@ -149,24 +151,10 @@ class Graph:
 
     @classmethod
     def from_json(cls, value: Any) -> Graph:
-        """The graph that `to_json` wrote. Raises KeyError or TypeError on anything else."""
-        tensors = [
-            Tensor(**{**item, "statistics": item["statistics"] and _made(Statistics, item["statistics"])})
-            for item in (_tuples(item) for item in value["tensors"])
-        ]
-        return cls(
-            format=value["format"],
-            name=value["name"],
-            properties=value["properties"],
-            nodes=tuple(_made(Node, item) for item in value["nodes"]),
-            edges=tuple(Edge(**{**item, "bends": tuple((x, y) for x, y in item["bends"])}) for item in value["edges"]),
-            tensors={tensor.name: tensor for tensor in tensors},
-        )
-
-
-def _tuples(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in item.items()}
-
-
-def _made(kind: Any, item: dict[str, Any]) -> Any:
-    return kind(**_tuples(item))
+        """The graph that `to_json` wrote. Raises KeyError, TypeError, ValueError or OverflowError on anything else."""
+        tensors = [made(Tensor, item) for item in value["tensors"]]
+        graph = made(cls, {**value, "tensors": {tensor.name: tensor for tensor in tensors}})
+        for edge in graph.edges:
+            if edge.source not in graph.by_id or edge.target not in graph.by_id:
+                raise ValueError(f"an edge of {edge.tensor!r} leads to a node that is not there")
+        return graph

@@ -24,6 +24,15 @@ class JobInfo:
     error: str | None = None
     hint: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where it names no process or no time: a signal to 0 or -1 would go to many."""
+        if not 0 <= self.pid < 2**31 or (self.state == "running" and not self.pid):
+            raise ValueError(f"{self.pid} is no process")
+        try:
+            datetime.fromisoformat(self.started).astimezone()
+        except OverflowError as error:
+            raise ValueError(f"{self.started!r} is no time of a job") from error
+
     @property
     def live(self) -> bool:
         """Whether it is at work."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import signal
 import subprocess
@@ -16,12 +15,13 @@ from pathlib import Path
 import filelock
 
 from convnet_core import disk, events
-from convnet_core.errors import BusyError, RunError
-from convnet_core.files import read_json, write_json
+from convnet_core.errors import BusyError, RunError, one_line
+from convnet_core.files import parse_json, read_json, write_json
 from convnet_core.jobs.info import JobInfo, new_job_id
 from convnet_core.processes import environment
 from convnet_core.records import now
 from convnet_core.runs import Run
+from convnet_core.shapes import made
 
 _SPIN_COUNT = "1000"
 """How long PyTorch's threads (libgomp) spin while they wait for each other.
@@ -62,16 +62,18 @@ class JobView:
     def _read(self) -> JobInfo:
         path = self.folder / "job.json"
         try:
-            return JobInfo(**read_json(path))
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{path} is damaged: {error}") from error
+            return made(JobInfo, read_json(path))
+        except (OSError, ValueError, TypeError, OverflowError) as error:
+            raise RunError(f"{path} is damaged: {one_line(error)}") from error
 
     def _alive(self, info: JobInfo) -> bool:
         child = _children.get(self.folder)
         if child is not None and child.poll() is not None:
             return False
         if info.state == "starting":
-            return (datetime.now().astimezone() - datetime.fromisoformat(info.started)).total_seconds() < _START_SECONDS
+            return (
+                datetime.now().astimezone() - datetime.fromisoformat(info.started).astimezone()
+            ).total_seconds() < _START_SECONDS
         try:
             with filelock.FileLock(self.folder / ".lock", timeout=0):
                 return False
@@ -132,8 +134,8 @@ def _parsed(block: bytes, every: int) -> Iterator[events.Event]:
     for place, line in enumerate(lines):
         if place % every and place + 1 < len(lines) and not _telling(line):
             continue
-        with contextlib.suppress(ValueError, AttributeError):
-            event = events.from_json(json.loads(line))
+        with contextlib.suppress(ValueError):
+            event = events.from_json(parse_json(line))
             if event is not None:
                 yield event
 

@@ -11,9 +11,10 @@ from typing import Any
 from convnet_core import cases, measurements, report
 from convnet_core.compare import measure
 from convnet_core.config import CompareConfig, DataConfig
+from convnet_core.dissect import documents
 from convnet_core.dissect import report as dissect
 from convnet_core.events import Message, Monitor, Progress
-from convnet_core.files import read_json, write_json
+from convnet_core.files import write_json
 from convnet_core.given import Given
 from convnet_core.judging import Comparison, judge
 from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
@@ -91,7 +92,7 @@ def _dissection(run: Run) -> dict[str, Any] | None:
     """The summary of the run's dissection; None where there is none of the run as it is."""
     if run.state(dissect.STAGE).state != "fresh":
         return None
-    content = read_json(run.path / dissect.STAGE / dissect.FILE)
+    content = documents.load(run)
     return dissect.summary(content) if content["config"]["lesson"] == "none" else None
 
 

@@ -1,0 +1,283 @@
+"""Many people before one server while a network trains: errors, how long they wait, memory, what is left when they go.
+
+Each is a `Visitor` that looks at runs, moves sliders and draws, with a person's pauses. The server shares its cores
+with the training and with the visitors themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from streamlit.proto.Slider_pb2 import Slider
+
+from convnet_core import jobs
+from convnet_core.runs import Run
+from tests.browser import Server
+from tests.drawings import DIGITS
+from tests.soak.kills import ROOT
+from tests.soak.lines import Line
+from tests.soak.visitor import Stroke, Visitor
+
+PAGES = ("home", "data", "train", "export", "convert", "compare", "benchmark", "sketchpad")
+_PAUSE = 10.0  # seconds between two acts of a person, on average
+_FIRST = 6  # visitors that warm the server up: as many as it has threads to hand work to
+_KEPT = 10  # seconds for which the server keeps the session of a lost connection; Streamlit's own 120 are long to wait
+_LEAVE = 150.0
+_EACH_WATCHES = 25  # one visitor of so many watches the training and nothing else
+_SAMPLE = 0.5
+
+
+@dataclass
+class Seen:
+    """What the visitors met."""
+
+    waits: dict[str, list[float]] = field(default_factory=dict)
+    repeats: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def add(self, what: str, seconds: float) -> None:
+        self.waits.setdefault(what, []).append(seconds)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a process holds: its threads and files by name, its children."""
+
+    threads: Counter[str]
+    files: Counter[str]
+    children: Counter[str]
+
+    @classmethod
+    def of(cls, pid: int) -> Held:
+        threads, files, children = Counter[str](), Counter[str](), Counter[str]()
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            try:
+                threads[(task / "comm").read_text().strip()] += 1
+                children.update((task / "children").read_text().split())
+            except OSError:  # it ended while we looked
+                continue
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            try:
+                name = os.readlink(link)
+            except OSError:
+                continue
+            files[name.partition(":")[0] if ":[" in name else name] += 1
+        return cls(threads, files, children)
+
+    def beyond(self, before: Held) -> str:
+        """What there is more of than before, in words; nothing where all is as it was."""
+        parts = []
+        for what in ("threads", "files", "children"):
+            now, then = getattr(self, what), getattr(before, what)
+            if now.total() > then.total():
+                parts.append(f"{now.total() - then.total()} {what} ({dict(now - then)})")
+        return ", ".join(parts)
+
+    def __str__(self) -> str:
+        return f"{self.threads.total()} threads, {self.files.total()} files, {self.children.total()} children"
+
+
+def resident(pid: int) -> float:
+    """The resident memory of a process, in MB."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+def slope(seconds: list[float], values: list[float], blocks: int = 12) -> tuple[float, float]:
+    """The least-squares slope per minute and its standard error.
+
+    Of the means of blocks: neighbouring samples of memory are nearly the same, and taken one by one would make the
+    error look far smaller than it is.
+    """
+    count = min(blocks, len(values) // 2)
+    x = np.array([part.mean() for part in np.array_split(np.array(seconds) / 60, count)])
+    y = np.array([part.mean() for part in np.array_split(np.array(values), count)])
+    (gradient, offset) = np.polyfit(x, y, 1)
+    left = y - (gradient * x + offset)
+    error = np.sqrt((left @ left) / max(1, count - 2) / ((x - x.mean()) @ (x - x.mean())))
+    return float(gradient), float(error)
+
+
+def digit(luck: random.Random) -> list[Stroke]:
+    """Strokes of a digit as somebody draws it."""
+    strokes = luck.choice(DIGITS[luck.randrange(10)])
+    size, x, y = luck.uniform(0.4, 0.7), luck.uniform(0.1, 0.3), luck.uniform(0.1, 0.3)
+    return [[(x + size * point[0], y + size * point[1]) for point in stroke] for stroke in strokes]
+
+
+async def act(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
+    """One act: go to a page, move a slider of the page, or draw on its pad."""
+    sliders = list(visitor.sliders().values())
+    what = luck.choice(("page", "slider", "draw"))
+    if what == "draw" and visitor.page == "sketchpad":
+        seen.add("sketchpad, a drawing", await visitor.draw(digit(luck)))
+    elif what == "page" or not sliders:
+        page = luck.choice(PAGES)
+        seen.add(page, await visitor.open(page))
+    else:
+        slider = luck.choice(sliders)
+        steps = list(slider.options)
+        value = luck.choice(steps) if steps else slider.min + slider.step * luck.randint(0, _steps(slider))
+        seen.add(f"{visitor.page}, a slider", await visitor.move_slider(slider.label, value))
+
+
+def _steps(slider: Slider) -> int:
+    return int((slider.max - slider.min) / slider.step + 1e-9)
+
+
+async def person(server: Server, number: int, until: float, seen: Seen) -> None:
+    """One visitor from coming to leaving; an error is noted, and the person tries again with a new session."""
+    luck = random.Random(number)
+    watching = number % _EACH_WATCHES == 0
+    await asyncio.sleep(luck.uniform(0, min(_PAUSE, (until - time.monotonic()) / 4)))
+    while time.monotonic() < until:
+        visitor = Visitor(server.address, seen.errors, seen.repeats)
+        try:
+            async with visitor:
+                first = "train" if watching else luck.choice(PAGES)
+                seen.add(first, await visitor.open(first, run="training" if watching else "demo"))
+                while (left := until - time.monotonic()) > 0:
+                    await asyncio.sleep(min(left, max(1.0, luck.expovariate(1 / _PAUSE))))
+                    if not watching and time.monotonic() < until:
+                        await act(visitor, luck, seen)
+        except Exception as error:
+            seen.errors.append(f"{visitor.page}: {type(error).__name__}: {error}")
+
+
+async def warm(server: Server) -> Held:
+    """Open every page and every runtime once; what the server holds when these visitors have left."""
+    seen = Seen()
+
+    async def look() -> None:
+        async with Visitor(server.address, seen.errors) as visitor:
+            for page in PAGES:
+                await visitor.open(page, run="demo")
+            for _ in range(240):
+                if not visitor.repeating:
+                    break
+                await asyncio.sleep(0.5)
+            await visitor.draw(digit(random.Random(0)))
+
+    await asyncio.gather(*(look() for _ in range(_FIRST)))
+    assert not seen.errors, seen.errors
+    for _ in range(2):  # once more: the threads of a pool end when they have had nothing to do for a while
+        held = await passed_by(server)
+    return held
+
+
+async def passed_by(server: Server) -> Held:
+    """What the server holds after somebody has come and gone, and the sessions before that one are put away.
+
+    Streamlit keeps the session of a lost connection for some time, and puts it away only when another one ends.
+    """
+    await asyncio.sleep(_KEPT + 1)
+    async with Visitor(server.address) as visitor:
+        await visitor.open("home", run="demo")
+    await asyncio.sleep(2)
+    return Held.of(server.process.pid)
+
+
+async def back(server: Server, before: Held) -> tuple[str, float]:
+    """Wait until the server holds no more than before; what it still holds, and how long that took."""
+    began = time.monotonic()
+    while left := (await passed_by(server)).beyond(before):
+        if time.monotonic() - began > _LEAVE:
+            break
+    return left, time.monotonic() - began
+
+
+async def weigh(pid: int, until: float, seconds: list[float], values: list[float]) -> None:
+    """Note the memory of a process again and again."""
+    while time.monotonic() < until:
+        seconds.append(time.monotonic())
+        values.append(resident(pid))
+        await asyncio.sleep(_SAMPLE)
+
+
+async def visits(server: Server, seconds: float, visitors: int) -> list[Line]:
+    """All visitors, and what came of them."""
+    pid, seen = server.process.pid, Seen()
+    before = await warm(server)
+    times: list[float] = []
+    memory: list[float] = []
+    until = time.monotonic() + seconds
+    people = (person(server, number, until, seen) for number in range(visitors))
+    await asyncio.gather(weigh(pid, until, times, memory), *people)
+    left, took = await back(server, before)
+    third = len(memory) // 3
+    gradient, error = slope(times[third:], memory[third:])
+    waits = [wait for found in seen.waits.values() for wait in found]
+    p95 = percentile(waits, 95)
+    slowest = sorted(seen.waits, key=lambda what: -percentile(seen.waits[what], 95))[:3]
+    named = ", ".join(f"{what} {percentile(seen.waits[what], 95):.2f} s" for what in slowest)
+    kinds = Counter(seen.errors).most_common(3)
+    reruns = f"{len(waits):,} reruns, {len(seen.repeats):,} more of fragments that repeat"
+    return [
+        Line(
+            f"{visitors} sessions look, move sliders and draw while one trains",
+            f"{seconds:.0f} s, {reruns}",
+            "; ".join(f"{count} × {text}" for text, count in kinds) or "no error",
+            not seen.errors and bool(waits),
+        ),
+        Line(
+            "… from the act to the end of the rerun",
+            f"{len(waits):,} reruns, {os.cpu_count()} cores",
+            f"p50 {statistics.median(waits):.2f} s, p95 {p95:.2f} s; p95 of the slowest: {named}; "
+            f"p95 of what repeats {percentile(seen.repeats, 95):.2f} s",
+            p95 < 1,
+        ),
+        Line(
+            "… the server's memory after the first third",
+            f"{len(memory) - third} samples",
+            f"{gradient:+.2f} ± {error:.2f} MB a minute, from {statistics.mean(memory[third : third + 9]):.0f} MB to "
+            f"{statistics.mean(memory[-9:]):.0f} MB",
+            gradient <= 2 * error,
+        ),
+        Line(
+            "… threads, open files and children once all have left",
+            f"before: {before}",
+            f"left after {took:.0f} s: {left}" if left else f"as before, after {took:.0f} s",
+            not left,
+        ),
+    ]
+
+
+def percentile(values: list[float], share: float) -> float:
+    """A percentile; of nothing it is 0."""
+    return float(np.percentile(values, share)) if values else 0.0
+
+
+def trial(seconds: float, visitors: int = 50) -> list[Line]:
+    """A finished run, a training at work in another one, and the visitors."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        command = [sys.executable, "-m", "convnet_core", "pipeline", "--run", str(root / "demo")]
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        run = Run.create(root / "training")
+        with patch.dict(os.environ, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(_KEPT)), Server(root) as server:
+            job = jobs.start(run, ["train", "--preset", "accurate", "--epochs", "1000", "--device", "cpu"])
+            try:
+                told, deadline = jobs.Following(job), time.monotonic() + 120
+                while not told.metrics:
+                    assert job.info.live, job.log()
+                    assert time.monotonic() < deadline, job.log()
+                    time.sleep(0.5)
+                    told.update()
+                lines = asyncio.run(visits(server, seconds, visitors))
+                assert job.info.live, f"the training ended: {job.info.error}"
+            finally:
+                job.stop()
+                while job.info.live:
+                    time.sleep(0.2)
+    return lines
