@@ -8,7 +8,7 @@ from tests.soak.lines import Line
 
 @pytest.mark.slow
 def test_no_damaged_file_is_more_than_a_clear_error():
-    faults, counts = fuzz.run("plain", 60, flips=2800, examples=20)
+    faults, counts = fuzz.run("plain", 240, flips=2800, examples=20)
     assert not faults, "\n".join(f"{fault.parser}: {fault.text} on {fault.file}" for fault in faults)
     assert all(counts[kind] for kind in ("cut", "odd", "flip", "structure"))
 

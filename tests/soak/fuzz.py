@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_SECONDS, MOST_MB = 5.0, 500
+_HUNG = 15.0  # seconds on the clock: a machine with other work must not look like a parser that hangs
 KINDS = {
     "cut": "a file cut short at every byte",
     "odd": "a file of the right form with a wrong value in every place, too deep, too large or of another kind",
@@ -99,12 +100,12 @@ class _Child:
         struct.pack_into("qq", self._beat, 0, place + 1, number)
         at = 16 + 8 * number
         struct.pack_into("q", self._beat, at, struct.unpack_from("q", self._beat, at)[0] + 1)
-        began = time.monotonic()
+        began = time.process_time()
         self.path.write_bytes(content)
         found = fault_of(self.parser.parse, self.path)
         if found:
             self._tell(kind, found, content)
-        if (seconds := time.monotonic() - began) > MOST_SECONDS:
+        if (seconds := time.process_time() - began) > MOST_SECONDS:
             self._tell(kind, f"took {seconds:.1f} s", content)
         if (peak := _peak_mb()) > self._base + MOST_MB:
             self._tell(kind, f"took {peak - self._base} MB", content)
@@ -195,10 +196,10 @@ def _awaited(child: int, progress: Callable[[], bytes]) -> str:
             return "" if not code else f"crashed by signal {-code}" if code < 0 else f"ended with status {code}"
         if (here := progress()) != before:
             since, before = time.monotonic(), here
-        if time.monotonic() - since > MOST_SECONDS + 1:
+        if time.monotonic() - since > _HUNG:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return f"hung for over {MOST_SECONDS:.0f} s"
+            return f"hung for over {_HUNG:.0f} s"
         time.sleep(0.01)
 
 
