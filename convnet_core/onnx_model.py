@@ -26,7 +26,7 @@ FILE, WEIGHTS = "model.onnx", "model.data"
 """Of a run's model; the second is there only where the first would be too large."""
 
 MOST_NODES = 50_000
-"""Of a stranger's model, those in graphs and functions inside it counted; the largest of the zoo has 3,000."""
+"""Of a stranger's model, those in graphs and functions inside it counted."""
 
 MOST_VALUES = 2**29
 """Of one tensor of a stranger's model, as its shape has it: 2 GB of float32."""

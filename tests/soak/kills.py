@@ -196,7 +196,8 @@ def trial(kills: int = 200, processes: int = 2) -> list[Line]:
         Line(
             "… a training, then `--resume`",
             f"{resumed} of these left a checkpoint",
-            "; ".join(faults[:3]) or "the same weights as without a kill, bit for bit",
+            "; ".join(faults[:3])
+            or ("the same weights as without a kill, bit for bit" if resumed else "none was there to resume"),
             not faults,
         ),
     ]

@@ -1,0 +1,78 @@
+"""Small valid documents of the kinds that a run holds, as JSON has them."""
+
+from __future__ import annotations
+
+from convnet_core import config
+
+GRAPH = {
+    "format": "onnx",
+    "name": "g",
+    "properties": {"opset": "18"},
+    "nodes": [
+        {"id": "a", "name": "a", "op": "Relu", "version": 14, "attributes": {}, "inputs": ["x"], "outputs": ["y"]},
+        {"id": "x", "name": "x", "op": "Input", "kind": "input", "outputs": ["x"], "x": 1.0, "y": 2.0},
+    ],
+    "edges": [{"source": "x", "target": "a", "tensor": "x", "bends": [[1.0, 2.0]]}],
+    "tensors": [
+        {"name": "x", "dtype": "float32", "shape": ["batch", None, 2], "kind": "input", "statistics": None},
+        {
+            "name": "w",
+            "shape": [2],
+            "statistics": {
+                "count": 2,
+                "not_finite": 0,
+                "min": 0.0,
+                "max": 1.0,
+                "mean": 0.5,
+                "std": 0.5,
+                "zeros": 0.5,
+                "counts": [1, 1],
+                "low": 0.0,
+                "high": 1.0,
+            },
+        },
+    ],
+}
+RUNTIME = {
+    "name": "litert",
+    "converter": "native",
+    "bytes": 3,
+    "timings": [{"batch": 1, "calls": 2, "median_ms": 1.0}],
+}
+BENCHMARK = {
+    "created": "2026-01-01",
+    "machine": {"cpu": "c", "cores": 2, "system": "Linux"},
+    "versions": {"torch": "2"},
+    "config": config.BenchmarkConfig().to_json(),
+    "runtimes": [RUNTIME],
+}
+SEEN = {"whole": {"relative": 0.1, "absolute": 0.1}, "own": 0.1, "multiple": 2.0}
+DISSECTION = {
+    "title": "t",
+    "config": {"lesson": "none", "converter": "native"},
+    "runtimes": ["onnxruntime", "tensorflow"],
+    "findings": [{"kind": "k", "text": "wrong", "mend": "do", "node": "a", "runtimes": ["tensorflow"]}],
+    "nodes": [
+        {"name": "a", "op": "Conv", "noise": 0.1, "runtimes": {"tensorflow": SEEN}, "shape_differs": {"litert": [1]}}
+    ],
+    "entries": [{"name": "a", "op_type": "Conv", "became": "ops", "ops": [{"type": "Conv2D", "name": "o"}]}],
+    "litert": [{"type": "CONV_2D", "nodes": ["a"]}],
+    "weights": [
+        {
+            "name": "w",
+            "node": "a",
+            "shape": [1],
+            "there": [1],
+            "place": {"perm": [0], "split": []},
+            "error": "inf",
+        }
+    ],
+    "fusions": {
+        "formula": "f",
+        "nodes": [{"node": "a", "epsilon": 0.1, "channel": {"γ": 1.0}, "error": 0.0}],
+    },
+    "transposes": [{"node": "a", "op": "T", "what": "layout"}],
+    "labels": {"tensorflow": {"agree": 1, "closest": []}},
+    "sweep": [{"runtime": "tensorflow", "batch": 1, "fault": "", "shape": [1]}],
+    "worst": [{"runtime": "tensorflow", "before": 0.1, "found": 0.2}],
+}
