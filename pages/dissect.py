@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ import streamlit as st
 
 from convnet_core.cli.flags import arguments
 from convnet_core.config import DissectConfig
-from convnet_core.dissect import report
-from convnet_core.files import digest, read_json
+from convnet_core.dissect import documents, report
+from convnet_core.errors import RunError, one_line
+from convnet_core.files import digest
 from convnet_core.runs import Run
 from convnet_core.settings import describe
 from pages import _dissect_answers as answers
@@ -75,8 +75,8 @@ def settings(run: Run) -> DissectConfig:
 
 @st.cache_data(show_spinner="reading the dissection", max_entries=4)
 def read(path: Path, sha256: str) -> dict[str, Any]:
-    """dissection.json; read again when the file's digest changes."""
-    return dict(read_json(path))
+    """The dissection of the run at a path; read again when the file's digest changes. Raises RunError."""
+    return documents.load(Run(path))
 
 
 def said(content: dict[str, Any]) -> None:
@@ -191,9 +191,9 @@ if state.state == "stale":
     st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
 path = run.path / report.STAGE / report.FILE
 try:
-    found = read(path, digest(path))
-except (OSError, json.JSONDecodeError) as error:
-    st.error(f"{path.name} cannot be read: {error}. Take the run apart again.")
+    found = read(run.path, digest(path))
+except (OSError, RunError) as error:
+    st.error(f"{path.name} cannot be read: {one_line(error)}. Take the run apart again.")
     st.stop()
 said(found)
 nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Take along"])

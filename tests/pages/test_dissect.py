@@ -80,7 +80,8 @@ def test_a_chosen_node_shows_ops_weights_and_errors(run):
 
 def test_a_finding_is_an_error_and_a_lesson_says_that_it_is_one(run):
     finding = {"kind": "born", "text": "Born <b>here</b>", "mend": "Mend it.", "node": "", "runtimes": []}
-    with_content(run, findings=[finding], config={"lesson": "epsilon"})
+    config = json.loads((run.path / "dissect/dissection.json").read_text())["config"]
+    with_content(run, findings=[finding], config={**config, "lesson": "epsilon"})
     app = open_page("dissect")
     assert "Born <b>here</b>" in app.error[0].value
     assert "This is not the run as it is" in text_of(app)
@@ -115,3 +116,10 @@ def test_a_dissection_at_work_is_followed(run):
         app = open_page("dissect")
         assert "**dissect**" in text_of(app)
         assert not app.dataframe
+
+
+def test_a_dissection_with_a_value_of_another_kind_is_said_to_be_unreadable(run):
+    with_content(run, nodes=7)
+    app = open_page("dissect")
+    assert "dissection.json cannot be read" in app.error[0].value
+    assert not app.exception
