@@ -108,7 +108,9 @@ def worker(folder: Path, seed: int, kills: int) -> Found:
         steps[command] = int(Path(f"{log}.count").read_text())
     results = {stage: run.need(stage).result for stage in PIPELINE}
     weights = digest(run.path / "train/model.safetensors")
-    for number in range(kills):
+    for number in range(2 * kills):  # some commands end before their moment comes
+        if sum(found.killed.values()) == kills:
+            break
         command = list(COMMANDS)[number % len(COMMANDS)]
         stage = _STAGE.get(command, command)
         before = run.need(stage).created
