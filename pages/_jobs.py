@@ -102,8 +102,22 @@ def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
     told = following(job)
     if not info.live:
         st.rerun()
+    # Each part in a place of its own: where one grows or shrinks, the old Stop must not stand beside the new one.
+    above, lines, stop, below = (st.container() for _ in range(4))
     if head:
-        head(told)
+        with above:
+            head(told)
+    with lines:
+        _lines(info, told)
+    with stop:
+        _stop(job)
+    if draw:
+        with below:
+            draw(told)
+
+
+def _lines(info: JobInfo, told: Following) -> None:
+    """The stages of the job: done, at work, to come."""
     for place, stage in enumerate(_STAGES if info.command == "pipeline" else told.begun or (info.command,)):
         if stage in told.done:
             done = told.done[stage]
@@ -113,6 +127,10 @@ def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
             _latest(told)
         else:
             st.markdown(f":material/schedule: {stage}" + (" is starting" if not (place or told.begun) else ""))
+
+
+def _stop(job: JobView) -> None:
+    """The button that stops the job, or that it was pressed."""
     if job.stopping:
         st.info("Stopping: a training saves first, and can be resumed.", icon=":material/stop_circle:")
     else:
@@ -122,8 +140,6 @@ def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
             help="A training saves first, and can be resumed; any other stage leaves its old result as it was",
             on_click=job.stop,
         )
-    if draw:
-        draw(told)
 
 
 def _latest(told: Following) -> None:
