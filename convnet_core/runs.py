@@ -254,11 +254,14 @@ class Run:
             if self._digest(self.path / stage / name, recorded) != recorded["sha256"]:
                 return f"{stage}/{name} is not what the stage wrote"
         earlier = STAGES[: STAGES.index(stage)] if stage in STAGES else STAGES
+        ahead: dict[str, StageRecord | None] = {}
         for name, digest_then in record.inputs.items():
             before = next((other for other in earlier if (name + "/").startswith(other + "/")), None)
             if before is None:
                 continue  # something outside the run: noted, not watched
-            upstream = self.record(before)
+            if before not in ahead:
+                ahead[before] = self.record(before)
+            upstream = ahead[before]
             if digest_then == ABSENT:
                 if upstream is not None:
                     return f"{before} was made since"
@@ -268,9 +271,8 @@ class Run:
             known = upstream.outputs.get(name.removeprefix(before + "/"))
             if self._digest(self.path / name, known) != digest_then:
                 return f"{name} has changed since"
-            if self.state(before).state == "stale":
-                return f"{before} is stale"
-        return ""
+        stale = (before for before in ahead if self.state(before).state == "stale")
+        return next((f"{before} is stale" for before in stale), "")
 
     @staticmethod
     def _digest(path: Path, recorded: dict[str, Any] | None) -> str:

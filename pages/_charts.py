@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# Plotly 7.1 looks for pandas among the modules that are being loaded, too: where another session's thread is at it, a
+# chart fails with "partially initialized module 'pandas' has no attribute 'Series'". To import it here is to wait.
+import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999")

@@ -62,8 +62,11 @@ def settle(page):
 
 
 def stop_button(page):
-    """The button that stops a job; Streamlit's own toolbar has a Stop too, while a script runs."""
-    return page.get_by_test_id("stMain").get_by_role("button", name="Stop")
+    """The button that stops a job; Streamlit's own toolbar has a Stop too, while a script runs.
+
+    The first: for a moment the old one may stand beside it, while a page whose parts have moved is drawn anew.
+    """
+    return page.get_by_test_id("stMain").get_by_role("button", name="Stop").first
 
 
 def draw(page, strokes):

@@ -30,7 +30,7 @@ from tests.soak.kills import ROOT
 from tests.soak.lines import Line
 from tests.soak.visitor import Stroke, Visitor
 
-PAGES = ("home", "data", "train", "export", "convert", "compare", "benchmark", "sketchpad")
+PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 _PAUSE = 10.0  # seconds between two acts of a person, on average
 _FIRST = 6  # visitors that warm the server up: as many as it has threads to hand work to
 _KEPT = 10  # seconds for which the server keeps the session of a lost connection; Streamlit's own 120 are long to wait
@@ -156,12 +156,15 @@ async def person(server: Server, number: int, until: float, seen: Seen) -> None:
 
 
 async def warm(server: Server) -> Held:
-    """Open every page and every runtime once; what the server holds when these visitors have left."""
+    """Open every page and every runtime once; what the server holds when these visitors have left.
+
+    Each begins with another page: what one session imports for the first time, another one meets half imported.
+    """
     seen = Seen()
 
-    async def look() -> None:
+    async def look(number: int) -> None:
         async with Visitor(server.address, seen.errors) as visitor:
-            for page in PAGES:
+            for page in (*PAGES[number:], *PAGES[:number], "sketchpad"):
                 await visitor.open(page, run="demo")
             for _ in range(240):
                 if not visitor.repeating:
@@ -169,7 +172,7 @@ async def warm(server: Server) -> Held:
                 await asyncio.sleep(0.5)
             await visitor.draw(digit(random.Random(0)))
 
-    await asyncio.gather(*(look() for _ in range(_FIRST)))
+    await asyncio.gather(*(look(number) for number in range(_FIRST)))
     assert not seen.errors, seen.errors
     for _ in range(2):  # once more: the threads of a pool end when they have had nothing to do for a while
         held = await passed_by(server)
@@ -262,8 +265,9 @@ def trial(seconds: float, visitors: int = 50) -> list[Line]:
     """A finished run, a training at work in another one, and the visitors."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        command = [sys.executable, "-m", "convnet_core", "pipeline", "--run", str(root / "demo")]
-        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        for command in ("pipeline", "dissect"):
+            arguments = [sys.executable, "-m", "convnet_core", command, "--run", str(root / "demo")]
+            subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True)
         run = Run.create(root / "training")
         with patch.dict(os.environ, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(_KEPT)), Server(root) as server:
             job = jobs.start(run, ["train", "--preset", "accurate", "--epochs", "1000", "--device", "cpu"])
