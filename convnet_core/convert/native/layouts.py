@@ -10,7 +10,7 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.passes import DOMAIN
 from convnet_core.convert.native.passes.channels_last import WEIGHTS, to_first, to_last, weights_last
 from convnet_core.convert.native.registry import Function, handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of
+from convnet_core.convert.native.values import rank_of, reshaped, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 
@@ -38,15 +38,15 @@ def by_planes(x: Any, function: Callable[[Any, tuple[int | None, int | None]], A
 
     It takes an image [n, h, w, c], and which spatial dimensions of x its height and width are: None for one to leave.
     """
-    sizes = shape_of(x)
-    match sizes:
-        case _, _, _:
+    match rank_of(x):
+        case 3:
             return tf.squeeze(function(tf.expand_dims(x, 1), (None, 0)), 1)
-        case _, _, _, _:
+        case 4:
             return function(x, (0, 1))
-        case n, depth, height, width, channels:
+        case 5:
+            n, depth, height, width, channels = shape_of(x)
             y = function(reshaped(x, [n * depth, height, width, channels]), (1, 2))
-            _, height, width, _ = shape_of(y)
+            height, width = shape_of(y, 1, 3)
             y = function(reshaped(y, [n, depth, height * width, channels]), (0, None))
-            return reshaped(y, [n, shape_of(y)[1], height, width, channels])
-    raise ConversionError(f"{len(sizes) - 2} spatial dimensions: 1 to 3 are supported")
+            return reshaped(y, [n, size_of(y, 1), height, width, channels])
+    raise ConversionError(f"{rank_of(x) - 2} spatial dimensions: 1 to 3 are supported")

@@ -11,13 +11,29 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.errors import ConversionError
 
 
-def shape_of(x: Any) -> list[Any]:
-    """The dimensions: ints where they are known, scalar tensors (int64) where not."""
-    static = x.shape if isinstance(x, np.ndarray) else x.shape.as_list()
-    if all(size is not None for size in static):
-        return list(static)
+def static_of(x: Any) -> list[int | None]:
+    """The dimensions as far as they are known; None where not. Makes no ops."""
+    sizes: list[int | None] = list(x.shape) if isinstance(x, np.ndarray) else x.shape.as_list()
+    return sizes
+
+
+def shape_of(x: Any, start: int | None = None, stop: int | None = None) -> list[Any]:
+    """The dimensions, or those of a slice: ints where they are known, scalar tensors (int64) where not.
+
+    Ask for those alone that are needed: each tensor is an op of the graph, needed or not.
+    """
+    sizes = static_of(x)
+    chosen = range(len(sizes))[start:stop]
+    if all(sizes[axis] is not None for axis in chosen):
+        return [sizes[axis] for axis in chosen]
     dynamic = tf.shape(x, out_type=tf.int64)
-    return [dynamic[axis] if size is None else size for axis, size in enumerate(static)]
+    return [dynamic[axis] if sizes[axis] is None else sizes[axis] for axis in chosen]
+
+
+def size_of(x: Any, axis: int) -> Any:
+    """One dimension, as `shape_of` gives it."""
+    axis = range(rank_of(x))[axis]
+    return shape_of(x, axis, axis + 1)[0]
 
 
 def rank_of(x: Any) -> int:
@@ -63,6 +79,17 @@ def reshaped(x: Any, sizes: Sequence[Any]) -> Any:
     if len(unknown) == 1 and 0 not in [size for size in sizes if isinstance(size, int | np.integer)]:
         return tf.reshape(x, [-1 if place in unknown else int(size) for place, size in enumerate(sizes)])
     return tf.reshape(x, packed(sizes))
+
+
+def rearranged(x: Any, arrange: Callable[[list[Any]], list[Any]]) -> Any:
+    """`x` in the shape that a function makes of its dimensions: it uses each once, may multiply and divide them, and
+    knows nothing of their values. One that is not known is left to TensorFlow, and needs no ops of its own.
+    """
+    sizes = static_of(x)
+    if sizes.count(None) == 1 and 0 not in sizes:
+        target = arrange([-1 if size is None else size for size in sizes])
+        return tf.reshape(x, [max(size, -1) for size in target])  # negative: the one with what is not known in it
+    return reshaped(x, arrange(shape_of(x)))
 
 
 def widened(x: Any) -> Any:

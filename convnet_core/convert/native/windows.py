@@ -78,7 +78,7 @@ def sliding(
     ceil_mode: int = 0,
 ) -> list[Window]:
     """The windows along the spatial dimensions of x [n, *space, c], from the attributes that ONNX has for them."""
-    sizes, space = shape_of(x)[1:-1], len(kernel)
+    sizes, space = shape_of(x, 1, -1), len(kernel)
     if len(sizes) != space:
         raise ConversionError(f"a kernel of {space} dimensions for {len(sizes)} spatial dimensions")
     if not all(isinstance(size, int) for size in kernel):

@@ -10,7 +10,7 @@ from typing import Any
 
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import aligned, rank_of, reshaped, shape_of
+from convnet_core.convert.native.values import aligned, rank_of, reshaped, shape_of, size_of
 
 
 @handles("Relu", 1, 6, 13, 14)
@@ -132,10 +132,9 @@ def log_softmax(x: Any, *, axis: int = -1) -> Any:
 
 def _in_three(function: Callable[[Any, int], Any], x: Any, axis: int) -> Any:
     """Along one dimension; of many dimensions as three, since oneDNN in TensorFlow 2.21 ends the run on seven."""
-    sizes = shape_of(x)
-    if len(sizes) <= _MOST_DIMENSIONS:
+    if rank_of(x) <= _MOST_DIMENSIONS:
         return function(x, axis)
-    axis %= len(sizes)
+    sizes, axis = shape_of(x), axis % rank_of(x)
     rows = [functools.reduce(operator.mul, part, 1) for part in (sizes[:axis], sizes[axis + 1 :])]
     return reshaped(function(reshaped(x, [rows[0], sizes[axis], rows[1]]), 1), sizes)
 
@@ -145,7 +144,7 @@ _MOST_DIMENSIONS = 5
 
 @handles("Hardmax", 13)
 def hardmax(x: Any, *, axis: int = -1) -> Any:
-    size = tf.cast(shape_of(x)[axis], tf.int32)
+    size = tf.cast(size_of(x, axis), tf.int32)
     return tf.one_hot(tf.argmax(x, axis), size, axis=axis, dtype=x.dtype)
 
 
@@ -166,8 +165,9 @@ def hardmax_of_rows(x: Any, *, axis: int = 1) -> Any:
 
 def _of_rows(function: Callable[[Any], Any], x: Any, axis: int) -> Any:
     """Before version 13, all dimensions from `axis` on counted as one."""
-    sizes, axis = shape_of(x), axis % rank_of(x)
-    if axis == len(sizes) - 1:
+    axis %= rank_of(x)
+    if axis == rank_of(x) - 1:
         return function(x)
+    sizes = shape_of(x)
     rows = reshaped(x, [*sizes[:axis], functools.reduce(operator.mul, sizes[axis:])])
     return reshaped(function(rows), sizes)

@@ -12,7 +12,7 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.activations import softmax
 from convnet_core.convert.native.ops.control import Run
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of
+from convnet_core.convert.native.values import rank_of, rearranged, reshaped, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 
@@ -71,7 +71,7 @@ def flex_attention(
 
 def _for_all_heads(x: Any, q: Any) -> Any:
     """Keys or values, of which several heads of queries share each."""
-    heads, given = shape_of(q)[1], shape_of(x)[1]
+    heads, given = size_of(q, 1), size_of(x, 1)
     if not isinstance(heads, int) or not isinstance(given, int):
         raise ConversionError("the number of heads is not known")
     return x if heads == given else tf.repeat(x, heads // given, axis=1)
@@ -79,7 +79,7 @@ def _for_all_heads(x: Any, q: Any) -> Any:
 
 def _scores(q: Any, k: Any, scale: float | None) -> Any:
     """How much each query takes of each key. Both are scaled, lest the product overflow."""
-    size = shape_of(q)[3]
+    size = size_of(q, 3)
     root = math.sqrt(scale) if scale else size**-0.25 if isinstance(size, int) else tf.cast(size, tf.float32) ** -0.25
     return _matmul(q * tf.cast(root, q.dtype), k * tf.cast(root, q.dtype), transpose_b=True)
 
@@ -92,20 +92,18 @@ def _matmul(a: Any, b: Any, transpose_b: bool = False) -> Any:
 
 def _heads(x: Any, count: int) -> Any:
     """[batch, steps, heads * size] as [batch, heads, steps, size]."""
-    batch, steps, whole = shape_of(x)
-    return tf.transpose(reshaped(x, [batch, steps, count, whole // count]), [0, 2, 1, 3])
+    return tf.transpose(rearranged(x, lambda sizes: [*sizes[:2], count, sizes[2] // count]), [0, 2, 1, 3])
 
 
 def _flat(x: Any) -> Any:
-    batch, heads, steps, size = shape_of(x)
-    return reshaped(tf.transpose(x, [0, 2, 1, 3]), [batch, steps, heads * size])
+    return rearranged(tf.transpose(x, [0, 2, 1, 3]), lambda sizes: [*sizes[:2], sizes[2] * sizes[3]])
 
 
 def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, is_causal: int, left: int, right: int) -> Any:
     """What is added to the scores: the mask, and minus infinity where a query may not look. None for nothing."""
-    steps, total = shape_of(q)[2], shape_of(k)[2]
+    steps, total = size_of(q, 2), size_of(k, 2)
     keys = tf.range(tf.cast(total, tf.int64))
-    before: Any = 0 if past is None else shape_of(past)[2]  # keys before the first query
+    before: Any = 0 if past is None else size_of(past, 2)  # keys before the first query
     if lengths is not None:
         lengths = tf.reshape(tf.cast(lengths, tf.int64), [-1, 1, 1, 1])
         before = lengths - steps
@@ -131,7 +129,7 @@ def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, is_causal: int, le
 
 def _full(mask: Any, total: Any) -> Any:
     """A mask for all keys: those that it does not speak of are not looked at."""
-    missing = total - shape_of(mask)[-1]
+    missing = total - size_of(mask, -1)
     if isinstance(missing, int) and missing <= 0:
         return mask
     around = [[0, 0]] * (rank_of(mask) - 1) + [[0, missing]]
@@ -149,7 +147,7 @@ def rotary_embedding(
     if position_ids is not None:
         cos, sin = tf.gather(cos, position_ids), tf.gather(sin, position_ids)
     cos, sin = (tf.expand_dims(item, 2 if flat else 1) for item in (cos, sin))
-    size = rotary_embedding_dim or shape_of(x)[3]
+    size = rotary_embedding_dim or size_of(x, 3)
     turning, rest = x[..., :size], x[..., size:]
     a, b = (turning[..., ::2], turning[..., 1::2]) if interleaved else tf.split(turning, 2, -1)
     turned = [cos * a - sin * b, sin * a + cos * b]

@@ -13,7 +13,7 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.passes.channel_shuffle import OP as CHANNEL_SHUFFLE
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries
-from convnet_core.convert.native.values import axes_of, larger, packed, reshaped, shape_of
+from convnet_core.convert.native.values import axes_of, larger, packed, reshaped, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 
@@ -42,7 +42,7 @@ def space_to_depth(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
 
 
 def _channels(x: Any) -> int:
-    channels = shape_of(x)[-1]
+    channels = size_of(x, -1)
     if not isinstance(channels, int):
         raise ConversionError("the number of channels is not known")
     return channels

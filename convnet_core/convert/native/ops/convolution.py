@@ -10,7 +10,7 @@ from typing import Any
 
 from convnet_core.convert.native.layouts import spatial
 from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.values import reshaped, shape_of, widened
+from convnet_core.convert.native.values import reshaped, shape_of, size_of, widened
 from convnet_core.convert.native.windows import Window, padded, paddings, sliding
 from convnet_core.errors import ConversionError
 
@@ -30,7 +30,7 @@ def conv(
     pads: list[int] | None = None,
     strides: list[int] | None = None,
 ) -> Any:
-    kernel = kernel_shape or shape_of(w)[:-2]
+    kernel = kernel_shape or shape_of(w, 0, -2)
     windows = sliding(x, kernel, strides, dilations, pads, auto_pad)
     y = convolved(widened(x), widened(w), widened(b), windows, group)
     return tf.cast(y, x.dtype)
@@ -77,7 +77,7 @@ def _volumes(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int) -> A
     if all(window.kernel == window.stride == 1 and not window.pads for window in plane):
         rows = reshaped(x, [n, depth.size, height * width, channels])
         y = _images(rows, tf.squeeze(w, 1), b, [depth, _POINT], group)
-        return reshaped(y, [n, depth.count, height, width, shape_of(y)[-1]])
+        return reshaped(y, [n, depth.count, height, width, size_of(y, -1)])
     x = padded(x, [depth, _POINT, _POINT])
     parts = []
     for place in range(depth.kernel):
@@ -85,4 +85,4 @@ def _volumes(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int) -> A
         images = reshaped(images, [n * depth.count, height, width, channels])
         parts.append(_images(images, w[place], b if place == 0 else None, plane, group))
     y = parts[0] if len(parts) == 1 else tf.add_n(parts)
-    return reshaped(y, [n, depth.count, *shape_of(y)[1:]])
+    return reshaped(y, [n, depth.count, *shape_of(y, 1)])

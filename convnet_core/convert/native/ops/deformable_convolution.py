@@ -8,7 +8,7 @@ from typing import Any
 from convnet_core.convert.native.layouts import spatial
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.points import blended, linear_taps
-from convnet_core.convert.native.values import reshaped, shape_of, widened
+from convnet_core.convert.native.values import reshaped, shape_of, size_of, widened
 from convnet_core.convert.native.windows import Window, sliding
 
 
@@ -29,7 +29,7 @@ def deform_conv(
 ) -> Any:
     *kernel, each, out = shape_of(w)
     windows = sliding(x, kernel, strides, dilations, pads, "NOTSET")
-    n, channels = shape_of(x)[0], shape_of(x)[-1]
+    n, channels = size_of(x, 0), size_of(x, -1)
     counts, taps = [window.count for window in windows], math.prod(kernel)
     groups, points = n * offset_group, math.prod(counts)
     moves = reshaped(widened(offset), [groups, taps, len(kernel), *counts])

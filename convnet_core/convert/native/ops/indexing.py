@@ -10,7 +10,7 @@ import numpy as np
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries, joined, parts, placed, single
-from convnet_core.convert.native.values import known, packed, rank_of, shape_of
+from convnet_core.convert.native.values import known, packed, rank_of, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 _FAR = 2**31 - 1
@@ -61,7 +61,7 @@ def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
     if found is not None and rank_of(x) == 1 and places is not None and places.ndim < 2:
         return single(found[places], x) if places.ndim == 0 else joined([found[place] for place in places], x)
     axis %= rank_of(x)
-    return tf.gather(x, from_front(indices, shape_of(x)[axis]), axis=axis)
+    return tf.gather(x, from_front(indices, size_of(x, axis)), axis=axis)
 
 
 def from_front(indices: Any, sizes: Any) -> Any:

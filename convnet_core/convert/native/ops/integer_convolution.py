@@ -26,7 +26,7 @@ def conv_integer(
     pads: list[int] | None = None,
     strides: list[int] | None = None,
 ) -> Any:
-    sizes = shape_of(w)[:-1]
+    sizes = shape_of(w, 0, -1)
     small = all(isinstance(size, int) for size in sizes) and math.prod(sizes) * 255**2 < 2**24
     dtype = tf.float32 if small else tf.float64
     x, w = (

@@ -8,7 +8,7 @@ from typing import Any
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries, joined, parts
-from convnet_core.convert.native.values import needed, packed, rank_of, shape_of
+from convnet_core.convert.native.values import needed, packed, rank_of, size_of
 
 
 @handles("Concat", 1)
@@ -37,7 +37,7 @@ def split(x: Any, split: Any = None, *, axis: int = 0, num_outputs: int | None =
 def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
     axis %= rank_of(x)
     if sizes is None:
-        whole = shape_of(x)[axis]
+        whole = size_of(x, axis)
         whole = whole if isinstance(whole, int) else tf.cast(whole, tf.int32)  # TFLite divides no 64-bit ints
         size = -(-whole // count)  # rounded up: the last part may be smaller
         sizes = [size] * (count - 1) + [whole - size * (count - 1)]

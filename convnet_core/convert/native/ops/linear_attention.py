@@ -8,7 +8,7 @@ from typing import Any
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.loops import State, steps
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, reshaped, shape_of, widened
+from convnet_core.convert.native.values import packed, reshaped, shape_of, size_of, widened
 
 
 @handles("CausalConvWithState", 27)
@@ -16,7 +16,7 @@ def causal_conv_with_state(
     x: Any, weight: Any, bias: Any = None, past_state: Any = None, *, activation: str = "none"
 ) -> Any:
     """Each channel by itself, looking back alone; so short that a sum of shifted copies does it."""
-    dtype, count = x.dtype, shape_of(weight)[2]
+    dtype, count = x.dtype, size_of(weight, 2)
     past = tf.pad(x[:, :, :0], [[0, 0], [0, 0], [count - 1, 0]]) if past_state is None else past_state
     whole = tf.concat([past, x], 2)
     wide, weight = widened(whole), widened(weight)
@@ -26,7 +26,7 @@ def causal_conv_with_state(
     y = tf.cast(y, dtype)
     if activation in ("silu", "swish"):
         y = tf.cast(tf.nn.silu(widened(y)), dtype)
-    return y, whole[:, :, shape_of(x)[2] :]
+    return y, whole[:, :, size_of(x, 2) :]
 
 
 @handles("LinearAttention", 27)
@@ -41,8 +41,8 @@ def linear_attention(
     dtype = query.dtype
     q, k, v = (_by_step(x, heads) for x, heads in ((query, q_num_heads), (key, kv_num_heads), (value, kv_num_heads)))
     gates = None if decay is None else tf.exp(_by_step(decay, kv_num_heads))[..., tf.newaxis]
-    rates = None if beta is None else _by_step(beta, shape_of(beta)[2])
-    depth, width = shape_of(k)[3], shape_of(v)[3]
+    rates = None if beta is None else _by_step(beta, size_of(beta, 2))
+    depth, width = size_of(k, 3), size_of(v, 3)
 
     def step(number: Any, go_on: Any, state: State) -> tuple[Any, State, list[Any]]:
         held = state[0] if gates is None else state[0] * tf.gather(gates, number)
@@ -53,12 +53,12 @@ def linear_attention(
         read = tf.repeat(held, q_num_heads // kv_num_heads, axis=1)
         return go_on, [held], [tf.reduce_sum(tf.gather(q, number)[..., tf.newaxis] * read, 2)]
 
-    batch = shape_of(query)[0]
+    batch = size_of(query, 0)
     sizes = packed([batch, kv_num_heads, depth, width])
     start = tf.zeros(sizes, q.dtype) if past_state is None else widened(past_state)
-    (state,), (results,) = steps(step, [start], shape_of(q)[0])
+    (state,), (results,) = steps(step, [start], size_of(q, 0))
     y = tf.transpose(results * (scale or 1 / math.sqrt(depth)), [1, 0, 2, 3])
-    flat = reshaped(y, [batch, shape_of(query)[1], q_num_heads * width])
+    flat = reshaped(y, [batch, size_of(query, 1), q_num_heads * width])
     return tf.cast(flat, dtype), tf.cast(state, dtype if past_state is None else past_state.dtype)
 
 

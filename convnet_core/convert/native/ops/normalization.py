@@ -10,7 +10,7 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.passes import DOMAIN
 from convnet_core.convert.native.passes.channels_last import to_first, to_last
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of, widened
+from convnet_core.convert.native.values import rank_of, rearranged, reshaped, shape_of, size_of, widened
 from convnet_core.errors import ConversionError
 
 _LEARNS = "a batch normalisation that learns is known from version 14 on"
@@ -54,12 +54,12 @@ def batch_norm(
     if wide.dtype != tf.float32 or rank not in (4, 5):
         factor = scale * tf.math.rsqrt(variance + epsilon)
         return tf.cast(wide * factor + (bias - mean * factor), x.dtype)
-    sizes = shape_of(x)  # one op, which TensorFlow fuses with a convolution before it, and TFLite folds into it
-    images = wide if rank == 4 else reshaped(wide, [sizes[0], sizes[1], sizes[2] * sizes[3], sizes[4]])
+    images = wide if rank == 4 else rearranged(wide, lambda sizes: [*sizes[:2], sizes[2] * sizes[3], sizes[4]])
+    # One op, which TensorFlow fuses with a convolution before it, and TFLite folds into it.
     y = tf.raw_ops.FusedBatchNormV3(
         x=images, scale=scale, offset=bias, mean=mean, variance=variance, epsilon=epsilon, is_training=False
     ).y  # tf.nn.fused_batch_norm would not take an epsilon below 1.001e-5
-    return tf.cast(y if rank == 4 else reshaped(y, sizes), x.dtype)
+    return tf.cast(y if rank == 4 else reshaped(y, shape_of(x)), x.dtype)
 
 
 @handles("BatchNormalization", 14, 15)
@@ -107,7 +107,7 @@ def instance_norm(
 @spatial("GroupNormalization", 18)
 def group_norm_18(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5) -> Any:
     """`scale` and `bias` hold a value for each group."""
-    each = shape_of(x)[-1] // num_groups
+    each = size_of(x, -1) // num_groups
     scale, bias = (tf.repeat(item, each) for item in (scale, bias))
     return group_norm(x, scale, bias, num_groups=num_groups, epsilon=epsilon)
 
@@ -130,7 +130,7 @@ def local_response_norm(x: Any, *, size: int, alpha: float = 1e-4, beta: float =
     if size % 2 and wide.dtype == tf.float32 and rank_of(x) == 4:
         return tf.cast(tf.nn.local_response_normalization(wide, size // 2, bias, alpha / size, beta), x.dtype)
     before = (size - 1) // 2
-    channels = shape_of(x)[-1]
+    channels = size_of(x, -1)
     squares = tf.pad(tf.square(wide), [*[[0, 0]] * (rank_of(x) - 1), [before, size - 1 - before]])
     total = tf.add_n([squares[..., place : place + channels] for place in range(size)])
     return tf.cast(wide / (bias + alpha / size * total) ** beta, x.dtype)

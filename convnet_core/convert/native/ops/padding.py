@@ -9,7 +9,7 @@ import numpy as np
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries, placed
-from convnet_core.convert.native.values import packed, rank_of, shape_of
+from convnet_core.convert.native.values import packed, rank_of, shape_of, size_of, static_of
 from convnet_core.errors import ConversionError
 
 _MIRRORED_RANK = 5
@@ -42,7 +42,7 @@ def pad(x: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, mode
         return tf.pad(x, packed([size for pair in around for size in pair]).reshape(-1, 2), "REFLECT")
     for axis, (before, after) in enumerate(around):
         if not (_is_0(before) and _is_0(after)):
-            x = tf.gather(x, _places(shape_of(x)[axis], before, after, mode), axis=axis)
+            x = tf.gather(x, _places(size_of(x, axis), before, after, mode), axis=axis)
     return x
 
 
@@ -80,7 +80,7 @@ def _mirrors(x: Any, around: list[tuple[Any, Any]]) -> bool:
         return False
     return all(
         isinstance(pad, int) and (not isinstance(size, int) or pad < size or pad == 0)
-        for size, pair in zip(shape_of(x), around, strict=True)
+        for size, pair in zip(static_of(x), around, strict=True)
         for pad in pair
     )
 

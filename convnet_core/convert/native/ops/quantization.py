@@ -8,7 +8,7 @@ from convnet_core.convert.native.dtypes import as_dtype, cast_to
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.linear import centred, matmul, of_rows
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of
+from convnet_core.convert.native.values import rank_of, reshaped, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 _RANGES = {
@@ -59,10 +59,10 @@ def _along(value: Any, x: Any, axis: int, block_size: int) -> Any:
     rank = rank_of(value)
     if block_size:
         whole = tf.repeat(value, block_size, axis)
-        return tf.gather(whole, tf.range(shape_of(x)[axis]), axis=axis)  # the last block may be shorter
+        return tf.gather(whole, tf.range(size_of(x, axis)), axis=axis)  # the last block may be shorter
     if rank == 1 and rank_of(x) > 1:
         sizes: list[Any] = [1] * rank_of(x)
-        sizes[axis if shape_of(value) != [1] else 0] = shape_of(value)[0]
+        sizes[axis if shape_of(value) != [1] else 0] = size_of(value, 0)
         return reshaped(value, sizes)
     return value
 

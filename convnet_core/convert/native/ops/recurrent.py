@@ -9,7 +9,7 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.loops import MOST_UNROLLED, State
 from convnet_core.convert.native.ops.gates import gates_of
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, shape_of
+from convnet_core.convert.native.values import packed, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 _STEPS = 8
@@ -45,7 +45,7 @@ def gru(
     hidden_size: int | None = None, layout: int = 0, linear_before_reset: int = 0, output_sequence: int = 0,
 ) -> Any:  # fmt: skip
     functions = gates_of(["Sigmoid", "Tanh"], activations, activation_alpha, activation_beta, clip, direction)
-    size = shape_of(r)[-1]
+    size = size_of(r, -1)
 
     def layer(way: int, x: Any) -> tuple[Any, Cell]:
         """h' = (1 - z) g + z h, with z the update and r the reset gate"""
@@ -120,7 +120,7 @@ def _layers(
     given, last = [], []
     for way in range(ways):
         state = [
-            tf.zeros(packed([shape_of(x)[1], size]), x.dtype) if item is None else tf.convert_to_tensor(item)[way]
+            tf.zeros(packed([size_of(x, 1), size]), x.dtype) if item is None else tf.convert_to_tensor(item)[way]
             for item in initial
         ]
         backwards = direction == "reverse" or way == 1
@@ -140,7 +140,7 @@ def _reversed(x: Any, lengths: Any) -> Any:
 
 def _sequence(taken: Any, cell: Cell, lengths: Any, state: State) -> tuple[Any, State]:
     """What each step gives, and the state after the last one of each sequence."""
-    count = shape_of(taken)[0]
+    count = size_of(taken, 0)
     if not isinstance(count, int) or not 0 < count <= MOST_UNROLLED:
         return _in_turns(taken, cell, count, lengths, state)
     gifts = []
@@ -165,7 +165,7 @@ def _in_turns(taken: Any, cell: Cell, count: Any, lengths: Any, state: State) ->
 
     The results are joined in each turn: TFLite keeps no list of tensors of a dynamic shape, which would be faster.
     """
-    batch, size = shape_of(taken)[1], shape_of(state[0])[-1]
+    batch, size = size_of(taken, 1), shape_of(state[0])[-1]
     count = count if isinstance(count, int) else tf.cast(count, tf.int32)  # TFLite divides no 64-bit ints
     turns = -(-count // _STEPS)
     taken = tf.pad(taken, [[0, turns * _STEPS - count], [0, 0], [0, 0]])

@@ -9,7 +9,7 @@ from typing import Any
 from convnet_core.convert.native.dtypes import INTEGERS, cast_around
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import known, rank_of, reshaped, scalar_of, shape_of
+from convnet_core.convert.native.values import known, rank_of, reshaped, scalar_of, shape_of, size_of
 
 Reduction = Callable[[Any, Any, bool], Any]
 """Of a tensor, the dimensions (all when None) and whether they stay."""
@@ -119,7 +119,7 @@ def _place(function: Callable[..., Any], x: Any, axis: int, keep: int, last: int
     """TensorFlow's functions find the first place."""
     place = function(tf.reverse(x, [axis]) if last else x, axis)
     if last:
-        place = shape_of(x)[axis] - 1 - place
+        place = size_of(x, axis) - 1 - place
     return tf.expand_dims(place, axis) if keep else place
 
 

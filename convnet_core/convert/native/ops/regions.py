@@ -8,7 +8,7 @@ from typing import Any
 from convnet_core.convert.native.layouts import spatial
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.pooling import lowest
-from convnet_core.convert.native.values import reshaped, shape_of, widened
+from convnet_core.convert.native.values import reshaped, shape_of, size_of, widened
 
 
 @spatial("RoiAlign", 10)
@@ -63,8 +63,8 @@ def roi_align(
             place = _crossed((first + y) * width, x_, tf.add)
             parts.append(tf.gather(table, place) * _crossed(y_weight, x_weight, tf.multiply)[:, None])
     used = _crossed(rows.used, columns.used, tf.multiply)[:, None]
-    apart = [shape_of(rois)[0] * output_height, rows.most, output_width, columns.most]
-    shape = [shape_of(rois)[0], output_height, output_width, channels]
+    apart = [size_of(rois, 0) * output_height, rows.most, output_width, columns.most]
+    shape = [size_of(rois, 0), output_height, output_width, channels]
     if mode == "max":
         values = functools.reduce(tf.maximum, parts)  # the largest of the four parts of each sample, as ONNX has it
         values = reshaped(tf.where(used > 0, values, lowest(values)), [*apart, channels])

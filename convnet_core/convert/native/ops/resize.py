@@ -171,7 +171,7 @@ def _as_images(x: Any, stretches: list[Stretch], method: Method) -> Any:
     function = images.resize_nearest_neighbor if method.mode == "nearest" else images.resize_bilinear
 
     def one(image: Any, given: tuple[int | None, int | None]) -> Any:
-        sizes = [dims[dim].out if dim in dims else size for dim, size in zip(given, shape_of(image)[1:3], strict=True)]
+        sizes = [dims[dim].out if dim in dims else size for dim, size in zip(given, shape_of(image, 1, 3), strict=True)]
         if not any(dim in dims for dim in given):
             return image
         size = tf.stack([tf.cast(item, tf.int32) for item in sizes])

@@ -9,7 +9,7 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.points import blended, cubic_taps, linear_taps, nearest_taps
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries
-from convnet_core.convert.native.values import reshaped, shape_of, widened
+from convnet_core.convert.native.values import reshaped, shape_of, size_of, widened
 
 _TAPS = {
     "bilinear": linear_taps,
@@ -24,7 +24,7 @@ _TAPS = {
 def grid_sample(x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros") -> Any:
     """`grid` [n, *points, dimensions], the last dimension of x first, from -1 to 1."""
     wide, grid = widened(x), tf.cast(grid, widened(x).dtype)
-    sizes = [tf.cast(size, grid.dtype) for size in shape_of(x)[1:-1]]
+    sizes = [tf.cast(size, grid.dtype) for size in shape_of(x, 1, -1)]
     edge = 0.0 if align_corners else 0.5  # how far the image goes beyond the middle of its last pixels
 
     def inside(place: Any, dim: int) -> Any:
@@ -61,7 +61,7 @@ def affine_grid(theta: Any, size: Any, *, align_corners: int = 0) -> Any:
     points = tf.stack([*grid[::-1], tf.ones_like(grid[0])], axis=-1)
     flat = tf.reshape(points, [-1, len(space) + 1])
     moved = tf.matmul(flat, widened(theta), transpose_b=True)
-    return tf.cast(reshaped(moved, [shape_of(theta)[0], *space, len(space)]), theta.dtype)
+    return tf.cast(reshaped(moved, [size_of(theta, 0), *space, len(space)]), theta.dtype)
 
 
 def _regular(count: Any, align_corners: bool, dtype: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.indexing import along, depth_of, from_front
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, rank_of, reshaped, shape_of
+from convnet_core.convert.native.values import packed, rank_of, reshaped, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 
@@ -35,7 +35,7 @@ def scatter_nd(x: Any, indices: Any, updates: Any, *, reduction: str = "none") -
     rows = _scattered(
         reshaped(x, [math.prod(sizes[:depth]), inner]),
         tf.reshape(tf.reduce_sum(places * strides, -1), [-1]),
-        reshaped(updates, [math.prod(shape_of(indices)[:-1]), inner]),
+        reshaped(updates, [math.prod(shape_of(indices, 0, -1)), inner]),
         reduction,
     )
     return reshaped(rows, sizes)
@@ -54,7 +54,7 @@ def _scattered(rows: Any, places: Any, updates: Any, reduction: str) -> Any:
     if reduction not in reductions:
         raise ConversionError(f"no reduction {reduction!r}")
     together, merge = reductions[reduction]
-    return merge(rows, together(updates, places, shape_of(rows)[0]))
+    return merge(rows, together(updates, places, size_of(rows, 0)))
 
 
 @handles("TensorScatter", 24, static=("write_indices",))

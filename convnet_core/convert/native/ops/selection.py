@@ -9,7 +9,7 @@ import numpy as np
 from convnet_core.convert.native.dtypes import as_dtype
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, scalar_of, shape_of, swapped
+from convnet_core.convert.native.values import rank_of, scalar_of, shape_of, size_of, swapped
 
 
 @handles("TopK", 11, 24)
@@ -44,7 +44,7 @@ def eye_like(x: Any, *, dtype: Any = None, k: int = 0) -> Any:
 
 def _distance(x: Any) -> Any:
     """How far each place of a matrix is right of the diagonal."""
-    rows, columns = (tf.range(tf.cast(size, tf.int32)) for size in shape_of(x)[-2:])
+    rows, columns = (tf.range(tf.cast(size, tf.int32)) for size in shape_of(x, -2))
     return columns - rows[:, None]
 
 
@@ -62,7 +62,7 @@ def non_max_suppression(
     if center_point_box:
         middle, size = tf.split(boxes, 2, -1)
         boxes = tf.concat([middle - size / 2, middle + size / 2], -1)
-    count = shape_of(scores)[-1]
+    count = size_of(scores, -1)
     most = tf.cast(tf.minimum(tf.cast(0 if most is None else scalar_of(most), tf.int64), count), tf.int32)
     overlap = 0.0 if iou_threshold is None else scalar_of(iou_threshold)
     least = -np.inf if score_threshold is None else scalar_of(score_threshold)

@@ -16,7 +16,7 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.control import Run, tensors
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries
-from convnet_core.convert.native.values import known, needed, rank_of, shape_of
+from convnet_core.convert.native.values import known, needed, rank_of, size_of
 from convnet_core.errors import ConversionError
 
 
@@ -67,7 +67,7 @@ def _at(position: Any, count: int, function: Callable[[int], Any], places: int |
 @handles("SplitToSequence", 11, 24)
 def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Any:
     axis %= rank_of(x)
-    whole = shape_of(x)[axis]
+    whole = size_of(x, axis)
     if split is None or rank_of(split) == 0:
         if not isinstance(whole, int):
             raise ConversionError("the length of the sequence is not known")

@@ -12,7 +12,18 @@ import numpy as np
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries, joined, origin, parts, placed, single
-from convnet_core.convert.native.values import axes_of, known, needed, packed, rank_of, reshaped, shape_of
+from convnet_core.convert.native.values import (
+    axes_of,
+    known,
+    needed,
+    packed,
+    rank_of,
+    rearranged,
+    reshaped,
+    shape_of,
+    size_of,
+    static_of,
+)
 
 
 @handles("Identity", 1, 13, 14, 16, 19, 21, 23, 24, 25)
@@ -23,13 +34,13 @@ def identity(x: Any) -> Any:
 @handles("Transpose", 1, 13, 21, 23, 24, 25)
 def transpose(x: Any, *, perm: list[int] | None = None) -> Any:
     order = perm or list(range(rank_of(x)))[::-1]
-    sizes = shape_of(x)
-    kept = [axis for axis in order if not (isinstance(sizes[axis], int) and sizes[axis] == 1)]
+    known_sizes = static_of(x)
+    kept = [axis for axis in order if known_sizes[axis] != 1]
     if kept == sorted(kept):  # only ones move: no value does
-        return reshaped(x, [sizes[axis] for axis in order])
+        return rearranged(x, lambda sizes: [sizes[axis] for axis in order])
     if len(order) <= _MOST_TRANSPOSED:
         return tf.transpose(x, order)
-    groups = _runs(order)
+    sizes, groups = shape_of(x), _runs(order)
     where = sorted(range(len(groups)), key=lambda place: groups[place][0])
     joined = reshaped(x, [functools.reduce(operator.mul, [sizes[axis] for axis in groups[place]]) for place in where])
     return reshaped(
@@ -54,7 +65,7 @@ def _runs(order: list[int]) -> list[list[int]]:
 
 @handles("Shape", 1, 13, 15, 19, 21, 23, 24, 25)
 def shape(x: Any, *, start: int = 0, end: int | None = None) -> Any:
-    return packed(shape_of(x)[start:end])
+    return packed(shape_of(x, start, end))
 
 
 @handles("Size", 1, 13, 19, 21, 23, 24, 25)
@@ -72,12 +83,12 @@ def reshape_1(x: Any, *, shape: list[int], consumed_inputs: list[int] | None = N
 def reshape(x: Any, shape: Any, *, allowzero: int = 0) -> Any:
     if known(shape) is None and shape.shape.num_elements() is None:
         return tf.reshape(x, shape if allowzero else _without_zeros(x, shape))  # not even the rank is known
-    before, sizes = shape_of(x), entries(shape)
+    sizes = entries(shape)
     if not allowzero:  # 0: as it was
-        sizes = [_or_as_before(size, before[axis : axis + 1]) for axis, size in enumerate(sizes)]
+        sizes = [_or_as_before(size, x, axis) for axis, size in enumerate(sizes)]
     if -1 not in [size for size in sizes if isinstance(size, int)]:
         return reshaped(x, sizes)
-    rest = _rest(x, before, sizes)
+    rest = _rest(x, sizes)
     if rest is None:
         return tf.reshape(x, packed(sizes))
     return reshaped(x, [rest if _is(size, -1) else size for size in sizes])
@@ -93,17 +104,20 @@ def _is(size: Any, number: int) -> bool:
     return isinstance(size, int) and size == number
 
 
-def _or_as_before(size: Any, before: list[Any]) -> Any:
-    """A size, or where it is 0 (perhaps only when the model runs) the one that this dimension had."""
-    if isinstance(size, int) or not before:
-        return before[0] if _is(size, 0) and before else size
+def _or_as_before(size: Any, x: Any, axis: int) -> Any:
+    """A size, or where it is 0 (perhaps only when the model runs) the one that this dimension of `x` had."""
+    if axis >= rank_of(x):
+        return size
+    if isinstance(size, int):
+        return size if size else size_of(x, axis)
     if origin(size, None) is not None:  # the size of a dimension: if it is 0, the tensor is empty
         return size
-    return tf.where(size == 0, tf.cast(before[0], size.dtype), size)
+    return tf.where(size == 0, tf.cast(size_of(x, axis), size.dtype), size)
 
 
-def _rest(x: Any, before: list[Any], sizes: list[Any]) -> int | None:
+def _rest(x: Any, sizes: list[Any]) -> int | None:
     """What the -1 in a target stands for, where it is known now. A dynamic size that stays as it is cancels out."""
+    before = static_of(x)
     had = [size for size in before if isinstance(size, int)]
     given = [size for size in sizes if isinstance(size, int) and size != -1]
     dynamic = {axis for axis, size in enumerate(before) if not isinstance(size, int)}
@@ -119,9 +133,8 @@ def _rest(x: Any, before: list[Any], sizes: list[Any]) -> int | None:
 
 @handles("Flatten", 1, 9, 11, 13, 21, 23, 24, 25)
 def flatten(x: Any, *, axis: int = 1) -> Any:
-    sizes = shape_of(x)
-    axis = axis + len(sizes) if axis < 0 else axis
-    return reshaped(x, [math.prod(sizes[:axis]), math.prod(sizes[axis:])])
+    axis = axis + rank_of(x) if axis < 0 else axis
+    return rearranged(x, lambda sizes: [math.prod(sizes[:axis]), math.prod(sizes[axis:])])
 
 
 @handles("Squeeze", 1, 11)

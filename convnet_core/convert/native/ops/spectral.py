@@ -9,7 +9,7 @@ import numpy as np
 from convnet_core.convert.native.dtypes import HALVES, as_dtype, cast_around
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import scalar_of, shape_of, swapped
+from convnet_core.convert.native.values import scalar_of, size_of, swapped
 from convnet_core.errors import ConversionError
 
 
@@ -69,7 +69,7 @@ def stft(signal: Any, frame_step: Any, window: Any = None, frame_length: Any = N
     if frame_length is not None:
         length = scalar_of(frame_length)
     else:
-        length = shape_of(signal)[1] if window is None else shape_of(window)[0]
+        length = size_of(signal, 1) if window is None else size_of(window, 0)
     length, step = tf.cast(length, tf.int32), tf.cast(scalar_of(frame_step), tf.int32)
     pairs = _in_pairs(signal)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, rank_of, shape_of
+from convnet_core.convert.native.values import packed, rank_of, shape_of, size_of
 
 
 @handles("StringConcat", 20)
@@ -23,7 +23,7 @@ def string_split(x: Any, *, delimiter: str = "", maxsplit: int = -1) -> Any:
     if not delimiter:  # between words nothing is empty, but with a maxsplit TensorFlow gives such a last one
         found = tf.ragged.boolean_mask(found, tf.not_equal(found, ""))
     table = found.to_tensor("")
-    return tf.reshape(table, packed([*sizes, shape_of(table)[1]])), tf.reshape(found.row_lengths(), packed(sizes))
+    return tf.reshape(table, packed([*sizes, size_of(table, 1)])), tf.reshape(found.row_lengths(), packed(sizes))
 
 
 @handles("RegexFullMatch", 20)

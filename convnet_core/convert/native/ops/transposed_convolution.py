@@ -10,7 +10,7 @@ from typing import Any
 from convnet_core.convert.native.layouts import spatial
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.convolution import convolved
-from convnet_core.convert.native.values import larger, packed, reshaped, shape_of, widened
+from convnet_core.convert.native.values import larger, packed, reshaped, shape_of, size_of, widened
 from convnet_core.convert.native.windows import Window
 from convnet_core.errors import ConversionError
 
@@ -67,10 +67,10 @@ def conv_transpose(
     pads: list[int] | None = None,
     strides: list[int] | None = None,
 ) -> Any:
-    kernel = kernel_shape or shape_of(w)[:-2]
+    kernel = kernel_shape or shape_of(w, 0, -2)
     space = len(kernel)
     ones = [1] * space
-    rows = zip(shape_of(x)[1:-1], kernel, strides or ones, dilations or ones, strict=True)
+    rows = zip(shape_of(x, 1, -1), kernel, strides or ones, dilations or ones, strict=True)
     spreads = [_Spread(*row) for row in rows]
     extra = output_padding or [0] * space
     if output_shape or auto_pad.startswith("SAME"):
@@ -102,7 +102,7 @@ def _transposed(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], _: int) -> A
         raise ConversionError(f"a transposed convolution over {space} dimensions: 1 to 3 are supported")
     same = all(spread.same for spread in spreads)
     sizes = [spread.out if same else spread.full for spread in spreads]
-    shape = tf.cast(packed([shape_of(x)[0], *sizes, shape_of(w)[-2]]), tf.int32)
+    shape = tf.cast(packed([size_of(x, 0), *sizes, size_of(w, -2)]), tf.int32)
     y = function(x, w, shape, [spread.stride for spread in spreads], "SAME" if same else "VALID")
     y = y if same else _cut(y, spreads)
     return y if b is None else tf.nn.bias_add(y, b)
