@@ -43,6 +43,10 @@ QUICK = PRESETS["fast"].replace(
 )
 """The same network in one epoch; chosen on 5,000 held-out training images."""
 
+QUICK_IMAGES = 48_000
+"""How many of the 60,000 it learns from. Chosen on 5,000 held-out images too, mean of 4 seeds: 98.54 % with all of the
+other 55,000, 98.43 % with 44,000, 98.26 % with 40,000."""
+
 NINETY_NINE = TrainConfig(
     model=ModelConfig(architecture="deep", channels=16),
     epochs=2,
@@ -156,9 +160,9 @@ def _read_right(model: nn.Module, test: DataLoader[Any]) -> float:
     return right / 100  # percent of 10,000
 
 
-def ours(folder: str, config: TrainConfig) -> Callable[[int], tuple[float, float]]:
-    """Seconds for a training of ours, and its accuracy on the test set."""
-    digits = data.load(DataConfig(source="mnist", folder=folder))
+def ours(folder: str, config: TrainConfig, images: int = 0) -> Callable[[int], tuple[float, float]]:
+    """Seconds for a training of ours on so many images (0: all), and its accuracy on the test set."""
+    digits = data.load(DataConfig(source="mnist", folder=folder, train_size=images))
     train, test = Tensors.of(digits.train), Tensors.of(digits.test)
 
     def measure(seed: int) -> tuple[float, float]:
@@ -176,7 +180,7 @@ def against_the_loop(root: str, folder: str, repeats: int) -> list[Row]:
         Worker(theirs, root) as loop,
         Worker(ours, folder, recipe) as full,
         Worker(ours, folder, recipe.replace(precision="bfloat16")) as short,
-        Worker(ours, folder, QUICK) as quick,
+        Worker(ours, folder, QUICK, QUICK_IMAGES) as quick,
     ):
 
         def quickly(seed: int) -> float:
@@ -193,8 +197,8 @@ def against_the_loop(root: str, folder: str, repeats: int) -> list[Row]:
     quick_row = ratio(
         f"time to {REFERENCE_ACCURACY} % on MNIST, the same network", "5 epochs of the reference loop", five,
         found["quick"], 20, f"{statistics.median(found['quick']):.2f} s against {statistics.median(five):.1f} s; one "
-        f"epoch, bfloat16, batch 100; mean of {len(reached)} seeds {mean:.2f} % ({min(reached):.2f} to "
-        f"{max(reached):.2f})",
+        f"epoch of {QUICK_IMAGES:,} images, bfloat16, batch 100; mean of {len(reached)} seeds {mean:.2f} % "
+        f"({min(reached):.2f} to {max(reached):.2f})",
     )  # fmt: skip
     if mean < REFERENCE_ACCURACY:
         quick_row = Row(**{**quick_row.__dict__, "met": False})

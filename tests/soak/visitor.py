@@ -29,7 +29,8 @@ SIDE = 280
 _FIRST = "home"  # the page without a name in the address
 _PATIENCE = 60.0
 _ERROR = 1  # Alert.Format, which the compiled file does not name
-_DISAGREE = "Not all runtimes agree"  # a verdict in red, and not a fault of the page
+_NO_FAULTS = ("Not all runtimes agree", "validation size")
+"""How red messages begin that are no fault of the page: a verdict, and settings that do not fit together."""
 
 Stroke = Iterable[tuple[float, float]]
 
@@ -203,7 +204,7 @@ class Visitor:
         kind, body = shown.element.WhichOneof("type"), shown.body
         if kind == "exception":
             self.errors.append(f"{self.page}: {body.type} {body.message} {' | '.join(body.stack_trace[-2:])}")
-        elif kind == "alert" and body.format == _ERROR and not body.body.startswith(_DISAGREE):
+        elif kind == "alert" and body.format == _ERROR and not body.body.startswith(_NO_FAULTS):
             self.errors.append(f"{self.page}: {body.body}")
 
     def _settle(self, status: int) -> None:
