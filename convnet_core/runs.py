@@ -259,7 +259,8 @@ class Run:
             before = next((other for other in earlier if (name + "/").startswith(other + "/")), None)
             if before is None:
                 continue  # something outside the run: noted, not watched
-            if before not in ahead:
+            first = before not in ahead
+            if first:
                 ahead[before] = self.record(before)
             upstream = ahead[before]
             if digest_then == ABSENT:
@@ -271,8 +272,9 @@ class Run:
             known = upstream.outputs.get(name.removeprefix(before + "/"))
             if self._digest(self.path / name, known) != digest_then:
                 return f"{name} has changed since"
-        stale = (before for before in ahead if self.state(before).state == "stale")
-        return next((f"{before} is stale" for before in stale), "")
+            if first and self.state(before).state == "stale":
+                return f"{before} is stale"
+        return ""
 
     @staticmethod
     def _digest(path: Path, recorded: dict[str, Any] | None) -> str:
