@@ -22,7 +22,7 @@ def start_button(label: str, make: Callable[[], Run], arguments: Sequence[str], 
     """A button that starts a command on a run and shows that run; `make` gives the run when it is pressed.
 
     Not a callback: its arguments would be those of the page's last draw, and a slider that was moved just before the
-    click would not count. An error is said by `area`.
+    click would not count. An error is said by `refusal`.
     """
     if not st.button(label, **options):
         return
@@ -37,7 +37,7 @@ def start_button(label: str, make: Callable[[], Run], arguments: Sequence[str], 
 
 
 def keep_error(error: ConvNetError) -> None:
-    """Have `area` say why nothing was started, until the person does something else.
+    """Have `refusal` say why nothing was started, until the person does something else.
 
     Not for one draw only: a fragment that asks for a new one of its own accord would take the message away unread.
     """
@@ -57,15 +57,19 @@ def explain(error: ConvNetError) -> None:
 Draw = Callable[[Following], None]
 
 
-def area(run: Run | None, *stages: str, head: Draw | None = None, draw: Draw | None = None) -> bool:
+def refusal() -> None:
+    """Why nothing was started, where that is so."""
+    if error := st.session_state.get("start_error"):
+        explain(error)
+
+
+def area(run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = None) -> bool:
     """The run's job: followed while it lives, explained where it ended badly. Whether one is at work.
 
     A job that ended badly is shown where it was at one of `stages` (anywhere when none is named); one at work
     always. `head` and `draw` show more of a job at work, above and below, each half second.
     """
-    if error := st.session_state.get("start_error"):
-        explain(error)
-    found = jobs.current(run) if run else None
+    found = jobs.current(run)
     if found is None:
         return False
     job, info = found

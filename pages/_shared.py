@@ -131,7 +131,8 @@ def need(stage: str, what: str) -> Run:
     run = chosen_run()
     if run is not None and run.state(stage).state != "missing":
         return run
-    if not jobs.area(run):
+    jobs.refusal()
+    if run is None or not jobs.area(run):
         if run is None or run.state("train").state == run.state("export").state == "missing":
             st.info(f"{what} needs a trained network. One button makes all, in one to two minutes.")
             pipeline_button()

@@ -125,6 +125,7 @@ def show(run: Run, benchmark: Benchmark) -> None:
 
 
 run = shared.need("export", "Measuring")
+jobs.refusal()
 if jobs.area(run, "benchmark"):
     st.stop()
 state = run.state(STAGE)

@@ -150,6 +150,7 @@ def differing(comparison: Comparison, run: Run) -> None:
 
 
 run = shared.need("compare", "Comparing")
+jobs.refusal()
 if jobs.area(run, "compare"):
     st.stop()
 stale = shared.warn_of_stale(run, "compare")

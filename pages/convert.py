@@ -198,6 +198,7 @@ def show(run: Run, stage: str, given: list[str]) -> None:
 
 
 run = shared.need("export", "Converting")
+jobs.refusal()
 if jobs.area(run, "convert", draw=lambda told: show_log(told.job)):
     st.stop()
 config = conversion.settings(run)

@@ -173,6 +173,7 @@ def take_along(run: Run, content: dict[str, Any]) -> None:
 
 
 run = shared.need("export", "Dissecting")
+jobs.refusal()
 if jobs.area(run, report.STAGE):
     st.stop()
 config = settings(run)

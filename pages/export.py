@@ -121,6 +121,7 @@ def main() -> None:
     run = shared.chosen_run()
     if run is None or run.state("train").state == run.state("export").state == "missing":
         run = shared.need("export", "Exporting")
+    jobs.refusal()
     if jobs.area(run, "export"):
         return
     done = run.state("export").state != "missing"

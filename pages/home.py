@@ -214,10 +214,9 @@ with left:
     shared.pipeline_button(disabled=bool(run and jobs.busy(run)))
 with right:
     bring_in()
+jobs.refusal()
 if run:
     show(run)
     runs(run)
-else:
-    jobs.area(None)
 st.subheader("This machine")
 machine()

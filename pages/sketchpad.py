@@ -165,6 +165,7 @@ def sketch(run: Run, polling: bool) -> None:
 
 def state_of(run: Run) -> None:
     """The job at work, or what is missing or stale."""
+    jobs.refusal()
     if jobs.area(run, "convert", "compare"):
         return
     if all(run.state(stage).state == "missing" for stage in CONVERT_STAGES):

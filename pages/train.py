@@ -175,12 +175,11 @@ with st.expander("Settings of a new training", expanded=not at_work, icon=":mate
     choose_preset(slot, config)
     if config and chosen_data:
         begin(config)
+jobs.refusal()
 if from_elsewhere:
-    jobs.area(None)
     st.stop()
 if run is None:
     st.info("No network has been trained yet. Press Train above: the preset fast takes less than a minute.")
-    jobs.area(None)
     st.stop()
 st.subheader(run.info.get("title", run.name))
 names = others(run)
