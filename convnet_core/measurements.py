@@ -38,10 +38,15 @@ def save(measured: Sequence[Measured], path: Path) -> None:
 
 
 def load(path: Path) -> list[Measured]:
-    """What `save` wrote. Raises RunError where the file is missing or damaged."""
+    """What `save` wrote; its arrays are read-only, so that many may share them.
+
+    Raises RunError where the file is missing or damaged.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        for array in arrays.values():
+            array.setflags(write=False)
         lines = json.loads(arrays["lines"].tobytes())
         return [_measured(line, arrays) for line in lines]
     except Exception as error:  # zipfile, NumPy and JSON each have kinds of their own

@@ -1,30 +1,14 @@
-"""What moves the weights: the optimizer, the learning rate of each step, and memory for both."""
+"""What moves the weights: the optimizer, and the learning rate of each step."""
 
 from __future__ import annotations
 
-import ctypes
 import math
-import sys
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from convnet_core.config import TrainConfig
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep large blocks that are freed, for the next batch; 20 % faster on two cores.
-
-    Otherwise each activation of some megabytes goes back to the system and comes again page by page.
-    The constants are those of <malloc.h>; elsewhere than on Linux nothing happens.
-    """
-    if sys.platform == "linux":
-        library = ctypes.CDLL(None)
-        if hasattr(library, "mallopt"):
-            trim_threshold, mmap_threshold = -1, -3
-            library.mallopt(trim_threshold, 1 << 30)
-            library.mallopt(mmap_threshold, 1 << 30)
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
+_Made = TypeVar("_Made")
 
 _FAST_FIRST = ("onnxruntime", "litert", "pytorch", "tensorflow")  # by how long their libraries take to import
 _OPENING = threading.Lock()
@@ -100,6 +102,9 @@ class Reader:
 
     Each is warmed with one inference before it counts as ready. What fails stays in `failed` with its reason, and
     the others go on. All methods may be called from any thread.
+
+    The reading itself is done in one thread: libraries keep something for every thread that ever called them
+    (TensorFlow 2.21 its FunctionCallOptions, for ever), and each rerun of a page is a thread of its own.
     """
 
     def __init__(self, run: Run) -> None:
@@ -110,6 +115,7 @@ class Reader:
         self._failed: dict[str, str] = {}
         self._fault: ConvNetError | None = None
         self._closed = False
+        self._hand = ThreadPoolExecutor(1, f"hand of {run.name}")
         self._thread = threading.Thread(target=self._open_all, name=f"reader of {run.name}", daemon=True)
         self._thread.start()
 
@@ -152,6 +158,32 @@ class Reader:
 
     def read(self, images: NDArray[np.float32]) -> dict[str, Answer]:
         """What each runtime that is ready says of prepared images [n, 1, 28, 28]."""
+        return self._by_hand(lambda: self._read(images)) or {}
+
+    def features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """PyTorch's feature maps after `layer1`, [n, channels, height, width]; None until PyTorch is ready."""
+        return self._by_hand(lambda: self._features(images))
+
+    def close(self) -> None:
+        """Let go of all runtimes; one that is being opened is closed as soon as it is open."""
+        with self._lock:
+            self._closed = True
+            self._hand.shutdown(wait=False)
+            for runtime in self._runtimes.values():
+                runtime.close()
+            self._runtimes.clear()
+
+    # -- in the thread that reads -------------------------------------------------------------------
+
+    def _by_hand(self, work: Callable[[], _Made]) -> _Made | None:
+        """Do something in that thread; None where the reader is closed."""
+        with self._lock:
+            if self._closed:
+                return None
+            done = self._hand.submit(work)
+        return done.result()
+
+    def _read(self, images: NDArray[np.float32]) -> dict[str, Answer]:
         answers = {}
         with self._lock:
             for name in self.ready:
@@ -165,8 +197,7 @@ class Reader:
                     answers[name] = Answer(logits, softmax(logits))
         return answers
 
-    def features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """PyTorch's feature maps after `layer1`, [n, channels, height, width]; None until PyTorch is ready."""
+    def _features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
         with self._lock:
             runtime = self._runtimes.get("pytorch")
             if runtime is None:
@@ -176,15 +207,7 @@ class Reader:
             assert isinstance(runtime, PyTorch)
             return runtime.features({runtime.inputs[0].name: images})
 
-    def close(self) -> None:
-        """Let go of all runtimes; one that is being opened is closed as soon as it is open."""
-        with self._lock:
-            self._closed = True
-            for runtime in self._runtimes.values():
-                runtime.close()
-            self._runtimes.clear()
-
-    # -- in the thread ------------------------------------------------------------------------------
+    # -- in the thread that opens -------------------------------------------------------------------
 
     def _open_all(self) -> None:
         try:

@@ -26,8 +26,9 @@ from convnet_core.data.split import Split
 from convnet_core.errors import ConfigError, DataError, Stopped
 from convnet_core.events import Metrics, Monitor
 from convnet_core.graphed import CudaGraph, GraphedStep, Step
+from convnet_core.memory import keep_freed_memory
 from convnet_core.model import eval_mode
-from convnet_core.optimization import keep_freed_memory, learning_rate, make_optimizer, set_learning_rate
+from convnet_core.optimization import learning_rate, make_optimizer, set_learning_rate
 
 _EVENT_SECONDS = 0.5  # between two metrics events
 _EVALUATION_BATCH = 1000

@@ -13,9 +13,9 @@ from convnet_core.graphs import Graph, Node, Tensor
 from pages import _graph_figure as figure
 
 
-@st.cache_data(show_spinner="reading the graph", max_entries=4)
+@st.cache_resource(show_spinner="reading the graph", max_entries=4)
 def read(path: Path, sha256: str) -> Graph:
-    """The graph of a graph.json; read again when the file's digest changes. Raises ModelError."""
+    """The graph of a graph.json, one for all sessions; read again when the file's digest changes. Raises ModelError."""
     return graphs.read(path)
 
 

@@ -15,6 +15,7 @@ from convnet_core.config import DataConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.files import runs_root
 from convnet_core.library import list_runs, new_run
+from convnet_core.memory import share_few_heaps
 from convnet_core.report import format_error, format_share, format_size
 from convnet_core.runs import STAGES, Run
 from pages import _jobs as jobs
@@ -34,6 +35,7 @@ _MENU = {
 
 def frame() -> StreamlitPage:
     """What surrounds every page: its set-up, the menu, the run picker. Gives the page that the address asks for."""
+    share_few_heaps()
     # An icon of our own: Streamlit fetches emoji and Material icons for the browser's tab from Google.
     st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=_FOLDER / "icon.svg", layout="wide")
     pages = {

@@ -31,9 +31,9 @@ st.write(
 )
 
 
-@st.cache_data(show_spinner="reading the measurements", max_entries=4)
+@st.cache_resource(show_spinner="reading the measurements", max_entries=4)
 def measured(path: Path, sha256: str) -> list[Measured]:
-    """The measurements of a run; read again when the file's digest changes."""
+    """The measurements of a run, the same for all sessions; read again when the file's digest changes."""
     return measurements.load(path)
 
 

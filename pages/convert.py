@@ -65,9 +65,9 @@ def signature(run: Run, item: Artefact) -> None:
     files.download(run, item)
 
 
-@st.cache_data(show_spinner="reading the nodes", max_entries=4)
+@st.cache_resource(show_spinner="reading the nodes", max_entries=4)
 def nodes_of(path: Path, artefact: str, sha256: str) -> list[dict[str, Any]]:
-    """nodes.json; read again when its digest changes."""
+    """nodes.json, one for all sessions; read again when its digest changes."""
     run = Run(path)
     nodes: list[dict[str, Any]] = artefacts.content(run, artefacts.find(run, artefact))
     return nodes

@@ -73,9 +73,9 @@ def settings(run: Run) -> DissectConfig:
     return DissectConfig(lesson=lesson, converter=converter or "native", samples=samples)
 
 
-@st.cache_data(show_spinner="reading the dissection", max_entries=4)
+@st.cache_resource(show_spinner="reading the dissection", max_entries=4)
 def read(path: Path, sha256: str) -> dict[str, Any]:
-    """The dissection of the run at a path; read again when the file's digest changes. Raises RunError."""
+    """The dissection of a run, one for all sessions; read again when the file's digest changes. Raises RunError."""
     return documents.load(Run(path))
 
 

@@ -1,10 +1,12 @@
 """A real server of the app and a real browser: for the browser tests, the measurements and the screenshots."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from pathlib import Path
@@ -23,13 +25,12 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, it is open as long as the server is
 
     def start(self):
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
         env = {**os.environ, "CONVNET_RUNS_DIR": str(self.runs)}
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=self._log)
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -42,6 +43,13 @@ class Server:
     def stop(self):
         self.process.terminate()
         self.process.wait(timeout=20)
+
+    def tracebacks(self):
+        """The last two lines of each stack trace in its log: the page itself shows none of it."""
+        self._log.seek(0)
+        text = self._log.read().decode(errors="replace")
+        traces = re.findall(r"^Traceback .*\n(?:[ \t|].*\n|\n)*\S.*", text, re.MULTILINE)
+        return [" ".join(trace.splitlines()[-2:]) for trace in traces]
 
     def __enter__(self):
         self.start()

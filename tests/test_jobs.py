@@ -265,7 +265,7 @@ def test_of_a_million_events_a_share_is_read_with_all_that_counts(run):
     assert following.done["train"].seconds == 9
     assert sum(item.validation_loss is not None for item in following.metrics) == ends
     steps = [item.step for item in following.metrics]
-    assert 1000 < len(steps) < 5000
+    assert 300 < len(steps) <= 1000 + ends
     assert steps == sorted(steps)
     assert max(after - before for before, after in itertools.pairwise(steps)) < 200
     following.update()

@@ -27,6 +27,7 @@ def test_what_was_saved_is_judged_the_same(measured, tmp_path):
         assert before.key == after.key
         np.testing.assert_array_equal(before.max_abs, after.max_abs)
         assert before.agreement == after.agreement
+        assert not after.max_abs.flags.writeable  # sessions share what is loaded
 
 
 def test_a_damaged_file_is_an_error_in_words(tmp_path):

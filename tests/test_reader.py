@@ -72,6 +72,19 @@ def test_many_threads_get_the_answers_of_one(reader):
             np.testing.assert_array_equal(answers[name].logits, expected[name].logits)
 
 
+def test_every_runtime_meets_one_thread_only(reader, monkeypatch):
+    met = set()
+    runtime = reader._runtimes["tensorflow"]
+    infer = runtime.infer
+    monkeypatch.setattr(runtime, "infer", lambda feeds: met.add(threading.get_ident()) or infer(feeds))
+    for _ in range(3):
+        thread = threading.Thread(target=lambda: (reader.read(IMAGES), reader.features(IMAGES)))
+        thread.start()
+        thread.join()
+    assert len(met) == 1
+    assert threading.get_ident() not in met
+
+
 def test_what_is_ready_answers_before_all_are_ready(finished_run, monkeypatch):
     from convnet_core.runtimes.pytorch import PyTorch
 
@@ -135,6 +148,7 @@ def test_closed_it_reads_nothing_and_opens_nothing_more(finished_run):
     reader.wait()
     assert reader.ready == ()
     assert reader.read(IMAGES) == {}
+    assert reader.features(IMAGES) is None
 
 
 def test_the_fingerprint_changes_with_an_artefact_and_not_with_a_comparison(finished_run, tmp_path):

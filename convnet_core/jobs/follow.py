@@ -7,7 +7,7 @@ import threading
 from convnet_core.events import Event, Metrics, StageDone, StageStarted
 from convnet_core.jobs.watch import JobView
 
-_MOST_METRICS = 2000  # a chart has fewer pixels than this
+_MOST_METRICS = 500  # a chart is no wider than twice as many pixels, and whoever watches gets all of it each second
 
 
 class Following:

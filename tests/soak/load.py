@@ -224,14 +224,15 @@ async def visits(server: Server, seconds: float, visitors: int) -> list[Line]:
     p95 = percentile(waits, 95)
     slowest = sorted(seen.waits, key=lambda what: -percentile(seen.waits[what], 95))[:3]
     named = ", ".join(f"{what} {percentile(seen.waits[what], 95):.2f} s" for what in slowest)
-    kinds = Counter(seen.errors).most_common(3)
+    faults = seen.errors + server.tracebacks()
+    kinds = Counter(faults).most_common(6)
     reruns = f"{len(waits):,} reruns, {len(seen.repeats):,} more of fragments that repeat"
     return [
         Line(
             f"{visitors} sessions look, move sliders and draw while one trains",
             f"{seconds:.0f} s, {reruns}",
             "; ".join(f"{count} × {text}" for text, count in kinds) or "no error",
-            not seen.errors and bool(waits),
+            not faults and bool(waits),
         ),
         Line(
             "… from the act to the end of the rerun",
