@@ -7,14 +7,43 @@ import threading
 from convnet_core.events import Event, Metrics, StageDone, StageStarted
 from convnet_core.jobs.watch import JobView
 
-_MOST_METRICS = 500  # a chart is no wider than twice as many pixels, and whoever watches gets all of it each second
+_MOST = 1000  # a chart is no more pixels wide, and whoever watches gets all of it each second
+
+
+class Course:
+    """The metrics of a training, evenly thinned: every nth one, each that ends an epoch, and the newest."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[int, Metrics]] = []
+        self._newest: Metrics | None = None
+        self._count, self._every = 0, 1
+
+    def add(self, metrics: Metrics) -> None:
+        self._newest = metrics
+        if self._stays(self._count, metrics):
+            self._kept.append((self._count, metrics))
+        self._count += 1
+        if self._count > _MOST * self._every:
+            self._every *= 2
+            self._kept = [(place, item) for place, item in self._kept if self._stays(place, item)]
+
+    def _stays(self, place: int, metrics: Metrics) -> bool:
+        return place % self._every == 0 or metrics.validation_loss is not None
+
+    @property
+    def metrics(self) -> list[Metrics]:
+        """From the oldest to the newest."""
+        found = [item for _, item in self._kept]
+        if self._newest is not None and (not found or found[-1] is not self._newest):
+            found.append(self._newest)
+        return found
 
 
 class Following:
     """What a job has told so far; `update` reads what is new, and may be called from several threads.
 
-    `latest` is the newest event of the stage at work, None between stages; `metrics` are those of the training, the
-    older ones thinned where there are more than a chart can show.
+    `latest` is the newest event of the stage at work, None between stages; `metrics` are those of the training,
+    thinned where there are more than a chart can show.
     """
 
     def __init__(self, job: JobView) -> None:
@@ -22,7 +51,7 @@ class Following:
         self.begun: list[str] = []
         self.done: dict[str, StageDone] = {}
         self.latest: Event | None = None
-        self.metrics: list[Metrics] = []
+        self._course = Course()
         self._offset = 0
         self._lock = threading.Lock()
 
@@ -30,6 +59,10 @@ class Following:
     def at(self) -> str | None:
         """The stage that was begun and has not ended well."""
         return next((stage for stage in reversed(self.begun) if stage not in self.done), None)
+
+    @property
+    def metrics(self) -> list[Metrics]:
+        return self._course.metrics
 
     def update(self) -> None:
         """Take in the events since the last call."""
@@ -48,11 +81,4 @@ class Following:
                 self.done[stage] = event
                 self.latest = None
             case Metrics():
-                self.metrics.append(event)
-                if len(self.metrics) > 2 * _MOST_METRICS:
-                    self.metrics = thinned(self.metrics)
-
-
-def thinned(history: list[Metrics]) -> list[Metrics]:
-    """Every second one, and each that ends an epoch."""
-    return [item for place, item in enumerate(history) if place % 2 == 0 or item.validation_loss is not None]
+                self._course.add(event)
