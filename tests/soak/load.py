@@ -26,6 +26,7 @@ from convnet_core import jobs
 from convnet_core.runs import Run
 from tests.browser import Server
 from tests.drawings import DIGITS
+from tests.soak.held import Held, resident
 from tests.soak.kills import ROOT
 from tests.soak.lines import Line
 from tests.soak.visitor import Stroke, Visitor
@@ -51,49 +52,6 @@ class Seen:
         self.waits.setdefault(what, []).append(seconds)
 
 
-@dataclass(frozen=True)
-class Held:
-    """What a process holds: its threads and files by name, its children."""
-
-    threads: Counter[str]
-    files: Counter[str]
-    children: Counter[str]
-
-    @classmethod
-    def of(cls, pid: int) -> Held:
-        threads, files, children = Counter[str](), Counter[str](), Counter[str]()
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            try:
-                threads[(task / "comm").read_text().strip()] += 1
-                children.update((task / "children").read_text().split())
-            except OSError:  # it ended while we looked
-                continue
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                name = os.readlink(link)
-            except OSError:
-                continue
-            files[name.partition(":")[0] if ":[" in name else name] += 1
-        return cls(threads, files, children)
-
-    def beyond(self, before: Held) -> str:
-        """What there is more of than before, in words; nothing where all is as it was."""
-        parts = []
-        for what in ("threads", "files", "children"):
-            now, then = getattr(self, what), getattr(before, what)
-            if now.total() > then.total():
-                parts.append(f"{now.total() - then.total()} {what} ({dict(now - then)})")
-        return ", ".join(parts)
-
-    def __str__(self) -> str:
-        return f"{self.threads.total()} threads, {self.files.total()} files, {self.children.total()} children"
-
-
-def resident(pid: int) -> float:
-    """The resident memory of a process, in MB."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
-
-
 def slope(seconds: list[float], values: list[float], blocks: int = 12) -> tuple[float, float]:
     """The least-squares slope per minute and its standard error.
 
@@ -114,6 +72,13 @@ def digit(luck: random.Random) -> list[Stroke]:
     strokes = luck.choice(DIGITS[luck.randrange(10)])
     size, x, y = luck.uniform(0.4, 0.7), luck.uniform(0.1, 0.3), luck.uniform(0.1, 0.3)
     return [[(x + size * point[0], y + size * point[1]) for point in stroke] for stroke in strokes]
+
+
+async def look(visitor: Visitor, page: str, luck: random.Random, seen: Seen) -> None:
+    """Open a page for the first time, and draw where one can."""
+    seen.add(page, await visitor.open(page))
+    if page == "sketchpad":
+        seen.add("sketchpad, a drawing", await visitor.draw(digit(luck)))
 
 
 async def act(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
@@ -137,7 +102,11 @@ def _steps(slider: Slider) -> int:
 
 
 async def person(server: Server, number: int, until: float, seen: Seen) -> None:
-    """One visitor from coming to leaving; an error is noted, and the person tries again with a new session."""
+    """One visitor from coming to leaving; an error is noted, and the person tries again with a new session.
+
+    First a look at every page: Streamlit keeps a session's widgets, and the pad its drawing, of every page that it
+    has been to, so that sessions grow until then and no longer.
+    """
     luck = random.Random(number)
     watching = number % _EACH_WATCHES == 0
     await asyncio.sleep(luck.uniform(0, min(_PAUSE, (until - time.monotonic()) / 4)))
@@ -145,11 +114,16 @@ async def person(server: Server, number: int, until: float, seen: Seen) -> None:
         visitor = Visitor(server.address, seen.errors, seen.repeats)
         try:
             async with visitor:
-                first = "train" if watching else luck.choice(PAGES)
+                tour = luck.sample(PAGES, len(PAGES))
+                first = "train" if watching else tour.pop()
                 seen.add(first, await visitor.open(first, run="training" if watching else "demo"))
                 while (left := until - time.monotonic()) > 0:
                     await asyncio.sleep(min(left, max(1.0, luck.expovariate(1 / _PAUSE))))
-                    if not watching and time.monotonic() < until:
+                    if watching or time.monotonic() >= until:
+                        continue
+                    if tour:
+                        await look(visitor, tour.pop(), luck, seen)
+                    else:
                         await act(visitor, luck, seen)
         except Exception as error:
             seen.errors.append(f"{visitor.page}: {type(error).__name__}: {error}")
@@ -162,7 +136,7 @@ async def warm(server: Server) -> Held:
     """
     seen = Seen()
 
-    async def look(number: int) -> None:
+    async def walk(number: int) -> None:
         async with Visitor(server.address, seen.errors) as visitor:
             for page in (*PAGES[number:], *PAGES[:number], "sketchpad"):
                 await visitor.open(page, run="demo")
@@ -172,7 +146,7 @@ async def warm(server: Server) -> Held:
                 await asyncio.sleep(0.5)
             await visitor.draw(digit(random.Random(0)))
 
-    await asyncio.gather(*(look(number) for number in range(_FIRST)))
+    await asyncio.gather(*(walk(number) for number in range(_FIRST)))
     assert not seen.errors, seen.errors
     for _ in range(2):  # once more: the threads of a pool end when they have had nothing to do for a while
         held = await passed_by(server)
