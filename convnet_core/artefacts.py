@@ -6,10 +6,9 @@ Light: nothing here imports onnx or TensorFlow.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from convnet_core.errors import ConfigError, RunError
-from convnet_core.files import read_json
 from convnet_core.runs import CONVERT_STAGES, Run
 
 Kind = Literal["weights", "onnx", "saved_model", "frozen", "litert", "description"]
@@ -100,13 +99,3 @@ def check(run: Run, artefact: Artefact) -> None:
     home = run.path.resolve()
     if foreign := [file for file in artefact.files if not (run.path / file).resolve().is_relative_to(home)]:
         raise RunError(f"{run.path / foreign[0]} leads out of the run's folder", run.command_for(artefact.stage))
-
-
-def content(run: Run, artefact: Artefact) -> Any:
-    """What a description (`signature.json`, `nodes.json`) says. Raises RunError where it is gone or damaged."""
-    check(run, artefact)
-    path = run.path / artefact.path
-    try:
-        return read_json(path)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}", "convert the run again") from error

@@ -15,7 +15,7 @@ import onnx.shape_inference
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.external_data_helper import uses_external_data
 
-from convnet_core.errors import ConversionError, ModelError, one_line
+from convnet_core.errors import ConversionError, ModelError, first_line, one_line
 from convnet_core.files import digest
 from convnet_core.tensors import TensorInfo
 
@@ -45,7 +45,7 @@ def load(path: Path) -> onnx.ModelProto:
     except ModelError:
         raise
     except Exception as error:  # protobuf's DecodeError among others
-        raise ModelError(f"{path} is not an ONNX model: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{path} is not an ONNX model: {first_line(error)}") from error
 
 
 def save(model: onnx.ModelProto, folder: Path) -> list[Path]:
@@ -190,7 +190,7 @@ def check(model: onnx.ModelProto, path: Path | None = None) -> None:
     try:
         onnx.checker.check_model(path if path is not None and large else model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ConversionError(f"the ONNX checker refuses the model: {str(error).splitlines()[0]}") from error
+        raise ConversionError(f"the ONNX checker refuses the model: {first_line(error)}") from error
 
 
 def inputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:

@@ -13,6 +13,8 @@ from convnet_core import jobs as work
 from convnet_core.artefacts import Artefact
 from convnet_core.cli.flags import arguments
 from convnet_core.config import ConvertConfig
+from convnet_core.convert import entries
+from convnet_core.convert.names import Signature
 from convnet_core.converters import side_by_side
 from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
@@ -45,19 +47,21 @@ def show_log(job: JobView) -> None:
 
 def signature(run: Run, item: Artefact) -> None:
     """The names, types and shapes that the SavedModel and the LiteRT files are called with."""
+    artefacts.check(run, item)
+    found = Signature.load((run.path / item.path).parent)
     st.subheader("Signature")
     st.write("What `serving_default` of the SavedModel takes and gives. So do the LiteRT files, but for some types.")
     st.dataframe(
         [
             {
                 "Side": side[:-1],
-                "TensorFlow name": port["tensorflow"],
-                "ONNX name": port["onnx"],
-                "Type": port["dtype"] + (f", {port['int8']} in the int8 file" if port.get("int8") else ""),
-                "Shape": shape_text(port["shape"]),
+                "TensorFlow name": port.tensorflow,
+                "ONNX name": port.onnx,
+                "Type": port.dtype + (f", {port.int8} in the int8 file" if port.int8 else ""),
+                "Shape": shape_text(port.shape),
             }
-            for side in ("inputs", "outputs")
-            for port in artefacts.content(run, item)[side]
+            for side, ports in (("inputs", found.inputs), ("outputs", found.outputs))
+            for port in ports
         ],
         hide_index=True,
         width="stretch",
@@ -66,16 +70,16 @@ def signature(run: Run, item: Artefact) -> None:
 
 
 @st.cache_resource(show_spinner="reading the nodes", max_entries=4)
-def nodes_of(path: Path, artefact: str, sha256: str) -> list[dict[str, Any]]:
+def nodes_of(folder: Path, sha256: str) -> list[dict[str, Any]]:
     """nodes.json, one for all sessions; read again when its digest changes."""
-    run = Run(path)
-    nodes: list[dict[str, Any]] = artefacts.content(run, artefacts.find(run, artefact))
-    return nodes
+    return entries.read(folder)
 
 
 def node_table(run: Run, item: Artefact) -> None:
     """The TensorFlow ops that each ONNX node became, to filter and to look into."""
-    nodes = nodes_of(run.path, item.path, digest(run.path / item.path))
+    artefacts.check(run, item)
+    path = run.path / item.path
+    nodes = nodes_of(path.parent, digest(path))
     st.subheader("What each ONNX node became")
     ops = Counter(node["op_type"] for node in nodes)
     wanted = st.multiselect(

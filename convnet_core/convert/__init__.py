@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 
 from convnet_core.config import ConvertConfig
-from convnet_core.convert import frozen, names, native, nodes, onnx_tf, saved_model, tflite
+from convnet_core.convert import entries, frozen, names, native, nodes, onnx_tf, saved_model, tflite
 from convnet_core.convert.traced import Traced
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
@@ -25,7 +25,7 @@ CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Traced]] = {
     "onnx-tf": lambda model, _: onnx_tf.convert(model),
 }
 
-SAVED_MODEL, FROZEN, NODES = "saved_model", "frozen.pb", "nodes.json"
+SAVED_MODEL, FROZEN, NODES = "saved_model", "frozen.pb", entries.FILE
 TFLITE = {kind: f"model.{kind}.tflite" for kind in tflite.KINDS}
 
 

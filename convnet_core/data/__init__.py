@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from convnet_core.config import DataConfig
 from convnet_core.data import mnist, strokes
-from convnet_core.data.split import Split
+from convnet_core.data.split import CLASSES, SIDE, Split
 from convnet_core.errors import DataError
 from convnet_core.events import Monitor, Progress
 from convnet_core.files import cache_folder, new_id
@@ -105,9 +104,12 @@ def _read_cache(path: Path, count: int) -> Split | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # not there, or cut short: it is made again
-    return Split(images, labels) if images.shape == (count, 28, 28) and labels.shape == (count,) else None
+    except Exception:  # zipfile, zlib and NumPy each have kinds of their own
+        return None  # not there, or damaged: it is made again
+    whole = (
+        images.shape == (count, SIDE, SIDE) and labels.shape == (count,) and images.dtype == labels.dtype == np.uint8
+    )
+    return Split(images, labels) if whole and labels.max(initial=0) < CLASSES else None
 
 
 def _write_cache(path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:

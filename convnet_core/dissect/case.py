@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from convnet_core import onnx_model
 from convnet_core.convert import FROZEN, TFLITE
+from convnet_core.convert.entries import read
 from convnet_core.errors import ConversionError, Lacking
-from convnet_core.files import read_json
 from convnet_core.tensors import Array, Feeds
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Case:
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
         """What each ONNX node became, as the conversion noted it. Raises ConversionError where it noted less."""
-        entries = [] if self.folder is None else list(read_json(self.folder / "nodes.json"))
+        entries = [] if self.folder is None else read(self.folder)
         if any("tensors" not in entry or any("inputs" not in op for op in entry["ops"]) for entry in entries):
             raise ConversionError("the conversion was made by an older version of this project", hint="convert again")
         return entries

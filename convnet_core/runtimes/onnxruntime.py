@@ -7,7 +7,7 @@ from pathlib import Path
 import onnxruntime
 
 from convnet_core import onnx_model
-from convnet_core.errors import ModelError
+from convnet_core.errors import ModelError, first_line
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensors import Feeds
 
@@ -29,7 +29,7 @@ class OnnxRuntime(Runtime):
                 str(path), sess_options=options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # kinds of onnxruntime.capi's own
-            raise ModelError(f"ONNX Runtime cannot load {path}: {str(error).splitlines()[0]}") from error
+            raise ModelError(f"ONNX Runtime cannot load {path}: {first_line(error)}") from error
         self._names = [info.name for info in self.outputs]
 
     def _infer(self, feeds: Feeds) -> Feeds:

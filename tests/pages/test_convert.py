@@ -184,3 +184,17 @@ def test_a_damaged_record_is_explained(root, finished_run):
     app = open_page("convert")
     assert "stage.json is damaged" in text_of(app)
     assert Run.open(run.path).state("convert/native").state == "stale"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("nodes.json", '[{"name": "a"}]'),
+        ("nodes.json", "7"),
+        ("signature.json", '{"inputs": [{"onnx": 3}], "outputs": []}'),
+    ],
+)
+def test_a_damaged_description_is_explained(root, finished_run, name, content):
+    run = copy_of(finished_run, root)
+    (run.path / "convert/native" / name).write_text(content)
+    assert f"{name} is damaged" in text_of(open_page("convert"))

@@ -76,3 +76,18 @@ DISSECTION = {
     "sweep": [{"runtime": "tensorflow", "batch": 1, "fault": "", "shape": [1]}],
     "worst": [{"runtime": "tensorflow", "before": 0.1, "found": 0.2}],
 }
+
+NODES = [
+    {
+        "name": "a",
+        "op_type": "Gemm",
+        "version": 13,
+        "inputs": ["x", "w"],
+        "outputs": ["y"],
+        "ops": [{"name": "a/MatMul", "type": "MatMul", "shapes": [[None, 2], None], "inputs": ["x"], "perm": []}],
+        "tensors": [{"tensor": "a/MatMul:0", "constant": False, "place": {"source": "y", "perm": None}}],
+        "weights": {"w": {"source": "w", "constant": ""}},
+        "became": "ops",
+        "of": "",
+    }
+]

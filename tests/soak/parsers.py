@@ -21,8 +21,21 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save
 
-from convnet_core import artefacts, benchmark, cases, checkpoint, config, events, history, jobs, measurements, model
+from convnet_core import (
+    artefacts,
+    benchmark,
+    cases,
+    checkpoint,
+    config,
+    data,
+    events,
+    history,
+    jobs,
+    measurements,
+    model,
+)
 from convnet_core import report as comparison
+from convnet_core.convert import entries
 from convnet_core.convert.names import Port, Signature
 from convnet_core.data import drawing, mnist
 from convnet_core.dissect import documents
@@ -251,6 +264,14 @@ PARSERS = (
         {**_BESIDE_EXPORT, "benchmark/stage.json": _json({**_STAGE, "stage": "benchmark"})()},
     ),
     Parser("dissection.json", "dissect/dissection.json", _json(examples.DISSECTION), _dissection, _BESIDE_EXPORT),
+    Parser("nodes.json", "nodes.json", _json(examples.NODES), lambda path: entries.read(path.parent)),
+    Parser(
+        "the cache of drawn digits",
+        "two.npz",
+        lambda: seeds.array(images=np.zeros((2, 28, 28), np.uint8), labels=np.arange(2, dtype=np.uint8)),
+        lambda path: data._read_cache(path, 2),
+        nasty=seeds.zip_without_arrays,
+    ),
     Parser("signature.json", "signature.json", _json(_SIGNATURE), lambda path: Signature.load(path.parent).inputs[:1]),
 )
 
