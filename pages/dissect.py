@@ -162,7 +162,7 @@ def take_along(run: Run, content: dict[str, Any]) -> None:
         "report.html": "The report as one page",
         "netron.json": "For Netron: open the model, then drop this file on it",
         **{
-            f"model_explorer.{name}.json": f"For Model Explorer: node data of {name}"
+            f"model_explorer.{name}.json": f"For Model Explorer, with its extension model-explorer-onnx: {name}"
             for name in content["runtimes"][1:]
         },
     }

@@ -1,44 +1,71 @@
 """The errors of the nodes for the viewers that people use: Netron and Model Explorer.
 
-Netron (9.3, `netron:attachment`) takes the file dropped onto the model; Model Explorer (0.1.34, node data) takes it as
-custom node data. Both find a node by its name, Model Explorer also by the name of an output.
+Netron (9.3, `netron:attachment`) takes the file dropped onto the model, and finds a node and a value by name. Model
+Explorer (0.1.34, node data) takes it as custom node data; its adapter for ONNX (model-explorer-onnx) gives nodes their
+ONNX names as ids, and its graph the name of ONNX's.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from convnet_core.dissect.examine import NodeFound
+from convnet_core.dissect.examine import NodeFound, Seen
 
-COLOURS = (("#ffffff", 0.0), ("#ffe08a", 0.5), ("#d7301f", 1.0))
+THRESHOLDS = ((1e-6, "#ffffff"), (1e-5, "#ffe08a"), (1e-3, "#fdae61"), (3e38, "#d7301f"))
+"""The colour of an error up to each limit. A gradient would have the largest one red, however small it is."""
 
 
 def netron(nodes: Sequence[NodeFound]) -> dict[str, Any]:
-    """A Netron attachment: metrics of each node."""
+    """A Netron attachment: metrics of each node, of several outputs the largest, and of each value."""
     metrics = []
+    for name, outputs in _by_node(nodes).items():
+        for runtime in dict.fromkeys(key for node in outputs for key in node.runtimes):
+            seen = [node.runtimes[runtime] for node in outputs if runtime in node.runtimes]
+            metrics += _metrics("node", name, runtime, seen)
     for node in nodes:
-        for runtime, seen in node.runtimes.items():
-            for label, value in ((f"error of {runtime}", seen.whole.relative), (f"added by {runtime}", seen.own)):
-                if value is not None and math.isfinite(value):
-                    metrics.append(
-                        {"kind": "node", "target": node.name, "name": label, "value": float(value), "type": "float32"}
-                    )
+        for runtime, item in node.runtimes.items():
+            metrics += _metrics("value", node.output, runtime, [item])
     return {"signature": "netron:attachment", "metrics": metrics}
 
 
 def model_explorer(nodes: Sequence[NodeFound], runtime: str, graph: str) -> dict[str, Any]:
-    """Model Explorer's node data for one runtime: the relative error of each node, coloured from white to red."""
-    results = {
-        node.output: {"value": float(node.runtimes[runtime].whole.relative)}
-        for node in nodes
-        if runtime in node.runtimes and math.isfinite(node.runtimes[runtime].whole.relative)
-    }
+    """Model Explorer's node data for one runtime: the relative error of each node, of several outputs the largest."""
+    results: dict[str, dict[str, Any]] = {}
+    for name, outputs in _by_node(nodes).items():
+        errors = [node.runtimes[runtime].whole.relative for node in outputs if runtime in node.runtimes]
+        if errors:
+            results[name] = _result(max(errors))
     return {
         graph: {
             "name": f"error of {runtime}, as a part of the range",
             "results": results,
-            "gradient": [{"stop": stop, "bgColor": colour} for colour, stop in COLOURS],
+            "thresholds": [{"value": limit, "bgColor": colour} for limit, colour in THRESHOLDS],
         }
     }
+
+
+def _by_node(nodes: Iterable[NodeFound]) -> dict[str, list[NodeFound]]:
+    found: dict[str, list[NodeFound]] = {}
+    for node in nodes:
+        found.setdefault(node.name, []).append(node)
+    return found
+
+
+def _metrics(kind: str, target: str, runtime: str, seen: Sequence[Seen]) -> list[dict[str, Any]]:
+    own = [item.own for item in seen if item.own is not None]
+    values = {f"error of {runtime}": max(item.whole.relative for item in seen)}
+    values |= {f"added by {runtime}": max(own)} if own else {}
+    first = target.partition("\n")[0]  # Netron looks no further
+    return [{"kind": kind, "target": first, "name": label, **_value(value)} for label, value in values.items()]
+
+
+def _value(value: float) -> dict[str, Any]:
+    """JSON has no infinity, which an error is where a NaN came out."""
+    finite = math.isfinite(value)
+    return {"value": float(value) if finite else str(value), "type": "float32" if finite else "string"}
+
+
+def _result(error: float) -> dict[str, Any]:
+    return {"value": float(error)} if math.isfinite(error) else {"value": str(error), "bgColor": THRESHOLDS[-1][1]}

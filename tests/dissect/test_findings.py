@@ -163,9 +163,11 @@ def test_the_stage_writes_what_pages_and_viewers_read(run):
         assert kept["tensorflow/input"].shape == (1, 1, 28, 28)
     netron = json.loads((folder / "netron.json").read_text())
     assert netron["signature"] == "netron:attachment"
-    assert {item["target"] for item in netron["metrics"]} == {entry["name"] for entry in content["entries"]}
+    targets = {(item["kind"], item["target"]) for item in netron["metrics"]}
+    assert {name for kind, name in targets if kind == "node"} == {entry["name"] for entry in content["entries"]}
+    assert {name for kind, name in targets if kind == "value"} == {node["output"] for node in content["nodes"]}
     (graph,) = json.loads((folder / "model_explorer.tensorflow.json").read_text()).values()
-    assert set(graph["results"]) == {node["output"] for node in content["nodes"]}
+    assert set(graph["results"]) == {node["name"] for node in content["nodes"]}  # its adapter for ONNX knows no others
     for name in ("report.html", "report.md"):
         text = (folder / name).read_text()
         for said in ("nothing wrong", "layer1.0.weight", "[3, 2, 0, 1]", "γ", "Labels", "257", "worst input"):

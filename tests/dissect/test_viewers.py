@@ -1,0 +1,29 @@
+"""What other viewers are given."""
+
+import numpy as np
+
+from convnet_core.dissect import viewers
+from convnet_core.dissect.examine import NodeFound, Seen
+from convnet_core.dissect.measure import difference
+
+
+def found(name, output, *errors):
+    seen = Seen(difference(np.float32([0, 1]), np.float32([0, 1])), None, 0.0, False, False)
+    node = NodeFound(name, "Split", output, (0.0, 1.0), 1e-7)
+    for place, error in enumerate(errors):
+        whole = difference(np.float32([error, 1]), np.float32([0, 1]))
+        node.runtimes[f"r{place}"] = Seen(whole, seen.own, 0.0, False, False)
+    return node
+
+
+def test_a_node_of_several_outputs_shows_its_largest_error_in_other_viewers():
+    nodes = [found("split", "p", 0.5), found("split", "q", 0.25), found("nan\nname", "s", np.nan)]
+    metrics = {(item["kind"], item["target"]): item["value"] for item in viewers.netron(nodes)["metrics"]}
+    assert metrics == {
+        ("node", "split"): 0.5, ("node", "nan"): "inf",
+        ("value", "p"): 0.5, ("value", "q"): 0.25, ("value", "s"): "inf",
+    }  # fmt: skip
+    graph = viewers.model_explorer(nodes, "r0", "main")["main"]
+    assert graph["results"]["split"] == {"value": 0.5}
+    assert graph["results"]["nan\nname"] == {"value": "inf", "bgColor": "#d7301f"}
+    assert [item["value"] for item in graph["thresholds"]] == sorted(item["value"] for item in graph["thresholds"])
