@@ -88,7 +88,17 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
     ops = next((probe.ops for probe in litert), [])
     runtimes = [reference.name, *named]
     return Dissection(
-        nodes, case.entries, ops, laid, folded, told, tried, findings.deduplicated(found), runtimes, least, points
+        nodes,
+        case.entries,
+        ops,
+        laid,
+        folded,
+        told,
+        tried,
+        findings.deduplicated(found, [op.nodes for op in ops]),
+        runtimes,
+        least,
+        points,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -158,15 +158,19 @@ def refused(case: Case) -> list[Finding]:
     ]
 
 
-def deduplicated(found: Sequence[Finding]) -> list[Finding]:
-    """Without what another finding explains: an error that is born at its node, a node that is refused for it, or
-    int8, where the data is at fault or the answers depend on the batch.
+def deduplicated(found: Sequence[Finding], together: Iterable[tuple[str, ...]] = ()) -> list[Finding]:
+    """Without what another finding explains: an error that is born at its node, a node that is refused for it, and what
+    comes of data at fault or of answers that depend on the batch. `together` are the nodes that are one op in LiteRT.
     """
     told = {item.node for item in found if item.kind not in _EXPLAINED and item.node}
-    elsewhere = any(item.kind in ("data", "train-mode") for item in found)
-    return [
-        item
-        for item in found
-        if not (item.kind in _EXPLAINED and item.node in told)
-        and not (item.kind in ("int8", "int8-ranges") and elsewhere)
-    ]
+    merged = {name for names in together if told.intersection(names) for name in names}
+    batch = any(item.kind == "train-mode" for item in found)
+    elsewhere = batch or any(item.kind == "data" for item in found)
+
+    def explained(item: Finding) -> bool:
+        lite = bool(item.runtimes) and all(name.startswith("litert") for name in item.runtimes)
+        if item.kind in _EXPLAINED and (item.node in told or (lite and (batch or item.node in merged))):
+            return True
+        return (elsewhere and item.kind in ("int8", "int8-ranges")) or (batch and item.kind == "batch-size")
+
+    return [item for item in found if not explained(item)]

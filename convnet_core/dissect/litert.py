@@ -80,7 +80,7 @@ class LiteRTProbe(Probe):
             index = self._inputs[port.tensorflow]
             self._interpreter.set_tensor(index, quantized(port.from_onnx(feeds[port.onnx]), details[index]))
         self._interpreter.invoke()
-        found: Feeds = {}
+        found: Feeds = {port.onnx: feeds[port.onnx] for port in self._signature.inputs}
         for index, (name, place) in self._held().items():
             array = dequantized(self._interpreter.get_tensor(index), "float32", details[index])
             if (value := _placed(array, place)) is not None:

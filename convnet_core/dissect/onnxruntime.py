@@ -33,18 +33,19 @@ class OnnxRuntimeProbe(Probe):
         return {**given, **{name: value for name, value in made.items() if isinstance(value, np.ndarray)}}
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
-        """Weights are taken from the model where they are not among the inputs."""
+        """Weights are taken from the model where they are not among the inputs; sequences are left out."""
         made = self._nodes.get(node)
         if made is None or any(item.HasField("g") or item.graphs for item in made.attribute):
             return None
         wanted = [name for name in dict.fromkeys(made.input) if name and name not in self._weights]
-        if any(name not in inputs for name in wanted):
+        if not all(isinstance(inputs.get(name), np.ndarray) for name in wanted):
             return None
         if node not in self._alone:
             self._alone[node] = _session(self._single(made, inputs, wanted))
         session = self._alone[node]
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, {name: inputs[name] for name in wanted}), strict=True))
+        values = zip(names, session.run(names, {name: inputs[name] for name in wanted}), strict=True)
+        return {name: value for name, value in values if isinstance(value, np.ndarray)}
 
     def maker_of(self, tensor: str) -> str:
         """The first output of the node that makes a tensor."""

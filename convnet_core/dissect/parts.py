@@ -22,27 +22,40 @@ Run = Callable[[onnx.NodeProto, list[Array | None]], list[Array] | None]
 """A node and its inputs, None where one is left out; its outputs, or None where it cannot be run."""
 
 
-def completed(model: onnx.ModelProto, values: Feeds, run: Run) -> Feeds:
-    """The values, and those of nodes that are missing among them, as far as their inputs are there."""
-    found = dict(values)
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in model.graph.node:
-        if all(name in found for name in node.output if name):
-            continue
-        inputs = [_known(name, found, weights) if name else None for name in node.input]
+class Parts:
+    """The nodes of a model, each run by itself in a runtime's arithmetic."""
+
+    def __init__(self, model: onnx.ModelProto, run: Run) -> None:
+        self._model, self._run = model, run
+        self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._makers = {name: node for node in model.graph.node for name in node.output if name}
+
+    def completed(self, values: Feeds) -> Feeds:
+        """The values, and those of nodes that are missing among them, as far as their inputs are there."""
+        found = dict(values)
+        for node in self._model.graph.node:
+            if not all(name in found for name in node.output if name):
+                for name, array in self._made(node, found).items():
+                    found.setdefault(name, array)
+        return found
+
+    def alone(self, output: str, inputs: Feeds) -> Feeds | None:
+        """What the node that makes a value makes of these inputs; None where it cannot be run."""
+        node = self._makers.get(output)
+        made = {} if node is None else self._made(node, inputs)
+        return made if output in made else None
+
+    def _made(self, node: onnx.NodeProto, values: Feeds) -> Feeds:
+        inputs = [self._known(name, values) if name else None for name in node.input]
         if any(name and array is None for name, array in zip(node.input, inputs, strict=True)):
-            continue
-        made = run(node, inputs)
-        for name, array in zip(node.output, made or [], strict=False):
-            if name:
-                found.setdefault(name, array)
-    return found
+            return {}
+        made = self._run(node, inputs) or []
+        return {name: array for name, array in zip(node.output, made, strict=False) if name}
 
-
-def _known(name: str, values: Feeds, weights: dict[str, onnx.TensorProto]) -> Array | None:
-    if name in values:
-        return values[name]
-    return np.array(onnx.numpy_helper.to_array(weights[name])) if name in weights else None
+    def _known(self, name: str, values: Feeds) -> Array | None:
+        if name in values:
+            return values[name]
+        return np.array(onnx.numpy_helper.to_array(self._weights[name])) if name in self._weights else None
 
 
 def in_tensorflow(model: onnx.ModelProto) -> Run:

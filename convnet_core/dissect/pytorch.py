@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from convnet_core.dissect import torch_ops
-from convnet_core.dissect.parts import completed
+from convnet_core.dissect.parts import Parts
 from convnet_core.dissect.probe import Probe
 from convnet_core.tensors import Feeds
 
@@ -27,7 +27,7 @@ class PyTorchProbe(Probe):
     name = "pytorch"
 
     def __init__(self, program: torch.export.ExportedProgram, model: onnx.ModelProto) -> None:
-        self._model = model
+        self._parts = Parts(model, torch_ops.run)
         self._graph = program.graph_module
         self._given, self._inputs = _placeholders(program)
         self._names = _names(program, model)
@@ -46,15 +46,17 @@ class PyTorchProbe(Probe):
             if isinstance(value := known.get(name), Tensor):
                 found[onnx_name] = value.numpy()
         shown = {**feeds, **found}
-        whole = completed(self._model, shown, torch_ops.run)
+        whole = self._parts.completed(shown)
         self.remade = frozenset(whole.keys() - shown.keys())
         return whole
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
-        """Operators before it that are no ONNX tensors of their own are run with it."""
+        """Operators before it that are no ONNX tensors of their own are run with it; a part of an operator is run in
+        PyTorch's arithmetic.
+        """
         name = self._names.get(node)
         if name is None:
-            return None
+            return self._parts.alone(node, inputs)
         known = self._bound(inputs)
         with torch.inference_mode():
             value = self._back(self._nodes[name], known, inputs, target=True)

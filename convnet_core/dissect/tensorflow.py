@@ -10,7 +10,7 @@ import onnx
 
 from convnet_core.convert.names import Signature
 from convnet_core.convert.places import Place
-from convnet_core.dissect.parts import completed, in_tensorflow
+from convnet_core.dissect.parts import Parts, in_tensorflow
 from convnet_core.dissect.probe import Probe
 from convnet_core.errors import ModelError, one_line
 from convnet_core.tensorflow_setup import import_tensorflow
@@ -26,7 +26,7 @@ class TensorFlowProbe(Probe):
     name = "tensorflow"
 
     def __init__(self, folder: Path, entries: list[dict[str, Any]], model: onnx.ModelProto) -> None:
-        self._model = model
+        self._parts = Parts(model, in_tensorflow(model))
         self._signature = Signature.load(folder)
         v1 = import_tensorflow().compat.v1
         graph_def = v1.GraphDef()
@@ -47,7 +47,7 @@ class TensorFlowProbe(Probe):
                 if name and where["tensor"] and _has(graph, where["tensor"]):
                     place = Place.from_json(where["place"])
                     self._places[name] = Place(where["tensor"], place.perm, place.split, place.axis, place.shape)
-        self._nodes = {entry["outputs"][0]: entry for entry in entries if entry["outputs"]}
+        self._nodes = {name: entry for entry in entries for name in entry["outputs"] if name}
         self._fed = [port.onnx for port in self._signature.inputs]
 
     def values(self, feeds: Feeds) -> Feeds:
@@ -56,15 +56,17 @@ class TensorFlowProbe(Probe):
         found = self._session.run({name: place.source for name, place in wanted.items()}, given)
         values = {name: wanted[name].value(np.asarray(array)) for name, array in found.items()}
         shown = {**feeds, **values}
-        whole = completed(self._model, shown, in_tensorflow(self._model))
+        whole = self._parts.completed(shown)
         self.remade = frozenset(whole.keys() - shown.keys())
         return whole
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
         """`inputs` hold those of the graph, too, as sizes may be taken from there. A node that became an order of
-        dimensions, or a constant, is not asked: it has no op.
+        dimensions, or a part of an operator, has no op: it is run in TensorFlow's arithmetic.
         """
         entry, place = self._nodes.get(node), self._places.get(node)
+        if entry is not None and entry["became"] in ("layout", "part"):
+            return self._parts.alone(node, inputs)
         if entry is None or place is None or entry["became"] != "ops" or place.shape:
             return None
         given = {self._places[name].source: self._places[name].source_value(inputs[name]) for name in self._fed}

@@ -38,6 +38,7 @@ def test_nothing_is_found_where_nothing_is_wrong(name, tmp_path):
     for runtime in ("pytorch", "tensorflow"):
         assert {node.output for node in found.nodes if runtime in node.runtimes} == numeric
     assert all(node.noise < 1e-5 for node in found.nodes)
+    assert all(seen.own is not None for node in found.nodes for seen in node.runtimes.values())
 
 
 @pytest.mark.parametrize("name", ["convnet", "deep"])
