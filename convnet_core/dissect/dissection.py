@@ -69,6 +69,8 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         shapes = {name: array.shape for name, array in expected.items()}
         named = {probe.name: probe for probe in probes}
         litert = [probe for probe in probes if isinstance(probe, LiteRTProbe)]
+        plain = next((probe for probe in litert if probe.kind == "float32"), None)
+        there_too = [] if plain is None else fusions.in_litert(case.model, plain.kernels())
         found = [
             *findings.training_mode(case.model, 0.0 if alone is None else _depends(alone, expected[output])),
             *weights.faults(case.model, laid, there, shapes),
@@ -92,7 +94,7 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         case.entries,
         ops,
         laid,
-        folded,
+        [*folded, *there_too],
         told,
         tried,
         findings.deduplicated(found, [op.nodes for op in ops]),

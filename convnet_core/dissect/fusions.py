@@ -5,6 +5,8 @@ W' = W * scale / sqrt(variance + epsilon)        b' = (b - mean) * scale / sqrt(
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +23,16 @@ if TYPE_CHECKING:
 
 _ALLOWED = 1e-5
 
+Kernel = tuple[tuple[str, ...], Array, Array]
+"""Of a convolution in a file: the ONNX nodes in it, its weights in ONNX's order of dimensions, and its bias."""
+
 
 @dataclass(frozen=True)
 class Fusion:
     """A Conv node whose weights have a BatchNorm in them: its epsilon, the numbers of the first channel, and the
     largest error of the folded weights as a part of their range. `fits` is the epsilon that the weights seem to have,
-    and `error_as_it_fits` what their error would be with it.
+    and `error_as_it_fits` what their error would be with it. `where` is the file in which it is folded: "ONNX" by the
+    exporter, "LiteRT" by TFLite's converter.
     """
 
     node: str
@@ -35,6 +41,7 @@ class Fusion:
     error: float
     fits: float
     error_as_it_fits: float
+    where: str = "ONNX"
 
 
 def folded(model: onnx.ModelProto, program: torch.export.ExportedProgram) -> list[Fusion]:
@@ -57,6 +64,27 @@ def folded(model: onnx.ModelProto, program: torch.export.ExportedProgram) -> lis
         ours = [np.array(onnx.numpy_helper.to_array(weights[name])) for name in node.input[1:3] if name in weights]
         if len(ours) == 2:
             found.append(_checked(node.name, values, float(norm.args[6]), ours))
+    return found
+
+
+def in_litert(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> list[Fusion]:
+    """Every fusion that TFLite's converter has made of two nodes, checked against the ONNX model's weights."""
+    nodes = {node.name: node for node in model.graph.node}
+    kept = {tensor.name: tensor for tensor in model.graph.initializer}
+    found = []
+    for names, *ours in kernels:
+        inside = [nodes[name] for name in names if name in nodes]
+        conv = next((node for node in inside if node.op_type == "Conv"), None)
+        norm = next((node for node in inside if node.op_type == "BatchNormalization"), None)
+        if conv is None or norm is None or norm.input[0] != conv.output[0]:
+            continue
+        taken = [conv.input[1], conv.input[2] if len(conv.input) > 2 else "", *norm.input[1:5]]
+        if any(name and name not in kept for name in taken):
+            continue
+        values = [onnx.numpy_helper.to_array(kept[name]).astype(np.float64) if name else None for name in taken]
+        if values[0] is not None and values[0].shape == ours[0].shape:
+            epsilon = next((item.f for item in norm.attribute if item.name == "epsilon"), 1e-5)
+            found.append(dataclasses.replace(_checked(conv.name, values, epsilon, ours), where="LiteRT"))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from convnet_core.convert.names import Signature
 from convnet_core.convert.places import Place
+from convnet_core.dissect.fusions import Kernel
 from convnet_core.dissect.probe import Probe
 from convnet_core.errors import ModelError, one_line
 from convnet_core.runtimes.litert import dequantized, quantized
@@ -103,6 +104,14 @@ class LiteRTProbe(Probe):
             if op["op_name"] == "DEQUANTIZE" and after in held:
                 held[before] = held[after]
         return {name: found for index, name in held.items() if (found := _range(details.get(index))) is not None}
+
+    def kernels(self) -> Iterator[Kernel]:
+        """Of each convolution that has a bias."""
+        orders = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}
+        for op, details in zip(self.ops, self._interpreter._get_ops_details(), strict=True):
+            if op.type in orders and len(details["inputs"]) == 3:
+                weights, bias = (self._interpreter.get_tensor(int(index)) for index in details["inputs"][1:])
+                yield op.nodes, weights.transpose(orders[op.type]), bias
 
     def _held(self) -> dict[int, tuple[str, Place]]:
         """The tensors that hold the value of an ONNX tensor, by index: its name, and the order of its dimensions.

@@ -104,6 +104,13 @@ def with_epsilon(value):
     return change
 
 
+def test_a_batch_norm_that_tflite_folds_is_checked_by_the_formula(tmp_path):
+    found = dissect(case("convnet", tmp_path, exporting=ExportConfig(fuse_batchnorm=False)), QUICK, silent)
+    (folded,) = found.fusions
+    assert (folded.where, folded.epsilon) == ("LiteRT", pytest.approx(1e-5))
+    assert folded.error < 1e-6
+
+
 def test_a_wrong_epsilon_that_is_not_folded_is_born_at_its_node(tmp_path):
     made = case("convnet", tmp_path, exporting=ExportConfig(fuse_batchnorm=False), converting=with_epsilon(0.03))
     found = dissect(made, QUICK, silent)
@@ -112,6 +119,9 @@ def test_a_wrong_epsilon_that_is_not_folded_is_born_at_its_node(tmp_path):
     assert "fits an epsilon of 3e-02, and the model's is 1e-05" in finding.text
     norm = next(node for node in made.model.graph.node if node.op_type == "BatchNormalization")
     assert finding.node == norm.name
+    (folded,) = found.fusions  # by TFLite, with the epsilon that the converter was given
+    assert (folded.where, round(folded.fits, 3)) == ("LiteRT", 0.03)
+    assert folded.error > 1e-3 > folded.error_as_it_fits
     later = [node for node in found.nodes if node.op == "Gemm"]
     assert later[0].runtimes["tensorflow"].beyond
     assert not later[0].runtimes["tensorflow"].born
