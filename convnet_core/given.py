@@ -100,6 +100,22 @@ class Given:
         return feeds
 
 
+def several(given: Given, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
+    """About `count` samples, also of a model that takes batches of one size; of files as many as they hold.
+
+    Raises ConfigError and DataError.
+    """
+    names, fixed = batched(inputs), fixed_batch(inputs)
+    first = given.samples(inputs, count, seed)
+    if given.files or not fixed or not names:
+        return first
+    rounds = [first, *(given.samples(inputs, count, seed + place) for place in range(1, max(1, count // fixed)))]
+    return {
+        name: np.concatenate([feeds[name] for feeds in rounds]) if name in names else array
+        for name, array in first.items()
+    }
+
+
 def fingerprint(feeds: Feeds) -> str:
     """SHA-256 of all samples."""
     found = hashlib.sha256()

@@ -40,6 +40,25 @@ def for_all(answer: Answer, feeds: Feeds, names: frozenset[str]) -> Array:
     return np.concatenate(parts)
 
 
+def in_batches(answer: Answer, size: int, names: frozenset[str]) -> Answer:
+    """The same for any number of samples, of a model that takes batches of one size; the last sample fills the last."""
+
+    def asked(feeds: Feeds) -> Array:
+        count = sample_count(feeds, names)
+        parts = []
+        for start in range(0, count, size):
+            held = min(size, count - start)
+            batch = batch_of(feeds, start, start + held, names)
+            full = {
+                name: np.concatenate([array, np.repeat(array[-1:], size - held, 0)]) if name in names else array
+                for name, array in batch.items()
+            }
+            parts.append(answer(full)[:held])
+        return np.concatenate(parts)
+
+    return asked
+
+
 def _runtimes(case: Case) -> dict[str, Runtime]:
     from convnet_core.runtimes.litert import LiteRT
     from convnet_core.runtimes.onnxruntime import OnnxRuntime

@@ -12,7 +12,7 @@ from convnet_core import onnx_model
 from convnet_core.config import DissectConfig
 from convnet_core.convert import FROZEN, TFLITE
 from convnet_core.dissect import findings, fusions, inputs, labels, quantized, sweep, weights, worst
-from convnet_core.dissect.answers import answers, for_all
+from convnet_core.dissect.answers import answers, for_all, in_batches
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.double import DoubleProbe
 from convnet_core.dissect.examine import NodeFound, examine
@@ -27,6 +27,9 @@ from convnet_core.errors import ConversionError
 from convnet_core.tensors import Array, Feeds, batch_of, fixed_batch, sample_count
 
 Tell = Callable[[str], None]
+
+_SAME = 1e-3
+"""Of the range: what two answers to one sample may differ by."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,9 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         folded = fusions.folded(case.model, case.program) if case.program is not None else []
         output = _answer(case, expected)
         alone = _by_sample(reference, case, samples, expected[output], output)
+        each = alone is not None or _each_alone(reference, case, samples, expected[output], output)
         with answers(case, output) as final:
-            told, tried, least, points = _outside(
-                case, config, final, samples, expected[output], alone is not None, tell
-            )
+            told, tried, least, points = _outside(case, config, final, expected[output], each, tell)
         shapes = {name: array.shape for name, array in expected.items()}
         named = {probe.name: probe for probe in probes}
         litert = [probe for probe in probes if isinstance(probe, LiteRTProbe)]
@@ -129,6 +131,16 @@ def _by_sample(reference: OnnxRuntimeProbe, case: Case, samples: Feeds, value: A
     return fewer if fewer.shape == (2, *value.shape[1:]) else None
 
 
+def _each_alone(reference: OnnxRuntimeProbe, case: Case, samples: Feeds, value: Array, output: str) -> bool:
+    """Whether a model of one batch size answers each sample by itself: in another order they have the same answers."""
+    size, names = fixed_batch(onnx_model.inputs(case.model)), case.batched
+    if size is None or not names or value.ndim == 0 or not len(value) == size == sample_count(samples, names):
+        return False
+    turned = {name: np.roll(array, 1, 0) if name in names else array for name, array in samples.items()}
+    again = reference.values(turned)[output]
+    return size == 1 or (again.shape == value.shape and _depends(again[1:], value) < _SAME)
+
+
 def _depends(alone: Array, value: Array) -> float:
     """How much the first sample's answer changes with the others in its batch, as a part of the range."""
     if not numeric(value):
@@ -160,7 +172,6 @@ def _outside(
     case: Case,
     config: DissectConfig,
     final: Mapping[str, Callable[[Feeds], Array]],
-    samples: Feeds,
     value: Array,
     by_sample: bool,
     tell: Tell,
@@ -169,6 +180,8 @@ def _outside(
     tell("trying batch sizes")
     fixed = fixed_batch(onnx_model.inputs(case.model))
     tried = sweep.sweep(final, case.samples, case.batched, config.batch_sizes if fixed is None else (fixed,))
+    if fixed is not None:
+        final = {name: in_batches(answer, fixed, case.batched) for name, answer in final.items()}
     others = {name: answer for name, answer in final.items() if name != "onnxruntime"}
     told: dict[str, labels.Labels] = {}
     runs = by_sample and not any(item.fault for item in tried)
@@ -178,11 +191,11 @@ def _outside(
         told = labels.examine(scores["onnxruntime"], {name: scores[name] for name in others}, case.labels)
     least: list[worst.Worst] = []
     points: dict[str, Feeds] = {}
-    if runs and len(case.batched) == len(samples) and numeric(value):
+    if runs and len(case.batched) == len(case.samples) and numeric(value):
         for name, answer in others.items():
             tell(f"searching for the worst input of {name}")
             result, points[name] = worst.search(
-                name, final["onnxruntime"], answer, samples, span(value), config.steps, config.seed
+                name, final["onnxruntime"], answer, case.samples, span(value), config.steps, config.seed
             )
             least.append(result)
     return told, tried, least, points

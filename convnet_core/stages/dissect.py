@@ -22,13 +22,13 @@ from convnet_core.dissect.report import FILE, STAGE, WORST
 from convnet_core.errors import ConfigError, Lacking
 from convnet_core.events import Monitor, Progress
 from convnet_core.files import write_json
-from convnet_core.given import Given
+from convnet_core.given import Given, several
 from convnet_core.model import INPUT
 from convnet_core.provenance import data_of
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
 from convnet_core.stages.material import is_digits
-from convnet_core.tensors import Feeds, batch_of, batched
+from convnet_core.tensors import Feeds, batch_of, batched, fixed_batch
 
 _NOTHING = Given()
 _CALIBRATION = 200
@@ -110,11 +110,11 @@ def _case(
         labels = digits.test.labels[:count].astype(np.int64)
         program, learned = _digits_program(run), _learned(run, digits)
     else:
-        many = given.samples(inputs, min(config.images, 64), config.seed)
+        many = several(given, inputs, min(config.images, 64), config.seed)
         labels, learned, program = None, None, _program(run, factory, examples)
     rng = np.random.default_rng(config.seed)
     count = len(next((many[name] for name in sorted(names)), np.zeros(1)))
-    chosen = np.sort(rng.choice(count, min(config.samples, count), replace=False))
+    chosen = np.sort(rng.choice(count, min(fixed_batch(inputs) or config.samples, count), replace=False))
     samples = {name: array[chosen] if name in names else array for name, array in many.items()}
     folder = None if refused else run.path / stage
     return Case(path, program, folder, samples, many, names, labels, learned, config.converter, refused)

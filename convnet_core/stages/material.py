@@ -17,7 +17,7 @@ from convnet_core.config import CompareConfig, ConvertConfig, DataConfig
 from convnet_core.data.split import Split
 from convnet_core.errors import ModelError
 from convnet_core.events import Message, Monitor
-from convnet_core.given import Given, fingerprint, read_samples
+from convnet_core.given import Given, fingerprint, read_samples, several
 from convnet_core.model import INPUT
 from convnet_core.provenance import data_of
 from convnet_core.runs import Run
@@ -74,7 +74,7 @@ def calibration(
         return Calibration({INPUT: images}, {"data": data_config.to_json()}, digits.fingerprint)
     monitor.emit(Message(text="int8 is calibrated on random numbers: give --calibration samples.npz for real ones"))
     try:
-        feeds = given.samples(_inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
+        feeds = several(given, _inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
     except ModelError as error:  # what needs no samples can still be made
         monitor.emit(Message(text=f"no samples for int8: {error}"))
         feeds = {}

@@ -1,0 +1,73 @@
+"""Batch sizes: answers of other shapes or far off, constants that explain them, models of one size."""
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+
+from convnet_core.dissect import sweep
+from convnet_core.dissect.answers import in_batches
+from tests.dissect.test_models import dissected, model_of
+
+
+def test_an_answer_of_another_shape_or_far_off_at_one_size_is_a_fault():
+    def right(feeds):
+        return feeds["x"] * np.float32(2)
+
+    def frozen(feeds):
+        return feeds["x"][:2] * np.float32(2)
+
+    def lost(feeds):
+        return right(feeds) * np.float32(0 if len(feeds["x"]) > 2 else 1)
+
+    def always(feeds):
+        return right(feeds) + np.float32(1)
+
+    answers = {"onnxruntime": right, "frozen": frozen, "lost": lost, "always": always}
+    x = np.arange(8, dtype=np.float32).reshape(4, 2)
+    tried = {(item.runtime, item.batch): item for item in sweep.sweep(answers, {"x": x}, frozenset("x"), (2, 4))}
+    assert "the answer has the shape [2, 2], and the ONNX model's [4, 2]" in tried["frozen", 4].fault
+    assert "of its range off" in tried["lost", 4].fault
+    assert not any(tried[name, 2].fault for name in answers)
+    assert not tried["always", 4].fault, "no matter of the batch"
+
+
+def test_a_state_of_one_sample_explains_a_batch_that_fails():
+    weights = {"w": (1, 24, 3), "r": (1, 24, 6), "b": (1, 48), "h": (1, 1, 6), "c": (1, 1, 6)}
+    model = model_of(
+        [("LSTM", "a w r b  h c", "y", {"name": "cell", "hidden_size": 6})],
+        {"a": (1, [4, "n", 3])},
+        {"y": (1, [4, 1, "n", 6])},
+        [onnx.numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in weights.items()],
+    )
+    model.graph.node[0].input[:] = ["a", "w", "r", "b", "", "h", "c"]
+    tried = [sweep.Tried("litert-fp32", 1, (1,)), sweep.Tried("litert-fp32", 2, (), "no")]
+    (finding,) = sweep.faults(tried, model)
+    assert (finding.kind, finding.node) == ("frozen-batch", "cell")
+    assert "the second size of its initial state 'h', [1, 1, 6]" in finding.text
+
+
+def test_a_model_of_one_batch_size_can_be_asked_any_number_of_samples():
+    asked = []
+
+    def answer(feeds):
+        asked.append(feeds["x"].shape)
+        return feeds["x"] + feeds["shared"]
+
+    x, shared = np.arange(10.0).reshape(5, 2), np.ones(2)
+    made = in_batches(answer, 2, frozenset("x"))({"x": x, "shared": shared})
+    assert np.array_equal(made, x + 1)
+    assert asked == [(2, 2)] * 3
+
+
+def test_labels_and_worst_inputs_of_a_model_of_batch_one(tmp_path):
+    w = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    model = model_of(
+        [("MatMul", "a w", "y", {"name": "product"})],
+        {"a": (1, [1, 4])},
+        {"y": (1, [1, 3])},
+        [onnx.numpy_helper.from_array(w, "w")],
+    )
+    content = dissected(model, tmp_path)
+    assert content["findings"] == []
+    assert content["labels"]["tensorflow"]["samples"] == 64
+    assert {item["runtime"] for item in content["worst"]} >= {"tensorflow", "litert-fp32"}
