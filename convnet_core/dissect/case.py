@@ -23,18 +23,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Learned:
-    """The values that a network has learned from, and its accuracy on others like them (None where nobody measured)."""
+    """The values that a network has learned from, its accuracy on others like them (None where nobody measured), and
+    what has seen these values, in words.
+    """
 
     low: float
     high: float
     mean: float
     deviation: float
     accuracy: float | None = None
+    seen_by: str = "the network has learned from"
 
     @classmethod
-    def of(cls, images: Array, accuracy: float | None) -> Self:
+    def of(cls, images: Array, accuracy: float | None, seen_by: str = "the network has learned from") -> Self:
         """Of images as they go in."""
-        return cls(float(images.min()), float(images.max()), float(images.mean()), float(images.std()), accuracy)
+        low, high, mean, deviation = (
+            float(value) for value in (images.min(), images.max(), images.mean(), images.std())
+        )
+        return cls(low, high, mean, deviation, accuracy, seen_by)
 
 
 @dataclass(frozen=True)

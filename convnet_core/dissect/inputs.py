@@ -15,12 +15,14 @@ _SLACK = 0.1
 """How far outside the learned values inputs may go, as a part of their range."""
 _DEVIATIONS = 1.0
 """How far the mean may be from the learned one, in their standard deviation: whole sets of images differ by less."""
+_FLATTER = 4.0
+"""How many times smaller than the learned one the deviation may be."""
 _AGREE = 0.999
 """The share of labels on which float runtimes agree, if not for a score or two that lie together."""
 
 
 def faults(case: Case, labels: Mapping[str, Labels]) -> list[Finding]:
-    """Inputs in another range, or around another mean, than what the network has learned from."""
+    """Inputs in another range, around another mean, or much flatter than what the network has learned from."""
     if case.learned is None:
         return []
     values = next((array for array in case.many.values() if array.dtype.kind == "f" and array.size), None)
@@ -37,15 +39,21 @@ def _unlike(given: Learned, learned: Learned) -> tuple[str, str] | None:
     slack = _SLACK * (learned.high - learned.low)
     if given.low < learned.low - slack or given.high > learned.high + slack:
         return (
-            f"The inputs go from {given.low:.3g} to {given.high:.3g}, and the network has learned from "
+            f"The inputs go from {given.low:.3g} to {given.high:.3g}, and {learned.seen_by} "
             f"{learned.low:.3g} to {learned.high:.3g}",
             f"Scale the inputs to {learned.low:.3g} to {learned.high:.3g} before they go in.",
         )
     if abs(given.mean - learned.mean) > _DEVIATIONS * learned.deviation:
         return (
-            f"The inputs have a mean of {given.mean:.2f}, and the network has learned from a mean of "
+            f"The inputs have a mean of {given.mean:.2f}, and {learned.seen_by} a mean of "
             f"{learned.mean:.2f} with a deviation of {learned.deviation:.2f}",
             "Bring the inputs into the form of the training data: they may be inverted, or scaled otherwise.",
+        )
+    if given.deviation * _FLATTER < learned.deviation:
+        return (
+            f"The inputs have a deviation of {given.deviation:.2g}, and {learned.seen_by} a deviation of "
+            f"{learned.deviation:.2g}",
+            f"Scale the inputs to {learned.low:.3g} to {learned.high:.3g} once: they may have been divided twice.",
         )
     return None
 

@@ -6,6 +6,7 @@ changes.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,16 @@ from convnet_core.dissect import documents, pictures, report, viewers
 from convnet_core.dissect.case import Case, Learned
 from convnet_core.dissect.dissection import Dissection, dissect
 from convnet_core.dissect.report import FILE, STAGE, WORST
-from convnet_core.errors import ConfigError, Lacking
+from convnet_core.errors import ConfigError, DataError, Lacking
 from convnet_core.events import Monitor, Progress
 from convnet_core.files import write_json
-from convnet_core.given import Given, several
+from convnet_core.given import Given, read_samples, several
 from convnet_core.model import INPUT
 from convnet_core.provenance import data_of
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
 from convnet_core.stages.material import is_digits
-from convnet_core.tensors import Feeds, batch_of, batched, fixed_batch
+from convnet_core.tensors import Feeds, TensorInfo, batch_of, batched, fixed_batch
 
 _NOTHING = Given()
 _CALIBRATION = 200
@@ -103,6 +104,7 @@ def _case(
         refused = support.refused(model, ConvertConfig(converter=config.converter))
     if not refused:
         run.need(stage)
+    learned: Learned | None
     if is_digits(run):
         digits = data.load(data_of(run), monitor)
         count = min(config.images, len(digits.test))
@@ -111,13 +113,14 @@ def _case(
         program, learned = _digits_program(run), _learned(run, digits)
     else:
         many = several(given, inputs, min(config.images, 64), config.seed)
-        labels, learned, program = None, None, _program(run, factory, examples)
+        labels, program = None, _program(run, factory, examples)
+        learned = _calibrated(run, stage, given, inputs)
     rng = np.random.default_rng(config.seed)
     count = len(next((many[name] for name in sorted(names)), np.zeros(1)))
     chosen = np.sort(rng.choice(count, min(fixed_batch(inputs) or config.samples, count), replace=False))
-    samples = {name: array[chosen] if name in names else array for name, array in many.items()}
+    few = {name: array[chosen] if name in names else array for name, array in many.items()}
     folder = None if refused else run.path / stage
-    return Case(path, program, folder, samples, many, names, labels, learned, config.converter, refused)
+    return Case(path, program, folder, few, many, names, labels, learned, config.converter, refused)
 
 
 def _learned(run: Run, digits: data.Digits) -> Learned:
@@ -125,6 +128,18 @@ def _learned(run: Run, digits: data.Digits) -> Learned:
     record = run.record("train")
     accuracy = None if record is None else record.result.get("test_accuracy")
     return Learned.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
+
+
+def _calibrated(run: Run, stage: str, given: Given, inputs: tuple[TensorInfo, ...]) -> Learned | None:
+    """Of the samples that int8 was calibrated on; None without a file of them, or where drawn numbers are looked at."""
+    record = run.record(stage)
+    path = None if record is None else record.result.get("calibration")
+    first = next((info for info in inputs if info.dtype.startswith("float")), None)
+    if not path or first is None or first.name not in given.files:
+        return None
+    with contextlib.suppress(DataError):  # it has gone since
+        return Learned.of(read_samples(Path(path), inputs)[first.name], None, "int8 was calibrated on")
+    return None
 
 
 def _digits_program(run: Run) -> Any:

@@ -91,6 +91,9 @@ def test_inverted_images_are_the_datas_fault(tmp_path):
     found = dissect(dataclasses.replace(right, many={name: 1 - images}), QUICK, silent).findings
     assert [item.kind for item in found] == ["data"]
     assert "mean of 0.89, and the network has learned from a mean of 0.11" in found[0].text
+    found = dissect(dataclasses.replace(right, many={name: images / np.float32(255)}), QUICK, silent).findings
+    assert [item.kind for item in found] == ["data"]
+    assert "divided twice" in found[0].mend
 
 
 def with_epsilon(value):

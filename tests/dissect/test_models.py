@@ -110,3 +110,19 @@ def test_lessons_need_a_network_that_reads_digits(tmp_path):
     assert dissected(one("Relu", "relu"), tmp_path)["findings"] == []
     with pytest.raises(ConfigError, match="reads digits"):
         run_dissect(Run.open(tmp_path / "run"), DissectConfig(lesson="epsilon"), Monitor())
+
+
+def test_inputs_unlike_those_of_the_calibration_are_named(tmp_path):
+    onnx.save(one("Relu", "relu"), tmp_path / "m.onnx")
+    values = np.random.default_rng(0).random((64, 3), np.float32)
+    np.savez(tmp_path / "calibration.npz", a=values)
+    np.save(tmp_path / "raw.npy", values * np.float32(255))
+    run = ("--run", tmp_path / "run")
+    convnet("convert", "--onnx", tmp_path / "m.onnx", *run, "--calibration", tmp_path / "calibration.npz")
+    content = json.loads(convnet("dissect", *run, "--steps", 1, "--json").stdout)
+    assert content["findings"] == [], "drawn numbers say nothing of the data"
+    raw = convnet("dissect", *run, "--steps", 1, "--input", f"a={tmp_path / 'raw.npy'}", "--json", check=1)
+    (finding,) = json.loads(raw.stdout)["findings"]
+    assert finding["kind"] == "data"
+    assert "The inputs go from" in finding["text"]
+    assert "int8 was calibrated on" in finding["text"]
