@@ -147,7 +147,9 @@ def refused(case: Case) -> list[Finding]:
     takers += [f"at opset {opset} {case.converter} has all its operators"] if opset is not None else []
     text = f"{case.converter} lacks {first}" + (f", and {more} more" if more else "")
     mends = [f"`convert --converter {name}`" for name in others]
-    mends += [f"`export --opset {opset}`"] if opset is not None else []
+    if opset is not None:
+        own = f"onnx.version_converter.convert_version(model, {opset}) for a file from elsewhere"
+        mends += [f"`export --opset {opset}`, or {own}"]
     return [
         Finding(
             "unsupported",

@@ -79,6 +79,7 @@ def test_each_fault_has_its_finding_and_no_other(run, lesson, converter):
     if lesson == "opset":
         assert finding.node == "node_Reshape_16"
         assert "onnx-tf lacks Reshape-19" in finding.text
+        assert "onnx.version_converter.convert_version(model, 18) for a file from elsewhere" in finding.mend
 
 
 def test_inverted_images_are_the_datas_fault(tmp_path):
