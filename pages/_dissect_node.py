@@ -6,8 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core.convert.places import Place
-from convnet_core.dissect import report
+from convnet_core.dissect import layouts, report
 from pages import _dissect_figures as figures
 
 
@@ -19,27 +18,34 @@ def show(content: dict[str, Any], name: str) -> None:
     left, right = st.columns(2)
     with left:
         ops = [
-            {"TensorFlow op": op["type"], "Shapes": _shapes(op["shapes"]), "Name": op["name"]} for op in entry["ops"]
+            {"TensorFlow op": op["type"], "Shapes": layouts.shapes_text(op["shapes"]), "Name": op["name"]}
+            for op in entry["ops"]
         ]
         ops += [{"TensorFlow op": report.instead(entry), "Shapes": "", "Name": ""}] if not ops else []
         st.dataframe(ops, hide_index=True, width="stretch")
         lite = [
-            {"LiteRT op": op["type"], "Shapes": _shapes(op["shapes"]), "ONNX nodes in it": ", ".join(op["nodes"])}
+            {
+                "LiteRT op": op["type"],
+                "Shapes": layouts.shapes_text(op["shapes"]),
+                "ONNX nodes in it": ", ".join(op["nodes"]),
+            }
             for op in content["litert"]
             if name in op["nodes"]
         ]
         st.dataframe(lite or [{"LiteRT op": "(none of its own)"}], hide_index=True, width="stretch")
         for item in content["transposes"]:
             if item["node"] == name:
-                st.caption(f"{item['op']}: a transpose for {item['what']}.")
+                order = f", by {tuple(item['perm'])}" if item.get("perm") else ""
+                st.caption(f"{item['op']}: a transpose for {item['what']}{order}.")
         for weight in content["weights"]:
             if weight["node"] == name:
-                st.markdown(f"`{weight['name']}` {_arrows(weight)}")
+                st.markdown(f"`{weight['name']}` {layouts.moved(weight, entry.get('op_type', ''))}")
+                if drawn := layouts.arrows(weight, entry.get("op_type", "")):
+                    st.image(drawn)
         for fusion in content["fusions"]["nodes"]:
             if fusion["node"] == name:
-                st.markdown(
-                    f"A BatchNorm is folded into it: {content['fusions']['formula']}, ε = {fusion['epsilon']:g}."
-                )
+                where, formula = fusion.get("where", "ONNX"), content["fusions"]["formula"]
+                st.markdown(f"A BatchNorm is folded into it in {where}: {formula}, ε = {fusion['epsilon']:g}.")
                 first = ", ".join(f"{key} = {value:.4g}" for key, value in fusion["channel"].items())
                 st.caption(f"First channel: {first}. The folded weights are {fusion['error']:.0e} of their range off.")
     with right:
@@ -76,29 +82,8 @@ def show(content: dict[str, Any], name: str) -> None:
             },
         )
         for runtime, shape in seen["shape_differs"].items():
-            st.caption(f"{runtime} has it in another shape, {_shape(shape)}, and is not compared here.")
+            st.caption(f"{runtime} has it in another shape, {layouts.shape_text(shape)}, and is not compared here.")
         st.caption(
             f"Noise of float32 here: {seen['noise']:.1e} of the range {seen['range'][0]:.3g} … {seen['range'][1]:.3g}."
         )
         st.plotly_chart(figures.histogram(seen["runtimes"]), width="stretch", key="dissect-histogram")
-
-
-def _shapes(shapes: list[list[int | None] | None]) -> str:
-    return ", ".join("?" if shape is None else _shape(shape) for shape in shapes)
-
-
-def _shape(shape: list[int | None]) -> str:
-    return " × ".join("n" if size in (None, -1) else str(size) for size in shape) or "scalar"
-
-
-def _arrows(weight: dict[str, Any]) -> str:
-    """How a weight's dimensions move from ONNX to TensorFlow."""
-    place = Place.from_json(weight["place"])
-    names = "OIHW" if len(weight["shape"]) == 4 else "OIDHW" if len(weight["shape"]) == 5 else "0123456"
-    if place.split:
-        return f"{weight['shape']}: its rows come in the order of {list(place.split)} there, channels last"
-    if not place.perm:
-        return f"{weight['shape']}: as it is"
-    there = "".join(names[place.perm.index(axis)] for axis in range(len(place.perm)))
-    moves = ", ".join(f"{names[axis]}: {axis} → {to}" for axis, to in enumerate(place.perm))
-    return f"{names[: len(place.perm)]} {weight['shape']} → {there} {weight['there']} ({moves})"

@@ -18,6 +18,7 @@ assert not found, found
         "convnet_core",
         "convnet_core.cli",
         "convnet_core.cli.commands",
+        "convnet_core.dissect.documents",
         "convnet_core.jobs",
         "convnet_core.overview",
         "convnet_core.report",

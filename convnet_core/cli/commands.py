@@ -198,7 +198,7 @@ def dissect(args: argparse.Namespace) -> int:
         found = run_dissect(run, config, job, given=inputs, factory=args.factory or "", examples=tuple(args.example))
     content = read_json(run.path / "dissect" / "dissection.json")
     where = f"report: {shown(run)}/dissect/report.html"
-    results(args, content, show.dissection(content), *show.findings(content), where)
+    results(args, content, show.dissection(content), *show.dissected(content), *show.findings(content), where)
     return _DISAGREE if found.findings else _AGREE
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from convnet_core.benchmark import Benchmark, format_figure, rows, where_and_how
-from convnet_core.dissect import report
+from convnet_core.dissect import report, tables
 from convnet_core.graphs import Graph, Tensor
 from convnet_core.overview import Overview
 from convnet_core.report import format_error, format_share, format_size
@@ -60,13 +60,33 @@ def dissection(content: dict[str, Any]) -> Table:
     """A line for each node: what it became, and its error in each runtime as a part of the range."""
     lines = report.rows(content)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    heads = ("node", "ONNX", "TensorFlow", "noise", *content["runtimes"][1:])
+    heads = ("node", "ONNX", "TensorFlow", "LiteRT", "noise", *content["runtimes"][1:])
     for name in heads:
-        table.add_column(name, justify="left" if name in heads[:3] else "right")
+        table.add_column(name, justify="left" if name in heads[:4] else "right", overflow="fold")
     for line in lines:
         cells = [line[name] for name in heads]
         table.add_row(*(escape(cell) if isinstance(cell, str) else format_error(cell) for cell in cells))
     return table
+
+
+def dissected(content: dict[str, Any]) -> list[Text]:
+    """What the table does not hold: transposes, folded batch normalisations, labels, the worst inputs, batch sizes."""
+    said = [report.transposes(content)]
+    for item in content["fusions"]["nodes"]:
+        where = f"{item['node']} in {item.get('where', 'ONNX')}"
+        said.append(f"a BatchNorm is folded into {where}: {format_error(item['error'])} of the weights' range off")
+    for name, item in content["labels"].items():
+        said.append(
+            f"labels of {name}: {item['flipped']} of {item['samples']} flipped{tables.flipped(item, 5)}; "
+            f"{item['could_flip']} could flip{tables.could_flip(item, 5)}"
+        )
+    if content["worst"]:
+        found = ", ".join(f"{item['runtime']} {format_error(item['found'])}" for item in content["worst"])
+        said.append(f"worst difference found, no bound: {found} of the range")
+    sizes = ", ".join(str(size) for size in dict.fromkeys(item["batch"] for item in content["sweep"]))
+    failed = sum(bool(item["fault"]) for item in content["sweep"])
+    said.append(f"batch sizes {sizes}: {len(content['sweep']) - failed} of {len(content['sweep'])} fine")
+    return [Text(line) for line in said]
 
 
 def findings(content: dict[str, Any]) -> list[Text]:

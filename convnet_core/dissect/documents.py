@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from convnet_core.dissect import report
-from convnet_core.dissect.report import Table
+from convnet_core.dissect import drawing, layouts, report, tables
+from convnet_core.dissect.tables import Table
 from convnet_core.errors import RunError, one_line
 from convnet_core.files import read_json
 from convnet_core.runs import Run
@@ -14,7 +14,14 @@ from convnet_core.runs import Run
 _STYLE = (
     "body{font:15px system-ui;margin:2rem;color-scheme:light dark}table{border-collapse:collapse}"
     "td,th{border:1px solid #8888;padding:.2rem .5rem;text-align:left;font-variant-numeric:tabular-nums}"
+    ".n{white-space:nowrap}.wide{overflow-x:auto}"
+    "figure{display:inline-block;margin:.5rem 1.5rem .5rem 0}img{image-rendering:pixelated}"
+    ".graphs{display:flex;gap:1rem;position:sticky;top:0;background:Canvas;border-bottom:1px solid #8888}"
+    ".graphs div{flex:1;max-height:60vh;overflow:auto}svg text{fill:CanvasText;font-size:13px}"
+    "svg a{cursor:pointer}tr:target{background:#56b4e944}tr,h2{scroll-margin-top:62vh}"
+    "@media print{.graphs{position:static}.graphs div{max-height:none}}"
 )
+_RINGED = ".n%d circle{stroke:#d55e00;stroke-width:4}"
 
 
 def load(run: Run) -> dict[str, Any]:
@@ -33,7 +40,7 @@ def to_markdown(content: dict[str, Any]) -> str:
     lines = [f"# {content['title']}: dissection", "", report.headline(content) + ".", ""]
     lines += [f"- **{item['text']}** {item['mend']}" for item in content["findings"]]
     lines += [report.transposes(content) + "."]
-    for title, table in report.tables(content).items():
+    for title, table in tables.tables(content).items():
         if table:
             heads = list(table[0])
             lines += ["", f"## {title}", "", _row(heads), _row(["---"] * len(heads))]
@@ -42,31 +49,83 @@ def to_markdown(content: dict[str, Any]) -> str:
 
 
 def to_html(content: dict[str, Any]) -> str:
-    """One page without scripts; every name is text."""
+    """One page without scripts; every name is text. A click on a node in either graph rings it in both, and leads to
+    its line in the node map.
+    """
     said = "".join(
         f"<li><strong>{escape(item['text'])}</strong> {escape(item['mend'])}</li>" for item in content["findings"]
     )
-    tables = "".join(
-        f"<h2>{escape(title)}</h2>{_html_table(table)}" for title, table in report.tables(content).items() if table
-    )
+    places = {entry["name"]: place for place, entry in enumerate(content["entries"])}
+    parts = []
+    for title, table in tables.tables(content).items():
+        if table:
+            ids = [places.get(row["node"]) if row["ONNX"] else None for row in table] if title == "Node map" else []
+            parts.append(f"<h2>{escape(title)}</h2>{_html_table(table, ids)}{_below(title, content)}")
+    ringed = "".join(f"body:has(#n{place}:target) {_RINGED % place}" for place in places.values())
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(content['title'])}: dissection</title><style>{_STYLE}</style>"
+        f"<title>{escape(content['title'])}: dissection</title><style>{_STYLE}{ringed}</style>"
         f"<h1>{escape(content['title'])}</h1><p>{escape(report.headline(content))}.</p><ul>{said}</ul>"
-        f"<p>{escape(report.transposes(content))}.</p>{tables}</html>\n"
+        f"<p>{escape(report.transposes(content))}.</p>{_graphs(content, places)}{''.join(parts)}</html>\n"
     )
 
 
-def _html_table(table: Table) -> str:
+def _graphs(content: dict[str, Any], places: dict[str, int]) -> str:
+    """Both graphs side by side; a node has the colour of the largest error of a float32 runtime there."""
+    pictures = content.get("pictures", {})
+    errors = report.errors(content)
+    drawn = [
+        f"<div><strong>{escape(title)}</strong><br>{svg}</div>"
+        for title, key in (("ONNX", "onnx"), ("TensorFlow", "tensorflow"))
+        if (svg := drawing.graph(pictures.get(key, {"nodes": []}), errors, places, title))
+    ]
+    if not drawn:
+        return ""
+    told = (
+        "The colour is the largest error of a float32 runtime there, from blue (rounding) to red; grey was not "
+        "compared. A click rings a node on both sides and leads to its line in the node map."
+    )
+    return f"<h2>Graphs</h2><p>{told}</p><div class='graphs'>{''.join(drawn)}</div>"
+
+
+def _below(title: str, content: dict[str, Any]) -> str:
+    """What is drawn under a table: arrows for weights, and samples that could flip or have flipped."""
+    if title == "Weights":
+        kinds = {entry["name"]: entry["op_type"] for entry in content["entries"]}
+        drawn = ((item["name"], layouts.arrows(item, kinds.get(item["node"], ""))) for item in content["weights"])
+        return "".join(f"<figure>{svg}<figcaption>{escape(name)}</figcaption></figure>" for name, svg in drawn if svg)
+    if title == "Labels":
+        return "".join(
+            f"<figure><img src='data:image/png;base64,{escape(png)}' width='84' alt=''>"
+            f"<figcaption>no. {escape(str(place))}</figcaption></figure>"
+            for place, png in content.get("samples", {}).items()
+        )
+    return ""
+
+
+def _html_table(table: Table, ids: list[int | None]) -> str:
     heads = list(table[0])
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_cell(row[head]))}</td>" for head in heads) + "</tr>" for row in table
+        f"<tr{_id(ids[line] if ids else None)}>"
+        + "".join(f"<td{_narrow(row[head])}>{escape(_cell(row[head]))}</td>" for head in heads)
+        + "</tr>"
+        for line, row in enumerate(table)
     )
-    return f"<table><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>{body}</table>"
+    return (
+        f"<div class='wide'><table><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>{body}</table></div>"
+    )
+
+
+def _id(place: int | None) -> str:
+    return "" if place is None else f" id='n{place}'"
+
+
+def _narrow(value: Any) -> str:
+    return " class='n'" if isinstance(value, float) else ""
 
 
 def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |"
 
 
 def _cell(value: Any) -> str:

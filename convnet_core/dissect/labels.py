@@ -17,7 +17,7 @@ _MOST = 20
 class Labels:
     """One runtime's labels on the many samples: the share that is the reference's, its accuracy where the answers are
     known, its largest error, how many samples' margin (top-1 minus top-2) is at most twice that, and the first ones of
-    these and of those that have flipped, by place.
+    these and of those that have flipped, by place: with their margins, and with the reference's label and its own.
     """
 
     samples: int
@@ -26,8 +26,10 @@ class Labels:
     max_error: float
     could_flip: int
     closest: tuple[int, ...]
+    margins: tuple[float, ...]
     flipped: int
     examples: tuple[int, ...]
+    answers: tuple[tuple[int, int], ...]
 
 
 def examine(reference: Array, others: Mapping[str, Array], truth: Array | None) -> dict[str, Labels]:
@@ -41,6 +43,7 @@ def examine(reference: Array, others: Mapping[str, Array], truth: Array | None) 
         worst = float(error.max(initial=0.0))
         # Two scores that are each off by `worst` can close a gap of twice that.
         close = np.flatnonzero(margin <= 2 * worst)
+        closest = close[np.argsort(margin[close], kind="stable")][:_MOST]
         labels = scores.argmax(1)
         flipped = np.flatnonzero(labels != right)
         found[name] = Labels(
@@ -49,9 +52,11 @@ def examine(reference: Array, others: Mapping[str, Array], truth: Array | None) 
             accuracy=None if truth is None else float((labels == truth).mean()),
             max_error=worst,
             could_flip=len(close),
-            closest=tuple(int(place) for place in close[np.argsort(margin[close])][:_MOST]),
+            closest=tuple(map(int, closest)),
+            margins=tuple(map(float, margin[closest])),
             flipped=len(flipped),
-            examples=tuple(int(place) for place in flipped[:_MOST]),
+            examples=tuple(map(int, flipped[:_MOST])),
+            answers=tuple((int(right[place]), int(labels[place])) for place in flipped[:_MOST]),
         )
     return found
 

@@ -9,6 +9,8 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from convnet_core.dissect.layouts import shapes_text
+
 if TYPE_CHECKING:
     from convnet_core.dissect.dissection import Dissection
 
@@ -22,7 +24,7 @@ FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε
 def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
     """Plain JSON: everything that pages and reports show."""
     transposes = [
-        {"node": entry["name"], "op": op["name"], "what": _purpose(entry)}
+        {"node": entry["name"], "op": op["name"], "what": _purpose(entry["op_type"]), "perm": op.get("perm", [])}
         for entry in found.entries
         for op in entry["ops"]
         if op["type"] == "Transpose"
@@ -45,9 +47,9 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
     return dict(finite(content))
 
 
-def _purpose(entry: dict[str, Any]) -> str:
+def _purpose(op_type: str) -> str:
     """What a transpose of a node is for."""
-    return "the model's own" if entry["op_type"] == "Transpose" else f"the layout that {entry['op_type']} needs"
+    return "the model's own" if op_type == "Transpose" else f"the layout that {op_type} needs"
 
 
 def finite(value: Any) -> Any:
@@ -70,7 +72,7 @@ def headline(content: dict[str, Any]) -> str:
     """One sentence: the first finding, or that there is none."""
     found = content["findings"]
     if found:
-        return str(found[0]["text"])
+        return str(found[0]["text"]).removesuffix(".")
     nodes = content["nodes"]
     return f"{len(nodes)} nodes compared in {len(content['runtimes'])} runtimes, nothing wrong"
 
@@ -100,14 +102,42 @@ def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
     }
 
 
+def errors(content: dict[str, Any]) -> dict[str, float]:
+    """The largest error of a float32 runtime at each node, as a part of the range."""
+    found: dict[str, float] = {}
+    for node in content["nodes"]:
+        for runtime, seen in node["runtimes"].items():
+            if not runtime.endswith(("int8", "fp16")):
+                error = number(seen["whole"]["relative"]) or 0.0
+                found[node["name"]] = max(error, found.get(node["name"], 0.0))
+    return found
+
+
 def transposes(content: dict[str, Any]) -> str:
-    """How many transposes there are, and what for."""
-    found = content["transposes"]
+    """How many transposes there are in what was made, and what for."""
+    counted = [("TensorFlow", content["transposes"])] if content["entries"] else []
+    counted += [("LiteRT", litert_transposes(content))] if content["litert"] else []
+    said = "; ".join(_counted(where, found) for where, found in counted) or "nothing was converted"
+    return said[0].upper() + said[1:]
+
+
+def _counted(where: str, found: list[dict[str, Any]]) -> str:
     if not found:
-        return "No transposes in TensorFlow"
+        return f"no transposes in {where}"
     kinds = dict.fromkeys(item["what"] for item in found)
     said = ", ".join(f"{sum(item['what'] == kind for item in found)} for {kind}" for kind in kinds)
-    return f"{len(found)} transposes in TensorFlow: {said}"
+    return f"{len(found)} transposes in {where}: {said}"
+
+
+def litert_transposes(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The transposes of the TFLite file, as those of TensorFlow are kept."""
+    kinds = {entry["name"]: str(entry["op_type"]) for entry in content["entries"]}
+    return [
+        {"node": name, "op": f"{op['type']} {shapes_text(op['shapes'])}", "what": _purpose(kinds.get(name, "model"))}
+        for op in content["litert"]
+        if op["type"] == "TRANSPOSE"
+        for name in [next(iter(op["nodes"][-1:]), "")]
+    ]
 
 
 def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
@@ -140,46 +170,3 @@ def instead(entry: dict[str, Any]) -> str:
         "part": f"(a part of {entry.get('of', '')})",
     }
     return texts.get(str(entry.get("became", "")), "")
-
-
-Table = list[dict[str, Any]]
-
-
-def tables(content: dict[str, Any]) -> dict[str, Table]:
-    """Everything that a report shows, by its heading."""
-    return {
-        "Nodes": rows(content),
-        "Weights": [
-            {
-                "weight": item["name"],
-                "node": item["node"],
-                "ONNX": str(item["shape"]),
-                "TensorFlow": str(item["there"]),
-                "permutation": str(item["place"]["perm"] or ""),
-                "rows reordered from": str(item["place"]["split"] or ""),
-                "difference": number(item["error"]),
-            }
-            for item in content["weights"]
-        ],
-        f"BatchNorms folded into a Conv: {content['fusions']['formula']}": [
-            {"node": item["node"], "ε": item["epsilon"], **item["channel"], "error": number(item["error"])}
-            for item in content["fusions"]["nodes"]
-        ],
-        "Other shapes than in ONNX": [
-            {"node": node["name"], "runtime": runtime, "shape": str(shape)}
-            for node in content["nodes"]
-            for runtime, shape in node["shape_differs"].items()
-        ],
-        "Labels": [
-            {"runtime": name, **{key: str(value) for key, value in item.items() if key != "closest"}}
-            for name, item in content["labels"].items()
-        ],
-        "The worst input found (no bound)": [
-            {"runtime": item["runtime"], "samples": number(item["before"]), "found": number(item["found"])}
-            for item in content["worst"]
-        ],
-        "Batch sizes": [
-            {"runtime": item["runtime"], "batch": str(item["batch"]), "result": item["fault"] or str(item["shape"])}
-            for item in content["sweep"]
-        ],
-    }

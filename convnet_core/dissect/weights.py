@@ -76,9 +76,14 @@ def compared(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[
                 continue
             kept = there.get(name)
             error = None if kept is None else _error(value, Place.from_json(plain), kept)
-            shape = value.shape if kept is None else kept.shape
+            shape = _there(value, Place.from_json(plain)) if kept is None else kept.shape
             found.append(Weight(name, entry["name"], value.shape, shape, plain, error))
     return found
+
+
+def _there(value: Array, place: Place) -> tuple[int, ...]:
+    """The shape that a weight has where the conversion keeps it in this order."""
+    return value.shape if place.shape else place.source_value(value).shape
 
 
 def _error(value: Array, place: Place, kept: Array) -> float:

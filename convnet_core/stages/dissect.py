@@ -16,7 +16,7 @@ import numpy as np
 from convnet_core import data, onnx_model
 from convnet_core.config import ConvertConfig, DissectConfig, ExportConfig
 from convnet_core.convert import support
-from convnet_core.dissect import documents, pictures, report, viewers
+from convnet_core.dissect import documents, pictures, report, samples, viewers
 from convnet_core.dissect.case import Case, Learned
 from convnet_core.dissect.dissection import Dissection, dissect
 from convnet_core.dissect.report import FILE, STAGE, WORST
@@ -63,6 +63,7 @@ def run_dissect(
 
             found = dissect(case, config, tell)
             content = report.to_json(found, str(run.info.get("title") or run.name), config.to_json())
+            content["samples"] = samples.pictures(case.many, found.labels)
             content["pictures"] = {
                 "onnx": pictures.of_onnx(case.model),
                 "tensorflow": pictures.of_tensorflow(case.entries),

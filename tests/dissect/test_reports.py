@@ -1,0 +1,122 @@
+"""What a report shows: both graphs, the map of the nodes, weights as arrows, every measure, samples that could flip."""
+
+import re
+
+import pytest
+
+from convnet_core.config import DissectConfig
+from convnet_core.dissect import documents, drawing, layouts, report, tables
+from convnet_core.events import Monitor
+from convnet_core.files import read_json
+from convnet_core.stages import run_dissect
+from tests.conftest import convnet, copy_of
+
+
+@pytest.fixture(scope="module")
+def run(finished_run, tmp_path_factory):
+    run = copy_of(finished_run, tmp_path_factory.mktemp("reported"))
+    run_dissect(run, DissectConfig(steps=1, images=200), Monitor())
+    return run
+
+
+@pytest.fixture(scope="module")
+def content(run):
+    return read_json(run.path / "dissect/dissection.json")
+
+
+def test_the_report_maps_each_node_to_its_ops_with_names_and_shapes(content):
+    lines = tables.node_map(content)
+    first = next(line for line in lines if line["ONNX"].startswith("Conv-"))
+    conv = next(line for line in lines if line["TensorFlow"] == "Conv2D")
+    assert (conv["node"], conv["shapes"]) == (first["node"], "n × 28 × 28 × 16")
+    assert conv["name"] in {op["name"] for entry in content["entries"] for op in entry["ops"]}
+    assert "CONV_2D n × 28 × 28 × 16 (one with node_relu)" in first["LiteRT"]
+    assert {line["node"] for line in lines} == {entry["name"] for entry in content["entries"]}
+
+
+def test_the_page_has_both_graphs_whose_nodes_lead_to_their_line(run, content):
+    page = (run.path / "dissect/report.html").read_text()
+    first, second = re.findall(r"<svg role=.*?</svg>", page)
+    for place, entry in enumerate(content["entries"]):
+        assert f"id='n{place}'><td>{entry['name']}" in page
+        assert f'href="#n{place}" class="n{place}"' in first
+        assert f"body:has(#n{place}:target) .n{place} circle" in page
+    assert 'href="#n0" class="n0"' in second
+    assert "Conv2D" in second
+    assert "<script" not in page
+
+
+def test_every_measure_of_every_value_is_in_both_reports(run, content):
+    lines = tables.values(content)
+    assert len(lines) == sum(len(node["runtimes"]) for node in content["nodes"])
+    assert all(line["cosine"].startswith(("1.0000", "0.99")) for line in lines if not line["runtime"].endswith("int8"))
+    for name in ("report.html", "report.md"):
+        text = (run.path / "dissect" / name).read_text()
+        for said in ("mean error", "cosine", "× noise", "O: 0 → 3", "could flip", "█"):
+            assert said in text, (name, said)
+
+
+def test_a_histogram_as_text_is_as_high_as_its_counts():
+    assert tables.bars([0, 1, 1000]) == "·▁█"
+    assert tables.bars([0, 0]) == "··"
+
+
+def test_samples_that_could_flip_are_named_with_their_margins_and_shown(run, content):
+    item = content["labels"]["litert-int8"]
+    assert item["could_flip"] > 0
+    assert f"no. {item['closest'][0]} ({item['margins'][0]:.2g})" in tables.could_flip(item)
+    assert str(item["closest"][0]) in content["samples"]
+    assert "data:image/png;base64,iVBOR" in (run.path / "dissect/report.html").read_text()
+    flipped = {"flipped": 3, "examples": [7, 9], "answers": [[4, 9], [1, 7]]}
+    assert tables.flipped(flipped) == ": no. 7 (4 → 9), no. 9 (1 → 7) and 1 more"
+
+
+def test_the_command_says_what_the_table_does_not_hold(run):
+    said = convnet("dissect", "--run", run.path, "--steps", 1, "--images", 50).stdout
+    for text in (
+        "CONV_2D",
+        "No transposes in TensorFlow",
+        "labels of litert-int8",
+        "could flip",
+        "batch sizes 1, 2, 7",
+    ):
+        assert text in said, text
+
+
+def weight(shape, there, **place):
+    return {
+        "name": "w", "node": "n", "shape": shape, "there": there, "error": 0.0,
+        "place": {"source": "w", "perm": [], "split": [], "axis": 0, "shape": [], **place},
+    }  # fmt: skip
+
+
+def test_the_letters_of_a_kernel_are_those_of_its_operator():
+    said = layouts.moved(weight([8, 4, 3, 3], [3, 3, 4, 8], perm=[3, 2, 0, 1]), "ConvTranspose")
+    assert said == "IOHW [8, 4, 3, 3] → HWOI [3, 3, 4, 8] (I: 0 → 3, O: 1 → 2, H: 2 → 0, W: 3 → 1)"
+    assert layouts.moved(weight([4, 8, 5], [5, 8, 4], perm=[2, 1, 0]), "Conv").startswith("OIW [4, 8, 5] → WIO")
+    assert layouts.moved(weight([2, 3], [3, 2], perm=[1, 0]), "Gemm") == "[2, 3] → [3, 2] (2: 0 → 1, 3: 1 → 0)"
+    assert layouts.moved(weight([2, 3], [2, 3]), "Gemm") == "[2, 3]: as it is"
+
+
+def test_the_rows_behind_a_flattened_image_are_taken_apart():
+    said = layouts.moved(weight([10, 12], [12, 10], perm=[3, 2, 0, 1], split=[2, 2, 3]), "Gemm")
+    assert said.startswith("[10, 12] → [12, 10], where 3 × 2 × 2 flattened become 2 × 2 × 3 (10: 0 → 3, 3: 1 → 2")
+
+
+def test_arrows_lead_from_each_dimension_to_its_place():
+    drawn = layouts.arrows(weight([16, 1, 3, 3], [3, 3, 1, 16], perm=[3, 2, 0, 1]), "Conv")
+    assert drawn.count("<line") == 4
+    assert re.findall(r">([A-Z])</text>", drawn) == [*"OIHW", *"HWIO"]
+    assert layouts.arrows(weight([2], [2]), "Conv") == ""
+
+
+def test_colours_go_from_rounding_to_red():
+    assert drawing.colour(None) == "#bbbbbb"
+    assert (drawing.colour(0.0), drawing.colour(1e-8), drawing.colour(1.0)) == ("#9ecae1", "#9ecae1", "#d7301f")
+    assert drawing.colour(float("inf")) == "#d7301f"
+
+
+def test_a_headline_ends_with_one_full_stop(content):
+    told = {**content, "findings": [{"kind": "born", "text": "Born here.", "mend": "", "node": "", "runtimes": []}]}
+    assert report.headline(told) == "Born here"
+    assert "<p>Born here.</p>" in documents.to_html(told)
