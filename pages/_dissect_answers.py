@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from convnet_core.dissect import report
-from convnet_core.provenance import data_of
+from convnet_core.dissect import report, tables
 from convnet_core.runs import Run
-from pages import _shared as shared
 
 _MOST = 12
-"""Digits that are shown for a runtime."""
+"""Samples that are shown for a runtime, of either kind."""
 
 
 def show(run: Run, content: dict[str, Any]) -> None:
@@ -28,9 +27,8 @@ def show(run: Run, content: dict[str, Any]) -> None:
                     "equal labels": 100 * item["agreement"],
                     "accuracy": None if item["accuracy"] is None else 100 * item["accuracy"],
                     "largest error": item["max_error"],
-                    "could flip": item["could_flip"],
-                    "flipped": item["flipped"],
-                    "which": ", ".join(map(str, item["examples"] or item["closest"])),
+                    "could flip": f"{item['could_flip']}{tables.could_flip(item)}",
+                    "flipped": f"{item['flipped']}{tables.flipped(item)}",
                 }
                 for name, item in content["labels"].items()
             ],
@@ -42,9 +40,11 @@ def show(run: Run, content: dict[str, Any]) -> None:
                 "largest error": st.column_config.NumberColumn(format="%.1e"),
             },
         )
-        st.caption("A sample could flip where its best two scores are closer than twice the largest error.")
-        if not run.is_model:
-            _flipped(run, content["labels"])
+        st.caption(
+            "A sample could flip where its best two scores are closer than twice the largest error; the closest come "
+            "first, with their margins."
+        )
+        _pictures(content)
     if content["worst"]:
         st.subheader("The worst input found", anchor=False)
         rows = [
@@ -58,25 +58,20 @@ def show(run: Run, content: dict[str, Any]) -> None:
         )
         _worst_inputs(run.path / report.STAGE / report.WORST)
     st.subheader("Batch sizes", anchor=False)
-    sizes = sorted({item["batch"] for item in content["sweep"]})
-    tried = {(item["runtime"], item["batch"]): item for item in content["sweep"]}
-    runtimes = list(dict.fromkeys(item["runtime"] for item in content["sweep"]))
-    st.dataframe(
-        [{"Runtime": name, **{str(size): _tried(tried[name, size]) for size in sizes}} for name in runtimes],
-        hide_index=True,
-        width="stretch",
-    )
+    st.dataframe(tables.sweep(content), hide_index=True, width="stretch")
+    st.caption("After ✓ the error against the ONNX model at that size, as a part of the range.")
 
 
-def _flipped(run: Run, labels: dict[str, Any]) -> None:
-    """The digits that a runtime reads otherwise than ONNX Runtime."""
-    flipped = {name: item["examples"][:_MOST] for name, item in labels.items() if item["examples"]}
-    if not flipped:
-        return
-    images = shared.digits(data_of(run)).test.images
-    for name, places in flipped.items():
-        st.markdown(f"Read otherwise by {name}:")
-        st.image([images[place] for place in places], width=56, caption=[str(place) for place in places])
+def _pictures(content: dict[str, Any]) -> None:
+    """The samples that could flip and those that have, where they are images."""
+    pictures = content.get("samples", {})
+    for name, item in content["labels"].items():
+        for said, places in (("Read otherwise by", item["examples"]), ("Closest to another label in", item["closest"])):
+            shown = [place for place in places if str(place) in pictures][:_MOST]
+            if shown:
+                st.markdown(f"{said} {name}:")
+                images = [base64.b64decode(pictures[str(place)]) for place in shown]
+                st.image(images, width=56, caption=[str(place) for place in shown])  # type: ignore[arg-type]
 
 
 def _worst_inputs(path: Path) -> None:
@@ -94,7 +89,3 @@ def _worst_inputs(path: Path) -> None:
         path.name, path.read_bytes(), path.name, on_click="ignore", icon=":material/download:",
         help="The worst input of each runtime, as NumPy arrays named runtime/input",
     )  # fmt: skip
-
-
-def _tried(item: dict[str, Any]) -> str:
-    return f"✗ {item['fault']}" if item["fault"] else "✓"

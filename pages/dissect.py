@@ -9,7 +9,7 @@ import streamlit as st
 
 from convnet_core.cli.flags import arguments
 from convnet_core.config import DissectConfig
-from convnet_core.dissect import documents, report
+from convnet_core.dissect import documents, report, tables
 from convnet_core.errors import RunError, one_line
 from convnet_core.files import digest
 from convnet_core.runs import Run
@@ -120,11 +120,13 @@ def nodes(content: dict[str, Any]) -> None:
         if runtime in node["runtimes"]
     }
     dark = st.context.theme.type == "dark"
+    wholes = {entry["name"]: entry["of"] for entry in content["entries"] if entry.get("of")}
+    ringed = {"onnx": chosen, "tensorflow": wholes.get(chosen or "", chosen)}  # of a part, the operator that it is in
     for column, title, key in zip(st.columns(2), ("ONNX", "TensorFlow"), ("onnx", "tensorflow"), strict=True):
         with column:
             st.subheader(title, anchor=False)
             st.plotly_chart(
-                figures.graph(content["pictures"][key], errors, chosen, dark=dark),
+                figures.graph(content["pictures"][key], errors, ringed[key], dark=dark),
                 width="stretch",
                 key=f"dissect-{key}",
                 on_select="rerun",
@@ -137,6 +139,9 @@ def nodes(content: dict[str, Any]) -> None:
     st.subheader("All nodes", anchor=False)
     st.caption(f"{report.transposes(content)}.")
     st.dataframe(report.rows(content), hide_index=True, width="stretch", column_config=_formats(content))
+    if mapped := tables.node_map(content):
+        st.subheader("What each became", anchor=False)
+        st.dataframe(mapped, hide_index=True, width="stretch")
 
 
 def _formats(content: dict[str, Any]) -> dict[str, Any]:
