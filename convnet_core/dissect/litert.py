@@ -122,7 +122,11 @@ class LiteRTProbe(Probe):
         found: dict[int, tuple[str, Place]] = {}
         names = {item["index"]: item["name"] for item in self._interpreter.get_tensor_details()}
         latest: dict[int, int] = {}
+        alive = set(self._inputs.values())
         for op in self._interpreter._get_ops_details():
+            if alive.isdisjoint(op["inputs"]):
+                continue  # a weight that is dequantized bears the name of the operation that takes it
+            alive.update(op["outputs"])
             before = max((latest.get(index, -1) for index in op["inputs"]), default=-1)
             for position, index in enumerate(op["outputs"]):
                 places = self._nodes_of(names.get(index, ""))

@@ -112,6 +112,20 @@ def test_lessons_need_a_network_that_reads_digits(tmp_path):
         run_dissect(Run.open(tmp_path / "run"), DissectConfig(lesson="epsilon"), Monitor())
 
 
+def test_a_weight_that_fp16_makes_whole_again_is_not_taken_for_a_value(tmp_path):
+    """Its tensor bears the name of the convolution that takes it."""
+    rng = np.random.default_rng(0)
+    weights = {"k": (5, 3, 3, 3), "s": (5,), "b": (5,), "m": (5,), "v": (5,)}
+    model = model_of(
+        [("Conv", "a k", "c", {}), ("BatchNormalization", "c s b m v", "d", {}), ("Relu", "d", "y", {})],
+        {"a": (1, ["n", 3, 8, 8])},
+        {"y": (1, ["n", 5, 6, 6])},
+        [onnx.numpy_helper.from_array(rng.random(shape, np.float32) + 0.5, name) for name, shape in weights.items()],
+    )
+    content = dissected(model, tmp_path, "--batch-sizes", "1,2")
+    assert [node["shape_differs"] for node in content["nodes"]] == [{}, {}, {}]
+
+
 def test_inputs_unlike_those_of_the_calibration_are_named(tmp_path):
     onnx.save(one("Relu", "relu"), tmp_path / "m.onnx")
     values = np.random.default_rng(0).random((64, 3), np.float32)
