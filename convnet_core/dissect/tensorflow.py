@@ -62,10 +62,11 @@ class TensorFlowProbe(Probe):
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
         """`inputs` hold those of the graph, too, as sizes may be taken from there. A node that became an order of
-        dimensions, or a part of an operator, has no op: it is run in TensorFlow's arithmetic.
+        dimensions, a part of an operator, or nothing that the frozen graph needs has no op: it is run in TensorFlow's
+        arithmetic.
         """
         entry, place = self._nodes.get(node), self._places.get(node)
-        if entry is not None and entry["became"] in ("layout", "part"):
+        if entry is not None and (entry["became"] in ("layout", "part") or place is None):
             return self._parts.alone(node, inputs)
         if entry is None or place is None or entry["became"] != "ops" or place.shape:
             return None
