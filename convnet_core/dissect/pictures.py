@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 
+from convnet_core.dissect.report import takers_of_orders
 from convnet_core.graphs.layout import lay_out
 
 _QUIET = {"Shape", "StridedSlice", "Cast", "Pack", "Identity", "Const"}
@@ -27,6 +28,7 @@ def of_tensorflow(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The same for the ops of a conversion; those that only look after shapes are left out, and passed through."""
     every = {op["name"]: (op, entry["name"]) for entry in entries for op in entry["ops"]}
     kinds = {entry["name"]: str(entry["op_type"]) for entry in entries}
+    late = takers_of_orders(entries)
     shown = [name for name, (op, _) in every.items() if op["type"] not in _QUIET]
     place = {name: index for index, name in enumerate(shown)}
     links = [
@@ -35,14 +37,20 @@ def of_tensorflow(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for before in every[name][0]["inputs"]
         for source in _sources(before, every, place)
     ]
-    return _placed([(name, _label(every[name][0], kinds[every[name][1]]), every[name][1]) for name in shown], links)
+    return _placed(
+        [
+            (name, _label(every[name][0], kinds[every[name][1]], every[name][1] in late), every[name][1])
+            for name in shown
+        ],
+        links,
+    )
 
 
-def _label(op: dict[str, Any], op_type: str) -> str:
+def _label(op: dict[str, Any], op_type: str, late: bool) -> str:
     """The op's type; of a transpose also what it is."""
     if op["type"] != "Transpose":
         return str(op["type"])
-    return "Transpose (the model's)" if op_type == "Transpose" else "Transpose (layout)"
+    return "Transpose (the model's)" if op_type == "Transpose" or late else "Transpose (layout)"
 
 
 def _sources(name: str, every: dict[str, Any], place: dict[str, int]) -> list[str]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from convnet_core.dissect.layouts import shapes_text
+from convnet_core.dissect.layouts import letters, shapes_text
 
 if TYPE_CHECKING:
     from convnet_core.dissect.dissection import Dissection
@@ -23,8 +24,14 @@ FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε
 
 def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
     """Plain JSON: everything that pages and reports show."""
+    late = takers_of_orders(found.entries)
     transposes = [
-        {"node": entry["name"], "op": op["name"], "what": _purpose(entry["op_type"]), "perm": op.get("perm", [])}
+        {
+            "node": entry["name"],
+            "op": op["name"],
+            "what": _purpose(entry["op_type"], entry["name"] in late, op.get("perm", [])),
+            "perm": op.get("perm", []),
+        }
         for entry in found.entries
         for op in entry["ops"]
         if op["type"] == "Transpose"
@@ -47,9 +54,25 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
     return dict(finite(content))
 
 
-def _purpose(op_type: str) -> str:
-    """What a transpose of a node is for."""
-    return "the model's own" if op_type == "Transpose" else f"the layout that {op_type} needs"
+def takers_of_orders(entries: Sequence[dict[str, Any]]) -> set[str]:
+    """The nodes to which a transpose of the model comes undone: it became an order of dimensions before them."""
+    turned, found = set[str](), set[str]()
+    for entry in entries:
+        own = entry["op_type"] == "Transpose" and entry["became"] == "layout"
+        if own or turned.intersection(entry["inputs"]):
+            found.add(entry["name"])
+            kept = zip(entry["outputs"], entry["tensors"], strict=True)
+            turned.update(name for name, where in kept if own or (where["place"] and where["place"]["perm"]))
+    return found
+
+
+def _purpose(op_type: str, late: bool = False, perm: Sequence[int] = ()) -> str:
+    """What a transpose of a node is for; `late` says that the model has one before the node, not done yet."""
+    if op_type == "Transpose":
+        return "the model's own"
+    if perm and perm[0] and letters(op_type, len(perm)):  # images keep their first dimension, the samples
+        return f"the kernel of {op_type}"
+    return f"the model's own and what {op_type} needs" if late else f"the layout that {op_type} needs"
 
 
 def finite(value: Any) -> Any:
@@ -132,12 +155,14 @@ def _counted(where: str, found: list[dict[str, Any]]) -> str:
 def litert_transposes(content: dict[str, Any]) -> list[dict[str, Any]]:
     """The transposes of the TFLite file, as those of TensorFlow are kept."""
     kinds = {entry["name"]: str(entry["op_type"]) for entry in content["entries"]}
-    return [
-        {"node": name, "op": f"{op['type']} {shapes_text(op['shapes'])}", "what": _purpose(kinds.get(name, "model"))}
-        for op in content["litert"]
-        if op["type"] == "TRANSPOSE"
-        for name in [next(iter(op["nodes"][-1:]), "")]
-    ]
+    late = takers_of_orders(content["entries"])
+    found = []
+    for op in content["litert"]:
+        if op["type"] == "TRANSPOSE":
+            name = next(iter(op["nodes"][-1:]), "")
+            what = _purpose(kinds.get(name, "model"), name in late)
+            found.append({"node": name, "op": f"{op['type']} {shapes_text(op['shapes'])}", "what": what})
+    return found
 
 
 def rows(content: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import pytest
 
 from convnet_core.config import DissectConfig
 from convnet_core.dissect import documents, drawing, layouts, report, tables
+from convnet_core.dissect.dissection import Dissection
 from convnet_core.events import Monitor
 from convnet_core.files import read_json
 from convnet_core.stages import run_dissect
@@ -120,3 +121,31 @@ def test_a_headline_ends_with_one_full_stop(content):
     told = {**content, "findings": [{"kind": "born", "text": "Born here.", "mend": "", "node": "", "runtimes": []}]}
     assert report.headline(told) == "Born here"
     assert "<p>Born here.</p>" in documents.to_html(told)
+
+
+def entry(name, op_type, inputs, outputs, became="ops", perm=(), ops=()):
+    tensors = [{"tensor": f"{out}:0", "constant": False, "place": {"perm": list(perm)}} for out in outputs]
+    made = [{"name": f"{name}/{place}", "type": "Transpose", "perm": order} for place, order in enumerate(ops)]
+    return {
+        "name": name, "op_type": op_type, "inputs": inputs, "outputs": outputs,
+        "became": became, "tensors": tensors, "ops": made,
+    }  # fmt: skip
+
+
+def test_a_transpose_is_said_to_be_what_it_is():
+    entries = [
+        entry("own", "Transpose", ["a"], ["t"], became="layout"),
+        entry("relu", "Relu", ["t"], ["r"], perm=(0, 2, 1)),
+        entry("product", "MatMul", ["r", "k"], ["p"], ops=[[0, 2, 1]]),
+        entry("turn", "Transpose", ["p"], ["q"], ops=[[1, 0, 2]]),
+        entry("conv", "Conv", ["b", "w"], ["y"], ops=[[0, 2, 3, 1], [2, 3, 1, 0]]),
+    ]
+    found = Dissection([], entries, [], [], [], {}, [], [], ["onnxruntime"])
+    content = report.to_json(found, "", {})
+    assert [(item["node"], item["what"]) for item in content["transposes"]] == [
+        ("product", "the model's own and what MatMul needs"),
+        ("turn", "the model's own"),
+        ("conv", "the layout that Conv needs"),
+        ("conv", "the kernel of Conv"),
+    ]
+    assert report.transposes(content).startswith("4 transposes in TensorFlow: 1 for the model's own and what MatMul")
