@@ -161,8 +161,18 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
+def _tensor(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
+    """A weight, or what a Constant node gives: without folded BatchNorms the exporter leaves a shape in one."""
+    made = [node for node in model.graph.node if node.op_type == "Constant" and name in node.output]
+    kept: list[onnx.TensorProto] = [item for item in model.graph.initializer if item.name == name]
+    kept += [item.t for node in made for item in node.attribute if item.HasField("t")]
+    if not kept:
+        raise ConfigError(f"{name!r} is no constant of this network, so that the fault cannot be put in")
+    return kept[0]
+
+
 def _weight(model: onnx.ModelProto, name: str) -> Array:
-    return np.array(onnx.numpy_helper.to_array(next(item for item in model.graph.initializer if item.name == name)))
+    return np.array(onnx.numpy_helper.to_array(_tensor(model, name)))
 
 
 def _shape(model: onnx.ModelProto, name: str) -> tuple[int, ...]:
@@ -172,5 +182,5 @@ def _shape(model: onnx.ModelProto, name: str) -> tuple[int, ...]:
 
 
 def _set(model: onnx.ModelProto, name: str, value: Array) -> None:
-    tensor = next(item for item in model.graph.initializer if item.name == name)
-    tensor.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
+    tensor = _tensor(model, name)
+    tensor.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(value), tensor.name))

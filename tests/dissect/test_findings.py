@@ -13,7 +13,7 @@ from convnet_core.dissect.case import Learned
 from convnet_core.dissect.dissection import dissect
 from convnet_core.dissect.lessons import LESSONS
 from convnet_core.events import Monitor
-from convnet_core.stages import run_compare, run_convert, run_dissect
+from convnet_core.stages import run_compare, run_convert, run_dissect, run_export
 from tests.conftest import convnet, copy_of
 from tests.dissect.networks import case, networks, onnx_tf_here
 
@@ -80,6 +80,15 @@ def test_each_fault_has_its_finding_and_no_other(run, lesson, converter):
         assert finding.node == "node_Reshape_16"
         assert "onnx-tf lacks Reshape-19" in finding.text
         assert "onnx.version_converter.convert_version(model, 18) for a file from elsewhere" in finding.mend
+
+
+def test_a_batch_is_frozen_in_a_constant_node_too(run):
+    """Where BatchNorms are not folded, the exporter leaves the shape of a reshape in one."""
+    own = copy_of(run, run.path.parent / "unfused")
+    run_export(own, ExportConfig(fuse_batchnorm=False), Monitor())
+    run_convert(own, ConvertConfig(), Monitor())
+    config = DissectConfig(lesson="frozen-batch", steps=1, images=50)
+    assert [item.kind for item in run_dissect(own, config, Monitor()).findings] == ["frozen-batch"]
 
 
 def test_inverted_images_are_the_datas_fault(tmp_path):
