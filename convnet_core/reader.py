@@ -6,11 +6,12 @@ Imports neither torch nor TensorFlow: the background thread does, when a Reader 
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,6 +225,7 @@ class Reader:
                     return
                 self._open(source)
         with _OPENING:
+            _leave_keras_alone()
             _spare_the_collector()
 
     def _open(self, source: Source) -> None:
@@ -257,11 +259,20 @@ def _one_thread_for_torch() -> None:
 def _spare_the_collector() -> None:
     """Garbage collection passes over what is there now: 300,000 objects of the libraries, 0.3 s at each collection.
 
-    Streamlit 1.67 collects at the end of every rerun of any page once Keras, which TensorFlow brings, is imported.
+    What Python finds to do by itself while pages are drawn is done sooner, too.
     """
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+def _leave_keras_alone() -> None:
+    """Streamlit 1.67 ends every rerun of any page with `keras.backend.clear_session()` once TensorFlow has brought
+    Keras: that collects garbage, empties TensorFlow's kernel caches, and leaves a default graph behind for each thread.
+    Nothing here is a Keras model, so there is nothing to clear.
+    """
+    if keras := sys.modules.get("keras"):
+        cast(Any, keras).backend.clear_session = lambda **_: None
 
 
 def _warm(runtime: Runtime) -> None:

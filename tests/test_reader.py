@@ -85,6 +85,15 @@ def test_every_runtime_meets_one_thread_only(reader, monkeypatch):
     assert threading.get_ident() not in met
 
 
+def test_a_rerun_of_a_page_leaves_tensorflow_as_it_is(reader):
+    import tensorflow as tf
+    from streamlit.runtime.scriptrunner.script_runner import _clean_problem_modules
+
+    graph = tf.compat.v1.get_default_graph()
+    _clean_problem_modules()  # what Streamlit does at the end of each; Keras would begin another graph
+    assert tf.compat.v1.get_default_graph() is graph
+
+
 def test_what_is_ready_answers_before_all_are_ready(finished_run, monkeypatch):
     from convnet_core.runtimes.pytorch import PyTorch
 

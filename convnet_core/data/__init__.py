@@ -104,12 +104,11 @@ def _read_cache(path: Path, count: int) -> Split | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except Exception:  # zipfile, zlib and NumPy each have kinds of their own
+        shapes = images.shape == (count, SIDE, SIDE) and labels.shape == (count,)
+        whole = shapes and images.dtype == labels.dtype == np.uint8 and labels.max(initial=0) < CLASSES
+    except Exception:  # zipfile, zlib and NumPy each have kinds of their own; what is no array has no shape
         return None  # not there, or damaged: it is made again
-    whole = (
-        images.shape == (count, SIDE, SIDE) and labels.shape == (count,) and images.dtype == labels.dtype == np.uint8
-    )
-    return Split(images, labels) if whole and labels.max(initial=0) < CLASSES else None
+    return Split(images, labels) if whole else None
 
 
 def _write_cache(path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:

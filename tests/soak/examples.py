@@ -46,17 +46,44 @@ BENCHMARK = {
     "config": config.BenchmarkConfig().to_json(),
     "runtimes": [RUNTIME],
 }
-SEEN = {"whole": {"relative": 0.1, "absolute": 0.1}, "own": 0.1, "multiple": 2.0}
+SEEN = {
+    "whole": {"relative": 0.1, "max": 0.1, "mean": 0.1, "cosine": 0.9, "histogram": [0, 3, 1]},
+    "own": 0.1,
+    "multiple": 2.0,
+    "remade": False,
+}
+NODES = [
+    {
+        "name": "a",
+        "op_type": "Gemm",
+        "version": 13,
+        "inputs": ["x", "w"],
+        "outputs": ["y"],
+        "ops": [{"name": "a/MatMul", "type": "MatMul", "shapes": [[None, 2], None], "inputs": ["x"], "perm": []}],
+        "tensors": [{"tensor": "a/MatMul:0", "constant": False, "place": {"source": "y", "perm": None}}],
+        "weights": {"w": {"source": "w", "constant": ""}},
+        "became": "ops",
+        "of": "",
+    }
+]
+
 DISSECTION = {
     "title": "t",
     "config": {"lesson": "none", "converter": "native"},
     "runtimes": ["onnxruntime", "tensorflow"],
     "findings": [{"kind": "k", "text": "wrong", "mend": "do", "node": "a", "runtimes": ["tensorflow"]}],
     "nodes": [
-        {"name": "a", "op": "Conv", "noise": 0.1, "runtimes": {"tensorflow": SEEN}, "shape_differs": {"litert": [1]}}
+        {
+            "name": "a",
+            "op": "Gemm",
+            "output": "y",
+            "noise": 0.1,
+            "runtimes": {"tensorflow": SEEN},
+            "shape_differs": {"litert": [1]},
+        }
     ],
-    "entries": [{"name": "a", "op_type": "Conv", "became": "ops", "ops": [{"type": "Conv2D", "name": "o"}]}],
-    "litert": [{"type": "CONV_2D", "nodes": ["a"]}],
+    "entries": NODES,
+    "litert": [{"type": "CONV_2D", "nodes": ["a"], "shapes": [[1]]}],
     "weights": [
         {
             "name": "w",
@@ -72,22 +99,20 @@ DISSECTION = {
         "nodes": [{"node": "a", "epsilon": 0.1, "channel": {"γ": 1.0}, "error": 0.0}],
     },
     "transposes": [{"node": "a", "op": "T", "what": "layout"}],
-    "labels": {"tensorflow": {"agree": 1, "closest": []}},
+    "labels": {
+        "tensorflow": {
+            "samples": 2,
+            "agreement": 0.5,
+            "accuracy": None,
+            "max_error": 0.1,
+            "could_flip": 1,
+            "closest": [0],
+            "margins": [0.1],
+            "flipped": 1,
+            "examples": [0],
+            "answers": [[1, 2]],
+        }
+    },
     "sweep": [{"runtime": "tensorflow", "batch": 1, "fault": "", "shape": [1]}],
     "worst": [{"runtime": "tensorflow", "before": 0.1, "found": 0.2}],
 }
-
-NODES = [
-    {
-        "name": "a",
-        "op_type": "Gemm",
-        "version": 13,
-        "inputs": ["x", "w"],
-        "outputs": ["y"],
-        "ops": [{"name": "a/MatMul", "type": "MatMul", "shapes": [[None, 2], None], "inputs": ["x"], "perm": []}],
-        "tensors": [{"tensor": "a/MatMul:0", "constant": False, "place": {"source": "y", "perm": None}}],
-        "weights": {"w": {"source": "w", "constant": ""}},
-        "became": "ops",
-        "of": "",
-    }
-]
