@@ -40,7 +40,8 @@ def write(found: dict[str, dict[str, object]]) -> None:
     for name, part in found.items():
         for line in part["lines"]:
             mark = "as it must be" if line["ok"] else "**not** as it must be"
-            rows.append(f"| {line['what']} | {line['how_often']} | {line['found']} | {mark}, {name}, {part['date']} |")
+            found_text = " ".join(str(line["found"]).split())
+            rows.append(f"| {line['what']} | {line['how_often']} | {found_text} | {mark}, {name}, {part['date']} |")
     text = _PAGE.read_text(encoding="utf-8")
     before, after = text.split(_BEGIN)[0], text.split(_END)[1]
     _PAGE.write_text(f"{before}{_BEGIN}\n\n" + "\n".join(rows) + f"\n\n{_END}{after}", encoding="utf-8")
@@ -50,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--fuzz", type=float, default=90, help="seconds")
-    parser.add_argument("--load", type=float, default=600, help="seconds")
+    parser.add_argument("--load", type=float, default=420, help="seconds; memory is watched after a third of them")
     trials: dict[str, Callable[[argparse.Namespace], list[Line]]] = {
         "kills": lambda args: kills.trial(args.kills),
         "faults": lambda _: _faults(),
