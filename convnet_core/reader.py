@@ -257,10 +257,7 @@ def _one_thread_for_torch() -> None:
 
 
 def _spare_the_collector() -> None:
-    """Garbage collection passes over what is there now: 300,000 objects of the libraries, 0.3 s at each collection.
-
-    What Python finds to do by itself while pages are drawn is done sooner, too.
-    """
+    """Garbage collection passes over what is there now: 300,000 objects of the libraries, 0.3 s at each collection."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()

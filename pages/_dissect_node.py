@@ -44,7 +44,7 @@ def show(content: dict[str, Any], name: str) -> None:
                     st.image(drawn)
         for fusion in content["fusions"]["nodes"]:
             if fusion["node"] == name:
-                where, formula = fusion.get("where", "ONNX"), content["fusions"]["formula"]
+                where, formula = fusion["where"], content["fusions"]["formula"]
                 st.markdown(f"A BatchNorm is folded into it in {where}: {formula}, ε = {fusion['epsilon']:g}.")
                 first = ", ".join(f"{key} = {value:.4g}" for key, value in fusion["channel"].items())
                 st.caption(f"First channel: {first}. The folded weights are {fusion['error']:.0e} of their range off.")

@@ -73,7 +73,7 @@ def dissected(content: dict[str, Any]) -> list[Text]:
     """What the table does not hold: transposes, folded batch normalisations, labels, the worst inputs, batch sizes."""
     said = [report.transposes(content)]
     for item in content["fusions"]["nodes"]:
-        where = f"{item['node']} in {item.get('where', 'ONNX')}"
+        where = f"{item['node']} in {item['where']}"
         said.append(f"a BatchNorm is folded into {where}: {format_error(item['error'])} of the weights' range off")
     for name, item in content["labels"].items():
         said.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Entry:
     outputs: tuple[str, ...]
     ops: tuple[Op, ...]
     tensors: tuple[dict[str, Any], ...] = ()
-    weights: dict[str, dict[str, Any]] | None = None
+    weights: dict[str, dict[str, Any]] = field(default_factory=dict)
     became: str = "ops"
     of: str = ""
 

@@ -23,7 +23,7 @@ def tables(content: dict[str, Any]) -> dict[str, Table]:
         f"BatchNorms folded into a Conv: {content['fusions']['formula']}": [
             {
                 "node": item["node"],
-                "in": item.get("where", "ONNX"),
+                "in": item["where"],
                 "ε": item["epsilon"],
                 **item["channel"],
                 "error": report.number(item["error"]),
@@ -165,22 +165,15 @@ def _tried(item: dict[str, Any]) -> str:
 
 def could_flip(item: dict[str, Any], most: int = 20) -> str:
     """The samples whose label could flip, the closest first, with their margins: ": no. 12 (0.031), …"."""
-    margins = item.get("margins") or [None] * len(item["closest"])
-    told = [
-        f"no. {place}" + (f" ({margin:.2g})" if margin is not None else "")
-        for place, margin in zip(item["closest"], margins, strict=True)
-    ]
+    margins = (_plain(report.number(margin), "{:.2g}") for margin in item["margins"])
+    told = [f"no. {place} ({margin})" for place, margin in zip(item["closest"], margins, strict=True)]
     return _listed(told[:most], item["could_flip"])
 
 
 def flipped(item: dict[str, Any], most: int = 20) -> str:
     """The samples whose label has flipped, with the reference's label and the runtime's: ": no. 12 (4 → 9), …"."""
-    answers = item.get("answers") or [None] * len(item["examples"])
-    told = [
-        f"no. {place}" + (f" ({pair[0]} → {pair[1]})" if pair is not None else "")
-        for place, pair in zip(item["examples"], answers, strict=True)
-    ]
-    return _listed(told[:most], item["flipped"])
+    pairs = zip(item["examples"], item["answers"], strict=True)
+    return _listed([f"no. {place} ({before} → {after})" for place, (before, after) in pairs][:most], item["flipped"])
 
 
 def _listed(told: Sequence[str], count: int) -> str:

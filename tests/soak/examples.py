@@ -96,7 +96,7 @@ DISSECTION = {
     ],
     "fusions": {
         "formula": "f",
-        "nodes": [{"node": "a", "epsilon": 0.1, "channel": {"γ": 1.0}, "error": 0.0}],
+        "nodes": [{"node": "a", "where": "ONNX", "epsilon": 0.1, "channel": {"γ": 1.0}, "error": 0.0}],
     },
     "transposes": [{"node": "a", "op": "T", "what": "layout"}],
     "labels": {
