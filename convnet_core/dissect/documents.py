@@ -12,7 +12,7 @@ from convnet_core.files import read_json
 from convnet_core.runs import Run
 
 _STYLE = (
-    "body{font:15px system-ui;margin:2rem;color-scheme:light dark}table{border-collapse:collapse}"
+    ":root{color-scheme:light dark}body{font:15px system-ui;margin:2rem}table{border-collapse:collapse}"
     "td,th{border:1px solid #8888;padding:.2rem .5rem;text-align:left;font-variant-numeric:tabular-nums}"
     ".n{white-space:nowrap}.wide{overflow-x:auto}"
     "figure{display:inline-block;margin:.5rem 1.5rem .5rem 0}img{image-rendering:pixelated}"
