@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from convnet_core import jobs
 from convnet_core.errors import RunError
+from convnet_core.formats import format_share, format_size
 from convnet_core.jobs import Following, JobInfo, JobView
 from convnet_core.records import StageRecord
-from convnet_core.report import format_share, format_size
 from convnet_core.runs import Run
 
 

@@ -19,8 +19,8 @@ from convnet_core import snippets
 from convnet_core.artefacts import Artefact, artefacts, check
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.files import new_id
+from convnet_core.formats import format_size
 from convnet_core.records import StageRecord
-from convnet_core.report import format_size
 from convnet_core.runs import CONVERT_STAGES, Run
 
 _TEXTS = {".json", ".html", ".md", ".txt", ".py"}

@@ -19,6 +19,7 @@ from PIL import Image
 from convnet_core.compare import Measured
 from convnet_core.errors import RunError, one_line
 from convnet_core.files import read_json
+from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.judging import Comparison
 from convnet_core.records import now, versions
 from convnet_core.runs import Run
@@ -231,18 +232,3 @@ def _png(image: NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     Image.fromarray(255 - image).save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()
-
-
-def format_size(count: int) -> str:
-    """Bytes for people: 505 kB."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B"
-
-
-def format_error(value: float | str | None) -> str:
-    """An error for people: 4.8e-06; infinity is text, as JSON has it."""
-    return "–" if value is None else "0" if value == 0 else f"{float(value):.1e}"
-
-
-def format_share(value: float | None) -> str:
-    """A share for people: 97.66 %."""
-    return "–" if value is None else f"{100 * value:.2f} %"

@@ -12,8 +12,8 @@ import streamlit as st
 from convnet_core import artefacts, snippets
 from convnet_core.artefacts import Artefact
 from convnet_core.files import digest
+from convnet_core.formats import format_size
 from convnet_core.pack import pack
-from convnet_core.report import format_size
 from convnet_core.runs import Run
 from pages import _charts as charts
 

@@ -10,13 +10,11 @@ from typing import Any
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from convnet_core import data
-from convnet_core.config import DataConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.files import runs_root
+from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.library import list_runs, new_run
-from convnet_core.memory import share_few_heaps
-from convnet_core.report import format_error, format_share, format_size
+from convnet_core.memory import pass_over_imports, share_few_heaps
 from convnet_core.runs import STAGES, Run
 from pages import _jobs as jobs
 
@@ -52,6 +50,7 @@ def frame() -> StreamlitPage:
         for group, entries in _MENU.items()
     }
     page = st.navigation(pages)
+    pass_over_imports(of="the frame")
     if st.session_state.get("page") != page.url_path:
         st.session_state["page"] = page.url_path
         jobs.forget_error()
@@ -69,6 +68,7 @@ def inside_app() -> Iterator[None]:
         jobs.explain(error)
     finally:
         st.session_state["frame"] = "known"
+        pass_over_imports(of=str(st.session_state.get("page")))
 
 
 def through_the_app() -> None:
@@ -197,16 +197,6 @@ def warn_of_stale(run: Run, stage: str) -> bool:
     st.warning(f"This is stale: {state.reason}. To run again: {', '.join(again)}.", icon=":material/warning:")
     refresh_button(run, "Bring up to date")
     return True
-
-
-def digits(config: DataConfig) -> data.Digits:
-    """The digits of a config, kept in memory for all sessions; nobody writes to them. Raises DataError."""
-    return _digits(config, data.stamp(config))
-
-
-@st.cache_resource(show_spinner="Reading the digits; the first time they are drawn", max_entries=3)
-def _digits(config: DataConfig, stamp: str) -> data.Digits:
-    return data.load(config)
 
 
 def _verdict(line: dict[str, Any]) -> str:

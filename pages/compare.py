@@ -15,14 +15,15 @@ from convnet_core.compare import Measured
 from convnet_core.config import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.files import digest
+from convnet_core.formats import format_error
 from convnet_core.judging import Comparison, judge
 from convnet_core.provenance import data_of, inputs_of
-from convnet_core.report import format_error
 from convnet_core.runs import Run
 from pages import _charts as charts
 from pages import _inputs as inputs
 from pages import _jobs as jobs
 from pages import _shared as shared
+from pages._digits import digits
 
 shared.through_the_app()
 st.title("Compare")
@@ -135,7 +136,7 @@ def differing(comparison: Comparison, run: Run) -> None:
         st.write("None: every runtime gives every test image the same label.")
         return
     try:
-        images = shared.digits(data_of(run, "compare")).test.images
+        images = digits(data_of(run, "compare")).test.images
     except ConvNetError as error:
         jobs.explain(error)
         return

@@ -18,9 +18,9 @@ from convnet_core.convert.names import Signature
 from convnet_core.converters import side_by_side
 from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
+from convnet_core.formats import format_error, format_size
 from convnet_core.jobs import JobView
 from convnet_core.provenance import data_of, inputs_of
-from convnet_core.report import format_error, format_size
 from convnet_core.runs import CONVERT_STAGES, Run
 from convnet_core.tensors import shape_text
 from pages import _artefacts as files

@@ -18,6 +18,7 @@ from pages import _charts as charts
 from pages import _jobs as jobs
 from pages import _settings as settings
 from pages import _shared as shared
+from pages._digits import digits
 
 shared.through_the_app()
 st.title("Data")
@@ -46,7 +47,7 @@ def load(config: DataConfig) -> Digits | None:
                 return None
             mnist.download(folder, Bar())
             st.rerun()
-        return shared.digits(config)
+        return digits(config)
     except ConvNetError as error:
         jobs.explain(error)
         return None

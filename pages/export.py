@@ -9,7 +9,7 @@ from convnet_core.cli.flags import arguments
 from convnet_core.config import ExportConfig
 from convnet_core.errors import ModelError
 from convnet_core.files import digest
-from convnet_core.report import format_error, format_size
+from convnet_core.formats import format_error, format_size
 from convnet_core.runs import Run
 from convnet_core.settings import describe
 from pages import _graph as graph

@@ -11,9 +11,9 @@ from convnet_core import upload
 from convnet_core.doctor import Examination
 from convnet_core.errors import ConvNetError, ModelError
 from convnet_core.files import runs_root
+from convnet_core.formats import format_share
 from convnet_core.library import delete_runs, list_runs, rename_run
 from convnet_core.overview import Overview, StageView, overview, stage_views
-from convnet_core.report import format_share, load
 from convnet_core.runs import Run
 from pages import _jobs as jobs
 from pages import _shared as shared
@@ -70,6 +70,8 @@ def show(run: Run) -> None:
     elif set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
         shared.refresh_button(run, "Bring up to date")
     if run.state("compare").state == "fresh":
+        from convnet_core.report import load  # which needs NumPy and jinja2; a first look at Home does not
+
         shared.runtimes(load(run))
         with st.container(horizontal=True):
             st.download_button(

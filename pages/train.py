@@ -28,6 +28,7 @@ from pages import _curves as curves
 from pages import _jobs as jobs
 from pages import _settings as settings
 from pages import _shared as shared
+from pages._digits import digits
 
 shared.through_the_app()
 st.title("Train")
@@ -141,7 +142,7 @@ def _per_digit(confusion: Any) -> go.Figure:
 def mistakes(run: Run, found: list[dict[str, Any]]) -> None:
     """The test images that were read wrong and with the greatest confidence."""
     try:
-        test = shared.digits(data_of(run)).test
+        test = digits(data_of(run)).test
     except ConvNetError as error:
         jobs.explain(error)
         return

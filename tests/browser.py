@@ -29,7 +29,8 @@ class Server:
 
     def start(self):
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
-        env = {**os.environ, "CONVNET_RUNS_DIR": str(self.runs)}
+        # Streamlit 1.67 prints stack traces by rich, to stdout and in a frame, where rich is installed
+        env = {**os.environ, "CONVNET_RUNS_DIR": str(self.runs), "STREAMLIT_LOGGER_ENABLE_RICH": "false"}
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=self._log)
         deadline = time.monotonic() + 60
         while True:

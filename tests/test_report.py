@@ -99,8 +99,3 @@ def test_report_md_has_a_line_for_each_runtime(comparison):
         "90.00%", "90.00 %"
     )
     assert text.count("\n| ") == 5
-
-
-@pytest.mark.parametrize(("count", "text"), [(999, "999 B"), (505_568, "506 kB"), (94_000_000, "94.0 MB")])
-def test_sizes_for_people(count, text):
-    assert report.format_size(count) == text

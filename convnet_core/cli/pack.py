@@ -8,8 +8,8 @@ from pathlib import Path
 from convnet_core import artefacts, snippets
 from convnet_core.cli import resolve
 from convnet_core.cli.terminal import results
+from convnet_core.formats import format_size
 from convnet_core.pack import pack_to
-from convnet_core.report import format_size
 
 
 def pack(args: argparse.Namespace) -> int:

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from convnet_core.benchmark import Benchmark, format_figure, rows, where_and_how
 from convnet_core.dissect import report, tables
+from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.graphs import Graph, Tensor
 from convnet_core.overview import Overview
-from convnet_core.report import format_error, format_share, format_size
 
 _MARKS = {
     "fresh": "[green]✓[/] fresh",

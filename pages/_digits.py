@@ -1,0 +1,18 @@
+"""The digits that pages show, read once for all sessions. Apart from `_shared`, whose first page needs no NumPy."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from convnet_core import data
+from convnet_core.config import DataConfig
+
+
+def digits(config: DataConfig) -> data.Digits:
+    """The digits of a config, kept in memory for all sessions; nobody writes to them. Raises DataError."""
+    return _digits(config, data.stamp(config))
+
+
+@st.cache_resource(show_spinner="Reading the digits; the first time they are drawn", max_entries=3)
+def _digits(config: DataConfig, stamp: str) -> data.Digits:
+    return data.load(config)

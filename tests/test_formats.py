@@ -1,0 +1,8 @@
+import pytest
+
+from convnet_core.formats import format_size
+
+
+@pytest.mark.parametrize(("count", "text"), [(999, "999 B"), (505_568, "506 kB"), (94_000_000, "94.0 MB")])
+def test_sizes_for_people(count, text):
+    assert format_size(count) == text
