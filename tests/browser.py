@@ -19,8 +19,8 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 class Server:
     """The app on a port of its own; can be ended and started again at the same address."""
 
-    def __init__(self, runs: Path):
-        self.runs = runs
+    def __init__(self, runs: Path, app: Path = ROOT / "app.py"):
+        self.runs, self.app = runs, app
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -28,7 +28,7 @@ class Server:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, it is open as long as the server is
 
     def start(self):
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)]
+        command = [sys.executable, "-m", "streamlit", "run", str(self.app), "--server.port", str(self.port)]
         # Streamlit 1.67 prints stack traces by rich, to stdout and in a frame, where rich is installed
         env = {**os.environ, "CONVNET_RUNS_DIR": str(self.runs), "STREAMLIT_LOGGER_ENABLE_RICH": "false"}
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=self._log)

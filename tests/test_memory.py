@@ -48,3 +48,21 @@ def test_threads_share_few_heaps():
     if few == "no glibc":
         pytest.skip("another C library")
     assert int(few) <= 2 < int(many)
+
+
+_PASSED_OVER = """
+import gc
+from convnet_core.memory import pass_over_imports
+
+pass_over_imports(of="one page")
+once = gc.get_freeze_count()
+there = [[] for _ in range(1000)]
+pass_over_imports(of="one page")
+assert gc.get_freeze_count() <= once
+pass_over_imports(of="another page")
+assert gc.get_freeze_count() >= once + 1000
+"""
+
+
+def test_garbage_collection_passes_over_what_a_page_imported_once_for_each_page():
+    python(_PASSED_OVER)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
@@ -33,6 +34,8 @@ from tests.soak.visitor import Stroke, Visitor
 
 PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 _PAUSE = 10.0  # seconds between two acts of a person, on average
+_TOUR_PAUSE = 8.0  # the same on the tour, which has some 34 acts
+_TOUR_SECONDS = 330.0
 _FIRST = 6  # visitors that warm the server up: as many as it has threads to hand work to
 _KEPT = 10  # seconds for which the server keeps the session of a lost connection; Streamlit's own 120 are long to wait
 _LEAVE = 150.0
@@ -74,11 +77,17 @@ def digit(luck: random.Random) -> list[Stroke]:
     return [[(x + size * point[0], y + size * point[1]) for point in stroke] for stroke in strokes]
 
 
-async def look(visitor: Visitor, page: str, luck: random.Random, seen: Seen) -> None:
-    """Open a page for the first time, and draw where one can."""
-    seen.add(page, await visitor.open(page))
-    if page == "sketchpad":
-        seen.add("sketchpad, a drawing", await visitor.draw(digit(luck)))
+async def tour(visitor: Visitor, luck: random.Random, seen: Seen) -> AsyncIterator[None]:
+    """Every page once, every slider on it, and the pad: one act at a time."""
+    for page in luck.sample(PAGES, len(PAGES)):
+        seen.add(page, await visitor.open(page))
+        yield
+        for slider in visitor.sliders().values():
+            await move(visitor, slider, luck, seen)
+            yield
+        if page == "sketchpad":
+            await draw(visitor, luck, seen)
+            yield
 
 
 async def act(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
@@ -86,26 +95,32 @@ async def act(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
     sliders = list(visitor.sliders().values())
     what = luck.choice(("page", "slider", "draw"))
     if what == "draw" and visitor.page == "sketchpad":
-        seen.add("sketchpad, a drawing", await visitor.draw(digit(luck)))
+        await draw(visitor, luck, seen)
     elif what == "page" or not sliders:
         page = luck.choice(PAGES)
         seen.add(page, await visitor.open(page))
     else:
-        slider = luck.choice(sliders)
-        steps = list(slider.options)
-        value = luck.choice(steps) if steps else slider.min + slider.step * luck.randint(0, _steps(slider))
-        seen.add(f"{visitor.page}, a slider", await visitor.move_slider(slider.label, value))
+        await move(visitor, luck.choice(sliders), luck, seen)
 
 
-def _steps(slider: Slider) -> int:
-    return int((slider.max - slider.min) / slider.step + 1e-9)
+async def draw(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
+    """Draw a digit on the sketchpad."""
+    seen.add("sketchpad, a drawing", await visitor.draw(digit(luck)))
+
+
+async def move(visitor: Visitor, slider: Slider, luck: random.Random, seen: Seen) -> None:
+    """Put a slider of the page anywhere."""
+    steps = list(slider.options)
+    count = int((slider.max - slider.min) / slider.step + 1e-9)
+    value = luck.choice(steps) if steps else slider.min + slider.step * luck.randint(0, count)
+    seen.add(f"{visitor.page}, a slider", await visitor.move_slider(slider.label, value))
 
 
 async def person(server: Server, number: int, until: float, seen: Seen) -> None:
     """One visitor from coming to leaving; an error is noted, and the person tries again with a new session.
 
-    First a look at every page: Streamlit keeps a session's widgets, and the pad its drawing, of every page that it
-    has been to, so that sessions grow until then and no longer.
+    First the whole tour: Streamlit keeps the state of each widget that a session has ever used, and the pad its
+    drawing, so that sessions grow until then and no longer.
     """
     luck = random.Random(number)
     watching = number % _EACH_WATCHES == 0
@@ -114,16 +129,15 @@ async def person(server: Server, number: int, until: float, seen: Seen) -> None:
         visitor = Visitor(server.address, seen.errors, seen.repeats)
         try:
             async with visitor:
-                tour = luck.sample(PAGES, len(PAGES))
-                first = "train" if watching else tour.pop()
+                first = "train" if watching else luck.choice(PAGES)
                 seen.add(first, await visitor.open(first, run="training" if watching else "demo"))
+                touring, between = tour(visitor, luck, seen), _TOUR_PAUSE
                 while (left := until - time.monotonic()) > 0:
-                    await asyncio.sleep(min(left, max(1.0, luck.expovariate(1 / _PAUSE))))
+                    await asyncio.sleep(min(left, max(1.0, luck.expovariate(1 / between))))
                     if watching or time.monotonic() >= until:
                         continue
-                    if tour:
-                        await look(visitor, tour.pop(), luck, seen)
-                    else:
+                    if await anext(touring, "done") == "done":
+                        between = _PAUSE
                         await act(visitor, luck, seen)
         except Exception as error:
             seen.errors.append(f"{visitor.page}: {type(error).__name__}: {error}")
@@ -192,8 +206,10 @@ async def visits(server: Server, seconds: float, visitors: int) -> list[Line]:
     people = (person(server, number, until, seen) for number in range(visitors))
     await asyncio.gather(weigh(pid, until, times, memory), *people)
     left, took = await back(server, before)
-    third = len(memory) // 3
-    gradient, error = slope(times[third:], memory[third:])
+    since = min(max(seconds / 3, _TOUR_SECONDS), 0.75 * seconds)
+    warm_up = sum(moment < times[0] + since for moment in times)
+    times, memory = times[warm_up:], memory[warm_up:]
+    gradient, error = slope(times, memory)
     waits = [wait for found in seen.waits.values() for wait in found]
     p95 = percentile(waits, 95)
     slowest = sorted(seen.waits, key=lambda what: -percentile(seen.waits[what], 95))[:3]
@@ -216,9 +232,9 @@ async def visits(server: Server, seconds: float, visitors: int) -> list[Line]:
             p95 < 1,
         ),
         Line(
-            "… the server's memory after the first third",
-            f"{len(memory) - third} samples",
-            f"{gradient:+.2f} ± {error:.2f} MB a minute, from {statistics.mean(memory[third : third + 9]):.0f} MB to "
+            f"… the server's memory after the first {since:.0f} s",
+            f"{len(memory)} samples",
+            f"{gradient:+.2f} ± {error:.2f} MB a minute, from {statistics.mean(memory[:9]):.0f} MB to "
             f"{statistics.mean(memory[-9:]):.0f} MB",
             gradient <= 2 * error,
         ),
