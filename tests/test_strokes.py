@@ -7,7 +7,7 @@ import torch
 from convnet_core import data, training
 from convnet_core.config import PRESETS, DataConfig
 from convnet_core.data.drawing import prepare
-from convnet_core.data.strokes import generate
+from convnet_core.data.strokes import VERSION, generate
 from convnet_core.events import Monitor
 from convnet_core.files import cache_folder
 from convnet_core.model import build
@@ -24,7 +24,7 @@ def drawn():
 def test_the_same_seed_gives_the_same_bytes_in_another_process(drawn):
     code = """
 import hashlib
-from convnet_core.data.strokes import generate
+from convnet_core.data.strokes import VERSION, generate
 print(hashlib.sha256(generate(2000, 5)[0]).hexdigest())
 """
     assert python(code).stdout.strip() == hashlib.sha256(drawn[0]).hexdigest()
@@ -67,6 +67,15 @@ def test_train_and_test_images_differ_and_are_cached():
     (cached,) = (cache_folder() / "strokes").glob("*seed0-500.npz")
     cached.write_bytes(cached.read_bytes()[:1000])  # a cache cut short is made again
     assert data.load(config).fingerprint == first.fingerprint
+
+
+def test_another_process_that_has_just_put_the_same_digits_there_does_no_harm():
+    folder = cache_folder() / "strokes"
+    folder.mkdir(parents=True, exist_ok=True)
+    gone = folder / f".v{VERSION}-seed6-40.other.npz"
+    gone.symlink_to(folder / "renamed meanwhile")  # listed, and not there any more when it is looked at
+    assert len(data.load(DataConfig(seed=3, train_size=40, test_size=40)).train) == 40
+    gone.unlink()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -115,9 +116,10 @@ def _write_cache(path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8
     draft = path.with_name(f".{path.stem}.{new_id()}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in path.parent.glob(f".{path.stem}.*.npz"):
-            if time.time() - leftover.stat().st_mtime > _LEFTOVER_SECONDS:
-                leftover.unlink(missing_ok=True)
+        for other in path.parent.glob(f".{path.stem}.*.npz"):
+            with contextlib.suppress(FileNotFoundError):  # another process or thread has just finished its own
+                if time.time() - other.stat().st_mtime > _LEFTOVER_SECONDS:
+                    other.unlink()
         np.savez(draft, images=images, labels=labels)
         os.replace(draft, path)
     except OSError as error:
