@@ -34,8 +34,7 @@ from tests.soak.visitor import Stroke, Visitor
 
 PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 _PAUSE = 10.0  # seconds between two acts of a person, on average
-_TOUR_PAUSE = 8.0  # the same on the tour, which has some 34 acts
-_TOUR_SECONDS = 330.0
+_TOUR_SECONDS = 400.0  # of 34 acts, with their waits
 _FIRST = 6  # visitors that warm the server up: as many as it has threads to hand work to
 _KEPT = 10  # seconds for which the server keeps the session of a lost connection; Streamlit's own 120 are long to wait
 _LEAVE = 150.0
@@ -131,13 +130,12 @@ async def person(server: Server, number: int, until: float, seen: Seen) -> None:
             async with visitor:
                 first = "train" if watching else luck.choice(PAGES)
                 seen.add(first, await visitor.open(first, run="training" if watching else "demo"))
-                touring, between = tour(visitor, luck, seen), _TOUR_PAUSE
+                touring = tour(visitor, luck, seen)
                 while (left := until - time.monotonic()) > 0:
-                    await asyncio.sleep(min(left, max(1.0, luck.expovariate(1 / between))))
+                    await asyncio.sleep(min(left, max(1.0, luck.expovariate(1 / _PAUSE))))
                     if watching or time.monotonic() >= until:
                         continue
                     if await anext(touring, "done") == "done":
-                        between = _PAUSE
                         await act(visitor, luck, seen)
         except Exception as error:
             seen.errors.append(f"{visitor.page}: {type(error).__name__}: {error}")
