@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +42,15 @@ def examine() -> list[Check]:
 class Examination:
     """`examine` in a process of its own: whoever asks need neither wait nor import torch.
 
-    It begins when it is asked after a second for the first time: importing torch takes a processor that a browser
-    needs for its first page.
+    It starts at the first question that comes a second or more after it was made: importing torch takes a processor
+    that a browser needs for its first page.
     """
 
     def __init__(self) -> None:
         self._begin = time.monotonic() + 1.0
         self._process: subprocess.Popen[bytes] | None = None
         self._checks: list[Check] | None = None
+        self._one = threading.Lock()  # each session of the app asks
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -62,15 +64,16 @@ class Examination:
     @property
     def checks(self) -> list[Check] | None:
         """What was found; None while it is still looked for."""
-        if self._process is None:
-            if time.monotonic() >= self._begin:
-                self._process = self._start()
-        elif self._checks is None and self._process.poll() is not None:
-            said = self._process.communicate()[0]
-            try:
-                self._checks = [Check(**item) for item in json.loads(said)]
-            except (ValueError, TypeError):
-                self._checks = [Check("doctor", False, "did not finish", "python -m convnet_core doctor")]
+        with self._one:
+            if self._process is None:
+                if time.monotonic() >= self._begin:
+                    self._process = self._start()
+            elif self._checks is None and self._process.poll() is not None:
+                said = self._process.communicate()[0]
+                try:
+                    self._checks = [Check(**item) for item in json.loads(said)]
+                except (ValueError, TypeError):
+                    self._checks = [Check("doctor", False, "did not finish", "python -m convnet_core doctor")]
         return self._checks
 
 

@@ -34,11 +34,12 @@ def share_few_heaps() -> None:
 
 
 @functools.cache
-def pass_over_imports(of: str) -> None:
-    """Let the garbage collector pass over all that is there now, once for each name of what has just been imported.
+def freeze_imports() -> None:
+    """Let the garbage collector never again look through what is there now; only the first call does anything.
 
     Streamlit 1.67 collects all garbage after every rerun, and meanwhile nothing else runs: 0.1 s and more for the
-    objects of its own modules and of a page's, just when a browser waits for the scripts of its first page.
+    objects of its own modules, just when a browser waits for the scripts of its first page. The session that asks
+    stays in memory with them (until `Reader` collects once more), which is why it is done once.
     """
     gc.freeze()
 

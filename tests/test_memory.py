@@ -50,19 +50,17 @@ def test_threads_share_few_heaps():
     assert int(few) <= 2 < int(many)
 
 
-_PASSED_OVER = """
+_FROZEN = """
 import gc
-from convnet_core.memory import pass_over_imports
+from convnet_core.memory import freeze_imports
 
-pass_over_imports(of="one page")
+freeze_imports()
 once = gc.get_freeze_count()
 there = [[] for _ in range(1000)]
-pass_over_imports(of="one page")
-assert gc.get_freeze_count() <= once
-pass_over_imports(of="another page")
-assert gc.get_freeze_count() >= once + 1000
+freeze_imports()
+assert 1000 < gc.get_freeze_count() <= once
 """
 
 
-def test_garbage_collection_passes_over_what_a_page_imported_once_for_each_page():
-    python(_PASSED_OVER)
+def test_what_is_imported_is_frozen_once():
+    python(_FROZEN)

@@ -50,8 +50,26 @@ def test_values_gradients_and_running_statistics_are_those_of_pytorch(make, shap
 
 def test_features_that_are_all_alike_stay_finite():
     layer, _ = batch_norm()
-    answer = layer(torch.full((4, 6, 3, 3), 1000.0))
+    answer = layer(torch.full((4, 6, 3, 3), 1000.1))
     assert torch.isfinite(answer).all()
+
+
+def test_epsilon_counts_where_features_hardly_differ():
+    layer, exact = batch_norm()
+    features = (0.003 * torch.randn(8, 6, 5, 7)).requires_grad_()
+    same = features.detach().double().requires_grad_()
+    answer, expected = layer(features), exact(same)
+    gradient = torch.randn_like(answer)
+    answer.backward(gradient)
+    expected.backward(gradient.double())
+    torch.testing.assert_close(answer.double(), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(features.grad.double(), same.grad, rtol=1e-4, atol=1e-2)
+
+
+def test_one_value_for_each_channel_is_refused_as_by_pytorch():
+    layer, _ = batch_norm()
+    with pytest.raises(ValueError, match="more than 1 value"):
+        layer(torch.rand(1, 6, 1, 1))
 
 
 @pytest.mark.parametrize(("make", "shape"), CASES)
@@ -61,6 +79,7 @@ def test_elsewhere_it_is_pytorchs_own_bit_for_bit(make, shape):
     features = torch.randn(shape)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(layer(features.bfloat16()), plain(features.bfloat16()))
+        assert torch.equal(layer(features), plain(features))
     with torch.no_grad():
         assert torch.equal(layer(features), plain(features))
     assert torch.equal(layer.eval()(features), plain.eval()(features))

@@ -3,6 +3,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from convnet_core import training
 from convnet_core.config import AugmentConfig, ModelConfig, TrainConfig
@@ -39,6 +40,8 @@ def test_one_epoch_is_the_same_as_a_plain_loop(digits):
     config = TrainConfig(epochs=1, batch_size=100, optimizer="sgd", learning_rate=0.01)
     ours = training.evaluate(fit(config, digits).model, digits)
     model = build(config.model, config.seed)
+    model.layer1[1], model.fc = nn.BatchNorm2d(16), nn.Linear(16 * 784, 10)  # PyTorch's own
+    model.load_state_dict(build(config.model, config.seed).state_dict())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     order = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
     for start in range(0, 1000, 100):

@@ -81,9 +81,10 @@ async def tour(visitor: Visitor, luck: random.Random, seen: Seen) -> AsyncIterat
     for page in luck.sample(PAGES, len(PAGES)):
         seen.add(page, await visitor.open(page))
         yield
-        for slider in visitor.sliders().values():
-            await move(visitor, slider, luck, seen)
-            yield
+        for label in visitor.sliders():
+            if slider := visitor.sliders().get(label):  # another one may have taken it away
+                await move(visitor, slider, luck, seen)
+                yield
         if page == "sketchpad":
             await draw(visitor, luck, seen)
             yield
