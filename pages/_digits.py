@@ -1,4 +1,4 @@
-"""The digits that pages show, read once for all sessions. Apart from `_shared`, whose first page needs no NumPy."""
+"""The digits that pages show, read once for all sessions. Apart from `_shared`, whose first page needs none of them."""
 
 from __future__ import annotations
 
