@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import gc
 import sys
 
 # <malloc.h>
@@ -31,17 +30,6 @@ def share_few_heaps() -> None:
     _mallopt(_ARENA_MAX, 2)
     _mallopt(_TRIM_THRESHOLD, 1 << 20)
     _mallopt(_MMAP_THRESHOLD, 1 << 18)
-
-
-@functools.cache
-def freeze_imports() -> None:
-    """Let the garbage collector never again look through what is there now; only the first call does anything.
-
-    Streamlit 1.67 collects all garbage after every rerun, and meanwhile nothing else runs: 0.1 s and more for the
-    objects of its own modules, just when a browser waits for the scripts of its first page. The session that asks
-    stays in memory with them (until `Reader` collects once more), which is why it is done once.
-    """
-    gc.freeze()
 
 
 def _mallopt(parameter: int, value: int) -> None:

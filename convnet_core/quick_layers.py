@@ -102,7 +102,7 @@ class Linear(nn.Linear):
     """`nn.Linear`, features [batch, in] -> [batch, out]."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if not (_ONEDNN and _quick(self, input) and input.dim() == 2 and len(input)):
+        if not (_ONEDNN and _quick(self, input) and input.dim() == 2 and len(input) and self.bias is not None):
             return super().forward(input)
         return cast(Tensor, _Multiply.apply(input, self.weight, self.bias))
 

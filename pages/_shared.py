@@ -14,7 +14,7 @@ from convnet_core.errors import ConvNetError
 from convnet_core.files import runs_root
 from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.library import list_runs, new_run
-from convnet_core.memory import freeze_imports, share_few_heaps
+from convnet_core.memory import share_few_heaps
 from convnet_core.runs import STAGES, Run
 from pages import _jobs as jobs
 
@@ -50,7 +50,6 @@ def frame() -> StreamlitPage:
         for group, entries in _MENU.items()
     }
     page = st.navigation(pages)
-    freeze_imports()
     if st.session_state.get("page") != page.url_path:
         st.session_state["page"] = page.url_path
         jobs.forget_error()

@@ -3,16 +3,36 @@
 `make soak` tries it with fifty of them, and asks how long they wait and whether the server's memory grows.
 """
 
+import asyncio
+
 import pytest
 
+from tests.browser import Server
 from tests.soak import load
+from tests.soak.visitor import Visitor
 
 
 @pytest.mark.slow
 def test_sessions_see_no_error_and_leave_nothing_behind():
-    errors, _, _, leftovers = load.trial(15, visitors=5)
+    errors, *_, leftovers = load.trial(15, visitors=5)
     assert errors.ok, errors.found
     assert leftovers.ok, leftovers.found
+
+
+def test_an_error_of_the_app_is_seen_with_its_stack_trace(tmp_path):
+    app = tmp_path / "app.py"
+    app.write_text("raise ValueError('of the app')\n")
+    errors = []
+
+    async def visit(server):
+        async with Visitor(server.address, errors) as visitor:
+            await visitor.open("home")
+
+    with Server(tmp_path, app) as server:
+        asyncio.run(visit(server))
+        (trace,) = server.tracebacks()
+    assert "ValueError: of the app" in trace
+    assert errors
 
 
 def test_slope_of_what_grows_and_of_what_does_not(rng):

@@ -48,19 +48,3 @@ def test_threads_share_few_heaps():
     if few == "no glibc":
         pytest.skip("another C library")
     assert int(few) <= 2 < int(many)
-
-
-_FROZEN = """
-import gc
-from convnet_core.memory import freeze_imports
-
-freeze_imports()
-once = gc.get_freeze_count()
-there = [[] for _ in range(1000)]
-freeze_imports()
-assert 1000 < gc.get_freeze_count() <= once
-"""
-
-
-def test_what_is_imported_is_frozen_once():
-    python(_FROZEN)

@@ -100,6 +100,18 @@ def test_a_network_in_train_mode_is_exported_with_its_own_layers(tmp_path):
     assert ops == ["Conv", "BatchNormalization", "Relu", "Flatten", "Gemm"]
 
 
+def test_so_it_is_by_the_default_exporter():
+    ops = [str(node.target) for node in torch.export.export(ConvNet().train(), (torch.rand(2, 1, 28, 28),)).graph.nodes]
+    assert any(name.startswith("aten.batch_norm") for name in ops), ops
+    assert "aten.linear.default" in ops
+
+
+def test_channels_last_is_left_to_pytorch():
+    layer, exact = batch_norm()
+    features = torch.randn(4, 6, 5, 7).to(memory_format=torch.channels_last)
+    assert torch.equal(layer(features), exact.float()(features))
+
+
 def test_a_network_has_the_same_state_dict_as_before():
     quick = ConvNet()
     plain = copy.deepcopy(quick)

@@ -24,7 +24,7 @@ def drawn():
 def test_the_same_seed_gives_the_same_bytes_in_another_process(drawn):
     code = """
 import hashlib
-from convnet_core.data.strokes import VERSION, generate
+from convnet_core.data.strokes import generate
 print(hashlib.sha256(generate(2000, 5)[0]).hexdigest())
 """
     assert python(code).stdout.strip() == hashlib.sha256(drawn[0]).hexdigest()
@@ -74,6 +74,7 @@ def test_another_process_that_has_just_put_the_same_digits_there_does_no_harm():
     folder.mkdir(parents=True, exist_ok=True)
     gone = folder / f".v{VERSION}-seed6-40.other.npz"
     gone.symlink_to(folder / "renamed meanwhile")  # listed, and not there any more when it is looked at
+    assert not (folder / f"v{VERSION}-seed6-40.npz").exists()  # else nothing would be written
     assert len(data.load(DataConfig(seed=3, train_size=40, test_size=40)).train) == 40
     gone.unlink()
 

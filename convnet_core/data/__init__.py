@@ -57,12 +57,18 @@ def load(config: DataConfig, monitor: Monitor | None = None) -> Digits:
 
 
 def stamp(config: DataConfig) -> str:
-    """A text that changes when the files of a config do; empty for generated digits."""
+    """A text that changes when the files of a config do; empty for generated digits.
+
+    Raises DataError where they cannot be looked at.
+    """
     if config.source == "strokes":
         return ""
     place = mnist.place_of(mnist_folder(config) if config.source == "mnist" else Path(config.source))
-    files = sorted(place.iterdir()) if place else []
-    return " ".join(f"{file.name}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files if file.is_file())
+    try:
+        files = [(file.name, file.stat()) for file in sorted(place.iterdir()) if file.is_file()] if place else []
+    except OSError as error:
+        raise DataError(f"{place} cannot be read: {error.strerror or error}") from error
+    return " ".join(f"{name}:{found.st_size}:{found.st_mtime_ns}" for name, found in files)
 
 
 def train_count(config: DataConfig) -> int:

@@ -51,7 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--fuzz", type=float, default=90, help="seconds")
-    parser.add_argument("--load", type=float, default=420, help="seconds; at their end memory is watched")
+    parser.add_argument("--load", type=float, default=420, help="seconds; memory is judged from 1350 on")
     trials: dict[str, Callable[[argparse.Namespace], list[Line]]] = {
         "kills": lambda args: kills.trial(args.kills),
         "faults": lambda _: _faults(),
