@@ -175,8 +175,8 @@ def _stepper(training: Training, train: Tensors, config: TrainConfig) -> Step:
 
 def _step(training: Training, train: Tensors, batch: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
     """One step of the optimizer; the loss and the number of right answers stay on the device."""
-    labels = train.labels[batch]
-    images = scaled(train.images[batch])
+    labels = train.labels.index_select(0, batch)
+    images = scaled(train.images.index_select(0, batch))  # whole images at once, which `images[batch]` does not
     if config.augment:
         images = augment(images, config.augment, training.generator)
     with _precision(config, images.device):
@@ -190,7 +190,7 @@ def _step(training: Training, train: Tensors, batch: Tensor, config: TrainConfig
 
 def scaled(images: Tensor) -> Tensor:
     """uint8 [n, 28, 28] to what the networks take: float32 [n, 1, 28, 28] in [0, 1]."""
-    return images.unsqueeze(1).to(torch.float32).div_(255)
+    return images.unsqueeze(1) / 255
 
 
 def _precision(config: TrainConfig, device: torch.device) -> contextlib.AbstractContextManager[object]:
