@@ -23,7 +23,7 @@ from convnet_core.events import Message, Metrics, StageStarted
 from convnet_core.files import write_json
 from convnet_core.jobs import working
 from convnet_core.runs import Run
-from tests.browser import ROOT, SEVEN, Server, draw, launch, settle, stop_button
+from tests.browser import ROOT, SEVEN, Server, draw, launch, settle
 
 PAGES = ("Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpad", "Home")
 _STARTS = 5
@@ -31,6 +31,7 @@ _STROKES = 8
 _EVENTS = 10
 _NODES = 2000
 _MANY = 1_000_000
+MAIN, PLOT = "[data-testid=stMain]", ".js-plotly-plot"
 Line = tuple[str, str, list[float]]
 
 
@@ -40,12 +41,30 @@ def timed(work: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
+_SEEN = """([css, text]) => [...document.querySelectorAll(css)].some(element =>
+    element.checkVisibility({visibilityProperty: true}) && element.textContent.includes(text))"""
+
+
+def see(page: Page, css: str, text: str = "") -> None:
+    """Wait until an element that has a text in it is drawn, looking with each frame of the screen.
+
+    Playwright's own `wait_for` looks ever more rarely, in the end each 500 ms, and would measure its own pauses.
+    """
+    page.wait_for_function(_SEEN, arg=[css, text], polling="raf", timeout=60_000)
+
+
+def drawn(page: Page, css: str, text: str = "") -> None:
+    """The same, and the page's script has ended."""
+    see(page, css, text)
+    see(page, "[data-testid=stApp][data-test-script-state=notRunning]")
+
+
 def first_page(server: Server, page: Page) -> float:
     """Seconds from the start of the server's process to the first button; the server is stopped then."""
     began = time.monotonic()
     with server:
         page.goto(server.address)
-        page.get_by_role("button", name="Run the pipeline").wait_for()
+        see(page, "button", "Run the pipeline")
         took = time.monotonic() - began
         page.goto("about:blank")
     time.sleep(5)  # a look at the machine that it had begun goes on without it, and imports torch
@@ -70,8 +89,7 @@ def change_pages(page: Page) -> list[float]:
     def visit(name: str) -> None:
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
         title = "PyTorch → TensorFlow, proven equal" if name == "Home" else name
-        page.get_by_role("heading", name=title, exact=True, level=1).wait_for()
-        settle(page)
+        drawn(page, "h1", title)
 
     for name in PAGES:
         visit(name)
@@ -88,7 +106,7 @@ def strokes(page: Page, address: str, run: str) -> list[float]:
         settle(page)
         page.wait_for_timeout(500)
         draw(page, SEVEN)
-        found.append(timed(lambda: page.get_by_text("All runtimes read").wait_for()))
+        found.append(timed(lambda: see(page, MAIN, "All runtimes read")))
     return found
 
 
@@ -114,12 +132,11 @@ def events(page: Page, address: str, root: Path) -> Iterator[float]:
     with working(run, "train") as job:
         job.emit(StageStarted(stage="train"))
         page.goto(f"{address}/train?run=events")
-        stop_button(page).wait_for()
-        settle(page)
+        drawn(page, f"{MAIN} button", "Stop")
         for number in range(_EVENTS):
             time.sleep(0.37)  # at another place of the page's half second each time
             job.emit(Message(text=f"event number {number}"))
-            yield timed(lambda number=number: page.get_by_text(f"event number {number}", exact=True).wait_for())
+            yield timed(lambda number=number: see(page, MAIN, f"event number {number}"))
 
 
 def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
@@ -138,8 +155,7 @@ def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
 
     def opened() -> None:
         page.goto(f"{address}/export?run=large")
-        page.locator(".js-plotly-plot").first.wait_for()
-        settle(page)
+        drawn(page, PLOT)
 
     return [timed(opened) for _ in range(5)]
 
@@ -166,8 +182,8 @@ def many_events(page: Page, address: str, root: Path) -> Iterator[float]:
 
 def _charts(page: Page, address: str) -> None:
     page.goto(address)
-    page.locator(".js-plotly-plot").first.wait_for()
-    stop_button(page).wait_for()
+    see(page, PLOT)
+    see(page, f"{MAIN} button", "Stop")
 
 
 def many_runs(page: Page, address: str, root: Path) -> list[float]:
@@ -177,8 +193,7 @@ def many_runs(page: Page, address: str, root: Path) -> list[float]:
 
     def opened() -> None:
         page.goto(f"{address}/?run=demo")
-        page.get_by_role("heading", name="Recent runs").wait_for()
-        settle(page)
+        drawn(page, "h3", "Recent runs")
 
     return [timed(opened) for _ in range(5)]
 
