@@ -11,10 +11,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, _weights_only_unpickler, nn
 
-from convnet_core import quick_convnet
 from convnet_core.config import ModelConfig
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConfigError, ModelError, one_line
+from convnet_core.quick_layers import BatchNorm2d, Linear
 
 INPUT, OUTPUT = "input", "logits"
 """The names of the network's input and output, from ONNX to LiteRT."""
@@ -23,7 +23,7 @@ INPUT, OUTPUT = "input", "logits"
 def _block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel, stride=1, padding=kernel // 2),
-        nn.BatchNorm2d(channels_out),
+        BatchNorm2d(channels_out),
         nn.ReLU(inplace=True),
     )
 
@@ -38,12 +38,10 @@ class ConvNet(nn.Module):
     def __init__(self, channels: int = 16, kernel: int = 3) -> None:
         super().__init__()
         self.layer1 = _block(1, channels, kernel)
-        self.fc = nn.Linear(SIDE * SIDE * channels, CLASSES)
+        self.fc = Linear(SIDE * SIDE * channels, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
         """[batch, 1, 28, 28] -> [batch, 10]."""
-        if quick_convnet.applies(self.layer1, self.fc, images):
-            return quick_convnet.logits(self.layer1, self.fc, images)
         return cast(Tensor, self.fc(self.layer1(images).flatten(1)))
 
 
@@ -58,7 +56,7 @@ class DeepConvNet(nn.Module):
         self.layer1 = nn.Sequential(*_block(1, channels, kernel), nn.MaxPool2d(2))
         self.layer2 = nn.Sequential(*_block(channels, 2 * channels, kernel), nn.MaxPool2d(2))
         self.layer3 = nn.Sequential(*_block(2 * channels, 4 * channels, kernel), nn.MaxPool2d(2))
-        self.fc = nn.Linear(3 * 3 * 4 * channels, CLASSES)
+        self.fc = Linear(3 * 3 * 4 * channels, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
         """[batch, 1, 28, 28] -> [batch, 10]."""
