@@ -6,9 +6,11 @@
 import asyncio
 
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser import Server
 from tests.soak import load
+from tests.soak.message_cache import MessageCache
 from tests.soak.visitor import Visitor
 
 
@@ -33,6 +35,31 @@ def test_an_error_of_the_app_is_seen_with_its_stack_trace(tmp_path):
         (trace,) = server.tracebacks()
     assert "ValueError: of the app" in trace
     assert errors
+
+
+def kept(name, fragment=""):
+    message = ForwardMsg(hash=name)
+    message.metadata.cacheable = True
+    message.delta.fragment_id = fragment
+    return message
+
+
+def test_a_visitor_forgets_messages_as_a_browser_does():
+    cache, large, part = MessageCache(), kept("large"), kept("part", "a fragment")
+    for message in (large, part, ForwardMsg(hash="small")):
+        assert cache.whole(message) is message
+    for _ in range(2):
+        cache.age([], 2)
+    assert list(cache) == ["large", "part"]
+    assert cache.whole(ForwardMsg(ref_hash="large")) is large
+    cache.age([], 2)
+    assert list(cache) == ["large"]
+    cache.whole(part)
+    for _ in range(3):
+        cache.age(["a fragment"], 2)
+    assert list(cache) == ["large"], "the others are no part of what was drawn"
+    cache.age([], 2)
+    assert not list(cache)
 
 
 def test_slope_of_what_grows_and_of_what_does_not(rng):

@@ -24,6 +24,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from tests.soak.message_cache import MessageCache
+
 SIDE = 280
 """Of the pad, in pixels; as in pages/_pad.py."""
 _FIRST = "home"  # the page without a name in the address
@@ -65,7 +67,9 @@ class Visitor:
         self._pages: dict[str, str] = {}
         self._shown: dict[tuple[int, ...], _Shown] = {}
         self._fresh: dict[tuple[int, ...], _Shown] = {}
-        self._cached: dict[str, ForwardMsg] = {}
+        self._cached = MessageCache()
+        self._most_age = 0
+        self._fragments: list[str] = []
         self._states: dict[str, WidgetState] = {}
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._one = asyncio.Lock()
@@ -173,14 +177,13 @@ class Visitor:
 
     def _take(self, message: ForwardMsg) -> None:
         metadata = message.metadata
-        if message.WhichOneof("type") == "ref_hash":
-            message = self._cached[message.ref_hash]
-        elif metadata.cacheable:
-            self._cached[message.hash] = message
+        message = self._cached.whole(message)
         match message.WhichOneof("type"):
             case "new_session":
                 self._fresh = {}
-                if not metadata.run.fragment_ids:
+                self._fragments = list(metadata.run.fragment_ids)
+                self._most_age = message.new_session.config.max_cached_message_age or self._most_age
+                if not self._fragments:
                     self._stop(list(self._timers))
             case "navigation":
                 pages = message.navigation.app_pages
@@ -216,9 +219,7 @@ class Visitor:
             if status == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
                 self.errors.append(f"{self.page}: it does not compile")
             self._shown = self._fresh
-            # A browser keeps a message until it was not used in two runs; to forget all now and then is near enough.
-            if len(self._cached) > 200:
-                self._cached = {}
+        self._cached.age(self._fragments, self._most_age)
         ids = {getattr(shown.body, "id", "") for shown in self._shown.values()}
         self._states = {name: state for name, state in self._states.items() if name in ids}
         if self._ended and not self._ended.done():
