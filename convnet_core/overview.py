@@ -9,7 +9,7 @@ from typing import Any, Literal
 from convnet_core import jobs
 from convnet_core.errors import RunError
 from convnet_core.formats import format_share, format_size
-from convnet_core.jobs import Following, JobInfo, JobView
+from convnet_core.jobs import JobInfo, JobView
 from convnet_core.records import StageRecord
 from convnet_core.runs import Run
 
@@ -85,8 +85,7 @@ def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, Stag
     if job is None or job[1].state == "done":
         return views
     view, info = job
-    told = Following(view)
-    told.update()
+    told = jobs.following(view)
     at = told.at if told.begun else "train" if info.command == "pipeline" else info.command
     for stage, before in views.items():
         if before.name == at:

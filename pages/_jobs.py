@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -76,7 +75,7 @@ def area(run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = N
     if info.live:
         _follow(job, head, draw)
         return True
-    if info.state != "done" and (not stages or {info.command, following(job).at} & set(stages)):
+    if info.state != "done" and (not stages or {info.command, jobs.following(job).at} & set(stages)):
         ended_badly(job, info)
     return False
 
@@ -87,23 +86,11 @@ def busy(run: Run) -> bool:
     return found is not None and found[1].live
 
 
-def following(job: JobView) -> Following:
-    """What the job has told; kept for all sessions, so that each rerun reads only what is new."""
-    told = _told(job.folder)
-    told.update()
-    return told
-
-
-@st.cache_resource(show_spinner=False, max_entries=20)
-def _told(folder: Path) -> Following:
-    return Following(JobView(folder))
-
-
 @st.fragment(run_every=_FOLLOW_SECONDS)
 def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
     """A job at work; when it has ended, the page is drawn again."""
     info = job.info
-    told = following(job)
+    told = jobs.following(job)
     if not info.live:
         st.rerun()
     # Each part in a place of its own: where one grows or shrinks, the old Stop must not stand beside the new one.

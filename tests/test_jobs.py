@@ -13,6 +13,7 @@ from convnet_core import events, jobs
 from convnet_core.errors import BusyError, DataError, RunError, Stopped
 from convnet_core.events import Message, Metrics, Progress
 from convnet_core.jobs import JobView, working
+from convnet_core.overview import overview
 from convnet_core.runs import Run
 from tests.conftest import ROOT
 
@@ -231,6 +232,19 @@ def test_following_adds_up_what_a_job_tells_and_reads_nothing_twice(run):
         told.update()
         assert told.metrics == [_METRICS]
         assert (told.latest, told.at, list(told.done)) == (None, None, ["train"])
+
+
+def test_whoever_looks_at_a_run_reads_only_what_its_job_has_told_since(run, monkeypatch):
+    """Home draws the whole list with each act of each visitor, while a training tells more and more."""
+    offsets, read = [], jobs.JobView.events
+    monkeypatch.setattr(jobs.JobView, "events", lambda self, offset=0: offsets.append(offset) or read(self, offset))
+    with working(run, "train") as job:
+        job.emit(events.StageStarted(stage="train"))
+        for _ in range(3):
+            assert overview(run).stages["train"].state == "running"
+            job.emit(_METRICS)
+    assert len(offsets) == 3
+    assert 0 == offsets[0] < offsets[1] < offsets[2]
 
 
 def test_a_second_start_is_refused_and_leaves_no_trace(run):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
+from pathlib import Path
 
 from convnet_core.events import Event, Metrics, StageDone, StageStarted
 from convnet_core.jobs.watch import JobView
@@ -82,3 +84,15 @@ class Following:
                 self.latest = None
             case Metrics():
                 self._course.add(event)
+
+
+def following(job: JobView) -> Following:
+    """What a job has told by now; kept for the whole process, so that each look reads only what is new."""
+    told = _kept(job.folder)
+    told.update()
+    return told
+
+
+@functools.lru_cache(maxsize=64)  # more than Home shows runs
+def _kept(folder: Path) -> Following:
+    return Following(JobView(folder))
