@@ -9,9 +9,8 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -23,6 +22,9 @@ from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.judging import Comparison
 from convnet_core.records import now, versions
 from convnet_core.runs import Run
+
+if TYPE_CHECKING:
+    import jinja2
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_PICTURES = 24
@@ -152,6 +154,8 @@ def to_html(report: dict[str, Any], comparison: Comparison, images: NDArray[np.u
 
 
 def _environment(*, escape: bool) -> jinja2.Environment:
+    import jinja2  # not at the top: who reads a report, as the home page does, needs none
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=escape,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,7 @@ _MENU = {
 def frame() -> StreamlitPage:
     """What surrounds every page: its set-up, the menu, the run picker. Gives the page that the address asks for."""
     share_few_heaps()
-    # An icon of our own: Streamlit fetches emoji and Material icons for the browser's tab from Google.
-    st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=_FOLDER / "icon.svg", layout="wide")
+    st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=_icon(), layout="wide")
     pages = {
         group: [
             st.Page(
@@ -55,6 +55,15 @@ def frame() -> StreamlitPage:
         jobs.forget_error()
     _choose_run()
     return page
+
+
+def _icon() -> Path | None:
+    """An icon of our own: Streamlit fetches emoji and Material icons for the browser's tab from Google.
+
+    None for the first page of a new server: Streamlit 1.67 imports NumPy and Pillow for any icon, which would keep the
+    page's first button from the screen. It comes with the session's next rerun, in a few seconds.
+    """
+    return _FOLDER / "icon.svg" if "numpy" in sys.modules or "page" in st.session_state else None
 
 
 @contextlib.contextmanager

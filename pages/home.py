@@ -70,7 +70,7 @@ def show(run: Run) -> None:
     elif set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
         shared.refresh_button(run, "Bring up to date")
     if run.state("compare").state == "fresh":
-        from convnet_core.report import load  # which needs jinja2; a first look at Home does not
+        from convnet_core.report import load  # which needs NumPy; a first look at Home does not
 
         shared.runtimes(load(run))
         with st.container(horizontal=True):

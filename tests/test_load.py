@@ -4,6 +4,8 @@
 """
 
 import asyncio
+import sys
+from pathlib import Path
 
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -35,6 +37,14 @@ def test_an_error_of_the_app_is_seen_with_its_stack_trace(tmp_path):
         (trace,) = server.tracebacks()
     assert "ValueError: of the app" in trace
     assert errors
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_server_runs_on_the_loop_that_does_not_hold_packets_back(tmp_path):
+    with Server(tmp_path) as server:
+        loaded = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "/uvloop/" in loaded
+    assert "/httptools/" in loaded
 
 
 def kept(name, fragment=""):
