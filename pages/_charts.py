@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 # Plotly 7.1 looks for pandas among the modules that are being loaded, too: where another session's thread is at it, a
@@ -63,7 +65,17 @@ def styled(figure: go.Figure, x: str, y: str, *, height: int = 380, **layout: An
     return figure
 
 
-def confusion(counts: Any, x: str, y: str, *, hide_diagonal: bool = False) -> go.Figure:
+Counts = tuple[tuple[int, ...], ...]
+Series = tuple[str, tuple[str, ...] | tuple[int, ...], tuple[float, ...]]
+"""Name, places, heights."""
+
+_KEPT = 16
+"""Figures of each kind, kept for all sessions, which only read them: Plotly takes 10 to 40 ms to make one, longer than
+the rest of a page, and pages are drawn with each slider that somebody moves."""
+
+
+@lru_cache(_KEPT)
+def confusion(counts: Counts, x: str, y: str, *, hide_diagonal: bool = False) -> go.Figure:
     """A square matrix of counts, row: y; column: x. The diagonal is left out where it would drown the rest."""
     shades = [
         [None if hide_diagonal and row == column else count for column, count in enumerate(line)]
@@ -84,3 +96,26 @@ def confusion(counts: Any, x: str, y: str, *, hide_diagonal: bool = False) -> go
     figure.update_xaxes(dtick=1)
     figure.update_yaxes(dtick=1, autorange="reversed")
     return styled(figure, x, y, height=420)
+
+
+@lru_cache(_KEPT)
+def per_digit(counts: Counts) -> go.Figure:
+    """The share of each digit that was read right, of a confusion whose rows are what it is."""
+    shares = [100 * line[digit] / max(1, sum(line)) for digit, line in enumerate(counts)]
+    figure = go.Figure(go.Bar(x=list(range(len(shares))), y=shares, text=[f"{share:.1f}" for share in shares]))
+    figure.update_xaxes(dtick=1)
+    figure.update_yaxes(range=[max(0, min(shares) // 1 - 5), 100])
+    return styled(figure, "digit", "read right, %", height=420)
+
+
+@lru_cache(_KEPT)
+def bars(
+    series: tuple[Series, ...], x: str, y: str, *, height: int, mark: Callable[[str], dict[str, Any]] | None = None
+) -> go.Figure:
+    """Bars side by side at digits or at named places, for each series; `mark` gives how a series' bars look."""
+    figure = go.Figure()
+    for name, places, heights in series:
+        figure.add_bar(x=places, y=heights, name=name, marker=mark(name) if mark else None)
+    named = any(isinstance(place, str) for _, places, _ in series for place in places)
+    figure.update_xaxes({"type": "category"} if named else {"dtick": 1})
+    return styled(figure, x, y, height=height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -26,16 +27,22 @@ _CHARTS = (
 
 def curves(histories: Histories) -> None:
     """Loss, accuracy, learning rate and speed over the epochs; one figure, as four take the browser twice as long."""
+    made = _figure(tuple((name, tuple(history)) for name, history in histories.items()))
+    st.plotly_chart(made, width="stretch", key="curves")
+
+
+@lru_cache(4)  # for all sessions: those who watch the same training, and who move sliders above its curves
+def _figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...]) -> go.Figure:
     figure = make_subplots(rows=2, cols=2, vertical_spacing=0.16, horizontal_spacing=0.12)
     for place, (field, label, validation, factor) in enumerate(_CHARTS):
         cell = {"row": place // 2 + 1, "col": place % 2 + 1}
-        for number, (name, history) in enumerate(histories.items()):
+        for number, (name, history) in enumerate(histories):
             for trace in _traces(number, name, history, field, validation, factor):
                 figure.add_trace(trace.update(showlegend=not place), **cell)
         figure.update_xaxes(title_text="epoch", **cell)
         figure.update_yaxes(title_text=label, rangemode="normal" if validation else "tozero", **cell)
     charts.styled(figure, "epoch", _CHARTS[0][1], height=560)
-    st.plotly_chart(figure.update_layout(legend={"y": -0.12}), width="stretch", key="curves")
+    return figure.update_layout(legend={"y": -0.12})
 
 
 def figures(newest: Metrics) -> None:
@@ -54,7 +61,7 @@ def figures(newest: Metrics) -> None:
 
 
 def _traces(
-    number: int, name: str, history: list[Metrics], field: str, validation: str, factor: float
+    number: int, name: str, history: tuple[Metrics, ...], field: str, validation: str, factor: float
 ) -> Iterator[go.Scatter]:
     """A run's line and, where there are any, its points on the held-out images."""
     colour = charts.COLOURS[number % len(charts.COLOURS)]

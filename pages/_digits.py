@@ -6,6 +6,8 @@ import streamlit as st
 
 from convnet_core import data
 from convnet_core.config import DataConfig
+from convnet_core.data.gallery import Picture
+from convnet_core.data.gallery import mean_images as means_of
 
 
 def digits(config: DataConfig) -> data.Digits:
@@ -16,3 +18,13 @@ def digits(config: DataConfig) -> data.Digits:
 @st.cache_resource(show_spinner="Reading the digits; the first time they are drawn", max_entries=3)
 def _digits(config: DataConfig, stamp: str) -> data.Digits:
     return data.load(config)
+
+
+def mean_images(config: DataConfig) -> Picture:
+    """The mean training image of each digit, uint8 [10, 28, 28], kept in the same way. Raises DataError."""
+    return _mean_images(config, data.stamp(config))
+
+
+@st.cache_resource(show_spinner=False, max_entries=3)
+def _mean_images(config: DataConfig, stamp: str) -> Picture:
+    return means_of(_digits(config, stamp).train)

@@ -77,17 +77,13 @@ def _steps(own: float) -> list[float]:
 
 def histograms(comparison: Comparison) -> go.Figure:
     """The largest error of each image, by decade, a line for each runtime."""
-    figure = go.Figure()
-    for name, _, bars in report.histograms(comparison):
-        if any(bar.count for bar in bars):
-            figure.add_bar(
-                x=[f"1e{bar.low}" for bar in bars],
-                y=[bar.count for bar in bars],
-                name=name,
-                marker=charts.bar_of(name),
-            )
-    figure.update_xaxes(type="category")
-    return charts.styled(figure, "largest |error| of a sample, at least", "samples", height=420)
+    series = tuple(
+        (name, tuple(f"1e{bar.low}" for bar in bars), tuple(bar.count for bar in bars))
+        for name, _, bars in report.histograms(comparison)
+        if any(bar.count for bar in bars)
+    )
+    title = "largest |error| of a sample, at least"
+    return charts.bars(series, title, "samples", height=420, mark=charts.bar_of)
 
 
 def again(run: Run, config: CompareConfig) -> None:
@@ -125,7 +121,8 @@ def confusion(item: Measured, reference: str) -> go.Figure:
     classes = int(max(item.answers.max(), item.expected.max())) + 1
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (item.expected, item.answers), 1)
-    return charts.confusion(counts, f"{item.key.runtime} says", f"{reference} says", hide_diagonal=True)
+    told = tuple(map(tuple, counts.tolist()))
+    return charts.confusion(told, f"{item.key.runtime} says", f"{reference} says", hide_diagonal=True)
 
 
 def differing(comparison: Comparison, run: Run) -> None:

@@ -18,7 +18,7 @@ from pages import _charts as charts
 from pages import _jobs as jobs
 from pages import _settings as settings
 from pages import _shared as shared
-from pages._digits import digits
+from pages._digits import digits, mean_images
 
 shared.through_the_app()
 st.title("Data")
@@ -55,11 +55,9 @@ def load(config: DataConfig) -> Digits | None:
 
 def balance(digits: Digits) -> go.Figure:
     """How many images there are of each digit."""
-    figure = go.Figure()
-    for name, split in (("training", digits.train), ("test", digits.test)):
-        figure.add_bar(x=list(range(10)), y=gallery.counts(split), name=name)
-    figure.update_xaxes(dtick=1)
-    return charts.styled(figure, "digit", "images", height=300)
+    splits = (("training", digits.train), ("test", digits.test))
+    series = tuple((name, tuple(range(10)), tuple(gallery.counts(split))) for name, split in splits)
+    return charts.bars(series, "digit", "images", height=300)
 
 
 def augmented(digits: Digits, config: AugmentConfig, seed: int) -> None:
@@ -82,7 +80,7 @@ def play_with_augmentation(digits: Digits, seed: int) -> None:
     augmented(digits, settings.augmentation(st.container()), seed)
 
 
-def show(digits: Digits) -> None:
+def show(digits: Digits, means: gallery.Picture) -> None:
     """Everything about a data set."""
     facts: dict[str, Any] = {
         "Training images": f"{len(digits.train):,}",
@@ -103,7 +101,6 @@ def show(digits: Digits) -> None:
         st.image(gallery.sheet(gallery.samples(digits.train, _EACH, seed)))
     with right:
         st.subheader("Mean images")
-        means = gallery.mean_images(digits.train)
         st.image(gallery.sheet([means[:5], means[5:]]))
         st.subheader("Balance")
         st.plotly_chart(balance(digits), width="stretch")
@@ -115,5 +112,5 @@ def show(digits: Digits) -> None:
 shared.digits_only("These images are for")
 config = settings.data(st.container())
 if config and (found := load(config)):
-    show(found)
+    show(found, mean_images(config))
     st.page_link("pages/train.py", label=f"Train on {Path(found.name).name}", icon=":material/model_training:")

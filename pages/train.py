@@ -6,8 +6,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core.cli.flags import arguments
@@ -121,22 +119,14 @@ def live(run: Run, names: list[str], told: Following) -> None:
 def result(run: Run) -> None:
     """Confusion, accuracy of each digit, and the worst mistakes on the test set."""
     found = measured(run)
-    confusion = np.array(found["confusion"])
+    confusion = tuple(map(tuple, found["confusion"]))
     st.subheader(f"On the test set: {100 * found['test']['test_accuracy']:.2f} % right")
     left, right = st.columns(2)
-    left.plotly_chart(charts.confusion(confusion.tolist(), "the network says", "it is"), width="stretch")
-    right.plotly_chart(_per_digit(confusion), width="stretch")
+    left.plotly_chart(charts.confusion(confusion, "the network says", "it is"), width="stretch")
+    right.plotly_chart(charts.per_digit(confusion), width="stretch")
     if found.get("mistakes"):
         st.subheader("The worst mistakes")
         mistakes(run, found["mistakes"])
-
-
-def _per_digit(confusion: Any) -> go.Figure:
-    shares = 100 * confusion.diagonal() / np.maximum(1, confusion.sum(axis=1))
-    figure = go.Figure(go.Bar(x=list(range(10)), y=shares, text=[f"{share:.1f}" for share in shares]))
-    figure.update_xaxes(dtick=1)
-    figure.update_yaxes(range=[max(0, np.floor(shares.min()) - 5), 100])
-    return charts.styled(figure, "digit", "read right, %", height=420)
 
 
 def mistakes(run: Run, found: list[dict[str, Any]]) -> None:

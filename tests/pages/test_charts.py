@@ -1,5 +1,8 @@
 """The pages' charts."""
 
+from streamlit.testing.v1 import AppTest
+
+from pages import _charts as charts
 from tests.conftest import python
 
 
@@ -19,3 +22,31 @@ from pages import _charts
 import plotly.graph_objects as go
 go.Bar(x=[1], hovertemplate="%{x}")
 """)
+
+
+def test_shares_of_each_digit_and_bars_at_digits_or_named_places():
+    counts = ((8, 2, 0), (0, 5, 5), (0, 0, 0))
+    figure = charts.per_digit(counts)
+    assert list(figure.data[0].y) == [80, 50, 0]
+    assert figure.layout.yaxis.range == (0, 100)
+    figure = charts.bars((("training", (0, 1), (3, 4)), ("test", (0, 1), (1, 2))), "digit", "images", height=300)
+    assert [(bar.name, list(bar.y)) for bar in figure.data] == [("training", [3, 4]), ("test", [1, 2])]
+    assert figure.layout.xaxis.dtick == 1
+    named = charts.bars((("litert-int8", ("1e-6",), (7,)),), "error", "samples", height=300, mark=charts.bar_of)
+    assert named.layout.xaxis.type == "category"
+    assert named.data[0].marker.color == charts.colour_of("litert-int8")
+
+
+def test_a_figure_is_made_once_and_a_page_that_draws_it_leaves_it_as_it_was():
+    def page():
+        import streamlit as st
+
+        from pages import _charts as charts
+
+        st.plotly_chart(charts.confusion(((5, 1), (0, 6)), "says", "is"))
+
+    figure = charts.confusion(((5, 1), (0, 6)), "says", "is")
+    before = figure.to_json()
+    assert not AppTest.from_function(page).run().run().exception
+    assert charts.confusion(((5, 1), (0, 6)), "says", "is") is figure
+    assert figure.to_json() == before
