@@ -104,14 +104,17 @@ def _packages() -> list[Check]:
 
 def _pins() -> list[tuple[str, str]]:
     """(name, version) of every line `name==version` of requirements.txt that is meant for this Python and system."""
-    absent = {"python_version": sys.version_info >= (3, 12), "sys_platform": sys.platform == "win32"}
+    meant = {
+        "": True,
+        'python_version < "3.12"': sys.version_info < (3, 12),
+        'sys_platform != "win32"': sys.platform != "win32",
+    }
     found = []
     for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
         pin, _, marker = line.split("#")[0].partition(";")
-        if "==" not in pin or any(not_here and name in marker for name, not_here in absent.items()):
-            continue
-        name, _, version = pin.strip().partition("==")
-        found.append((name, version))
+        if "==" in pin and meant[marker.strip()]:
+            name, _, version = pin.strip().partition("==")
+            found.append((name, version))
     return found
 
 

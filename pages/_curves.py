@@ -25,14 +25,14 @@ _CHARTS = (
 """Field, label, the validation's field, and what it is multiplied with."""
 
 
-def curves(histories: Histories) -> None:
+def curves(histories: Histories, *, live: bool = False) -> None:
     """Loss, accuracy, learning rate and speed over the epochs; one figure, as four take the browser twice as long."""
-    made = _figure(tuple((name, tuple(history)) for name, history in histories.items()))
+    make = _newest if live else _figure
+    made = make(tuple((name, tuple(history)) for name, history in histories.items()))
     st.plotly_chart(made, width="stretch", key="curves")
 
 
-@lru_cache(4)  # for all sessions: those who watch the same training, and who move sliders above its curves
-def _figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...]) -> go.Figure:
+def _make(histories: tuple[tuple[str, tuple[Metrics, ...]], ...]) -> go.Figure:
     figure = make_subplots(rows=2, cols=2, vertical_spacing=0.16, horizontal_spacing=0.12)
     for place, (field, label, validation, factor) in enumerate(_CHARTS):
         cell = {"row": place // 2 + 1, "col": place % 2 + 1}
@@ -43,6 +43,12 @@ def _figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...]) -> go.Figure
         figure.update_yaxes(title_text=label, rangemode="normal" if validation else "tozero", **cell)
     charts.styled(figure, "epoch", _CHARTS[0][1], height=560)
     return figure.update_layout(legend={"y": -0.12})
+
+
+_figure = lru_cache(8)(_make)
+"""Kept for all sessions, which only read it: a page is drawn with each slider that somebody moves above its curves."""
+_newest = lru_cache(1)(_make)
+"""The same for those who watch a training, whose curves are others twice a second."""
 
 
 def figures(newest: Metrics) -> None:

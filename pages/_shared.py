@@ -60,8 +60,8 @@ def frame() -> StreamlitPage:
 def _icon() -> Path | None:
     """An icon of our own: Streamlit fetches emoji and Material icons for the browser's tab from Google.
 
-    None for the first page of a new server: Streamlit 1.67 imports NumPy and Pillow for any icon, which would keep the
-    page's first button from the screen. It comes with the session's next rerun, in a few seconds.
+    None with a session's first page until the server has NumPy: Streamlit 1.67 imports it, and Pillow, for an icon from
+    a file, which would keep the first button of a new server from the screen. The icon comes with the next rerun.
     """
     return _FOLDER / "icon.svg" if "numpy" in sys.modules or "page" in st.session_state else None
 

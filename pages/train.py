@@ -15,8 +15,8 @@ from convnet_core.errors import ConvNetError
 from convnet_core.estimate import expected_seconds, parameter_count, step_count
 from convnet_core.events import Metrics
 from convnet_core.files import runs_root
-from convnet_core.history import history, measured
-from convnet_core.jobs import Following
+from convnet_core.history import Mistake, history, measured
+from convnet_core.jobs import Following, thinned
 from convnet_core.library import list_runs, new_run
 from convnet_core.overview import overview
 from convnet_core.provenance import data_of
@@ -91,11 +91,11 @@ def others(run: Run) -> list[str]:
 
 
 def histories(run: Run, own: list[Any], names: list[str]) -> curves.Histories:
-    """The curves to draw; a run whose history cannot be read is left out."""
-    found = {run.name: own}
+    """The curves to draw, thinned; a run whose history cannot be read is left out."""
+    found = {run.name: thinned(own)}
     for name in names:
         try:
-            found[name] = history(Run.open(runs_root() / name))
+            found[name] = thinned(history(Run.open(runs_root() / name)))
         except ConvNetError:
             continue
     return found
@@ -113,23 +113,23 @@ def live(run: Run, names: list[str], told: Following) -> None:
     """The training at work."""
     if told.metrics:
         curves.figures(told.metrics[-1])
-        curves.curves(histories(run, before(run, told.metrics[0].step) + told.metrics, names))
+        course = before(run, told.metrics[0].step) + told.metrics
+        curves.curves(histories(run, course, names), live=True)
 
 
 def result(run: Run) -> None:
     """Confusion, accuracy of each digit, and the worst mistakes on the test set."""
     found = measured(run)
-    confusion = tuple(map(tuple, found["confusion"]))
-    st.subheader(f"On the test set: {100 * found['test']['test_accuracy']:.2f} % right")
+    st.subheader(f"On the test set: {100 * found.test.test_accuracy:.2f} % right")
     left, right = st.columns(2)
-    left.plotly_chart(charts.confusion(confusion, "the network says", "it is"), width="stretch")
-    right.plotly_chart(charts.per_digit(confusion), width="stretch")
-    if found.get("mistakes"):
+    left.plotly_chart(charts.confusion(found.confusion, "the network says", "it is"), width="stretch")
+    right.plotly_chart(charts.per_digit(found.confusion), width="stretch")
+    if found.mistakes:
         st.subheader("The worst mistakes")
-        mistakes(run, found["mistakes"])
+        mistakes(run, found.mistakes)
 
 
-def mistakes(run: Run, found: list[dict[str, Any]]) -> None:
+def mistakes(run: Run, found: tuple[Mistake, ...]) -> None:
     """The test images that were read wrong and with the greatest confidence."""
     try:
         test = digits(data_of(run)).test
@@ -137,10 +137,10 @@ def mistakes(run: Run, found: list[dict[str, Any]]) -> None:
         jobs.explain(error)
         return
     with st.container(horizontal=True):
-        for mistake in found[:_MISTAKES]:
+        for mistake in [mistake for mistake in found if mistake.index < len(test)][:_MISTAKES]:
             with st.container(width=96, gap="small"):
-                st.image(gallery.sheet([test.images[mistake["index"]][None]], enlarge=3), width=84)
-                st.caption(f"**{mistake['truth']}** as **{mistake['answer']}**, {100 * mistake['probability']:.0f} %")
+                st.image(gallery.sheet([test.images[mistake.index][None]], enlarge=3), width=84)
+                st.caption(f"**{mistake.truth}** as **{mistake.answer}**, {100 * mistake.probability:.0f} %")
 
 
 def resume_button(run: Run) -> None:

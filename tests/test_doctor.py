@@ -35,3 +35,12 @@ def test_an_examination_begins_with_the_first_question_after_a_second(clock):
         time.sleep(0.1)
     assert {check.name for check in seen.checks} >= {"Python", "torch", "onnx"}
     assert seen._process is process
+
+
+def test_each_library_is_asked_for_where_it_is_meant_for(monkeypatch):
+    here = dict(doctor._pins())
+    assert {"torch", "uvloop", "httptools"} <= here.keys()
+    monkeypatch.setattr(doctor.sys, "platform", "win32")
+    assert here.keys() - dict(doctor._pins()).keys() == {"uvloop"}
+    monkeypatch.setattr(doctor.sys, "version_info", (3, 12, 1))
+    assert "onnx-tf" not in dict(doctor._pins())

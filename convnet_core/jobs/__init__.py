@@ -11,7 +11,7 @@ has died. A job also holds the lock of its run, so that a second start is refuse
 the lock of its device as well, so that a second one waits its turn.
 """
 
-from convnet_core.jobs.follow import Following, following
+from convnet_core.jobs.follow import Following, following, thinned
 from convnet_core.jobs.info import JobInfo
 from convnet_core.jobs.watch import JobView, current, list_jobs, newest, start
 from convnet_core.jobs.work import Job, device_lock, working
@@ -27,5 +27,6 @@ __all__ = [
     "list_jobs",
     "newest",
     "start",
+    "thinned",
     "working",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from convnet_core.events import Event, Metrics, StageDone, StageStarted
@@ -39,6 +40,14 @@ class Course:
         if self._newest is not None and (not found or found[-1] is not self._newest):
             found.append(self._newest)
         return found
+
+
+def thinned(history: Iterable[Metrics]) -> list[Metrics]:
+    """The course of a training with no more of it than a chart can show."""
+    course = Course()
+    for metrics in history:
+        course.add(metrics)
+    return course.metrics
 
 
 class Following:

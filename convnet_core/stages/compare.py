@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2  # noqa: F401  # which the report needs: better missed now than when all is measured
+
 from convnet_core import cases, measurements, report
 from convnet_core.compare import measure
 from convnet_core.config import CompareConfig, DataConfig

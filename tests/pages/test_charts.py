@@ -2,7 +2,9 @@
 
 from streamlit.testing.v1 import AppTest
 
+from convnet_core.events import Metrics
 from pages import _charts as charts
+from pages import _curves as curves
 from tests.conftest import python
 
 
@@ -50,3 +52,26 @@ def test_a_figure_is_made_once_and_a_page_that_draws_it_leaves_it_as_it_was():
     assert not AppTest.from_function(page).run().run().exception
     assert charts.confusion(((5, 1), (0, 6)), "says", "is") is figure
     assert figure.to_json() == before
+
+
+def course(step):
+    return (
+        Metrics(
+            epoch=0.5,
+            step=step,
+            total_steps=100,
+            loss=1.0,
+            accuracy=0.5,
+            learning_rate=0.1,
+            images_per_second=9.0,
+            seconds_left=1.0,
+        ),
+    )
+
+
+def test_curves_that_change_each_second_do_not_push_out_those_that_stand():
+    finished = curves._figure((("run", course(99)),))
+    for step in range(20):
+        assert curves._newest((("live", course(step)),)) is curves._newest((("live", course(step)),))
+    assert curves._figure((("run", course(99)),)) is finished
+    assert finished.data[0].name == "run"

@@ -5,6 +5,7 @@ import pytest
 from convnet_core.config import PRESETS
 from convnet_core.errors import DataError, Stopped
 from convnet_core.events import Monitor
+from convnet_core.files import read_json, write_json
 from convnet_core.jobs import list_jobs, working
 from convnet_core.runs import Run
 from convnet_core.stages import run_train
@@ -129,3 +130,13 @@ def test_a_queued_training_says_so(root):
     with at_work(run, "train", "StageStarted(stage='train')", queued):
         assert "Queued: another job is using the device cpu" in text_of(open_page("train"))
         assert list_jobs(run)[0].info.live
+
+
+@pytest.mark.parametrize("confusion", [5, [], [[[1]]], [["a"] * 10] * 10, [[-1] * 10] * 10])
+def test_damaged_measurements_are_explained(root, trained_run, confusion):
+    run = copy_of(trained_run, root)
+    path = run.path / "train" / "metrics.json"
+    write_json(path, {**read_json(path), "confusion": confusion})
+    app = open_page("train")
+    assert not app.exception
+    assert "metrics.json cannot be read" in text_of(app)

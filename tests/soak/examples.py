@@ -33,6 +33,25 @@ GRAPH = {
         },
     ],
 }
+METRICS = {
+    "test": {"test_accuracy": 0.9, "test_loss": 0.1, "seconds": 1.5, "device": "cpu"},
+    "confusion": [[1] * 10] * 10,
+    "mistakes": [{"index": 3, "truth": 1, "answer": 7, "probability": 0.9}],
+    "history": [
+        {
+            "epoch": 1.0,
+            "step": 2,
+            "total_steps": 2,
+            "loss": 0.5,
+            "accuracy": 0.5,
+            "learning_rate": 0.1,
+            "images_per_second": 9.0,
+            "seconds_left": 0.0,
+            "validation_loss": None,
+            "validation_accuracy": 0.5,
+        }
+    ],
+}
 RUNTIME = {
     "name": "litert",
     "converter": "native",

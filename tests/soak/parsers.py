@@ -247,6 +247,13 @@ PARSERS = (
         _checkpoint,
         _BESIDE_EXPORT,
     ),
+    Parser(
+        "metrics.json",
+        "train/metrics.json",
+        _json(examples.METRICS),
+        lambda path: history.measured(Run.open(path.parent.parent)),
+        {"run.json": _RUN},
+    ),
     Parser("job.json", "jobs/j/job.json", _json(_JOB), _job, {"run.json": _RUN}),
     Parser(
         "events.jsonl",
