@@ -178,12 +178,10 @@ if jobs.area(run, "train", draw=lambda told: live(run, names, told)):
     st.stop()
 resume_button(run)
 try:
-    course = history(run)
+    if course := history(run):
+        curves.curves(histories(run, course, names))
+    if run.state("train").state != "missing":
+        shared.warn_of_stale(run, "train")
+        result(run)
 except ConvNetError as error:
     jobs.explain(error)
-    course = []
-if course:
-    curves.curves(histories(run, course, names))
-if run.state("train").state != "missing":
-    shared.warn_of_stale(run, "train")
-    result(run)
