@@ -92,4 +92,6 @@ def test_no_page_scrolls_sideways_fails_or_asks_strangers(server, run, page):
             # Plotly needs a moment to take on the new width.
             page.wait_for_function(f"{main}.scrollWidth <= {main}.clientWidth", timeout=10_000)
             assert not page.get_by_test_id("stException").count(), name
+        icon = page.locator("link[rel='shortcut icon']").get_attribute("href")
+        assert icon.startswith("data:image/svg+xml"), (name, icon)
     assert not [url for url in asked if not url.startswith((server.address, "data:", "blob:"))]

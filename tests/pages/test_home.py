@@ -1,8 +1,6 @@
 """The home page with AppTest: empty, with a finished, a stale, a failed and a running run."""
 
 import dataclasses
-import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +9,6 @@ from convnet_core.errors import DataError
 from convnet_core.files import read_json, write_json
 from convnet_core.jobs import working
 from convnet_core.runs import Run
-from pages import _shared as shared
 from tests.conftest import copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
 
@@ -107,14 +104,3 @@ def test_the_picture_follows_a_running_pipeline_which_can_be_stopped(root):
         assert not app.exception
         assert "Stopping" in text_of(app) or "stopped on request" in text_of(app)
         assert (next(iter(run.path.glob("jobs/*"))) / "stop").exists()
-
-
-def test_the_tab_has_its_icon_but_for_the_first_page_of_a_new_server(monkeypatch):
-    modules, session = dict(sys.modules), {}
-    monkeypatch.setattr(shared, "sys", SimpleNamespace(modules=modules))
-    monkeypatch.setattr(shared.st, "session_state", session)
-    assert shared._icon().is_file(), "NumPy is there"
-    del modules["numpy"]
-    assert shared._icon() is None
-    session["page"] = "home"
-    assert shared._icon().is_file(), "the next rerun"
