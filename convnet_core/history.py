@@ -15,8 +15,8 @@ _MOST_IMAGES = 1 << 40  # what no test set has; a chart takes no whole numbers o
 
 
 @dataclass(frozen=True)
-class Tested:
-    """Accuracy (a share) and mean cross-entropy on the test set, the seconds of the training, and where it ran."""
+class Trained:
+    """Accuracy (a share) and mean cross-entropy on the test set, the seconds of the training alone, and its device."""
 
     test_accuracy: float
     test_loss: float
@@ -38,7 +38,7 @@ class Mistake:
 class Figures:
     """What metrics.json has. `confusion` counts images, row: the truth; column: the answer. The worst mistake first."""
 
-    test: Tested
+    test: Trained
     confusion: tuple[tuple[int, ...], ...]
     history: list[Metrics]
     mistakes: tuple[Mistake, ...] = ()

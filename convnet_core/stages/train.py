@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import dataclasses
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +15,7 @@ from convnet_core.data.split import CLASSES
 from convnet_core.estimate import expected_seconds, parameter_count
 from convnet_core.events import Message, Monitor
 from convnet_core.files import write_json
+from convnet_core.history import Figures, Mistake, Trained
 from convnet_core.jobs import device_lock
 from convnet_core.model import build, save_pth
 from convnet_core.runs import Run
@@ -23,16 +23,6 @@ from convnet_core.stages._stage import told
 from convnet_core.training import Evaluation, Tensors, Training
 
 _MISTAKES = 24
-
-
-@dataclass(frozen=True)
-class Trained:
-    """Shares from 0 to 1 on the test set, and the time that the training itself took."""
-
-    test_accuracy: float
-    test_loss: float
-    seconds: float
-    device: str
 
 
 def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool = False) -> Trained:
@@ -87,31 +77,24 @@ def _write(
         labels = test.labels.cpu()
         answers = measured.logits.argmax(1) + CLASSES * labels
         confusion = torch.bincount(answers, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
-        write_json(
-            draft.path / "metrics.json",
-            {
-                "test": vars(result),
-                "confusion": confusion.tolist(),  # row: the truth; column: the answer
-                "mistakes": _worst_mistakes(measured.logits, labels),
-                "history": training.history_to_json(state.progress.history),
-            },
+        figures = Figures(
+            result,
+            tuple(map(tuple, confusion.tolist())),
+            state.progress.history,
+            _worst_mistakes(measured.logits, labels),
         )
+        write_json(draft.path / "metrics.json", dataclasses.asdict(figures))
     run.discard(checkpoint.FOLDER)
 
 
-def _worst_mistakes(logits: Tensor, labels: Tensor) -> list[dict[str, Any]]:
+def _worst_mistakes(logits: Tensor, labels: Tensor) -> tuple[Mistake, ...]:
     """The test images that were read wrong with the highest loss, the worst first."""
     losses = F.cross_entropy(logits, labels, reduction="none")
     answers = logits.argmax(1)
     wrong = (answers != labels).nonzero().flatten()
     worst = wrong[losses[wrong].argsort(descending=True)][:_MISTAKES]
     shares = logits.softmax(1)
-    return [
-        {
-            "index": index,
-            "truth": int(labels[index]),
-            "answer": int(answers[index]),
-            "probability": round(float(shares[index, answers[index]]), 4),
-        }
+    return tuple(
+        Mistake(index, int(labels[index]), int(answers[index]), round(float(shares[index, answers[index]]), 4))
         for index in worst.tolist()
-    ]
+    )
