@@ -5,6 +5,7 @@
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def test_the_server_runs_on_the_loop_that_does_not_hold_packets_back(tmp_path):
         loaded = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "/uvloop/" in loaded
     assert "/httptools/" in loaded
+
+
+def test_a_rerun_leaves_it_to_python_when_to_collect_garbage(tmp_path):
+    asked, app = tmp_path / "asked", tmp_path / "app.py"
+    app.write_text(f"import gc, pathlib\ngc.collect = lambda *_: pathlib.Path({str(asked)!r}).touch()\n")
+
+    async def visit(server):
+        async with Visitor(server.address) as visitor:
+            for _ in range(2):
+                await visitor.open("home")
+
+    with Server(tmp_path, app) as server:
+        asyncio.run(visit(server))
+        time.sleep(0.5)  # Streamlit would collect after the rerun's end
+    assert not asked.exists()
 
 
 def kept(name, fragment=""):
