@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import re
@@ -52,6 +53,15 @@ _LEFTOVER = re.compile(r"^(?P<stage>.+)\.(?P<kind>new|old)-(?P<id>[0-9a-f]+)$")
 def _inside(name: str) -> bool:
     """Whether a path in a record stays in the folder that it is relative to."""
     return not PurePath(name).is_absolute() and ".." not in PurePath(name).parts
+
+
+@functools.lru_cache(maxsize=256)
+def _record(path: Path, *version: int) -> StageRecord:
+    """A stage's record; read again only when its file's inode, size or time of change (`version`) differ."""
+    record = made(StageRecord, read_json(path))
+    if led := [name for name in record.outputs if not _inside(name)]:
+        raise ValueError(f"{led[0]!r} leads out of the stage's folder")
+    return record
 
 
 class Run:
@@ -193,10 +203,8 @@ class Run:
         path = self.path / stage / "stage.json"
         for _ in range(20):
             try:
-                record = made(StageRecord, read_json(path))
-                if led := [name for name in record.outputs if not _inside(name)]:
-                    raise ValueError(f"{led[0]!r} leads out of the stage's folder")
-                return record
+                stat = path.stat()
+                return _record(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
             except FileNotFoundError:
                 # A writer may stand between its two renames: microseconds, then the folder is there.
                 if not list(path.parent.parent.glob(f"{path.parent.name}.old-*")):

@@ -93,6 +93,16 @@ def test_a_damaged_record_is_an_error_in_words_and_a_stale_stage(run):
     assert run.state("train").state == "stale"
 
 
+def test_a_record_is_read_again_when_its_file_is_another_one(run):
+    write(run, "train", "one")
+    kept, path = run.need("train"), run.path / "train/stage.json"
+    assert run.need("train") is kept
+    write(run, "train", "two")
+    assert run.need("train").outputs != kept.outputs
+    path.write_text(path.read_text().replace('"seconds": ', '"seconds": 1'))
+    assert run.need("train").seconds >= 10
+
+
 def test_a_damaged_record_ahead_makes_what_follows_stale(run):
     chain(run)
     (run.path / "train/stage.json").write_text("{")

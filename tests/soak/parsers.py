@@ -33,6 +33,7 @@ from convnet_core import (
     jobs,
     measurements,
     model,
+    runs,
 )
 from convnet_core import report as comparison
 from convnet_core.convert import entries
@@ -112,19 +113,25 @@ _STAGE = {
 }
 
 
+def _opened(folder: Path) -> Run:
+    """A run of whose records none is kept: the next file of the same size may come within a tick of its times."""
+    runs._record.cache_clear()
+    return Run.open(folder)
+
+
 def _run(path: Path) -> object:
-    run = Run.open(path.parent)
+    run = _opened(path.parent)
     return run.info, run.is_model, run.stages
 
 
 def _stage(path: Path) -> object:
-    run = Run.open(path.parent.parent)
+    run = _opened(path.parent.parent)
     states = run.state("export"), run.stages, run.stale_stages("compare")
     return run.record("export"), run.need("export"), states, artefacts.artefacts(run), artefacts.find(run, "model.onnx")
 
 
 def _checkpoint(path: Path) -> object:
-    run = Run.open(path.parent.parent)
+    run = _opened(path.parent.parent)
     return checkpoint.saved_config(run), history.history(run)
 
 
@@ -154,7 +161,7 @@ def _events(path: Path) -> object:
 
 
 def _report(path: Path) -> object:
-    found = comparison.load(Run.open(path.parent.parent))
+    found = comparison.load(_opened(path.parent.parent))
     return [dict(line) for line in found["runtimes"]]
 
 
@@ -168,12 +175,12 @@ def _graph(path: Path) -> object:
 
 
 def _benchmark(path: Path) -> object:
-    found = benchmark.load(Run.open(path.parent.parent))
+    found = benchmark.load(_opened(path.parent.parent))
     return benchmark.headline(found), benchmark.rows(found), benchmark.where_and_how(found)
 
 
 def _dissection(path: Path) -> object:
-    content = documents.load(Run.open(path.parent.parent))
+    content = documents.load(_opened(path.parent.parent))
     return documents.to_html(content), documents.to_markdown(content), dissection.summary(content)
 
 
@@ -203,7 +210,7 @@ PARSERS = (
         "kept drawings",
         _DRAWING,
         lambda: seeds.picture("PNG"),
-        lambda path: cases.load(run := Run.open(path.parent.parent), cases.cases(run)),
+        lambda path: cases.load(run := _opened(path.parent.parent), cases.cases(run)),
         {"run.json": _RUN},
     ),
     Parser("weights .safetensors", "w.safetensors", lambda: bytes(save(seeds.WEIGHTS)), _weights),
@@ -251,7 +258,7 @@ PARSERS = (
         "metrics.json",
         "train/metrics.json",
         _json(examples.METRICS),
-        lambda path: history.measured(Run.open(path.parent.parent)),
+        lambda path: history.measured(_opened(path.parent.parent)),
         {"run.json": _RUN},
     ),
     Parser("job.json", "jobs/j/job.json", _json(_JOB), _job, {"run.json": _RUN}),
