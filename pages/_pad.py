@@ -6,10 +6,9 @@ from typing import Any
 
 import streamlit as st
 import streamlit_drawable_canvas as canvas
-from PIL import Image
 from streamlit.delta_generator import DeltaGenerator
 
-from convnet_core.data.drawing import Grey, brightness
+from convnet_core.data.drawing import Grey, from_png
 
 SIDE = 280
 """Of the pad, in pixels."""
@@ -18,9 +17,10 @@ SIDE = 280
 def draw() -> Grey | None:
     """The pad, its buttons and its pen; the drawing as brightness [280, 280], None before the first stroke.
 
-    The session keeps the drawing, so that it is there again after a visit to another page.
+    The session keeps it as PNG, a hundredth of the size, so that it is there again after a visit to another page.
+    Raises DataError where what came is no picture.
     """
-    sketch = st.session_state.setdefault("sketch", {"begin": {"objects": []}, "objects": [], "grey": None})
+    sketch = st.session_state.setdefault("sketch", {"begin": {"objects": []}, "objects": [], "png": None})
     if "pad" not in st.session_state:
         show_again(sketch["objects"])
     st.markdown("**Draw here**")  # short: the pad's own toolbar comes up to the right of it
@@ -39,13 +39,13 @@ def draw() -> Grey | None:
             initial_drawing=sketch["begin"],
             return_image_data=True,
         )
-    if result.image_data is not None:
+    if result.image_bytes is not None:
         sketch["objects"] = (result.json_data or {}).get("objects", [])
-        sketch["grey"] = brightness(Image.fromarray(result.image_data))
+        sketch["png"] = result.image_bytes
     strokes = sketch["objects"]
     _button(undo, "Undo", "undo", "Takes the last stroke away", strokes, strokes[:-1])
     _button(clear, "Clear", "delete_sweep", "Empties the pad", strokes, [])
-    return sketch["grey"]
+    return None if sketch["png"] is None else from_png(sketch["png"], "the drawing")
 
 
 def _button(place: DeltaGenerator, label: str, icon: str, about: str, strokes: list[Any], left: list[Any]) -> None:

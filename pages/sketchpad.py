@@ -144,8 +144,12 @@ def sketch(run: Run, polling: bool) -> None:
     reader = reader_of(run.path, fingerprint(run))
     loading = reader.loading
     beside, below = st.container(horizontal=True, gap="large"), st.container()
+    drawing = None
     with beside.container(width=pad.SIDE + 10):
-        drawing = pad.draw()
+        try:
+            drawing = pad.draw()
+        except DataError as error:
+            jobs.explain(error)
     with beside.container(width="stretch"):
         warming(reader)
         made = inked(drawing)

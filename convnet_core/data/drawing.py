@@ -6,6 +6,7 @@ box with antialiasing, move its centre of mass to the middle of 28 x 28, scale t
 
 from __future__ import annotations
 
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,21 +30,30 @@ Grey = NDArray[np.float32]
 
 def read_image(path: Path) -> Grey:
     """An image file as brightness, float32 [height, width] in [0, 1]. Raises DataError."""
+    return _read(path, path)
+
+
+def from_png(content: bytes, name: str) -> Grey:
+    """The same of a picture in memory; an error calls it by this name."""
+    return _read(io.BytesIO(content), name)
+
+
+def _read(source: Path | io.BytesIO, name: object) -> Grey:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(source, formats=_FORMATS) as image:
                 if image.width * image.height > _MOST_PIXELS:
-                    raise DataError(f"{path}: {image.width} × {image.height} pixels are too many")
+                    raise DataError(f"{name}: {image.width} × {image.height} pixels are too many")
                 image.draft(None, (_LARGE_SIDE, _LARGE_SIDE))  # a JPEG is decoded small at once
                 image.load()
                 return brightness(ImageOps.exif_transpose(_smaller(image)))  # a phone writes down how it was held
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
+        raise DataError(f"{name}: no such file") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise DataError(f"{path}: far too many pixels") from error
+        raise DataError(f"{name}: far too many pixels") from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError on some damaged files
-        raise DataError(f"{path}: cannot be read as an image") from error
+        raise DataError(f"{name}: cannot be read as an image") from error
 
 
 def _smaller(image: Image.Image) -> Image.Image:

@@ -3,12 +3,14 @@
 AppTest has no mouse: a stand-in for the component gives the picture that the browser would send.
 """
 
+import io
 import threading
 import types
 
 import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
 
 from convnet_core import cases
 from convnet_core.errors import DataError
@@ -21,6 +23,12 @@ from tests.pages.conftest import at_work, button, open_page, text_of
 NAMES = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
 
 
+def png(pixels):
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "PNG")
+    return written.getvalue()
+
+
 class Mouse:
     """What the browser's pad holds; `asked` is what the page asked of the pad last."""
 
@@ -30,13 +38,13 @@ class Mouse:
     def draws(self, grey, strokes=1):
         """A picture, float [280, 280] in [0, 1], in some strokes."""
         level = np.rint(grey * 255).astype(np.uint8)
-        self.picture = np.dstack([level, level, level, np.full_like(level, 255)])
+        self.picture = png(np.dstack([level, level, level, np.full_like(level, 255)]))
         self.strokes = [{"type": "Path", "number": number} for number in range(strokes)]
 
     def __call__(self, **options):
         self.asked = options
         st.checkbox("stands for the pad", key=options["key"])  # a widget's key lives as long as its page is open
-        return types.SimpleNamespace(image_data=self.picture, json_data={"objects": self.strokes})
+        return types.SimpleNamespace(image_bytes=self.picture, json_data={"objects": self.strokes})
 
 
 @pytest.fixture
@@ -72,6 +80,16 @@ def test_without_a_run_it_says_what_to_do(root):
     app = open_page("sketchpad")
     assert "needs a trained network" in text_of(app)
     assert button(app, "Run the pipeline")
+
+
+def test_a_picture_that_no_pad_sends_is_explained_and_the_next_one_is_read(root, finished_run, mouse, drawn):
+    copy_of(finished_run, root)
+    mouse.draws(drawn[3])
+    mouse.picture = png(np.zeros((8000, 8000), np.uint8))
+    app = opened()
+    assert "pixels are too many" in text_of(app)
+    mouse.draws(drawn[3])
+    assert "All runtimes read 3" in text_of(app.run())
 
 
 def test_a_blank_pad_says_draw_something(root, finished_run):
