@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from convnet_core.memory import collect_less_often
+
 ROOT = Path(__file__).resolve().parent.parent
+collect_less_often()
 
 
 @pytest.fixture(autouse=True)

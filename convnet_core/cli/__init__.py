@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from convnet_core.errors import ConvNetError, one_line
 from convnet_core.files import cache_folder
+from convnet_core.memory import collect_less_often
 
 _FAULT = 4
 
@@ -19,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is as `--help` says."""
     from convnet_core.cli.parser import build_parser
 
+    collect_less_often()
     logging.getLogger("convnet_core").setLevel(logging.INFO)
     logging.lastResort = None  # what a library warns about goes to the job's log, not to the terminal
     args = build_parser().parse_args(argv)
