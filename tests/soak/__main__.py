@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,8 @@ from tests.soak.lines import Line
 ROOT = Path(__file__).resolve().parent.parent.parent
 _PAGE = ROOT / "docs" / "RELIABILITY.md"
 _RESULTS = ROOT / "benchmarks" / "results" / "soak.json"
+_MINUTES = 20
+_AROUND_LOAD = 240.0  # seconds for the runs that the load needs, its warm-up, and until its sessions are put away
 _BEGIN, _END = "<!-- table: make soak -->", "<!-- end of the table -->"
 
 
@@ -47,16 +50,26 @@ def write(found: dict[str, dict[str, object]]) -> None:
     _PAGE.write_text(f"{before}{_BEGIN}\n\n" + "\n".join(rows) + f"\n\n{_END}{after}", encoding="utf-8")
 
 
+def _what_is_left(began: float) -> float:
+    """Seconds for the load after the other trials."""
+    return min(420.0, max(60.0, 60 * _MINUTES - _AROUND_LOAD - (time.monotonic() - began)))
+
+
 def main() -> int:
+    began = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--fuzz", type=float, default=90, help="seconds")
-    parser.add_argument("--load", type=float, default=420, help="seconds; memory is judged from 1350 on")
+    parser.add_argument(
+        "--load",
+        type=float,
+        help=f"seconds; by default what is left of {_MINUTES} minutes, at most 420; memory is judged from 1350 on",
+    )
     trials: dict[str, Callable[[argparse.Namespace], list[Line]]] = {
         "kills": lambda args: kills.trial(args.kills),
         "faults": lambda _: _faults(),
         "fuzz": lambda args: fuzz.trial(args.fuzz),
-        "load": lambda args: load.trial(args.load),
+        "load": lambda args: load.trial(args.load or _what_is_left(began)),
     }
     parser.add_argument("--only", nargs="*", choices=list(trials), default=list(trials))
     args = parser.parse_args()
