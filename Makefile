@@ -23,12 +23,13 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-# Two processes, but for the browser tests, which watch a clock.
+# Two processes, but for the browser tests, which watch a clock. Files in their order: xdist would keep those of few and
+# long tests for the end, where one process waits for the other.
 test: $(VENV)/installed-dev
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/e2e
 	$(BIN)/python -m pytest tests/e2e
 endif
 

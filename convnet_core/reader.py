@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from convnet_core.errors import ConvNetError, RunError, one_line
 from convnet_core.files import digest
+from convnet_core.memory import collecting_less_often
 from convnet_core.runs import CONVERT_STAGES, Run
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class Reader:
             return
         self._names = tuple(source.name for source in found)
         for source in sorted(found, key=_rank):
-            with _OPENING:
+            with _OPENING, collecting_less_often():
                 if self._closed:
                     return
                 self._open(source)

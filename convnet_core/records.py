@@ -9,12 +9,14 @@ import platform
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from convnet_core.files import digest
+from convnet_core.files import digest, read_json
+from convnet_core.shapes import made
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-tf", "tensorflow", "ai-edge-litert", "numpy")
+_MOST_KEPT = 500  # more than the runs that Home shows have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,33 @@ class StageRecord:
         for name, output in self.outputs.items():
             if any(type(output.get(key)) is not kind for key, kind in known.items()):
                 raise TypeError(f"the output {name!r} has no {', '.join(known)}")
+
+
+_kept: dict[Path, tuple[tuple[int, int, int], StageRecord]] = {}
+
+
+def read_record(path: Path) -> StageRecord:
+    """A `stage.json`, shared: nobody writes to it. Read again only when its file is another one or has changed.
+
+    The newest alone is kept: a checkpoint's holds the whole history, and is written again and again. Raises OSError, or
+    ValueError, TypeError or OverflowError where the file is damaged.
+    """
+    stat = path.stat()
+    version = stat.st_ino, stat.st_size, stat.st_mtime_ns
+    kept = _kept.get(path)
+    if kept is None or kept[0] != version:
+        record = made(StageRecord, read_json(path))
+        if led := [name for name in record.outputs if not _inside(name)]:
+            raise ValueError(f"{led[0]!r} leads out of the stage's folder")
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        kept = _kept[path] = version, record
+    return kept[1]
+
+
+def _inside(name: str) -> bool:
+    """Whether a path in a record stays in the folder that it is relative to."""
+    return not PurePath(name).is_absolute() and ".." not in PurePath(name).parts
 
 
 @dataclass(frozen=True)

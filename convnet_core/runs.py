@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import logging
 import os
 import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal
 
 import filelock
@@ -30,8 +29,7 @@ import filelock
 from convnet_core import disk
 from convnet_core.errors import BusyError, RunError, one_line
 from convnet_core.files import digest, new_id, read_json, write_json
-from convnet_core.records import Draft, StageRecord, StageState, now, outputs_of, versions
-from convnet_core.shapes import made
+from convnet_core.records import Draft, StageRecord, StageState, now, outputs_of, read_record, versions
 
 log = logging.getLogger(__name__)
 
@@ -48,20 +46,6 @@ ABSENT = "absent"
 """Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
 
 _LEFTOVER = re.compile(r"^(?P<stage>.+)\.(?P<kind>new|old)-(?P<id>[0-9a-f]+)$")
-
-
-def _inside(name: str) -> bool:
-    """Whether a path in a record stays in the folder that it is relative to."""
-    return not PurePath(name).is_absolute() and ".." not in PurePath(name).parts
-
-
-@functools.lru_cache(maxsize=256)
-def _record(path: Path, *version: int) -> StageRecord:
-    """A stage's record; read again only when its file's inode, size or time of change (`version`) differ."""
-    record = made(StageRecord, read_json(path))
-    if led := [name for name in record.outputs if not _inside(name)]:
-        raise ValueError(f"{led[0]!r} leads out of the stage's folder")
-    return record
 
 
 class Run:
@@ -203,8 +187,7 @@ class Run:
         path = self.path / stage / "stage.json"
         for _ in range(20):
             try:
-                stat = path.stat()
-                return _record(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+                return read_record(path)
             except FileNotFoundError:
                 # A writer may stand between its two renames: microseconds, then the folder is there.
                 if not list(path.parent.parent.glob(f"{path.parent.name}.old-*")):

@@ -39,8 +39,9 @@ def keep_error(error: ConvNetError) -> None:
     """Have `refusal` say why nothing was started, until the person does something else.
 
     Not for one draw only: a fragment that asks for a new one of its own accord would take the message away unread.
+    Its words alone: an error that was raised holds what its functions held, an uploaded file too.
     """
-    st.session_state["start_error"] = error
+    st.session_state["start_error"] = ConvNetError(str(error), error.hint)
 
 
 def forget_error() -> None:

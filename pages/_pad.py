@@ -8,17 +8,20 @@ import streamlit as st
 import streamlit_drawable_canvas as canvas
 from streamlit.delta_generator import DeltaGenerator
 
-from convnet_core.data.drawing import Grey, from_png
+from convnet_core.data.drawing import Grey, from_bytes
+from convnet_core.errors import DataError
 
 SIDE = 280
 """Of the pad, in pixels."""
+
+_NAME = "the drawing"
 
 
 def draw() -> Grey | None:
     """The pad, its buttons and its pen; the drawing as brightness [280, 280], None before the first stroke.
 
     The session keeps it as PNG, a hundredth of the size, so that it is there again after a visit to another page.
-    Raises DataError where what came is no picture.
+    Raises DataError where the browser sent no picture.
     """
     sketch = st.session_state.setdefault("sketch", {"begin": {"objects": []}, "objects": [], "png": None})
     if "pad" not in st.session_state:
@@ -39,13 +42,25 @@ def draw() -> Grey | None:
             initial_drawing=sketch["begin"],
             return_image_data=True,
         )
-    if result.image_bytes is not None:
-        sketch["objects"] = (result.json_data or {}).get("objects", [])
-        sketch["png"] = result.image_bytes
+    sent = _sent(result)
+    if sent is not None:
+        drawing = from_bytes(sent, _NAME)
+        sketch.update(objects=(result.json_data or {}).get("objects", []), png=sent)
+    else:
+        drawing = None if sketch["png"] is None else from_bytes(sketch["png"], _NAME)
     strokes = sketch["objects"]
     _button(undo, "Undo", "undo", "Takes the last stroke away", strokes, strokes[:-1])
     _button(clear, "Clear", "delete_sweep", "Empties the pad", strokes, [])
-    return None if sketch["png"] is None else from_png(sketch["png"], "the drawing")
+    return drawing
+
+
+def _sent(result: canvas.CanvasResult) -> bytes | None:
+    """The picture that the browser sent, None where it has sent none yet."""
+    try:
+        picture: bytes | None = result.image_bytes
+    except ValueError as error:  # the component takes base64 for granted
+        raise DataError(f"{_NAME}: cannot be read as an image") from error
+    return picture
 
 
 def _button(place: DeltaGenerator, label: str, icon: str, about: str, strokes: list[Any], left: list[Any]) -> None:

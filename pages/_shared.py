@@ -18,7 +18,7 @@ from convnet_core.errors import ConvNetError
 from convnet_core.files import runs_root
 from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.library import list_runs, new_run
-from convnet_core.memory import collect_less_often, share_few_heaps
+from convnet_core.memory import share_few_heaps
 from convnet_core.runs import STAGES, Run
 from pages import _jobs as jobs
 
@@ -38,7 +38,6 @@ _MENU = {
 def frame() -> StreamlitPage:
     """What surrounds every page: its set-up, the menu, the run picker. Gives the page that the address asks for."""
     share_few_heaps()
-    collect_less_often()
     st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", layout="wide")
     _set_icon()
     pages = {

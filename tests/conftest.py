@@ -9,10 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convnet_core.memory import collect_less_often
+from convnet_core.memory import collecting_less_often
 
 ROOT = Path(__file__).resolve().parent.parent
-collect_less_often()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_imports():
+    """As the command line does it: libraries are imported in many tests."""
+    with collecting_less_often():
+        yield
 
 
 @pytest.fixture(autouse=True)

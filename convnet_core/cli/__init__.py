@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from convnet_core.errors import ConvNetError, one_line
 from convnet_core.files import cache_folder
-from convnet_core.memory import collect_less_often
+from convnet_core.memory import collecting_less_often
 
 _FAULT = 4
 
@@ -20,12 +20,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is as `--help` says."""
     from convnet_core.cli.parser import build_parser
 
-    collect_less_often()
     logging.getLogger("convnet_core").setLevel(logging.INFO)
     logging.lastResort = None  # what a library warns about goes to the job's log, not to the terminal
     args = build_parser().parse_args(argv)
     try:
-        return _command(args)
+        with collecting_less_often():
+            return _command(args)
     except ConvNetError as error:
         _tell(f"error: {error}" if error.exit_status == 2 else str(error), error.hint)
         return error.exit_status

@@ -21,9 +21,11 @@ SIDE, BOX = 28, 20
 _FAINTEST = 0.1  # least contrast of ink against paper, of the full range
 _WORK = 160  # longer side of the ink while the pen is adjusted, in pixels
 _PEN = (2.0, 4.2)  # allowed width of the pen in the 20 x 20 box, in pixels; MNIST's middle 90 %
-_MOST_PIXELS = 50_000_000
+_MOST_PIXELS = 50_000_000  # so that what Pillow warns of, from 89 million on, is refused
 _LARGE_SIDE = 1500  # pixels; beyond twice that an image is made smaller first
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # Pillow knows more, and one of them starts another program
+
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # once for all: `catch_warnings` is not for threads
 
 Grey = NDArray[np.float32]
 
@@ -33,24 +35,22 @@ def read_image(path: Path) -> Grey:
     return _read(path, path)
 
 
-def from_png(content: bytes, name: str) -> Grey:
-    """The same of a picture in memory; an error calls it by this name."""
+def from_bytes(content: bytes, name: str) -> Grey:
+    """The same of an image file's content; an error calls it by this name."""
     return _read(io.BytesIO(content), name)
 
 
 def _read(source: Path | io.BytesIO, name: object) -> Grey:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source, formats=_FORMATS) as image:
-                if image.width * image.height > _MOST_PIXELS:
-                    raise DataError(f"{name}: {image.width} × {image.height} pixels are too many")
-                image.draft(None, (_LARGE_SIDE, _LARGE_SIDE))  # a JPEG is decoded small at once
-                image.load()
-                return brightness(ImageOps.exif_transpose(_smaller(image)))  # a phone writes down how it was held
+        with Image.open(source, formats=_FORMATS) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise DataError(f"{name}: {image.width} × {image.height} pixels are too many")
+            image.draft(None, (_LARGE_SIDE, _LARGE_SIDE))  # a JPEG is decoded small at once
+            image.load()
+            return brightness(ImageOps.exif_transpose(_smaller(image)))  # a phone writes down how it was held
     except FileNotFoundError as error:
         raise DataError(f"{name}: no such file") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise DataError(f"{name}: far too many pixels") from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError on some damaged files
         raise DataError(f"{name}: cannot be read as an image") from error

@@ -82,14 +82,31 @@ def test_without_a_run_it_says_what_to_do(root):
     assert button(app, "Run the pipeline")
 
 
-def test_a_picture_that_no_pad_sends_is_explained_and_the_next_one_is_read(root, finished_run, mouse, drawn):
+@pytest.mark.parametrize(
+    ("picture", "fault"),
+    [
+        (png(np.zeros((8000, 8000), np.uint8)), "8000 × 8000 pixels are too many"),
+        (b"no picture", "cannot be read as an image"),
+    ],
+)
+def test_what_no_pad_sends_is_explained_and_the_drawing_stays(root, finished_run, mouse, drawn, picture, fault):
     copy_of(finished_run, root)
     mouse.draws(drawn[3])
-    mouse.picture = png(np.zeros((8000, 8000), np.uint8))
     app = opened()
-    assert "pixels are too many" in text_of(app)
-    mouse.draws(drawn[3])
+    mouse.picture = picture
+    assert f"the drawing: {fault}" in text_of(app.run())
+    mouse.picture = None
     assert "All runtimes read 3" in text_of(app.run())
+    mouse.draws(drawn[4])
+    assert "All runtimes read 4" in text_of(app.run())
+
+
+def test_what_is_not_base64_is_explained(mouse):
+    from pages import _pad as pad
+
+    sent = pad.canvas.CanvasResult({}, "data:image/png;base64", return_image_data=True)
+    with pytest.raises(DataError, match="the drawing: cannot be read"):
+        pad._sent(sent)
 
 
 def test_a_blank_pad_says_draw_something(root, finished_run):

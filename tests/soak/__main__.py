@@ -69,7 +69,7 @@ def main() -> int:
         "kills": lambda args: kills.trial(args.kills),
         "faults": lambda _: _faults(),
         "fuzz": lambda args: fuzz.trial(args.fuzz),
-        "load": lambda args: load.trial(args.load or _what_is_left(began)),
+        "load": lambda args: load.trial(_what_is_left(began) if args.load is None else args.load),
     }
     parser.add_argument("--only", nargs="*", choices=list(trials), default=list(trials))
     args = parser.parse_args()

@@ -33,7 +33,7 @@ from convnet_core import (
     jobs,
     measurements,
     model,
-    runs,
+    records,
 )
 from convnet_core import report as comparison
 from convnet_core.convert import entries
@@ -114,8 +114,8 @@ _STAGE = {
 
 
 def _opened(folder: Path) -> Run:
-    """A run of whose records none is kept: the next file of the same size may come within a tick of its times."""
-    runs._record.cache_clear()
+    """The run, with no record kept of an earlier file: the next one of its size may come within a tick of the clock."""
+    records._kept.clear()
     return Run.open(folder)
 
 
