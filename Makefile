@@ -39,7 +39,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.accuracy $(if $(DATA),--data-dir $(DATA))
 	for name in whole saved_models app growth performance; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
-# Faults, hostile input and load, 20 minutes on two cores; writes the table of docs/RELIABILITY.md.
+# Faults, hostile input and load, at most about 20 minutes on two cores; writes the table of docs/RELIABILITY.md.
 soak: $(VENV)/installed-dev
 	$(BIN)/python -m tests.soak
 
