@@ -10,21 +10,23 @@ from typing import Any
 
 from convnet_core.config import TrainConfig
 from convnet_core.errors import RunError, one_line
+from convnet_core.files import write_json
+from convnet_core.history import HISTORY_FILE, History, stopped_history
 from convnet_core.model import load_pth, save_pth
 from convnet_core.optimization import restore_optimizer
-from convnet_core.runs import Run
+from convnet_core.runs import CHECKPOINT, Run
 from convnet_core.shapes import made
 from convnet_core.training import Progress, Training
 
-FOLDER = "checkpoint"
 _FILE = "state.pth"
 
 
 def save(run: Run, training: Training, config: TrainConfig, data: str) -> None:
     """Replace the run's checkpoint. `data` is the fingerprint of the data set."""
-    with run.writing(FOLDER, config.to_json()) as draft:
+    with run.writing(CHECKPOINT, config.to_json()) as draft:
         draft.inputs["data"] = data
-        draft.result = dataclasses.asdict(training.progress)
+        write_json(draft.path / HISTORY_FILE, dataclasses.asdict(History(training.progress.history)))
+        draft.result = {name: value for name, value in vars(training.progress).items() if name != "history"}
         save_pth(
             {
                 "model": training.model.state_dict(),
@@ -37,7 +39,7 @@ def save(run: Run, training: Training, config: TrainConfig, data: str) -> None:
 
 def saved_config(run: Run) -> TrainConfig:
     """The config of the training that was stopped. Raises RunError where there is none."""
-    record = run.record(FOLDER)
+    record = run.record(CHECKPOINT)
     if record is None:
         done = run.record("train") is not None
         raise RunError(
@@ -52,7 +54,7 @@ def restore(run: Run, training: Training, data: str) -> None:
 
     Raises RunError where the data set is not the one that the training began with, or where the state is damaged.
     """
-    record = run.record(FOLDER)
+    record = run.record(CHECKPOINT)
     assert record is not None, "saved_config comes first"
     if record.inputs["data"] != data:
         raise RunError(
@@ -61,11 +63,11 @@ def restore(run: Run, training: Training, data: str) -> None:
         )
     device = next(training.model.parameters()).device
     try:
-        state: dict[str, Any] = load_pth(run.path / FOLDER / _FILE, device)
+        state: dict[str, Any] = load_pth(run.path / CHECKPOINT / _FILE, device)
         training.model.load_state_dict(state["model"])
         restore_optimizer(training.optimizer, state["optimizer"])
         training.generator.set_state(state["generator"].cpu())
-        training.progress = made(Progress, record.result)
+        training.progress = made(Progress, {**record.result, "history": stopped_history(run)})
     except Exception as error:  # torch, zipfile and whoever takes the parts each raise kinds of their own
         raise RunError(
             f"the checkpoint of the run {run.name} is damaged: {one_line(error)}", hint="train anew without --resume"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from convnet_core.data.split import CLASSES
 from convnet_core.errors import RunError, one_line
 from convnet_core.events import Metrics
 from convnet_core.files import read_json
-from convnet_core.runs import Run
+from convnet_core.runs import CHECKPOINT, Run
 from convnet_core.shapes import made
+
+HISTORY_FILE = "history.json"
 
 _MOST_IMAGES = 1 << 40  # what no test set has; a chart takes no whole numbers of any size
 
@@ -52,18 +55,41 @@ class Figures:
             raise ValueError("a mistake's index must be a place in the test set")
 
 
+@dataclass(frozen=True)
+class History:
+    """What a checkpoint's history.json has: it grows with the training, and lists of runs read `stage.json` alone."""
+
+    metrics: list[Metrics]
+
+
 def history(run: Run) -> list[Metrics]:
     """The metrics of a training that was stopped, else of the one that is finished; empty where there is none.
 
     Raises RunError where they cannot be read.
     """
-    stopped = run.record("checkpoint")
-    if stopped is None:
-        return measured(run).history if run.record("train") else []
-    try:
-        return [made(Metrics, item) for item in stopped.result["history"]]
-    except (TypeError, KeyError, OverflowError) as error:
-        raise RunError(f"the training history of {run.name} cannot be read: {one_line(error)}") from error
+    stopped = stopped_history(run)
+    if stopped is not None:
+        return stopped
+    return measured(run).history if run.record("train") else []
+
+
+def stopped_history(run: Run) -> list[Metrics] | None:
+    """The metrics that the checkpoint keeps; None where there is no checkpoint. Raises RunError."""
+    path = run.path / CHECKPOINT / HISTORY_FILE
+    for _ in range(20):
+        if run.record(CHECKPOINT) is None:
+            return None
+        try:
+            return made(History, read_json(path)).metrics
+        except FileNotFoundError as error:
+            fault: Exception = error
+            time.sleep(0.01)  # the next checkpoint may stand between its two renames, or the training has ended
+        except (OSError, ValueError, TypeError, OverflowError) as error:
+            fault = error
+            break
+    raise RunError(
+        f"{path} cannot be read: {one_line(fault)}", hint=f"train anew: {run.command_for('train')}"
+    ) from fault
 
 
 def measured(run: Run) -> Figures:

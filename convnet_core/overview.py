@@ -11,7 +11,7 @@ from convnet_core.errors import RunError
 from convnet_core.formats import format_share, format_size
 from convnet_core.jobs import JobInfo, JobView
 from convnet_core.records import StageRecord
-from convnet_core.runs import Run
+from convnet_core.runs import CHECKPOINT, Run
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Overview:
 def overview(run: Run) -> Overview:
     """Look at a run. The verdict of a stale comparison is not repeated."""
     info = run.info
-    train, checkpoint = _record(run, "train"), _record(run, "checkpoint")
+    train, checkpoint = _record(run, "train"), _record(run, CHECKPOINT)
     job = jobs.current(run)
     running = job[1].command if job and job[1].live else None
     stages = stage_views(run, job)

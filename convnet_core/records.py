@@ -50,8 +50,8 @@ _kept: dict[Path, tuple[tuple[int, int, int], StageRecord]] = {}
 def read_record(path: Path) -> StageRecord:
     """A `stage.json`, shared: nobody writes to it. Read again only when its file is another one or has changed.
 
-    The newest alone is kept: a checkpoint's holds the whole history, and is written again and again. Raises OSError, or
-    ValueError, TypeError or OverflowError where the file is damaged.
+    The newest alone is kept: a checkpoint's is written again and again. Raises OSError, or ValueError, TypeError or
+    OverflowError where the file is damaged.
     """
     stat = path.stat()
     version = stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -42,6 +42,9 @@ CONVERT_STAGES = ("convert/native", "convert/onnx-tf")
 STAGES = ("train", "export", *CONVERT_STAGES, "compare")
 """All stages, in their order."""
 
+CHECKPOINT = "checkpoint"
+"""The folder of a run where a training that was stopped, or is at work, keeps what it goes on from."""
+
 ABSENT = "absent"
 """Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
 from plotly.subplots import make_subplots
 
+from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
+from convnet_core.history import stopped_history
+from convnet_core.jobs import Following
+from convnet_core.runs import Run
 from pages import _charts as charts
 
 Histories = dict[str, list[Metrics]]
@@ -49,6 +54,21 @@ _figure = lru_cache(8)(_make)
 """Kept for all sessions, which only read it: a page is drawn with each slider that somebody moves above its curves."""
 _newest = lru_cache(1)(_make)
 """The same for those who watch a training, whose curves are others twice a second."""
+
+
+def course(run: Run, told: Following) -> list[Metrics]:
+    """The metrics of a training at work, from its beginning where it was resumed."""
+    try:
+        earlier = _before(run.path, told.job.folder.name, told.metrics[0].step)
+    except ConvNetError:
+        earlier = ()
+    return [*earlier, *told.metrics]
+
+
+@lru_cache(maxsize=4)
+def _before(run: Path, job: str, step: int) -> tuple[Metrics, ...]:
+    """What the checkpoint had before a job's first step: looked up once for each job, as it stays what it is."""
+    return tuple(metrics for metrics in stopped_history(Run(run)) or () if metrics.step < step)
 
 
 def figures(newest: Metrics) -> None:

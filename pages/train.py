@@ -13,7 +13,6 @@ from convnet_core.config import PRESETS, DataConfig, TrainConfig
 from convnet_core.data import gallery
 from convnet_core.errors import ConvNetError
 from convnet_core.estimate import expected_seconds, parameter_count, step_count
-from convnet_core.events import Metrics
 from convnet_core.files import runs_root
 from convnet_core.history import Mistake, history, measured
 from convnet_core.jobs import Following, thinned
@@ -101,20 +100,11 @@ def histories(run: Run, own: list[Any], names: list[str]) -> curves.Histories:
     return found
 
 
-def before(run: Run, step: int) -> list[Metrics]:
-    """The course up to a step, of a training that was resumed."""
-    try:
-        return [metrics for metrics in history(run) if metrics.step < step and run.record("checkpoint")]
-    except ConvNetError:
-        return []
-
-
 def live(run: Run, names: list[str], told: Following) -> None:
     """The training at work."""
     if told.metrics:
         curves.figures(told.metrics[-1])
-        course = before(run, told.metrics[0].step) + told.metrics
-        curves.curves(histories(run, course, names), live=True)
+        curves.curves(histories(run, curves.course(run, told), names), live=True)
 
 
 def result(run: Run) -> None:

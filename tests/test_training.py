@@ -13,6 +13,7 @@ from convnet_core.errors import ConfigError, DataError, RunError, Stopped
 from convnet_core.events import Metrics, Monitor
 from convnet_core.files import digest
 from convnet_core.graphed import GraphedStep
+from convnet_core.history import history
 from convnet_core.model import build
 from convnet_core.optimization import set_learning_rate
 from convnet_core.runs import Run
@@ -245,6 +246,23 @@ def test_stopped_and_resumed_gives_the_same_weights_bit_for_bit(tmp_path, batche
     assert digest(parts.path / "train/model.safetensors") == digest(whole.path / "train/model.safetensors")
     assert parts.record("train").config == config.to_json()
     assert not (parts.path / "checkpoint").exists()
+
+
+def test_lists_of_runs_do_not_read_the_history_of_a_training_that_was_stopped(tmp_path):
+    run = Run.create(tmp_path / "run")
+    monitor = StopsAfter(60)
+    with pytest.raises(Stopped):
+        run_train(run, small_train_config(epochs=3), monitor)
+    assert run.record("checkpoint").result.keys() == {"epoch", "batch", "seconds"}
+    assert history(run) == [event for event in monitor.events if isinstance(event, Metrics)] != []
+    (run.path / "checkpoint/history.json").write_text('{"metrics": [1]}')
+    with pytest.raises(RunError, match=r"history\.json cannot be read"):
+        history(run)
+    (run.path / "checkpoint/history.json").unlink()
+    with pytest.raises(RunError, match=r"history\.json cannot be read"):
+        history(run)
+    with pytest.raises(RunError, match="checkpoint of the run run is damaged"):
+        run_train(run, TrainConfig(), Monitor(), resume=True)
 
 
 def test_resuming_with_other_data_is_refused(tmp_path):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from convnet_core import checkpoint
 from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
 from convnet_core.provenance import data_of, inputs_of
-from convnet_core.runs import CONVERT_STAGES, Run
+from convnet_core.runs import CHECKPOINT, CONVERT_STAGES, Run
 from convnet_core.settings import Config
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
@@ -73,7 +72,7 @@ def _need_own_weights(run: Run) -> None:
 
 
 def _train(run: Run, monitor: Monitor) -> None:
-    resumable = run.record(checkpoint.FOLDER) is not None
+    resumable = run.record(CHECKPOINT) is not None
     if run.state("train").state == "missing" and not resumable:
         raise RunError(f"the run {run.name} has no training to begin with", hint="train it: `train --run DIR`")
     run_train(run, _config(run, "train", TrainConfig()), monitor, resume=resumable)

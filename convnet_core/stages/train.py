@@ -18,7 +18,7 @@ from convnet_core.files import write_json
 from convnet_core.history import Figures, Mistake, Trained
 from convnet_core.jobs import device_lock
 from convnet_core.model import build, save_pth
-from convnet_core.runs import Run
+from convnet_core.runs import CHECKPOINT, Run
 from convnet_core.stages._stage import told
 from convnet_core.training import Evaluation, Tensors, Training
 
@@ -43,7 +43,7 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
             if resume:
                 checkpoint.restore(run, state, digits.fingerprint)
             else:
-                run.discard(checkpoint.FOLDER)
+                run.discard(CHECKPOINT)
             train, validation = training.split_off_validation(Tensors.of(digits.train), config)
 
             def save(current: Training) -> None:
@@ -84,7 +84,7 @@ def _write(
             _worst_mistakes(measured.logits, labels),
         )
         write_json(draft.path / "metrics.json", dataclasses.asdict(figures))
-    run.discard(checkpoint.FOLDER)
+    run.discard(CHECKPOINT)
 
 
 def _worst_mistakes(logits: Tensor, labels: Tensor) -> tuple[Mistake, ...]:

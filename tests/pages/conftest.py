@@ -3,11 +3,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
+from tests.drawings import drawings
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -69,3 +71,21 @@ with working(Run.open(Path({str(run.path)!r})), {command!r}) as job:
     finally:
         worker.kill()
         worker.wait()
+
+
+@pytest.fixture
+def mouse(root, monkeypatch):
+    """A stand-in for the pad, which holds what somebody drew."""
+    from tests.pages.mouse import Mouse
+
+    open_page("sketchpad")  # the component's module can be imported only while an app runs
+    mouse = Mouse()
+    monkeypatch.setattr("pages._pad.canvas.st_canvas", mouse)
+    return mouse
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Drawings of 0 to 9, black on white, float32 [280, 280]."""
+    images = [image.astype(np.float32) / 255 for image in drawings(10, seed=3)[0]]
+    return [image if np.median(image) > 0.5 else 1 - image for image in images]

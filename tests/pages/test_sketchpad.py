@@ -1,112 +1,24 @@
-"""The page Sketchpad with AppTest.
+"""The page Sketchpad with AppTest: who answers, what is kept, what is stale."""
 
-AppTest has no mouse: a stand-in for the component gives the picture that the browser would send.
-"""
-
-import io
 import threading
-import types
 
-import numpy as np
 import pytest
-import streamlit as st
-from PIL import Image
 
 from convnet_core import cases
 from convnet_core.errors import DataError
 from convnet_core.files import read_json, write_json
 from convnet_core.jobs import working
 from tests.conftest import copy_of
-from tests.drawings import drawings
 from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.pages.mouse import opened, warm
 
 NAMES = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
-
-
-def png(pixels):
-    written = io.BytesIO()
-    Image.fromarray(pixels).save(written, "PNG")
-    return written.getvalue()
-
-
-class Mouse:
-    """What the browser's pad holds; `asked` is what the page asked of the pad last."""
-
-    def __init__(self):
-        self.strokes, self.picture, self.asked = [], None, {}
-
-    def draws(self, grey, strokes=1):
-        """A picture, float [280, 280] in [0, 1], in some strokes."""
-        level = np.rint(grey * 255).astype(np.uint8)
-        self.picture = png(np.dstack([level, level, level, np.full_like(level, 255)]))
-        self.strokes = [{"type": "Path", "number": number} for number in range(strokes)]
-
-    def __call__(self, **options):
-        self.asked = options
-        st.checkbox("stands for the pad", key=options["key"])  # a widget's key lives as long as its page is open
-        return types.SimpleNamespace(image_bytes=self.picture, json_data={"objects": self.strokes})
-
-
-@pytest.fixture
-def mouse(root, monkeypatch):
-    open_page("sketchpad")  # the component's module can be imported only while an app runs
-    mouse = Mouse()
-    monkeypatch.setattr("pages._pad.canvas.st_canvas", mouse)
-    return mouse
-
-
-@pytest.fixture(scope="module")
-def drawn():
-    """Drawings of 0 to 9, black on white, float32 [280, 280]."""
-    images = [image.astype(np.float32) / 255 for image in drawings(10, seed=3)[0]]
-    return [image if np.median(image) > 0.5 else 1 - image for image in images]
-
-
-def warm(app):
-    """Wait for the runtimes as a person would, and draw the page again."""
-    for thread in threading.enumerate():
-        if thread.name.startswith("reader of"):
-            thread.join(120)
-    app.run()
-    assert not app.exception
-    return app
-
-
-def opened():
-    return warm(open_page("sketchpad"))
 
 
 def test_without_a_run_it_says_what_to_do(root):
     app = open_page("sketchpad")
     assert "needs a trained network" in text_of(app)
     assert button(app, "Run the pipeline")
-
-
-@pytest.mark.parametrize(
-    ("picture", "fault"),
-    [
-        (png(np.zeros((8000, 8000), np.uint8)), "8000 × 8000 pixels are too many"),
-        (b"no picture", "cannot be read as an image"),
-    ],
-)
-def test_what_no_pad_sends_is_explained_and_the_drawing_stays(root, finished_run, mouse, drawn, picture, fault):
-    copy_of(finished_run, root)
-    mouse.draws(drawn[3])
-    app = opened()
-    mouse.picture = picture
-    assert f"the drawing: {fault}" in text_of(app.run())
-    mouse.picture = None
-    assert "All runtimes read 3" in text_of(app.run())
-    mouse.draws(drawn[4])
-    assert "All runtimes read 4" in text_of(app.run())
-
-
-def test_what_is_not_base64_is_explained(mouse):
-    from pages import _pad as pad
-
-    sent = pad.canvas.CanvasResult({}, "data:image/png;base64", return_image_data=True)
-    with pytest.raises(DataError, match="the drawing: cannot be read"):
-        pad._sent(sent)
 
 
 def test_a_blank_pad_says_draw_something(root, finished_run):
@@ -117,19 +29,6 @@ def test_a_blank_pad_says_draw_something(root, finished_run):
     assert "runtimes read" not in text_of(app)
     assert button(app, "Undo").disabled
     assert button(app, "Clear").disabled
-
-
-def test_white_paper_is_a_blank_pad(root, mouse, finished_run):
-    copy_of(finished_run, root)
-    mouse.draws(np.ones((280, 280)), strokes=0)
-    assert "Draw something" in text_of(opened())
-
-
-def test_the_pad_is_white_paper_with_a_black_pen_in_every_theme(root, mouse, finished_run):
-    copy_of(finished_run, root)
-    opened()
-    assert mouse.asked["background_color"] == "#ffffff"
-    assert mouse.asked["stroke_color"] == "#000000"
 
 
 def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, drawn):
@@ -195,34 +94,6 @@ def test_a_runtime_that_cannot_be_loaded_is_named_and_the_others_answer(root, mo
     said = text_of(opened())
     assert "litert-int8 does not answer" in said
     assert "The 6 runtimes that answer read 7" in said
-
-
-def test_undo_and_clear_have_the_pad_begin_again(root, mouse, finished_run, drawn):
-    copy_of(finished_run, root)
-    mouse.draws(drawn[7], strokes=2)
-    app = opened()
-    before = mouse.asked["initial_drawing"]
-    app.run()
-    assert mouse.asked["initial_drawing"] == before  # a stroke alone leaves the browser's pad as it is
-    button(app, "Undo").click().run()
-    undone = mouse.asked["initial_drawing"]
-    assert undone["objects"] == mouse.strokes[:1]
-    button(app, "Undo").click().run()
-    assert mouse.asked["initial_drawing"] != undone  # else the browser would not look at it again
-    button(app, "Clear").click().run()
-    assert mouse.asked["initial_drawing"]["objects"] == []
-
-
-def test_a_drawing_outlives_a_visit_to_another_page(root, mouse, finished_run, drawn):
-    copy_of(finished_run, root)
-    mouse.draws(drawn[7], strokes=2)
-    app = opened()
-    drawing = mouse.strokes
-    app.switch_page("pages/compare.py").run()
-    mouse.strokes, mouse.picture = [], None  # the browser's pad is a new one, and has sent nothing yet
-    app.switch_page("pages/sketchpad.py").run()
-    assert mouse.asked["initial_drawing"]["objects"] == drawing
-    assert "All runtimes read 7" in text_of(app)
 
 
 def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run, drawn):

@@ -1,5 +1,7 @@
 """The page Train with AppTest: empty, with a finished, a stopped, a failed and a running training."""
 
+import json
+
 import pytest
 
 from convnet_core.config import PRESETS
@@ -12,6 +14,7 @@ from convnet_core.stages import run_train
 from tests.conftest import copy_of, small_train_config
 from tests.pages.conftest import at_work, button, open_page, text_of
 from tests.pages.test_home import METRICS
+from tests.soak import examples
 
 
 def metric(app, label):
@@ -122,6 +125,15 @@ def test_a_running_training_is_drawn_live(root, trained_run):
         assert metric(app, "Time left") == "3 s"
         assert len(app.get("plotly_chart")) == 1
         assert "On the test set" not in text_of(app)
+
+
+def test_a_resumed_training_is_drawn_from_its_beginning(root):
+    run = Run.create(root / "resumed")
+    with run.lock(), run.writing("checkpoint", {}) as draft:
+        write_json(draft.path / "history.json", examples.HISTORY)
+    with at_work(run, "train", "StageStarted(stage='train')", METRICS):
+        (figure,) = open_page("train").get("plotly_chart")
+    assert json.loads(figure.proto.spec)["data"][0]["x"] == [examples.EVENTS[2].epoch, 0.5]
 
 
 def test_a_queued_training_says_so(root):

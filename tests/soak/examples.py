@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from convnet_core import config
+import dataclasses
+
+from convnet_core import config, events
+
+_DIGEST = "0" * 64
 
 GRAPH = {
     "format": "onnx",
@@ -135,3 +139,27 @@ DISSECTION = {
     "sweep": [{"runtime": "tensorflow", "batch": 1, "fault": "", "shape": [1]}],
     "worst": [{"runtime": "tensorflow", "before": 0.1, "found": 0.2}],
 }
+
+STAGE = {
+    "stage": "export",
+    "created": "2026-01-01T00:00:00.000+00:00",
+    "seconds": 1.5,
+    "config": config.TrainConfig().to_json(),
+    "result": {"history": []},
+    "inputs": {"train/model.safetensors": _DIGEST, "data": _DIGEST},
+    "outputs": {"model.onnx": {"sha256": _DIGEST, "bytes": 3, "mtime_ns": 1}},
+    "versions": {"torch": "2"},
+}
+
+JOB = {"id": "j", "command": "train", "state": "running", "started": "2026-01-01T00:00:00+00:00", "pid": 1}
+EVENTS = (
+    events.StageStarted(stage="train"),
+    events.Progress(label="reading", done=1, total=2),
+    events.Metrics(
+        epoch=1, step=1, total_steps=2, loss=0.5, accuracy=0.5, learning_rate=0.1, images_per_second=9, seconds_left=1
+    ),
+    events.StageDone(stage="train", seconds=1.0),
+    events.Message(text="done"),
+)
+
+HISTORY = {"metrics": [dataclasses.asdict(EVENTS[2])]}

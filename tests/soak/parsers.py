@@ -28,7 +28,6 @@ from convnet_core import (
     checkpoint,
     config,
     data,
-    events,
     history,
     jobs,
     measurements,
@@ -53,7 +52,6 @@ from convnet_core.tensors import TensorInfo
 from tests.soak import examples, seeds
 
 INPUTS = [TensorInfo("x", "float32", (None, 1, 2, 2))]
-_DIGEST = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -101,16 +99,6 @@ def _config(kind: type[Config], value: Config) -> Parser:
 
 
 _RUN = _json({"kind": "model", "title": "a run", "created": "2026-01-01T00:00:00.000+00:00"})()
-_STAGE = {
-    "stage": "export",
-    "created": "2026-01-01T00:00:00.000+00:00",
-    "seconds": 1.5,
-    "config": config.TrainConfig().to_json(),
-    "result": {"history": []},
-    "inputs": {"train/model.safetensors": _DIGEST, "data": _DIGEST},
-    "outputs": {"model.onnx": {"sha256": _DIGEST, "bytes": 3, "mtime_ns": 1}},
-    "versions": {"torch": "2"},
-}
 
 
 def _opened(folder: Path) -> Run:
@@ -133,18 +121,6 @@ def _stage(path: Path) -> object:
 def _checkpoint(path: Path) -> object:
     run = _opened(path.parent.parent)
     return checkpoint.saved_config(run), history.history(run)
-
-
-_JOB = {"id": "j", "command": "train", "state": "running", "started": "2026-01-01T00:00:00+00:00", "pid": 1}
-_EVENTS = (
-    events.StageStarted(stage="train"),
-    events.Progress(label="reading", done=1, total=2),
-    events.Metrics(
-        epoch=1, step=1, total_steps=2, loss=0.5, accuracy=0.5, learning_rate=0.1, images_per_second=9, seconds_left=1
-    ),
-    events.StageDone(stage="train", seconds=1.0),
-    events.Message(text="done"),
-)
 
 
 def _job(path: Path) -> object:
@@ -246,13 +222,20 @@ PARSERS = (
     _config(config.CompareConfig, config.CompareConfig()),
     Parser("graph.json", FILE, _json(examples.GRAPH), _graph),
     Parser("run.json", "run.json", lambda: _RUN, _run),
-    Parser("stage.json", "export/stage.json", _json(_STAGE), _stage, _BESIDE_EXPORT),
+    Parser("stage.json", "export/stage.json", _json(examples.STAGE), _stage, _BESIDE_EXPORT),
     Parser(
         "checkpoint's stage.json",
         "checkpoint/stage.json",
-        _json({**_STAGE, "result": {"history": [dataclasses.asdict(_EVENTS[2])]}}),
+        _json({**examples.STAGE, "result": {"epoch": 1, "batch": 2, "seconds": 0.5}}),
         _checkpoint,
-        _BESIDE_EXPORT,
+        {**_BESIDE_EXPORT, "checkpoint/history.json": _json(examples.HISTORY)()},
+    ),
+    Parser(
+        "checkpoint's history.json",
+        "checkpoint/history.json",
+        _json(examples.HISTORY),
+        _checkpoint,
+        {**_BESIDE_EXPORT, "checkpoint/stage.json": _json(examples.STAGE)()},
     ),
     Parser(
         "metrics.json",
@@ -261,11 +244,11 @@ PARSERS = (
         lambda path: history.measured(_opened(path.parent.parent)),
         {"run.json": _RUN},
     ),
-    Parser("job.json", "jobs/j/job.json", _json(_JOB), _job, {"run.json": _RUN}),
+    Parser("job.json", "jobs/j/job.json", _json(examples.JOB), _job, {"run.json": _RUN}),
     Parser(
         "events.jsonl",
         "jobs/j/events.jsonl",
-        lambda: b"".join(json.dumps({"time": 1.0, **item.to_json()}).encode() + b"\n" for item in _EVENTS),
+        lambda: b"".join(json.dumps({"time": 1.0, **item.to_json()}).encode() + b"\n" for item in examples.EVENTS),
         _events,
         {"run.json": _RUN},
     ),
@@ -275,7 +258,7 @@ PARSERS = (
         "benchmark/benchmark.json",
         _json(examples.BENCHMARK),
         _benchmark,
-        {**_BESIDE_EXPORT, "benchmark/stage.json": _json({**_STAGE, "stage": "benchmark"})()},
+        {**_BESIDE_EXPORT, "benchmark/stage.json": _json({**examples.STAGE, "stage": "benchmark"})()},
     ),
     Parser("dissection.json", "dissect/dissection.json", _json(examples.DISSECTION), _dissection, _BESIDE_EXPORT),
     Parser("nodes.json", "nodes.json", _json(examples.NODES), lambda path: entries.read(path.parent)),
