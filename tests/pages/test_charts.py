@@ -49,7 +49,7 @@ def test_a_figure_is_made_once_and_a_page_that_draws_it_leaves_it_as_it_was():
 
     figure = charts.confusion(((5, 1), (0, 6)), "says", "is")
     before = figure.to_json()
-    assert not AppTest.from_function(page).run().run().exception
+    assert not AppTest.from_function(page, default_timeout=60).run().run().exception
     assert charts.confusion(((5, 1), (0, 6)), "says", "is") is figure
     assert figure.to_json() == before
 
