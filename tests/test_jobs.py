@@ -158,6 +158,26 @@ def test_a_second_stop_does_not_cut_off_what_the_first_asked_for(run):
     assert b"saved" in worker.communicate(timeout=20)[0]
 
 
+def test_a_stage_that_found_the_request_is_not_cut_off_by_the_signal_that_follows_it(run):
+    body = """
+    from convnet_core.errors import Stopped
+    with job.listening():
+        print("ready", flush=True)
+        while not job.stopping():
+            time.sleep(0.01)
+        print("saved", flush=True)
+    time.sleep(1)
+    raise Stopped("stopped in epoch 1")
+    """
+    worker = start_worker(run, body)
+    (only_job(run).folder / "stop").touch()
+    assert worker.stdout.readline() == b"saved\n"
+    time.sleep(0.1)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(timeout=20)
+    assert only_job(run).info.error == "stopped in epoch 1"
+
+
 def test_a_listening_stage_hears_signal_and_request(run):
     body = """
     with job.listening():

@@ -35,7 +35,7 @@ class Job(events.Monitor):
     def __init__(self, folder: Path, observers: Sequence[Callable[[events.Event], None]] = ()) -> None:
         self.folder = folder
         self._observers = observers
-        self._signalled = False
+        self._signalled = self._asked = False
         self._listening = False
         self._lines = (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1)
 
@@ -48,7 +48,8 @@ class Job(events.Monitor):
 
     def stopping(self) -> bool:
         """Whether a signal or the request file asks for a stop."""
-        return self._signalled or (self.folder / "stop").exists()
+        self._asked = self._asked or (self.folder / "stop").exists()
+        return self._signalled or self._asked
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -63,7 +64,8 @@ class Job(events.Monitor):
         """Make SIGINT and SIGTERM stop this job.
 
         A stage that listens finishes its batch and saves; any other, and a second signal, ends the
-        stage where it stands, which the swap of the run's folders makes safe.
+        stage where it stands, which the swap of the run's folders makes safe. A job that has found the
+        request file is on its way to its end: the signal that follows the file is no second one.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -77,7 +79,7 @@ class Job(events.Monitor):
 
     def _on_signal(self, number: int, frame: object) -> None:
         again, self._signalled = self._signalled, True
-        if again or not self._listening:
+        if again or not (self._listening or self._asked):
             raise _Interrupt
 
     def close(self) -> None:
