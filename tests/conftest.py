@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from convnet_core.memory import collecting_less_often
+from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -108,15 +109,13 @@ def python(code: str, *args: str, check: bool = True, env: dict[str, str] | None
 
 
 def convnet(*args: object, check: int | None = 0, **options):
-    """Run the command line in a process of its own; `check` is the exit status it must have."""
-    done = subprocess.run(
-        [sys.executable, "-m", "convnet_core", *map(str, args)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        **options,
-    )
+    """Run the command line, with options in a process of its own; `check` is the exit status it must have."""
+    arguments = [str(arg) for arg in args]
+    if options:
+        command = [sys.executable, "-m", "convnet_core", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, **options)
+    else:
+        done = warm.run(arguments)
     if check is not None:
         assert done.returncode == check, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done

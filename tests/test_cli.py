@@ -190,7 +190,7 @@ def test_doctor_says_how_to_mend(tmp_path):
     ],
 )
 def test_wrong_usage_gets_one_clear_line_and_exit_status_2(tmp_path, arguments, says):
-    done = convnet(*arguments, check=2, env={**os.environ, "CONVNET_RUNS_DIR": str(tmp_path / "runs")})
+    done = convnet(*arguments, check=2)
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+from convnet_core.config import DissectConfig
+from convnet_core.events import Monitor
+from convnet_core.runs import Run
+from convnet_core.stages import run_dissect
 from tests.browser import Server
 from tests.soak import load
 from tests.soak.message_cache import MessageCache
@@ -18,8 +23,12 @@ from tests.soak.visitor import Visitor
 
 
 @pytest.mark.slow
-def test_sessions_see_no_error_and_leave_nothing_behind():
-    errors, *_, leftovers = load.trial(15, visitors=5)
+def test_sessions_see_no_error_and_leave_nothing_behind(finished_run):
+    def demo(folder):
+        shutil.copytree(finished_run.path, folder)
+        run_dissect(Run.open(folder), DissectConfig(steps=1, images=50), Monitor())
+
+    errors, *_, leftovers = load.trial(15, visitors=5, demo=demo)
     assert errors.ok, errors.found
     assert leftovers.ok, leftovers.found
 

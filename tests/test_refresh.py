@@ -1,14 +1,16 @@
 import pytest
 from safetensors.torch import load_file, save_file
 
-from convnet_core.config import CompareConfig, ExportConfig
+from convnet_core.config import CompareConfig, ConvertConfig, DataConfig, ExportConfig
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
 from convnet_core.files import read_json, write_json
 from convnet_core.overview import overview
 from convnet_core.runs import PIPELINE, Run
-from convnet_core.stages import run_export, run_refresh, run_train
+from convnet_core.stages import run_compare, run_convert, run_export, run_refresh, run_train
 from tests.conftest import copy_of, small_train_config
+
+SMALL = DataConfig(train_size=3000, test_size=400)
 
 
 def states(run):
@@ -38,13 +40,17 @@ def test_what_follows_a_new_training_is_made_again_with_its_settings(finished_ru
 
 
 def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):
-    weights = tmp_path / "w.safetensors"
-    save_file(load_file(trained_run.path / "train/model.safetensors"), weights)
+    weights, values = tmp_path / "w.safetensors", load_file(trained_run.path / "train/model.safetensors")
     run = Run.create(tmp_path / "foreign")
+    save_file(values, weights)
+    run_export(run, ExportConfig(), Monitor(), weights=weights)
+    run_convert(run, ConvertConfig(), Monitor(), data_config=SMALL)
+    run_compare(run, CompareConfig(samples=5, int8_agreement=0.9), Monitor(), data_config=SMALL)
+    save_file({**values, "fc.bias": values["fc.bias"] + 0.01}, weights)
     run_export(run, ExportConfig(), Monitor(), weights=weights)
     assert overview(run).stages["train"].state == "missing"
-    done = run_refresh(run, Monitor())
-    assert done == list(PIPELINE[2:])
+    assert run_refresh(run, Monitor()) == list(PIPELINE[2:])
+    assert states(run)[1:] == ["fresh"] * 3
 
 
 def test_with_nothing_to_begin_with_it_says_so(tmp_path):

@@ -7,7 +7,7 @@ from tests.soak import kills
 
 @pytest.mark.slow
 def test_killed_at_random_moments_nothing_is_lost():
-    for line in kills.trial(12, processes=1):
+    for line in kills.trial(8, processes=1):
         assert line.ok, line
 
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
@@ -260,13 +260,18 @@ def percentile(values: list[float], share: float) -> float:
     return float(np.percentile(values, share)) if values else 0.0
 
 
-def trial(seconds: float, visitors: int = 50) -> list[Line]:
-    """A finished run, a training at work in another one, and the visitors."""
+def make_demo(folder: Path) -> None:
+    """A run with something to see on every page."""
+    for command in ("pipeline", "dissect"):
+        arguments = [sys.executable, "-m", "convnet_core", command, "--run", str(folder)]
+        subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True)
+
+
+def trial(seconds: float, visitors: int = 50, demo: Callable[[Path], object] = make_demo) -> list[Line]:
+    """A finished run, a training at work in another one, and the visitors; `demo` makes the finished one."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for command in ("pipeline", "dissect"):
-            arguments = [sys.executable, "-m", "convnet_core", command, "--run", str(root / "demo")]
-            subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True)
+        demo(root / "demo")
         run = Run.create(root / "training")
         with patch.dict(os.environ, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(_KEPT)), Server(root) as server:
             job = jobs.start(run, ["train", "--preset", "accurate", "--epochs", "1000", "--device", "cpu"])

@@ -1,0 +1,79 @@
+"""The command line in forks of one process that has imported the libraries: each command is some seconds quicker.
+
+A fork is as good as a process of its own, but for what happens while libraries are imported; `convnet` in the tests'
+conftest takes a real process where that matters. Run by `run`: python -m tests.warm
+"""
+
+import atexit
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_LIBRARIES = (
+    *("torch.optim", "torch.export", "torch.fx.experimental.symbolic_shapes", "functorch.compile", "onnxscript"),
+    *("onnxruntime", "ai_edge_litert.interpreter", "convnet_core.cli.commands", "convnet_core.stages"),
+)
+
+
+def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run one command as `subprocess.run` would, with its output."""
+    server = _server()
+    with tempfile.NamedTemporaryFile("r") as output, tempfile.NamedTemporaryFile("r") as errors:
+        request = {"arguments": arguments, "env": dict(os.environ), "output": output.name, "errors": errors.name}
+        print(json.dumps(request), file=server.stdin, flush=True)
+        status = server.stdout.readline()
+        assert status, f"the process of the forks has ended: {server.wait()}"
+        return subprocess.CompletedProcess(arguments, int(status), output.read(), errors.read())
+
+
+@cache
+def _server():
+    """The process that forks; it ends when its input does, with this one."""
+    command = [sys.executable, "-m", "tests.warm"]
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(server.stdin.close)
+    return server
+
+
+def _serve() -> None:
+    """Fork for each request, and answer its exit status."""
+    from convnet_core.tensorflow_setup import import_tensorflow
+
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    import_tensorflow()
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            _be(json.loads(line))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _be(request: dict) -> None:
+    """Be one command, to the end of the process."""
+    from convnet_core.cli import main
+
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    for name, number in ((os.devnull, 0), (request["output"], 1), (request["errors"], 2)):
+        os.dup2(os.open(name, os.O_RDWR), number)
+    status = 1
+    try:
+        status = main(request["arguments"])
+    except SystemExit as end:  # of argparse
+        status = end.code
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    _serve()
