@@ -45,6 +45,9 @@ STAGES = ("train", "export", *CONVERT_STAGES, "compare")
 CHECKPOINT = "checkpoint"
 """The folder of a run where a training that was stopped, or is at work, keeps what it goes on from."""
 
+UPLOAD = "upload"
+"""The folder of a run where an uploaded file lies until it is accepted or refused."""
+
 ABSENT = "absent"
 """Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
 
@@ -82,7 +85,7 @@ class Run:
                 f"{path} is not a run: it has no run.json", hint="`python -m convnet_core runs` lists the runs"
             )
         if run._leftovers():
-            with contextlib.suppress(BusyError), run.lock(timeout=0):
+            with contextlib.suppress(BusyError, OSError), run.lock(timeout=0):  # OSError: a read-only folder
                 run.recover()
         return run
 
@@ -175,8 +178,10 @@ class Run:
                 log.info("finished a swap of %s that was cut off", target)
         for path, _ in self._leftovers():
             shutil.rmtree(path, ignore_errors=True)
-        for draft in self.path.glob(".run.json.*"):
+        for draft in (*self.path.glob(".run.json.*"), *self.path.glob("jobs/*/.job.json.*")):
             draft.unlink(missing_ok=True)
+        if (self.path / "export").is_dir():  # what was uploaded is in there; its job was killed before it removed this
+            shutil.rmtree(self.path / UPLOAD, ignore_errors=True)
 
     def _leftovers(self) -> list[tuple[Path, re.Match[str]]]:
         folders = [self.path, self.path / "convert"]

@@ -130,8 +130,22 @@ def _stop(job: JobView) -> None:
             "Stop",
             icon=":material/stop_circle:",
             help="A training saves first, and can be resumed; any other stage leaves its old result as it was",
-            on_click=job.stop,
+            on_click=_ask_to_stop,
+            args=(job,),
         )
+
+
+def _ask_to_stop(job: JobView) -> None:
+    """Where the disk refuses, `refusal` says so."""
+    try:
+        job.stop()
+    except ConvNetError as error:
+        keep_error(error)
+
+
+def _share(done: float, total: float) -> float:
+    """How much is done, from 0 to 1, whatever a run folder from elsewhere says."""
+    return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
 
 
 def _latest(told: Following) -> None:
@@ -142,10 +156,10 @@ def _latest(told: Following) -> None:
         case Message(text=text):
             st.caption(text)
         case Progress(label=label, done=done, total=total):
-            st.progress(min(1.0, done / max(1, total)), text=label)
+            st.progress(_share(done, total), text=label)
         case Metrics() as metrics:
             text = f"{100 * metrics.accuracy:.1f} % right, {metrics.images_per_second:,.0f} images/s"
-            st.progress(metrics.step / metrics.total_steps, text=f"{text}, {metrics.seconds_left:.0f} s left")
+            st.progress(_share(metrics.step, metrics.total_steps), text=f"{text}, {metrics.seconds_left:.0f} s left")
 
 
 def ended_badly(job: JobView, info: JobInfo) -> None:

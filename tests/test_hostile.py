@@ -24,6 +24,20 @@ def test_a_parser_that_crashes_hangs_or_raises_would_be_found():
     assert counts["flip"]
 
 
+def test_the_guided_fuzzer_finds_a_parser_that_raises():
+    pytest.importorskip("atheris")
+    (fault,), _ = fuzz.run("guided", 10, names=("raises",))
+    assert fault.kind == "guided"
+    assert "KeyError" in fault.text
+
+
+def test_a_trial_without_time_for_the_guided_fuzzer_says_so(monkeypatch):
+    monkeypatch.setattr(fuzz, "run", lambda *_, **__: ([], {"cut": 1}))
+    *_, guided = fuzz.trial(0)
+    assert not guided.ok
+    assert "not tried" in guided.found
+
+
 def test_a_fault_makes_its_line_fail():
     fault = fuzz.Fault("IDX", "cut", "ValueError at mnist.py:1: bad", "b''", times=2)
     first, second = fuzz.lines([fault], {"cut": 7, "odd": 1})

@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import itertools
 import json
 import shutil
@@ -7,11 +8,13 @@ import subprocess
 import sys
 import time
 
+import filelock
 import pytest
 
 from convnet_core import events, jobs
 from convnet_core.errors import BusyError, DataError, RunError, Stopped
 from convnet_core.events import Message, Metrics, Progress
+from convnet_core.files import write_json
 from convnet_core.jobs import JobView, working
 from convnet_core.overview import overview
 from convnet_core.runs import Run
@@ -176,6 +179,46 @@ def test_a_stage_that_found_the_request_is_not_cut_off_by_the_signal_that_follow
     worker.send_signal(signal.SIGTERM)
     worker.wait(timeout=20)
     assert only_job(run).info.error == "stopped in epoch 1"
+
+
+def test_a_signal_while_the_end_is_written_changes_nothing_of_it(run):
+    body = """
+    from convnet_core.jobs import work
+    write = work.write_json
+    def slowly(*args):
+        print("ready", flush=True)
+        time.sleep(1)
+        write(*args)
+    work.write_json = slowly
+    """
+    worker = start_worker(run, body)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=20) == 0
+    assert only_job(run).info.state == "done"
+
+
+def test_a_run_in_a_read_only_folder_opens_and_its_jobs_have_ended(run, monkeypatch):
+    worker = start_worker(run, _SLEEP)
+    worker.kill()
+    worker.wait()
+    (run.path / "export.new-0123456789ab").mkdir()
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    assert only_job(Run.open(run.path)).info.state == "died"
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
+    with pytest.raises(RunError, match=r"cannot write .*stop: .*[Rr]ead-only"):
+        only_job(run).stop()
+
+
+def test_a_job_that_says_that_it_starts_in_the_future_is_not_waited_for(run):
+    folder = run.path / "jobs/later"
+    folder.mkdir(parents=True)
+    info = {"id": "later", "command": "train", "state": "starting", "started": "2999-01-01T00:00:00+00:00", "pid": 1}
+    write_json(folder / "job.json", info)
+    assert JobView(folder).info.state == "died"
 
 
 def test_a_listening_stage_hears_signal_and_request(run):

@@ -50,9 +50,14 @@ def test_an_error_of_the_app_is_seen_with_its_stack_trace(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_the_server_runs_on_the_loop_that_does_not_hold_packets_back(tmp_path):
+def test_the_server_listens_on_this_machine_alone_and_holds_no_packets_back(tmp_path):
     with Server(tmp_path) as server:
-        loaded = Path(f"/proc/{server.process.pid}/maps").read_text()
+        process = Path(f"/proc/{server.process.pid}")
+        loaded = (process / "maps").read_text()
+        sockets = [line.split() for name in ("tcp", "tcp6") for line in (process / "net" / name).open()]
+    listening = [address for _, address, _, state, *_ in sockets if state == "0A"]
+    port = f":{server.port:04X}"
+    assert [address for address in listening if address.endswith(port)] == [f"0100007F{port}"]
     assert "/uvloop/" in loaded
     assert "/httptools/" in loaded
 

@@ -8,6 +8,7 @@ import pytest
 
 from convnet_core import jobs, library, records, runs
 from convnet_core.errors import BusyError, RunError
+from convnet_core.jobs import working
 from convnet_core.runs import Run
 from tests.conftest import ROOT
 
@@ -211,6 +212,17 @@ def test_killed_while_recovering_the_next_start_recovers(tmp_path):
     opened = Run.open(run.path)
     assert opened.record("train").config == {"text": "old"}
     assert opened.state("export").state == "missing"
+
+
+def test_what_killed_jobs_left_is_gone_after_the_next_start(run):
+    write(run, "export", "x")
+    left = [run.path / name for name in (".run.json.0a", "jobs/one/.job.json.0b", "upload/theirs.onnx")]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with working(run, "convert"):
+        pass
+    assert not [path for path in left if path.exists()]
 
 
 def test_names_with_path_tricks_are_refused(run):

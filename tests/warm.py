@@ -1,20 +1,24 @@
 """The command line in forks of one process that has imported the libraries: each command is some seconds quicker.
 
-A fork is as good as a process of its own, but for what happens while libraries are imported; `convnet` in the tests'
-conftest takes a real process where that matters. Run by `run`: python -m tests.warm
+A fork is as good as a process of its own, but for what happens while libraries are imported and when the interpreter
+ends; `convnet` in the tests' conftest takes a real process where it is given options.
+Run by `run`: python -m tests.warm
 """
 
 import atexit
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_SECONDS = 300
 _LIBRARIES = (
     *("torch.optim", "torch.export", "torch.fx.experimental.symbolic_shapes", "functorch.compile", "onnxscript"),
     *("onnxruntime", "ai_edge_litert.interpreter", "convnet_core.cli.commands", "convnet_core.stages"),
@@ -59,6 +63,7 @@ def _be(request: dict) -> None:
     """Be one command, to the end of the process."""
     from convnet_core.cli import main
 
+    signal.alarm(_SECONDS)  # its end, in native code too
     os.environ.clear()
     os.environ.update(request["env"])
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
@@ -69,6 +74,8 @@ def _be(request: dict) -> None:
         status = main(request["arguments"])
     except SystemExit as end:  # of argparse
         status = end.code
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -71,14 +71,15 @@ class JobView:
         if child is not None and child.poll() is not None:
             return False
         if info.state == "starting":
-            return (
-                datetime.now().astimezone() - datetime.fromisoformat(info.started).astimezone()
-            ).total_seconds() < _START_SECONDS
+            age = datetime.now().astimezone() - datetime.fromisoformat(info.started).astimezone()
+            return abs(age.total_seconds()) < _START_SECONDS  # a clock that was put back, or a file that lies
         try:
             with filelock.FileLock(self.folder / ".lock", timeout=0):
                 return False
         except filelock.Timeout:
             return True
+        except OSError:  # a read-only folder: nobody can be at work there
+            return False
 
     def events(self, offset: int = 0) -> tuple[list[events.Event], int]:
         """The events from a byte offset on, and the offset to go on from; half a line waits for its end.
@@ -115,11 +116,15 @@ class JobView:
         return (self.folder / "stop").exists()
 
     def stop(self) -> None:
-        """Ask for a stop: a training saves and ends within one batch; other stages end at once."""
+        """Ask for a stop: a training saves and ends within one batch; other stages end at once.
+
+        Raises RunError where the disk refuses.
+        """
         request = self.folder / "stop"
         if request.exists():
             return  # a second signal would cut off the saving that the first one asked for
-        request.touch()
+        with disk.told(request):
+            request.touch()
         info = self.info
         if info.state == "running":
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 import filelock
 
@@ -67,23 +68,30 @@ class Job(events.Monitor):
         stage where it stands, which the swap of the run's folders makes safe. A job that has found the
         request file is on its way to its end: the signal that follows the file is no second one.
         """
-        if threading.current_thread() is not threading.main_thread():
+        with _on_signals(self._on_signal):
             yield
-            return
-        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
-    def _on_signal(self, number: int, frame: object) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         again, self._signalled = self._signalled, True
         if again or not (self._listening or self._asked):
             raise _Interrupt
 
     def close(self) -> None:
         self._lines.close()
+
+
+@contextlib.contextmanager
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
+    """What SIGINT and SIGTERM do for the length of the block; as before in a thread, which cannot say."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 @contextlib.contextmanager
@@ -112,6 +120,7 @@ def working(
                 raise Stopped("stopped before it began")
             with disk.told(run.path):
                 yield job
+            _finish(folder, info, None)
         except _Interrupt:
             stopped = Stopped()
             _finish(folder, info, stopped)
@@ -125,16 +134,16 @@ def working(
                     traceback.print_exception(error, file=file)
             _finish(folder, info, error)
             raise
-        else:
-            _finish(folder, info, None)
 
 
 def _finish(folder: Path, info: JobInfo, error: BaseException | None) -> None:
+    """Write how the job ended; a signal that comes now changes nothing of that any more."""
     ours = isinstance(error, ConvNetError)
     reason = None if error is None else str(error) if ours else f"{type(error).__name__}: {one_line(error)}"
     hint = error.hint if isinstance(error, ConvNetError) else ""
     ended = dataclasses.replace(info, state=_end(error), ended=now(), error=reason, hint=hint)
-    with contextlib.suppress(OSError):  # a full disk: the error that brought us here says so already
+    # A full disk: the error that brought us here says so already.
+    with _on_signals(signal.SIG_IGN), contextlib.suppress(OSError):
         write_json(folder / "job.json", dataclasses.asdict(ended))
 
 

@@ -1,5 +1,6 @@
 """The page Train with AppTest: empty, with a finished, a stopped, a failed and a running training."""
 
+import errno
 import json
 
 import pytest
@@ -134,6 +135,34 @@ def test_a_resumed_training_is_drawn_from_its_beginning(root):
     with at_work(run, "train", "StageStarted(stage='train')", METRICS):
         (figure,) = open_page("train").get("plotly_chart")
     assert json.loads(figure.proto.spec)["data"][0]["x"] == [examples.EVENTS[2].epoch, 0.5]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "Progress(label='x', done=-5, total=7)",
+        "Progress(label='x', done=5, total=-7)",
+        METRICS.replace("total_steps=10", "total_steps=0"),
+    ],
+)
+def test_events_that_no_training_tells_are_drawn_all_the_same(root, event):
+    run = Run.create(root / "run")
+    with at_work(run, "train", "StageStarted(stage='train')", event):
+        assert not open_page("train").exception
+
+
+def test_a_stop_that_the_disk_refuses_says_so(root, monkeypatch):
+    run = Run.create(root / "run")
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with at_work(run, "train", "StageStarted(stage='train')"):
+        app = open_page("train")
+        monkeypatch.setattr("pathlib.Path.touch", refuse)
+        app = button(app, "Stop").click().run()
+        assert not app.exception
+        assert "Read-only file system" in text_of(app)
 
 
 def test_a_queued_training_says_so(root):

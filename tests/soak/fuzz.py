@@ -175,7 +175,7 @@ def main(mode: str, seconds: float, flips: int, examples: int, names: list[str])
             stack.enter_context(atheris.instrument_imports(include=["convnet_core", "json"]))
         from tests.soak.parsers import BROKEN, PARSERS
     every = BROKEN if mode == "self-test" else PARSERS
-    chosen = [parser for parser in every if not names or parser.name in names]
+    chosen = [parser for parser in (*PARSERS, *BROKEN) if parser.name in names] or every
     began, faults, counts = time.monotonic(), list[Fault](), collections.Counter[str]()
     for place, parser in enumerate(chosen):
         if mode == "guided":
@@ -228,10 +228,10 @@ def trial(seconds: float) -> list[Line]:
     began = time.monotonic()
     faults, counts = run("plain", seconds, flips=10_000, examples=50)
     left = seconds - (time.monotonic() - began) - _START
-    if left > 0:
-        more, many = run("guided", left)
-        faults, counts = faults + more, {**counts, **many}
-    return lines(faults, counts)
+    if left <= 0:
+        return [*lines(faults, counts), Line(KINDS["guided"], "0 files", "not tried: no time was left", False)]
+    more, many = run("guided", left)
+    return lines(faults + more, {**counts, **many})
 
 
 if __name__ == "__main__":
