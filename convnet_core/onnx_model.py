@@ -17,6 +17,7 @@ from onnx.external_data_helper import uses_external_data
 
 from convnet_core.errors import ConversionError, ModelError, first_line, one_line
 from convnet_core.files import digest
+from convnet_core.onnx_functions import expanded, inside
 from convnet_core.tensors import TensorInfo
 
 ONE_FILE = 2**31 - 1
@@ -26,7 +27,7 @@ FILE, WEIGHTS = "model.onnx", "model.data"
 """Of a run's model; the second is there only where the first would be too large."""
 
 MOST_NODES = 50_000
-"""Of a stranger's model, those in graphs and functions inside it counted."""
+"""Of a stranger's model, those in graphs and functions inside it counted; also where each call is what it comes to."""
 
 MOST_VALUES = 2**29
 """Of one tensor of a stranger's model, as its shape has it: 2 GB of float32."""
@@ -117,9 +118,16 @@ def load_alone(path: Path) -> onnx.ModelProto:
 def _within_limits(model: onnx.ModelProto, name: str) -> None:
     """Refuse what would take more memory or time than any network needs, before anything is made of it."""
     command = "on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`"
-    nodes = sum(1 for _ in _nodes(model))
+    nodes = sum(1 for part in (model.graph, *model.functions) for _ in inside(part.node))
     if nodes > MOST_NODES:
         raise ModelError(f"{name} has {nodes:,} nodes, and at most {MOST_NODES:,} are taken", hint=command)
+    nodes = expanded(model, MOST_NODES, name, command)
+    if nodes > MOST_NODES:
+        raise ModelError(
+            f"{name} comes to {nodes:,} nodes with its functions in the place of their calls, "
+            f"and at most {MOST_NODES:,} are taken",
+            hint=command,
+        )
     for tensor in tensors(model):
         values = math.prod(tensor.dims)
         if values > MOST_VALUES or any(size < 0 for size in tensor.dims):
@@ -128,17 +136,6 @@ def _within_limits(model: onnx.ModelProto, name: str) -> None:
                 f"and at most {MOST_VALUES:,} values are taken",
                 hint=command,
             )
-
-
-def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """Every node, those of graphs in attributes and of functions included."""
-    waiting = [*model.graph.node, *(node for function in model.functions for node in function.node)]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for attribute in node.attribute:
-            for graph in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
-                waiting.extend(graph.node)
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:

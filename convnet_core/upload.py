@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
+import logging
 import re
 import resource
 import shutil
@@ -13,16 +15,20 @@ from types import FrameType
 
 from convnet_core import disk
 from convnet_core.errors import ModelError, RunError
+from convnet_core.jobs import JobInfo
 from convnet_core.library import delete_runs, new_run
-from convnet_core.runs import Run
+from convnet_core.runs import UPLOAD, Run
 
 MOST_MB = 200
 """The largest file that the app takes; `.streamlit/config.toml` says the same to the browser."""
 
 _MOST_MEMORY = 8 * 2**30  # bytes of address space: the file some ten times over, and the libraries
 _MOST_SECONDS = 120  # of the processor
-_FOLDER = "upload"
+_SECONDS_TO_END = 10  # of the processor, after those
 _LABEL_LENGTH = 60
+_STANDARD_ERROR = 2  # the file descriptor; a job's log while the job is at work
+
+log = logging.getLogger(__name__)
 
 
 def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
@@ -41,7 +47,7 @@ def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
             hint="on the command line it may be larger: `python -m convnet_core convert --onnx FILE`",
         )
     run = new_run(root, label, kind="model")
-    file = run.path / _FOLDER / f"{label}.onnx"
+    file = run.path / UPLOAD / f"{label}.onnx"
     try:
         with disk.told(run.path):
             file.parent.mkdir()
@@ -57,16 +63,28 @@ def is_refused(run: Run) -> bool:
     return run.is_model and run.record("export") is None
 
 
+def why_refused(job: JobInfo) -> ModelError:
+    """Why nothing came of an upload, from the end of its job. A process that died had met a limit, most likely."""
+    if job.state == "died":
+        return ModelError(
+            "the process that opened the file died: it took more than "
+            f"{_MOST_SECONDS} s of the processor, or memory ran out",
+            hint="on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`",
+        )
+    return ModelError(job.error or "nothing came of the upload", job.hint)
+
+
 def forget(run: Run) -> None:
     """Remove the file that `receive` wrote."""
-    shutil.rmtree(run.path / _FOLDER, ignore_errors=True)
+    shutil.rmtree(run.path / UPLOAD, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def limits() -> Iterator[None]:
     """Bounds on the memory and the processor time of this process, for as long as a foreign file is opened.
 
-    Beyond them ModelError is raised, or, inside a library that takes no notice, the process dies.
+    Beyond them ModelError is raised. Inside a library none of Python's handlers runs, neither the one of the time nor
+    the one of a stop: one that does not come back soon after the limit takes the process with it.
     """
     memory, seconds = resource.getrlimit(resource.RLIMIT_AS), resource.getrlimit(resource.RLIMIT_CPU)
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
@@ -74,7 +92,8 @@ def limits() -> Iterator[None]:
     try:
         resource.setrlimit(resource.RLIMIT_AS, (_lower(_MOST_MEMORY, memory[1]), memory[1]))
         resource.setrlimit(resource.RLIMIT_CPU, (_lower(int(used) + _MOST_SECONDS, seconds[1]), seconds[1]))
-        yield
+        with _ended_after(_MOST_SECONDS + _SECONDS_TO_END):
+            yield
     except MemoryError as error:
         raise ModelError(
             f"the model needs more than {_MOST_MEMORY // 2**30} GiB of memory to be opened",
@@ -84,6 +103,22 @@ def limits() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_CPU, seconds)
         resource.setrlimit(resource.RLIMIT_AS, memory)
         signal.signal(signal.SIGXCPU, before)
+
+
+@contextlib.contextmanager
+def _ended_after(seconds: int) -> Iterator[None]:
+    """Have the kernel end this process after so many seconds of the processor; the log gets the lines that it was at.
+
+    By a timer: a hard limit could not be lifted afterwards.
+    """
+    log.info("a model that takes more than %d s of the processor to be opened ends this process", seconds)
+    faulthandler.register(signal.SIGPROF, file=_STANDARD_ERROR, all_threads=False, chain=True)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        faulthandler.unregister(signal.SIGPROF)
 
 
 def _lower(limit: int, hard: int) -> int:

@@ -1,16 +1,20 @@
 """A model that somebody uploads: its name, what is refused, the limits, and that nothing heavy is imported."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import onnx
+import onnx.parser
 import pytest
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from convnet_core import onnx_model, upload
 from convnet_core.errors import ModelError
 from convnet_core.runs import Run
-from tests.conftest import convnet, python
+from tests.conftest import ROOT, convnet, python
 
 
 def model(op="Relu", domain=""):
@@ -99,6 +103,92 @@ def test_too_many_nodes_are_refused_those_inside_counted(tmp_path, monkeypatch):
         onnx_model.load_alone(tmp_path / "a.onnx")
 
 
+def with_functions(*bodies):
+    """x → y by the function F0 of the domain f; `bodies` are what F0, F1 … make b of a by, in ONNX's own text."""
+    opsets = 'opset_import: ["": 20, "f": 1]'
+    graph = f"<ir_version: 10, {opsets}> g (float[n, 3] x) => (float[n, 3] y) {{ y = f.F0 (x) }}"
+    functions = [f'<domain: "f", {opsets}> F{place} (a) => (b) {{ {body} }}' for place, body in enumerate(bodies)]
+    return onnx.parser.parse_model("\n".join([graph, *functions]))
+
+
+def opened(folder, content):
+    (folder / "a.onnx").write_bytes(content.SerializeToString())
+    return onnx_model.load_alone(folder / "a.onnx")
+
+
+ONE_AFTER_THE_OTHER = "c = f.{0} (a) b = f.{0} (c)"
+IN_BRANCHES = """
+k = Constant <value = bool {{1}}> ()
+b = If (k) <
+    then_branch = t () => (float[n, 3] p) {{ p = f.{0} (a) }},
+    else_branch = e () => (float[n, 3] q) {{ q = f.{0} (a) }}
+>
+"""
+
+
+@pytest.mark.parametrize("body", [ONE_AFTER_THE_OTHER, IN_BRANCHES], ids=["nodes", "branches"])
+def test_functions_are_counted_as_often_as_they_are_called(tmp_path, body):
+    doubling = [body.format(f"F{place}") for place in range(1, 41)]
+    few = with_functions(*doubling[:5], *["b = Relu (a)"] * 36)
+    onnx_model.check(opened(tmp_path, few))
+    with pytest.raises(ModelError, match=r"the function 'f:F2\d' comes to [\d,]+ nodes, and at most 50,000 are taken"):
+        opened(tmp_path, with_functions(*doubling, "b = Relu (a)"))
+
+
+def test_what_the_calls_of_the_graph_come_to_together_is_limited(tmp_path, monkeypatch):
+    twice = with_functions("b = Relu (a)")
+    twice.graph.node.extend([helper.make_node("F0", ["x"], [name], domain="f") for name in "uvw"])
+    monkeypatch.setattr(onnx_model, "MOST_NODES", 8)
+    opened(tmp_path, twice)
+    monkeypatch.setattr(onnx_model, "MOST_NODES", 7)
+    with pytest.raises(
+        ModelError, match=r"comes to 8 nodes with its functions in the place of their calls, and at most 7"
+    ):
+        opened(tmp_path, twice)
+
+
+@pytest.mark.parametrize(
+    ("bodies", "message"),
+    [
+        (["b = f.F0 (a)"], "the function 'f:F0' calls itself$"),
+        (["b = f.F1 (a)", "b = f.F0 (a)"], r"the function 'f:F\d' calls itself, through 'f:F\d'"),
+        ([IN_BRANCHES.format("F0")], "the function 'f:F0' calls itself$"),
+    ],
+    ids=["itself", "each other", "in a branch"],
+)
+def test_recursion_is_refused(tmp_path, bodies, message):
+    with pytest.raises(ModelError, match=message):
+        opened(tmp_path, with_functions(*bodies))
+
+
+def test_a_function_is_the_same_however_its_name_is_put_together(tmp_path):
+    """ONNX's checker joins domain, name and overload with two colons, its inliner with one."""
+    hidden = with_functions("b = f.F1 (a)", "b = Relu (a)")
+    hidden.functions[0].name, hidden.graph.node[0].op_type, hidden.graph.node[0].overload = "F0::o", "F0", "o"
+    hidden.functions[1].node[0].op_type, hidden.functions[1].node[0].domain = "o", "f::F0"
+    hidden.functions[0].node[0].op_type = "F1"
+    with pytest.raises(ModelError, match="calls itself, through"):
+        opened(tmp_path, hidden)
+
+
+def test_a_chain_of_many_functions_is_counted_in_time(tmp_path):
+    count = 10_000
+    chain = with_functions(*[f"b = f.F{place} (a)" for place in range(1, count)], "b = Relu (a)")
+    assert len(opened(tmp_path, chain).functions) == count
+
+
+def test_a_function_that_is_given_a_graph_is_refused(tmp_path):
+    """The graph may call the function again, and each such level doubles what the checker has to do."""
+    given = with_functions("b = Relu (a)")
+    body = helper.make_graph([], "body", [], [])
+    given.graph.node[0].attribute.append(helper.make_attribute("body", body))
+    by_default = with_functions("b = Relu (a)")
+    by_default.functions[0].attribute_proto.append(helper.make_attribute("body", body))
+    for case in (given, by_default):
+        with pytest.raises(ModelError, match="the function 'f:F0' takes a graph as an attribute"):
+            opened(tmp_path, case)
+
+
 @pytest.mark.parametrize("dims", [[2**20, 2**20], [-1], [2**62, 4]])
 def test_a_tensor_that_claims_more_than_there_can_be_is_refused_before_it_is_made(tmp_path, dims):
     liar = model()
@@ -135,7 +225,7 @@ def test_a_refused_upload_says_why_in_its_job_and_removes_the_file(tmp_path):
 def test_a_file_is_opened_without_torch_and_tensorflow_and_within_the_limits(tmp_path):
     (tmp_path / "a.onnx").write_bytes(model().SerializeToString())
     python(f"""
-import resource, sys
+import resource, signal, sys
 from convnet_core import upload
 from convnet_core.cli import main
 assert main(["upload", "--onnx", {str(tmp_path / "a.onnx")!r}, "--run", {str(tmp_path / "run")!r}]) == 0
@@ -157,4 +247,21 @@ except upload.ModelError as error:
     assert "more than 1 s" in str(error), error
 bytearray(2**31)
 assert resource.getrlimit(resource.RLIMIT_CPU)[0] == resource.RLIM_INFINITY
+assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
 """)
+
+
+def test_a_library_that_does_not_come_back_is_ended_with_the_process():
+    """Python's handlers, those of a stop among them, wait for it."""
+    code = """
+import signal
+from convnet_core import upload
+signal.signal(signal.SIGTERM, lambda *_: None)
+upload._MOST_SECONDS, upload._SECONDS_TO_END = 1, 1
+with upload.limits():
+    sum(range(10**11))  # one call, minutes long
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == -signal.SIGPROF
+    assert "line 7 in <module>" in ended.stderr

@@ -1,8 +1,10 @@
-"""Small valid documents of the kinds that a run holds, as JSON has them."""
+"""Small valid documents of the kinds that a run holds, as JSON has them, and an ONNX model with functions."""
 
 from __future__ import annotations
 
 import dataclasses
+
+import onnx.parser
 
 from convnet_core import config, events
 
@@ -163,3 +165,16 @@ EVENTS = (
 )
 
 HISTORY = {"metrics": [dataclasses.asdict(EVENTS[2])]}
+
+_WITH_FUNCTIONS = """
+<ir_version: 10, opset_import: ["": 18, "f": 1]>
+g (float[n, 3] x) => (float[n, 3] y) { y = f.twice (x) }
+<domain: "f", opset_import: ["": 18, "f": 1]>
+twice (a) => (b) { c = f.once (a) b = f.once (c) }
+<domain: "f", opset_import: ["": 18, "f": 1]>
+once (a) => (b) { b = Relu (a) }
+"""
+
+
+def with_functions() -> bytes:
+    return bytes(onnx.parser.parse_model(_WITH_FUNCTIONS).SerializeToString())

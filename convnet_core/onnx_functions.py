@@ -1,0 +1,101 @@
+"""What a model's own functions come to once each is put in the place of its calls, as ONNX's libraries do it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import chain
+
+import onnx
+
+from convnet_core.errors import ModelError
+
+_NAME_LENGTH = 80
+
+
+def inside(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """The nodes, and those of graphs in their attributes."""
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for attribute in node.attribute:
+            for graph in _graphs(attribute):
+                waiting.extend(graph.node)
+
+
+def expanded(model: onnx.ModelProto, most: int, name: str, hint: str) -> int:
+    """How many nodes the model's graph comes to, a call counted as a node too. The time goes with the file's size.
+
+    Raises ModelError where a function calls itself, takes a graph as an attribute, or comes to more than `most` nodes.
+    """
+    called: dict[str, Counter[str]] = {}
+    for function in model.functions:
+        called.setdefault(_identity(function.domain, function.name, function.overload), Counter()).update(
+            _operator(node) for node in inside(function.node)
+        )
+    _without_graphs(model, set(called), name)
+    counts: dict[str, int] = {}
+    for operator in _callees_first(called, name):
+        counts[operator] = 1 + sum(times * counts[inner] for inner, times in called.get(operator, {}).items())
+        if counts[operator] > most:
+            raise ModelError(
+                f"{name}: the function {_shown(operator)} comes to {counts[operator]:,} nodes, "
+                f"and at most {most:,} are taken",
+                hint=hint,
+            )
+    return sum(counts.get(_operator(node), 1) for node in inside(model.graph.node))
+
+
+def _callees_first(called: dict[str, Counter[str]], name: str) -> list[str]:
+    """The functions and what they call, each after all that it calls."""
+    try:
+        return list(TopologicalSorter(called).static_order())
+    except CycleError as error:
+        cycle: list[str] = error.args[1]  # each is called by the next; the last is the first
+        first = cycle[0]
+        through = f", through {_shown(cycle[-2])}" if cycle[-2] != first else ""
+        raise ModelError(
+            f"{name}: the function {_shown(first)} calls itself{through}",
+            hint="ONNX has no recursion: write it as a Loop node, and export it again",
+        ) from error
+
+
+def _without_graphs(model: onnx.ModelProto, functions: set[str], name: str) -> None:
+    """Refuse functions that take a graph: it may call them again, and each level multiplies what a call comes to."""
+    given = (
+        _operator(node)
+        for part in (model.graph, *model.functions)
+        for node in inside(part.node)
+        if _operator(node) in functions and any(map(_graphs, node.attribute))
+    )
+    by_default = (
+        _identity(function.domain, function.name, function.overload)
+        for function in model.functions
+        if any(map(_graphs, function.attribute_proto))
+    )
+    operator = next(chain(given, by_default), None)
+    if operator is not None:
+        raise ModelError(
+            f"{name}: the function {_shown(operator)} takes a graph as an attribute",
+            hint="export it again with the graph inside the function, or without functions",
+        )
+
+
+def _graphs(attribute: onnx.AttributeProto) -> tuple[onnx.GraphProto, ...]:
+    return (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs)
+
+
+def _operator(node: onnx.NodeProto) -> str:
+    return _identity(node.domain, node.op_type, node.overload)
+
+
+def _identity(domain: str, name: str, overload: str) -> str:
+    """One name for all that either the checker (joins by two colons) or the inliner (by one) takes for one function."""
+    return re.sub(":+", ":", f"{'' if domain == 'ai.onnx' else domain}:{name}:{overload}").strip(":")
+
+
+def _shown(operator: str) -> str:
+    return repr(operator[:_NAME_LENGTH])
