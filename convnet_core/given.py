@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from convnet_core.archives import bounded
 from convnet_core.errors import ConfigError, DataError, one_line
 from convnet_core.tensors import Array, Feeds, TensorInfo, batched, example_feeds, fixed_batch
 
@@ -132,8 +133,10 @@ def fingerprint(feeds: Feeds) -> str:
 def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
     """Samples [n, ...] of every input from an .npz file, by name; what else it holds is left. Raises DataError."""
     try:
+        bounded(path)
         with np.load(path, allow_pickle=False) as file:
-            feeds = {name: file[name] for name in file.files}
+            held = list(file.files)
+            feeds = {info.name: file[info.name] for info in inputs if info.name in held}
         if not all(isinstance(item, np.ndarray) for item in feeds.values()):
             raise ValueError("something in it is no array")
     except Exception as error:  # NumPy and zipfile have kinds of their own
@@ -141,7 +144,7 @@ def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
     with_batch = batched(inputs)
     for info in inputs:
         if info.name not in feeds:
-            names = ", ".join(map(repr, feeds)) or "no arrays at all"
+            names = ", ".join(map(repr, held)) or "no arrays at all"
             raise DataError(
                 f"{path} has no samples of the input {info.name!r}", hint=f"it holds {names}; np.savez writes by name"
             )
@@ -152,7 +155,7 @@ def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
         raise DataError(f"{path} holds different numbers of samples: {said}")
     if (least := fixed_batch(inputs) or 0) > min(counts.values(), default=least):
         raise DataError(f"{path} holds {min(counts.values())} samples, and the model takes batches of {least}")
-    return {info.name: feeds[info.name] for info in inputs}
+    return feeds
 
 
 def _check(array: Array, info: TensorInfo, path: Path | str, *, whole: bool) -> None:

@@ -11,44 +11,62 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from convnet_core import disk
 from convnet_core.errors import RunError
 from convnet_core.files import new_id, write_json
-from convnet_core.runs import Run
+from convnet_core.runs import Run, is_run
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"^\w[\w .+-]{0,99}$")
+_NAME = re.compile(r"\w[\w .+-]{0,99}")
+_MOST_BYTES = 200  # a file system takes 255, and a run's name comes back in longer ones: its zip, and a draft of that
+_MOST_LABEL = 60  # characters
 _DELETED = ".deleted-"
 
 
 def list_runs(root: Path) -> list[Run]:
-    """The runs under a root, the newest first. What a cut-off deletion left is removed."""
-    if not root.is_dir():
-        return []
+    """The runs under a root, the newest first. What a cut-off deletion left is removed.
+
+    Raises RunError where the root cannot be read.
+    """
     found = []
-    for path in root.iterdir():
+    for path in _inside(root):
         if path.name.startswith(_DELETED):
             shutil.rmtree(path, ignore_errors=True)
-        elif not path.name.startswith(".") and (path / "run.json").is_file():
+        elif not path.name.startswith("."):
             try:
-                run = Run.open(path)
-                found.append((str(run.info.get("created", "")), run.name, run))
+                if is_run(path):
+                    run = Run.open(path)
+                    found.append((str(run.info.get("created", "")), run.name, run))
             except RunError as error:
                 log.warning("%s", error)
     return [run for *_, run in sorted(found, key=lambda item: item[:2], reverse=True)]
 
 
+def _inside(root: Path) -> list[Path]:
+    try:
+        return list(root.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise RunError(f"the runs in {root} cannot be read: {error.strerror}") from error
+
+
 def find_run(root: Path, name: str | Path) -> Path:
-    """Where a run of this name is: the folder itself, else the one under the root, else where it would be made."""
+    """Where a run of this name is: the folder itself, else the one under the root, else where it would be made.
+
+    Raises RunError where that cannot be looked at.
+    """
     given = Path(name)
-    if (given / "run.json").is_file() or not (root / given / "run.json").is_file():
+    if is_run(given) or not is_run(root / given):
         return given
     return root / given
 
 
 def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "model"] = "digits") -> Run:
-    """Make a run under the root, named by the time and a label."""
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{re.sub(r'[^A-Za-z0-9]+', '-', label).strip('-') or 'run'}"
+    """Make a run under the root, named by the time and a label. Raises RunError where it cannot be."""
+    words = re.sub(r"[^A-Za-z0-9]+", "-", label)[:_MOST_LABEL].strip("-")
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{words or 'run'}"
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
         path = root / (stem + suffix)
         try:
@@ -62,29 +80,38 @@ def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "mo
 
 
 def rename_run(run: Run, name: str) -> Run:
-    """Give a run's folder another name beside it. Raises RunError where the name will not do."""
-    if not _NAME.match(name):
+    """Give a run's folder another name beside it. Raises RunError where the name or the disk will not do."""
+    if not _NAME.fullmatch(name):
         raise RunError(f"{name!r} will not do as a name", hint="letters, digits, space and . _ + -, at most 100")
+    if (size := len(os.fsencode(name))) > _MOST_BYTES:
+        raise RunError(
+            f"{name!r} is too long for a folder: {size} bytes, at most {_MOST_BYTES}", hint="use fewer characters"
+        )
     target = run.path.with_name(name)
-    with run.lock():
+    with disk.told(target), run.lock():
         if target.exists():
             raise RunError(f"there is a run {name} already")
         info = run.info
-        if info.get("title") == run.name:
-            write_json(run.path / "run.json", {**info, "title": name})
         os.rename(run.path, target)
+        if info.get("title") == run.name:
+            write_json(target / "run.json", {**info, "title": name})
     return Run(target)
 
 
 def delete_runs(runs: list[Run]) -> None:
-    """Remove runs; none of them when a job is at work on one. They disappear at once, then their files go."""
+    """Remove runs; none of them when a job is at work on one. They disappear at once, then their files go.
+
+    Raises BusyError then, and RunError where the disk refuses.
+    """
     doomed = []
     with contextlib.ExitStack() as locks:
         for run in runs:
-            locks.enter_context(run.lock())
+            with disk.told(run.path):
+                locks.enter_context(run.lock())
         for run in runs:
             grave = run.path.with_name(f"{_DELETED}{new_id()}")
-            os.rename(run.path, grave)
+            with disk.told(run.path):
+                os.rename(run.path, grave)
             doomed.append(grave)
     for grave in doomed:
         shutil.rmtree(grave, ignore_errors=True)

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from convnet_core.archives import bounded
 from convnet_core.compare import Key, Measured
 from convnet_core.errors import RunError
 
 _ARRAYS = ("max_abs", "scale", "answers", "expected", "truth")
+_MOST_LINES = 4 << 20  # bytes of JSON, for some 20,000 measurements; as objects they take up to 30 times as much
 
 
 def save(measured: Sequence[Measured], path: Path) -> None:
@@ -43,10 +45,13 @@ def load(path: Path) -> list[Measured]:
     Raises RunError where the file is missing or damaged.
     """
     try:
+        bounded(path)
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         for array in arrays.values():
             array.setflags(write=False)
+        if arrays["lines"].nbytes > _MOST_LINES:
+            raise ValueError(f"its lines are {arrays['lines'].nbytes / 1e6:,.1f} MB")
         lines = json.loads(arrays["lines"].tobytes())
         return [_measured(line, arrays) for line in lines]
     except Exception as error:  # zipfile, NumPy and JSON each have kinds of their own

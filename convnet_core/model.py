@@ -11,11 +11,13 @@ from typing import Any, cast
 import torch
 from torch import Tensor, _weights_only_unpickler, nn
 
+from convnet_core import archives
 from convnet_core.config import ModelConfig
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConfigError, ModelError, one_line
 from convnet_core.quick_layers import BatchNorm2d, Linear
 
+_ZIP = b"PK\x03\x04"  # what PyTorch knows its own archives by; it reads all others as one pickle after another
 INPUT, OUTPUT = "input", "logits"
 """The names of the network's input and output, from ONNX to LiteRT."""
 
@@ -113,9 +115,12 @@ def load_pth(path: Path, device: torch.device | str) -> Any:
     """`torch.load` of tensors in plain containers alone. Raises errors of many kinds.
 
     PyTorch also lets a file make a bytearray of any size: 30 bytes would take all memory. No weights need one.
+    Nor are weights compressed: an archive that becomes more than it is would take memory in the same way.
     """
     _weights_only_unpickler._get_allowed_globals().pop("builtins.bytearray", None)
-    return torch.load(path, map_location=device, weights_only=True)
+    with path.open("rb") as file:
+        zipped = file.read(len(_ZIP)) == _ZIP
+    return torch.load(archives.stored(path) if zipped else path, map_location=device, weights_only=True)
 
 
 def save_pth(value: Any, path: Path) -> None:

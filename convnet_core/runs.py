@@ -54,6 +54,14 @@ ABSENT = "absent"
 _LEFTOVER = re.compile(r"^(?P<stage>.+)\.(?P<kind>new|old)-(?P<id>[0-9a-f]+)$")
 
 
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run. Raises RunError where it cannot be looked at."""
+    try:
+        return (path / "run.json").is_file()
+    except OSError as error:  # a name that is too long, a folder that we may not read
+        raise RunError(f"{path} cannot be read: {error.strerror}", hint="name another folder with --run") from error
+
+
 class Run:
     """One run's folder."""
 
@@ -80,7 +88,7 @@ class Run:
     def open(cls, path: Path) -> Run:
         """Open a run; a swap that was cut off is finished first. Raises RunError where there is none."""
         run = cls(path.resolve())
-        if not (run.path / "run.json").is_file():
+        if not is_run(run.path):
             raise RunError(
                 f"{path} is not a run: it has no run.json", hint="`python -m convnet_core runs` lists the runs"
             )

@@ -1,5 +1,6 @@
 """IDX files and the download, against a server on this machine."""
 
+import errno
 import gzip
 import http.server
 import shutil
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from convnet_core import data
+from convnet_core.cli.resolve import absolute
 from convnet_core.config import DataConfig
 from convnet_core.data import mnist
 from convnet_core.errors import DataError, Stopped
@@ -101,6 +103,45 @@ def test_truncated_anywhere_it_is_an_error(tmp_path, rng):
         path.write_bytes(content[:end])
         with pytest.raises(DataError):
             mnist.read_idx(path)
+
+
+def test_a_damaged_file_gives_no_count_and_no_fault(tmp_path, rng):
+    path = write_folder(tmp_path, rng, zipped=True) / f"{IMAGES}.gz"
+    content = bytearray(path.read_bytes())
+    content[10:14] = b"\xff" * 4  # a kind of block that deflate does not have
+    path.write_bytes(content)
+    config = DataConfig(source=str(tmp_path))
+    assert data.train_count(config) == data.STROKES_SIZES[0]
+    with pytest.raises(DataError, match=f"{IMAGES}.gz: truncated or damaged gzip data"):
+        data.load(config)
+
+
+def test_a_name_that_is_too_long(tmp_path):
+    long = str(tmp_path / ("x" * 300))
+    assert data.train_count(DataConfig(source=long)) == data.STROKES_SIZES[0]
+    for config in (DataConfig(source=long), DataConfig(source="mnist", folder=long)):
+        for reads in (data.load, data.stamp):
+            with pytest.raises(DataError, match="cannot be read: File name too long"):
+                reads(config)
+
+
+def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)  # root may read every folder
+    (tmp_path / IMAGES).touch()
+    assert mnist.train_count(tmp_path) is None
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
+        data.load(DataConfig(source=str(tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["~nobodyhere/digits", "a\0b"])
+def test_a_name_of_no_place_is_no_folder(name):
+    config = absolute(DataConfig(source=name))
+    assert data.train_count(config) == data.STROKES_SIZES[0]
+    with pytest.raises(DataError, match="is not a folder"):
+        data.load(config)
 
 
 def test_a_folder_that_is_not_there():

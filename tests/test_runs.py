@@ -1,12 +1,15 @@
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 
+import filelock
 import pytest
 
 from convnet_core import jobs, library, records, runs
+from convnet_core.cli import main
 from convnet_core.errors import BusyError, RunError
 from convnet_core.jobs import working
 from convnet_core.runs import Run
@@ -226,11 +229,45 @@ def test_what_killed_jobs_left_is_gone_after_the_next_start(run):
 
 
 def test_names_with_path_tricks_are_refused(run):
-    for name in ("../up", "a/b", "", ".hidden", "x" * 200, "a\nb"):
-        with pytest.raises(RunError):
+    for name in ("../up", "a/b", "", ".hidden", "x" * 200, "a\nb", "ok\n"):
+        with pytest.raises(RunError, match="will not do as a name"):
             library.rename_run(run, name)
     renamed = library.rename_run(run, "Zürich 2")
     assert renamed.name == renamed.info["title"] == "Zürich 2"
+
+
+def test_a_name_is_as_long_as_it_is_on_disk(run):
+    assert library.rename_run(run, "名" * 60).name == "名" * 60
+    with pytest.raises(RunError, match="too long for a folder: 300 bytes, at most 200"):
+        library.rename_run(Run(run.path.with_name("名" * 60)), "名" * 100)
+
+
+def test_a_run_cannot_be_made_or_found_where_the_name_is_too_long(tmp_path, capsys):
+    long = tmp_path / ("名" * 100)
+    with pytest.raises(RunError, match=r"cannot make the run .*File name too long"):
+        Run.create(long)
+    for looks in (Run.open, lambda path: library.find_run(tmp_path, path), library.list_runs):
+        with pytest.raises(RunError, match="cannot be read: File name too long"):
+            looks(long)
+    for command in ("train", "compare", "pack"):
+        assert main([command, "--run", str(long)]) == 2
+        assert "File name too long" in capsys.readouterr().err
+    made = library.new_run(tmp_path, "x" * 300)
+    assert len(made.name) < 100
+
+
+def test_a_read_only_root_is_an_error_in_words(run, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "rename", refused)
+    for change in (lambda: library.rename_run(run, "other"), lambda: library.delete_runs([run])):
+        with pytest.raises(RunError, match=r"cannot write .*Read-only file system"):
+            change()
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    with pytest.raises(RunError, match=r"cannot write .*Read-only file system"):
+        library.delete_runs([run])
+    assert library.list_runs(run.path.parent)[0].path == run.path
 
 
 def test_runs_are_listed_newest_first_and_foreign_folders_are_left_alone(tmp_path):

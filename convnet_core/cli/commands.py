@@ -276,7 +276,8 @@ def _job(args: argparse.Namespace, run: Run, command: str) -> Iterator[jobs.Job]
                     console.print(f"[yellow]stale now[/]: {', '.join(stale)}; run them again")
         except ConvNetError:
             if fresh and not any((run.path / name).exists() for name in ("checkpoint", *STAGES)):
-                library.delete_runs([run])
+                with contextlib.suppress(ConvNetError):  # what went wrong first is what has to be told
+                    library.delete_runs([run])
             raise
 
 

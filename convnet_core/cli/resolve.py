@@ -137,8 +137,16 @@ def absolute(data: DataConfig) -> DataConfig:
         return data
     if data.source == "mnist":
         folder = data.folder or os.environ.get("CONVNET_DATA_DIR", "")
-        return data.replace(folder=str(Path(folder).expanduser().resolve()) if folder else "")
-    return data.replace(source=str(Path(data.source).expanduser().resolve()))
+        return data.replace(folder=_absolute(folder) if folder else "")
+    return data.replace(source=_absolute(data.source))
+
+
+def _absolute(folder: str) -> str:
+    """As it is where it names no place (`~nobody`, a link to itself, a zero byte): whoever reads it says so."""
+    try:
+        return str(Path(folder).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError):
+        return folder
 
 
 def shown(run: Run) -> str:

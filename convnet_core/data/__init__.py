@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from convnet_core.archives import bounded
 from convnet_core.config import DataConfig
 from convnet_core.data import mnist, strokes
 from convnet_core.data.split import CLASSES, SIDE, Split
@@ -22,6 +23,7 @@ from convnet_core.files import cache_folder, new_id
 __all__ = ["Digits", "Split", "load", "mnist_folder"]
 
 STROKES_SIZES = (60_000, 10_000)
+_HEADERS = 4096  # bytes, more than those of two arrays
 _LEFTOVER_SECONDS = 3600.0  # what a killed process left in the cache
 
 
@@ -109,6 +111,7 @@ def _cached_strokes(name: str, count: int, seed: int, monitor: Monitor) -> Split
 
 def _read_cache(path: Path, count: int) -> Split | None:
     try:
+        bounded(path, count * (SIDE * SIDE + 1) + _HEADERS)
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
         shapes = images.shape == (count, SIDE, SIDE) and labels.shape == (count,)

@@ -6,6 +6,7 @@ dimension as a big-endian int32, then the values (http://yann.lecun.com/exdb/mni
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import http.client
@@ -13,7 +14,7 @@ import os
 import shutil
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -46,7 +47,10 @@ def read_or_download(folder: Path, monitor: Monitor) -> tuple[Split, Split]:
 
 
 def place_of(folder: Path) -> Path | None:
-    """Where under a folder the IDX files lie: in itself, or where torchvision keeps them; None where there are none."""
+    """Where under a folder the IDX files lie: in itself, or where torchvision keeps them; None where there are none.
+
+    Raises DataError where it cannot be looked into.
+    """
     for place in (folder, folder / _RAW):
         if any(_find(place, name) for names in _FILES.values() for name in names):
             return place
@@ -55,20 +59,21 @@ def place_of(folder: Path) -> Path | None:
 
 def read_folder(folder: Path) -> tuple[Split, Split]:
     """Training and test set from four IDX files. Raises DataError that names the file and the fault."""
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder", hint="--data takes strokes, mnist, or a folder of IDX files")
+    with _looking_into(folder):
+        if not folder.is_dir():
+            raise DataError(f"{folder} is not a folder", hint="--data takes strokes, mnist, or a folder of IDX files")
     return _read_split(folder, *_FILES["train"]), _read_split(folder, *_FILES["test"])
 
 
 def train_count(folder: Path) -> int | None:
     """The number of training images in a folder, from the header alone; None where it cannot be told."""
-    path = _find(folder, _FILES["train"][0])
-    if path is None:
-        return None
     try:
+        path = _find(folder, _FILES["train"][0])
+        if path is None:
+            return None
         with _open(path) as file:
             return int.from_bytes(file.read(8)[4:], "big") or None
-    except (OSError, EOFError):
+    except (DataError, OSError, EOFError, zlib.error):
         return None
 
 
@@ -88,7 +93,17 @@ def _read_split(folder: Path, images_name: str, labels_name: str) -> Split:
 def _find(folder: Path, name: str) -> Path | None:
     dotted = name.replace("-idx", ".idx")
     candidates = (name, name + ".gz", dotted, dotted + ".gz")
-    return next((folder / file for file in candidates if (folder / file).is_file()), None)
+    with _looking_into(folder):
+        return next((folder / file for file in candidates if (folder / file).is_file()), None)
+
+
+@contextlib.contextmanager
+def _looking_into(folder: Path) -> Iterator[None]:
+    """Raises DataError for a name that is too long, or a folder that we may not read."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror or error}") from error
 
 
 def _require(folder: Path, name: str) -> Path:

@@ -38,7 +38,7 @@ from convnet_core import report as comparison
 from convnet_core.convert import entries
 from convnet_core.convert.names import Port, Signature
 from convnet_core.data import drawing, mnist
-from convnet_core.dissect import documents
+from convnet_core.dissect import documents, worst_inputs
 from convnet_core.dissect import report as dissection
 from convnet_core.errors import ConvNetError, ModelError
 from convnet_core.files import read_json
@@ -82,6 +82,10 @@ def _weights(path: Path) -> object:
     with contextlib.suppress(ModelError):  # the seed is a part of a network: small enough to cut at every byte
         model.from_weights(found, path.name)
     return found
+
+
+def _upload(path: Path) -> object:
+    return json.dumps(from_onnx.read(load_alone(path)).to_json())
 
 
 # -- documents -----------------------------------------------------------------------------------------
@@ -172,6 +176,13 @@ PARSERS = (
         lambda path: mnist.read_idx(path, (28, 28)),
         nasty=seeds.bomb,
     ),
+    Parser(
+        "a folder's count of images",
+        "train-images-idx3-ubyte.gz",
+        lambda: gzip.compress(seeds.idx(), mtime=0),
+        lambda path: mnist.train_count(path.parent),
+        nasty=seeds.bomb,
+    ),
     *(
         Parser(
             f"image, {kind}",
@@ -190,20 +201,21 @@ PARSERS = (
         {"run.json": _RUN},
     ),
     Parser("weights .safetensors", "w.safetensors", lambda: bytes(save(seeds.WEIGHTS)), _weights),
-    Parser("weights .pth", "w.pth", lambda: seeds.pth(seeds.WEIGHTS), _weights, nasty=seeds.pths),
     Parser(
-        "ONNX upload",
-        "m.onnx",
-        seeds.onnx_model,
-        lambda path: json.dumps(from_onnx.read(load_alone(path)).to_json()),
-        nasty=seeds.onnxes,
+        "weights .pth",
+        "w.pth",
+        lambda: seeds.pth(seeds.WEIGHTS),
+        _weights,
+        nasty=seeds.pths,
     ),
+    Parser("ONNX upload", "m.onnx", seeds.onnx_model, _upload, nasty=seeds.onnxes),
+    Parser("ONNX upload with functions", "m.onnx", examples.with_functions, _upload),
     Parser(
         "samples .npz",
         "s.npz",
         lambda: seeds.array(x=np.zeros((2, 1, 2, 2), np.float32)),
         lambda path: read_samples(path, INPUTS),
-        nasty=seeds.zip_without_arrays,
+        nasty=seeds.npzs,
     ),
     Parser(
         "samples .npy",
@@ -212,11 +224,19 @@ PARSERS = (
         lambda path: Given(files={"x": str(path)}).samples(INPUTS, 2, 0),
     ),
     Parser(
+        "worst inputs .npz",
+        "dissect/worst_inputs.npz",
+        lambda: seeds.array(**{"tensorflow/x": np.zeros((1, 1, 2, 2), np.float32)}),
+        lambda path: worst_inputs.load(_opened(path.parent.parent)),
+        {"run.json": _RUN},
+        seeds.npzs,
+    ),
+    Parser(
         "measurements .npz",
         "m.npz",
         lambda: seeds.array(lines=np.frombuffer(b"[]", np.uint8)),
         measurements.load,
-        nasty=seeds.zip_without_arrays,
+        nasty=seeds.npzs,
     ),
     _config(config.TrainConfig, config.TrainConfig()),
     _config(config.CompareConfig, config.CompareConfig()),
@@ -267,7 +287,7 @@ PARSERS = (
         "two.npz",
         lambda: seeds.array(images=np.zeros((2, 28, 28), np.uint8), labels=np.arange(2, dtype=np.uint8)),
         lambda path: data._read_cache(path, 2),
-        nasty=seeds.zip_without_arrays,
+        nasty=seeds.npzs,
     ),
     Parser("signature.json", "signature.json", _json(_SIGNATURE), lambda path: Signature.load(path.parent).inputs[:1]),
 )

@@ -6,6 +6,7 @@ import functools
 import gzip
 import io
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -56,17 +57,85 @@ def array(**arrays: Any) -> bytes:
     return made.getvalue()
 
 
+@functools.cache
+def _zeros() -> tuple[bytes, int, int]:
+    """600 MB of nothing, deflated; how much it is, and its CRC."""
+    press, block, times = zlib.compressobj(wbits=-15), bytes(6_000_000), 100
+    one = press.compress(block) + press.flush(zlib.Z_FULL_FLUSH)
+    return (
+        one * times + press.flush(),
+        times * len(block),
+        functools.reduce(lambda crc, _: zlib.crc32(block, crc), range(times), 0),
+    )
+
+
+def zip_bomb(name: str, beside: bytes = b"", says: int = 0) -> bytes:
+    """An archive in which one member becomes 600 MB, or `says` in its directory that it is smaller.
+
+    The members of `beside`, an archive too, come along.
+    """
+    made, (content, size, crc) = io.BytesIO(), _zeros()
+    with zipfile.ZipFile(made, "w") as new:
+        if beside:
+            with zipfile.ZipFile(io.BytesIO(beside)) as old:
+                for item in old.infolist():
+                    if item.filename != name:
+                        new.writestr(item.filename, old.read(item))
+        new.writestr(name, content)
+        # The directory, which is all that counts, is written at the end.
+        member = new.getinfo(name)
+        member.compress_type = zipfile.ZIP_DEFLATED
+        member.file_size, member.CRC = (says, zlib.crc32(bytes(says))) if says else (size, crc)
+    return made.getvalue()
+
+
+@functools.cache
+def npz_bombs() -> list[bytes]:
+    """Members that become large, by their directory or in spite of it; and JSON that does so once it is read."""
+    objects = np.frombuffer(b"[" + b"{}," * 15_000_000 + b"{}]", np.uint8)
+    made = io.BytesIO()
+    np.savez_compressed(made, lines=objects)
+    names = ("x.npy", "lines.npy", "images.npy")
+    return [*(zip_bomb(name, says=says) for name in names for says in (0, 1 << 16)), made.getvalue()]
+
+
+@functools.cache
+def pth_bombs() -> list[bytes]:
+    """A tensor that becomes large, and what PyTorch reads of every file; and a file with two directories."""
+    valid = pth(WEIGHTS)
+    with zipfile.ZipFile(io.BytesIO(valid)) as file:
+        names = [next(name for name in file.namelist() if name.endswith(end)) for end in ("/data/0", "/version")]
+    made = [zip_bomb(name, valid) for name in names]
+    return [*made, two_directories(made[0])]
+
+
+def two_directories(archive: bytes) -> bytes:
+    """An archive with a harmless directory behind its own: zipfile takes the last, PyTorch the one at its offset."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        start = file.start_dir
+        changed = io.BytesIO()
+        with zipfile.ZipFile(changed, "w") as other:
+            for item in file.infolist():
+                other.writestr(item.filename, b"")
+            harmless_start = other.start_dir
+    end = archive[-22:]
+    harmless = changed.getvalue()[harmless_start:-22]
+    assert len(harmless) == len(archive) - 22 - start, "as long as the other, or zipfile finds neither"
+    return archive[:-22] + harmless + end
+
+
 def one_array(array: Any) -> bytes:
     made = io.BytesIO()
     np.save(made, array)
     return made.getvalue()
 
 
-def zip_without_arrays() -> list[bytes]:
+def npzs() -> list[bytes]:
+    """Archives that hold no arrays, or none that we take; and such as become too large."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as file:
         file.writestr("x", b"no array")
-    return [made.getvalue(), array(x=np.array([{}], object)), array(x=np.float32(1)), array()]
+    return [made.getvalue(), array(x=np.array([{}], object)), array(x=np.float32(1)), array(), *npz_bombs()]
 
 
 WEIGHTS = {"layer1.0.weight": torch.zeros(4, 1, 3, 3), "fc.bias": torch.zeros(10)}
@@ -79,7 +148,7 @@ def pth(value: Any) -> bytes:
 
 
 def pths() -> list[bytes]:
-    """Weights of other kinds than a network's; and 30 bytes that ask for gigabytes."""
+    """Weights of other kinds than a network's; 30 bytes that ask for gigabytes; and archives that become too large."""
     magic = [b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"\x80\x02M\xe9\x03.", b"\x80\x02}."]
     odd = [
         {1: torch.zeros(1), "layer1.0.weight": torch.zeros(4, 1, 3, 3)},
@@ -93,7 +162,7 @@ def pths() -> list[bytes]:
     for size in (b"\x05\x00\x00\x00\x00\x02", b"\x04\x00\x00\x00\x40"):  # 8 GB, and 1 GB
         hungry = b"\x80\x02cbuiltins\nbytearray\n(\x8a" + size + b"tR."
         made += [b"".join([*magic, hungry]), hungry, swapped(zipped, hungry)]
-    return [*made, *map(pth, odd)]
+    return [*made, *map(pth, odd), *pth_bombs()]
 
 
 def swapped(archive: bytes, pickled: bytes) -> bytes:
