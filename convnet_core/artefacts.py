@@ -6,6 +6,7 @@ Light: nothing here imports onnx or TensorFlow.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from convnet_core.errors import ConfigError, RunError
@@ -87,15 +88,27 @@ def find(run: Run, name: str) -> Artefact:
     return found[0]
 
 
-def gone(run: Run, artefact: Artefact) -> list[str]:
-    """Those of its files that are no longer in the run."""
-    return [file for file in artefact.files if not (run.path / file).is_file()]
-
-
 def check(run: Run, artefact: Artefact) -> None:
     """Raises RunError where a file of it is gone, or is a link to what is no part of the run."""
-    if missing := gone(run, artefact):
-        raise RunError(f"{run.path / missing[0]} is gone", run.command_for(artefact.stage))
-    home = run.path.resolve()
-    if foreign := [file for file in artefact.files if not (run.path / file).resolve().is_relative_to(home)]:
-        raise RunError(f"{run.path / foreign[0]} leads out of the run's folder", run.command_for(artefact.stage))
+    for name in artefact.files:
+        own(run, name, run.command_for(artefact.stage))
+
+
+def own(run: Run, name: str, hint: str = "") -> Path:
+    """The file at a path inside the run, for whoever shows it or gives it out: a run may come from a stranger.
+
+    Raises RunError where it is gone, or is a link to what is no part of the run. The hint is by default to make the
+    stage anew in whose folder it lies.
+    """
+    path = run.path / name
+    hint = hint or run.command_for(name.rpartition("/")[0])
+    if not path.is_file():
+        raise RunError(f"{path} is gone", hint)
+    if not path.resolve().is_relative_to(run.path.resolve()):
+        raise RunError(f"{path} leads out of the run's folder", hint)
+    return path
+
+
+def content(run: Run, name: str) -> bytes:
+    """What a file of the run holds. Raises RunError as `own` does."""
+    return own(run, name).read_bytes()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from convnet_core.artefacts import own
 from convnet_core.config import BenchmarkConfig
 from convnet_core.errors import ConvNetError, RunError, one_line
 from convnet_core.files import read_json
@@ -114,7 +115,7 @@ class Benchmark:
 def load(run: Run) -> Benchmark:
     """The benchmark of a run. Raises RunError where there is none, or none that can be read."""
     run.need(STAGE)
-    path = run.path / STAGE / FILE
+    path = own(run, f"{STAGE}/{FILE}")
     try:
         return Benchmark.from_json(read_json(path))
     except (OSError, ValueError, TypeError, OverflowError, ConvNetError) as error:

@@ -9,11 +9,13 @@ import hashlib
 import io
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convnet_core.artefacts import own
 from convnet_core.data.drawing import SIDE, Grey, prepare, read_image
 from convnet_core.data.split import CLASSES
 from convnet_core.errors import DataError, RunError
@@ -73,9 +75,17 @@ def delete(run: Run, case: Case) -> None:
     (run.path / case.file).unlink(missing_ok=True)
 
 
+def picture(run: Run, case: Case) -> Path:
+    """The file of a case. Raises RunError where it is gone, or is a link to what is no part of the run."""
+    return own(run, case.file, "remove it from the run's folder")
+
+
 def load(run: Run, found: list[Case]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Prepared images float32 [n, 1, 28, 28] in [0, 1] and labels int64 [n]. Raises DataError for a damaged file."""
-    images = [prepare(read_image(run.path / case.file)) for case in found]
+    """Prepared images float32 [n, 1, 28, 28] in [0, 1] and labels int64 [n].
+
+    Raises DataError for a damaged file, RunError as `picture` does.
+    """
+    images = [prepare(read_image(picture(run, case))) for case in found]
     stacked = np.stack(images)[:, None] if images else np.empty((0, 1, SIDE, SIDE), np.float32)
     return stacked, np.array([case.label for case in found], np.int64)
 

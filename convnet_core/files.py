@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
 import os
+import stat
 import uuid
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,14 @@ def new_id() -> str:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file as hex; read again only when its size or its time of change differ."""
-    stat = path.stat()
-    return _digest(path, stat.st_size, stat.st_mtime_ns)
+    """SHA-256 of a file as hex; read again only when its size or its time of change differ.
+
+    Raises OSError where it is not there, and where it is no file: a device or a pipe may have no end.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return _digest(path, found.st_size, found.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=4096)

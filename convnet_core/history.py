@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from convnet_core.artefacts import own
 from convnet_core.data.split import CLASSES
 from convnet_core.errors import RunError, one_line
 from convnet_core.events import Metrics
@@ -94,7 +95,7 @@ def stopped_history(run: Run) -> list[Metrics] | None:
 
 def measured(run: Run) -> Figures:
     """What a finished training measured. Raises RunError where it cannot be read."""
-    path = run.path / "train" / "metrics.json"
+    path = own(run, "train/metrics.json")
     try:
         return made(Figures, read_json(path))
     except (OSError, ValueError, TypeError, OverflowError) as error:

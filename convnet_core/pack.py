@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convnet_core import snippets
-from convnet_core.artefacts import Artefact, artefacts, check
+from convnet_core.artefacts import Artefact, artefacts, check, own
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.files import new_id
 from convnet_core.formats import format_size
@@ -119,7 +119,8 @@ def _write_texts(run: Run, archive: zipfile.ZipFile) -> None:
         archive.writestr(f"{run.name}/{name}", text, _compression(name))
     if "compare" in _records(run):
         for path in sorted((run.path / "compare").glob("report.*")):
-            archive.write(path, f"{run.name}/compare/{path.name}", zipfile.ZIP_DEFLATED)
+            name = f"compare/{path.name}"
+            archive.write(own(run, name), f"{run.name}/{name}", zipfile.ZIP_DEFLATED)
 
 
 def _packed(run: Run) -> list[Artefact]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convnet_core.artefacts import own
 from convnet_core.compare import Measured
 from convnet_core.errors import RunError, one_line
 from convnet_core.files import read_json
@@ -122,7 +123,7 @@ def _number(value: float | None) -> float | None:
 
 def load(run: Run) -> dict[str, Any]:
     """The run's report.json. Raises RunError where it cannot be read."""
-    path = run.path / "compare" / "report.json"
+    path = own(run, "compare/report.json")
     try:
         value = read_json(path)
         if not isinstance(value["runtimes"], list) or not all(isinstance(line, dict) for line in value["runtimes"]):

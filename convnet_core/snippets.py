@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from convnet_core.artefacts import Artefact, artefacts, check
+from convnet_core.artefacts import Artefact, artefacts, check, own
 from convnet_core.errors import ConfigError, ModelError
 from convnet_core.runs import Run
 from convnet_core.tensors import DYNAMIC_SIZE, shape_text
@@ -91,13 +91,13 @@ def signature_of(run: Run, artefact: Artefact) -> Signature:
     from convnet_core.convert.names import FILE, Signature
 
     check(run, artefact)
-    path = run.path / artefact.path
     if artefact.kind == "onnx":
-        return Signature.of(onnx_model.load(path))
+        return Signature.of(onnx_model.load(run.path / artefact.path))
+    path = own(run, f"{artefact.stage}/{FILE}")
     try:
         return Signature.load(path.parent)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path.parent / FILE} is damaged: {error}", "convert the run again") from error
+        raise ModelError(f"{path} is damaged: {error}", "convert the run again") from error
 
 
 def snippet(artefact: Artefact, signature: Signature) -> str:

@@ -59,17 +59,12 @@ def zipped(run: Run, only: Artefact | None = None) -> bytes:
     return file.getvalue()
 
 
-def raw(run: Run, item: Artefact) -> bytes:
-    """The bytes of a file of the run, and of no other."""
-    artefacts.check(run, item)
-    return (run.path / item.path).read_bytes()
-
-
 def download(run: Run, item: Artefact) -> None:
     """A button for one artefact; a folder comes as a zip. The file is read when it is asked for."""
+    whole, single = functools.partial(zipped, run, item), functools.partial(artefacts.content, run, item.path)
     st.download_button(
         f"Download {item.name}{'.zip' if item.is_folder else ''}",
-        functools.partial(zipped if item.is_folder else raw, run, item),
+        whole if item.is_folder else single,
         f"{item.name}.zip" if item.is_folder else item.name,
         on_click="ignore",
         icon=":material/download:",

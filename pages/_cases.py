@@ -11,7 +11,7 @@ from convnet_core import cases
 from convnet_core.cli.flags import arguments
 from convnet_core.config import CompareConfig
 from convnet_core.data.drawing import Grey
-from convnet_core.errors import ConvNetError, DataError, RunError
+from convnet_core.errors import ConvNetError, RunError
 from convnet_core.provenance import data_of
 from convnet_core.reader import Reader, by_label
 from convnet_core.runs import Run
@@ -58,7 +58,7 @@ def kept(run: Run, reader: Reader) -> None:
         return
     try:
         images, labels = images_of(run.path, found)
-    except DataError as error:
+    except ConvNetError as error:
         jobs.explain(error)
         return
     answers = {} if reader.loading else {name: answer.labels for name, answer in reader.read(images).items()}
@@ -99,7 +99,10 @@ def included(run: Run, found: list[cases.Case]) -> None:
 def case_card(run: Run, case: cases.Case, labels: dict[str, int]) -> None:
     """One test case."""
     with st.container(border=True, width=150):
-        st.image(str(run.path / case.file), width=112)
+        try:
+            st.image(str(cases.picture(run, case)), width=112)
+        except RunError as error:  # a link, or removed elsewhere, since the images were read
+            jobs.explain(error)
         st.caption(_said(case, labels))
         st.button(
             "Remove",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from convnet_core.dissect import report, tables
+from convnet_core.dissect import report, tables, worst_inputs
+from convnet_core.errors import RunError
 from convnet_core.runs import Run
+from convnet_core.tensors import Array
+from pages import _jobs as jobs
+from pages import _shared as shared
 
 _MOST = 12
-"""Samples that are shown for a runtime, of either kind."""
+"""Samples that are shown for a runtime, of either kind; and worst inputs."""
+_MOST_PIXELS = 2**20
+"""Of a worst input that is shown: a larger one takes seconds and much memory, and is 84 pixels wide here anyway."""
 
 
 def show(run: Run, content: dict[str, Any]) -> None:
@@ -56,7 +61,7 @@ def show(run: Run, content: dict[str, Any]) -> None:
         st.caption(
             f"The largest difference, as a part of the range; {steps} steps uphill. It is the worst found, no bound."
         )
-        _worst_inputs(run.path / report.STAGE / report.WORST)
+        _worst_inputs(run)
     st.subheader("Batch sizes", anchor=False)
     st.dataframe(tables.sweep(content), hide_index=True, width="stretch")
     st.caption("After ✓ the error against the ONNX model at that size, as a part of the range.")
@@ -74,18 +79,33 @@ def _pictures(content: dict[str, Any]) -> None:
                 st.image(images, width=56, caption=[str(place) for place in shown])  # type: ignore[arg-type]
 
 
-def _worst_inputs(path: Path) -> None:
+def _worst_inputs(run: Run) -> None:
     """The inputs themselves where they are images of one channel; to take along in any case."""
-    if not path.is_file():
+    try:
+        arrays = worst_inputs.load(run)
+    except RunError as error:
+        jobs.explain(error)
         return
-    with np.load(path, allow_pickle=False) as kept:
-        arrays = {name: kept[name] for name in kept.files}
-    images = {name.partition("/")[0]: array[0, 0] for name, array in arrays.items() if array.shape[:2] == (1, 1)}
-    drawn = {name: array for name, array in images.items() if array.ndim == 2 and array.size}
+    images = {
+        name.partition("/")[0]: array[0, 0]
+        for name, array in arrays.items()
+        if array.ndim == 4 and array.shape[1] == 1 and 0 < array.size <= _MOST_PIXELS
+    }
+    drawn = {name: _drawn(image) for name, image in list(images.items())[:_MOST]}
     if drawn:
-        scaled = [(array - array.min()) / (float(np.ptp(array)) or 1.0) for array in drawn.values()]
-        st.image([1 - array for array in scaled], width=84, caption=list(drawn))
-    st.download_button(
-        path.name, path.read_bytes(), path.name, on_click="ignore", icon=":material/download:",
+        st.image(list(drawn.values()), width=84, caption=list(drawn))
+    shared.download(
+        run,
+        f"{report.STAGE}/{report.WORST}",
+        report.WORST,
+        report.WORST,
+        on_click="ignore",
+        icon=":material/download:",
         help="The worst input of each runtime, as NumPy arrays named runtime/input",
-    )  # fmt: skip
+    )
+
+
+def _drawn(array: Array) -> Array:
+    """White for the least value to black for the largest, 1 to 0; NaN counts as 0."""
+    values = np.nan_to_num(array.astype(np.float32)).astype(np.float64)
+    return 1 - (values - values.min()) / (float(np.ptp(values)) or 1.0)

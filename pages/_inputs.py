@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 from convnet_core import graphs
-from convnet_core.errors import ModelError
+from convnet_core.artefacts import own
+from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
 from convnet_core.given import Given
 from convnet_core.graphs.graph import Dimension, Tensor
@@ -22,8 +23,8 @@ _LARGEST_SIZE = 65_536
 
 
 def ports(run: Run, kind: str) -> list[Tensor]:
-    """The inputs or outputs ("input", "output") of a run's model. Raises ModelError."""
-    path = run.path / "export" / graphs.FILE
+    """The inputs or outputs ("input", "output") of a run's model. Raises ModelError or RunError."""
+    path = own(run, f"export/{graphs.FILE}")
     found = graph.read(path, digest(path))
     names = [name for node in found.nodes if node.kind == kind for name in (*node.inputs, *node.outputs)]
     return found.tensors_of(names)
@@ -33,7 +34,7 @@ def arguments(run: Run, known: Given) -> list[str]:
     """Widgets for every input, which begin at what is known; the flags that say the same."""
     try:
         inputs = ports(run, "input")
-    except ModelError as error:
+    except ConvNetError as error:
         jobs.explain(error)
         return []
     found = []

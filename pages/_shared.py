@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.PageConfig_pb2 import PageConfig
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from convnet_core.errors import ConvNetError
+from convnet_core import artefacts
+from convnet_core.errors import ConvNetError, RunError
 from convnet_core.files import runs_root
 from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.library import list_runs, new_run
@@ -180,6 +182,19 @@ def digits_only(what: str) -> bool:
         st.page_link("pages/export.py", label="Look at this model", icon=":material/account_tree:")
         st.page_link("pages/convert.py", label="Convert it", icon=":material/transform:")
     return True
+
+
+def download(run: Run, name: str, label: str, file_name: str, **options: Any) -> None:
+    """A button for the file at a path inside the run, which is read when it is asked for; or why it is not given out.
+
+    That is found out here as well, since Streamlit would then say "Failed to generate file" alone.
+    """
+    try:
+        artefacts.own(run, name)
+    except RunError as error:
+        jobs.explain(error)
+        return
+    st.download_button(label, functools.partial(artefacts.content, run, name), file_name, **options)
 
 
 def pipeline_button(*, disabled: bool = False) -> None:

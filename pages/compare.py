@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core import measurements, report
+from convnet_core.artefacts import own
 from convnet_core.cli.flags import arguments
 from convnet_core.compare import Measured
 from convnet_core.config import CompareConfig
@@ -152,16 +153,18 @@ jobs.refusal()
 if jobs.area(run, "compare"):
     st.stop()
 stale = shared.warn_of_stale(run, "compare")
-folder = run.path / "compare"
-made = report.load(run)
+try:
+    made = report.load(run)
+    path = own(run, "compare/measurements.npz")
+    kept = measured(path, digest(path))
+except RunError as error:
+    jobs.explain(error)
+    st.stop()
 config = tolerances(run, CompareConfig.from_json(run.need("compare").config))
 if run.is_model:
     again(run, config)
 sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
-path = folder / "measurements.npz"
-if not path.is_file():
-    raise RunError(f"{path} is gone", run.command_for("compare"))
-comparison = judge(measured(path, digest(path)), sizes, made["reference"], config)
+comparison = judge(kept, sizes, made["reference"], config)
 shared.runtimes(report.to_json(comparison, made["title"], {}), stale=stale)
 
 st.subheader("How large the errors are")
@@ -181,10 +184,11 @@ if labelled:
     )
     st.plotly_chart(confusion(labelled[name], comparison.reference), width="stretch")
     differing(comparison, run)
-st.download_button(
+shared.download(
+    run,
+    "compare/report.html",
     "Download the report",
-    (folder / "report.html").read_bytes,
     f"{run.name}.html",
-    "text/html",
+    mime="text/html",
     help="As the comparison was made, with its own tolerances",
 )

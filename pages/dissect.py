@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from convnet_core.artefacts import own
 from convnet_core.cli.flags import arguments
 from convnet_core.config import DissectConfig
 from convnet_core.dissect import documents, report, tables
@@ -83,7 +84,7 @@ def said(content: dict[str, Any]) -> None:
     """The findings, or that there are none."""
     lesson = content["config"]["lesson"]
     if lesson != "none":
-        st.warning(f"A lesson: {_FAULTS[lesson]}. This is not the run as it is.", icon=":material/school:")
+        st.warning(f"A lesson: {_FAULTS.get(lesson, lesson)}. This is not the run as it is.", icon=":material/school:")
     for item in content["findings"]:
         st.error(f"**{item['text']}**\n\n{item['mend']}", icon=":material/bug_report:")
     if not content["findings"]:
@@ -162,7 +163,6 @@ def _take_click() -> None:
 
 def take_along(run: Run, content: dict[str, Any]) -> None:
     """Files for people and for other viewers."""
-    folder = run.path / report.STAGE
     files = {
         "report.html": "The report as one page",
         "netron.json": "For Netron: open the model, then drop this file on it",
@@ -172,9 +172,9 @@ def take_along(run: Run, content: dict[str, Any]) -> None:
         },
     }
     for column, (name, text) in zip(st.columns(len(files)), files.items(), strict=True):
-        column.download_button(
-            name, (folder / name).read_bytes, name, on_click="ignore", icon=":material/download:", help=text
-        )
+        with column:
+            path = f"{report.STAGE}/{name}"
+            shared.download(run, path, name, name, on_click="ignore", icon=":material/download:", help=text)
 
 
 run = shared.need("export", "Dissecting")
@@ -195,11 +195,10 @@ if state.state == "missing":
     st.stop()
 if state.state == "stale":
     st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
-path = run.path / report.STAGE / report.FILE
 try:
-    found = read(run.path, digest(path))
+    found = read(run.path, digest(own(run, f"{report.STAGE}/{report.FILE}")))
 except (OSError, RunError) as error:
-    st.error(f"{path.name} cannot be read: {one_line(error)}. Take the run apart again.")
+    st.error(f"{report.FILE} cannot be read: {one_line(error)}. Take the run apart again.")
     st.stop()
 said(found)
 nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Take along"])

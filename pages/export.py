@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from convnet_core import graphs
+from convnet_core.artefacts import own
 from convnet_core.cli.flags import arguments
 from convnet_core.config import ExportConfig
-from convnet_core.errors import ModelError
+from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
 from convnet_core.formats import format_error, format_size
 from convnet_core.runs import Run
@@ -60,11 +61,12 @@ def options(run: Run, *, done: bool) -> None:
 
 def download(run: Run) -> None:
     """The file, to take away."""
-    st.download_button(
+    shared.download(
+        run,
+        "export/model.onnx",
         "Download ONNX",
-        (run.path / "export/model.onnx").read_bytes,
         f"{run.name}.onnx",
-        "application/octet-stream",
+        mime="application/octet-stream",
         icon=":material/download:",
         on_click="ignore",
         help="model.onnx: one file, with the weights in it",
@@ -105,13 +107,14 @@ def interface(run: Run) -> None:
 
 def picture(run: Run) -> None:
     """The graph, where the export kept one."""
-    path = run.path / "export" / graphs.FILE
-    if not path.is_file():
+    name = f"export/{graphs.FILE}"
+    if not (run.path / name).is_file():
         st.info("This run was exported before the graph was kept beside the file: export again to see it.")
         return
     try:
+        path = own(run, name)
         found = graph.read(path, digest(path))
-    except ModelError as error:
+    except ConvNetError as error:
         jobs.explain(error)
         return
     graph.explore(found, digest(path))

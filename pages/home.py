@@ -9,7 +9,7 @@ import streamlit as st
 from convnet_core import jobs as work
 from convnet_core import upload
 from convnet_core.doctor import Examination
-from convnet_core.errors import ConvNetError, ModelError
+from convnet_core.errors import ConvNetError
 from convnet_core.files import runs_root
 from convnet_core.formats import format_share
 from convnet_core.library import delete_runs, list_runs, rename_run
@@ -74,11 +74,12 @@ def show(run: Run) -> None:
 
         shared.runtimes(load(run))
         with st.container(horizontal=True):
-            st.download_button(
+            shared.download(
+                run,
+                "compare/report.html",
                 "Download the report",
-                (run.path / "compare" / "report.html").read_bytes,
                 f"{run.name}.html",
-                "text/html",
+                mime="text/html",
                 icon=":material/download:",
             )
             if run.is_model:
@@ -126,7 +127,7 @@ def refused(run: Run) -> None:
     found = work.newest(run, "upload")
     if found is None or found[1].live or not upload.is_refused(run):
         return
-    jobs.keep_error(ModelError(found[1].error or "nothing came of the upload", found[1].hint))
+    jobs.keep_error(upload.why_refused(found[1]))
     delete_runs([run])
     st.rerun()
 

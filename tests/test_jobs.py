@@ -249,6 +249,12 @@ def test_a_started_process_is_a_job_of_its_own_and_its_failure_is_readable(run):
     assert "Traceback" not in view.log()
 
 
+def test_an_argument_that_no_process_can_be_given_is_refused(run):
+    with pytest.raises(RunError, match="zero byte"):
+        jobs.start(run, ["train", "--data", "a\0b"])
+    assert not jobs.list_jobs(run)
+
+
 def test_a_process_that_never_came_to_work_has_died(run, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     view = jobs.start(run, ["export"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
+from convnet_core.artefacts import own
 from convnet_core.dissect import drawing, layouts, report, tables
 from convnet_core.dissect.tables import Table
 from convnet_core.errors import RunError, one_line
@@ -21,6 +23,7 @@ _STYLE = (
     "svg a{cursor:pointer}tr:target{background:#56b4e944}tr,h2{scroll-margin-top:62vh}"
     "@media print{.graphs{position:static}.graphs div{max-height:none}}"
 )
+_NAME = re.compile(r"\w[\w.+-]{0,99}")
 _RINGED = ".n%d circle{stroke:#d55e00;stroke-width:4}"
 _MOST_RINGED = 500
 """Nodes up to which a click rings them, by a rule for each: with 2,000 a page takes 4 s to open instead of 1.3."""
@@ -28,13 +31,23 @@ _MOST_RINGED = 500
 
 def load(run: Run) -> dict[str, Any]:
     """The run's dissection.json. Raises RunError where it cannot be read, or where no document can be made of it."""
-    path = run.path / report.STAGE / report.FILE
+    path = own(run, f"{report.STAGE}/{report.FILE}")
     try:
         content = dict(read_json(path))
+        _check_names(content["runtimes"])
         to_html(content), to_markdown(content), report.summary(content)
         return content
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(report.STAGE)) from error
+
+
+def _check_names(runtimes: Any) -> None:
+    """Files are named after the runtimes. Raises TypeError or ValueError where a name could lead elsewhere."""
+    if not isinstance(runtimes, list) or len(runtimes) < 2:
+        raise TypeError("its runtimes are no list of several")
+    for name in runtimes:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} will not do as the name of a runtime")
 
 
 def to_markdown(content: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from convnet_core.artefacts import own
 from convnet_core.errors import ModelError, one_line
 from convnet_core.files import read_json
 from convnet_core.graphs.graph import Edge, Graph, Node, Statistics, Tensor
@@ -52,8 +53,9 @@ def of_file(path: Path) -> Graph:
 def of_run(run: Run) -> Graph:
     """The graph that the export kept; made from model.onnx where it kept none. Raises RunError or ModelError."""
     run.need("export")
-    path = run.path / "export" / FILE
-    return read(path) if path.is_file() else of_file(path.with_name("model.onnx"))
+    if (run.path / "export" / FILE).is_file():
+        return read(own(run, f"export/{FILE}"))
+    return of_file(own(run, "export/model.onnx"))
 
 
 def read(path: Path) -> Graph:

@@ -15,6 +15,7 @@ from pathlib import Path
 import filelock
 
 from convnet_core import disk, events
+from convnet_core.artefacts import own
 from convnet_core.errors import BusyError, RunError, one_line
 from convnet_core.files import parse_json, read_json, write_json
 from convnet_core.jobs.info import JobInfo, new_job_id
@@ -104,10 +105,11 @@ class JobView:
         return found, offset
 
     def log(self) -> str:
-        """What went to `log.txt`."""
+        """What went to `log.txt`; nothing of a file that is no part of the run."""
         try:
-            return (self.folder / "log.txt").read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            path = own(Run(self.folder.parent.parent), f"jobs/{self.folder.name}/log.txt")
+            return path.read_text(encoding="utf-8", errors="replace")
+        except (RunError, OSError):
             return ""
 
     @property
@@ -159,6 +161,8 @@ def start(run: Run, arguments: Sequence[str]) -> JobView:
     found = current(run)
     if found is not None and found[1].live:
         raise BusyError(f"{found[1].command} is at work on the run {run.name}", "wait for its end, or stop it")
+    if bad := next((item for item in arguments if "\0" in item), None):
+        raise RunError(f"{bad!r} holds a zero byte, which no command can be given")
     with disk.told(run.path):
         return _started(run, arguments, new_job_id(arguments[0]))
 

@@ -16,10 +16,10 @@ import numpy as np
 from convnet_core import data, onnx_model
 from convnet_core.config import ConvertConfig, DissectConfig, ExportConfig
 from convnet_core.convert import support
-from convnet_core.dissect import documents, pictures, report, samples, viewers
+from convnet_core.dissect import documents, pictures, report, samples, viewers, worst_inputs
 from convnet_core.dissect.case import Case, Learned
 from convnet_core.dissect.dissection import Dissection, dissect
-from convnet_core.dissect.report import FILE, STAGE, WORST
+from convnet_core.dissect.report import FILE, STAGE
 from convnet_core.errors import ConfigError, DataError, Lacking
 from convnet_core.events import Monitor, Progress
 from convnet_core.files import write_json
@@ -69,10 +69,7 @@ def run_dissect(
                 "tensorflow": pictures.of_tensorflow(case.entries),
             }
             write_json(draft.path / FILE, content)
-            worst = {
-                f"{name}/{key}": array for name, feeds in found.worst_inputs.items() for key, array in feeds.items()
-            }
-            np.savez_compressed(draft.path / WORST, **worst)  # type: ignore[arg-type]  # numpy 2.4's stub
+            worst_inputs.save(found.worst_inputs, draft.path)
             write_json(draft.path / "netron.json", viewers.netron(found.nodes))
             for runtime in found.runtimes[1:]:
                 model = case.model.graph.name

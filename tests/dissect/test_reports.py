@@ -7,8 +7,9 @@ import pytest
 from convnet_core.config import DissectConfig
 from convnet_core.dissect import documents, drawing, layouts, report, tables
 from convnet_core.dissect.dissection import Dissection
+from convnet_core.errors import RunError
 from convnet_core.events import Monitor
-from convnet_core.files import read_json
+from convnet_core.files import read_json, write_json
 from convnet_core.stages import run_dissect
 from tests.conftest import convnet, copy_of
 
@@ -115,6 +116,15 @@ def test_colours_go_from_rounding_to_red():
     assert drawing.colour(None) == "#bbbbbb"
     assert (drawing.colour(0.0), drawing.colour(1e-8), drawing.colour(1.0)) == ("#9ecae1", "#9ecae1", "#d7301f")
     assert drawing.colour(float("inf")) == "#d7301f"
+
+
+@pytest.mark.parametrize("name", ["x/../../../secret", "/etc/passwd", "..", "a\\b", "a\n", "", 7, None, ["x"]])
+def test_a_runtime_whose_name_could_lead_elsewhere_is_refused(run, content, tmp_path, name):
+    hostile = copy_of(run, tmp_path)
+    assert documents.load(hostile)
+    write_json(hostile.path / "dissect/dissection.json", {**content, "runtimes": [*content["runtimes"], name]})
+    with pytest.raises(RunError, match="will not do as the name of a runtime"):
+        documents.load(hostile)
 
 
 def test_a_headline_ends_with_one_full_stop(content):

@@ -7,6 +7,7 @@ from convnet_core.events import StageStarted
 from convnet_core.files import read_json, write_json
 from convnet_core.jobs import working
 from tests.conftest import copy_of
+from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
 
 
@@ -58,6 +59,16 @@ def test_a_comparison_with_odd_tolerances_is_judged_by_them(root, finished_run):
     write_json(path, record)
     app = open_page("compare")
     assert next(slider for slider in app.select_slider if slider.label == "rtol").value == 0.03
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.json", "measurements.npz"])
+def test_a_link_is_not_shown_or_given_out(root, tmp_path, finished_run, name):
+    run = copy_of(finished_run, root)
+    moved_out(run, f"compare/{name}", tmp_path)
+    app = open_page("compare")
+    assert f"{name} leads out of the run's folder" in text_of(app)
+    assert not app.download_button
+    assert bool(app.dataframe) == (name == "report.html")
 
 
 def test_a_failed_comparison_shows_its_reason(root, finished_run):

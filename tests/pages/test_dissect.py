@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from convnet_core import jobs
@@ -9,6 +10,7 @@ from convnet_core.config import DissectConfig
 from convnet_core.events import Monitor
 from convnet_core.stages import run_dissect
 from tests.conftest import copy_of
+from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
 
 
@@ -123,3 +125,50 @@ def test_a_dissection_with_a_value_of_another_kind_is_said_to_be_unreadable(run)
     app = open_page("dissect")
     assert "dissection.json cannot be read" in app.error[0].value
     assert not app.exception
+
+
+def test_the_worst_inputs_are_drawn_and_given_out(run):
+    app = open_page("dissect")
+    assert "worst_inputs.npz" in [item.label for item in app.download_button]
+    assert {"pytorch", "tensorflow", "litert-int8"} <= set(app.get("image")[-1].captions)
+
+
+def test_worst_inputs_of_odd_numbers_are_drawn(run):
+    """NaN, booleans, and whole numbers whose distance is no number of their kind."""
+    odd = (np.array([[np.nan, np.inf]]), np.array([[True, False]]), np.array([[-128, 127]], np.int8), np.ones((1, 3)))
+    np.savez(
+        run.path / "dissect/worst_inputs.npz", **{f"{place}/x": item[None, None] for place, item in enumerate(odd)}
+    )
+    app = open_page("dissect")
+    assert not app.error
+    assert app.get("image")[-1].captions == ["0", "1", "2", "3"]
+
+
+def test_damaged_worst_inputs_are_said_to_be_and_the_rest_is_shown(run):
+    (run.path / "dissect/worst_inputs.npz").write_bytes(b"no archive")
+    app = open_page("dissect")
+    assert "worst_inputs.npz cannot be read: File is not a zip file" in app.error[0].value
+    assert "worst_inputs.npz" not in [item.label for item in app.download_button]
+    assert "Batch sizes" in text_of(app)
+
+
+@pytest.mark.parametrize("name", ["report.html", "netron.json", "model_explorer.tensorflow.json", "worst_inputs.npz"])
+def test_a_file_that_is_a_link_is_not_given_out(run, tmp_path, name):
+    moved_out(run, f"dissect/{name}", tmp_path)
+    app = open_page("dissect")
+    assert f"{name} leads out of the run's folder" in app.error[0].value
+    assert name not in [item.label for item in app.download_button]
+
+
+def test_a_dissection_that_is_a_link_is_not_shown(run, tmp_path):
+    moved_out(run, "dissect/dissection.json", tmp_path)
+    app = open_page("dissect")
+    assert "dissection.json leads out of the run's folder" in app.error[0].value
+    assert not app.dataframe
+
+
+def test_a_runtime_whose_name_is_a_path_is_refused(run):
+    with_content(run, runtimes=["onnxruntime", "x/../../../secret"])
+    app = open_page("dissect")
+    assert "'x/../../../secret' will not do as the name of a runtime" in app.error[0].value
+    assert not app.download_button

@@ -8,6 +8,7 @@ from convnet_core import jobs
 from convnet_core.errors import ConversionError
 from convnet_core.jobs import working
 from tests.conftest import copy_of
+from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
 
 
@@ -113,6 +114,23 @@ def test_a_damaged_graph_is_said_to_be_one(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "export/graph.json").write_text("{")
     assert "graph.json cannot be read" in text_of(open_page("export"))
+
+
+def test_a_model_that_is_a_link_is_not_given_out(root, tmp_path, finished_run):
+    run = copy_of(finished_run, root)
+    moved_out(run, "export/model.onnx", tmp_path)
+    app = open_page("export")
+    assert "model.onnx leads out of the run's folder" in text_of(app)
+    assert not app.download_button
+    assert nodes_of(figure_of(app))[0]
+
+
+def test_a_graph_that_is_a_link_is_not_shown(root, tmp_path, finished_run):
+    run = copy_of(finished_run, root)
+    moved_out(run, "export/graph.json", tmp_path)
+    app = open_page("export")
+    assert "graph.json leads out of the run's folder" in text_of(app)
+    assert not app.get("plotly_chart")
 
 
 def test_a_stale_export_says_so(root, finished_run):

@@ -10,6 +10,7 @@ from convnet_core.files import read_json, write_json
 from convnet_core.jobs import working
 from convnet_core.runs import Run
 from tests.conftest import copy_of
+from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
 
 
@@ -74,6 +75,15 @@ def test_a_damaged_file_is_explained_not_thrown(root, finished_run):
     app = open_page()
     assert "report.json cannot be read" in text_of(app)
     assert "convnet_core compare" in text_of(app)
+
+
+def test_a_report_that_is_a_link_is_not_given_out(root, tmp_path, finished_run):
+    run = copy_of(finished_run, root)
+    moved_out(run, "compare/report.html", tmp_path)
+    app = open_page()
+    assert "All runtimes agree" in text_of(app)
+    assert "report.html leads out of the run's folder" in text_of(app)
+    assert not app.download_button
 
 
 def test_a_dead_job_is_said_to_have_died(root):

@@ -9,6 +9,7 @@ from convnet_core.errors import DataError
 from convnet_core.files import read_json, write_json
 from convnet_core.jobs import working
 from tests.conftest import copy_of
+from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
 from tests.pages.mouse import opened, warm
 
@@ -130,6 +131,16 @@ def test_a_damaged_test_case_is_named(root, finished_run, drawn):
     case = cases.keep(run, drawn[2], 2)
     (run.path / case.file).write_bytes(b"no picture")
     assert case.id in text_of(opened())
+
+
+def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, drawn):
+    run = copy_of(finished_run, root)
+    case = cases.keep(run, drawn[2], 2)
+    assert opened().get("image")
+    moved_out(run, case.file, tmp_path)
+    app = opened()
+    assert f"{case.id}.png leads out of the run's folder" in text_of(app)
+    assert not app.get("image")
 
 
 def test_a_run_that_is_not_converted_is_read_by_two(root, mouse, finished_run, drawn):

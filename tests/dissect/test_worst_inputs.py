@@ -1,0 +1,108 @@
+"""The worst inputs on disk: as they were, or one clear line."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from convnet_core.dissect import worst_inputs
+from convnet_core.errors import RunError
+from convnet_core.runs import Run
+from tests.conftest import python
+from tests.links import moved_out
+
+IMAGE = np.zeros((1, 1, 2, 2), np.float32)
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run.create(tmp_path / "run")
+    (run.path / "dissect").mkdir()
+    worst_inputs.save({"tensorflow": {"x": IMAGE, "a/b": np.ones((1, 3), bool)}}, run.path / "dissect")
+    return run
+
+
+def npz(**arrays):
+    made = io.BytesIO()
+    np.savez_compressed(made, **arrays)
+    return made.getvalue()
+
+
+def a_zip(members, method=zipfile.ZIP_STORED):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def claiming(shape):
+    """An array that is said to be larger than the file."""
+    made = io.BytesIO()
+    np.lib.format.write_array_header_1_0(made, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return a_zip({"t/x.npy": made.getvalue()})
+
+
+def test_they_come_back_as_they_were(run):
+    found = worst_inputs.load(run)
+    assert list(found) == ["tensorflow/x", "tensorflow/a/b"]
+    assert np.array_equal(found["tensorflow/x"], IMAGE)
+
+
+def test_strings_are_left_out(run):
+    """NumPy would pickle them, and such a file is not read again."""
+    worst_inputs.save({"litert": {"words": np.array(["a"], object), "x": IMAGE}}, run.path / "dissect")
+    assert list(worst_inputs.load(run)) == ["litert/x"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not a zip file"),
+        (b"no archive", "not a zip file"),
+        (npz(**{"t/x": IMAGE})[:-30], "not a zip file"),
+        (npz(x=IMAGE), "'x' is no input of a runtime"),
+        (npz(**{"t/": IMAGE}), "no input of a runtime"),
+        (npz(**{"t/x": np.zeros(3)}), "is not one sample"),
+        (npz(**{"t/x": np.float32(1)}), "is not one sample"),
+        (npz(**{"t/x": np.array([None])}), "Object arrays cannot be loaded"),
+        (npz(**{"t/x": np.array(["text"])}), "is no array of numbers"),
+        (a_zip({"t/x": b"no array"}), "is no array of numbers"),
+        (a_zip({"t/x.npy": b"\x93NUMPY"}), "cannot be read"),
+        (a_zip({"t/x": b""}, zipfile.ZIP_LZMA), "deflated"),
+        (claiming((1, 10**15)), "cannot be read"),
+    ],
+)
+def test_a_damaged_file_is_one_clear_line(run, content, said):
+    (run.path / "dissect/worst_inputs.npz").write_bytes(content)
+    with pytest.raises(RunError, match=r"worst_inputs\.npz cannot be read") as caught:
+        worst_inputs.load(run)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "convnet_core dissect --run" in caught.value.hint
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(run, monkeypatch):
+    monkeypatch.setattr(worst_inputs, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(np, "load", None)
+    (run.path / "dissect/worst_inputs.npz").write_bytes(npz(**{"t/x": np.zeros((1, 1000), np.float32)}))
+    with pytest.raises(RunError, match="it unpacks to"):
+        worst_inputs.load(run)
+
+
+def test_a_file_that_is_gone_or_a_link_is_named(run, tmp_path):
+    moved_out(run, "dissect/worst_inputs.npz", tmp_path)
+    with pytest.raises(RunError, match=r"worst_inputs\.npz leads out of the run's folder"):
+        worst_inputs.load(run)
+    (run.path / "dissect/worst_inputs.npz").unlink()
+    with pytest.raises(RunError, match=r"worst_inputs\.npz is gone"):
+        worst_inputs.load(run)
+
+
+def test_reading_them_imports_no_library():
+    python("""
+import sys
+import convnet_core.dissect.worst_inputs
+assert not {"onnx", "torch", "tensorflow", "onnxruntime"} & set(sys.modules)
+""")

@@ -1,0 +1,112 @@
+"""A link that leads out of a run is refused by whatever would show what it leads to, or give it out."""
+
+import io
+import os
+
+import numpy as np
+import pytest
+
+from convnet_core import artefacts, benchmark, cases, graphs, history, pack, report, snippets
+from convnet_core.benchmark import Benchmark, Machine
+from convnet_core.config import BenchmarkConfig
+from convnet_core.errors import RunError
+from convnet_core.files import write_json
+from convnet_core.jobs import list_jobs, working
+from tests.conftest import copy_of
+from tests.links import moved_out
+
+REFUSED = "leads out of the run's folder"
+
+
+@pytest.fixture
+def run(finished_run, tmp_path):
+    return copy_of(finished_run, tmp_path)
+
+
+def the_signature(run):
+    return snippets.signature_of(run, artefacts.find(run, "frozen.pb"))
+
+
+def test_a_log_is_not_read_by_a_link(run, tmp_path):
+    with working(run, "train") as job:
+        (job.folder / "log.txt").write_text("said")
+    (view,) = list_jobs(run)[:1]
+    assert view.log() == "said"
+    moved_out(run, f"jobs/{view.folder.name}/log.txt", tmp_path)
+    assert view.log() == ""
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "pipe"])
+def test_what_has_no_end_is_not_read_for_its_digest(run, tmp_path, path):
+    os.mkfifo(tmp_path / "pipe")
+    (run.path / "export/model.onnx").unlink()
+    (run.path / "export/model.onnx").symlink_to(tmp_path / path)
+    assert run.state("export").state == "stale"
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("compare/report.json", report.load),
+        ("train/metrics.json", history.measured),
+        ("export/graph.json", graphs.of_run),
+        ("convert/native/signature.json", the_signature),
+        ("export/model.onnx", lambda run: artefacts.content(run, "export/model.onnx")),
+    ],
+)
+def test_a_link_is_not_read(run, tmp_path, name, read):
+    assert read(run)
+    moved_out(run, name, tmp_path)
+    with pytest.raises(RunError, match=REFUSED) as caught:
+        read(run)
+    assert run.command_for(name.rpartition("/")[0]) in caught.value.hint
+
+
+def test_a_whole_folder_that_is_a_link_is_not_read(run, tmp_path):
+    moved_out(run, "compare", tmp_path)
+    with pytest.raises(RunError, match=REFUSED):
+        report.load(run)
+
+
+def test_a_link_to_another_file_of_the_run_is_one_of_its_files(run):
+    (run.path / "export/copy.onnx").symlink_to(run.path / "export/model.onnx")
+    assert artefacts.content(run, "export/copy.onnx") == artefacts.content(run, "export/model.onnx")
+
+
+def test_a_folder_and_a_path_out_of_the_run_are_refused(run, tmp_path):
+    (tmp_path / "secret").write_text("password")
+    for name, said in (("export", "is gone"), ("../secret", REFUSED), (str(tmp_path / "secret"), REFUSED)):
+        with pytest.raises(RunError, match=said):
+            artefacts.own(run, name)
+
+
+@pytest.mark.parametrize("kind", ["html", "json", "md"])
+def test_a_report_that_is_a_link_is_not_packed(run, tmp_path, kind):
+    moved_out(run, f"compare/report.{kind}", tmp_path)
+    assert run.state("compare").state == "fresh"
+    file = io.BytesIO()
+    with pytest.raises(RunError, match=rf"report\.{kind} {REFUSED}"):
+        pack.pack(run, file)
+    assert file.getvalue() == b""
+
+
+def test_a_benchmark_that_is_a_link_is_not_read(run, tmp_path):
+    machine = Machine(cpu="", cores=1, system="")
+    found = Benchmark(created="", machine=machine, versions={}, config=BenchmarkConfig(), runtimes=())
+    with run.writing("benchmark", {}) as draft:
+        write_json(draft.path / "benchmark.json", found.to_json())
+    assert benchmark.load(run) == found
+    moved_out(run, "benchmark/benchmark.json", tmp_path)
+    with pytest.raises(RunError, match=REFUSED):
+        benchmark.load(run)
+
+
+def test_a_drawing_that_is_a_link_is_not_read(run, tmp_path):
+    image = np.ones((280, 280), np.float32)
+    image[100:180, 120:160] = 0
+    case = cases.keep(run, image, 1)
+    moved_out(run, case.file, tmp_path)
+    with pytest.raises(RunError, match=REFUSED):
+        cases.load(run, [case])
+    with pytest.raises(RunError, match=REFUSED):
+        cases.picture(run, case)
