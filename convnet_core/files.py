@@ -9,9 +9,11 @@ import json
 import os
 import stat
 import uuid
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+_MOST_JSON = 64_000_000  # bytes; the largest of ours, the graph of 50,000 nodes, has some 25 MB
 _DEEPEST = 100  # lists and objects in each other; ours are some 10 deep
 
 
@@ -39,20 +41,31 @@ def digest(path: Path) -> str:
     Raises OSError where it is not there, and where it is no file: a device or a pipe may have no end.
     """
     found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "no regular file", str(path))
     return _digest(path, found.st_size, found.st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=4096)
 def _digest(path: Path, size: int, mtime_ns: int) -> str:
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def open_file(path: Path) -> BufferedReader:
+    """A file to read from. Raises OSError where it is none: a device or a pipe may have no end, or no beginning."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return file
 
 
 def read_json(path: Path) -> Any:
     """What a JSON file holds. Raises OSError or ValueError."""
-    return parse_json(path.read_bytes())
+    with open_file(path) as file:
+        content = file.read(_MOST_JSON + 1)
+    if len(content) > _MOST_JSON:
+        raise ValueError(f"it is larger than the {_MOST_JSON // 10**6} MB that are read")
+    return parse_json(content)
 
 
 def parse_json(content: bytes) -> Any:

@@ -140,7 +140,10 @@ def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
         if not all(isinstance(item, np.ndarray) for item in feeds.values()):
             raise ValueError("something in it is no array")
     except Exception as error:  # NumPy and zipfile have kinds of their own
-        raise DataError(f"{path} cannot be read as .npz: {one_line(error)}") from error
+        raise DataError(
+            f"{path} cannot be read as .npz: {one_line(error)}",
+            hint="np.savez writes one, uncompressed; a compressed one may unpack to 200 MB, or to four times its size",
+        ) from error
     with_batch = batched(inputs)
     for info in inputs:
         if info.name not in feeds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -39,8 +40,14 @@ def list_runs(root: Path) -> list[Run]:
                     run = Run.open(path)
                     found.append((str(run.info.get("created", "")), run.name, run))
             except RunError as error:
-                log.warning("%s", error)
+                _warn(str(error))
     return [run for *_, run in sorted(found, key=lambda item: item[:2], reverse=True)]
+
+
+@functools.lru_cache(maxsize=100)
+def _warn(text: str) -> None:
+    """Once: the runs are listed with each act of each visitor."""
+    log.warning("%s", text)
 
 
 def _inside(root: Path) -> list[Path]:
@@ -99,19 +106,24 @@ def rename_run(run: Run, name: str) -> Run:
 
 
 def delete_runs(runs: list[Run]) -> None:
-    """Remove runs; none of them when a job is at work on one. They disappear at once, then their files go.
+    """Remove runs. They disappear at once, then their files go.
 
-    Raises BusyError then, and RunError where the disk refuses.
+    Raises BusyError when a job is at work on one, RunError where the disk refuses; none of them is removed then.
     """
-    doomed = []
+    doomed: dict[Path, Path] = {}
     with contextlib.ExitStack() as locks:
         for run in runs:
             with disk.told(run.path):
                 locks.enter_context(run.lock())
-        for run in runs:
-            grave = run.path.with_name(f"{_DELETED}{new_id()}")
-            with disk.told(run.path):
-                os.rename(run.path, grave)
-            doomed.append(grave)
+        try:
+            for run in runs:
+                grave = run.path.with_name(f"{_DELETED}{new_id()}")
+                with disk.told(run.path):
+                    os.rename(run.path, grave)
+                doomed[grave] = run.path
+        except RunError:
+            for grave, path in doomed.items():
+                os.rename(grave, path)
+            raise
     for grave in doomed:
         shutil.rmtree(grave, ignore_errors=True)

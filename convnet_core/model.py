@@ -115,7 +115,8 @@ def load_pth(path: Path, device: torch.device | str) -> Any:
     """`torch.load` of tensors in plain containers alone. Raises errors of many kinds.
 
     PyTorch also lets a file make a bytearray of any size: 30 bytes would take all memory. No weights need one.
-    Nor are weights compressed: an archive that becomes more than it is would take memory in the same way.
+    Nor are weights compressed: an archive that becomes more than it is would take memory in the same way. It is held
+    in memory once more while it is read.
     """
     _weights_only_unpickler._get_allowed_globals().pop("builtins.bytearray", None)
     with path.open("rb") as file:

@@ -98,6 +98,8 @@ def load_alone(path: Path) -> onnx.ModelProto:
     """The model of a file that nobody vouches for: weights in other files are refused. Raises ModelError."""
     try:
         model = onnx.load(path, load_external_data=False)
+    except (ModelError, MemoryError):  # the limits that it is opened under
+        raise
     except Exception as error:  # protobuf's DecodeError among others
         raise ModelError(
             f"{path.name} is not an ONNX model, or only a part of one", hint="upload the .onnx file as it was exported"

@@ -51,6 +51,7 @@ UPLOAD = "upload"
 ABSENT = "absent"
 """Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
 
+_DRAFT_SECONDS = 600
 _LEFTOVER = re.compile(r"^(?P<stage>.+)\.(?P<kind>new|old)-(?P<id>[0-9a-f]+)$")
 
 
@@ -187,7 +188,9 @@ class Run:
         for path, _ in self._leftovers():
             shutil.rmtree(path, ignore_errors=True)
         for draft in (*self.path.glob(".run.json.*"), *self.path.glob("jobs/*/.job.json.*")):
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - draft.stat().st_mtime > _DRAFT_SECONDS:  # a younger one may be somebody's at work
+                    draft.unlink()
         if (self.path / "export").is_dir():  # what was uploaded is in there; its job was killed before it removed this
             shutil.rmtree(self.path / UPLOAD, ignore_errors=True)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
-import logging
 import re
 import resource
 import shutil
@@ -26,9 +24,7 @@ _MOST_MEMORY = 8 * 2**30  # bytes of address space: the file some ten times over
 _MOST_SECONDS = 120  # of the processor
 _SECONDS_TO_END = 10  # of the processor, after those
 _LABEL_LENGTH = 60
-_STANDARD_ERROR = 2  # the file descriptor; a job's log while the job is at work
-
-log = logging.getLogger(__name__)
+NO_LIMIT = "on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`"
 
 
 def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
@@ -64,12 +60,12 @@ def is_refused(run: Run) -> bool:
 
 
 def why_refused(job: JobInfo) -> ModelError:
-    """Why nothing came of an upload, from the end of its job. A process that died had met a limit, most likely."""
+    """Why nothing came of an upload, from the end of its job."""
     if job.state == "died":
         return ModelError(
-            "the process that opened the file died: it took more than "
-            f"{_MOST_SECONDS} s of the processor, or memory ran out",
-            hint="on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`",
+            "the process that opened the file died, most likely since that took more memory than there is, "
+            f"or more than {_MOST_SECONDS} s of the processor",
+            hint=f"where the machine was restarted meanwhile, upload it again; {NO_LIMIT}",
         )
     return ModelError(job.error or "nothing came of the upload", job.hint)
 
@@ -97,7 +93,7 @@ def limits() -> Iterator[None]:
     except MemoryError as error:
         raise ModelError(
             f"the model needs more than {_MOST_MEMORY // 2**30} GiB of memory to be opened",
-            hint="on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`",
+            hint=NO_LIMIT,
         ) from error
     finally:
         resource.setrlimit(resource.RLIMIT_CPU, seconds)
@@ -107,18 +103,15 @@ def limits() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ended_after(seconds: int) -> Iterator[None]:
-    """Have the kernel end this process after so many seconds of the processor; the log gets the lines that it was at.
+    """Have the kernel end this process after so many seconds of the processor.
 
-    By a timer: a hard limit could not be lifted afterwards.
+    By a timer, whose signal does that: a hard limit could not be lifted afterwards.
     """
-    log.info("a model that takes more than %d s of the processor to be opened ends this process", seconds)
-    faulthandler.register(signal.SIGPROF, file=_STANDARD_ERROR, all_threads=False, chain=True)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        faulthandler.unregister(signal.SIGPROF)
 
 
 def _lower(limit: int, hard: int) -> int:
@@ -128,5 +121,5 @@ def _lower(limit: int, hard: int) -> int:
 def _out_of_time(number: int, frame: FrameType | None) -> None:
     raise ModelError(
         f"the model takes more than {_MOST_SECONDS} s to be opened",
-        hint="on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`",
+        hint=NO_LIMIT,
     )

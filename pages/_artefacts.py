@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core import artefacts, snippets
-from convnet_core.artefacts import Artefact
+from convnet_core.artefacts import Artefact, own
 from convnet_core.files import digest
 from convnet_core.formats import format_size
 from convnet_core.pack import pack
@@ -100,4 +100,4 @@ def take_elsewhere(run: Run, found: list[Artefact]) -> None:
             st.write(f"{item.about[0].upper()}{item.about[1:]}.")
             download(run, item)
             names = item.path if item.kind == "onnx" else f"{item.stage}/signature.json"
-            st.code(snippet(run.path, item.path, digest(run.path / names)), language="python")
+            st.code(snippet(run.path, item.path, digest(own(run, names))), language="python")

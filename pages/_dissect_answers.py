@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from convnet_core.artefacts import own
 from convnet_core.dissect import report, tables, worst_inputs
 from convnet_core.errors import RunError
+from convnet_core.files import digest
 from convnet_core.runs import Run
 from convnet_core.tensors import Array
 from pages import _jobs as jobs
@@ -81,28 +84,37 @@ def _pictures(content: dict[str, Any]) -> None:
 
 def _worst_inputs(run: Run) -> None:
     """The inputs themselves where they are images of one channel; to take along in any case."""
+    name = f"{report.STAGE}/{report.WORST}"
     try:
-        arrays = worst_inputs.load(run)
+        path = own(run, name)
     except RunError as error:
         jobs.explain(error)
         return
-    images = {
-        name.partition("/")[0]: array[0, 0]
-        for name, array in arrays.items()
-        if array.ndim == 4 and array.shape[1] == 1 and 0 < array.size <= _MOST_PIXELS
-    }
-    drawn = {name: _drawn(image) for name, image in list(images.items())[:_MOST]}
-    if drawn:
-        st.image(list(drawn.values()), width=84, caption=list(drawn))
+    try:
+        if drawn := _images(run.path, digest(path)):
+            st.image(list(drawn.values()), width=84, caption=list(drawn))
+    except RunError as error:
+        jobs.explain(error)
     shared.download(
         run,
-        f"{report.STAGE}/{report.WORST}",
+        name,
         report.WORST,
         report.WORST,
         on_click="ignore",
         icon=":material/download:",
         help="The worst input of each runtime, as NumPy arrays named runtime/input",
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _images(path: Path, sha256: str) -> dict[str, Array]:
+    """The worst input of each runtime as a picture, where it is one; drawn again when the file's digest changes."""
+    images = {
+        name.partition("/")[0]: array[0, 0]
+        for name, array in worst_inputs.load(Run(path)).items()
+        if array.ndim == 4 and array.shape[1] == 1 and 0 < array.size <= _MOST_PIXELS
+    }
+    return {name: _drawn(image) for name, image in list(images.items())[:_MOST]}
 
 
 def _drawn(array: Array) -> Array:

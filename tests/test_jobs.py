@@ -181,6 +181,22 @@ def test_a_stage_that_found_the_request_is_not_cut_off_by_the_signal_that_follow
     assert only_job(run).info.error == "stopped in epoch 1"
 
 
+def test_a_signal_after_the_end_was_written_changes_nothing_of_it(run):
+    body = """
+    from convnet_core.jobs import work
+    finish = work._finish
+    def slowly(*args):
+        finish(*args)
+        print("ready", flush=True)
+        time.sleep(1)
+    work._finish = slowly
+    """
+    worker = start_worker(run, body)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=20) == 0
+    assert only_job(run).info.state == "done"
+
+
 def test_a_signal_while_the_end_is_written_changes_nothing_of_it(run):
     body = """
     from convnet_core.jobs import work

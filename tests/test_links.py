@@ -42,6 +42,13 @@ def test_what_has_no_end_is_not_read_for_its_digest(run, tmp_path, path):
     (run.path / "export/model.onnx").unlink()
     (run.path / "export/model.onnx").symlink_to(tmp_path / path)
     assert run.state("export").state == "stale"
+    (run.path / "export/stage.json").unlink()
+    (run.path / "export/stage.json").symlink_to(tmp_path / path)
+    assert "no regular file" in run.state("export").reason
+    with working(run, "train") as job:
+        (job.folder / "events.jsonl").unlink()
+        (job.folder / "events.jsonl").symlink_to(tmp_path / path)
+    assert list_jobs(run)[0].events() == ([], 0)
 
 
 @pytest.mark.parametrize(

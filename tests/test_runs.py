@@ -223,9 +223,13 @@ def test_what_killed_jobs_left_is_gone_after_the_next_start(run):
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+        os.utime(path, (0, 0))
+    young = run.path / "jobs/one/.job.json.0c"
+    young.touch()
     with working(run, "convert"):
         pass
     assert not [path for path in left if path.exists()]
+    assert young.exists(), "somebody may be at work on it"
 
 
 def test_names_with_path_tricks_are_refused(run):

@@ -19,7 +19,6 @@ from convnet_core.tensors import Array, Feeds
 
 _KINDS = "fiub"
 """Kinds of numbers that an .npz keeps as they are: strings would be pickled, and bfloat16 comes back as bytes."""
-_MOST_BYTES = 200_000_000
 
 
 def save(found: Mapping[str, Feeds], folder: Path) -> None:
@@ -37,7 +36,7 @@ def load(run: Run) -> Feeds:
     """What `save` wrote, by `runtime/input`. Raises RunError where it is gone, damaged, or too large for a page."""
     path = own(run, f"{STAGE}/{WORST}")
     try:
-        archives.bounded(path, _MOST_BYTES)
+        archives.bounded(path)
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         for name, array in arrays.items():

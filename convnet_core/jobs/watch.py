@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import filelock
 from convnet_core import disk, events
 from convnet_core.artefacts import own
 from convnet_core.errors import BusyError, RunError, one_line
-from convnet_core.files import parse_json, read_json, write_json
+from convnet_core.files import open_file, parse_json, read_json, write_json
 from convnet_core.jobs.info import JobInfo, new_job_id
 from convnet_core.processes import environment
 from convnet_core.records import now
@@ -33,6 +34,7 @@ median of 3: beside one busy process 2,230 with libgomp's own setting and 5,070 
 _START_SECONDS = 30.0  # a process that has not taken its lock by then never will
 _READ_WHOLE = 2_000_000  # bytes of events: some 8,000 of a training's
 _BLOCK = 1 << 18
+_LONGEST_LINE = 1 << 20
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 
 
@@ -79,8 +81,8 @@ class JobView:
                 return False
         except filelock.Timeout:
             return True
-        except OSError:  # a read-only folder: nobody can be at work there
-            return False
+        except OSError as error:  # nobody is at work on a read-only disk; somebody may be in a folder of theirs
+            return error.errno != errno.EROFS and _exists(info.pid)
 
     def events(self, offset: int = 0) -> tuple[list[events.Event], int]:
         """The events from a byte offset on, and the offset to go on from; half a line waits for its end.
@@ -90,7 +92,7 @@ class JobView:
         """
         found: list[events.Event] = []
         try:
-            with (self.folder / "events.jsonl").open("rb") as file:
+            with open_file(self.folder / "events.jsonl") as file:
                 every = max(1, (file.seek(0, os.SEEK_END) - offset) // _READ_WHOLE)
                 file.seek(offset)
                 rest = b""
@@ -99,6 +101,8 @@ class JobView:
                     whole = block[: block.rfind(b"\n") + 1]
                     rest = block[len(whole) :]
                     offset += len(whole)
+                    if len(rest) > _LONGEST_LINE:  # none of ours
+                        offset, rest = offset + len(rest), b""
                     found += _parsed(whole, every)
         except OSError:
             pass
@@ -131,6 +135,16 @@ class JobView:
         if info.state == "running":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(info.pid, signal.SIGTERM)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _parsed(block: bytes, every: int) -> Iterator[events.Event]:

@@ -37,7 +37,7 @@ class Job(events.Monitor):
         self.folder = folder
         self._observers = observers
         self._signalled = self._asked = False
-        self._listening = False
+        self._listening = self._over = False
         self._lines = (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1)
 
     def emit(self, event: events.Event) -> None:
@@ -68,30 +68,29 @@ class Job(events.Monitor):
         stage where it stands, which the swap of the run's folders makes safe. A job that has found the
         request file is on its way to its end: the signal that follows the file is no second one.
         """
-        with _on_signals(self._on_signal):
+        if threading.current_thread() is not threading.main_thread():
             yield
+            return
+        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._over:
+            return
         again, self._signalled = self._signalled, True
         if again or not (self._listening or self._asked):
             raise _Interrupt
 
+    def end(self) -> None:
+        """From now on a signal changes nothing: how the job ended is being written."""
+        self._over = True
+
     def close(self) -> None:
         self._lines.close()
-
-
-@contextlib.contextmanager
-def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
-    """What SIGINT and SIGTERM do for the length of the block; as before in a thread, which cannot say."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former)
 
 
 @contextlib.contextmanager
@@ -108,6 +107,7 @@ def working(
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(filelock.FileLock(folder / ".lock", timeout=2))
         info = JobInfo(id=folder.name, command=command, state="running", started=now(), pid=os.getpid())
+        job: Job | None = None
         try:
             stack.enter_context(run.lock())
             run.recover()
@@ -120,12 +120,17 @@ def working(
                 raise Stopped("stopped before it began")
             with disk.told(run.path):
                 yield job
+            job.end()
             _finish(folder, info, None)
         except _Interrupt:
+            if job:
+                job.end()
             stopped = Stopped()
             _finish(folder, info, stopped)
             raise stopped from None
         except BaseException as error:
+            if job:
+                job.end()
             if isinstance(error, BusyError) and job_id is None:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -137,13 +142,11 @@ def working(
 
 
 def _finish(folder: Path, info: JobInfo, error: BaseException | None) -> None:
-    """Write how the job ended; a signal that comes now changes nothing of that any more."""
     ours = isinstance(error, ConvNetError)
     reason = None if error is None else str(error) if ours else f"{type(error).__name__}: {one_line(error)}"
     hint = error.hint if isinstance(error, ConvNetError) else ""
     ended = dataclasses.replace(info, state=_end(error), ended=now(), error=reason, hint=hint)
-    # A full disk: the error that brought us here says so already.
-    with _on_signals(signal.SIG_IGN), contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # a full disk: the error that brought us here says so already
         write_json(folder / "job.json", dataclasses.asdict(ended))
 
 
