@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convnet_core.artefacts import own
+from convnet_core.data import CLASSES
 from convnet_core.data.drawing import SIDE, Grey, prepare, read_image
-from convnet_core.data.split import CLASSES
 from convnet_core.errors import DataError, RunError
 from convnet_core.files import write_whole
 from convnet_core.records import StageRecord

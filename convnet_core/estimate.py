@@ -6,8 +6,7 @@ import contextlib
 from pathlib import Path
 
 from convnet_core.config import ModelConfig, TrainConfig
-from convnet_core.data import train_count
-from convnet_core.data.split import CLASSES, SIDE
+from convnet_core.data import CLASSES, SIDE, train_count
 from convnet_core.errors import ConvNetError
 from convnet_core.library import list_runs
 

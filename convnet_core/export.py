@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from convnet_core.config import CompareConfig, ExportConfig
-from convnet_core.data.split import SIDE
+from convnet_core.data import SIDE
 from convnet_core.errors import ConversionError
 from convnet_core.model import INPUT, OUTPUT, eval_mode
 from convnet_core.onnx_model import ONE_FILE, check, inputs, size

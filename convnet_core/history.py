@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from convnet_core.artefacts import own
-from convnet_core.data.split import CLASSES
+from convnet_core.data import CLASSES
 from convnet_core.errors import RunError, one_line
 from convnet_core.events import Metrics
 from convnet_core.files import read_json

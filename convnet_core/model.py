@@ -13,7 +13,7 @@ from torch import Tensor, _weights_only_unpickler, nn
 
 from convnet_core import archives
 from convnet_core.config import ModelConfig
-from convnet_core.data.split import CLASSES, SIDE
+from convnet_core.data import CLASSES, SIDE
 from convnet_core.errors import ConfigError, ModelError, one_line
 from convnet_core.quick_layers import BatchNorm2d, Linear
 

@@ -15,7 +15,7 @@ from convnet_core.runs import Run
 from convnet_core.tensors import DYNAMIC_SIZE, shape_text
 
 if TYPE_CHECKING:
-    from convnet_core.convert.names import Port, Signature
+    from convnet_core.convert import Port, Signature
 
 EXAMPLE_BATCH = 2
 """Samples in the example arrays where the batch is dynamic."""
@@ -88,12 +88,12 @@ def signature_of(run: Run, artefact: Artefact) -> Signature:
     Raises RunError where a file of it is gone, ModelError where it is damaged.
     """
     from convnet_core import onnx_model
-    from convnet_core.convert.names import FILE, Signature
+    from convnet_core.convert import Signature, names
 
     check(run, artefact)
     if artefact.kind == "onnx":
         return Signature.of(onnx_model.load(run.path / artefact.path))
-    path = own(run, f"{artefact.stage}/{FILE}")
+    path = own(run, f"{artefact.stage}/{names.FILE}")
     try:
         return Signature.load(path.parent)
     except (OSError, ValueError, KeyError, TypeError) as error:

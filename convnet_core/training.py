@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from convnet_core.config import TrainConfig
+from convnet_core.data import Split
 from convnet_core.data.augment import augment
-from convnet_core.data.split import Split
 from convnet_core.errors import ConfigError, DataError, Stopped
 from convnet_core.events import Metrics, Monitor
 from convnet_core.graphed import CudaGraph, GraphedStep, Step

@@ -12,7 +12,7 @@ from convnet_core.artefacts import own
 from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
 from convnet_core.given import Given
-from convnet_core.graphs.graph import Dimension, Tensor
+from convnet_core.graphs import Dimension, Tensor
 from convnet_core.runs import Run
 from convnet_core.tensors import DYNAMIC_SIZE
 from pages import _graph as graph

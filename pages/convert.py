@@ -13,8 +13,7 @@ from convnet_core import jobs as work
 from convnet_core.artefacts import Artefact
 from convnet_core.cli.flags import arguments
 from convnet_core.config import ConvertConfig
-from convnet_core.convert import entries
-from convnet_core.convert.names import Signature
+from convnet_core.convert import Signature, entries
 from convnet_core.converters import side_by_side
 from convnet_core.errors import ConvNetError
 from convnet_core.files import digest

@@ -14,11 +14,16 @@ import onnx
 
 from convnet_core.config import ConvertConfig
 from convnet_core.convert import entries, frozen, names, native, nodes, onnx_tf, saved_model, tflite
+from convnet_core.convert.names import Port, Signature
+from convnet_core.convert.native.walk import variable_name
+from convnet_core.convert.places import Place
 from convnet_core.convert.traced import Traced
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.tensors import Feeds
+
+__all__ = ["CONVERTERS", "Converted", "Place", "Port", "Signature", "variable_name"]
 
 CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Traced]] = {
     "native": lambda model, config: native.convert(model, config.layout),

@@ -20,7 +20,7 @@ from convnet_core.errors import DataError
 from convnet_core.events import Monitor, Progress
 from convnet_core.files import cache_folder, new_id
 
-__all__ = ["Digits", "Split", "load", "mnist_folder"]
+__all__ = ["CLASSES", "SIDE", "Digits", "Split", "load", "mnist_folder"]
 
 STROKES_SIZES = (60_000, 10_000)
 _HEADERS = 4096  # bytes, more than those of two arrays

@@ -12,7 +12,7 @@ import torch
 from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.worst import Answer
-from convnet_core.runtimes.base import Runtime
+from convnet_core.runtimes import Runtime
 from convnet_core.tensors import Array, Feeds, batch_of, sample_count
 
 _AT_ONCE = 256

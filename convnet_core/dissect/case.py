@@ -12,8 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from convnet_core import onnx_model
-from convnet_core.convert import FROZEN, TFLITE
-from convnet_core.convert.entries import read
+from convnet_core.convert import FROZEN, TFLITE, entries
 from convnet_core.errors import ConversionError, Lacking
 from convnet_core.tensors import Array, Feeds
 
@@ -71,10 +70,10 @@ class Case:
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
         """What each ONNX node became, as the conversion noted it. Raises ConversionError where it noted less."""
-        entries = [] if self.folder is None else read(self.folder)
-        if any("tensors" not in entry or any("inputs" not in op for op in entry["ops"]) for entry in entries):
+        found = [] if self.folder is None else entries.read(self.folder)
+        if any("tensors" not in entry or any("inputs" not in op for op in entry["ops"]) for entry in found):
             raise ConversionError("the conversion was made by an older version of this project", hint="convert again")
-        return entries
+        return found
 
     @property
     def artefacts(self) -> list[str]:

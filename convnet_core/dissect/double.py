@@ -13,8 +13,7 @@ import onnx
 import onnx.numpy_helper
 from onnx import TensorProto
 
-from convnet_core.convert import native
-from convnet_core.convert.places import Place
+from convnet_core.convert import Place, native
 from convnet_core.dissect.probe import Probe
 from convnet_core.tensorflow_setup import import_tensorflow
 from convnet_core.tensors import Feeds

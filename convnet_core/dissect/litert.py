@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from convnet_core.convert.names import Signature
-from convnet_core.convert.places import Place
+from convnet_core.convert import Place, Signature
 from convnet_core.dissect.fusions import Kernel
 from convnet_core.dissect.probe import Probe
 from convnet_core.errors import ModelError, one_line

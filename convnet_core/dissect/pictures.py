@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 
 from convnet_core.dissect.report import takers_of_orders
-from convnet_core.graphs.layout import lay_out
+from convnet_core.graphs import lay_out
 
 _QUIET = {"Shape", "StridedSlice", "Cast", "Pack", "Identity", "Const"}
 """Ops that only look after shapes."""

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from convnet_core.convert.names import Signature
-from convnet_core.convert.places import Place
+from convnet_core.convert import Place, Signature
 from convnet_core.dissect.parts import Parts, in_tensorflow
 from convnet_core.dissect.probe import Probe
 from convnet_core.errors import ModelError, one_line

@@ -12,9 +12,7 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
-from convnet_core.convert import FROZEN
-from convnet_core.convert.native.walk import variable_name
-from convnet_core.convert.places import Place
+from convnet_core.convert import FROZEN, Place, variable_name
 from convnet_core.dissect.finding import Finding
 from convnet_core.tensorflow_setup import import_tensorflow
 from convnet_core.tensors import Array

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from convnet_core.convert.names import Signature
+from convnet_core.convert import Signature
 from convnet_core.errors import ModelError, first_line
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensors import Array, Feeds

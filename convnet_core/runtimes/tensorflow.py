@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convnet_core.convert.names import Signature
+from convnet_core.convert import Signature
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensorflow_setup import import_tensorflow
 from convnet_core.tensors import Feeds

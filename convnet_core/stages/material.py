@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convnet_core import cases, data, onnx_model
 from convnet_core.compare import TEST, InputSet
 from convnet_core.config import CompareConfig, ConvertConfig, DataConfig
-from convnet_core.data.split import Split
+from convnet_core.data import Split
 from convnet_core.errors import ModelError
 from convnet_core.events import Message, Monitor
 from convnet_core.given import Given, fingerprint, read_samples, several

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from convnet_core import checkpoint, data, training
 from convnet_core.config import TrainConfig
-from convnet_core.data.split import CLASSES
+from convnet_core.data import CLASSES
 from convnet_core.estimate import expected_seconds, parameter_count
 from convnet_core.events import Message, Monitor
 from convnet_core.files import write_json

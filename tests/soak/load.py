@@ -161,7 +161,7 @@ async def warm(server: Server) -> Held:
             await visitor.draw(digit(random.Random(0)))
 
     await asyncio.gather(*(walk(number) for number in range(_FIRST)))
-    assert not seen.errors, seen.errors
+    assert not seen.errors, seen.errors + server.tracebacks()
     for _ in range(2):  # once more: the threads of a pool end when they have had nothing to do for a while
         held = await passed_by(server)
     return held
