@@ -11,6 +11,7 @@ from convnet_core.errors import RunError
 from convnet_core.runs import Run
 from tests.conftest import python
 from tests.links import moved_out
+from tests.soak import seeds
 
 IMAGE = np.zeros((1, 1, 2, 2), np.float32)
 
@@ -84,9 +85,8 @@ def test_a_damaged_file_is_one_clear_line(run, content, said):
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(run, monkeypatch):
-    monkeypatch.setattr(worst_inputs, "_MOST_BYTES", 1000)
     monkeypatch.setattr(np, "load", None)
-    (run.path / "dissect/worst_inputs.npz").write_bytes(npz(**{"t/x": np.zeros((1, 1000), np.float32)}))
+    (run.path / "dissect/worst_inputs.npz").write_bytes(seeds.npz_bombs()[0])
     with pytest.raises(RunError, match="it unpacks to"):
         worst_inputs.load(run)
 
