@@ -7,28 +7,25 @@ import io
 import sys
 import zipfile
 from pathlib import Path
-from typing import IO
 
 _MOST_BYTES = 200_000_000  # NumPy holds an array twice while it reads one
 _MOST_TIMES = 4  # as large as the archive itself
 _BLOCK = 1 << 20
 
 
-def bounded(file: Path | IO[bytes], most_bytes: int | None = None) -> None:
-    """Hold an archive to what its directory says, and that to a limit; a file is left at its beginning.
+def bounded(path: Path, most_bytes: int | None = None) -> None:
+    """Hold an archive to what its directory says, and that to a limit.
 
     Raises ValueError where the members are more than `most_bytes` together (by default more than 200 MB and than four
     times the archive), and errors of other kinds (zipfile's, OSError) where it cannot be read.
     """
-    with zipfile.ZipFile(file) as archive:
-        members, stream = archive.infolist(), archive.fp
-        assert stream is not None, "it is open"
-        most = max(_MOST_BYTES, _MOST_TIMES * stream.seek(0, io.SEEK_END)) if most_bytes is None else most_bytes
+    most = max(_MOST_BYTES, _MOST_TIMES * path.stat().st_size) if most_bytes is None else most_bytes
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
         if (total := sum(item.file_size for item in members)) > most:
             raise ValueError(f"it unpacks to {total / 1e6:,.1f} MB, more than the {most / 1e6:,.1f} MB that are taken")
         for item in members:
             _check(archive, item)
-        stream.seek(0)
 
 
 def _check(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> None:

@@ -1,6 +1,5 @@
 """Archives that become far more than they are."""
 
-import io
 import zipfile
 
 import numpy as np
@@ -38,14 +37,6 @@ def test_a_large_file_may_hold_as_much_as_it_is(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "b.npz", x=np.zeros(MB, np.uint8))
     with pytest.raises(ValueError, match="unpacks to"):
         archives.bounded(tmp_path / "b.npz")
-
-
-def test_an_open_file_is_left_at_its_beginning():
-    file = io.BytesIO(seeds.array(x=np.zeros(3)))
-    file.seek(7)
-    archives.bounded(file)
-    assert file.tell() == 0
-    assert np.load(file, allow_pickle=False)["x"].shape == (3,)
 
 
 def test_a_directory_that_lies_is_not_believed(tmp_path):
