@@ -171,8 +171,8 @@ def take_along(run: Run, content: dict[str, Any]) -> None:
             for name in content["runtimes"][1:]
         },
     }
-    for column, (name, text) in zip(st.columns(len(files)), files.items(), strict=True):
-        with column:
+    with st.container(horizontal=True):
+        for name, text in files.items():
             path = f"{report.STAGE}/{name}"
             shared.download(run, path, name, name, on_click="ignore", icon=":material/download:", help=text)
 
