@@ -1,7 +1,7 @@
 """The app: `streamlit run app.py`. Imports neither torch nor tensorflow; jobs do the work."""
 
-from pages import _shared as shared
+from pages.components import frame
 
-page = shared.frame()
-with shared.inside_app():
+page = frame.draw()
+with frame.inside_app():
     page.run()

@@ -89,7 +89,7 @@ class _Open:
 
 def drawn(size: int) -> float:
     """Seconds to lay a graph of so many nodes out and to make its figure."""
-    from pages._graph_figure import draw
+    from pages.charts.graph import draw
 
     model = conversion.chain(size)
     began = time.perf_counter()

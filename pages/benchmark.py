@@ -21,11 +21,12 @@ from convnet_core.cli.flags import arguments
 from convnet_core.config import BenchmarkConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.runs import Run
-from pages import _jobs as jobs
-from pages import _shared as shared
-from pages import _speed_charts as charts
+from pages.charts import speed as charts
+from pages.components import frame
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("Benchmark")
 st.write(
     "How fast every runtime loads and answers on this machine, and how much memory and disk it takes, each measured "

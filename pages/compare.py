@@ -20,13 +20,14 @@ from convnet_core.formats import format_error
 from convnet_core.judging import Comparison, judge
 from convnet_core.provenance import data_of, inputs_of
 from convnet_core.runs import Run
-from pages import _charts as charts
-from pages import _inputs as inputs
-from pages import _jobs as jobs
-from pages import _shared as shared
-from pages._digits import digits
+from pages.charts import style as charts
+from pages.components import frame, report_table
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
+from pages.components.digits import digits
+from pages.forms import model_inputs as inputs
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("Compare")
 st.write(
     "Every runtime answered the same inputs. Here is whether they agree, how far apart they are, and where they differ."
@@ -165,7 +166,7 @@ if run.is_model:
     again(run, config)
 sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
 comparison = judge(kept, sizes, made["reference"], config)
-shared.runtimes(report.to_json(comparison, made["title"], {}), stale=stale)
+report_table.runtimes(report.to_json(comparison, made["title"], {}), stale=stale)
 
 st.subheader("How large the errors are")
 st.plotly_chart(histograms(comparison), width="stretch")

@@ -22,17 +22,18 @@ from convnet_core.jobs import JobView
 from convnet_core.provenance import data_of, inputs_of
 from convnet_core.runs import CONVERT_STAGES, Run
 from convnet_core.tensors import shape_text
-from pages import _artefacts as files
-from pages import _conversion as conversion
-from pages import _inputs as inputs
-from pages import _jobs as jobs
-from pages import _shared as shared
+from pages.components import artefacts as files
+from pages.components import frame
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
+from pages.forms import conversion
+from pages.forms import model_inputs as inputs
 
 CONVERTERS = tuple(stage.partition("/")[2] for stage in CONVERT_STAGES)
 _COMMANDS = ("convert", "pipeline", "refresh")
 _LOG_CHARACTERS = 100_000  # more than any conversion has written; the end is what matters
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("Convert")
 st.write("The ONNX network becomes TensorFlow and LiteRT. Here is what came out, and how to load it without this app.")
 

@@ -14,13 +14,14 @@ from convnet_core.config import AugmentConfig, DataConfig
 from convnet_core.data import Digits, gallery, mnist
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Event, Monitor, Progress
-from pages import _charts as charts
-from pages import _jobs as jobs
-from pages import _settings as settings
-from pages import _shared as shared
-from pages._digits import digits, mean_images
+from pages.charts import style as charts
+from pages.components import frame
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
+from pages.components.digits import digits, mean_images
+from pages.forms import training as settings
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("Data")
 st.write("Choose the handwritten digits that networks are trained and tested on, and look at them before you train.")
 

@@ -15,11 +15,12 @@ from convnet_core.errors import RunError, one_line
 from convnet_core.files import digest
 from convnet_core.runs import Run
 from convnet_core.settings import describe
-from pages import _dissect_answers as answers
-from pages import _dissect_figures as figures
-from pages import _dissect_node as one_node
-from pages import _jobs as jobs
-from pages import _shared as shared
+from pages.charts import dissection as figures
+from pages.components import dissected_answers as answers
+from pages.components import dissected_node as one_node
+from pages.components import frame
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
 
 _FAULTS = {
     "none": "none: the run as it is",
@@ -33,7 +34,7 @@ _FAULTS = {
     "opset": "an operator version that onnx-tf lacks",
 }
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("Dissect")
 st.write(
     "The conversion taken apart: what every ONNX node became in TensorFlow and LiteRT, how far each runtime is off "

@@ -13,12 +13,13 @@ from convnet_core.files import digest
 from convnet_core.formats import format_error, format_size
 from convnet_core.runs import Run
 from convnet_core.settings import describe
-from pages import _graph as graph
-from pages import _inputs as inputs
-from pages import _jobs as jobs
-from pages import _shared as shared
+from pages.components import frame
+from pages.components import graph_explorer as graph
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
+from pages.forms import model_inputs as inputs
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("Export")
 st.write("Turns the trained PyTorch network into an ONNX file, checks it, and shows what is in it, node by node.")
 

@@ -15,10 +15,11 @@ from convnet_core.formats import format_share
 from convnet_core.library import delete_runs, list_runs, rename_run
 from convnet_core.overview import Overview, StageView, overview, stage_views
 from convnet_core.runs import Run
-from pages import _jobs as jobs
-from pages import _shared as shared
+from pages.components import frame, report_table
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("PyTorch → TensorFlow, proven equal")
 st.write(
     "One button trains a network on handwritten digits in PyTorch, exports it to ONNX, converts it to TensorFlow and "
@@ -72,7 +73,7 @@ def show(run: Run) -> None:
     if run.state("compare").state == "fresh":
         from convnet_core.report import load  # which needs NumPy; a first look at Home does not
 
-        shared.runtimes(load(run))
+        report_table.runtimes(load(run))
         with st.container(horizontal=True):
             shared.download(
                 run,

@@ -14,13 +14,14 @@ from convnet_core.data.drawing import Grey, Steps, steps
 from convnet_core.errors import DataError
 from convnet_core.reader import Answer, Difference, Reader, by_label, fingerprint, largest_difference
 from convnet_core.runs import CONVERT_STAGES, Run
-from pages import _charts as charts
-from pages import _jobs as jobs
-from pages import _pad as pad
-from pages import _shared as shared
-from pages._cases import keeping, kept
+from pages.charts import style as charts
+from pages.components import drawing_pad as pad
+from pages.components import frame
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
+from pages.components.kept_drawings import keeping, kept
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("Sketchpad")
 st.write("Draw a digit with the mouse or a finger: every runtime reads it after each stroke.")
 

@@ -20,14 +20,15 @@ from convnet_core.library import list_runs, new_run
 from convnet_core.overview import overview
 from convnet_core.provenance import data_of
 from convnet_core.runs import Run
-from pages import _charts as charts
-from pages import _curves as curves
-from pages import _jobs as jobs
-from pages import _settings as settings
-from pages import _shared as shared
-from pages._digits import digits
+from pages.charts import style as charts
+from pages.charts import training_curves as curves
+from pages.components import frame
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
+from pages.components.digits import digits
+from pages.forms import training as settings
 
-shared.through_the_app()
+frame.through_the_app()
 st.title("Train")
 st.write("Choose how a network is trained in PyTorch, start it, and watch it learn; stop and resume it as you like.")
 

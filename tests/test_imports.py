@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-FILES = [*(ROOT / "convnet_core").rglob("*.py"), *(ROOT / "pages").glob("*.py")]
+FILES = [*(ROOT / "convnet_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 PACKAGES = [f"convnet_core.{name}" for name in ("convert", "data", "graphs", "jobs", "runtimes")]
 

@@ -80,7 +80,7 @@ def mouse(root, monkeypatch):
 
     open_page("sketchpad")  # the component's module can be imported only while an app runs
     mouse = Mouse()
-    monkeypatch.setattr("pages._pad.canvas.st_canvas", mouse)
+    monkeypatch.setattr("pages.components.drawing_pad.canvas.st_canvas", mouse)
     return mouse
 
 

@@ -3,8 +3,8 @@
 from streamlit.testing.v1 import AppTest
 
 from convnet_core.events import Metrics
-from pages import _charts as charts
-from pages import _curves as curves
+from pages.charts import style as charts
+from pages.charts import training_curves as curves
 from tests.conftest import python
 
 
@@ -20,7 +20,7 @@ class Slow:
 sys.meta_path.insert(0, Slow())
 threading.Thread(target=lambda: __import__("pandas")).start()
 loading.wait()
-from pages import _charts
+from pages.charts import style
 import plotly.graph_objects as go
 go.Bar(x=[1], hovertemplate="%{x}")
 """)
@@ -43,7 +43,7 @@ def test_a_figure_is_made_once_and_a_page_that_draws_it_leaves_it_as_it_was():
     def page():
         import streamlit as st
 
-        from pages import _charts as charts
+        from pages.charts import style as charts
 
         st.plotly_chart(charts.confusion(((5, 1), (0, 6)), "says", "is"))
 

@@ -29,7 +29,7 @@ def test_what_no_pad_sends_is_explained_and_the_drawing_stays(root, finished_run
 
 
 def test_what_is_not_base64_is_explained(mouse):
-    from pages import _pad as pad
+    from pages.components import drawing_pad as pad
 
     sent = pad.canvas.CanvasResult({}, "data:image/png;base64", return_image_data=True)
     with pytest.raises(DataError, match="the drawing: cannot be read"):

@@ -27,7 +27,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from tests.soak.message_cache import MessageCache
 
 SIDE = 280
-"""Of the pad, in pixels; as in pages/_pad.py."""
+"""Of the pad, in pixels; as in pages/components/drawing_pad.py."""
 _FIRST = "home"  # the page without a name in the address
 _PATIENCE = 60.0
 _ERROR = 1  # Alert.Format, which the compiled file does not name

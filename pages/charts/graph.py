@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from convnet_core.graphs import Graph, Node, Statistics
-from pages import _charts as charts
+from pages.charts import style as charts
 
 _MARK = charts.COLOURS[4]
 """The chosen node and what a search found, in a colour that no operation has."""

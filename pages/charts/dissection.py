@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from pages import _charts as charts
+from pages.charts import style as charts
 
 _MARK = charts.COLOURS[4]
 _LOW, _HIGH = -8.0, -2.0

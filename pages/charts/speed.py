@@ -9,7 +9,7 @@ import streamlit as st
 
 from convnet_core.benchmark import Speed, format_figure
 from convnet_core.formats import format_size
-from pages import _charts as charts
+from pages.charts import style as charts
 
 _CHART_WIDTH = 395  # pixels: two beside each other at 1280, one below the other at 800
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.dissect import layouts, report
-from pages import _dissect_figures as figures
+from pages.charts import dissection as figures
 
 
 def show(content: dict[str, Any], name: str) -> None:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from convnet_core import graphs
 from convnet_core.graphs import Graph, Node, Tensor
-from pages import _graph_figure as figure
+from pages.charts import graph as figure
 
 
 @st.cache_resource(show_spinner="reading the graph", max_entries=4)

@@ -15,9 +15,9 @@ from convnet_core.given import Given
 from convnet_core.graphs import Dimension, Tensor
 from convnet_core.runs import Run
 from convnet_core.tensors import DYNAMIC_SIZE
-from pages import _graph as graph
-from pages import _jobs as jobs
-from pages import _shared as shared
+from pages.components import graph_explorer as graph
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
 
 _LARGEST_SIZE = 65_536
 

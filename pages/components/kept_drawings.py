@@ -15,7 +15,7 @@ from convnet_core.errors import ConvNetError, RunError
 from convnet_core.provenance import data_of
 from convnet_core.reader import Reader, by_label
 from convnet_core.runs import Run
-from pages import _jobs as jobs
+from pages.components import job_area as jobs
 
 
 def keeping(run: Run, drawing: Grey, guess: int | None) -> None:

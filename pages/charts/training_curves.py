@@ -15,7 +15,7 @@ from convnet_core.events import Metrics
 from convnet_core.history import stopped_history
 from convnet_core.jobs import Following
 from convnet_core.runs import Run
-from pages import _charts as charts
+from pages.charts import style as charts
 
 Histories = dict[str, list[Metrics]]
 """Runs by name; the first is the one that the page is about."""

@@ -15,7 +15,7 @@ from convnet_core.files import digest
 from convnet_core.formats import format_size
 from convnet_core.pack import pack
 from convnet_core.runs import Run
-from pages import _charts as charts
+from pages.charts import style as charts
 
 
 def sizes(found: list[Artefact]) -> None:

@@ -15,8 +15,8 @@ from convnet_core.errors import RunError
 from convnet_core.files import digest
 from convnet_core.runs import Run
 from convnet_core.tensors import Array
-from pages import _jobs as jobs
-from pages import _shared as shared
+from pages.components import job_area as jobs
+from pages.components import run_state as shared
 
 _MOST = 12
 """Samples that are shown for a runtime, of either kind; and worst inputs."""

@@ -1,0 +1,1 @@
+"""Widgets that give the settings of a job."""
