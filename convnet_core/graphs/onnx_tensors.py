@@ -26,7 +26,13 @@ _SMALL = 1024
 def read(model: ModelProto) -> dict[str, Tensor]:
     """Every tensor of the outer graph by its name, with what is known of it."""
     graph, found = model.graph, {}
-    for kind, values in _inferred(model):
+    inferred = _inferred(model)
+    kinds: tuple[tuple[Literal["value", "input", "output"], Iterable[ValueInfoProto]], ...] = (
+        ("value", inferred.value_info),
+        ("input", inferred.input),
+        ("output", inferred.output),
+    )
+    for kind, values in kinds:
         for value in values:
             found[value.name] = Tensor(value.name, *type_of(value.type), kind=kind)
     for name, array, dtype, shape in _weights(graph):
@@ -35,6 +41,19 @@ def read(model: ModelProto) -> dict[str, Tensor]:
     for name in {name for node in graph.node for name in (*node.input, *node.output)} - found.keys() - {""}:
         found[name] = Tensor(name)
     return dict(sorted(found.items()))
+
+
+def dtypes(model: ModelProto) -> dict[str, str]:
+    """The dtype of each tensor that is fed or computed, in inner graphs too, where it can be inferred."""
+    found, waiting = {}, [_inferred(model)]
+    while waiting:
+        graph = waiting.pop()
+        for value in (*graph.value_info, *graph.input, *graph.output):
+            found[value.name] = type_of(value.type)[0]
+        waiting.extend(
+            inner for node in graph.node for item in node.attribute for inner in (*item.graphs, item.g) if inner.node
+        )
+    return found
 
 
 def _weights(graph: GraphProto) -> Iterator[tuple[str, Any, str, tuple[int, ...]]]:
@@ -73,16 +92,13 @@ def array_of(tensor: TensorProto) -> Any:
         return None
 
 
-def _inferred(model: ModelProto) -> Iterator[tuple[Literal["value", "input", "output"], Iterable[ValueInfoProto]]]:
-    """What is known of the types of tensors: by inference where that works, as declared where not."""
+def _inferred(model: ModelProto) -> GraphProto:
+    """The graph with the types of its tensors: inferred where that works, as declared where not."""
     try:
-        known = onnx.shape_inference.infer_shapes(_skeleton(model), data_prop=True).graph
+        return onnx.shape_inference.infer_shapes(_skeleton(model), data_prop=True).graph
     except Exception as error:  # a graph that contradicts itself is drawn all the same
         log.info("no shapes inferred: %s", error)
-        known = model.graph
-    yield "value", known.value_info
-    yield "input", known.input
-    yield "output", known.output
+        return model.graph
 
 
 def _skeleton(model: ModelProto) -> ModelProto:
