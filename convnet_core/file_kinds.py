@@ -1,0 +1,104 @@
+"""What a file holds, told by its first bytes: for the message about one that is not what its name says."""
+
+from __future__ import annotations
+
+import codecs
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_HEAD = 4096  # bytes that are looked at
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A kind of file for people, "a web page (HTML)", and what to do about it; `fix` is empty where nobody knows."""
+
+    name: str
+    fix: str = ""
+
+
+EMPTY = FileKind("an empty file", "download or export it again")
+LFS = FileKind("a Git LFS pointer, not the file itself", "`git lfs pull` in its repository fetches the file")
+HTML = FileKind("a web page (HTML), not the file itself", "use the link that downloads the raw file")
+JSON = FileKind("a JSON file")
+SAFETENSORS = FileKind("a safetensors file")
+NPZ = FileKind("a NumPy archive (.npz)")
+TORCHSCRIPT = FileKind("a TorchScript program")
+TORCH_EXPORT = FileKind("an exported PyTorch program (.pt2)")
+KERAS = FileKind("a Keras model")
+HDF5 = FileKind("an HDF5 file (Keras .h5)")
+TFLITE = FileKind("a TFLite model")
+ONNX = FileKind("an ONNX model")
+GGUF = FileKind("a GGUF file")
+PICKLE = FileKind("a Python pickle")
+GZIP = FileKind("gzip-compressed", "unpack it first: gunzip FILE")
+TAR = FileKind("a tar archive", "unpack it first: tar -xf FILE")
+ZIP = FileKind("a zip archive", "unpack it first: unzip FILE")
+TEXT = FileKind("text")
+
+_STARTS = (
+    (b"version https://git-lfs.github.com", LFS),
+    (b"\x89HDF\r\n\x1a\n", HDF5),
+    (b"\x1f\x8b", GZIP),
+    (b"GGUF", GGUF),
+)
+_TORCH_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # torch.serialization.MAGIC_NUMBER as a pickle
+
+
+def file_kind(path: Path) -> FileKind | None:
+    """The kind of a file that is none of PyTorch's own formats; None where it is not recognized. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head.strip(b"\0"):
+        return EMPTY
+    if head.startswith(b"PK\x03\x04"):
+        return _zip_kind(path)
+    found = next((kind for start, kind in _STARTS if head.startswith(start)), None)
+    if found is not None:
+        return found
+    if head[0] == 0x80 and len(head) > 1 and 2 <= head[1] <= 5:
+        return None if head.startswith(_TORCH_LEGACY) else PICKLE
+    if head[4:8] == b"TFL3":
+        return TFLITE
+    if head[257:262] == b"ustar":
+        return TAR
+    if head[8:9] == b"{" and 0 < int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return SAFETENSORS
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<?xml", b"<head", b"<body")):
+        return HTML
+    if _is_text(head):
+        return JSON if start.startswith((b"{", b"[")) else TEXT
+    # An ONNX file begins with its IR version (field 1, one byte); then mostly comes the producer's name (field 2).
+    if head[0] == 0x08 and len(head) > 1 and 0 < head[1] < 32 and head[2:3] in (b"\x12", b"\x1a", b"\x3a", b"\x42"):
+        return ONNX
+    return None
+
+
+def _zip_kind(path: Path) -> FileKind | None:
+    """What a zip archive holds, by the names in it; None for weights of PyTorch, and where it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError):
+        return None
+    ends = {name.partition("/")[2] or name for name in names}
+    if names and all(name.endswith(".npy") for name in names):
+        return NPZ
+    if "archive_format" in ends or any(end.startswith("models/") for end in ends):
+        return TORCH_EXPORT
+    if any(end.startswith("code/") for end in ends):
+        return TORCHSCRIPT
+    if "data.pkl" in ends:
+        return None
+    return KERAS if "model.weights.h5" in names else ZIP
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether these bytes are text; the last character may be cut."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\r\n\t\f" for character in text)
