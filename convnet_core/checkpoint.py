@@ -12,11 +12,11 @@ from convnet_core.config import TrainConfig
 from convnet_core.errors import RunError, one_line
 from convnet_core.files import write_json
 from convnet_core.history import HISTORY_FILE, History, stopped_history
-from convnet_core.model import load_pth, save_pth
 from convnet_core.optimization import restore_optimizer
 from convnet_core.runs import CHECKPOINT, Run
 from convnet_core.shapes import made
 from convnet_core.training import Progress, Training
+from convnet_core.weights import load_pth, save_pth
 
 _FILE = "state.pth"
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import io
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from typing import cast
 
 import torch
-from torch import Tensor, _weights_only_unpickler, nn
+from torch import Tensor, nn
 
-from convnet_core import archives
 from convnet_core.config import ModelConfig
 from convnet_core.data import CLASSES, SIDE
-from convnet_core.errors import ConfigError, ModelError, one_line
+from convnet_core.errors import ConfigError, ModelError
 from convnet_core.quick_layers import BatchNorm2d, Linear
 
-_ZIP = b"PK\x03\x04"  # what PyTorch knows its own archives by; it reads all others as one pickle after another
+FIRST = "layer1.0.weight"
+"""The weight that tells which network a `state_dict` belongs to: [channels, 1, kernel, kernel]."""
+
+OTHER_NETWORK = (
+    "only the project's own networks are known by their weights (layer1.0.*, layer1.1.*, fc.*); any other comes in by "
+    "`export --factory package.module:function`, a function of yours that makes the network and loads these weights"
+)
 INPUT, OUTPUT = "input", "logits"
 """The names of the network's input and output, from ONNX to LiteRT."""
 
@@ -76,72 +79,18 @@ def build(config: ModelConfig, seed: int | None = None) -> nn.Module:
         return _NETWORKS[config.architecture](config.channels, config.kernel)
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """A `state_dict` from a .safetensors or a PyTorch file; no code of the file is run.
-
-    Raises ModelError where it cannot be read or is something else.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            value: Any = load_file(path)
-        else:
-            value = load_pth(path, "cpu")
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file") from error
-    except Exception as error:  # safetensors, zipfile and torch each raise kinds of their own
-        if type(error).__name__ == "UnpicklingError":  # what weights_only=True answers to anything but tensors
-            raise ModelError(
-                f"{path} holds more than tensors, and is not loaded because it could run code",
-                hint="save only the weights: torch.save(model.state_dict(), path)",
-            ) from error
-        raise ModelError(f"{path} cannot be read as weights: {one_line(error)}") from error
-    plain = isinstance(value, dict) and all(
-        isinstance(name, str)
-        and isinstance(item, Tensor)
-        and item.layout == torch.strided
-        and item.device.type == "cpu"
-        for name, item in value.items()
-    )
-    if not plain or not value:
-        raise ModelError(
-            f"{path} does not hold a plain state_dict", hint="save it with torch.save(model.state_dict(), path)"
-        )
-    return dict(value)
-
-
-def load_pth(path: Path, device: torch.device | str) -> Any:
-    """`torch.load` of tensors in plain containers alone. Raises errors of many kinds.
-
-    PyTorch also lets a file make a bytearray of any size: 30 bytes would take all memory. No weights need one.
-    Nor are weights compressed: an archive that becomes more than it is would take memory in the same way. It is held
-    in memory once more while it is read.
-    """
-    _weights_only_unpickler._get_allowed_globals().pop("builtins.bytearray", None)
-    with path.open("rb") as file:
-        zipped = file.read(len(_ZIP)) == _ZIP
-    return torch.load(archives.stored(path) if zipped else path, map_location=device, weights_only=True)
-
-
-def save_pth(value: Any, path: Path) -> None:
-    """`torch.save`, which in PyTorch 2.14 takes a full disk for an inconsistency of its own when it writes itself.
-
-    Raises OSError.
-    """
-    content = io.BytesIO()
-    torch.save(value, content)
-    path.write_bytes(content.getbuffer())
-
-
-def from_weights(weights: dict[str, Tensor], source: str) -> tuple[ModelConfig, nn.Module]:
+def from_weights(weights: Mapping[str, Tensor], source: str) -> tuple[ModelConfig, nn.Module]:
     """The network that a `state_dict` belongs to, with these weights, in eval mode.
 
     Raises ModelError that names the first thing that does not fit.
     """
-    config = _config_of(weights, source)
-    with torch.device("meta"):
-        expected = build(config).state_dict()
+    config = config_of(weights, source)
+    if quantized := next((name for name, value in weights.items() if value.is_quantized), None):
+        raise ModelError(
+            f"{source} holds a quantized network ({quantized} is {weights[quantized].dtype})",
+            hint="save its weights from before it was quantized; `convert` makes an int8 file of its own",
+        )
+    expected = skeleton(config)
     missing, unexpected = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
     if missing or unexpected:
         parts = [
@@ -149,26 +98,54 @@ def from_weights(weights: dict[str, Tensor], source: str) -> tuple[ModelConfig, 
             for word, names in (("missing", missing), ("unexpected", unexpected))
             if names
         ]
-        raise ModelError(f"{source}: the names do not fit a {config.architecture} network: {'; '.join(parts)}")
+        raise ModelError(
+            f"{source}: the names do not fit a {config.architecture} network: {'; '.join(parts)}", hint=OTHER_NETWORK
+        )
     for name, value in expected.items():
         given = weights[name]
         if given.shape != value.shape:
-            raise ModelError(f"{source}: {name} has shape {list(given.shape)}, expected {list(value.shape)}")
-        if given.dtype != value.dtype:
-            raise ModelError(f"{source}: {name} is {given.dtype}, expected {value.dtype}")
-        if not torch.isfinite(given).all():
-            raise ModelError(f"{source}: {name} holds NaN or infinity")
+            raise ModelError(
+                f"{source}: {name} has shape {list(given.shape)}, expected {list(value.shape)}", hint=OTHER_NETWORK
+            )
+        if not is_plain(given) or given.dtype != value.dtype:
+            raise ModelError(f"{source}: {name} is {_kind(given)}, expected {_kind(value)}")
+        if bad := int((~torch.isfinite(given)).sum()):
+            raise ModelError(
+                f"{source}: {name} holds NaN or infinity in {bad:,} of {given.numel():,} values",
+                hint="take a checkpoint from before the training diverged",
+            )
     model = build(config, seed=0)
     model.load_state_dict(weights, strict=True)
     return config, model.eval()
 
 
-def _config_of(weights: dict[str, Tensor], source: str) -> ModelConfig:
-    first = weights.get("layer1.0.weight")
+def skeleton(config: ModelConfig) -> dict[str, Tensor]:
+    """The `state_dict` of a config's network without values: names, shapes and dtypes."""
+    with torch.device("meta"):
+        return build(config).state_dict()
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether a tensor has values, and holds them one after another in memory."""
+    return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+
+
+def _kind(tensor: Tensor) -> str:
+    """What a tensor is, for people: torch.float32, a sparse torch.float32."""
+    if tensor.layout != torch.strided:
+        return f"a sparse {tensor.dtype}"
+    return str(tensor.dtype) if tensor.device.type != "meta" else f"{tensor.dtype} without values"
+
+
+def config_of(weights: Mapping[str, Tensor], source: str) -> ModelConfig:
+    """The config of the network that a `state_dict` belongs to. Raises ModelError where it is no such network."""
+    first = weights.get(FIRST)
     if first is None or first.ndim != 4:
+        names = ", ".join(f"{name} {list(value.shape)}" for name, value in list(weights.items())[:6])
+        rest = f" and {len(weights) - 6} more" if len(weights) > 6 else ""
         raise ModelError(
-            f"{source}: no 4-dimensional layer1.0.weight in it, so it is no ConvNet or DeepConvNet",
-            hint="the names are layer1.0.*, layer1.1.*, fc.*",
+            f"{source} holds another network: {names}{rest}; there is no {FIRST} of four dimensions",
+            hint=OTHER_NETWORK,
         )
     try:
         return ModelConfig(
@@ -177,7 +154,7 @@ def _config_of(weights: dict[str, Tensor], source: str) -> ModelConfig:
             kernel=first.shape[-1],  # type: ignore[arg-type]  # checked by the config
         )
     except ConfigError as error:
-        raise ModelError(f"{source}: {error}") from error
+        raise ModelError(f"{source}: {error}", hint=OTHER_NETWORK) from error
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from onnx.reference import ReferenceEvaluator
 
 from convnet_core.config import ExportConfig, ModelConfig
 from convnet_core.errors import ConversionError, RunError
-from convnet_core.events import Monitor
+from convnet_core.events import Message, Monitor
 from convnet_core.export import export
 from convnet_core.model import build
 from convnet_core.onnx_model import check
@@ -88,9 +88,15 @@ def test_a_wrong_export_is_not_kept(monkeypatch, tmp_path, trained_run):
 
 
 def test_weights_made_elsewhere(tmp_path):
-    torch.save(lively().state_dict(), tmp_path / "w.pth")
-    run = Run.create(tmp_path / "run")
-    run_export(run, ExportConfig(), Monitor(), weights=tmp_path / "w.pth")
+    wrapped = {f"module.{name}": value.double() for name, value in lively().state_dict().items()}
+    torch.save(wrapped, tmp_path / "w.pth")
+    run, monitor = Run.create(tmp_path / "run"), Monitor()
+    monitor.emit = (events := []).append
+    run_export(run, ExportConfig(), monitor, weights=tmp_path / "w.pth")
+    assert [event.text for event in events if isinstance(event, Message)] == [
+        f"the weights are those under 'module' in {tmp_path}/w.pth",
+        "8 tensors were cast from float64 to float32",
+    ]
     assert run.state("export").state == "fresh"
     assert run.record("export").result["model"] == {"architecture": "convnet", "channels": 8, "kernel": 3}
     (tmp_path / "w.pth").unlink()  # the run holds its own copy

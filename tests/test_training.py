@@ -300,7 +300,7 @@ def test_metrics_are_told_and_kept(tmp_path):
 
 
 def test_both_weight_files_hold_the_same(trained_run):
-    from convnet_core.model import read_weights
+    from convnet_core.weights import read_weights
 
     first = read_weights(trained_run.path / "train/model.safetensors")
     second = torch.load(trained_run.path / "train/model.pth", weights_only=True)

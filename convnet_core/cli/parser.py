@@ -70,7 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--weights",
         type=Path,
         metavar="FILE",
-        help="a state_dict (.pth or .safetensors) made elsewhere, instead of the run's",
+        help="weights made elsewhere (.pth, .safetensors or .npz), instead of the run's",
     )
     flags.factory(export, elsewhere)
     add_flags(export, "export", ExportConfig)

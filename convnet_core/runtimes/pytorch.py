@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from convnet_core.data import CLASSES, SIDE
-from convnet_core.model import INPUT, OUTPUT, from_weights, read_weights
+from convnet_core.model import INPUT, OUTPUT, from_weights
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensors import Feeds, TensorInfo
+from convnet_core.weights import read_weights
 
 
 class PyTorch(Runtime):

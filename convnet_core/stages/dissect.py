@@ -148,7 +148,8 @@ def _digits_program(run: Run) -> Any:
 
 
 def _network(run: Run) -> tuple[Any, ExportConfig]:
-    from convnet_core.model import from_weights, read_weights
+    from convnet_core.model import from_weights
+    from convnet_core.weights import read_weights
 
     path = run.path / "export/model.safetensors"
     _, network = from_weights(read_weights(path), str(path))

@@ -10,14 +10,16 @@ from safetensors.torch import save_file
 
 from convnet_core import graphs
 from convnet_core.config import ExportConfig
-from convnet_core.events import Monitor, Progress
+from convnet_core.events import Message, Monitor, Progress
 from convnet_core.export import export
 from convnet_core.files import digest, write_json
 from convnet_core.graphs import from_onnx
-from convnet_core.model import from_weights, read_weights
+from convnet_core.model import from_weights
 from convnet_core.onnx_model import CHECKED
+from convnet_core.recognition import recognize
 from convnet_core.runs import Run
 from convnet_core.stages._stage import ExportResult, told
+from convnet_core.weights import read_weights
 
 _TRAINED = "train/model.safetensors"
 
@@ -31,7 +33,10 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
         if weights is None:
             run.need("train")
         source = weights or run.path / _TRAINED
-        model_config, model = from_weights(read_weights(source), str(source))
+        named, notes = recognize(read_weights(source), str(source))
+        for note in notes:
+            monitor.emit(Message(text=note))
+        model_config, model = from_weights(named, str(source))
         monitor.emit(Progress(label="exporting", done=0, total=1))
         with run.writing("export", config.to_json(), () if weights else (_TRAINED,)) as draft:
             if weights:

@@ -17,10 +17,11 @@ from convnet_core.events import Message, Monitor
 from convnet_core.files import write_json
 from convnet_core.history import Figures, Mistake, Trained
 from convnet_core.jobs import device_lock
-from convnet_core.model import build, save_pth
+from convnet_core.model import build
 from convnet_core.runs import CHECKPOINT, Run
 from convnet_core.stages._stage import told
 from convnet_core.training import Evaluation, Tensors, Training
+from convnet_core.weights import save_pth
 
 _MISTAKES = 24
 

@@ -33,6 +33,7 @@ from convnet_core import (
     measurements,
     model,
     records,
+    weights,
 )
 from convnet_core import report as comparison
 from convnet_core.convert import entries
@@ -78,7 +79,7 @@ def _json(value: Any) -> Callable[[], bytes]:
 
 
 def _weights(path: Path) -> object:
-    found = model.read_weights(path)
+    found = weights.read_weights(path)
     with contextlib.suppress(ModelError):  # the seed is a part of a network: small enough to cut at every byte
         model.from_weights(found, path.name)
     return found
