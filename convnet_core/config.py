@@ -19,7 +19,8 @@ class DataConfig(Config):
 
     source: str = setting(
         "strokes",
-        "strokes (handwriting that is generated here, no download), mnist, or a folder of IDX files",
+        "strokes (handwriting that is generated here, no download), mnist, or a folder of IDX files as MNIST, EMNIST, "
+        "Kaggle or torchvision have them, or an .npz as Keras has it",
         flag="data",
     )
     folder: str = setting(

@@ -11,7 +11,7 @@ import streamlit as st
 
 from convnet_core import data
 from convnet_core.config import AugmentConfig, DataConfig
-from convnet_core.data import Digits, gallery, mnist
+from convnet_core.data import Digits, folder, gallery, mnist
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Event, Monitor, Progress
 from pages.charts import style as charts
@@ -42,11 +42,11 @@ class Bar(Monitor):
 def load(config: DataConfig) -> Digits | None:
     """The digits; None, with the reason and what to do shown, where they are not to be had."""
     try:
-        if config.source == "mnist" and mnist.place_of(folder := data.mnist_folder(config)) is None:
-            st.info(f"MNIST is not in {folder} yet.")
+        if config.source == "mnist" and folder.find(root := data.mnist_folder(config), mnist=True) is None:
+            st.info(f"MNIST is not in {root} yet.")
             if not st.button("Download MNIST, 12 MB", type="primary", icon=":material/download:"):
                 return None
-            mnist.download(folder, Bar())
+            mnist.download(root, Bar())
             st.rerun()
         return digits(config)
     except ConvNetError as error:
@@ -91,6 +91,8 @@ def show(digits: Digits, means: gallery.Picture) -> None:
     with st.container(horizontal=True, gap="large"):
         for name, value in facts.items():
             st.metric(name, value, width="content")
+    for note in digits.notes:
+        st.caption(f":material/info: {note}")
     left, right = st.columns([3, 2])
     with left:
         st.subheader("Gallery")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from convnet_core import data
 from convnet_core.cli.flags import apply, given
 from convnet_core.cli.resolve import absolute
-from convnet_core.cli.terminal import results
+from convnet_core.cli.terminal import results, standard_error
 from convnet_core.config import AugmentConfig, DataConfig
 from convnet_core.data import gallery
 
@@ -20,6 +21,9 @@ _EACH = 20  # images of every digit on the contact sheet
 def show_data(args: argparse.Namespace) -> int:
     """Count the digits; with --gallery draw a contact sheet, distorted where --augment-* flags are given."""
     digits = data.load(absolute(apply(args, DataConfig())))
+    with standard_error() as console:
+        for note in digits.notes:
+            console.print(f"[dim]note[/]: {escape(note)}")
     found = {"train": gallery.counts(digits.train), "test": gallery.counts(digits.test)}
     shown: list[object] = [_table(digits.name, found)]
     if args.gallery:
@@ -32,7 +36,8 @@ def show_data(args: argparse.Namespace) -> int:
         path: Path = args.gallery
         gallery.save(gallery.sheet(rows), path)
         shown.append(str(path))
-    results(args, {"data": digits.name, "sha256": digits.fingerprint, "counts": found}, *shown)
+    content = {"data": digits.name, "sha256": digits.fingerprint, "counts": found, "notes": list(digits.notes)}
+    results(args, content, *shown)
     return 0
 
 

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from convnet_core.archives import bounded
 from convnet_core.config import DataConfig
-from convnet_core.data import mnist, strokes
+from convnet_core.data import folder, mnist, strokes
 from convnet_core.data.split import CLASSES, SIDE, Split
 from convnet_core.errors import DataError
-from convnet_core.events import Monitor, Progress
+from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import cache_folder, new_id
 
 __all__ = ["CLASSES", "SIDE", "Digits", "Split", "load", "mnist_folder"]
@@ -29,12 +29,17 @@ _LEFTOVER_SECONDS = 3600.0  # what a killed process left in the cache
 
 @dataclass(frozen=True)
 class Digits:
-    """A training and a test set. `fingerprint` is the SHA-256 of all their bytes."""
+    """A training and a test set.
+
+    `fingerprint` is the SHA-256 of all their bytes; each of `notes` says what in the files was not as MNIST has it,
+    and how it was read.
+    """
 
     name: str
     train: Split
     test: Split
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
 
 def load(config: DataConfig, monitor: Monitor | None = None) -> Digits:
@@ -43,19 +48,22 @@ def load(config: DataConfig, monitor: Monitor | None = None) -> Digits:
     Raises DataError, in one line that names the file and what is wrong with it.
     """
     listener = monitor or Monitor()
+    notes: list[str] = []
     match config.source:
         case "strokes":
             train, test = _strokes(config, listener)
         case "mnist":
-            train, test = mnist.read_or_download(mnist_folder(config), listener)
+            train, test, notes = mnist.read_or_download(mnist_folder(config), listener)
         case _:
-            train, test = mnist.read_folder(Path(config.source))
+            train, test, notes = mnist.read_path(Path(config.source))
+    for note in notes:
+        listener.emit(Message(text=note))
     train, test = train.first(config.train_size), test.first(config.test_size)
     digest = hashlib.sha256()
     for split in (train, test):
         digest.update(split.images.tobytes())
         digest.update(split.labels.tobytes())
-    return Digits(Path(config.source).name, train, test, digest.hexdigest())
+    return Digits(Path(config.source).name, train, test, digest.hexdigest(), tuple(notes))
 
 
 def stamp(config: DataConfig) -> str:
@@ -65,12 +73,13 @@ def stamp(config: DataConfig) -> str:
     """
     if config.source == "strokes":
         return ""
-    place = mnist.place_of(mnist_folder(config) if config.source == "mnist" else Path(config.source))
+    is_mnist = config.source == "mnist"
+    found = folder.find(mnist_folder(config) if is_mnist else Path(config.source), mnist=is_mnist)
     try:
-        files = [(file.name, file.stat()) for file in sorted(place.iterdir()) if file.is_file()] if place else []
+        files = [(file, file.stat()) for file in found.paths] if found else []
     except OSError as error:
-        raise DataError(f"{place} cannot be read: {error.strerror or error}") from error
-    return " ".join(f"{name}:{found.st_size}:{found.st_mtime_ns}" for name, found in files)
+        raise DataError(f"{found} cannot be read: {error.strerror or error}") from error
+    return " ".join(f"{file}:{status.st_size}:{status.st_mtime_ns}" for file, status in files)
 
 
 def train_count(config: DataConfig) -> int:

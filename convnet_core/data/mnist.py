@@ -1,184 +1,159 @@
-"""MNIST: from a folder of IDX files, raw or gzip, or downloaded from torchvision's mirrors.
-
-The IDX format: two zero bytes, a type (8: unsigned byte), the number of dimensions, then each
-dimension as a big-endian int32, then the values (http://yann.lecun.com/exdb/mnist).
-"""
+"""MNIST and data sets like it: from a folder, or downloaded from torchvision's mirrors."""
 
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import http.client
 import os
 import shutil
 import urllib.request
-import zlib
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import Any
 
 import filelock
 import numpy as np
 from numpy.typing import NDArray
 
+from convnet_core.archives import bounded
+from convnet_core.data import arrays, folder
+from convnet_core.data.folder import DataSet, Role
+from convnet_core.data.idx import MOST_BYTES, MOST_ITEMS, read_header, read_idx
 from convnet_core.data.split import Split
-from convnet_core.errors import DataError, Stopped
+from convnet_core.errors import DataError, Stopped, one_line
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import new_id
 
-_FILES = {
-    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
-}
-_MOST_IMAGES = 500_000  # 392 MB; a gzip file of 400 kB can hold as many
+Load = Callable[[Role], tuple[str, NDArray[Any]]]
+"""Gives for a role what its file holds, after a name for messages."""
+
 _RAW = Path("MNIST") / "raw"  # where torchvision keeps the files under its root
-_BLOCK = 1 << 20
 _TIMEOUT = 30.0  # seconds without a byte
 
 
-def read_or_download(folder: Path, monitor: Monitor) -> tuple[Split, Split]:
-    """Training and test set of MNIST from a folder; downloaded into it when it holds none of the files."""
-    place = place_of(folder)
-    if place is None:
-        download(folder, monitor)
-        place = folder / _RAW
-    return read_folder(place)
+def read_or_download(root: Path, monitor: Monitor) -> tuple[Split, Split, list[str]]:
+    """MNIST from a folder, as `read` gives it; downloaded into it when it holds none of the files."""
+    found = folder.find(root, mnist=True)
+    if found is None:
+        download(root, monitor)
+        found = folder.find(root, mnist=True)
+        assert found
+    return read(found)
 
 
-def place_of(folder: Path) -> Path | None:
-    """Where under a folder the IDX files lie: in itself, or where torchvision keeps them; None where there are none.
+def read_path(path: Path) -> tuple[Split, Split, list[str]]:
+    """The data set at a path, as `read` gives it. Raises DataError where there is none."""
+    found = folder.find(path)
+    if found is None:
+        raise DataError(
+            f"{path} {folder.describe(path)}",
+            hint="a data set is a folder with the four files of MNIST (train-images-idx3-ubyte, train-labels-…, "
+            "t10k-images-…, t10k-labels-…), or an .npz with x_train, y_train, x_test and y_test",
+        )
+    return read(found)
 
-    Raises DataError where it cannot be looked into.
+
+def read(found: DataSet) -> tuple[Split, Split, list[str]]:
+    """Training and test set, and a note for each thing that was not as MNIST has it.
+
+    Raises DataError that names the file and the fault.
     """
-    for place in (folder, folder / _RAW):
-        if any(_find(place, name) for names in _FILES.values() for name in names):
-            return place
-    return None
+    notes: list[str] = []
+    with _loading(found) as load:
+        train, test = _split(load, "train", notes), _split(load, "test", notes)
+    if found.prefix.startswith("emnist"):
+        train, test = (Split(part.images.transpose(0, 2, 1).copy(), part.labels) for part in (train, test))
+        notes.append(f"{found}: EMNIST's images lie on their side; rows and columns are swapped")
+    if len(train) < len(test):
+        notes.append(f"{found}: {len(train):,} images to train on, {len(test):,} to test on: swapped?")
+    return train, test, notes
 
 
-def read_folder(folder: Path) -> tuple[Split, Split]:
-    """Training and test set from four IDX files. Raises DataError that names the file and the fault."""
-    with _looking_into(folder):
-        if not folder.is_dir():
-            raise DataError(f"{folder} is not a folder", hint="--data takes strokes, mnist, or a folder of IDX files")
-    return _read_split(folder, *_FILES["train"]), _read_split(folder, *_FILES["test"])
-
-
-def train_count(folder: Path) -> int | None:
-    """The number of training images in a folder, from the header alone; None where it cannot be told."""
+def train_count(path: Path) -> int | None:
+    """The number of training images at a path, from a header alone; None where it cannot be told."""
     try:
-        path = _find(folder, _FILES["train"][0])
-        if path is None:
+        found = folder.find(path)
+        if found is None or found.archive:
             return None
-        with _open(path) as file:
-            return int.from_bytes(file.read(8)[4:], "big") or None
-    except (DataError, OSError, EOFError, zlib.error):
+        return read_header(found.file(("train", "images"))).shape[0] or None
+    except DataError:
         return None
 
 
-def _read_split(folder: Path, images_name: str, labels_name: str) -> Split:
-    images_path, labels_path = _require(folder, images_name), _require(folder, labels_name)
-    images, labels = read_idx(images_path, (28, 28)), read_idx(labels_path)
-    if len(labels) != len(images):
-        raise DataError(f"{labels_path}: {len(labels)} labels for {len(images)} images in {images_path.name}")
-    if len(labels) == 0:
-        raise DataError(f"{images_path}: no images in it")
-    if labels.max() > 9:
-        place = int((labels > 9).argmax())
-        raise DataError(f"{labels_path}: label {labels[place]} at position {place}; labels are 0 to 9")
-    return Split(images, labels)
-
-
-def _find(folder: Path, name: str) -> Path | None:
-    dotted = name.replace("-idx", ".idx")
-    candidates = (name, name + ".gz", dotted, dotted + ".gz")
-    with _looking_into(folder):
-        return next((folder / file for file in candidates if (folder / file).is_file()), None)
-
-
 @contextlib.contextmanager
-def _looking_into(folder: Path) -> Iterator[None]:
-    """Raises DataError for a name that is too long, or a folder that we may not read."""
+def _loading(found: DataSet) -> Iterator[Load]:
+    """What loads one array at a time, as long as the files are open."""
+    if not found.archive:
+        yield lambda role: (str(found.file(role)), read_idx(found.file(role)))
+        return
+    path = found.archive
     try:
-        yield
-    except OSError as error:
-        raise DataError(f"{folder} cannot be read: {error.strerror or error}") from error
+        bounded(path, MOST_BYTES)
+        with np.load(path, allow_pickle=False) as file:
+            yield lambda role: _member(file, role, path)
+    except DataError:
+        raise
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path}: no .npz file, or damaged") from error
+    except Exception as error:  # zlib and NumPy each have kinds of their own
+        raise DataError(f"{path}: {one_line(error)}") from error
 
 
-def _require(folder: Path, name: str) -> Path:
-    path = _find(folder, name)
-    if path is None:
-        raise DataError(f"{folder / name}: missing (raw or as .gz)", hint="all four IDX files of MNIST are needed")
-    return path
+def _member(file: Any, role: Role, path: Path) -> tuple[str, NDArray[Any]]:
+    """An array of an .npz, by Keras' name or MedMNIST's. Raises DataError."""
+    part, kind = role
+    names = (f"{'x' if kind == 'images' else 'y'}_{part}", f"{part}_{kind}")
+    key = next((name for name in names if name in file.files), None)
+    if key is None:
+        held = ", ".join(file.files[:8]) or "nothing"
+        raise DataError(
+            f"{path}: {names[0]} is missing; it holds {held}", hint="it needs x_train, y_train, x_test and y_test"
+        )
+    array = file[key]
+    numbers = isinstance(array, np.ndarray) and array.dtype.kind in "biuf" and array.ndim > 0
+    if not numbers or len(array) > MOST_ITEMS:
+        raise DataError(f"{path}: {key} is no array of numbers for at most {MOST_ITEMS:,} images")
+    return f"{path}: {key}", array
 
 
-def read_idx(path: Path, item: tuple[int, ...] = ()) -> NDArray[np.uint8]:
-    """The array [n, *item] of an IDX file of unsigned bytes, raw or gzip. Raises DataError.
-
-    The header is checked before anything is allocated.
-    """
-    dimensions = 1 + len(item)
-    try:
-        with _open(path) as file:
-            header = file.read(4 + 4 * dimensions)
-            if header[:4] != bytes([0, 0, 8, dimensions]):
-                raise DataError(
-                    f"{path}: wrong magic number {header[:4].hex() or '(empty)'}, expected 000008{dimensions:02x}"
-                )
-            if len(header) < 4 + 4 * dimensions:
-                raise DataError(f"{path}: truncated in its header")
-            shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
-            if shape[1:] != item:
-                raise DataError(f"{path}: its images are {shape[1]} × {shape[2]}, not {item[0]} × {item[1]}")
-            if shape[0] > _MOST_IMAGES:
-                raise DataError(f"{path}: claims {shape[0]} images, more than the {_MOST_IMAGES} that are taken")
-            expected = int(np.prod(shape, dtype=np.int64))
-            body = np.empty(expected, np.uint8)
-            got = _fill(file, body)
-            if got < expected:
-                raise DataError(f"{path}: truncated, {got} bytes of data instead of {expected}")
-            if file.read(1):
-                raise DataError(f"{path}: more data than its header says ({expected} bytes)")
-    except gzip.BadGzipFile as error:
-        raise DataError(f"{path}: not a gzip file, or damaged") from error
-    except (EOFError, zlib.error) as error:
-        raise DataError(f"{path}: truncated or damaged gzip data") from error
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    return body.reshape(shape)
+def _split(load: Load, part: str, notes: list[str]) -> Split:
+    """Images and labels of one part, also where each lies under the other's name."""
+    (images_name, images), (labels_name, labels) = load((part, "images")), load((part, "labels"))
+    if arrays.are_images(labels) and not arrays.are_images(images):
+        notes.append(f"{images_name} holds the labels, and {labels_name} the images: read the other way round")
+        (images_name, images), (labels_name, labels) = (labels_name, labels), (images_name, images)
+    split = Split(arrays.images(images, images_name, notes), arrays.labels(labels, labels_name, notes))
+    if len(split.labels) != len(split.images):
+        _, others = load(("test" if part == "train" else "train", "labels"))
+        swapped = len(split.images) == len(others)
+        raise DataError(
+            f"{labels_name}: {len(split.labels)} labels for {len(split.images)} images in {Path(images_name).name}",
+            hint="the labels to train and to test on look swapped: rename the files" if swapped else "",
+        )
+    if len(split) == 0:
+        raise DataError(f"{images_name}: no images in it")
+    return split
 
 
-def _fill(file: IO[bytes], body: NDArray[np.uint8]) -> int:
-    """Read until an array is full or the file ends; how much was read."""
-    got = 0
-    while block := file.read(min(_BLOCK, len(body) - got)):
-        body[got : got + len(block)] = np.frombuffer(block, np.uint8)
-        got += len(block)
-    return got
-
-
-def _open(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
-
-
-def download(folder: Path, monitor: Monitor) -> None:
-    """Fetch the four files into `folder`/MNIST/raw, where torchvision looks for them too.
+def download(root: Path, monitor: Monitor) -> None:
+    """Fetch the four files into `root`/MNIST/raw, where torchvision looks for them too.
 
     Each file is checked by its MD5; the folder appears when all four are whole, or not at all.
     A second download at the same time waits for the first.
     """
     from torchvision.datasets import MNIST  # 2 s to import; only needed for the addresses and checksums
 
-    target = folder / _RAW
+    target = root / _RAW
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder / ".download.lock"):
-            if target.is_dir() and all(_find(target, name) for names in _FILES.values() for name in names):
+        with filelock.FileLock(root / ".download.lock"):
+            if (found := folder.find(target)) and found.complete:
                 return
-            for leftover in target.parent.glob("raw.new-*"):
+            for leftover in target.parent.glob(f"{folder.DRAFT}*"):
                 shutil.rmtree(leftover)
-            draft = target.with_name(f"raw.new-{new_id()}")
+            draft = target.with_name(f"{folder.DRAFT}{new_id()}")
             draft.mkdir()
             try:
                 for name, md5 in MNIST.resources:
@@ -189,10 +164,10 @@ def download(folder: Path, monitor: Monitor) -> None:
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        raise DataError(f"cannot write MNIST to {folder}: {error.strerror or error}") from error
+        raise DataError(f"cannot write MNIST to {root}: {error.strerror or error}") from error
 
 
-def _fetch(mirrors: list[str], name: str, md5: str, folder: Path, monitor: Monitor) -> None:
+def _fetch(mirrors: list[str], name: str, md5: str, target: Path, monitor: Monitor) -> None:
     """One file from the first mirror that serves it whole."""
     faults = []
     for mirror in mirrors:
@@ -209,12 +184,13 @@ def _fetch(mirrors: list[str], name: str, md5: str, folder: Path, monitor: Monit
             monitor.emit(Message(text=f"{mirror} did not serve {name}: {faults[-1]}"))
             continue
         if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5:
-            (folder / name).write_bytes(content)
+            (target / name).write_bytes(content)
             return
         faults.append("wrong checksum")
     raise DataError(
         f"MNIST cannot be downloaded: no mirror served {name} ({'; '.join(faults)})",
-        hint="without a network: --data strokes needs no download; --data-dir FOLDER takes the IDX files from there",
+        hint="without a network: generated digits (strokes; --data strokes) need no download, and MNIST's files are "
+        "read from the folder of MNIST (--data-dir FOLDER)",
     )
 
 

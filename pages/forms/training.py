@@ -88,7 +88,7 @@ def data(place: DeltaGenerator) -> DataConfig | None:
         bind="query-params",
         width="content",
         help="Strokes are generated here and need no download; MNIST is read from a folder or downloaded (12 MB); "
-        "a folder holds IDX files of your own",
+        "a folder holds files of your own",
     )
     folder = seed = None
     match source:
@@ -101,10 +101,11 @@ def data(place: DeltaGenerator) -> DataConfig | None:
                 "Folder",
                 key="idx-folder",
                 bind="query-params",
-                help="Holds the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of them",
+                help="Holds the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of them, "
+                "as MNIST, EMNIST, Kaggle and torchvision have them; or the path of an .npz as Keras has it",
             )
             if not source:
-                place.info("Name a folder of four IDX files, as MNIST has them.")
+                place.info("Name a folder of four files as MNIST has them, or an .npz.")
                 return None
     return absolute(DataConfig(source=source, folder=folder or "", seed=seed or 0))
 

@@ -38,7 +38,7 @@ from convnet_core import (
 from convnet_core import report as comparison
 from convnet_core.convert import entries
 from convnet_core.convert.names import Port, Signature
-from convnet_core.data import drawing, mnist
+from convnet_core.data import arrays, drawing, idx, mnist
 from convnet_core.dissect import documents, worst_inputs
 from convnet_core.dissect import report as dissection
 from convnet_core.errors import ConvNetError, ModelError
@@ -83,6 +83,10 @@ def _weights(path: Path) -> object:
     with contextlib.suppress(ModelError):  # the seed is a part of a network: small enough to cut at every byte
         model.from_weights(found, path.name)
     return found
+
+
+def _images(path: Path) -> object:
+    return arrays.images(idx.read_idx(path), path.name, [])
 
 
 def _upload(path: Path) -> object:
@@ -169,14 +173,16 @@ _BESIDE_EXPORT = {"run.json": _RUN}
 _DRAWING = f"{cases.FOLDER}/3-{'0' * 12}.png"
 
 PARSERS = (
-    Parser("IDX", "images", seeds.idx, lambda path: mnist.read_idx(path, (28, 28))),
+    Parser("IDX", "images", seeds.idx, _images),
     Parser(
         "IDX, gzip",
         "images.gz",
         lambda: gzip.compress(seeds.idx(), mtime=0),
-        lambda path: mnist.read_idx(path, (28, 28)),
+        _images,
         nasty=seeds.bomb,
     ),
+    Parser("IDX, labels", "labels", seeds.idx_labels, lambda path: arrays.labels(idx.read_idx(path), path.name, [])),
+    Parser("digits .npz", "mnist.npz", seeds.digits, mnist.read_path, nasty=seeds.npzs),
     Parser(
         "a folder's count of images",
         "train-images-idx3-ubyte.gz",

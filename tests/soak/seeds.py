@@ -16,17 +16,28 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from convnet_core import config, model
-from convnet_core.data import mnist
+from convnet_core.data import idx as idx_format
 
 
 def idx() -> bytes:
     return bytes([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 28, 0, 0, 0, 28]) + bytes(range(196)) * 4
 
 
+def idx_labels() -> bytes:
+    """One-hot, so that there are two dimensions."""
+    return bytes([0, 0, 13, 2, 0, 0, 0, 3, 0, 0, 0, 10]) + np.eye(10, dtype=">f4")[:3].tobytes()
+
+
+def digits() -> bytes:
+    return array(
+        x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.arange(2), x_test=np.zeros((1, 784)), y_test=np.zeros(1)
+    )
+
+
 @functools.cache
 def bomb() -> list[bytes]:
     """A few hundred kB of gzip that become as many images as a header may claim."""
-    count = mnist._MOST_IMAGES
+    count = idx_format.MOST_ITEMS
     head = bytes([0, 0, 8, 3]) + count.to_bytes(4, "big") + bytes([0, 0, 0, 28, 0, 0, 0, 28])
     made = io.BytesIO()
     with gzip.GzipFile(fileobj=made, mode="wb", compresslevel=1, mtime=0) as file:
