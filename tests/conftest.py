@@ -1,11 +1,13 @@
-"""Fixtures: every test has a cache and a runs root of its own; trained runs are made once."""
+"""Every test has a cache and a runs root of its own, and draws the same numbers; trained runs are made once."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -13,6 +15,39 @@ from convnet_core.memory import collecting_less_often
 from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, default=0, help="of what tests draw; others than 0 try the suite")
+
+
+def pytest_configure(config):
+    """No example of hypothesis depends on chance or on the machine's speed."""
+    calm = [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile(
+        "same", derandomize=not config.option.seed, database=None, deadline=None, suppress_health_check=calm
+    )
+    hypothesis.settings.load_profile("same")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collectstart(collector):
+    """A test module that draws as it is imported draws the same each time."""
+    _seed(collector.config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Every test draws the same, whatever ran before it; so do the fixtures that are made for it."""
+    _seed(item.config)
+
+
+def _seed(config):
+    """Seed the generators that everybody shares. PyTorch's has the same seed in every process that imports it."""
+    random.seed(config.option.seed)
+    np.random.seed(config.option.seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(config.option.seed)
 
 
 @pytest.fixture(scope="session", autouse=True)

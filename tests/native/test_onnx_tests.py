@@ -8,17 +8,19 @@ import warnings
 
 import numpy as np
 import pytest
+from onnx.backend.test.loader import load_model_tests
 
 from convnet_core.convert import native, saved_model
 from convnet_core.convert.names import Signature
 from tests.native import harness
-from tests.native.expected_failures import REASONS
+from tests.native.expected_failures import DRAWN, REASONS
 
 PARTS = 8
 LEAST = 1700
 """That have to pass; ONNX Runtime 1.32 passes 1,508."""
 
 SAVED = 100
+RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 
 
 @functools.cache
@@ -66,6 +68,17 @@ def test_the_list_of_failures_names_tests_that_exist_and_is_short():
     others = {test.name for test in harness.node_tests(kinds=harness.OTHERS)}
     assert set(REASONS) <= names | others
     assert len(names - set(REASONS)) >= LEAST
+
+
+def test_the_tests_that_are_left_out_are_those_that_draw():
+    """Dropout draws where it trains, by a ratio above 0: its third input and its second."""
+    drawing = set()
+    for test in load_model_tests(kind="node"):
+        ops = {node.op_type for node in test.model.graph.node}
+        inputs, _ = test.data_sets[0]
+        if ops & RANDOM or ("Dropout" in ops and len(inputs) == 3 and all(inputs[1:])):
+            drawing.add(test.name)
+    assert drawing == DRAWN
 
 
 READER = """
