@@ -32,6 +32,7 @@ def save(run: Run, training: Training, config: TrainConfig, data: str) -> None:
                 "model": training.model.state_dict(),
                 "optimizer": training.optimizer.state_dict(),
                 "generator": training.generator.get_state(),
+                "device": training.generator.device.type,
             },
             draft.path / _FILE,
         )
@@ -52,7 +53,8 @@ def saved_config(run: Run) -> TrainConfig:
 def restore(run: Run, training: Training, data: str) -> None:
     """Put the saved state into a training that was begun with `saved_config`.
 
-    Raises RunError where the data set is not the one that the training began with, or where the state is damaged.
+    Raises RunError where the data set is not the one that the training began with, where it was stopped on another kind
+    of device, or where the state is damaged.
     """
     record = run.record(CHECKPOINT)
     assert record is not None, "saved_config comes first"
@@ -61,14 +63,22 @@ def restore(run: Run, training: Training, data: str) -> None:
             f"the data of the run {run.name} has changed since its training was stopped",
             hint="bring the old data back, or train anew without --resume",
         )
-    device = next(training.model.parameters()).device
+    device = training.generator.device
     try:
         state: dict[str, Any] = load_pth(run.path / CHECKPOINT / _FILE, device)
-        training.model.load_state_dict(state["model"])
-        restore_optimizer(training.optimizer, state["optimizer"])
-        training.generator.set_state(state["generator"].cpu())
-        training.progress = made(Progress, {**record.result, "history": stopped_history(run)})
+        before = state.get("device", device.type)  # not in checkpoints of version 0.1.0
+        if before == device.type:
+            training.model.load_state_dict(state["model"])
+            restore_optimizer(training.optimizer, state["optimizer"])
+            training.generator.set_state(state["generator"].cpu())
+            training.progress = made(Progress, {**record.result, "history": stopped_history(run)})
     except Exception as error:  # torch, zipfile and whoever takes the parts each raise kinds of their own
         raise RunError(
             f"the checkpoint of the run {run.name} is damaged: {one_line(error)}", hint="train anew without --resume"
         ) from error
+    if before != device.type:
+        raise RunError(
+            f"the training of the run {run.name} was stopped on the device {before!r}, and cannot go on here on "
+            f"{device.type!r}, which draws other random numbers",
+            hint=f"resume it on a machine with {before!r}, or train anew without --resume",
+        )

@@ -140,6 +140,9 @@ class TrainConfig(Config):
         high=2**31 - 1,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", "where to train; auto: a GPU when there is one")
+    cuda_graph: bool = setting(
+        False, "on an NVIDIA GPU: record a whole step once, and replay it as one launch; not yet tried on a GPU"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,4 +1,4 @@
-"""The step of a training as one CUDA graph.
+"""The step of a training as one CUDA graph, for `--cuda-graph`.
 
 At these sizes a GPU waits for Python: a step is some sixty kernels of a few microseconds each. Captured once and
 replayed, it is one launch. What changes from step to step lies in buffers that stay where they are: the places of the
@@ -7,16 +7,14 @@ batch, the learning rate, the random generator's state. Source: PyTorch's docume
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from convnet_core.errors import one_line
+from convnet_core.errors import ConfigError, one_line
 
-_LOG = logging.getLogger(__name__)
 _WARM = 3
 """Steps that are taken as usual before the capture: libraries choose their kernels and allocate in them."""
 
@@ -28,6 +26,7 @@ Step = Callable[[Tensor, float], Result]
 class Recorder(Protocol):
     """What records work and does it again: a CUDA graph, or in tests something that only behaves like one."""
 
+    def warm(self, work: Callable[[], Result]) -> Result: ...
     def record(self, work: Callable[[], Result]) -> Result: ...
     def replay(self) -> None: ...
 
@@ -38,10 +37,20 @@ class CudaGraph:
     def __init__(self, generator: torch.Generator) -> None:
         self._graph = torch.cuda.CUDAGraph()
         self._graph.register_generator_state(generator)
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+    def warm(self, work: Callable[[], Result]) -> Result:
+        """Do it as usual, on the stream that it will be recorded on, which PyTorch asks for."""
+        current = torch.cuda.current_stream()
+        self._stream.wait_stream(current)
+        with torch.cuda.stream(self._stream):
+            result = work()
+        current.wait_stream(self._stream)
+        return result
 
     def record(self, work: Callable[[], Result]) -> Result:
         """Record, without doing it; what it gives is there after each `replay`."""
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, stream=self._stream):
             return work()
 
     def replay(self) -> None:
@@ -50,10 +59,10 @@ class CudaGraph:
 
 
 class GraphedStep:
-    """A step that is recorded once for batches of one size, and replayed.
+    """A step that is recorded once for batches of one size, and replayed; batches of another size are stepped as usual.
 
-    `step` takes a batch and does everything but set the learning rate; `set_rate` does that, in place. Batches of
-    another size are stepped as usual, and so are all where the recording fails.
+    `step` takes a batch and does everything but set the learning rate; `set_rate` does that, in place. The tensors of
+    a result hold it until the next step. Raises ConfigError where the step cannot be recorded.
     """
 
     def __init__(
@@ -66,22 +75,27 @@ class GraphedStep:
     ) -> None:
         self._step, self._set_rate, self._recorder = step, set_rate, recorder
         self._batch = torch.zeros(batch_size, dtype=torch.int64, device=device)
-        self._taken = 0
+        self._warmed = 0
         self._result: Result | None = None
-        self._failed = False
 
     def __call__(self, batch: Tensor, rate: float) -> Result:
         self._set_rate(rate)
-        if len(batch) != len(self._batch) or self._failed or self._taken < _WARM:
-            self._taken += len(batch) == len(self._batch)
+        if len(batch) != len(self._batch):
             return self._step(batch)
+        if self._warmed < _WARM:
+            self._warmed += 1
+            return self._recorder.warm(lambda: self._step(batch))
         self._batch.copy_(batch)
         if self._result is None:
-            try:
-                self._result = self._recorder.record(lambda: self._step(self._batch))
-            except RuntimeError as error:
-                _LOG.warning("the step cannot be recorded as a CUDA graph, and goes on without: %s", one_line(error))
-                self._failed = True
-                return self._step(batch)
+            self._result = self._recorded()
         self._recorder.replay()
         return self._result
+
+    def _recorded(self) -> Result:
+        try:
+            return self._recorder.record(lambda: self._step(self._batch))
+        except RuntimeError as error:
+            raise ConfigError(
+                f"the training's step cannot be recorded as a CUDA graph: {one_line(error)}",
+                hint="train without --cuda-graph",
+            ) from error

@@ -64,10 +64,10 @@ class Adam(torch.optim.Adam):
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
-    """The optimizer of a config, fused: one kernel for all parameters. On an NVIDIA GPU its learning rate is a tensor
-    there and it can be captured in a graph.
+    """The optimizer of a config, fused: one kernel for all parameters. For a CUDA graph it can be captured, and its
+    learning rate is a tensor on the device.
     """
-    parameters, decay, graphed = model.parameters(), config.weight_decay, device.type == "cuda"
+    parameters, decay, graphed = model.parameters(), config.weight_decay, config.cuda_graph
     rate = torch.tensor(config.learning_rate, device=device) if graphed else config.learning_rate
     match config.optimizer:
         case "adam":

@@ -7,13 +7,11 @@ and the epoch's number, so that a training that was stopped goes on exactly wher
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import torch
@@ -22,13 +20,12 @@ from torch import Tensor, nn
 
 from convnet_core.config import TrainConfig
 from convnet_core.data import Split
-from convnet_core.data.augment import augment
 from convnet_core.errors import ConfigError, DataError, Stopped
 from convnet_core.events import Metrics, Monitor
-from convnet_core.graphed import CudaGraph, GraphedStep, Step
 from convnet_core.memory import keep_freed_memory
 from convnet_core.model import eval_mode
-from convnet_core.optimization import learning_rate, make_optimizer, set_learning_rate
+from convnet_core.optimization import learning_rate, make_optimizer
+from convnet_core.steps import make_step, scaled
 
 _EVENT_SECONDS = 0.5  # between two metrics events
 _EVALUATION_BATCH = 1000
@@ -82,22 +79,37 @@ class Evaluation:
     logits: Tensor
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of a name; `auto` takes a GPU when there is one. Raises ConfigError where it is not there."""
+def choose_device(config: TrainConfig) -> torch.device:
+    """The device to train on; `auto` takes a GPU when there is one. Raises ConfigError where it is not there, or where
+    a CUDA graph is asked for on another.
+    """
+    name = config.device
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(device for device in ("cuda", "mps", "cpu") if there[device])
     if not there[name]:
         raise ConfigError(f"there is no device {name!r} here", hint="--device auto; `doctor` lists the devices")
+    if config.cuda_graph and name != "cuda":
+        raise ConfigError(f"a CUDA graph needs a CUDA device, and this training is on {name!r}", hint="--no-cuda-graph")
     return torch.device(name)
 
 
 def begin(model: nn.Module, config: TrainConfig, device: torch.device) -> Training:
     """A training at its first batch, the model on its device."""
     keep_freed_memory()
+    if device.type == "cuda":
+        _set_cuda()
     model = model.to(device).to(memory_format=getattr(model, "memory_format", torch.contiguous_format))
     generator = torch.Generator(device).manual_seed(config.seed)
     return Training(model, make_optimizer(model, config, device), generator)
+
+
+def _set_cuda() -> None:
+    """Make a GPU compute float32 in float32, and the same each time. By PyTorch 2.14's defaults a convolution rounds to
+    TF32, which has 10 bits of mantissa, and cuDNN may take kernels that add up in another order each time.
+    """
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
 
 
 def fit(
@@ -120,7 +132,7 @@ def fit(
         training.progress.history.append(metrics)
         monitor.emit(metrics)
 
-    device, step = train.images.device, _stepper(training, train, config)
+    device, step = train.images.device, make_step(training, train, config)
     clock = _Clock(training.progress, config, len(train))
     while training.progress.epoch < config.epochs:
         epoch = training.progress.epoch
@@ -152,51 +164,6 @@ def fit(
         training.progress.epoch, training.progress.batch = epoch + 1, 0
         clock.pause()
         save(training)
-
-
-def _stepper(training: Training, train: Tensors, config: TrainConfig) -> Step:
-    """What takes the steps: on an NVIDIA GPU one graph of all kernels, elsewhere kernel by kernel."""
-
-    def step(batch: Tensor) -> tuple[Tensor, Tensor]:
-        return _step(training, train, batch, config)
-
-    def plain(batch: Tensor, rate: float) -> tuple[Tensor, Tensor]:
-        set_learning_rate(training.optimizer, rate)
-        return step(batch)
-
-    device = train.images.device
-    if device.type != "cuda":
-        return plain
-    recorder = CudaGraph(training.generator)
-    return GraphedStep(
-        step, partial(set_learning_rate, training.optimizer), recorder, min(config.batch_size, len(train)), device
-    )
-
-
-def _step(training: Training, train: Tensors, batch: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
-    """One step of the optimizer; the loss and the number of right answers stay on the device."""
-    labels = train.labels.index_select(0, batch)
-    images = scaled(train.images.index_select(0, batch))  # whole images at once, which `images[batch]` does not
-    if config.augment:
-        images = augment(images, config.augment, training.generator)
-    with _precision(config, images.device):
-        logits = training.model(images)
-        loss = F.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
-    training.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    training.optimizer.step()
-    return loss.detach(), (logits.detach().argmax(1) == labels).sum()
-
-
-def scaled(images: Tensor) -> Tensor:
-    """uint8 [n, 28, 28] to what the networks take: float32 [n, 1, 28, 28] in [0, 1]."""
-    return images.unsqueeze(1) / 255
-
-
-def _precision(config: TrainConfig, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    if config.precision == "bfloat16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return contextlib.nullcontext()
 
 
 def _order(count: int, config: TrainConfig, epoch: int) -> Tensor:

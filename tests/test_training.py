@@ -1,21 +1,17 @@
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from convnet_core import training
+from convnet_core import steps, training
 from convnet_core.config import AugmentConfig, ModelConfig, TrainConfig
 from convnet_core.data.augment import augment
 from convnet_core.data.strokes import generate
 from convnet_core.errors import ConfigError, DataError, RunError, Stopped
 from convnet_core.events import Metrics, Monitor
 from convnet_core.files import digest
-from convnet_core.graphed import GraphedStep
 from convnet_core.history import history
 from convnet_core.model import build
-from convnet_core.optimization import set_learning_rate
 from convnet_core.runs import Run
 from convnet_core.stages import run_train
 from convnet_core.training import Tensors, learning_rate
@@ -52,57 +48,6 @@ def test_one_epoch_is_the_same_as_a_plain_loop(digits):
         loss.backward()
         optimizer.step()
     torch.testing.assert_close(ours.logits, training.evaluate(model, digits).logits, atol=1e-2, rtol=1e-3)
-
-
-class Again:
-    """Behaves like a CUDA graph: recording does nothing, and each replay leaves its results in the same tensors."""
-
-    def record(self, work):
-        self.work, self.result = work, (torch.zeros(()), torch.zeros((), dtype=torch.int64))
-        return self.result
-
-    def replay(self):
-        for kept, new in zip(self.result, self.work(), strict=True):
-            kept.copy_(new)
-
-
-class Never(Again):
-    def record(self, work):
-        raise RuntimeError("operation not permitted when stream is capturing")
-
-
-@pytest.mark.parametrize("recorder", [Again, Never])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_recorded_step_trains_the_same(digits, monkeypatch, recorder, optimizer):
-    """The code of the GPU, on the CPU: buffers that stay, the rate a tensor, a last batch of another size."""
-    config = TrainConfig(
-        epochs=2,
-        batch_size=64,
-        optimizer=optimizer,
-        schedule="onecycle",
-        learning_rate=0.01,
-        augment=AugmentConfig(shift=1),
-    )
-    monkeypatch.setattr(training, "_EVENT_SECONDS", 1e9)  # one event an epoch, whatever the time
-    plain = fit(config, digits)
-
-    def stepper(state, train, config):
-        state.optimizer.param_groups[0]["lr"] = torch.tensor(config.learning_rate)
-        set_rate = partial(set_learning_rate, state.optimizer)
-        return GraphedStep(
-            lambda batch: training._step(state, train, batch, config), set_rate, recorder(), config.batch_size, CPU
-        )
-
-    monkeypatch.setattr(training, "_stepper", stepper)
-    graphed = fit(config, digits)
-    # A rate in float32 rounds, and Adam magnifies that. In train mode, in which the convolution's bias does not count:
-    # its gradient is nothing but noise, and Adam makes large steps of it.
-    loose = {"rtol": 0, "atol": 0.1} if optimizer == "adamw" else {"rtol": 1e-4, "atol": 1e-4}
-    with torch.no_grad():
-        answers = [state.model.train()(training.scaled(digits.images)) for state in (graphed, plain)]
-    torch.testing.assert_close(*answers, **loose)
-    told = [(item.loss, item.accuracy) for item in (plain.progress.history[-1], graphed.progress.history[-1])]
-    assert told[0] == pytest.approx(told[1], rel=2e-2)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +118,7 @@ def test_evaluate_restores_the_mode(digits):
 def test_a_device_that_is_not_there():
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"
     with pytest.raises(ConfigError, match=missing):
-        training.choose_device(missing)
+        training.choose_device(TrainConfig(device=missing))
 
 
 def test_validation_images_are_held_out(digits):
@@ -187,13 +132,13 @@ def test_validation_images_are_held_out(digits):
 
 
 def test_no_augmentation_is_the_identity(digits):
-    images = training.scaled(digits.images[:50])
+    images = steps.scaled(digits.images[:50])
     torch.testing.assert_close(augment(images, AugmentConfig(), torch.Generator()), images, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("config", "limit"), [(AugmentConfig(shift=2), 2.1), (AugmentConfig(rotation=20), 0.3)])
 def test_the_centre_of_mass_moves_by_no_more_than_the_shift(digits, config, limit):
-    images = training.scaled(digits.images[:200])
+    images = steps.scaled(digits.images[:200])
     moved = augment(images, config, torch.Generator().manual_seed(0))
     place = torch.arange(28.0)
 
@@ -272,6 +217,16 @@ def test_resuming_with_other_data_is_refused(tmp_path):
     record = run.path / "checkpoint/stage.json"
     record.write_text(record.read_text().replace('"train_size": 3000', '"train_size": 2900'))
     with pytest.raises(RunError, match=r"data of the run .* has changed"):
+        run_train(run, TrainConfig(), Monitor(), resume=True)
+
+
+def test_resuming_on_another_kind_of_device_is_refused(tmp_path):
+    run = Run.create(tmp_path / "run")
+    with pytest.raises(Stopped):
+        run_train(run, small_train_config(), StopsAfter(5))
+    state = torch.load(run.path / "checkpoint/state.pth", weights_only=True)
+    torch.save({**state, "device": "cuda"}, run.path / "checkpoint/state.pth")
+    with pytest.raises(RunError, match="stopped on the device 'cuda', and cannot go on here on 'cpu'"):
         run_train(run, TrainConfig(), Monitor(), resume=True)
 
 

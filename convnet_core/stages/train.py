@@ -35,7 +35,7 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
     with told("train", monitor) as line:
         if resume:
             config = checkpoint.saved_config(run)
-        device = training.choose_device(config.device)
+        device = training.choose_device(config)
         expected = expected_seconds(config, run.path.parent)
         monitor.emit(Message(text=f"{parameter_count(config.model):,} parameters, about {expected:,.0f} s of training"))
         with device_lock(device.type, monitor):
