@@ -13,14 +13,16 @@ import onnx.checker
 import onnx.helper
 import onnx.shape_inference
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx.external_data_helper import uses_external_data
+from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
-from convnet_core.errors import ConversionError, ModelError, first_line, one_line
+from convnet_core import onnx_files
+from convnet_core.errors import ConversionError, ModelError, one_line
 from convnet_core.files import digest
 from convnet_core.onnx_functions import expanded, inside
+from convnet_core.onnx_shapes import without_weights
 from convnet_core.tensors import TensorInfo
 
-ONE_FILE = 2**31 - 1
+ONE_FILE = onnx_files.ONE_FILE
 """Bytes: protobuf's limit."""
 
 FILE, WEIGHTS = "model.onnx", "model.data"
@@ -36,17 +38,34 @@ CHECKED = f"onnx.checker {onnx.__version__} with full shape inference"
 """What every model has passed before it is kept."""
 
 
+def parse(path: Path, shown: str | None = None) -> onnx.ModelProto:
+    """The model of a file as it stands, its weights in other files not loaded. `shown` names the file in messages.
+
+    Raises ModelError, which says what the file is where it is no ONNX model.
+    """
+    onnx_files.need_onnx(path, shown)
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except (DecodeError, ValueError) as error:  # ValueError: over protobuf's limit
+        raise onnx_files.damage(path, shown) from error
+    if not model.HasField("graph"):
+        raise onnx_files.damage(path, shown)
+    return model
+
+
 def load(path: Path) -> onnx.ModelProto:
     """The model of a file, with the weights in other files of its folder. Raises ModelError."""
-    try:
-        external_files(path)
-        return onnx.load(path)
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file") from error
-    except ModelError:
-        raise
-    except Exception as error:  # protobuf's DecodeError among others
-        raise ModelError(f"{path} is not an ONNX model: {first_line(error)}") from error
+    model = parse(path)
+    if _external_files(model, path):
+        try:
+            load_external_data_for_model(model, str(path.parent))
+        except (onnx.checker.ValidationError, ValueError, OSError) as error:
+            raise ModelError(
+                f"{path}: the weights in its other files cannot be read: {one_line(error)}",
+                hint="they must be those that were written with this model",
+            ) from error
+    return model
 
 
 def save(model: onnx.ModelProto, folder: Path) -> list[Path]:
@@ -57,20 +76,12 @@ def save(model: onnx.ModelProto, folder: Path) -> list[Path]:
     return [path, folder / WEIGHTS] if outside else [path]
 
 
-def name_nodes(model: onnx.ModelProto) -> None:
-    """Give every node a name, and no two the same: `MatMul_3` where it has none."""
-    taken: set[str] = set()
-    for place, node in enumerate(model.graph.node):
-        name = node.name or f"{node.op_type}_{place}"
-        while name in taken:
-            name = f"{name}_{place}"
-        node.name = name
-        taken.add(name)
-
-
 def external_files(path: Path) -> list[Path]:
     """The other files that a model keeps weights in. Raises ModelError for one outside the model's own folder."""
-    model = onnx.load(path, load_external_data=False)
+    return _external_files(parse(path), path)
+
+
+def _external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
     kept = [tensor for tensor in tensors(model) if uses_external_data(tensor)]
     names = {item.value for tensor in kept for item in tensor.external_data if item.key == "location"}
     for name in sorted(names):
@@ -89,23 +100,14 @@ def fingerprint(path: Path) -> str:
     try:
         outside = external_files(path)
         found = [digest(file) for file in (path, *outside)]
-    except (OSError, DecodeError) as error:
+    except OSError as error:
         raise ModelError(f"{path} cannot be read: {one_line(error)}") from error
     return hashlib.sha256("".join(found).encode()).hexdigest() if outside else found[0]
 
 
 def load_alone(path: Path) -> onnx.ModelProto:
     """The model of a file that nobody vouches for: weights in other files are refused. Raises ModelError."""
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except (ModelError, MemoryError):  # the limits that it is opened under
-        raise
-    except Exception as error:  # protobuf's DecodeError among others
-        raise ModelError(
-            f"{path.name} is not an ONNX model, or only a part of one", hint="upload the .onnx file as it was exported"
-        ) from error
-    if not model.ir_version or not model.HasField("graph"):
-        raise ModelError(f"{path.name} is not an ONNX model: it holds no graph")
+    model = parse(path, path.name)
     outside = next((tensor.name for tensor in tensors(model) if uses_external_data(tensor)), None)
     if outside is not None:
         raise ModelError(
@@ -183,13 +185,12 @@ def _of_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
         yield from _tensors(graph)
 
 
-def check(model: onnx.ModelProto, path: Path | None = None) -> None:
-    """`onnx.checker` with strict shape inference; over 2 GB on the file at `path`. Raises ConversionError."""
-    large = path is not None and size(model) > ONE_FILE
+def check(model: onnx.ModelProto) -> None:
+    """`onnx.checker` with strict shape inference; over 2 GB without the large weights. Raises ConversionError."""
     try:
-        onnx.checker.check_model(path if path is not None and large else model, full_check=True)
+        onnx.checker.check_model(without_weights(model) if size(model) > ONE_FILE else model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ConversionError(f"the ONNX checker refuses the model: {first_line(error)}") from error
+        raise ConversionError(f"the ONNX checker refuses the model: {one_line(error)}") from error
 
 
 def inputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:
@@ -207,6 +208,11 @@ def _info(value: onnx.ValueInfoProto) -> TensorInfo:
     if not value.type.HasField("tensor_type"):
         raise ModelError(f"{value.name!r} is not a plain tensor, and only those are supported")
     tensor = value.type.tensor_type
+    if not tensor.HasField("shape"):
+        raise ModelError(
+            f"how many dimensions {value.name!r} has is neither declared nor can be inferred",
+            hint="declare its shape in the ONNX model, with a name for each dynamic dimension",
+        )
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim)
     return TensorInfo(value.name, dtype, shape, tuple(dim.dim_param for dim in tensor.shape.dim))

@@ -10,15 +10,13 @@ from convnet_core.cli.terminal import results
 
 def check(args: argparse.Namespace) -> int:
     """Whether the native converter takes a model, without converting it."""
-    from convnet_core import onnx_model
-    from convnet_core.convert import native
+    from convnet_core.intake import take_in
 
     path = args.onnx or resolve.existing_run(args, "export").path / "export" / "model.onnx"
-    faults = [str(fault) for fault in native.check(onnx_model.load(path))]
-    said = (
-        [f"{path} cannot be converted:", *(f"  {fault}" for fault in faults)]
-        if faults
-        else [f"{path} can be converted"]
-    )
-    results(args, {"model": str(path), "faults": faults}, *said)
+    intake = take_in(path)
+    faults, repairs = list(intake.faults), list(intake.repairs)
+    said = [f"{path} can be converted"]
+    if faults:
+        said = [f"{path} cannot be converted:", *(f"  {fault}" for fault in faults)]
+    results(args, {"model": str(path), "faults": faults, "repairs": repairs}, *said, *(f"  {text}" for text in repairs))
     return 2 if faults else 0

@@ -10,9 +10,10 @@ from pathlib import Path
 from convnet_core import library
 from convnet_core.cli.flags import apply, given, overlay
 from convnet_core.config import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
-from convnet_core.errors import ConfigError, ModelError, RunError
+from convnet_core.errors import ConfigError, RunError
 from convnet_core.files import runs_root
 from convnet_core.given import Given
+from convnet_core.onnx_files import need_onnx
 from convnet_core.runs import Run
 
 
@@ -52,12 +53,12 @@ def existing_run(args: argparse.Namespace, needs: str) -> Run:
 def run_of_model(args: argparse.Namespace) -> Run:
     """The run of --run, made for the model of --onnx where it is missing; without --onnx one that has a model.
 
-    Raises ModelError where the file is not there, RunError where it would replace the model of a run that reads digits.
+    Raises ModelError where the file is not there or is no ONNX model, RunError where it would replace the model of a
+    run that reads digits.
     """
     if args.onnx is None:
         return existing_run(args, "export")
-    if not args.onnx.is_file():
-        raise ModelError(f"{args.onnx}: no such file")
+    need_onnx(args.onnx)
     return run_for_model(args, args.onnx.stem, args.onnx.name)
 
 

@@ -56,11 +56,12 @@ def _links(graph: Graph) -> list[tuple[int, int]]:
 
 
 def of_file(path: Path) -> Graph:
-    """The graph of an ONNX file, laid out. Raises ModelError."""
-    from convnet_core import onnx_model
+    """The graph of an ONNX file as it is converted, laid out. Raises ModelError and ConversionError."""
     from convnet_core.graphs import from_onnx
+    from convnet_core.intake import open_model
 
-    return arranged(from_onnx.read(onnx_model.load(path)))
+    model, _ = open_model(path)
+    return arranged(from_onnx.read(model))
 
 
 def of_run(run: Run) -> Graph:

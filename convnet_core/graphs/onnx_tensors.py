@@ -11,16 +11,13 @@ import numpy as np
 import onnx
 import onnx.helper
 import onnx.numpy_helper
-import onnx.shape_inference
 from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, TypeProto, ValueInfoProto
 
 from convnet_core.graphs import statistics
 from convnet_core.graphs.graph import Dimension, Tensor
+from convnet_core.onnx_shapes import infer, without_weights
 
 log = logging.getLogger(__name__)
-
-_SMALL = 1024
-"""Values; a weight up to this size is shown to shape inference, which reads the targets of Reshape and the like."""
 
 
 def read(model: ModelProto) -> dict[str, Tensor]:
@@ -95,25 +92,10 @@ def array_of(tensor: TensorProto) -> Any:
 def _inferred(model: ModelProto) -> GraphProto:
     """The graph with the types of its tensors: inferred where that works, as declared where not."""
     try:
-        return onnx.shape_inference.infer_shapes(_skeleton(model), data_prop=True).graph
+        return infer(without_weights(model)).graph
     except Exception as error:  # a graph that contradicts itself is drawn all the same
         log.info("no shapes inferred: %s", error)
         return model.graph
-
-
-def _skeleton(model: ModelProto) -> ModelProto:
-    """The model without its large weights, of which only type and shape matter: small enough for inference."""
-    made = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
-    graph, declared = made.graph, {value.name for value in model.graph.input}
-    graph.name = model.graph.name
-    for name in ("node", "input", "output", "value_info", "sparse_initializer"):
-        getattr(graph, name).extend(getattr(model.graph, name))
-    for tensor in model.graph.initializer:
-        if size_of(tensor.dims) <= _SMALL:
-            graph.initializer.append(tensor)
-        elif tensor.name not in declared:
-            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-    return made
 
 
 def type_of(value: TypeProto) -> tuple[str, tuple[Dimension, ...] | None]:

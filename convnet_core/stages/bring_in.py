@@ -9,11 +9,10 @@ from pathlib import Path
 import onnx
 
 from convnet_core import graphs, onnx_model
-from convnet_core.convert import native
-from convnet_core.errors import ConversionError
-from convnet_core.events import Monitor
+from convnet_core.events import Message, Monitor
 from convnet_core.files import write_json
 from convnet_core.graphs import from_onnx
+from convnet_core.intake import Intake, take_in
 from convnet_core.records import Draft
 from convnet_core.runs import Run
 from convnet_core.stages._stage import ExportResult, told
@@ -24,35 +23,28 @@ def run_bring_in(
 ) -> ExportResult:
     """Check an ONNX file and make it the run's model; where its weights lay in other files, they move into it.
 
-    What the native converter cannot take of it is noted, a line for each node. `load` opens the file. Raises
-    ModelError where it cannot be read, ConversionError where the checker refuses it.
+    What was repaired in it is said, and what the native converter cannot take of it is noted, a line for each node.
+    `load` opens the file. Raises ModelError where it cannot be read, ConversionError where it is no valid model.
     """
     with told("export", monitor) as line:
-        model = load(path)
-        onnx_model.inputs(model)  # plain tensors, or an error that names the one that is not
-        onnx_model.check(model, path)
+        intake = take_in(path, load)
+        for text in intake.repairs:
+            monitor.emit(Message(text=text))
         with run.writing("export", {}) as draft:
             draft.inputs["onnx"] = onnx_model.fingerprint(path)
-            result = keep(model, draft)
+            result = keep(intake, draft)
         line.summary = f"{result.nodes} nodes, opset {result.opset}, from {path.name}"
     return result
 
 
-def keep(model: onnx.ModelProto, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
-    """Write a model that was checked, its graph as a page draws it, and what the native converter cannot take of it."""
-    onnx_model.name_nodes(model)
+def keep(intake: Intake, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
+    """Write a model, its graph as a page draws it, what was repaired, and what the native converter cannot take."""
+    model = intake.model
     write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(model)).to_json())
     opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
-    nodes, faults = len(model.graph.node), _faults(model)
+    nodes = len(model.graph.node)
     files = onnx_model.save(model, draft.path)  # takes the weights out of a model that is too large for one file
     size = sum(file.stat().st_size for file in files)
     result = ExportResult(nodes, size, opset, onnx_model.CHECKED, max_abs_error)
-    draft.result = {**dataclasses.asdict(result), "faults": faults}
+    draft.result = {**dataclasses.asdict(result), "faults": [*intake.faults], "repairs": [*intake.repairs]}
     return result
-
-
-def _faults(model: onnx.ModelProto) -> list[str]:
-    try:
-        return [str(fault) for fault in native.check(model)]
-    except ConversionError as error:
-        return [str(error)]

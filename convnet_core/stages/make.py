@@ -8,6 +8,8 @@ from convnet_core import factory
 from convnet_core.config import ExportConfig
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.export import export_any
+from convnet_core.intake import examine
+from convnet_core.onnx_repairs import repair
 from convnet_core.runs import Run
 from convnet_core.stages._stage import ExportResult, told
 from convnet_core.stages.bring_in import keep
@@ -27,7 +29,7 @@ def run_make(run: Run, function: str, examples: Sequence[str], config: ExportCon
             monitor.emit(Message(text=f"the batch is fixed: {exported.fixed}"))
         with run.writing("export", config.to_json()) as draft:
             draft.inputs["factory"] = function
-            result = keep(exported.model, draft, exported.max_abs_error)
+            result = keep(examine(exported.model, repair(exported.model)), draft, exported.max_abs_error)
         monitor.emit(Progress(label="exported", done=1, total=1))
         line.summary = f"{result.nodes} nodes, opset {result.opset}, from {function}"
     return result

@@ -18,6 +18,7 @@ import onnx.shape_inference
 from convnet_core.convert.native.graph import Graph, Info, Node
 from convnet_core.convert.scopes import node_scopes
 from convnet_core.errors import ConversionError
+from convnet_core.onnx_shapes import infer, without_weights
 from convnet_core.tensors import TensorInfo
 
 _INFERRED_BYTES = 2**31 - 1  # protobuf's limit; shape inference takes the model as bytes
@@ -37,34 +38,14 @@ def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     if light.ByteSize() > _INFERRED_BYTES:
         return model
     try:
-        inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
-    except Exception:  # kinds of its own; shapes are an aid, the graph is read without them
+        inferred = infer(light)
+    except onnx.shape_inference.InferenceError:  # shapes are an aid, the graph is read without them
         return model
     result = onnx.ModelProto()
     result.CopyFrom(model)
     del result.graph.value_info[:]
     result.graph.value_info.extend(inferred.graph.value_info)
     return result
-
-
-_SMALL = 1024  # values of a weight that shape inference may want to read
-
-
-def without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which large weights are inputs, so that it stays small."""
-    light = onnx.ModelProto()
-    light.CopyFrom(model)
-    small = [tensor for tensor in light.graph.initializer if int(np.prod(tensor.dims)) <= _SMALL]
-    declared = {value.name for value in light.graph.input}
-    for tensor in light.graph.initializer:
-        if int(np.prod(tensor.dims)) > _SMALL and tensor.name not in declared:
-            light.graph.input.append(
-                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
-            )
-    kept = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in small]
-    del light.graph.initializer[:]
-    light.graph.initializer.extend(kept)
-    return light
 
 
 def _graph(graph: onnx.GraphProto, opsets: dict[str, int], scopes: Iterable[str], outer: dict[str, Info]) -> Graph:

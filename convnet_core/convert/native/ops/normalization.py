@@ -13,11 +13,8 @@ from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import rank_of, rearranged, reshaped, shape_of, size_of, widened
 from convnet_core.errors import ConversionError
 
-_LEARNS = "a batch normalisation that learns is known from version 14 on"
-
 
 @handles("BatchNormalization", 1, 6, 7, 9, domain=DOMAIN)
-@handles("BatchNormalization", 1, 6, 7, 9)
 def batch_norm_7(
     x: Any,
     scale: Any,
@@ -32,9 +29,28 @@ def batch_norm_7(
     spatial: int = 1,
     outputs: int,
 ) -> Any:
-    if not spatial or outputs > 1:
-        raise ConversionError(_LEARNS if spatial else "batch normalisation of every place apart (spatial=0)")
-    return batch_norm(x, scale, bias, mean, variance, epsilon=epsilon)
+    if outputs > 1:
+        raise ConversionError("a batch normalisation that learns is known from version 14 on")
+    if spatial:
+        return batch_norm(x, scale, bias, mean, variance, epsilon=epsilon)
+    order = [*range(1, rank_of(x) - 1), 0]  # of statistics [channels, *space], one for each place
+    return _scaled(x, *(tf.transpose(item, order) for item in (scale, bias, mean, variance)), epsilon)
+
+
+@handles("BatchNormalization", 1, 6, 7, 9)
+def batch_norm_7_first(x: Any, *statistics: Any, outputs: int, **attributes: Any) -> Any:
+    """In ONNX's layout: x of rank 2, or of one that is known only when tracing."""
+    rank = rank_of(x)
+    y = batch_norm_7(tf.transpose(x, to_last(rank)), *statistics, outputs=outputs, **attributes)
+    return tf.transpose(y, to_first(rank))
+
+
+def _scaled(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: float) -> Any:
+    """Written out, by statistics that broadcast to x."""
+    wide = widened(x)
+    scale, bias, mean, variance = (tf.cast(item, wide.dtype) for item in (scale, bias, mean, variance))
+    factor = scale * tf.math.rsqrt(variance + epsilon)
+    return tf.cast(wide * factor + (bias - mean * factor), x.dtype)
 
 
 @handles("BatchNormalization", 14, 15, domain=DOMAIN)
@@ -50,10 +66,9 @@ def batch_norm(
     training_mode: int = 0,
 ) -> Any:
     wide, rank = widened(x), rank_of(x)
-    scale, bias, mean, variance = (tf.cast(item, wide.dtype) for item in (scale, bias, mean, variance))
     if wide.dtype != tf.float32 or rank not in (4, 5):
-        factor = scale * tf.math.rsqrt(variance + epsilon)
-        return tf.cast(wide * factor + (bias - mean * factor), x.dtype)
+        return _scaled(x, scale, bias, mean, variance, epsilon)
+    scale, bias, mean, variance = (tf.cast(item, wide.dtype) for item in (scale, bias, mean, variance))
     images = wide if rank == 4 else rearranged(wide, lambda sizes: [*sizes[:2], sizes[2] * sizes[3], sizes[4]])
     # One op, which TensorFlow fuses with a convolution before it, and TFLite folds into it.
     y = tf.raw_ops.FusedBatchNormV3(
