@@ -32,6 +32,18 @@ TFLITE = FileKind("a TFLite model")
 ONNX = FileKind("an ONNX model")
 GGUF = FileKind("a GGUF file")
 PICKLE = FileKind("a Python pickle")
+ORT = FileKind("a model in ONNX Runtime's own format (.ort)")
+SAVED_MODEL = FileKind("the saved_model.pb of a TensorFlow SavedModel")
+GRAPH_DEF = FileKind("a frozen graph of TensorFlow (.pb)")
+NPY = FileKind("a NumPy array (.npy)")
+ANNEX = FileKind("a git-annex pointer, not the file itself", "`git annex get` in its repository fetches the file")
+XML = FileKind("an XML document", "open it in an editor: it may be a server's error message")
+PICTURE = FileKind("a picture")
+PDF = FileKind("a PDF document")
+BZIP2 = FileKind("bzip2-compressed", "unpack it first: bunzip2 FILE")
+XZ = FileKind("xz-compressed", "unpack it first: unxz FILE")
+ZSTD = FileKind("Zstandard-compressed", "unpack it first: unzstd FILE")
+SEVEN_ZIP = FileKind("a 7z archive", "unpack it first: 7z x FILE")
 GZIP = FileKind("gzip-compressed", "unpack it first: gunzip FILE")
 TAR = FileKind("a tar archive", "unpack it first: tar -xf FILE")
 ZIP = FileKind("a zip archive", "unpack it first: unzip FILE")
@@ -42,7 +54,18 @@ _STARTS = (
     (b"\x89HDF\r\n\x1a\n", HDF5),
     (b"\x1f\x8b", GZIP),
     (b"GGUF", GGUF),
+    (b"BZh", BZIP2),
+    (b"\xfd7zXZ\0", XZ),
+    (b"\x28\xb5\x2f\xfd", ZSTD),
+    (b"7z\xbc\xaf\x27\x1c", SEVEN_ZIP),
+    (b"\x93NUMPY", NPY),
+    (b"\x89PNG", PICTURE),
+    (b"\xff\xd8\xff", PICTURE),
+    (b"%PDF", PDF),
 )
+_FLATBUFFERS = {b"TFL3": TFLITE, b"ORTM": ORT}
+_TENSORFLOW = (b"\x12\x05Const", b"\x12\x0bPlaceholder", b"\n\x05Const", b"\n\x05serve")
+"""What stands near the beginning of TensorFlow's protobuf messages: the name of an operator, or the tag of a graph."""
 _TORCH_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # torch.serialization.MAGIC_NUMBER as a pickle
 
 
@@ -59,17 +82,19 @@ def file_kind(path: Path) -> FileKind | None:
         return found
     if head[0] == 0x80 and len(head) > 1 and 2 <= head[1] <= 5:
         return None if head.startswith(_TORCH_LEGACY) else PICKLE
-    if head[4:8] == b"TFL3":
-        return TFLITE
+    if head[4:8] in _FLATBUFFERS:
+        return _FLATBUFFERS[head[4:8]]
     if head[257:262] == b"ustar":
         return TAR
     if head[8:9] == b"{" and 0 < int.from_bytes(head[:8], "little") < path.stat().st_size:
         return SAFETENSORS
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<?xml", b"<head", b"<body")):
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return HTML
     if _is_text(head):
-        return JSON if start.startswith((b"{", b"[")) else TEXT
+        return _text_kind(start)
+    if head.startswith((b"\x08\x01\x12", b"\n")) and any(name in head for name in _TENSORFLOW):
+        return GRAPH_DEF if head.startswith(b"\n") else SAVED_MODEL
     # An ONNX file begins with its IR version (field 1, one byte); then mostly comes the producer's name (field 2).
     if head[0] == 0x08 and len(head) > 1 and 0 < head[1] < 32 and head[2:3] in (b"\x12", b"\x1a", b"\x3a", b"\x42"):
         return ONNX
@@ -93,6 +118,14 @@ def _zip_kind(path: Path) -> FileKind | None:
     if "data.pkl" in ends:
         return None
     return KERAS if "model.weights.h5" in names else ZIP
+
+
+def _text_kind(start: bytes) -> FileKind:
+    if b"annex/objects/" in start[:200]:
+        return ANNEX
+    if start.startswith(b"<"):
+        return HTML if b"<html" in start else XML
+    return JSON if start.startswith((b"{", b"[")) else TEXT
 
 
 def _is_text(head: bytes) -> bool:

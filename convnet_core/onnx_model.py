@@ -15,7 +15,7 @@ import onnx.shape_inference
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
-from convnet_core import onnx_files
+from convnet_core import onnx_contrib, onnx_files
 from convnet_core.errors import ConversionError, ModelError, one_line
 from convnet_core.files import digest
 from convnet_core.onnx_functions import expanded, inside
@@ -188,7 +188,8 @@ def _of_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
 def check(model: onnx.ModelProto) -> None:
     """`onnx.checker` with strict shape inference; over 2 GB without the large weights. Raises ConversionError."""
     try:
-        onnx.checker.check_model(without_weights(model) if size(model) > ONE_FILE else model, full_check=True)
+        with onnx_contrib.known(model):
+            onnx.checker.check_model(without_weights(model) if size(model) > ONE_FILE else model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"the ONNX checker refuses the model: {one_line(error)}") from error
 

@@ -11,8 +11,6 @@ import onnx.shape_inference
 
 from convnet_core import onnx_contrib
 
-onnx_contrib.register()
-
 _SMALL = 1024
 """Values; a weight up to this size is shown to shape inference, which reads the targets of Reshape and the like."""
 
@@ -40,7 +38,8 @@ def infer(light: onnx.ModelProto, *, strict: bool = False) -> onnx.ModelProto:
 
     Raises onnx.shape_inference.InferenceError where it contradicts itself: `strict` also where a node does.
     """
-    return onnx.shape_inference.infer_shapes(light, strict_mode=strict, data_prop=True)
+    with onnx_contrib.known(light):
+        return onnx.shape_inference.infer_shapes(light, strict_mode=strict, data_prop=True)
 
 
 def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:

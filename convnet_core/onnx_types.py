@@ -10,6 +10,7 @@ import onnx.helper
 import onnx.shape_inference
 
 from convnet_core.errors import ConversionError
+from convnet_core.onnx_contrib import OPERATORS
 from convnet_core.onnx_shapes import UNKNOWN, graphs_inside, infer, without_weights
 
 
@@ -46,7 +47,8 @@ def _has_schema(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
     """Whether inference knows what a node gives."""
     if any((node.domain, node.op_type) == (function.domain, function.name) for function in model.functions):
         return True
-    return onnx.defs.has(node.op_type, "" if node.domain == "ai.onnx" else node.domain)
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    return onnx.defs.has(node.op_type, domain) or (domain, node.op_type) in OPERATORS
 
 
 def _settle_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> str | None:

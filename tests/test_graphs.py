@@ -288,7 +288,7 @@ def test_the_command_gives_all_of_it_as_json(finished_run, tmp_path):
 
 def test_the_command_says_what_is_wrong(tmp_path):
     (tmp_path / "no.onnx").write_bytes(b"no model")
-    assert "is not an ONNX model" in convnet("graph", "--onnx", tmp_path / "no.onnx", check=2).stderr
+    assert "is a text file" in convnet("graph", "--onnx", tmp_path / "no.onnx", check=2).stderr
     with pytest.raises(RunError, match="has no export yet"):
         graphs.of_run(Run.create(tmp_path / "run"))
 

@@ -1,8 +1,8 @@
 """The project's own converter: an ONNX graph as a TensorFlow function, operator by operator.
 
-`read.py` makes plain nodes of the model, the `passes/` put it into TensorFlow's layout, `walk.py` calls the handler of
-each node (`ops/`, found by `registry.py`) in the node's name scope. To add an operator, add a function to the file of
-its kind in `ops/`, and a test.
+`read.py` makes plain nodes of the model, the `expansions/` write some of them out as others, the `passes/` put the
+graph into TensorFlow's layout, `walk.py` calls the handler of each node (`ops/`, found by `registry.py`) in the node's
+name scope. To add an operator, add a function to the file of its kind in `ops/`, and a test.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Literal
 
 import onnx
 
+from convnet_core.convert.native.expansions import expand
 from convnet_core.convert.native.graph import Graph
 from convnet_core.convert.native.passes import (
     borders_last,
@@ -30,7 +31,7 @@ from convnet_core.errors import Lacking, UnsupportedOpError
 
 Layout = Literal["nchw", "nhwc"]
 _FUSED = (fuse_gelu, fuse_group_norm, fuse_channel_shuffle)
-_INSIDE = (lift_constants, *_FUSED, drop_unused, channels_last, sink_transposes, drop_unused)
+_INSIDE = (lift_constants, expand, *_FUSED, drop_unused, channels_last, sink_transposes, drop_unused)
 _BORDERS = {"nchw": (), "nhwc": (borders_last,)}
 _AFTERWARDS = (reorder_flattened, drop_unused)
 

@@ -45,6 +45,11 @@ class Handler:
         return any(item.kind is inspect.Parameter.VAR_KEYWORD for item in self.parameters)
 
     @property
+    def any_number(self) -> bool:
+        """Whether it takes any number of inputs."""
+        return any(item.kind is inspect.Parameter.VAR_POSITIONAL for item in self.parameters)
+
+    @property
     def names(self) -> list[str]:
         """The inputs that have a name of their own, in their order."""
         return [item.name for item in self.parameters if item.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
@@ -117,6 +122,8 @@ def _fault(node: Node, graph: Graph) -> str | None:
         if known:
             return f"only the versions {', '.join(map(str, sorted(known)))} are known"
         return _NEVER.get((node.domain, node.op), "")
+    if len(node.inputs) > len(handler.names) and not handler.any_number:
+        return f"its input number {len(handler.names) + 1}"
     unknown = [] if handler.any_attribute else sorted(set(node.attributes) - handler.keywords)
     if unknown:
         return f"attribute {', '.join(unknown)}"

@@ -34,7 +34,8 @@ def batch_norm_7(
     if spatial:
         return batch_norm(x, scale, bias, mean, variance, epsilon=epsilon)
     order = [*range(1, rank_of(x) - 1), 0]  # of statistics [channels, *space], one for each place
-    return _scaled(x, *(tf.transpose(item, order) for item in (scale, bias, mean, variance)), epsilon)
+    scale, bias, mean, variance = (tf.transpose(item, order) for item in (scale, bias, mean, variance))
+    return _scaled(x, scale, bias, mean, variance, epsilon)
 
 
 @handles("BatchNormalization", 1, 6, 7, 9)

@@ -1,0 +1,168 @@
+"""QLinear operators, as floats between DequantizeLinear and QuantizeLinear.
+
+ONNX Runtime's kernels for sums, products and global means round their own way; that is kept, since with scales such as
+0.1 and 0.2 every second value lies just between two integers.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+
+import numpy as np
+from onnx import TensorProto
+
+from convnet_core.convert.native.expansions.expansion import Expansion, expands
+from convnet_core.convert.native.expansions.fused import first, last
+
+
+def _floats(expansion: Expansion, place: int) -> str:
+    """What the integers of an input stand for; its scale and zero point come behind it."""
+    x, scale, zero = (expansion.input(place + step) for step in range(3))
+    return expansion.make("DequantizeLinear", x, scale, zero, like=x)
+
+
+def _integers(expansion: Expansion, y: str, place: int, source: int = 0) -> str:
+    """Floats as integers, by the scale at an input and the zero point behind it."""
+    scale, zero = expansion.input(place), expansion.input(place + 1)
+    return _rounded(expansion, y, scale, zero or _zero(expansion, source))
+
+
+def _rounded(expansion: Expansion, y: str, scale: str, zero: str) -> str:
+    dtype = expansion.dtype(zero, "uint8")
+    return expansion.make("QuantizeLinear", y, scale, zero, like=y, dtype=dtype)
+
+
+def _zero(expansion: Expansion, source: int) -> str:
+    """A zero point for integers of the dtype of an input."""
+    return expansion.constant(0, expansion.dtype(expansion.input(source), "uint8"))
+
+
+def _ratio(expansion: Expansion, numerator: list[str], denominator: str) -> str:
+    """A product of scales, divided by another."""
+    values = [expansion.value(name) for name in (*numerator, denominator)]
+    if all(value is not None for value in values):
+        *above, below = (np.asarray(value, np.float32) for value in values)
+        return expansion.constant(functools.reduce(operator.mul, above) / below)
+    product = expansion.make("Mul", *numerator) if len(numerator) > 1 else numerator[0]
+    return expansion.make("Div", product, denominator)
+
+
+def _moved(expansion: Expansion, y: str) -> str:
+    """Steps of the result's scale as integers: the zero point (the eighth input) is added before they are rounded."""
+    zero = expansion.input(7)
+    if zero:
+        y = expansion.make("Add", y, expansion.make("Cast", zero, to=TensorProto.FLOAT), like=y)
+    return _rounded(expansion, y, expansion.constant(1.0), _zero(expansion, 0))
+
+
+@expands("QLinearAdd")
+def _add(expansion: Expansion) -> str:
+    terms = []
+    for place in (0, 3):
+        ratio = _ratio(expansion, [expansion.input(place + 1)], expansion.input(6))
+        x, zero = expansion.input(place), expansion.input(place + 2)
+        terms.append(expansion.make("DequantizeLinear", x, ratio, zero, like=x))
+    return _moved(expansion, expansion.make("Add", *terms, like=expansion.output(0)))
+
+
+@expands("QLinearMul")
+def _mul(expansion: Expansion) -> str:
+    one = expansion.constant(1.0)
+    factors = []
+    for place in (0, 3):
+        x, zero = expansion.input(place), expansion.input(place + 2)
+        factors.append(expansion.make("DequantizeLinear", x, one, zero, like=x))
+    product = expansion.make("Mul", *factors, like=expansion.output(0))
+    ratio = _ratio(expansion, [expansion.input(1), expansion.input(4)], expansion.input(6))
+    return _moved(expansion, expansion.make("Mul", product, ratio, like=expansion.output(0)))
+
+
+@expands("QLinearLeakyRelu")
+def _leaky_relu(expansion: Expansion) -> str:
+    x = _floats(expansion, 0)
+    y = expansion.make("LeakyRelu", x, like=x, alpha=expansion.attribute("alpha", 0.01))
+    return _integers(expansion, y, 3)
+
+
+@expands("QLinearSigmoid")
+def _sigmoid(expansion: Expansion) -> str:
+    x = _floats(expansion, 0)
+    return _integers(expansion, expansion.make("Sigmoid", x, like=x), 3)
+
+
+@expands("QLinearSoftmax")
+def _softmax(expansion: Expansion) -> str:
+    """Before opset 13, all dimensions from the axis on count as one."""
+    x, old = _floats(expansion, 0), expansion.attribute("opset", 0) < 13
+    y = expansion.make("Softmax", x, like=x, axis=expansion.attribute("axis", -1), version=11 if old else 13)
+    return _integers(expansion, y, 3)
+
+
+@expands("QLinearConcat")
+def _concat(expansion: Expansion) -> str:
+    parts = [_floats(expansion, place) for place in range(2, len(expansion.node.inputs), 3)]
+    y = expansion.make("Concat", *parts, like=expansion.output(0), axis=expansion.attribute("axis", 0))
+    return _integers(expansion, y, 0, source=2)
+
+
+@expands("QLinearWhere")
+def _where(expansion: Expansion) -> str:
+    either = (_floats(expansion, 1), _floats(expansion, 4))
+    y = expansion.make("Where", expansion.input(0), *either, like=expansion.output(0))
+    return _integers(expansion, y, 7, source=1)
+
+
+@expands("QLinearReduceMean")
+def _mean(expansion: Expansion) -> str:
+    axes = expansion.attribute("axes", [])
+    given = [expansion.constant(axes, "int64")] if axes else []
+    keepdims = expansion.attribute("keepdims", 1)
+    y = expansion.make("ReduceMean", _floats(expansion, 0), *given, like=expansion.output(0), keepdims=keepdims)
+    return _integers(expansion, y, 3)
+
+
+@expands("QLinearAveragePool")
+def _average_pool(expansion: Expansion) -> str | None:
+    x, rank = _floats(expansion, 0), expansion.rank(expansion.input(0))
+    if not expansion.attribute("channels_last", 0):
+        y = expansion.make("AveragePool", x, like=expansion.output(0), **expansion.window())
+    elif rank is None:
+        return None
+    else:
+        y = last(expansion, expansion.make("AveragePool", first(expansion, x, rank), **expansion.window()), rank)
+    return _integers(expansion, y, 3)
+
+
+@expands("QLinearGlobalAveragePool")
+def _global_average_pool(expansion: Expansion) -> str | None:
+    """The mean of the integers, which floats hold exactly, and then the scales."""
+    x, zero, rank = expansion.input(0), expansion.input(2), expansion.rank(expansion.input(0))
+    whole = expansion.make("DequantizeLinear", x, expansion.constant(1.0), zero, like=x)
+    if not expansion.attribute("channels_last", 0):
+        y = expansion.make("GlobalAveragePool", whole, like=expansion.output(0))
+    elif rank is None:
+        return None
+    else:
+        y = last(expansion, expansion.make("GlobalAveragePool", first(expansion, whole, rank)), rank)
+    scale = _ratio(expansion, [expansion.input(3)], expansion.input(1))
+    return _rounded(expansion, y, scale, expansion.input(4))
+
+
+@expands("QLinearConv")
+def _conv(expansion: Expansion) -> str | None:
+    """ONNX's own, but that it may be channels last."""
+    inputs, dtype = list(map(expansion.input, range(9))), expansion.dtype(expansion.input(7), "uint8")
+    if not expansion.attribute("channels_last", 0):
+        return expansion.make("QLinearConv", *inputs, like=expansion.output(0), dtype=dtype, **expansion.window())
+    rank = expansion.rank(inputs[0])
+    if rank is None:
+        return None
+    inputs[0] = first(expansion, inputs[0], rank)
+    return last(expansion, expansion.make("QLinearConv", *inputs, dtype=dtype, **expansion.window()), rank)
+
+
+@expands("QuantizeLinear", "DequantizeLinear")
+def _quantize(expansion: Expansion) -> str:
+    node = expansion.node
+    return expansion.make(node.op, *node.inputs, **node.attributes)

@@ -1,0 +1,155 @@
+"""Attention as ONNX Runtime's optimizer fuses it: with the projections in it, or for many heads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.ops.activations import softmax
+from convnet_core.convert.native.ops.linear import matmul
+from convnet_core.convert.native.ops.quantization import dequantize_linear
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import rank_of, rearranged, size_of
+from convnet_core.errors import ConversionError
+from convnet_core.onnx_contrib import DOMAIN
+
+_BLIND = -10000.0
+"""What is added to the score of a key that the mask hides, where `mask_filter_value` is not given."""
+
+
+@handles("Attention", 1, domain=DOMAIN)
+def attention(
+    x: Any,
+    weights: Any,
+    bias: Any = None,
+    mask_index: Any = None,
+    past: Any = None,
+    attention_bias: Any = None,
+    *,
+    num_heads: int,
+    unidirectional: int = 0,
+    qkv_hidden_sizes: list[int] | None = None,
+    scale: float = 0.0,
+    mask_filter_value: float = _BLIND,
+    outputs: int,
+) -> Any:
+    """x [batch, steps, hidden], weights [hidden, all three]; gives [batch, steps, hidden of values], the present."""
+    y = matmul(x, weights)
+    y = y if bias is None else y + bias
+    q, k, v = (_heads(part, num_heads) for part in tf.split(y, qkv_hidden_sizes or 3, -1))
+    if past is not None:
+        before = tf.unstack(past, num=2)
+        k, v = (tf.concat([old, new], 2) for old, new in zip(before, (k, v), strict=True))
+    result = _attended(q, k, v, mask_index, attention_bias, scale, unidirectional, mask_filter_value)
+    return (result, tf.stack([k, v])) if outputs > 1 else result
+
+
+@handles("QAttention", 1, domain=DOMAIN, static=("weight", "input_scale", "weight_scale", "weight_zero_point"))
+def quantized_attention(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    input_scale: Any,
+    weight_scale: Any,
+    mask_index: Any = None,
+    input_zero_point: Any = None,
+    weight_zero_point: Any = None,
+    past: Any = None,
+    *,
+    num_heads: int,
+    unidirectional: int = 0,
+    scale: float = 0.0,
+    mask_filter_value: float = _BLIND,
+    outputs: int,
+) -> Any:
+    return attention(
+        dequantize_linear(x, input_scale, input_zero_point),
+        dequantize_linear(weight, weight_scale, weight_zero_point),
+        bias,
+        mask_index,
+        past,
+        num_heads=num_heads,
+        unidirectional=unidirectional,
+        scale=scale,
+        mask_filter_value=mask_filter_value,
+        outputs=outputs,
+    )
+
+
+@handles("MultiHeadAttention", 1, domain=DOMAIN)
+def multi_head_attention(
+    query: Any,
+    key: Any = None,
+    value: Any = None,
+    bias: Any = None,
+    key_padding_mask: Any = None,
+    attention_bias: Any = None,
+    past_key: Any = None,
+    past_value: Any = None,
+    *,
+    num_heads: int,
+    unidirectional: int = 0,
+    scale: float = 0.0,
+    mask_filter_value: float = _BLIND,
+    outputs: int,
+) -> Any:
+    """Queries, keys and values [batch, steps, heads * size], or packed: [batch, steps, heads, 3 or 2, size]."""
+    if key is None:
+        query, key, value = (_joined(part) for part in tf.unstack(query, num=3, axis=3))
+    elif value is None:
+        key, value = (_joined(part) for part in tf.unstack(key, num=2, axis=3))
+    parts = [query, key, value]
+    if bias is not None:
+        sizes = [size_of(part, -1) if rank_of(part) == 3 else size_of(part, 1) * size_of(part, 3) for part in parts]
+        biases = tf.split(bias, sizes)
+        parts = [part + item if rank_of(part) == 3 else part for part, item in zip(parts, biases, strict=True)]
+    q, k, v = (_heads(part, num_heads) if rank_of(part) == 3 else part for part in parts)
+    if past_key is not None:
+        k, v = tf.concat([past_key, k], 2), tf.concat([past_value, v], 2)
+    result = _attended(q, k, v, key_padding_mask, attention_bias, scale, unidirectional, mask_filter_value)
+    return (result, k, v)[:outputs]
+
+
+def _joined(x: Any) -> Any:
+    """[batch, steps, heads, size] as [batch, steps, heads * size]."""
+    return rearranged(x, lambda sizes: [*sizes[:2], sizes[2] * sizes[3]])
+
+
+def _heads(x: Any, count: int) -> Any:
+    """[batch, steps, heads * size] as [batch, heads, steps, size]."""
+    return tf.transpose(rearranged(x, lambda sizes: [*sizes[:2], count, sizes[2] // count]), [0, 2, 1, 3])
+
+
+def _attended(
+    q: Any, k: Any, v: Any, mask: Any, added: Any, scale: float, unidirectional: int, blind: float
+) -> Any:  # fmt: skip
+    """q [batch, heads, steps, size], k and v [batch, heads, all steps, size]; gives [batch, steps, heads * size]."""
+    size = size_of(q, 3)
+    scores = tf.matmul(q, k, transpose_b=True) * tf.cast(scale or size**-0.5, q.dtype)
+    before = tf.cast(size_of(k, 2) - size_of(q, 2), tf.int32)  # steps of the past
+    keys, queries = tf.range(tf.cast(size_of(k, 2), tf.int32)), tf.range(tf.cast(size_of(q, 2), tf.int32)) + before
+    if mask is not None:
+        seen = _seen(tf.cast(mask, tf.int32), size_of(q, 0), keys, queries)
+        scores = scores + tf.where(seen, tf.zeros([], q.dtype), tf.cast(blind, q.dtype))
+    if unidirectional:
+        scores = tf.where(keys <= queries[:, tf.newaxis], scores, q.dtype.min)
+    if added is not None:
+        scores = scores + added
+    return _joined(tf.transpose(tf.matmul(softmax(scores), v), [0, 2, 1, 3]))
+
+
+def _seen(mask: Any, batch: Any, keys: Any, queries: Any) -> Any:
+    """Which keys a query may look at, [batch, 1, steps or 1, all steps], by any of the masks that there are."""
+    match rank_of(mask):
+        case 1:  # the end of each sequence, and then, perhaps, the start of each
+            batch = tf.cast(batch, tf.int32)
+            starts = tf.concat([mask[batch:], tf.zeros([batch], tf.int32)], 0)[:batch]
+            ends, starts = mask[:batch, tf.newaxis], starts[:, tf.newaxis]
+            return tf.logical_and(keys >= starts, keys < ends)[:, tf.newaxis, tf.newaxis]
+        case 2:
+            return mask[:, tf.newaxis, tf.newaxis] > 0
+        case 3:
+            return mask[:, tf.newaxis] > 0
+        case 4:
+            return tf.gather(mask, queries, axis=2)[..., : tf.size(keys)] > 0
+    raise ConversionError(f"a mask of {rank_of(mask)} dimensions: 1 to 4 are supported")
