@@ -209,11 +209,6 @@ def _info(value: onnx.ValueInfoProto) -> TensorInfo:
     if not value.type.HasField("tensor_type"):
         raise ModelError(f"{value.name!r} is not a plain tensor, and only those are supported")
     tensor = value.type.tensor_type
-    if not tensor.HasField("shape"):
-        raise ModelError(
-            f"how many dimensions {value.name!r} has is neither declared nor can be inferred",
-            hint="declare its shape in the ONNX model, with a name for each dynamic dimension",
-        )
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim)
     return TensorInfo(value.name, dtype, shape, tuple(dim.dim_param for dim in tensor.shape.dim))

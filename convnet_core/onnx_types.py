@@ -41,6 +41,12 @@ def settle(model: onnx.ModelProto) -> Iterator[str]:
     if wrong:
         yield _replaced(", ".join(map(repr, wrong[:3])) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""))
     yield from _settle_inside(model)
+    for value in (*model.graph.input, *model.graph.output):
+        if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
+            raise ConversionError(
+                f"how many dimensions {value.name!r} has is neither declared nor can be inferred",
+                hint="declare its shape in the ONNX model, with a name for each dynamic dimension",
+            )
 
 
 def _has_schema(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:

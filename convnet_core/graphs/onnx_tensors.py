@@ -15,7 +15,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, TypeProto,
 
 from convnet_core.graphs import statistics
 from convnet_core.graphs.graph import Dimension, Tensor
-from convnet_core.onnx_shapes import infer, without_weights
+from convnet_core.onnx_shapes import UNKNOWN, infer, without_weights
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,10 @@ def type_of(value: TypeProto) -> tuple[str, tuple[Dimension, ...] | None]:
 
 
 def _shape(shape: Any) -> tuple[Dimension, ...]:
-    return tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in shape.dim)
+    names = (dim.dim_param if not dim.dim_param.startswith(UNKNOWN) else "" for dim in shape.dim)
+    return tuple(
+        dim.dim_value if dim.HasField("dim_value") else name or None for dim, name in zip(shape.dim, names, strict=True)
+    )
 
 
 def dtype_text(number: int) -> str:
