@@ -73,7 +73,8 @@ _OPERATORS: dict[str, shapes.Infer] = {
     "MatMulIntegerToFloat: A B a_scale b_scale a_zero_point? b_zero_point? bias? -> Y": shapes.matmul,
 }
 _ONNX_S = {
-    # ONNX Runtime's optimizer writes it into ONNX's own domain
+    # ONNX Runtime's optimizer writes these into ONNX's own domain, the first also into opsets that do not have it yet
+    "LayerNormalization: X Scale B? -> Y Mean? InvStdDev? | axis:i epsilon:f stash_type:i": shapes.same,
     "SimplifiedLayerNormalization: X scale -> Y inv_std_var? | axis:i epsilon:f stash_type:i": shapes.same,
 }
 
@@ -102,12 +103,14 @@ def known(model: onnx.ModelProto) -> Iterator[None]:
 
     Not for good: onnx.reference of onnx 1.23 cannot be imported while two domains have an operator of one name (Gelu).
     """
-    names = {(node.domain, node.op_type) for part in (model.graph, *model.functions) for node in inside(part.node)}
-    if names.isdisjoint(_SIGNATURES):
+    used = {(node.domain, node.op_type) for part in (model.graph, *model.functions) for node in inside(part.node)}
+    used &= _SIGNATURES.keys()
+    if not used:
         yield
         return
+    opsets = {"": 1, DOMAIN: 1} | {item.domain.removeprefix("ai.onnx"): item.version for item in model.opset_import}
     with _lock:
-        found = [key for key in _SIGNATURES if not onnx.defs.has(key[1], key[0])]
+        found = [(domain, name) for domain, name in used if not onnx.defs.has(name, opsets[domain], domain)]
         for key in found:
             onnx.defs.register_schema(_schema(*key))
         try:

@@ -110,8 +110,12 @@ def faults(graph: Graph) -> list[Lacking]:
 
 _NEVER = {
     ("ai.onnx.ml", "ZipMap"): "it gives maps, which are no tensors; export with the option zipmap=False",
+    (
+        "com.microsoft.nchwc",
+        "",
+    ): "ONNX Runtime wrote it for one kind of processor; let it optimize up to ORT_ENABLE_EXTENDED",
 }
-"""What cannot be had, and what to do instead."""
+"""What cannot be had, by domain and operator ("" for all of a domain), and what to do instead."""
 
 
 def _fault(node: Node, graph: Graph) -> str | None:
@@ -121,7 +125,7 @@ def _fault(node: Node, graph: Graph) -> str | None:
         known = [version for other in _handlers.get((node.domain, node.op), []) for version in other.versions]
         if known:
             return f"only the versions {', '.join(map(str, sorted(known)))} are known"
-        return _NEVER.get((node.domain, node.op), "")
+        return _NEVER.get((node.domain, node.op), "") or _NEVER.get((node.domain, ""), "")
     if len(node.inputs) > len(handler.names) and not handler.any_number:
         return f"its input number {len(handler.names) + 1}"
     unknown = [] if handler.any_attribute else sorted(set(node.attributes) - handler.keywords)

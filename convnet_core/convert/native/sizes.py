@@ -40,7 +40,8 @@ def entries(value: Any, what: str = "a shape", count: int | None = None) -> Entr
     count = count if value.shape.num_elements() is None else value.shape.num_elements()
     if count is None:
         raise ConversionError(f"the length of {what} is not known")
-    return list(tf.unstack(tf.reshape(value, [count]), count))
+    flat = tf.reshape(value, [count])
+    return [flat[place] for place in range(count)]  # TFLite takes no 64-bit integers apart by unstack
 
 
 def parts(value: Any) -> Entries | None:

@@ -20,6 +20,9 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
 }
 """The activations that are fused, and what each of their parameters is, in order."""
 
+_LAYER_NORM = 17
+"""The opset that brought it."""
+
 _CLIP = 6
 """The version in which the bounds are attributes."""
 
@@ -70,6 +73,15 @@ def _rms_norm(expansion: Expansion) -> str | None:
         return None
     epsilon, axis = expansion.attribute("epsilon", 1e-5), expansion.attribute("axis", -1)
     return expansion.make("RMSNormalization", expansion.input(0), expansion.input(1), axis=axis, epsilon=epsilon)
+
+
+@expands("LayerNormalization", domain="")
+def _layer_norm(expansion: Expansion) -> str | None:
+    """ONNX Runtime's optimizer writes it into models of opsets that do not have it yet."""
+    if expansion.node.version >= _LAYER_NORM:
+        return None
+    inputs, more = expansion.node.inputs, expansion.node.outputs[1:]
+    return expansion.make("LayerNormalization", *inputs, more=more, **expansion.node.attributes)
 
 
 def _sum(expansion: Expansion, bias: str) -> str:

@@ -132,7 +132,7 @@ def _attended(
         seen = _seen(tf.cast(mask, tf.int32), size_of(q, 0), keys, queries)
         scores = scores + tf.where(seen, tf.zeros([], q.dtype), tf.cast(blind, q.dtype))
     if unidirectional:
-        scores = tf.where(keys <= queries[:, tf.newaxis], scores, q.dtype.min)
+        scores = tf.where(keys <= tf.expand_dims(queries, 1), scores, q.dtype.min)
     if added is not None:
         scores = scores + added
     return _joined(tf.transpose(tf.matmul(softmax(scores), v), [0, 2, 1, 3]))
@@ -143,13 +143,14 @@ def _seen(mask: Any, batch: Any, keys: Any, queries: Any) -> Any:
     match rank_of(mask):
         case 1:  # the end of each sequence, and then, perhaps, the start of each
             batch = tf.cast(batch, tf.int32)
-            starts = tf.concat([mask[batch:], tf.zeros([batch], tf.int32)], 0)[:batch]
-            ends, starts = mask[:batch, tf.newaxis], starts[:, tf.newaxis]
-            return tf.logical_and(keys >= starts, keys < ends)[:, tf.newaxis, tf.newaxis]
+            ends = tf.slice(mask, [0], [batch])
+            starts = tf.slice(tf.concat([tf.slice(mask, [batch], [-1]), tf.zeros_like(ends)], 0), [0], [batch])
+            ends, starts = (tf.reshape(item, [-1, 1, 1, 1]) for item in (ends, starts))
+            return tf.logical_and(keys >= starts, keys < ends)
         case 2:
-            return mask[:, tf.newaxis, tf.newaxis] > 0
+            return tf.expand_dims(tf.expand_dims(mask, 1), 1) > 0
         case 3:
-            return mask[:, tf.newaxis] > 0
+            return tf.expand_dims(mask, 1) > 0
         case 4:
-            return tf.gather(mask, queries, axis=2)[..., : tf.size(keys)] > 0
+            return tf.gather(tf.gather(mask, queries, axis=2), keys, axis=3) > 0
     raise ConversionError(f"a mask of {rank_of(mask)} dimensions: 1 to 4 are supported")
