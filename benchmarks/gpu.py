@@ -1,0 +1,173 @@
+"""Training on a GPU: does it learn what the CPU learns, stop and resume bit for bit, export, and how fast.
+
+    benchmarks/gpu.sh > gpu.jsonl
+
+One JSON object a line, each as soon as it is known: first the machine, then the rows of the table, last all of it. The
+exit status is 1 where a row is wrong, and 2 where some were not reached in time. Without CUDA the same in small.
+
+Losses are compared without augmentation, whose random numbers are another device's own, and float32 is float32 (no
+TF32). Kernels add up in orders of their own, and Adam makes large steps of small differences: of the CPU's own kernels,
+contiguous and channels last, losses lie up to 2e-4 apart after 5 steps and 5e-3 after 60 in float32, 8e-4 and 8e-3 in
+bfloat16. Allowed is about four times that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import gpu_parts as parts
+from benchmarks.gpu_parts import CPU, NotReached, Plan, Row
+from convnet_core import data
+from convnet_core.config import PRESETS, DataConfig, TrainConfig
+from convnet_core.errors import one_line
+from convnet_core.training import Tensors, choose_device
+
+SECONDS = 205.0
+LIMITS = {"losses": 20.0, "accuracy": 40.0, "resume": 20.0, "export": 40.0, "whole": 30.0}
+"""Seconds that a row of each part may take, of `SECONDS` in all."""
+
+
+class Table:
+    """The rows so far; each is printed as soon as it is known, and none keeps the next from being tried."""
+
+    def __init__(self, seconds: float) -> None:
+        self.rows: list[Row] = []
+        self._patience = seconds / SECONDS
+        self._began = time.monotonic()
+        self._end = self._began + seconds
+
+    def add(self, part: str, config: TrainConfig, preset: str, measure: Callable[[float], Row]) -> None:
+        """Measure a row; `measure` takes the time at which it has to give up."""
+        began = time.monotonic()
+        row: Row = {
+            "part": part,
+            "preset": preset,
+            "precision": config.precision,
+            "mode": "graph" if config.cuda_graph else "eager",
+        }
+        try:
+            if began > self._end:
+                raise NotReached
+            row |= measure(min(self._end, began + self._patience * LIMITS[part]))
+        except NotReached:
+            row |= {"ok": None, "error": "not reached in time"}
+        except Exception as error:  # whatever a GPU makes of it, the next row is tried
+            traceback.print_exc()
+            row |= {"ok": False, "error": f"{type(error).__name__}: {one_line(error)}"}
+        row["took"] = round(time.monotonic() - began, 2)
+        self.rows.append(row)
+        say(row)
+
+    def end(self) -> int:
+        """Print the whole; gives the exit status."""
+        found = [row["ok"] for row in self.rows]
+        say({"table": self.rows, "ok": all(found), "seconds": round(time.monotonic() - self._began, 1)})
+        return 1 if False in found else 2 if None in found else 0
+
+
+def say(value: dict[str, Any]) -> None:
+    """A line of JSON."""
+    print(json.dumps(value), flush=True)
+
+
+def plan_for(device: torch.device) -> Plan:
+    """MNIST where $CONVNET_DATA_DIR holds it, else digits that are generated; few where the CPU has to do all of it."""
+    folder = Path(os.environ.get("CONVNET_DATA_DIR") or "-")
+    source = "mnist" if any(folder.glob("train-images*")) else "strokes"
+    large = device.type == "cuda"
+    sizes = {} if large else {"train_size": 2500, "test_size": 500}
+    digits = data.load(DataConfig(source=source, **sizes))
+    train, test = Tensors.of(digits.train), Tensors.of(digits.test)
+    if large:
+        return Plan(device, train, test, steps=60, images=20_000, epochs=2)
+    return Plan(device, train, test, steps=10, images=1000, epochs=1)
+
+
+def machine(plan: Plan) -> dict[str, Any]:
+    """What the figures are of."""
+    cuda = plan.device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine(),
+        "cuda": torch.version.cuda if cuda else None,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "images": [len(plan.train), len(plan.test)],
+    }
+
+
+def measure(table: Table, plan: Plan, presets: dict[str, TrainConfig], folder: Path) -> None:
+    """All rows: in eager mode first, then by the graph, which has the most ways to go wrong."""
+    forever = float("inf")
+
+    @functools.cache
+    def cpu_losses(preset: str, precision: str) -> torch.Tensor:
+        return parts.losses(plan, presets[preset].replace(precision=precision, device="cpu"), CPU, forever)
+
+    @functools.cache
+    def cpu_accuracy(preset: str) -> float:
+        _, row = parts.train(plan, presets[preset].replace(device="cpu"), CPU, forever, short=True)
+        return float(row["accuracy"])
+
+    for graph in (False, True) if plan.device.type == "cuda" else (False,):
+        tried = [
+            (name, config.replace(device=plan.device.type, cuda_graph=graph, precision=precision))
+            for name, config in presets.items()
+            for precision in ("float32", "bfloat16")
+        ]
+        for name, config in tried:
+            expected = functools.partial(cpu_losses, name, config.precision)
+            table.add(
+                "losses", config, name,
+                lambda end, c=config, e=expected: parts.compare_losses(plan, c, e(), end),
+            )  # fmt: skip
+        for name, config in tried:
+            place = folder / f"{name}-{config.precision}-{graph}"
+            table.add("resume", config, name, lambda end, c=config, p=place: parts.resume(c, p, end))
+        for name, config in tried:
+            if not graph and config.precision == "float32":
+                table.add("export", config, name, lambda end, c=config: parts.export(plan, c, end))
+        for part, function in (("accuracy", parts.compare_accuracy), ("whole", parts.whole)):
+            for name, config in tried:
+                table.add(
+                    part, config, name,
+                    lambda end, c=config, n=name, f=function: f(plan, c, cpu_accuracy(n), end),
+                )  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--presets", nargs="+", choices=("reference", "accurate"), default=["reference", "accurate"])
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for all; a row that takes too long is given up")
+    args = parser.parse_args()
+    table = Table(args.seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CONVNET_CACHE_DIR"] = folder
+        plan = plan_for(choose_device(TrainConfig(device=args.device)))
+        say(machine(plan))
+        presets = {name: PRESETS[name] for name in args.presets}
+        if plan.device.type != "cuda":
+            presets = {name: config.replace(epochs=1, validation_size=500) for name, config in presets.items()}
+        try:
+            measure(table, plan, presets, Path(folder))
+        finally:
+            status = table.end()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
