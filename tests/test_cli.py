@@ -241,7 +241,7 @@ def test_a_signal_stops_the_training_with_exit_status_3_and_resume_goes_on(tmp_p
         assert time.monotonic() < deadline
         time.sleep(0.05)
     worker.send_signal(number)
-    _, said = worker.communicate(timeout=60)
+    _, said = worker.communicate(timeout=300)
     assert worker.returncode == 3
     assert "saved" in said
     assert "train --resume" in said
