@@ -6,7 +6,6 @@ python -m benchmarks.operators
 from __future__ import annotations
 
 import collections
-import warnings
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any
 
 import onnx.defs
 
+from benchmarks.node_tests import Outcome, by_kind, kind_of, outcomes, own_test
+from benchmarks.operator_models import models
 from convnet_core.convert.native.read import dtype_name
 from convnet_core.convert.native.registry import registered
 from convnet_core.files import write_whole
@@ -26,41 +27,64 @@ DOMAINS = {"": "ai.onnx", "ai.onnx.ml": "ai.onnx.ml", "ai.onnx.preview.training"
 
 @dataclass
 class Tried:
-    """What ONNX's tests say of one operator: the dtypes of the first input, where a test that passed is of it alone."""
+    """What ONNX's tests say of one operator: the dtypes of the first input, where a test that passed is of it alone.
+
+    `alone` and `lite` are the tests of the operator alone, and those of them that pass as TFLite; of all its tests,
+    where none is of it alone. `lacks` is why the others do not.
+    """
 
     passed: int = 0
     there: int = 0
     dtypes: set[str] = field(default_factory=set)
     limits: set[str] = field(default_factory=set)
+    alone: int = 0
+    lite: int = 0
+    lacks: set[str] = field(default_factory=set)
 
 
-def tried() -> tuple[dict[tuple[str, str], Tried], int, int]:
-    """By domain and operator; and how many tests passed, of how many."""
-    found: dict[tuple[str, str], Tried] = collections.defaultdict(Tried)
-    passed = there = 0
-    for test in harness.node_tests():
+Key = tuple[str, str]
+"""A domain and an operator."""
+
+
+def tried(tests: list[Any], found: list[Outcome]) -> dict[Key, Tried]:
+    """By domain and operator."""
+    entries: dict[Key, Tried] = collections.defaultdict(Tried)
+    mixed: dict[Key, list[Outcome]] = collections.defaultdict(list)
+    for test, outcome in zip(tests, found, strict=True):
         model, _ = harness.loaded(test)
-        good = _passes(test)
-        passed, there = passed + good, there + 1
+        alone = len(model.graph.node) == 1
         for key in {("" if node.domain == "ai.onnx" else node.domain, node.op_type) for node in model.graph.node}:
-            entry = found[key]
+            entry = entries[key]
             entry.there += 1
-            entry.passed += good
-            if not good:
+            entry.passed += not outcome.saved
+            if outcome.saved:
                 entry.limits.add(REASONS.get(test.name, "unexpected: see the suite"))
-            elif len(model.graph.node) == 1:
+            elif alone:
                 entry.dtypes.update(_dtypes(model))
-    return found, passed, there
+            if alone:
+                _add_lite(entry, outcome)
+            else:
+                mixed[key].append(outcome)
+    for key, others in mixed.items():
+        if not entries[key].alone:
+            for outcome in others:
+                _add_lite(entries[key], outcome)
+    return entries
 
 
-def _passes(test: Any) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            harness.check(test)
-    except Exception:  # of any kind
-        return False
-    return True
+def _add_lite(entry: Tried, outcome: Outcome) -> None:
+    if not outcome.saved:  # what TensorFlow cannot do either is among the other limits
+        entry.alone += 1
+        entry.lite += not outcome.lite
+        if outcome.lite:
+            entry.lacks.add(kind_of(outcome))
+
+
+def _add_own(entries: dict[Key, Tried]) -> None:
+    """Operators that no test of ONNX's holds, by models of our own: whether LiteRT gives what the SavedModel gives."""
+    tests = {key: own_test(model) for key, model in models().items()}
+    for key, outcome in zip(tests, outcomes(list(tests.values())), strict=True):
+        _add_lite(entries[key], outcome)
 
 
 def _dtypes(model: onnx.ModelProto) -> list[str]:
@@ -77,7 +101,11 @@ def versions_of(domain: str, op: str) -> list[int]:
 
 def page() -> str:
     """docs/OPERATORS.md."""
-    found, passed, there = tried()
+    tests = list(harness.node_tests())
+    every_outcome = outcomes(tests)
+    found = tried(tests, every_outcome)
+    _add_own(found)
+    passed, lite = (sum(not getattr(item, kind) for item in every_outcome) for kind in ("saved", "lite"))
     known = {key: sorted({v for item in items for v in item.versions}) for key, items in registered().items()}
     lines = [
         "# Operators",
@@ -85,10 +113,13 @@ def page() -> str:
         "What the project's own converter takes. *Versions* are those of the operator that it covers, of those in "
         f"onnx {onnx.__version__}; *tests* are ONNX's node tests that hold the operator, passed of those there; "
         "*dtypes* are those of the first input in the tests of the operator alone that pass (more may work; what "
-        "cannot is said by `convert --check`); *limits* are the reasons of the tests that do not.",
+        "cannot is said by `convert --check`); *limits* are the reasons of the tests that do not. *LiteRT* says "
+        "whether the float32 TFLite file gives the same in plain LiteRT, by the tests of the operator alone where "
+        "there are such, else by all that hold it (by a model of our own where ONNX has no test), and why not.",
         "",
-        f"Made by `python -m benchmarks.operators` on {date.today()}: **{passed:,} of {there:,}** of ONNX's node tests "
-        "pass. The suite holds the list of the others, with a reason each.",
+        f"Made by `python -m benchmarks.operators` on {date.today()}: **{passed:,} of {len(tests):,}** of ONNX's node "
+        f"tests pass as SavedModel, **{lite:,}** as TFLite; tests that draw random numbers are left out. The suite "
+        "holds the list of those that do not pass as SavedModel, with a reason each.",
     ]
     every = {(schema.domain, schema.name) for schema in onnx.defs.get_all_schemas()}
     for domain, title in DOMAINS.items():
@@ -97,13 +128,23 @@ def page() -> str:
             "",
             f"## {title}: {len(ops)} operators",
             "",
-            "| operator | versions | tests | dtypes | limits |",
-            "| --- | --- | ---: | --- | --- |",
+            "| operator | versions | tests | dtypes | limits | LiteRT |",
+            "| --- | --- | ---: | --- | --- | --- |",
         ]
         lines += [_row(domain, op, known[domain, op], found[domain, op]) for op in ops]
         missing = sorted(op for other, op in every if other == domain and (domain, op) not in known)
         if missing:
             lines += ["", f"Not there: {', '.join(missing)}."]
+    lines += [
+        "",
+        "## Node tests that do not pass as TFLite",
+        "",
+        "| tests | why | among them |",
+        "| ---: | --- | --- |",
+    ]
+    for reason, names in by_kind(tests, every_outcome).items():
+        shown = ", ".join(name.removeprefix("test_") for name in names[:3])
+        lines.append(f"| {len(names)} | {reason} | {shown} |")
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +153,15 @@ def _row(domain: str, op: str, covered: list[int], entry: Tried) -> str:
     lacking = [version for version in all_versions if version not in covered]
     versions = "all" if not lacking else f"all but {', '.join(map(str, lacking))}"
     limits = "; ".join(sorted(entry.limits))
-    return f"| {op} | {versions} | {entry.passed} of {entry.there} | {', '.join(sorted(entry.dtypes))} | {limits} |"
+    dtypes = ", ".join(sorted(entry.dtypes))
+    return f"| {op} | {versions} | {entry.passed} of {entry.there} | {dtypes} | {limits} | {_lite(entry)} |"
+
+
+def _lite(entry: Tried) -> str:
+    why = f": {'; '.join(sorted(entry.lacks))}" if entry.lacks else ""
+    if not entry.alone:
+        return "no test"
+    return "runs" if entry.lite == entry.alone else f"{f'{entry.lite} of {entry.alone}' if entry.lite else 'no'}{why}"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from convnet_core.config import ConvertConfig
 from convnet_core.convert.names import Signature
+from convnet_core.convert.tflite_errors import reason
 from convnet_core.errors import ConversionError
 from convnet_core.tensorflow_setup import import_tensorflow
 from convnet_core.tensors import Feeds, batch_of, batched, fixed_batch, sample_count
@@ -54,7 +54,7 @@ def save(
         with _quiet_tensorflow(), _quick_collections():
             content = converter.convert()
     except Exception as error:  # the converter raises many kinds, with traces of C++ in the text
-        raise ConversionError(f"TFLite {kind}: {_reason(str(error))}") from error
+        raise ConversionError(f"TFLite {kind}: {reason(str(error))}") from error
     path.write_bytes(content)
 
 
@@ -65,19 +65,6 @@ def dtypes(path: Path) -> dict[str, str]:
     runner = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
     details = {**runner.get_input_details(), **runner.get_output_details()}
     return {name: np.dtype(item["dtype"]).name for name, item in details.items()}
-
-
-def _reason(text: str) -> str:
-    """One line of the converter's many: the ops that it lacks, with the ONNX nodes that need them, or the first."""
-    lacking = re.search(r"^(?:TF Select|Custom) ops: (.+)$", text, re.MULTILINE)
-    if lacking is None:
-        return text.strip().splitlines()[0][:300]
-    places = re.findall(r'fused\["(\w+):", "([^"@]+)/[^"/@]*@', text)
-    needed = []
-    for op in lacking[1].split(", "):
-        nodes = sorted({scope for kind, scope in places if kind == op})
-        needed.append(f"{op} (node {', '.join(nodes[:3])}{', ...' if len(nodes) > 3 else ''})" if nodes else op)
-    return f"not among LiteRT's built-in ops: {'; '.join(needed)}"
 
 
 def _samples(calibration: Feeds, signature: Signature) -> Iterator[dict[str, Any]]:

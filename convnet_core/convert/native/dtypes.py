@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -49,6 +50,44 @@ def cast_around(function: Callable[..., Any], *tensors: Any, when: Collection[st
     if dtype.name not in when:
         return function(*tensors)
     return tf.cast(function(*(tf.cast(x, to) for x in tensors)), dtype)
+
+
+_WIDER = {**dict.fromkeys(SMALL_INTEGERS, "int32"), "uint32": "int64"}
+"""Of which LiteRT has kernels, as it has not of the narrow ones. Both hold all values of the narrow ones."""
+
+
+def wide_integers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a handler so that integers without kernels in LiteRT are computed in wider ones.
+
+    The cast back wraps around as the narrow arithmetic does. The first operand of a narrow dtype decides.
+    """
+
+    @functools.wraps(function)
+    def compute(*operands: Any, **attributes: Any) -> Any:
+        names = [name_of(x) for x in operands]
+        narrow = next((name for name in names if name in _WIDER), None)
+        if narrow is None:
+            return function(*operands, **attributes)
+        wide = _WIDER[narrow]
+        results = function(
+            *(converted(x, wide) if name == narrow else x for x, name in zip(operands, names, strict=True)),
+            **attributes,
+        )
+        if isinstance(results, tuple):
+            return tuple(tf.cast(x, narrow) if x.dtype == wide else x for x in results)
+        return tf.cast(results, narrow) if results.dtype == wide else results
+
+    return compute
+
+
+def name_of(x: Any) -> str | None:
+    """The dtype of a tensor or an array; None for anything else."""
+    return tf.as_dtype(x.dtype).name if hasattr(x, "dtype") else None
+
+
+def converted(x: Any, dtype: str) -> Any:
+    """A tensor in another dtype; an array stays an array, whose values are known."""
+    return x.astype(dtype) if isinstance(x, np.ndarray) else tf.cast(x, dtype)
 
 
 def cast_to(x: Any, dtype: Any, *, saturate: bool = True) -> Any:

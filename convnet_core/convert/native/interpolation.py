@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.values import computed, reshaped, shape_of
+from convnet_core.convert.native.values import bounded, computed, reshaped, shape_of
 
 IMAGE_FLAGS = ((False, False), (False, True), (True, False))
 """align_corners and half_pixel_centers of TensorFlow's own resizing."""
@@ -89,7 +89,7 @@ def _nearest(kind: str, place: Any, size: Any, scale: Any) -> Any:
             place = tf.math.ceil(place)
         case "simple":  # what ONNX Runtime does before version 11
             place = tf.where(scale < 1, tf.math.ceil(place), tf.floor(place))
-    return tf.clip_by_value(tf.cast(place, tf.int32), 0, tf.cast(size, tf.int32) - 1)
+    return bounded(tf.cast(place, tf.int32), 0, tf.cast(size, tf.int32) - 1)
 
 
 def matrix(stretch: Stretch, method: Method) -> Any:

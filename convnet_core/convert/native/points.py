@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.values import reshaped, shape_of
+from convnet_core.convert.native.values import bounded, reshaped, shape_of
 
 Taps = list[tuple[Any, Any]]
 """Along one dimension, the pixels that count for each point: their place (a whole number, as float), their weight."""
@@ -57,7 +57,7 @@ def blended(x: Any, taps: Sequence[Taps], border: Callable[[Any, int], Any] | No
                 shares.append(_inside(place, space[dim], x.dtype))
             else:
                 place = border(place, dim)
-            place = tf.clip_by_value(tf.cast(place, tf.int32), 0, tf.cast(space[dim], tf.int32) - 1)
+            place = bounded(tf.cast(place, tf.int32), 0, tf.cast(space[dim], tf.int32) - 1)
             row = row * tf.cast(space[dim], tf.int32) + place
             for item in shares:
                 weight = item if weight is None else weight if item is None else weight * item

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.values import known, packed
+from convnet_core.convert.native.values import items_of, known, packed
 from convnet_core.errors import ConversionError
 
 Entries = list[Any]
@@ -40,8 +40,7 @@ def entries(value: Any, what: str = "a shape", count: int | None = None) -> Entr
     count = count if value.shape.num_elements() is None else value.shape.num_elements()
     if count is None:
         raise ConversionError(f"the length of {what} is not known")
-    flat = tf.reshape(value, [count])
-    return [flat[place] for place in range(count)]  # TFLite takes no 64-bit integers apart by unstack
+    return items_of(tf.reshape(value, [count]), count)
 
 
 def parts(value: Any) -> Entries | None:
@@ -85,7 +84,7 @@ def placed(values: Any, axes: Any, others: Any) -> Entries:
         return result
     full = tf.convert_to_tensor(packed(others))
     places = tf.cast(tf.reshape(axes, [-1, 1]), tf.int64) % rank
-    return list(tf.unstack(tf.tensor_scatter_nd_update(full, places, tf.convert_to_tensor(packed(given)))))
+    return items_of(tf.tensor_scatter_nd_update(full, places, tf.convert_to_tensor(packed(given))), rank)
 
 
 def origin(size: Any, tensor: Any) -> int | None:
@@ -101,6 +100,25 @@ def origin(size: Any, tensor: Any) -> int | None:
     if tensor is not None and not (_symbolic(tensor) and tensor.graph is source.graph and tensor.name == source.name):
         return None
     return int(place.item()) % int(source.shape.rank)
+
+
+_OF_SHAPES = {
+    "Cast", "ConcatV2", "ExpandDims", "GatherV2", "Identity", "Pack", "Prod", "Reshape", "Squeeze", "StridedSlice",
+    "AddV2", "FloorDiv", "Maximum", "Minimum", "Mul", "Neg", "SelectV2", "Sub", "TruncateDiv",
+}  # fmt: skip
+"""Ops that models make sizes of sizes by."""
+
+
+def from_shapes(value: Any, depth: int = _DEEPEST) -> bool:
+    """Whether integers are computed from shapes and 32-bit constants alone, as far as can be seen."""
+    array = known(value)
+    if array is not None:
+        return bool((np.abs(array) < 2**31).all())
+    if not _symbolic(value) or not depth:
+        return False
+    if value.op.type in ("Shape", "Size"):
+        return True
+    return value.op.type in _OF_SHAPES and all(from_shapes(item, depth - 1) for item in value.op.inputs)
 
 
 def _symbolic(value: Any) -> bool:

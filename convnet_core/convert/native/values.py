@@ -106,6 +106,30 @@ def computed(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments).numpy()
 
 
+def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
+    """`x` not below `low` and not above `high`, where they are given.
+
+    Bounds of integers come first: TensorFlow 2.21 converts minimum(maximum(x, 0), 6) to TFLite as Relu6, which LiteRT
+    has for floats alone.
+    """
+    for function, bound in ((tf.maximum, low), (tf.minimum, high)):
+        if bound is not None:
+            x = function(bound, x) if tf.as_dtype(x.dtype).is_integer else function(x, bound)
+    return x
+
+
+def quotient(size: Any, by: Any) -> Any:
+    """A size divided by another and rounded down, by way of int32: LiteRT 2.3 divides no 64-bit integers."""
+    if isinstance(size, int) and isinstance(by, int):
+        return size // by
+    return tf.cast(tf.cast(size, tf.int32) // tf.cast(by, tf.int32), tf.int64)
+
+
+def items_of(vector: Any, count: int) -> list[Any]:
+    """The values of a vector as scalars, by slices: LiteRT 2.3 unpacks no 64-bit integers."""
+    return [vector[place] for place in range(count)]
+
+
 def larger(first: Any, second: Any) -> Any:
     """The larger of two sizes, ints or scalar tensors."""
     if isinstance(first, int) and isinstance(second, int):

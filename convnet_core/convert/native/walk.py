@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from convnet_core.convert.native import halves
 from convnet_core.convert.native.graph import Graph, Node
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import GIVEN, Handler, handler_of
@@ -61,8 +62,9 @@ class GraphFunction:
             if not node.attributes.keys() & {"body", "then_branch", "else_branch"} and _foldable(node, given):
                 if self._learned.intersection(node.inputs):
                     self._learned.update(node.outputs)
-                return _folded(handler, given, keywords)
-            return _tuple(handler.function(*self._operands(handler, node, given), **keywords))
+                return _folded(handler, node, graph, given, keywords)
+            operands = self._operands(handler, node, given)
+            return _tuple(halves.call(handler.function, node, graph, operands, keywords))
         except ConvNetError as error:
             raise ConversionError(f"{node.op}-{node.version} (node {node.name!r}): {error}", error.hint) from error
         except Exception as error:  # TensorFlow raises many kinds
@@ -148,10 +150,10 @@ def _foldable(node: Node, given: list[Any]) -> bool:
     return bool(sum(value.size for value in given if value is not None) <= _MOST_FOLDED)
 
 
-def _folded(handler: Handler, given: list[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
+def _folded(handler: Handler, node: Node, graph: Graph, given: list[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
     """The results as arrays, computed now."""
     with tf.init_scope():
-        results = _tuple(handler.function(*given, **keywords))
+        results = _tuple(halves.call(handler.function, node, graph, given, keywords))
         return tuple(np.asarray(value) if isinstance(value, tf.Tensor) else value for value in results)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.values import larger, shape_of
+from convnet_core.convert.native.values import larger, quotient, shape_of
 from convnet_core.errors import ConversionError
 
 
@@ -36,7 +36,7 @@ class Window:
     @property
     def count(self) -> Any:
         """How many windows there are."""
-        return (self.size + self.before + self.after - self.extent) // self.stride + 1
+        return quotient(self.size + self.before + self.after - self.extent, self.stride) + 1
 
     @property
     def pads(self) -> bool:
@@ -98,8 +98,8 @@ def sliding(
 
 def _as_many(window: Window, upper: bool) -> Window:
     """As many windows as the stride allows; an odd value of padding goes after, or (lower) before."""
-    total = _missing(window, -(-window.size // window.stride))
-    half = total // 2
+    total = _missing(window, -quotient(-window.size, window.stride))
+    half = quotient(total, 2)
     before, after = (half, total - half) if upper else (total - half, half)
     return dataclasses.replace(window, before=before, after=after, declared=after, upper=upper)
 
@@ -107,8 +107,8 @@ def _as_many(window: Window, upper: bool) -> Window:
 def _rounded_up(window: Window) -> Window:
     """A window more where values are left over, unless it would start in the padding after."""
     free = window.size + window.before + window.after - window.extent
-    count = -(-free // window.stride) + 1
-    inside = (window.size + window.before - 1) // window.stride + 1  # windows that start before that padding
+    count = -quotient(-free, window.stride) + 1
+    inside = quotient(window.size + window.before - 1, window.stride) + 1  # windows that start before that padding
     count = -larger(-count, -inside)
     missing = (count - 1) * window.stride + window.extent - window.size - window.before
     return dataclasses.replace(window, after=larger(missing, 0))

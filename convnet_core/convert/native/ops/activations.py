@@ -8,6 +8,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from convnet_core.convert.native.dtypes import HALVES
+from convnet_core.convert.native.halves import steps_of
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import aligned, rank_of, reshaped, shape_of, size_of
@@ -95,7 +97,10 @@ def swiglu(gate: Any, x: Any, *, alpha: float = 1.0) -> Any:
 
 @handles("Mish", 18, 22)
 def mish(x: Any) -> Any:
-    return x * tf.tanh(softplus(x))
+    """x tanh(log(1 + e^x)) as x n / (n + 2) with n = e^x (e^x + 2): LiteRT's logarithm loses digits near 1."""
+    e = tf.exp(tf.minimum(x, tf.constant(20, x.dtype)))  # from there on, the factor is 1 in float64, too
+    n = e * (e + 2)
+    return x * (n / (n + 2))
 
 
 @handles("Softplus", 1, 22)
@@ -117,12 +122,13 @@ def shrink(x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
 
 
 @handles("Softmax", 13)
-def softmax(x: Any, *, axis: int = -1) -> Any:
-    """In 16 bits step by step, as ONNX defines it: TensorFlow rounds once, at the end."""
-    if tf.as_dtype(x.dtype).size > 2:
+def softmax(x: Any, *, axis: int = -1, dtype: str | None = None) -> Any:
+    """Of 16 bits step by step, as ONNX defines it: TensorFlow rounds once, at the end."""
+    if dtype not in HALVES:
         return _in_three(tf.nn.softmax, x, axis)
-    shares = tf.exp(x - tf.reduce_max(x, axis, keepdims=True))
-    return shares / tf.cast(tf.reduce_sum(tf.cast(shares, tf.float32), axis, keepdims=True), shares.dtype)
+    rounded = steps_of(dtype)
+    shares = rounded(tf.exp(rounded(x - tf.reduce_max(x, axis, keepdims=True))))
+    return rounded(shares / rounded(tf.reduce_sum(shares, axis, keepdims=True)))
 
 
 @handles("LogSoftmax", 13)
@@ -149,8 +155,8 @@ def hardmax(x: Any, *, axis: int = -1) -> Any:
 
 
 @handles("Softmax", 1, 11)
-def softmax_of_rows(x: Any, *, axis: int = 1) -> Any:
-    return _of_rows(softmax, x, axis)
+def softmax_of_rows(x: Any, *, axis: int = 1, dtype: str | None = None) -> Any:
+    return _of_rows(functools.partial(softmax, dtype=dtype), x, axis)
 
 
 @handles("LogSoftmax", 1, 11)

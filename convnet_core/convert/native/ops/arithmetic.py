@@ -5,31 +5,38 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from convnet_core.convert.native.dtypes import HALVES, SMALL_INTEGERS, cast_around
+from convnet_core.convert.native import integers
+from convnet_core.convert.native.dtypes import HALVES, cast_around, wide_integers
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import aligned, known
+from convnet_core.convert.native.values import aligned, bounded
 
 
 @handles("Add", 1, 6, 7, 13, 14)
+@wide_integers
 def add(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
     return tf.add(a, aligned(a, b, axis))
 
 
 @handles("Sub", 1, 6, 7, 13, 14)
+@wide_integers
 def sub(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
     return tf.subtract(a, aligned(a, b, axis))
 
 
 @handles("Mul", 1, 6, 7, 13, 14)
+@wide_integers
 def mul(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
     return tf.multiply(a, aligned(a, b, axis))
 
 
 @handles("Div", 1, 6, 7, 13, 14)
+@wide_integers
 def div(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    divide = tf.math.truediv if tf.as_dtype(a.dtype).is_floating else tf.truncatediv
-    return divide(a, aligned(a, b, axis))
+    b = aligned(a, b, axis)
+    if tf.as_dtype(a.dtype).is_floating:
+        return tf.math.truediv(a, b)
+    return integers.divided(a, b) if a.dtype == tf.int64 else tf.truncatediv(a, b)
 
 
 @handles("Pow", 1, 7, 12, 13, 15)
@@ -43,12 +50,12 @@ def power(x: Any, y: Any, *, broadcast: int = 0, axis: int | None = None) -> Any
 
 
 @handles("Mod", 10, 13, 28)
+@wide_integers
 def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
     """With `fmod` the result has the sign of `a`; of TensorFlow's two remainders LiteRT has the other one alone."""
     if not fmod or tf.as_dtype(a.dtype).is_unsigned:
         return tf.math.floormod(a, b)
-    wide = tf.float32 if tf.as_dtype(a.dtype).is_floating else tf.int32
-    return cast_around(_remainder, a, b, when=HALVES | SMALL_INTEGERS, to=wide)
+    return cast_around(_remainder, a, b, when=HALVES, to=tf.float32)
 
 
 def _remainder(a: Any, b: Any) -> Any:
@@ -57,16 +64,19 @@ def _remainder(a: Any, b: Any) -> Any:
 
 
 @handles("Max", 1, 6, 8, 12, 13)
+@wide_integers
 def maximum(*xs: Any) -> Any:
-    return tf.identity(functools.reduce(tf.maximum, xs))
+    return tf.identity(functools.reduce(lambda x, y: bounded(x, low=y), xs))
 
 
 @handles("Min", 1, 6, 8, 12, 13)
+@wide_integers
 def minimum(*xs: Any) -> Any:
-    return tf.identity(functools.reduce(tf.minimum, xs))
+    return tf.identity(functools.reduce(lambda x, y: bounded(x, high=y), xs))
 
 
 @handles("Sum", 1, 6, 8, 13)
+@wide_integers
 def total(*xs: Any) -> Any:
     return tf.identity(functools.reduce(tf.add, xs))
 
@@ -78,12 +88,12 @@ def mean(*xs: Any) -> Any:
 
 @handles("BitwiseAnd", 18)
 def bitwise_and(a: Any, b: Any) -> Any:
-    return tf.bitwise.bitwise_and(a, b)
+    return integers.bitwise_and(a, b)
 
 
 @handles("BitwiseOr", 18)
 def bitwise_or(a: Any, b: Any) -> Any:
-    return tf.bitwise.bitwise_or(a, b)
+    return integers.bitwise_or(a, b)
 
 
 @handles("BitwiseXor", 18)
@@ -93,18 +103,10 @@ def bitwise_xor(a: Any, b: Any) -> Any:
 
 @handles("BitwiseNot", 18)
 def bitwise_not(x: Any) -> Any:
-    return tf.bitwise.invert(x)
+    return integers.inverted(x)
 
 
 @handles("BitShift", 11, 28)
 def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
-    """Where `y` is negative or at least the number of bits, all bits are shifted out; TensorFlow leaves one."""
-    dtype = tf.as_dtype(x.dtype)
-    bits, right = 8 * dtype.size, direction == "RIGHT"
-    shift = tf.bitwise.right_shift if right else tf.bitwise.left_shift
-    amounts = known(y)
-    if amounts is not None and ((amounts >= 0) & (amounts < bits)).all():
-        return shift(x, y)
-    emptied = tf.zeros([], dtype) if dtype.is_unsigned or not right else shift(x, tf.cast(bits - 1, dtype))
-    inside = tf.less(tf.cast(y, tf.uint64), tf.cast(bits, tf.uint64))  # what is negative becomes very large
-    return tf.where(inside, shift(x, y), emptied)
+    """Where `y` is negative or at least the number of bits, all bits are shifted out."""
+    return integers.shifted(x, y, direction == "RIGHT")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import onnx.helper
 
 from convnet_core.convert.native.graph import Graph
+from convnet_core.convert.native.halves import steps_of
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.activations import softmax
 from convnet_core.convert.native.ops.control import Run
+from convnet_core.convert.native.read import dtype_name
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, rearranged, reshaped, shape_of, size_of
+from convnet_core.convert.native.values import rank_of, rearranged, reshaped, shape_of, size_of, widened
 from convnet_core.errors import ConversionError
 
 
@@ -22,7 +25,7 @@ def attention(
     nonpad_kv_seqlen: Any = None, *,
     is_causal: int = 0, q_num_heads: int = 0, kv_num_heads: int = 0, left_window_size: int = -1,
     right_window_size: int = -1, scale: float | None = None, softcap: float = 0.0,
-    softmax_precision: int | None = None, qk_matmul_output_mode: int = 0,
+    softmax_precision: int | None = None, qk_matmul_output_mode: int = 0, dtype: str | None = None,
 ) -> Any:  # fmt: skip
     q, k, v = (tf.convert_to_tensor(item) for item in (q, k, v))
     flat = rank_of(q) == 3
@@ -30,20 +33,19 @@ def attention(
         q, k, v = _heads(q, q_num_heads), _heads(k, kv_num_heads), _heads(v, kv_num_heads)
     present = [new if past is None else tf.concat([past, new], 2) for past, new in ((past_key, k), (past_value, v))]
     k, v = (_for_all_heads(item, q) for item in present)
-    scores = raw = _scores(q, k, scale)
+    rounded = steps_of(dtype)
+    scores = raw = _scores(q, k, scale, rounded)
     if softcap:
-        scores = capped = softcap * tf.tanh(scores / softcap)
+        scores = capped = rounded(softcap * rounded(tf.tanh(rounded(scores / softcap))))
     else:
         capped = raw
     bias = _bias(q, k, attn_mask, past_key, nonpad_kv_seqlen, is_causal, left_window_size, right_window_size)
-    scores = biased = scores if bias is None else scores + bias
-    if softmax_precision:
-        scores = tf.cast(scores, onnx.helper.tensor_dtype_to_np_dtype(softmax_precision))
-    chances = tf.cast(softmax(scores), q.dtype)
+    scores = biased = scores if bias is None else rounded(scores + bias)
+    chances = rounded(tf.cast(_chances(scores, softmax_precision, dtype), q.dtype))
     if bias is not None and (attn_mask is not None or nonpad_kv_seqlen is not None or left_window_size >= 0):
         blind = tf.equal(tf.reduce_max(bias, -1, keepdims=True), -math.inf)  # a row that may see nothing gives 0
         chances = tf.where(blind, tf.zeros([], chances.dtype), chances)
-    y = _matmul(chances, v)
+    y = tf.matmul(chances, v)
     if flat:
         y = _flat(y)
     return y, *present, (raw, capped, biased, chances)[qk_matmul_output_mode]
@@ -53,20 +55,20 @@ def attention(
 def flex_attention(
     q: Any, k: Any, v: Any, *,
     scale: float | None = None, score_mod: Graph | None = None, prob_mod: Graph | None = None,
-    softmax_precision: int | None = None, run: Run,
+    softmax_precision: int | None = None, run: Run, dtype: str | None = None,
 ) -> Any:  # fmt: skip
     """Two graphs of the model may change the scores, and the chances that come of them."""
-    q, k, v = (tf.convert_to_tensor(item) for item in (q, k, v))
+    narrow, rounded = q.dtype, steps_of(dtype)
+    q, k, v = (widened(tf.convert_to_tensor(item)) for item in (q, k, v))
     k, v = _for_all_heads(k, q), _for_all_heads(v, q)
-    wide = tf.float32 if q.dtype.size < 4 else q.dtype
-    precision = onnx.helper.tensor_dtype_to_np_dtype(softmax_precision) if softmax_precision else wide
-    scores = tf.cast(_scores(q, k, scale), precision)
+    precision = onnx.helper.tensor_dtype_to_np_dtype(softmax_precision) if softmax_precision else q.dtype
+    scores = tf.cast(_scores(q, k, scale, rounded), precision)
     if score_mod is not None:
         (scores,) = run(score_mod, {score_mod.inputs[0].name: scores})
     chances = softmax(scores)
     if prob_mod is not None:
         (chances,) = run(prob_mod, {prob_mod.inputs[0].name: chances})
-    return _matmul(tf.cast(chances, q.dtype), v)
+    return tf.cast(tf.matmul(rounded(tf.cast(chances, q.dtype)), v), narrow)
 
 
 def _for_all_heads(x: Any, q: Any) -> Any:
@@ -77,17 +79,20 @@ def _for_all_heads(x: Any, q: Any) -> Any:
     return x if heads == given else tf.repeat(x, heads // given, axis=1)
 
 
-def _scores(q: Any, k: Any, scale: float | None) -> Any:
+def _chances(scores: Any, precision: int | None, dtype: str | None) -> Any:
+    """Softmax in a dtype of ONNX's number, or in the model's."""
+    name = dtype_name(precision) if precision else dtype
+    if name == "float64":
+        scores = tf.cast(scores, tf.float64)
+    return softmax(steps_of(name)(scores), dtype=name)
+
+
+def _scores(q: Any, k: Any, scale: float | None, rounded: Callable[[Any], Any]) -> Any:
     """How much each query takes of each key. Both are scaled, lest the product overflow."""
     size = size_of(q, 3)
     root = math.sqrt(scale) if scale else size**-0.25 if isinstance(size, int) else tf.cast(size, tf.float32) ** -0.25
-    return _matmul(q * tf.cast(root, q.dtype), k * tf.cast(root, q.dtype), transpose_b=True)
-
-
-def _matmul(a: Any, b: Any, transpose_b: bool = False) -> Any:
-    """A product that adds up in 32 bits at least."""
-    wide = tf.float32 if a.dtype.size < 4 else a.dtype
-    return tf.cast(tf.matmul(tf.cast(a, wide), tf.cast(b, wide), transpose_b=transpose_b), a.dtype)
+    root = rounded(tf.cast(root, q.dtype))
+    return rounded(tf.matmul(rounded(q * root), rounded(k * root), transpose_b=True))
 
 
 def _heads(x: Any, count: int) -> Any:

@@ -13,7 +13,7 @@ from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.passes.channel_shuffle import OP as CHANNEL_SHUFFLE
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries
-from convnet_core.convert.native.values import axes_of, larger, packed, reshaped, shape_of, size_of
+from convnet_core.convert.native.values import axes_of, larger, packed, quotient, reshaped, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 
@@ -59,8 +59,9 @@ def center_crop_pad(x: Any, shape: Any, *, axes: list[int] | None = None) -> Any
     kept, sides = [slice(None)] * len(before), [[0, 0] for _ in before]
     for axis, size in zip(axes_of(axes, len(before)), wanted, strict=True):
         surplus, missing = larger(before[axis] - size, 0), larger(size - before[axis], 0)
-        kept[axis] = slice(surplus // 2, surplus // 2 + before[axis] - surplus)
-        sides[axis] = [missing // 2, missing - missing // 2]
+        kept[axis] = slice(quotient(surplus, 2), quotient(surplus, 2) + before[axis] - surplus)
+        half = quotient(missing, 2)
+        sides[axis] = [half, missing - half]
     return tf.pad(x[tuple(kept)], sides)
 
 
@@ -81,7 +82,7 @@ def col2im(
     whole = [size + a + b for size, a, b in zip(image, pads[:space], pads[space:], strict=True)]
     places = _block_places(whole, block, strides or ones, dilations or ones)
     n, columns, _ = shape_of(x)
-    channels = columns // math.prod(block)
+    channels = quotient(columns, math.prod(block))
     values = reshaped(tf.transpose(x, [1, 2, 0]), [channels, tf.size(places, tf.int64), n])
     rows = tf.transpose(values, [1, 2, 0])
     sums = tf.scatter_nd(tf.reshape(places, [-1, 1]), rows, packed([math.prod(whole), n, channels]))

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from convnet_core.convert.native.dtypes import wide_integers
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import aligned
 
 
 @handles("Equal", 1, 7, 11, 13, 19)
+@wide_integers
 def equal(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
     return tf.equal(a, aligned(a, b, axis))
 
 
 @handles("Less", 1, 7, 9, 13)
+@wide_integers
 def less(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
     return tf.less(a, aligned(a, b, axis))
 
 
 @handles("Greater", 1, 7, 9, 13)
+@wide_integers
 def greater(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
     return tf.greater(a, aligned(a, b, axis))
 
 
 @handles("LessOrEqual", 12, 16)
+@wide_integers
 def less_or_equal(a: Any, b: Any) -> Any:
     return tf.less_equal(a, b)
 
 
 @handles("GreaterOrEqual", 12, 16)
+@wide_integers
 def greater_or_equal(a: Any, b: Any) -> Any:
     return tf.greater_equal(a, b)
 
@@ -59,6 +65,7 @@ _MOST_DIMENSIONS = 5
 
 
 @handles("Where", 9, 16)
+@wide_integers
 def where(condition: Any, x: Any, y: Any) -> Any:
     shapes = [tf.TensorShape(value.shape) for value in (condition, x, y)]
     if any(shape.rank is None for shape in shapes) or max(shape.rank for shape in shapes) <= _MOST_DIMENSIONS:

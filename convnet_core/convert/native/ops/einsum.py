@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.linear import product
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of
+from convnet_core.convert.native.values import rank_of, reshaped, shape_of, size_of
 
 
 class _Term(NamedTuple):
@@ -58,9 +58,15 @@ def _diagonal(term: _Term) -> _Term:
         while letters.count(letter) > 1:
             first, second = letters.index(letter), letters.rindex(letter)
             rest = [place for place in range(len(letters)) if place not in (first, second)]
-            x = tf.linalg.diag_part(tf.transpose(x, [*rest, first, second]))
+            x = diagonal(tf.transpose(x, [*rest, first, second]))
             letters = "".join(letters[place] for place in rest) + letter
     return _Term(x, letters)
+
+
+def diagonal(x: Any) -> Any:
+    """Of square matrices [..., n, n], [..., n]. LiteRT 2.3 has no op of its own for it."""
+    size = size_of(x, -1)
+    return reshaped(x, [*shape_of(x, 0, -2), size * size])[..., :: size + 1]
 
 
 def _summed(term: _Term, wanted: set[str]) -> _Term:

@@ -1,16 +1,20 @@
-"""Mathematical functions that look at each value alone."""
+"""Mathematical functions that look at each value alone.
+
+LiteRT 2.3 has no tan, asin, acos, atan, sinh and cosh; they are made of what it has.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from convnet_core.convert.native.dtypes import wide_integers
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import bounded
 
 
 @handles("Abs", 1, 6, 13)
+@wide_integers
 def absolute(x: Any) -> Any:
     """LiteRT has no Abs of int64."""
     dtype = tf.as_dtype(x.dtype)
@@ -18,11 +22,13 @@ def absolute(x: Any) -> Any:
 
 
 @handles("Neg", 1, 6, 13)
+@wide_integers
 def neg(x: Any) -> Any:
     return tf.negative(x)
 
 
 @handles("Sign", 9, 13)
+@wide_integers
 def sign(x: Any) -> Any:
     dtype = tf.as_dtype(x.dtype)
     return tf.cast(tf.not_equal(x, 0), dtype) if dtype.is_unsigned else tf.sign(x)
@@ -80,33 +86,43 @@ def cos(x: Any) -> Any:
 
 @handles("Tan", 7, 22)
 def tan(x: Any) -> Any:
-    return tf.tan(x)
+    return tf.sin(x) / tf.cos(x)
 
 
 @handles("Asin", 7, 22)
 def asin(x: Any) -> Any:
-    return tf.asin(x)
+    return tf.atan2(x, tf.sqrt((1 - x) * (1 + x)))
 
 
 @handles("Acos", 7, 22)
 def acos(x: Any) -> Any:
-    return tf.acos(x)
+    return tf.atan2(tf.sqrt((1 - x) * (1 + x)), x)
 
 
 @handles("Atan", 7, 22)
 def atan(x: Any) -> Any:
-    """By Atan2, which LiteRT has among its built-in ops."""
     return tf.atan2(x, tf.ones_like(x))
 
 
 @handles("Sinh", 9, 22)
 def sinh(x: Any) -> Any:
-    return tf.sinh(x)
+    """Near 0 by its series, whose next term is x^11 / 11!; elsewhere by halves that grow together."""
+    up, down = _halves(x)
+    square = x * x
+    series = x * (1 + square / 6 * (1 + square / 20 * (1 + square / 42 * (1 + square / 72))))
+    return tf.where(tf.abs(x) < 1, series, up - down)
 
 
 @handles("Cosh", 9, 22)
 def cosh(x: Any) -> Any:
-    return tf.cosh(x)
+    up, down = _halves(x)
+    return up + down
+
+
+def _halves(x: Any) -> tuple[Any, Any]:
+    """e^x / 2 and e^-x / 2, which are finite where their sum is."""
+    root = tf.exp(x / 2)
+    return root / 2 * root, 0.5 / root / root
 
 
 @handles("Tanh", 1, 6, 13)
@@ -136,19 +152,23 @@ def is_nan(x: Any) -> Any:
 
 @handles("IsInf", 10, 20)
 def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
+    """By finite numbers: TensorFlow 2.21 converts an infinite constant to TFLite as the largest finite one."""
+    most = tf.constant(tf.as_dtype(x.dtype).max, x.dtype)
     if detect_negative and detect_positive:
-        return tf.math.is_inf(x)
+        return tf.abs(x) > most
     if detect_negative or detect_positive:
-        return tf.equal(x, np.inf if detect_positive else -np.inf)
+        return x > most if detect_positive else x < -most
     return tf.zeros_like(x, tf.bool)
 
 
 @handles("Clip", 11, 12, 13)
+@wide_integers
 def clip(x: Any, low: Any = None, high: Any = None) -> Any:
-    y = x if low is None else tf.maximum(x, low)
-    return tf.identity(y) if high is None else tf.minimum(y, high)
+    y = bounded(x, low, high)
+    return tf.identity(y) if high is None else y
 
 
 @handles("Clip", 1, 6)
+@wide_integers
 def clip_between(x: Any, *, min: float | None = None, max: float | None = None) -> Any:
     return clip(x, *(None if bound is None else tf.cast(bound, x.dtype) for bound in (min, max)))

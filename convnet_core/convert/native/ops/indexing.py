@@ -10,7 +10,7 @@ import numpy as np
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries, joined, parts, placed, single
-from convnet_core.convert.native.values import known, packed, rank_of, shape_of, size_of
+from convnet_core.convert.native.values import known, packed, rank_of, reshaped, shape_of, size_of, swapped
 from convnet_core.errors import ConversionError
 
 _FAR = 2**31 - 1
@@ -98,6 +98,7 @@ def along(sizes: list[Any], indices: Any, axis: int) -> Any:
 def gather_nd(x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
     depth = depth_of(indices)
     sizes = packed(shape_of(x)[batch_dims : batch_dims + depth])
+    x = tf.convert_to_tensor(x)  # TFLite's converter has no ResourceGatherNd, which gathers from a variable
     return tf.gather_nd(x, from_front(indices, sizes), batch_dims=batch_dims)
 
 
@@ -117,4 +118,21 @@ def compress(x: Any, condition: Any, *, axis: int | None = None) -> Any:
 
 @handles("ReverseSequence", 10, 28)
 def reverse_sequence(x: Any, sequence_lens: Any, *, batch_axis: int = 1, time_axis: int = 0) -> Any:
-    return tf.reverse_sequence(x, sequence_lens, seq_axis=time_axis, batch_axis=batch_axis)
+    return (
+        reversed_sequences(x, sequence_lens)
+        if time_axis == 0
+        else swapped(reversed_sequences(swapped(x, 0, 1), sequence_lens), 0, 1)
+    )
+
+
+def reversed_sequences(x: Any, lengths: Any) -> Any:
+    """x [steps, batch, ...]: the first steps of each sequence, as many as `lengths` says, in the other order.
+
+    By a gather of rows: LiteRT 2.3 has ReverseSequence neither for int8 nor for 16-bit floats.
+    """
+    steps, batch, *rest = shape_of(x)
+    place, length = tf.range(tf.cast(steps, tf.int32))[:, tf.newaxis], tf.cast(lengths, tf.int32)
+    source = tf.where(place < length, length - 1 - place, place)
+    batch32 = tf.cast(batch, tf.int32)
+    rows = tf.gather(reshaped(x, [steps * batch, *rest]), source * batch32 + tf.range(batch32))
+    return reshaped(rows, [steps, batch, *rest])

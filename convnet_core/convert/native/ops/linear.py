@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from convnet_core.convert.native.dtypes import INTEGERS, SMALL_INTEGERS, UNSIGNED, cast_around
+from convnet_core.convert.native.integers import matmul_of_bytes
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import rank_of
@@ -12,9 +14,13 @@ from convnet_core.convert.native.values import rank_of
 
 @handles("MatMul", 1, 9, 13)
 def matmul(a: Any, b: Any) -> Any:
+    return _of_matrices(product, a, b)
+
+
+def _of_matrices(multiply: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     """A vector counts as a matrix of one row on the left, of one column on the right."""
     row, column = rank_of(a) == 1, rank_of(b) == 1
-    y = product(tf.expand_dims(a, 0) if row else a, tf.expand_dims(b, 1) if column else b)
+    y = multiply(tf.expand_dims(a, 0) if row else a, tf.expand_dims(b, 1) if column else b)
     places = [place for place, single in ((-2, row), (-1, column)) if single]
     return tf.squeeze(y, places) if places else y
 
@@ -55,7 +61,12 @@ def gemm(
 
 @handles("MatMulInteger", 10)
 def matmul_integer(a: Any, b: Any, a_zero_point: Any = None, b_zero_point: Any = None) -> Any:
-    return matmul(centred(a, of_rows(a_zero_point)), centred(b, b_zero_point))
+    return integer_product(centred(a, of_rows(a_zero_point)), centred(b, b_zero_point))
+
+
+def integer_product(a: Any, b: Any) -> Any:
+    """The int32 product of what `centred` gives."""
+    return _of_matrices(matmul_of_bytes, a, b)
 
 
 def centred(x: Any, zero_point: Any) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.ops.activations import log_softmax
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of
+from convnet_core.convert.native.values import rank_of, reshaped, shape_of
 
 
 @handles("NegativeLogLikelihoodLoss", 12, 13, 22)
@@ -14,6 +15,11 @@ def nll_loss(
     x: Any, target: Any, weight: Any = None, *, ignore_index: int | None = None, reduction: str = "mean"
 ) -> Any:
     """`x` [n, classes, ...], `target` [n, ...]; a mean is one of the weights."""
+    if rank_of(x) > 3:  # LiteRT 2.3 transposes six dimensions
+        sizes = shape_of(target)
+        flat = [reshaped(item, [*shape_of(item, 0, before), -1]) for item, before in ((x, 2), (target, 1))]
+        loss = nll_loss(*flat, weight, ignore_index=ignore_index, reduction=reduction)
+        return reshaped(loss, sizes) if reduction == "none" else loss
     rank = rank_of(x)
     ignored = None if ignore_index is None else tf.equal(target, ignore_index)
     classes = target if ignored is None else tf.where(ignored, tf.zeros([], target.dtype), target)
@@ -32,5 +38,5 @@ def nll_loss(
 def softmax_cross_entropy_loss(
     scores: Any, labels: Any, weights: Any = None, *, ignore_index: int | None = None, reduction: str = "mean"
 ) -> Any:
-    shares = tf.nn.log_softmax(scores, 1)
+    shares = log_softmax(scores, axis=1)
     return nll_loss(shares, labels, weights, ignore_index=ignore_index, reduction=reduction), shares

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from convnet_core.convert.native.dtypes import wide_integers
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries, placed
-from convnet_core.convert.native.values import packed, rank_of, shape_of, size_of, static_of
+from convnet_core.convert.native.values import packed, rank_of, reshaped, shape_of, size_of, static_of
 from convnet_core.errors import ConversionError
 
 _MIRRORED_RANK = 5
@@ -27,6 +29,7 @@ def pad_2(x: Any, *, pads: list[int], mode: str = "constant", value: float = 0.0
 
 
 @handles("Pad", 11, 13, 18, 19, 21, 23, 24, 25)
+@wide_integers
 def pad(x: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
     given = entries(pads, "the pads", 2 * rank_of(x) if axes is None else None)
     half = len(given) // 2
@@ -37,7 +40,7 @@ def pad(x: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, mode
     if all(_is_0(size) for pair in around for size in pair):
         return tf.identity(x)
     if mode == "constant":
-        return _with_constant(x, around, constant_value)
+        return _in_few(x, around, constant_value)
     if mode == "reflect" and _mirrors(x, around):
         return tf.pad(x, packed([size for pair in around for size in pair]).reshape(-1, 2), "REFLECT")
     for axis, (before, after) in enumerate(around):
@@ -51,6 +54,33 @@ def _with_constant(x: Any, around: list[tuple[Any, Any]], value: Any) -> Any:
     dtype = tf.as_dtype(x.dtype)
     value = tf.zeros([], dtype) if value is None else tf.cast(tf.reshape(value, []), dtype)
     return tf.pad(x, paddings, constant_values=value)
+
+
+_MOST_DIMENSIONS = 5
+"""That LiteRT 2.3 pads."""
+
+
+def _in_few(x: Any, around: list[tuple[Any, Any]], value: Any) -> Any:
+    """Of many dimensions, two at a time."""
+    if rank_of(x) <= _MOST_DIMENSIONS:
+        return _with_constant(x, around, value)
+    axes = [axis for axis, pair in enumerate(around) if not all(map(_is_0, pair))]
+    for start in range(0, len(axes), 2):
+        x = _at(x, {axis: around[axis] for axis in axes[start : start + 2]}, value)
+    return x
+
+
+def _at(x: Any, around: dict[int, tuple[Any, Any]], value: Any) -> Any:
+    """Padded at these dimensions; the others between them count as one."""
+    sizes, merged, pads, after = shape_of(x), [], [], 0
+    for axis, pair in around.items():
+        merged += [math.prod(sizes[after:axis]), sizes[axis]]
+        pads += [(0, 0), pair]
+        after = axis + 1
+    y = _with_constant(reshaped(x, [*merged, math.prod(sizes[after:])]), [*pads, (0, 0)], value)
+    for place, axis in enumerate(around):
+        sizes[axis] = size_of(y, 2 * place + 1)
+    return reshaped(y, sizes)
 
 
 def _is_0(size: Any) -> bool:

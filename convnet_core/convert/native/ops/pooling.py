@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from convnet_core.convert.native.dtypes import SMALL_INTEGERS, cast_around
 from convnet_core.convert.native.layouts import by_planes, spatial
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.passes import DOMAIN
@@ -30,6 +31,11 @@ def max_pool(
     strides: list[int] | None = None,
 ) -> Any:
     windows = sliding(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    return cast_around(lambda x: _largest(x, windows), x, when=SMALL_INTEGERS, to=tf.float32)
+
+
+def _largest(x: Any, windows: Sequence[Window]) -> Any:
+    """The largest value of each window."""
     if any(window.dilation > 1 for window in windows):
         return _slid(padded(x, windows, lowest(x)), windows, tf.maximum)
     if all(window.same for window in windows):

@@ -6,7 +6,7 @@ from typing import Any
 
 from convnet_core.convert.native.dtypes import as_dtype, cast_to
 from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.ops.linear import centred, matmul, of_rows
+from convnet_core.convert.native.ops.linear import centred, integer_product, of_rows
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import rank_of, reshaped, shape_of, size_of
 from convnet_core.errors import ConversionError
@@ -83,6 +83,7 @@ def dequantize_linear(
 def dynamic_quantize_linear(x: Any) -> Any:
     low = tf.minimum(tf.reduce_min(x), 0)
     scale = (tf.maximum(tf.reduce_max(x), 0) - low) / 255
+    scale = tf.where(scale > 0, scale, tf.ones_like(scale))  # of zeros alone, as ONNX Runtime has it; ONNX divides by 0
     zero_point = tf.round(tf.clip_by_value(-low / scale, 0, 255))
     return _rounded(x / scale, zero_point, tf.uint8), scale, tf.cast(zero_point, tf.uint8)
 
@@ -98,7 +99,7 @@ def qlinear_matmul(
     y_scale: Any,
     y_zero_point: Any,
 ) -> Any:
-    y = matmul(centred(a, of_rows(a_zero_point)), centred(b, b_zero_point))
+    y = integer_product(centred(a, of_rows(a_zero_point)), centred(b, b_zero_point))
     scales = (tf.cast(scale, tf.float32) for scale in (of_rows(a_scale), b_scale, of_rows(y_scale)))
     left, right, result = scales
     zero = of_rows(y_zero_point)

@@ -8,6 +8,7 @@ from typing import Any
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.loops import MOST_UNROLLED, State
 from convnet_core.convert.native.ops.gates import gates_of
+from convnet_core.convert.native.ops.indexing import reversed_sequences
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import packed, shape_of, size_of
 from convnet_core.errors import ConversionError
@@ -135,7 +136,7 @@ def _layers(
 
 def _reversed(x: Any, lengths: Any) -> Any:
     """The steps of each sequence in the other order; what comes after its end stays."""
-    return tf.reverse(x, [0]) if lengths is None else tf.reverse_sequence(x, lengths, seq_axis=0, batch_axis=1)
+    return tf.reverse(x, [0]) if lengths is None else reversed_sequences(x, lengths)
 
 
 def _sequence(taken: Any, cell: Cell, lengths: Any, state: State) -> tuple[Any, State]:

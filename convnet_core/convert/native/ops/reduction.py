@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from convnet_core.convert.native.dtypes import INTEGERS, cast_around
+from convnet_core.convert.native.dtypes import INTEGERS, cast_around, wide_integers
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import known, rank_of, reshaped, scalar_of, shape_of, size_of
@@ -18,7 +18,9 @@ Reduction = Callable[[Any, Any, bool], Any]
 def _reduces(op: str, by_attribute: tuple[int, ...], by_input: tuple[int, ...]) -> Callable[[Reduction], Reduction]:
     """Register a reduction; its dimensions are an attribute of the first versions and an input of the others."""
 
-    def register(reduce: Reduction) -> Reduction:
+    def register(function: Reduction) -> Reduction:
+        reduce = wide_integers(function)
+
         @handles(op, *by_attribute)
         def with_attribute(x: Any, *, axes: list[int] | None = None, keepdims: int = 1) -> Any:
             return _in_few(reduce, x, axes or None, bool(keepdims))
@@ -28,7 +30,8 @@ def _reduces(op: str, by_attribute: tuple[int, ...], by_input: tuple[int, ...]) 
             if axes is None or axes.shape == (0,):
                 return reduce(x, [] if noop_with_empty_axes else None, bool(keepdims))
             chosen = known(axes)
-            return _in_few(reduce, x, axes if chosen is None else chosen.tolist(), bool(keepdims))
+            # TFLite's converter takes a mean along computed dimensions by 32-bit numbers alone
+            return _in_few(reduce, x, tf.cast(axes, tf.int32) if chosen is None else chosen.tolist(), bool(keepdims))
 
         return reduce
 
@@ -124,10 +127,12 @@ def _place(function: Callable[..., Any], x: Any, axis: int, keep: int, last: int
 
 
 @handles("CumSum", 11, 14)
+@wide_integers
 def cumsum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
     return tf.cumsum(x, scalar_of(axis), bool(exclusive), bool(reverse))
 
 
 @handles("CumProd", 26)
+@wide_integers
 def cumprod(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
     return tf.math.cumprod(x, scalar_of(axis), bool(exclusive), bool(reverse))

@@ -9,7 +9,7 @@ import numpy as np
 from convnet_core.convert.native.dtypes import as_dtype
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, scalar_of, shape_of, size_of, swapped
+from convnet_core.convert.native.values import rank_of, scalar_of, shape_of, swapped
 
 
 @handles("TopK", 11, 24)
@@ -46,45 +46,6 @@ def _distance(x: Any) -> Any:
     """How far each place of a matrix is right of the diagonal."""
     rows, columns = (tf.range(tf.cast(size, tf.int32)) for size in shape_of(x, -2))
     return columns - rows[:, None]
-
-
-@handles("NonMaxSuppression", 10, 11)
-def non_max_suppression(
-    boxes: Any,
-    scores: Any,
-    most: Any = None,
-    iou_threshold: Any = None,
-    score_threshold: Any = None,
-    *,
-    center_point_box: int = 0,
-) -> Any:
-    """Rows of batch, class and box; for each batch and class those of the highest scores first."""
-    if center_point_box:
-        middle, size = tf.split(boxes, 2, -1)
-        boxes = tf.concat([middle - size / 2, middle + size / 2], -1)
-    count = size_of(scores, -1)
-    most = tf.cast(tf.minimum(tf.cast(0 if most is None else scalar_of(most), tf.int64), count), tf.int32)
-    overlap = 0.0 if iou_threshold is None else scalar_of(iou_threshold)
-    least = -np.inf if score_threshold is None else scalar_of(score_threshold)
-
-    def chosen(item: Any) -> Any:
-        def of_class(row: Any) -> Any:
-            return tuple(
-                tf.raw_ops.NonMaxSuppressionV4(
-                    boxes=item[0],
-                    scores=row,
-                    max_output_size=most,
-                    iou_threshold=tf.cast(overlap, tf.float32),
-                    score_threshold=tf.cast(least, tf.float32),
-                    pad_to_max_output_size=True,
-                )
-            )
-
-        return tf.map_fn(of_class, item[1], fn_output_signature=(tf.int32, tf.int32))
-
-    places, valid = tf.map_fn(chosen, (boxes, scores), fn_output_signature=(tf.int32, tf.int32))
-    used = tf.where(tf.range(most) < valid[..., None])
-    return tf.concat([used[:, :2], tf.cast(tf.gather_nd(places, used)[:, None], tf.int64)], 1)
 
 
 @handles("Unique", 11, 28)

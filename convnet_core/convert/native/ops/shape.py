@@ -152,7 +152,7 @@ def squeeze(x: Any, axes: Any = None) -> Any:
     if known(axes) is None:
         kept = placed([0] * len(entries(axes)), axes, [1] * rank_of(x))
         sizes = tf.boolean_mask(tf.shape(x), tf.stack(kept) > 0)
-        return tf.reshape(x, tf.ensure_shape(sizes, [rank_of(x) - len(entries(axes))]))
+        return tf.reshape(x, tf.reshape(sizes, [rank_of(x) - len(entries(axes))]))  # tells the rank
     dropped = axes_of(axes, rank_of(x))
     return tf.squeeze(x, dropped) if dropped else tf.identity(x)
 

@@ -1,0 +1,86 @@
+"""NonMaxSuppression: of boxes that overlap, those of the highest scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.loops import MOST_UNROLLED
+from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.values import reshaped, scalar_of, shape_of
+
+Kept = tuple[Any, Any]
+"""For each batch and class the places of the boxes that stay, [rows, most], and how many they are, [rows]."""
+
+
+@handles("NonMaxSuppression", 10, 11)
+def non_max_suppression(
+    boxes: Any,
+    scores: Any,
+    most: Any = None,
+    iou_threshold: Any = None,
+    score_threshold: Any = None,
+    *,
+    center_point_box: int = 0,
+) -> Any:
+    """Rows of batch, class and box; for each batch and class those of the highest scores first."""
+    boxes = tf.convert_to_tensor(boxes)
+    if center_point_box:
+        middle, size = boxes[..., :2], boxes[..., 2:]
+        boxes = tf.concat([middle - size / 2, middle + size / 2], -1)
+    batch, classes, count = shape_of(scores)
+    rows = reshaped(scores, [batch * classes, count])
+    limits = {
+        "max_output_size": _smaller(0 if most is None else scalar_of(most), count),
+        "iou_threshold": tf.cast(0.0 if iou_threshold is None else scalar_of(iou_threshold), tf.float32),
+        "score_threshold": tf.cast(-np.inf if score_threshold is None else scalar_of(score_threshold), tf.float32),
+    }
+    several = not isinstance(batch * classes, int) or batch * classes > MOST_UNROLLED
+    places, valid = (_in_loop if several else _unrolled)(boxes, rows, classes, limits)
+    used = tf.where(tf.range(limits["max_output_size"]) < valid[:, tf.newaxis])  # [kept, (row, number)], by rows
+    row = tf.cast(used[:, 0], tf.int32)
+    number = tf.cast(classes, tf.int32)
+    columns = [row // number, row % number, tf.gather_nd(places, used)]
+    return tf.cast(tf.stack(columns, 1), tf.int64)
+
+
+def _smaller(most: Any, count: Any) -> Any:
+    """int32: the largest number of boxes of a row."""
+    if isinstance(most, int) and isinstance(count, int):
+        return np.int32(min(most, count))
+    return tf.cast(tf.minimum(tf.cast(most, tf.int64), tf.cast(count, tf.int64)), tf.int32)
+
+
+def _of_row(boxes: Any, scores: Any, limits: dict[str, Any]) -> Kept:
+    return tuple(tf.raw_ops.NonMaxSuppressionV4(boxes=boxes, scores=scores, pad_to_max_output_size=True, **limits))
+
+
+def _unrolled(boxes: Any, rows: Any, classes: int, limits: dict[str, Any]) -> Kept:
+    found = [_of_row(boxes[row // classes], rows[row], limits) for row in range(shape_of(rows)[0])]
+    places, valid = zip(*found, strict=True)
+    return tf.stack(places), tf.stack(valid)
+
+
+def _in_loop(boxes: Any, rows: Any, classes: Any, limits: dict[str, Any]) -> Kept:
+    """The results are joined in each turn: LiteRT 2.3 cannot run what its converter makes of `tf.map_fn` here, nor
+    NonMaxSuppression of what a Gather gives in a loop.
+    """
+    count, classes, most = tf.shape(rows)[0], tf.cast(classes, tf.int32), limits["max_output_size"]
+
+    def turn(row: Any, places: Any, valid: Any) -> Any:
+        kept, number = _of_row(boxes[row // classes], rows[row], limits)
+        return row + 1, tf.concat([places, kept[tf.newaxis]], 0), tf.concat([valid, number[tf.newaxis]], 0)
+
+    _, places, valid = tf.while_loop(
+        lambda row, *_: row < count,
+        turn,
+        (tf.constant(0), tf.zeros(tf.stack([0, most]), tf.int32), tf.zeros([0], tf.int32)),
+        shape_invariants=(
+            tf.TensorShape([]),
+            tf.TensorShape([None, None]),
+            tf.TensorShape([None]),
+        ),
+    )
+    return places, valid
