@@ -81,7 +81,7 @@ def compared(size: int, folder: Path) -> float:
 
 
 class _Open:
-    name, converter = "onnxruntime", None
+    name, converter = "onnxruntime again", None
 
     def __init__(self, path: Path) -> None:
         self.open = lambda: OnnxRuntime(path)

@@ -35,7 +35,7 @@ def runtime(folder: str, kind: str, batch: int) -> Callable[[int], float]:
 
     path = Path(folder)
     opened = (
-        OnnxRuntime(path / onnx_model.FILE)
+        OnnxRuntime(path / onnx_model.FILE, optimized=True)
         if kind == "onnxruntime"
         else TensorFlowSavedModel(path / kind / SAVED_MODEL, kind)
     )

@@ -98,7 +98,7 @@ def plain_conversion(path: str) -> Callable[[int], float]:
 
 
 def comparison(folder: str) -> Callable[[int], float]:
-    """Seconds of the full comparison, after imports: seven runtimes, the whole test set, noise, zeros, four batches."""
+    """Seconds of the full comparison, after imports: eight runtimes, the whole test set, noise, zeros, four batches."""
     from convnet_core.compare import measure as compare
     from convnet_core.given import Given
     from convnet_core.stages.compare import at_once
@@ -130,7 +130,7 @@ def measure(what: str, folder: Path, repeats: int) -> Row:
     if what == "comparison":
         with Worker(comparison, str(folder / "first")) as compare:
             took = in_turns({what: compare}, repeats)[what]
-        name = f"full comparison, 7 runtimes × 10,000 images × 4 batch sizes, {os.cpu_count()} at once"
+        name = f"full comparison, 8 runtimes × 10,000 images × 4 batch sizes, {os.cpu_count()} at once"
         return seconds(name, took, 8, "after imports; noise and zeros included")
     path = str(folder / "first/export/model.onnx")
     with Worker(conversion, path) as ours, Worker(plain_conversion, path) as plain:

@@ -21,7 +21,7 @@ from convnet_core.shapes import made
 
 STAGE, FILE = "benchmark", "benchmark.json"
 _START_SECONDS = 1.5  # of an average runtime: its process, its library, its model
-_RUNTIMES = 7  # of a run with one converter
+_RUNTIMES = 8  # of a run with one converter
 
 
 @dataclass(frozen=True, kw_only=True)

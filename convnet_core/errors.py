@@ -4,6 +4,7 @@
     ├── ConfigError              a setting is out of its range, unknown or contradicts another
     ├── DataError                a data set, an image or a drawing cannot be used
     ├── ModelError               weights or a model file do not fit
+    │   └── InputsError          a runtime cannot run a model on these inputs
     ├── ConversionError          a model cannot be exported or converted
     │   └── UnsupportedOpError   an ONNX operator that the converter does not know
     ├── RunError                 a run's folder is missing, incomplete or not ours
@@ -63,6 +64,10 @@ class DataError(ConvNetError):
 
 class ModelError(ConvNetError):
     """Weights or a model file do not fit."""
+
+
+class InputsError(ModelError):
+    """A runtime cannot run a model on these inputs."""
 
 
 class ConversionError(ConvNetError):

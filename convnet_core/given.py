@@ -14,7 +14,7 @@ import numpy as np
 
 from convnet_core.archives import bounded
 from convnet_core.errors import ConfigError, DataError, one_line
-from convnet_core.tensors import Array, Feeds, TensorInfo, batched, example_feeds, fixed_batch
+from convnet_core.tensors import Array, Bounds, Feeds, TensorInfo, batched, example_feeds, fixed_batch
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,14 @@ class Given:
             shape = tuple(sizes.get(symbol) if size is None else size for size, symbol in pairs)
         if has_batch and info.shape[0] is None:
             shape = (None, *shape[1:])
-        return dataclasses.replace(info, shape=shape)
+        return dataclasses.replace(info, shape=shape, bounds=self._bounds(info))
+
+    def _bounds(self, info: TensorInfo) -> Bounds | None:
+        """The range that was given for whole numbers; of floats it is stretched over."""
+        if info.name not in self.ranges:
+            return info.bounds
+        low, high = self.ranges[info.name]
+        return Bounds((int(low),), (int(high),)) if info.dtype.startswith(("int", "uint")) else None
 
     def samples(self, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
         """`count` samples of every input, or as many as the files hold; a model of one batch size gets that many.
@@ -93,7 +100,7 @@ class Given:
         drawn = fixed if fixed is not None else sizes.pop() if sizes else count
         feeds = example_feeds(shaped, drawn, np.random.default_rng(seed))
         for name, (low, high) in self.ranges.items():
-            feeds[name] = _stretched(feeds[name], low, high, np.random.default_rng(seed + 1))
+            feeds[name] = _stretched(feeds[name], low, high)
         for name, array in from_files.items():
             info = next(info for info in shaped if info.name == name)
             _check(array, info, self.files[name], whole=name not in names)
@@ -188,10 +195,8 @@ def _read(path: Path, name: str) -> Array:
     return array
 
 
-def _stretched(array: Array, low: float, high: float, rng: np.random.Generator) -> Array:
-    """Values from low to high, both included for whole numbers."""
-    if array.dtype.kind in "iu":
-        return np.asarray(rng.integers(int(low), int(high), array.shape, endpoint=True), array.dtype)
-    if array.dtype.kind == "b":
+def _stretched(array: Array, low: float, high: float) -> Array:
+    """Floats from 0 to 1 as floats from low to high; others as they are."""
+    if array.dtype.kind in "iubOSU":
         return array
     return np.asarray(low + array.astype(np.float64) * (high - low), array.dtype)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from convnet_core.archives import bounded
-from convnet_core.compare import Key, Measured
+from convnet_core.differences import Key, Measured
 from convnet_core.errors import RunError
 
+_PLAIN = ("fault", "precision", "moved")
 _ARRAYS = ("max_abs", "scale", "answers", "expected", "truth")
 _MOST_LINES = 4 << 20  # bytes of JSON, for some 20,000 measurements; as objects they take up to 30 times as much
 
@@ -24,7 +25,7 @@ def save(measured: Sequence[Measured], path: Path) -> None:
     names: dict[bytes, str] = {}
     lines = []
     for item in measured:
-        line: dict[str, Any] = {"key": dataclasses.asdict(item.key), "fault": item.fault}
+        line: dict[str, Any] = {"key": dataclasses.asdict(item.key), "fault": item.fault, "precision": item.precision}
         line["mean_abs"] = item.mean_abs if np.isfinite(item.mean_abs) else None
         for field in _ARRAYS:
             value = getattr(item, field)
@@ -61,4 +62,5 @@ def load(path: Path) -> list[Measured]:
 def _measured(line: dict[str, Any], arrays: dict[str, Any]) -> Measured:
     values = {field: arrays[line[field]] for field in _ARRAYS if field in line}
     mean = float("nan") if line["mean_abs"] is None else line["mean_abs"]
-    return Measured(Key(**line["key"]), mean_abs=mean, fault=line["fault"], **values)
+    plain = {field: line[field] for field in _PLAIN if field in line}  # earlier versions wrote fewer
+    return Measured(Key(**line["key"]), mean_abs=mean, **plain, **values)

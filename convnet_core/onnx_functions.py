@@ -26,6 +26,12 @@ def inside(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
                 waiting.extend(graph.node)
 
 
+def graphs_inside(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs in a node's attributes."""
+    for attribute in node.attribute:
+        yield from _graphs(attribute)
+
+
 def expanded(model: onnx.ModelProto, most: int, name: str, hint: str) -> int:
     """How many nodes the model's graph comes to, a call counted as a node too. The time goes with the file's size.
 

@@ -7,13 +7,12 @@ answers that differ by units of that size, though each runtime does what the fil
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-
-import onnx
-import onnx.inliner
+from typing import TYPE_CHECKING
 
 from convnet_core.config import CompareConfig
-from convnet_core.graphs.onnx_tensors import dtypes
-from convnet_core.onnx_functions import inside
+
+if TYPE_CHECKING:
+    import onnx
 
 FLOAT32 = "float32"
 
@@ -54,18 +53,23 @@ def of_outputs(model: onnx.ModelProto) -> dict[str, str]:
     Weights that are kept in half precision, or quantized, do not count where they are cast to float32 first: every
     runtime has the same values of them. Whole numbers count where a node quantizes to them.
     """
+    import onnx.inliner  # not at the top: who judges measurements needs neither onnx nor NumPy
+
+    from convnet_core.graphs.onnx_tensors import types
+    from convnet_core.onnx_functions import inside
+
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
-    known = dtypes(model)
+    known = {name: dtype for name, (dtype, _) in types(model).items()}
     found = {value.name: FLOAT32 for value in model.graph.input}
     for tensor in model.graph.initializer:
         found.pop(tensor.name, None)
     for node in model.graph.node:
-        nodes = list(inside([node]))
-        before = [found[name] for part in nodes for name in part.input if name in found]
+        parts = list(inside([node]))
+        before = [found[name] for part in parts for name in part.input if name in found]
         if before:  # else it is a constant
             for name in node.output:
-                found[name] = _coarsest([*before, *_own(nodes, known)])
+                found[name] = _coarsest([*before, *_own(parts, known)])
     return {value.name: found.get(value.name, FLOAT32) for value in model.graph.output}
 
 

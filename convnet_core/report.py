@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convnet_core.artefacts import own
-from convnet_core.compare import Measured
+from convnet_core.differences import Measured
 from convnet_core.errors import RunError, one_line
 from convnet_core.files import read_json
 from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.judging import Comparison
 from convnet_core.records import now, versions
 from convnet_core.runs import Run
+from convnet_core.verdict import sentence
 
 if TYPE_CHECKING:
     import jinja2
@@ -57,11 +58,12 @@ def to_json(
     config: dict[str, Any],
     warnings: Sequence[str] = (),
     dissection: dict[str, Any] | None = None,
+    not_made: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The content of report.json. What is not a number there (no labels, a failed run) is null.
 
     `warnings` are what a reader must know first: stages that were stale when they were compared; `dissection`
-    is the summary of one, where the run was taken apart.
+    is the summary of one, where the run was taken apart; `not_made` are the runtimes that there are no files of.
     """
     tolerance = comparison.config
     return {
@@ -69,6 +71,8 @@ def to_json(
         "created": now(),
         "verdict": comparison.verdict,
         "warnings": list(warnings),
+        "notes": list(comparison.notes),
+        "not_made": list(not_made),
         "reference": comparison.reference,
         "tolerance": {
             "rtol": tolerance.rtol,
@@ -164,7 +168,7 @@ def _environment(*, escape: bool) -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(size=format_size, error=format_error, share=format_share)
+    environment.filters.update(size=format_size, error=format_error, share=format_share, verdict=sentence)
     return environment
 
 

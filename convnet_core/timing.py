@@ -17,9 +17,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -29,8 +30,9 @@ from convnet_core.errors import one_line
 from convnet_core.processes import environment
 from convnet_core.runs import Run
 from convnet_core.runtimes import Runtime, Source, sources
-from convnet_core.tensors import Feeds, example_feeds, fixed_batch
+from convnet_core.tensors import Bounds, Feeds, TensorInfo, example_feeds, fixed_batch
 
+_NO_BOUNDS: Mapping[str, Bounds] = MappingProxyType({})
 _ROUNDS = 3
 """Batch sizes take turns, so that what disturbs the machine for a moment disturbs all of them alike."""
 
@@ -43,14 +45,23 @@ def steps(config: BenchmarkConfig) -> int:
 # -- the side that waits ----------------------------------------------------------------------------
 
 
-def measure_apart(run: Run, source: Source, config: BenchmarkConfig, tell: Callable[[Speed], None]) -> Speed:
+def measure_apart(
+    run: Run,
+    source: Source,
+    config: BenchmarkConfig,
+    tell: Callable[[Speed], None],
+    bounds: Mapping[str, Bounds] = _NO_BOUNDS,
+) -> Speed:
     """Measure a runtime of a run in a process of its own; `tell` hears what is known after each step.
+
+    `bounds` are those of the values that the inputs take.
 
     The process ends with this call, however it ends: it is killed when the time limit is over and when `tell`
     or a signal raises, and ends by itself when this process dies. What it writes to standard error, or prints,
     goes to this process's standard error.
     """
     order = {"run": str(run.path), "name": source.name, "converter": source.converter, "config": config.to_json()}
+    order["bounds"] = {name: dataclasses.asdict(item) for name, item in bounds.items()}
     return follow([sys.executable, "-m", "convnet_core.timing", json.dumps(order)], _blank(source), config.limit, tell)
 
 
@@ -100,7 +111,7 @@ def _end(status: int) -> str:
 # -- the side that works ----------------------------------------------------------------------------
 
 
-def measure(source: Source, config: BenchmarkConfig) -> Iterator[Speed]:
+def measure(source: Source, config: BenchmarkConfig, bounds: Mapping[str, Bounds] = _NO_BOUNDS) -> Iterator[Speed]:
     """What is known of a runtime, again after each step. A step that fails is the last one, with the reason."""
     speed = _blank(source)
     before = resident_mb()
@@ -114,22 +125,27 @@ def measure(source: Source, config: BenchmarkConfig) -> Iterator[Speed]:
         with runtime:
             yield (speed := replace(speed, load_seconds=seconds, loaded_mb=_added(resident_mb(), before)))
             rng = np.random.default_rng(config.seed)
-            fixed = fixed_batch(runtime.inputs)
+            inputs = [replace(info, bounds=bounds.get(info.name)) for info in runtime.inputs]
+            fixed = fixed_batch(inputs)
             smallest = 1 if fixed is None else fixed
-            feeds = example_feeds(runtime.inputs, smallest, rng)
+            feeds = example_feeds(inputs, smallest, rng)
             prepared = runtime.prepared(feeds)
             began = time.perf_counter()
             runtime.infer(prepared)
             seconds = time.perf_counter() - began
             yield (speed := replace(speed, first_seconds=seconds, inputs=_described(feeds)))
-            for timings in _turns(runtime, sizes_of(config, smallest), config, rng):
+            for timings in _turns(runtime, inputs, sizes_of(config, smallest), config, rng):
                 yield (speed := replace(speed, timings=timings, peak_mb=_added(peak_mb(), before)))
     except Exception as error:  # each runtime has kinds of its own
         yield replace(speed, fault=one_line(error))
 
 
 def _turns(
-    runtime: Runtime, sizes: Sequence[int], config: BenchmarkConfig, rng: np.random.Generator
+    runtime: Runtime,
+    inputs: Sequence[TensorInfo],
+    sizes: Sequence[int],
+    config: BenchmarkConfig,
+    rng: np.random.Generator,
 ) -> Iterator[tuple[Timing, ...]]:
     """The timings of all batch sizes, again after each turn; a size that fails has no more of them."""
     times: dict[int, list[float]] = {batch: [] for batch in sizes}
@@ -141,7 +157,7 @@ def _turns(
                 continue
             try:
                 if batch not in feeds:
-                    feeds[batch] = runtime.prepared(example_feeds(runtime.inputs, batch, rng))
+                    feeds[batch] = runtime.prepared(example_feeds(inputs, batch, rng))
                 times[batch] += timed(runtime, feeds[batch], config.seconds / _ROUNDS, config.warmup)
             except Exception as error:  # each runtime has kinds of its own
                 faults[batch] = one_line(error)
@@ -224,7 +240,8 @@ def main() -> None:
     wanted = (order["name"], order["converter"])
     found = sources(Run(Path(order["run"])), config.threads)
     source = next(item for item in found if (item.name, item.converter) == wanted)
-    for speed in measure(source, config):
+    bounds = {name: Bounds.from_json(item) for name, item in order["bounds"].items()}
+    for speed in measure(source, config, bounds):
         results.write(json.dumps(dataclasses.asdict(speed)) + "\n")
     results.flush()
     os._exit(0)  # at once: some libraries take long, or crash, as they are taken apart

@@ -12,8 +12,8 @@ import streamlit as st
 from convnet_core import measurements, report
 from convnet_core.artefacts import own
 from convnet_core.cli.flags import arguments
-from convnet_core.compare import Measured
 from convnet_core.config import CompareConfig
+from convnet_core.differences import Measured
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.files import digest
 from convnet_core.formats import format_error
@@ -166,7 +166,7 @@ if run.is_model:
     again(run, config)
 sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
 comparison = judge(kept, sizes, made["reference"], config)
-report_table.runtimes(report.to_json(comparison, made["title"], {}), stale=stale)
+report_table.runtimes(report.to_json(comparison, made["title"], {}, not_made=made.get("not_made", [])), stale=stale)
 
 st.subheader("How large the errors are")
 st.plotly_chart(histograms(comparison), width="stretch")

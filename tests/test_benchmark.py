@@ -87,7 +87,7 @@ def test_a_converter_that_came_later_makes_it_stale(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     run.discard("convert/native")
     benchmark = run_benchmark(run, TINY, Monitor())
-    assert [speed.name for speed in benchmark.runtimes] == ["pytorch", "onnxruntime"]
+    assert [speed.name for speed in benchmark.runtimes] == ["pytorch", "onnxruntime", "onnxruntime-optimized"]
     assert run.state("benchmark").state == "fresh"
     run_convert(run, ConvertConfig(), Monitor())
     assert run.state("benchmark").reason == "convert/native was made since"

@@ -93,7 +93,7 @@ def test_the_next_comparison_includes_them(finished_run, tmp_path, drawn):
     comparison = run_compare(run, config, Monitor())
     assert comparison.agree
     lines = [line for line in read_json(run.path / "compare/report.json")["results"] if line["inputs"] == "drawings"]
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert {line["accuracy"] for line in lines} == {0.0}
     assert {line["samples"] for line in lines} == {1}
     assert {line["runtime"] for line in lines if not line["judged"]} == {"litert-fp16", "litert-int8"}

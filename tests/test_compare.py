@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from convnet_core.compare import TEST, InputSet, Key, difference, measure
+from convnet_core.compare import TEST, InputSet, ReferenceFault, measure
 from convnet_core.config import CompareConfig
+from convnet_core.differences import Key, difference
 from convnet_core.judging import judge
 
 RNG = np.random.default_rng(0)
@@ -192,3 +193,78 @@ def test_judging_again_with_other_tolerances_needs_no_new_run():
     sizes = {("onnxruntime", None): 1}
     assert not judge(measured, sizes, "pytorch", CompareConfig()).agree
     assert judge(measured, sizes, "pytorch", CompareConfig(atol=2e-3)).agree
+
+
+def judged(reference, *fakes, precisions=None, batches=(1, 7)):
+    given = [InputSet("noise", {"input": IMAGES})]
+    measured = measure(reference, [reference, *fakes], given, batches, precisions=precisions or {})
+    sizes = {(fake.name, None): 1 for fake in (reference, *fakes)}
+    return judge(measured, sizes, reference.name, CompareConfig())
+
+
+def centred(y):
+    """Answers that depend on the whole batch."""
+    return y - y.mean(axis=0)
+
+
+def test_answers_of_a_whole_batch_are_compared_at_equal_batches_and_it_is_said():
+    comparison = judged(Fake("onnxruntime", centred), Fake("tensorflow", centred))
+    assert comparison.agree
+    assert comparison.notes == (
+        "'logits': the answers of onnxruntime depend on the batch, so all are compared at equal batch sizes",
+    )
+    assert not judged(Fake("onnxruntime"), Fake("tensorflow")).notes
+
+
+def test_a_count_over_the_batch_is_compared_at_equal_batches():
+    def count(y):
+        return np.atleast_1d((y > 0).sum())
+
+    assert judged(Fake("onnxruntime", count), Fake("tensorflow", count)).agree
+
+
+def test_a_runtime_that_ignores_the_batch_fails_where_the_reference_does_not():
+    comparison = judged(Fake("onnxruntime", centred), Fake("tensorflow"))
+    assert not comparison.agree
+    assert [line.name for line in comparison.runtimes if not line.passed] == ["tensorflow"]
+
+
+def test_a_reference_that_draws_does_not_agree_with_itself():
+    rng = np.random.default_rng(0)
+    comparison = judged(Fake("onnxruntime", lambda y: y + rng.random()))
+    assert not comparison.agree
+    assert "beyond tolerance" in line(comparison, "onnxruntime").reason
+
+
+def test_where_the_reference_fails_nothing_is_compared():
+    with pytest.raises(ReferenceFault, match="broadcast"):
+        judged(Fake("onnxruntime", lambda y: y / []))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_the_same_infinity_and_nan_are_equal_and_others_are_not(value):
+    def masked(y, value=value):
+        return np.where(np.arange(10) == 3, value, y)
+
+    assert judged(Fake("onnxruntime", masked), Fake("tensorflow", masked)).agree
+    other = Fake("tensorflow", lambda y: masked(y, -value if np.isinf(value) else 0.0))
+    assert not judged(Fake("onnxruntime", masked), other).agree
+
+
+def test_half_precision_is_judged_by_its_own_tolerance_and_it_is_said():
+    off = Fake("tensorflow", lambda y: y + 5e-3 * np.abs(y).max(axis=1, keepdims=True))
+    assert not judged(Fake("onnxruntime"), off).agree
+    comparison = judged(Fake("onnxruntime"), off, precisions={"logits": "float16"})
+    assert comparison.agree
+    assert "'logits': computed in float16 on the way" in comparison.notes[0]
+    assert "0.001 + 0.01 × the largest |output|" in comparison.notes[0]
+
+
+def test_an_optimized_quantized_model_is_shown_and_not_judged():
+    off = Fake("onnxruntime-optimized", lambda y: y + 1)
+    assert not judged(Fake("onnxruntime"), off).agree
+    comparison = judged(Fake("onnxruntime"), off, precisions={"logits": "uint8"})
+    assert comparison.agree
+    assert not line(comparison, "onnxruntime-optimized").judged
+    assert line(comparison, "onnxruntime-optimized").max_abs_error == pytest.approx(1, rel=1e-5)
+    assert "int8 kernels" in line(comparison, "onnxruntime-optimized").reason

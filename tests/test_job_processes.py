@@ -27,7 +27,7 @@ def only_job(run):
     return view
 
 
-_SLEEP = 'print("ready", flush=True); time.sleep(60)'
+_SLEEP = 'print("ready", flush=True); time.sleep(600)'
 
 
 def start_worker(run, body):
@@ -71,7 +71,7 @@ def test_a_second_job_on_the_run_is_refused(run):
 def test_a_signal_ends_a_stage_that_does_not_listen(run):
     worker = start_worker(run, _SLEEP)
     worker.send_signal(signal.SIGTERM)
-    worker.wait(timeout=20)
+    worker.wait(timeout=120)
     assert only_job(run).info.state == "stopped"
 
 
@@ -79,13 +79,13 @@ def test_no_except_exception_takes_a_stop_for_a_failure(run):
     body = """
     try:
         print("ready", flush=True)
-        time.sleep(60)
+        time.sleep(600)
     except Exception:
         print("swallowed", flush=True)
     """
     worker = start_worker(run, body)
     worker.send_signal(signal.SIGTERM)
-    assert b"swallowed" not in worker.communicate(timeout=20)[0]
+    assert b"swallowed" not in worker.communicate(timeout=120)[0]
     assert only_job(run).info.state == "stopped"
 
 
@@ -102,7 +102,7 @@ def test_a_second_stop_does_not_cut_off_what_the_first_asked_for(run):
     for _ in range(3):
         only_job(run).stop()
         time.sleep(0.1)
-    assert b"saved" in worker.communicate(timeout=20)[0]
+    assert b"saved" in worker.communicate(timeout=120)[0]
 
 
 def test_a_stage_that_found_the_request_is_not_cut_off_by_the_signal_that_follows_it(run):
@@ -121,7 +121,7 @@ def test_a_stage_that_found_the_request_is_not_cut_off_by_the_signal_that_follow
     assert worker.stdout.readline() == b"saved\n"
     time.sleep(0.1)
     worker.send_signal(signal.SIGTERM)
-    worker.wait(timeout=20)
+    worker.wait(timeout=120)
     assert only_job(run).info.error == "stopped in epoch 1"
 
 
@@ -137,7 +137,7 @@ def test_a_signal_after_the_end_was_written_changes_nothing_of_it(run):
     """
     worker = start_worker(run, body)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=20) == 0
+    assert worker.wait(timeout=120) == 0
     assert only_job(run).info.state == "done"
 
 
@@ -153,7 +153,7 @@ def test_a_signal_while_the_end_is_written_changes_nothing_of_it(run):
     """
     worker = start_worker(run, body)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=20) == 0
+    assert worker.wait(timeout=120) == 0
     assert only_job(run).info.state == "done"
 
 
@@ -185,5 +185,5 @@ def test_a_listening_stage_hears_signal_and_request(run):
         worker = start_worker(run, body)
         stop(worker)
         assert worker.stdout.readline() == b"finished the batch\n"
-        worker.wait(timeout=20)
+        worker.wait(timeout=120)
         shutil.rmtree(run.path / "jobs")

@@ -7,7 +7,16 @@ from convnet_core.reader import Reader, by_label, fingerprint, largest_differenc
 from convnet_core.runtimes import sources
 from tests.conftest import copy_of, python
 
-NAMES = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
+NAMES = (
+    "pytorch",
+    "onnxruntime",
+    "onnxruntime-optimized",
+    "tensorflow",
+    "tensorflow-frozen",
+    "litert-fp32",
+    "litert-fp16",
+    "litert-int8",
+)
 IMAGES = np.random.default_rng(0).random((3, 1, 28, 28), np.float32)
 
 
@@ -109,7 +118,7 @@ def test_what_is_ready_answers_before_all_are_ready(finished_run, monkeypatch):
     reader = Reader(finished_run)
     try:
         assert waiting.wait(60)
-        fast = ("onnxruntime", "litert-fp32", "litert-fp16", "litert-int8")
+        fast = ("onnxruntime", "onnxruntime-optimized", "litert-fp32", "litert-fp16", "litert-int8")
         assert reader.loading
         assert reader.ready == fast == tuple(reader.read(IMAGES))
         assert reader.pending == ("pytorch", "tensorflow", "tensorflow-frozen")
@@ -137,7 +146,7 @@ def test_a_runtime_that_fails_later_is_put_aside(finished_run, monkeypatch):
     reader.wait()
     monkeypatch.setattr(type(reader._runtimes["onnxruntime"]), "_infer", lambda _, feeds: feeds["absent"])
     assert "onnxruntime" not in reader.read(IMAGES)
-    assert reader.failed == {"onnxruntime": "'absent'"}
+    assert reader.failed == {"onnxruntime": "'absent'", "onnxruntime-optimized": "'absent'"}
     reader.close()
 
 

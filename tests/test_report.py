@@ -75,7 +75,7 @@ def test_report_html_is_one_file_without_links_or_scripts(comparison):
 
 def test_report_html_shows_verdict_histograms_and_the_images_that_differ(comparison):
     _, reader = read(comparison)
-    assert "Not all runtimes agree with pytorch" in reader.text
+    assert "litert-int8 and tensorflow disagree with pytorch; 1 runtime agrees" in reader.text
     assert reader.tags.count("svg") == 2  # of those that could be measured
     assert reader.tags.count("img") == 13
     assert "13 of the test images" in reader.text

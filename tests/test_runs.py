@@ -156,7 +156,7 @@ with Run(Path({str(run.path)!r})).lock():
         pass
     holder.kill()
     holder.wait()
-    with run.lock(timeout=5):  # the lock dies with its holder
+    with run.lock(timeout=60):  # the lock dies with its holder
         pass
 
 

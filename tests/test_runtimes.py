@@ -9,7 +9,16 @@ from convnet_core.errors import ModelError
 from convnet_core.predict import softmax
 from convnet_core.runtimes import sources
 
-ALL = ["pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8"]
+ALL = [
+    "pytorch",
+    "onnxruntime",
+    "onnxruntime-optimized",
+    "tensorflow",
+    "tensorflow-frozen",
+    "litert-fp32",
+    "litert-fp16",
+    "litert-int8",
+]
 
 
 @pytest.fixture(scope="module", params=ALL)
@@ -19,7 +28,7 @@ def runtime(request, finished_run):
         yield opened
 
 
-def test_all_seven_are_there_in_order(finished_run):
+def test_all_are_there_in_order(finished_run):
     assert [source.name for source in sources(finished_run)] == ALL
     assert all((finished_run.path / file).is_file() for source in sources(finished_run) for file in source.files)
     assert all(source.bytes > 100_000 for source in sources(finished_run))

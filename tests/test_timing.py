@@ -176,10 +176,10 @@ def test_what_was_told_is_kept_and_the_end_is_explained():
 
 def test_a_process_that_hangs_is_given_up():
     began = time.monotonic()
-    speed = told_by("import time; time.sleep(60)", limit=1.0)
-    assert speed.fault == "given up after 1 s"
+    speed = told_by("import time; time.sleep(600)", limit=5.0)
+    assert speed.fault == "given up after 5 s"
     assert speed.import_seconds == 0.5
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300
 
 
 def test_a_process_is_ended_when_the_listener_raises(tmp_path):
@@ -208,8 +208,8 @@ def test_a_stopped_or_killed_benchmark_leaves_no_process_and_no_folder(finished_
         )
         measuring = wait_for(lambda: next((pid for pid in children.read_text().split() if timing(pid)), None))
         job.send_signal(number)
-        assert job.wait(20) == status
-        wait_for(lambda: not timing(measuring), seconds=8)  # a turn takes 20
+        assert job.wait(120) == status
+        wait_for(lambda: not timing(measuring), seconds=15)  # a turn takes 20
     finally:
         job.kill()
         job.wait()
@@ -225,7 +225,7 @@ def timing(pid):
         return False
 
 
-def wait_for(condition, seconds=30):
+def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, "nothing happened"

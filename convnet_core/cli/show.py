@@ -13,6 +13,7 @@ from convnet_core.dissect import report, tables
 from convnet_core.formats import format_error, format_share, format_size
 from convnet_core.graphs import Graph, Tensor
 from convnet_core.overview import Overview
+from convnet_core.verdict import sentence
 
 _MARKS = {
     "fresh": "[green]✓[/] fresh",
@@ -46,14 +47,11 @@ def runtimes(report: dict[str, Any]) -> Table:
 
 
 def verdict(report: dict[str, Any]) -> Text:
-    """The verdict in one line, and the reason for each runtime that failed."""
-    if report["verdict"] == "agree":
-        return Text.from_markup(f"[bold green]agree[/]: every runtime gives the answers of {report['reference']}")
-    failed = [line for line in report["runtimes"] if not line["passed"]]
-    reasons = "".join(f"\n  {line['name']}: {escape(line['reason'])}" for line in failed)
-    return Text.from_markup(
-        f"[bold red]disagree[/]: not every runtime gives the answers of {report['reference']}{reasons}"
-    )
+    """The verdict in one line, the reason for each runtime that failed, and what else must be known."""
+    failed = [f"{line['name']}: {line['reason']}" for line in report["runtimes"] if not line["passed"]]
+    lines = "".join(f"\n  {escape(line)}" for line in (*failed, *report.get("notes", [])))
+    style = "bold green" if report["verdict"] == "agree" else "bold red"
+    return Text.from_markup(f"[{style}]{report['verdict']}[/]: {escape(sentence(report))}{lines}")
 
 
 def dissection(content: dict[str, Any]) -> Table:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnx.helper
 import onnxruntime
 
 from convnet_core.dissect.probe import Probe
-from convnet_core.errors import ModelError, one_line
+from convnet_core.errors import InputsError, ModelError, one_line
 from convnet_core.tensors import Array, Feeds
 
 
@@ -29,7 +31,7 @@ class OnnxRuntimeProbe(Probe):
 
     def values(self, feeds: Feeds) -> Feeds:
         given = {name: array for name, array in feeds.items() if name in self._inputs}
-        made = dict(zip(self._names, self._session.run(self._names, given), strict=True))
+        made = dict(zip(self._names, _run(self._session, self._names, given), strict=True))
         return {**given, **{name: value for name, value in made.items() if isinstance(value, np.ndarray)}}
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
@@ -44,7 +46,7 @@ class OnnxRuntimeProbe(Probe):
             self._alone[node] = _session(self._single(made, inputs, wanted))
         session = self._alone[node]
         names = [output.name for output in session.get_outputs()]
-        values = zip(names, session.run(names, {name: inputs[name] for name in wanted}), strict=True)
+        values = zip(names, _run(session, names, {name: inputs[name] for name in wanted}), strict=True)
         return {name: value for name, value in values if isinstance(value, np.ndarray)}
 
     def maker_of(self, tensor: str) -> str:
@@ -85,9 +87,17 @@ def _port(name: str, array: Array) -> onnx.ValueInfoProto:
     return onnx.helper.make_tensor_value_info(name, dtype, [None] * array.ndim)
 
 
+def _run(session: onnxruntime.InferenceSession, names: list[str], feeds: Feeds) -> list[Any]:
+    try:
+        return list(session.run(names, feeds))
+    except Exception as error:  # kinds of onnxruntime.capi's own
+        raise InputsError(one_line(error)) from error
+
+
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the file's own arithmetic
     options.intra_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -40,13 +40,19 @@ def read(model: ModelProto) -> dict[str, Tensor]:
     return dict(sorted(found.items()))
 
 
-def dtypes(model: ModelProto) -> dict[str, str]:
-    """The dtype of each tensor that is fed or computed, in inner graphs too, where it can be inferred."""
-    found, waiting = {}, [_inferred(model)]
+Shape = tuple[Dimension, ...]
+
+
+def types(model: ModelProto) -> dict[str, tuple[str, Shape | None]]:
+    """The dtype and shape of each tensor, in inner graphs too, where they can be inferred; "" and None where not."""
+    found: dict[str, tuple[str, Shape | None]] = {}
+    waiting = [_inferred(model)]
     while waiting:
         graph = waiting.pop()
         for value in (*graph.value_info, *graph.input, *graph.output):
-            found[value.name] = type_of(value.type)[0]
+            found[value.name] = type_of(value.type)
+        for tensor in graph.initializer:
+            found[tensor.name] = dtype_text(tensor.data_type), tuple(tensor.dims)
         waiting.extend(
             inner for node in graph.node for item in node.attribute for inner in (*item.graphs, item.g) if inner.node
         )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
+from convnet_core.compare import OPTIMIZED
 from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE, size_of
 from convnet_core.errors import RunError
 from convnet_core.runs import CONVERT_STAGES, Run
@@ -51,26 +53,29 @@ def sources(run: Run, threads: int = 1) -> list[Source]:
             Source("pytorch", None, (weights,), size_of(run.path / weights), partial(import_module, "torch"), pytorch)
         )
     if (run.path / onnx).is_file():
-
-        def onnxruntime() -> Runtime:
-            from convnet_core.runtimes.onnxruntime import OnnxRuntime
-
-            return OnnxRuntime(run.path / onnx, threads)
-
-        found.append(
-            Source(
-                "onnxruntime",
-                None,
-                run.model_files,
-                sum(size_of(run.path / file) for file in run.model_files),
-                partial(import_module, "onnxruntime"),
-                onnxruntime,
-            )
-        )
+        found += [_onnxruntime(run, run.path / onnx, threads, optimized=optimized) for optimized in (False, True)]
     for stage in CONVERT_STAGES:
         if run.record(stage) is not None:
             found += _converted(run, stage, threads)
     return found
+
+
+def _onnxruntime(run: Run, path: Path, threads: int, *, optimized: bool) -> Source:
+    """ONNX Runtime twice: as the file says, which is the reference, and as people deploy it."""
+
+    def opened() -> Runtime:
+        from convnet_core.runtimes.onnxruntime import OnnxRuntime
+
+        return OnnxRuntime(path, threads, optimized=optimized)
+
+    return Source(
+        OPTIMIZED if optimized else "onnxruntime",
+        None,
+        run.model_files,
+        sum(size_of(run.path / file) for file in run.model_files),
+        partial(import_module, "onnxruntime"),
+        opened,
+    )
 
 
 def _check_artefacts(run: Run) -> None:
@@ -109,7 +114,7 @@ def _converted(run: Run, stage: str, threads: int) -> list[Source]:
         ("tensorflow-frozen", FROZEN, import_tensorflow, frozen),
         *((f"litert-{kind}", file, import_litert, litert(kind)) for kind, file in TFLITE.items()),
     ]
-    prefix = "" if stage == CONVERT_STAGES[0] else f"{converter}/"
+    prefix = _prefix(stage)
     return [
         Source(
             f"{prefix}{name}",
@@ -122,6 +127,22 @@ def _converted(run: Run, stage: str, threads: int) -> list[Source]:
         for name, file, library, opened in artefacts
         if (folder / file).exists()  # TFLite cannot express every model; `_check_artefacts` has missed no other
     ]
+
+
+def not_made(run: Run) -> list[str]:
+    """The runtimes whose artefacts a converter could not make."""
+    names = {FROZEN: "tensorflow-frozen", **{file: f"litert-{kind}" for kind, file in TFLITE.items()}}
+    records = [(stage, run.record(stage)) for stage in CONVERT_STAGES]
+    return [
+        f"{_prefix(stage)}{names[file]}"
+        for stage, record in records
+        for file in (record.result.get("failed", {}) if record else {})
+    ]
+
+
+def _prefix(stage: str) -> str:
+    """What tells the runtimes of a converter other than the pipeline's from those of the pipeline's."""
+    return "" if stage == CONVERT_STAGES[0] else f"{stage.removeprefix('convert/')}/"
 
 
 def _named(name: str, opened: Callable[[], Runtime]) -> Runtime:

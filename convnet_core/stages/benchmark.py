@@ -6,6 +6,7 @@ It is not part of the pipeline: nothing stands on it, and it is run when somebod
 from __future__ import annotations
 
 from convnet_core.benchmark import FILE, STAGE, Benchmark, Speed, headline, machine
+from convnet_core.bounds import bounded_inputs
 from convnet_core.config import BenchmarkConfig
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
@@ -14,6 +15,7 @@ from convnet_core.records import now, versions
 from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
 from convnet_core.runtimes import Source, sources
 from convnet_core.stages._stage import told
+from convnet_core.stages.material import model_of
 from convnet_core.timing import measure_apart, steps
 
 
@@ -46,6 +48,8 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
 
 def _measured(run: Run, found: list[Source], config: BenchmarkConfig, monitor: Monitor) -> list[Speed]:
     each, speeds = steps(config), []
+    infos = bounded_inputs(model_of(run)) if run.is_model else ()
+    bounds = {info.name: info.bounds for info in infos if info.bounds}
     for position, source in enumerate(found):
         done = each * position
         label = f"measuring {source.name}"
@@ -56,7 +60,7 @@ def _measured(run: Run, found: list[Source], config: BenchmarkConfig, monitor: M
             done = min(done + 1, last)
             monitor.emit(Progress(label=label, done=done, total=each * len(found), unit="steps"))
 
-        speeds.append(measure_apart(run, source, config, tell))
+        speeds.append(measure_apart(run, source, config, tell, bounds))
         if speeds[-1].faults:
             monitor.emit(Message(text=f"{source.name}: {speeds[-1].faults}"))
     return speeds

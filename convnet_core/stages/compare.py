@@ -5,24 +5,33 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jinja2  # noqa: F401  # which the report needs: better missed now than when all is measured
+import onnx
 
-from convnet_core import cases, measurements, report
-from convnet_core.compare import measure
+from convnet_core import cases, measurements, onnx_model, report, ties
+from convnet_core.compare import Align, ReferenceFault, measure
 from convnet_core.config import CompareConfig, DataConfig
+from convnet_core.convert import float16
+from convnet_core.differences import NOT_FINITE, Measured
 from convnet_core.dissect import documents
 from convnet_core.dissect import report as dissect
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.given import Given
 from convnet_core.judging import Comparison, judge
+from convnet_core.precision import tolerance
+from convnet_core.rankings import Rankings
+from convnet_core.refused_inputs import explained
 from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
-from convnet_core.runtimes import Source, sources
+from convnet_core.runtimes import Source, not_made, sources
 from convnet_core.stages._stage import told
-from convnet_core.stages.material import Material, material
+from convnet_core.stages.material import Material, material, model_of
+from convnet_core.tensors import Feeds
+from convnet_core.verdict import sentence
 
 _EVENT_SECONDS = 0.2
 _AT_ONCE = 4
@@ -59,29 +68,71 @@ def run_compare(
             # A converter that was not there yet: once it is, this comparison no longer covers everything.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             with found[0].open() as reference:
-                measured = measure(reference, found, chosen.inputs, chosen.batch_sizes, tell, at_once(found))
+                try:
+                    measured = measure(
+                        reference,
+                        found,
+                        chosen.inputs,
+                        chosen.batch_sizes,
+                        tell,
+                        at_once(found),
+                        chosen.precisions,
+                        _alignment(run, config, chosen.precisions) if run.is_model else None,
+                    )
+                except ReferenceFault as error:
+                    raise explained(error, model_of(run), error.feeds, given) from error
+            measured = _with_losses(measured, model_of(run))
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
-            _write(draft.path, comparison, run, chosen, warnings)
+            content = _write(draft.path, comparison, run, chosen, warnings)
             measurements.save(measured, draft.path / "measurements.npz")
             draft.result = {
                 **chosen.record,
                 "verdict": comparison.verdict,
                 "runtimes": {line.name: line.passed for line in comparison.runtimes},
             }
-        failed = [item.name for item in comparison.runtimes if not item.passed]
-        line.summary = f"disagree: {', '.join(failed)}" if failed else f"{len(found)} runtimes agree"
+        line.summary = sentence(content)
     return comparison
 
 
-def _write(folder: Path, comparison: Comparison, run: Run, chosen: Material, warnings: list[str]) -> None:
+def _write(folder: Path, comparison: Comparison, run: Run, chosen: Material, warnings: list[str]) -> dict[str, Any]:
     title = str(run.info.get("title") or run.name)
     content = report.to_json(
-        comparison, title, {**comparison.config.to_json(), "data": chosen.name}, warnings, _dissection(run)
+        comparison,
+        title,
+        {**comparison.config.to_json(), "data": chosen.name},
+        warnings,
+        _dissection(run),
+        not_made(run),
     )
     write_json(folder / "report.json", content)
     (folder / "report.md").write_text(report.to_markdown(content), encoding="utf-8")
     (folder / "report.html").write_text(report.to_html(content, comparison, chosen.images), encoding="utf-8")
+    return content
+
+
+def _with_losses(measured: list[Measured], model: onnx.ModelProto) -> list[Measured]:
+    """With the constants that are lost in float16, where the answers of a float16 file are not finite."""
+    losses = float16.lost(model)
+    return [
+        replace(item, fault=f"{item.fault}, as in float16 {losses}")
+        if losses and item.fault.endswith(NOT_FINITE) and item.key.runtime.endswith("litert-fp16")
+        else item
+        for item in measured
+    ]
+
+
+def _alignment(run: Run, config: CompareConfig, precisions: dict[str, str]) -> Align | None:
+    """Puts rows in the reference's order where equal scores leave it open; None where the model ranks nothing."""
+    rankings = Rankings(run.path / "export" / onnx_model.FILE, model_of(run))
+    tolerances = {name: tolerance(config, precision) for name, precision in precisions.items()}
+
+    def align(feeds: Feeds, got: Feeds, expected: Feeds) -> tuple[Feeds, int]:
+        if ties.equal(got, expected, tolerances):
+            return got, 0
+        return ties.aligned(got, expected, rankings.of(feeds), tolerances)
+
+    return align if rankings else None
 
 
 def at_once(found: Sequence[Source]) -> int:

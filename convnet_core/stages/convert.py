@@ -7,8 +7,8 @@ from pathlib import Path
 
 from convnet_core import onnx_model
 from convnet_core.config import ConvertConfig, DataConfig
-from convnet_core.convert import Converted, convert
-from convnet_core.events import Monitor
+from convnet_core.convert import TFLITE, Converted, convert, float16
+from convnet_core.events import Message, Monitor
 from convnet_core.given import Given
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
@@ -39,6 +39,8 @@ def run_convert(
             draft.inputs["data"] = chosen.fingerprint
             model = onnx_model.load(run.path / "export/model.onnx")
             converted = convert(model, draft.path, config, chosen.feeds, monitor)
+            if TFLITE["fp16"] in converted.sizes and (losses := float16.lost(model)):
+                monitor.emit(Message(text=f"{TFLITE['fp16']} holds float16: {losses}"))
             draft.result = {**dataclasses.asdict(converted), **chosen.record}
         line.summary = (
             f"{converted.onnx_nodes} ONNX nodes became {converted.tensorflow_ops} TensorFlow ops, "

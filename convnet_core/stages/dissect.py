@@ -14,18 +14,20 @@ from typing import Any
 import numpy as np
 
 from convnet_core import data, onnx_model
+from convnet_core.bounds import bounded_inputs
 from convnet_core.config import ConvertConfig, DissectConfig, ExportConfig
 from convnet_core.convert import support
 from convnet_core.dissect import documents, pictures, report, samples, viewers, worst_inputs
 from convnet_core.dissect.case import Case, Learned
 from convnet_core.dissect.dissection import Dissection, dissect
 from convnet_core.dissect.report import FILE, STAGE
-from convnet_core.errors import ConfigError, DataError, Lacking
+from convnet_core.errors import ConfigError, DataError, InputsError, Lacking
 from convnet_core.events import Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.given import Given, read_samples, several
 from convnet_core.model import INPUT
 from convnet_core.provenance import data_of
+from convnet_core.refused_inputs import explained
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
 from convnet_core.stages.material import is_digits
@@ -61,7 +63,10 @@ def run_dissect(
             def tell(label: str) -> None:
                 monitor.emit(Progress(label=label, done=0, total=1))
 
-            found = dissect(case, config, tell)
+            try:
+                found = dissect(case, config, tell)
+            except InputsError as error:
+                raise explained(error, case.model, case.many, given) from error
             content = report.to_json(found, str(run.info.get("title") or run.name), config.to_json())
             content["samples"] = samples.pictures(case.many, found.labels)
             content["pictures"] = {
@@ -95,7 +100,7 @@ def _case(
 ) -> Case:
     path, stage = run.path / "export" / onnx_model.FILE, f"convert/{config.converter}"
     model = onnx_model.load(path)
-    inputs = onnx_model.inputs(model)
+    inputs = bounded_inputs(model)
     names = batched(inputs)
     refused: tuple[Lacking, ...] = ()
     if config.lesson == "none" and run.state(stage).state != "fresh":

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 
 from convnet_core import cases, data, onnx_model
+from convnet_core.bounds import bounded_inputs
 from convnet_core.compare import TEST, InputSet
 from convnet_core.config import CompareConfig, ConvertConfig, DataConfig
 from convnet_core.data import Split
@@ -19,9 +19,10 @@ from convnet_core.errors import ModelError
 from convnet_core.events import Message, Monitor
 from convnet_core.given import Given, fingerprint, read_samples, several
 from convnet_core.model import INPUT
+from convnet_core.precision import of_outputs
 from convnet_core.provenance import data_of
 from convnet_core.runs import Run
-from convnet_core.tensors import Feeds, TensorInfo, batched, fixed_batch
+from convnet_core.tensors import Feeds, TensorInfo, batched, fixed_batch, zeros
 
 _MOST_DRAWN = 64
 """Samples that are drawn for a model that may be large."""
@@ -38,7 +39,10 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Material:
-    """Input sets to compare on, the batch sizes to run them at, and the test images where there are any."""
+    """Input sets to compare on, the batch sizes to run them at, and the test images where there are any.
+
+    `precisions` are those of the model's outputs, by name (`precision.of_outputs`).
+    """
 
     inputs: list[InputSet]
     batch_sizes: tuple[int, ...]
@@ -46,6 +50,7 @@ class Material:
     fingerprint: str
     name: str
     images: NDArray[np.uint8] | None = None
+    precisions: dict[str, str] = field(default_factory=dict)
 
 
 def is_digits(run: Run) -> bool:
@@ -86,7 +91,7 @@ def material(
 ) -> Material:
     """What the runtimes are compared on."""
     if not is_digits(run):
-        return _drawn(_model(run), config, given)
+        return _drawn(model_of(run), config, given)
     data_config = data_config or data_of(run)
     digits = data.load(data_config, monitor)
     kept = cases.cases(run)
@@ -118,32 +123,22 @@ def _drawings(run: Run, kept: list[cases.Case]) -> list[InputSet]:
 
 def _drawn(model: onnx.ModelProto, config: CompareConfig, given: Given) -> Material:
     """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
-    inputs = onnx_model.inputs(model)
+    inputs = bounded_inputs(model)
     feeds = given.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
     fixed = fixed_batch(given.shaped(inputs))
     sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
-    zeros = {name: np.full_like(array, "" if array.dtype == object else 0) for name, array in feeds.items()}
     name = "given samples" if given.files else "drawn samples"
     names = batched(inputs)
-    whole = fixed is None and _of_whole_batches(onnx_model.outputs(model), inputs, names)
-    sets = [InputSet(label, array, batched=names, by_batch=whole) for label, array in ((name, feeds), ("zeros", zeros))]
-    return Material(sets, sizes, {"inputs": given.to_json()}, fingerprint(feeds), name)
-
-
-def _of_whole_batches(outputs: Sequence[TensorInfo], inputs: Sequence[TensorInfo], names: frozenset[str]) -> bool:
-    """Whether an output is of a whole batch, not of each sample: its first dimension is not the batch's."""
-    batches = {info.symbols[0] for info in inputs if info.name in names and info.symbols}
-    return any(
-        not info.shape
-        or info.shape[0] is not None
-        or bool(info.symbols and info.symbols[0] and batches and info.symbols[0] not in batches)
-        for info in outputs
-    )
+    fed = {name: feeds, "zeros": zeros(given.shaped(inputs), feeds)}
+    sets = [InputSet(label, arrays, batched=names) for label, arrays in fed.items()]
+    record = {"inputs": given.to_json()}
+    return Material(sets, sizes, record, fingerprint(feeds), name, precisions=of_outputs(model))
 
 
 def _inputs(run: Run) -> tuple[TensorInfo, ...]:
-    return onnx_model.inputs(_model(run))
+    return bounded_inputs(model_of(run))
 
 
-def _model(run: Run) -> onnx.ModelProto:
+def model_of(run: Run) -> onnx.ModelProto:
+    """The ONNX model that the run holds. Raises ModelError."""
     return onnx_model.load(run.path / "export" / onnx_model.FILE)

@@ -11,17 +11,26 @@ from typing import Any
 import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#999999")
-"""Okabe and Ito's palette, less its yellow and black, which vanish on a light or a dark page.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#AA4499", "#999999")
+"""Okabe and Ito's palette, less its yellow and black, which vanish on a light or a dark page, and Tol's purple.
 
-Source: jfly.uni-koeln.de/color
+Sources: jfly.uni-koeln.de/color, personal.sron.nl/~pault
 """
 
 SEQUENTIAL = "Blues"
 """The colour scale of counts; its lightness alone tells high from low."""
 
 
-_RUNTIMES = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
+_RUNTIMES = (
+    "pytorch",
+    "onnxruntime",
+    "tensorflow",
+    "tensorflow-frozen",
+    "litert-fp32",
+    "litert-fp16",
+    "onnxruntime-optimized",
+    "litert-int8",
+)
 
 
 def colour_of(runtime: str) -> str:
@@ -31,7 +40,7 @@ def colour_of(runtime: str) -> str:
 
 def symbol_of(runtime: str) -> str:
     """The mark of a runtime; open where the converter is not the pipeline's."""
-    symbols = ("circle", "square", "diamond", "cross", "x", "triangle-up", "star")
+    symbols = ("circle", "square", "diamond", "cross", "x", "triangle-up", "hexagon", "star")
     return symbols[_place(runtime)] + ("-open" if "/" in runtime else "")
 
 

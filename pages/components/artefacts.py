@@ -28,7 +28,7 @@ def sizes(found: list[Artefact]) -> None:
             x=[item.bytes / unit for item in models],
             y=[item.title for item in models],
             text=[format_size(item.bytes) for item in models],
-            marker_color=[charts.COLOURS[6 if item.stage == "export" else 0] for item in models],
+            marker_color=[charts.COLOURS[-1 if item.stage == "export" else 0] for item in models],
             orientation="h",
             hovertemplate="%{y}: %{text}<extra></extra>",
         )

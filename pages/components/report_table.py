@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.formats import format_error, format_share, format_size
+from convnet_core.verdict import sentence
 
 
 def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:
@@ -14,10 +15,11 @@ def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:
     if stale:
         st.info(f"When these were compared, the verdict was: {report['verdict']}.", icon=":material/history:")
     elif report["verdict"] == "agree":
-        st.success(f"All runtimes agree with {report['reference']}.", icon=":material/verified:")
+        st.success(f"{sentence(report)}.", icon=":material/verified:")
     else:
-        failed = ", ".join(line["name"] for line in report["runtimes"] if not line["passed"])
-        st.error(f"Not all runtimes agree with {report['reference']}: {failed}", icon=":material/error:")
+        st.error(f"Not all runtimes agree: {sentence(report)}.", icon=":material/error:")
+    for note in report.get("notes", []):  # reports of earlier versions have none
+        st.caption(f"{note}.")
     st.dataframe(
         [
             {
@@ -27,7 +29,7 @@ def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:
                 if not line["passed"]
                 else "✓ pass"
                 if line["judged"]
-                else "not judged",
+                else f"not judged: {line['reason']}",
                 "Size": format_size(line["bytes"]),
                 "Accuracy": format_share(line["accuracy"]),
                 "Equal labels": format_share(line["label_agreement"]),

@@ -133,7 +133,16 @@ def test_a_running_benchmark_is_followed(run):
 def test_a_runtime_has_one_colour_and_each_converter_a_pattern_of_its_own():
     from pages.charts import style as charts
 
-    names = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
+    names = (
+        "pytorch",
+        "onnxruntime",
+        "onnxruntime-optimized",
+        "tensorflow",
+        "tensorflow-frozen",
+        "litert-fp32",
+        "litert-fp16",
+        "litert-int8",
+    )
     assert len({charts.colour_of(name) for name in names}) == len(names)
     for looks in (charts.bar_of, charts.line_of):
         ours, theirs = looks("tensorflow"), looks("onnx-tf/tensorflow")

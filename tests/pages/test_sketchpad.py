@@ -13,7 +13,16 @@ from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
 from tests.pages.mouse import opened, warm
 
-NAMES = ("pytorch", "onnxruntime", "tensorflow", "tensorflow-frozen", "litert-fp32", "litert-fp16", "litert-int8")
+NAMES = (
+    "pytorch",
+    "onnxruntime",
+    "onnxruntime-optimized",
+    "tensorflow",
+    "tensorflow-frozen",
+    "litert-fp32",
+    "litert-fp16",
+    "litert-int8",
+)
 
 
 def test_without_a_run_it_says_what_to_do(root):
@@ -26,7 +35,7 @@ def test_a_blank_pad_says_draw_something(root, finished_run):
     copy_of(finished_run, root)
     app = opened()
     assert "Draw something" in text_of(app)
-    assert "7 runtimes are ready" in text_of(app)
+    assert "8 runtimes are ready" in text_of(app)
     assert "runtimes read" not in text_of(app)
     assert button(app, "Undo").disabled
     assert button(app, "Clear").disabled
@@ -65,7 +74,7 @@ def test_what_is_ready_answers_while_the_rest_loads(root, mouse, finished_run, d
         assert waiting.wait(60)
         app.run()
         said = text_of(app)
-        assert "4 of 7 runtimes are ready and read 7" in said
+        assert "5 of 8 runtimes are ready and read 7" in said
         assert "Loading: pytorch, tensorflow, tensorflow-frozen" in said
         assert "All runtimes" not in said
     finally:
@@ -94,7 +103,7 @@ def test_a_runtime_that_cannot_be_loaded_is_named_and_the_others_answer(root, mo
     mouse.draws(drawn[7])
     said = text_of(opened())
     assert "litert-int8 does not answer" in said
-    assert "The 6 runtimes that answer read 7" in said
+    assert "The 7 runtimes that answer read 7" in said
 
 
 def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run, drawn):
@@ -143,7 +152,7 @@ def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, dra
     assert not app.get("image")
 
 
-def test_a_run_that_is_not_converted_is_read_by_two(root, mouse, finished_run, drawn):
+def test_a_run_that_is_not_converted_is_read_by_three(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
     run.discard("convert/native")
     mouse.draws(drawn[7])
@@ -151,7 +160,7 @@ def test_a_run_that_is_not_converted_is_read_by_two(root, mouse, finished_run, d
     assert "has not been converted" in text_of(app)
     assert button(app, "Make what is missing")
     assert "All runtimes read 7" in text_of(app)
-    assert "2 runtimes are ready" in text_of(app)
+    assert "3 runtimes are ready" in text_of(app)
 
 
 def test_a_stale_run_says_so(root, finished_run):

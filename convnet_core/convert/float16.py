@@ -1,0 +1,55 @@
+"""Which constants of a model a float16 file cannot hold: TFLite keeps every one of them in float16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
+
+from convnet_core.onnx_functions import inside
+from convnet_core.tensors import Array
+
+_FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.BFLOAT16)
+_LARGEST = float(np.finfo(np.float16).max)
+_MOST = 3
+
+
+def lost(model: onnx.ModelProto) -> str:
+    """The constants that become 0 or 65504 in float16, with their values, in one line; empty where there are none.
+
+    Of a tensor that is all its values but zeros: a few tiny ones among others are no loss.
+    """
+    found = [f"{name} becomes {value}" for name, array in _constants(model) if (value := _in_float16(array))]
+    return "; ".join(found[:_MOST]) + (f"; and {len(found) - _MOST} more" if len(found) > _MOST else "")
+
+
+def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, Array]]:
+    """Each by its name and first value."""
+    nodes = [node for part in (model.graph, *model.functions) for node in inside(part.node)]
+    graphs = [model.graph, *(item.g for node in nodes for item in node.attribute if item.HasField("g"))]
+    tensors = [(tensor.name, tensor) for graph in graphs for tensor in graph.initializer]
+    tensors += [(node.output[0], item.t) for node in nodes for item in node.attribute if item.HasField("t")]
+    for name, tensor in tensors:
+        if tensor.data_type in _FLOATS:
+            array = onnx.numpy_helper.to_array(tensor).astype(np.float64).ravel()
+            yield f"the constant {name!r} ({_worst(array):.3g})", array
+    for node in nodes:
+        for item in node.attribute:
+            if item.name == "epsilon":
+                yield f"epsilon ({item.f:.3g}) of {node.op_type} {node.name!r}", np.array([item.f])
+
+
+def _worst(values: Array) -> float:
+    """The value with the largest magnitude that is finite, which says whether all vanish or any is too large."""
+    finite = values[np.isfinite(values)]
+    return float(finite[np.abs(finite).argmax()]) if finite.size else 0.0
+
+
+def _in_float16(values: Array) -> str:
+    worst = _worst(values)
+    if abs(worst) > _LARGEST:
+        return f"{np.sign(worst) * _LARGEST:.0f}"
+    return "0" if worst and np.float16(worst) == 0 else ""

@@ -1,0 +1,33 @@
+"""The verdict of a comparison in words. Standard library only: pages show it that load no NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def sentence(report: dict[str, Any]) -> str:
+    """The verdict of a report.json in one sentence, which covers only what was judged."""
+    reference, lines = report["reference"], report["runtimes"]
+    agreeing = [line["name"] for line in lines if line["passed"] and line["judged"]]
+    failed = [line["name"] for line in lines if not line["passed"]]
+    others = [name for name in failed if name != reference]
+    unjudged: dict[str, list[str]] = {}
+    for line in lines:
+        if line["passed"] and not line["judged"]:
+            unjudged.setdefault(line["reason"], []).append(line["name"])
+    parts = [f"{len(agreeing)} {'runtime agrees' if len(agreeing) == 1 else 'runtimes agree'}"]
+    if others:
+        parts.insert(0, f"{_joined(others)} {'disagrees' if len(others) == 1 else 'disagree'} with {reference}")
+    if reference in failed:
+        parts.insert(0, f"{reference} does not repeat its own answers")
+    for reason, names in unjudged.items():
+        parts.append(f"{_joined(names)} {'was' if len(names) == 1 else 'were'} not judged ({reason})")
+    if missing := report.get("not_made"):  # reports of earlier versions do not say
+        parts.append(f"{_joined(missing)} {'was' if len(missing) == 1 else 'were'} not made")
+    return "; ".join(parts)
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Names as a list in a sentence: a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
