@@ -130,7 +130,7 @@ def _notes(results: Sequence[Result], reference: str, config: CompareConfig) -> 
                 f"|error| ≤ {atol:.1g} + {rtol:.1g} × the largest |output| of the sample"
             )
     moved: dict[str, int] = {}
-    for item in (result.measured for result in results):
+    for item in (result.measured for result in results if result.judged):
         moved[item.key.runtime] = max(moved.get(item.key.runtime, 0), item.moved)
     for runtime, count in moved.items():
         if count:

@@ -41,7 +41,8 @@ def arguments(run: Run, known: Given) -> list[str]:
     with st.expander("What the inputs are fed with", icon=":material/input:"):
         st.caption(
             "Random numbers that fit each input. Choose the sizes that the model leaves free, and a range of values "
-            "that it makes sense for: the tokens of a vocabulary, the brightness of a pixel."
+            "that it makes sense for: the brightness of a pixel. Places in a table, lengths and the like are drawn "
+            "from all that the model accepts where the range is left at 0 to 1."
         )
         for tensor in inputs:
             with st.container(horizontal=True, vertical_alignment="bottom"):
