@@ -199,7 +199,10 @@ class CompareConfig(Config):
     """What is compared, and what counts as the same answer."""
 
     rtol: float = setting(
-        1e-4, "float32 passes when |error| ≤ atol + rtol × largest |output| of the sample", low=0, high=1
+        1e-4,
+        "float32 passes when |error| ≤ atol + rtol × largest |output| of the sample; float16 has 100 × both",
+        low=0,
+        high=1,
     )
     atol: float = setting(1e-5, "absolute part of the float32 tolerance", low=0, high=1)
     fp16_agreement: float = setting(0.999, "least share of equal labels for fp16, on the test set", low=0, high=1)

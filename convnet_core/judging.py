@@ -125,8 +125,9 @@ def _notes(results: Sequence[Result], reference: str, config: CompareConfig) -> 
         if precision != FLOAT32:
             outputs = ", ".join(repr(name) for name, held in precisions.items() if held == precision)
             rtol, atol = tolerance(config, precision)
+            how = "quantized to" if precision in QUANTIZED else "computed in"
             yield (
-                f"{outputs}: computed in {precision} on the way, and judged by its precision: "
+                f"{outputs}: {how} {precision} on the way, and judged by its precision: "
                 f"|error| ≤ {atol:.1g} + {rtol:.1g} × the largest |output| of the sample"
             )
     moved: dict[str, int] = {}
