@@ -29,7 +29,7 @@ from tests.soak.message_cache import MessageCache
 SIDE = 280
 """Of the pad, in pixels; as in pages/components/drawing_pad.py."""
 _FIRST = "home"  # the page without a name in the address
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 _ERROR = 1  # Alert.Format, which the compiled file does not name
 _NO_FAULTS = ("Not all runtimes agree", "validation size")
 """How red messages begin that are no fault of the page: a verdict, and settings that do not fit together."""
