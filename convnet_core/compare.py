@@ -33,11 +33,11 @@ Align = Callable[[Feeds, Feeds, Feeds], tuple[Feeds, int]]
 
 
 class ReferenceFault(InputsError):
-    """The reference cannot run the model on an input set; `feeds` are its samples."""
+    """The reference cannot run the model on an input set; `feeds` are its samples, run `batch` at a time."""
 
-    def __init__(self, message: str, feeds: Feeds) -> None:
+    def __init__(self, message: str, feeds: Feeds, batch: int) -> None:
         super().__init__(message)
-        self.feeds = feeds
+        self.feeds, self.batch = feeds, batch
 
 
 class Runs(Protocol):
@@ -101,7 +101,7 @@ def measure(
     """
     others = [source for source in sources if source.name != reference.name]
     count = SampleProgress((1 + len(others)) * len(batch_sizes) * sum(item.count for item in inputs), progress)
-    expected, found = _reference_answers(reference, inputs, batch_sizes, count)
+    expected, found = _reference_answers(reference, inputs, batch_sizes, count, precisions)
 
     def of(source: Opens) -> list[Measured]:
         runtime: Runs
@@ -113,7 +113,7 @@ def measure(
         for item in inputs:
             for batch in batch_sizes:
                 tell = count.part(source.name)
-                found += _measure(runtime, item, batch, expected[item.name, batch], tell, align)
+                found += _measure(runtime, item, batch, expected[item.name, batch], tell, precisions, align)
                 tell(item.count)  # where it failed, too
         runtime.close()
         return found
@@ -124,11 +124,15 @@ def measure(
         except BaseException:  # a stop reaches this thread alone
             count.stop()
             raise
-    return [replace(line, precision=precisions.get(line.key.output, FLOAT32)) for line in found]
+    return found
 
 
 def _reference_answers(
-    reference: Runs, inputs: Sequence[InputSet], batch_sizes: Sequence[int], count: SampleProgress
+    reference: Runs,
+    inputs: Sequence[InputSet],
+    batch_sizes: Sequence[int],
+    count: SampleProgress,
+    precisions: Mapping[str, str],
 ) -> tuple[dict[tuple[str, int], list[Feeds]], list[Measured]]:
     """The reference's answers by input set and batch size, and how they differ from those at the largest."""
     answers, found, largest = {}, [], max(batch_sizes)
@@ -140,10 +144,10 @@ def _reference_answers(
         except Stopped:
             raise
         except Exception as error:  # each runtime has kinds of its own
-            raise ReferenceFault(one_line(error), item.feeds) from error
+            raise ReferenceFault(one_line(error), item.feeds, batch) from error
         for batch in batch_sizes:
             got = again if batch == largest else answers[item.name, batch]
-            found += _differences(reference, item, batch, got, answers[item.name, largest])
+            found += _differences(reference, item, batch, got, answers[item.name, largest], precisions)
     return answers, found
 
 
@@ -191,6 +195,7 @@ def _measure(
     batch: int,
     expected: list[Feeds],
     tell: Callable[[int], None],
+    precisions: Mapping[str, str],
     align: Align | None,
 ) -> list[Measured]:
     moved = 0
@@ -205,17 +210,24 @@ def _measure(
     except Exception as error:
         reason = f"failed: {one_line(error)}"
         return [faulty(Key(runtime.name, runtime.converter, item.name, batch, name), reason) for name in expected[0]]
-    return [replace(line, moved=moved) for line in _differences(runtime, item, batch, got, expected)]
+    return [replace(line, moved=moved) for line in _differences(runtime, item, batch, got, expected, precisions)]
 
 
-def _differences(runtime: Runs, item: InputSet, batch: int, got: list[Feeds], expected: list[Feeds]) -> list[Measured]:
+def _differences(
+    runtime: Runs,
+    item: InputSet,
+    batch: int,
+    got: list[Feeds],
+    expected: list[Feeds],
+    precisions: Mapping[str, str],
+) -> list[Measured]:
     """Each output of all calls against the reference's."""
     keys = {name: Key(runtime.name, runtime.converter, item.name, batch, name) for name in expected[0]}
     if got[0].keys().isdisjoint(keys):
         reason = f"no common output: it gives {', '.join(got[0]) or 'nothing'}"
         return [faulty(key, reason) for key in keys.values()]
     return [
-        difference(key, _joined(got, name), _joined(expected, name), item.labels)
+        difference(key, _joined(got, name), _joined(expected, name), item.labels, precisions.get(name, FLOAT32))
         if name in got[0]
         else faulty(key, "output missing")
         for name, key in keys.items()

@@ -73,10 +73,22 @@ class Measured:
         return float((self.expected == self.truth).mean())
 
 
-def difference(key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None = None) -> Measured:
-    """Measure one output [n, ...] against the reference's."""
+def difference(
+    key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None = None, precision: str = FLOAT32
+) -> Measured:
+    """Measure one output [n, ...] against the reference's; `precision` is the coarsest on the way to it."""
+    measured = _difference(key, got, expected, labels, rounded=expected.dtype.name == precision)
+    return replace(measured, precision=precision)
+
+
+def _difference(
+    key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None, *, rounded: bool
+) -> Measured:
     if got.shape != expected.shape:
         return faulty(key, f"wrong shape: {list(got.shape)} instead of {list(expected.shape)}")
+    if expected.dtype.kind in "iu" and got.dtype == expected.dtype and rounded:
+        # Quantized, so what lies between two whole numbers may be rounded to either.
+        return _equality(key, np.where(np.abs(got.astype(np.int64) - expected) <= 1, expected, got), expected)
     if expected.dtype.kind in "biuOSU":
         return _equality(key, got, expected)
     a, b = flat_samples(got), flat_samples(expected)

@@ -35,6 +35,8 @@ float8), whole numbers of a quantized tensor by its range. What is not here coun
 QUANTIZED = frozenset({"int8", "uint8", "int16", "uint16"})
 _FLOATS = EPSILON.keys() - QUANTIZED
 _FLOAT16_FACTOR = 100.0
+_QUANTIZES_INSIDE = ("DynamicQuantize", "QAttention", "QGemm")
+"""How com.microsoft's operators begin that quantize floats inside."""
 
 
 def tolerance(config: CompareConfig, precision: str = FLOAT32) -> tuple[float, float]:
@@ -76,6 +78,8 @@ def of_outputs(model: onnx.ModelProto) -> dict[str, str]:
 def _own(nodes: Iterable[onnx.NodeProto], known: dict[str, str]) -> Iterator[str]:
     """The precisions of what nodes compute."""
     for node in nodes:
+        if node.op_type.startswith(_QUANTIZES_INSIDE):
+            yield "uint8"
         quantizes = node.op_type.startswith("QLinear") or node.op_type.endswith("QuantizeLinear")
         for dtype in (known.get(name, "") for name in node.output):
             if dtype in _FLOATS or (quantizes and dtype in QUANTIZED):

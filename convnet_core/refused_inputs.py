@@ -14,15 +14,16 @@ from convnet_core.tensors import Array, Feeds
 _MOST = 3
 
 
-def explained(error: Exception, model: onnx.ModelProto, feeds: Feeds, given: Given) -> DataError:
-    """What to raise for an error of ONNX Runtime on `feeds`; it names the node that failed, if any did."""
+def explained(error: Exception, model: onnx.ModelProto, feeds: Feeds, given: Given, batch: int = 0) -> DataError:
+    """What to raise for an error of ONNX Runtime on `feeds`, run `batch` at a time, where they are (else 0)."""
     node, reason = _node_and_reason(one_line(error))
     sources = [name for name in _sources(model, node) if name in feeds] or list(feeds)
     whole = [name for name in sources if feeds[name].dtype.kind in "iu"]  # of two, floats are seldom at fault
     held = [_described(name, feeds[name], given) for name in (whole or sources)[:_MOST]]
     first = (whole or sources or ["NAME"])[0]
+    at = f" at batch size {batch}" if batch else ""
     return DataError(
-        f"ONNX Runtime cannot run the model on {' and '.join(held) or 'these inputs'}: {reason}",
+        f"ONNX Runtime cannot run the model{at} on {' and '.join(held) or 'these inputs'}: {reason}",
         hint=f"--range '{first}=LOW,HIGH' draws from other values, --input '{first}=FILE.npy' takes yours",
     )
 

@@ -268,3 +268,13 @@ def test_an_optimized_quantized_model_is_shown_and_not_judged():
     assert not line(comparison, "onnxruntime-optimized").judged
     assert line(comparison, "onnxruntime-optimized").max_abs_error == pytest.approx(1, rel=1e-5)
     assert "int8 kernels" in line(comparison, "onnxruntime-optimized").reason
+
+
+@pytest.mark.parametrize(("off", "agree"), [(1, True), (2, False)])
+def test_a_quantized_output_may_be_rounded_to_the_number_beside(off, agree):
+    def whole(y, off=0):
+        return np.clip(y * 10 + 100 + off, 0, 255).astype(np.uint8)
+
+    fakes = Fake("onnxruntime", whole), Fake("tensorflow", lambda y: whole(y, off))
+    assert judged(*fakes, precisions={"logits": "uint8"}).agree is agree
+    assert not judged(*fakes).agree

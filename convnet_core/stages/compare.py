@@ -80,7 +80,7 @@ def run_compare(
                         _alignment(run, config, chosen.precisions) if run.is_model else None,
                     )
                 except ReferenceFault as error:
-                    raise explained(error, model_of(run), error.feeds, given) from error
+                    raise explained(error, model_of(run), error.feeds, given, error.batch) from error
             measured = _with_losses(measured, model_of(run))
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
