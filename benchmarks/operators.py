@@ -18,6 +18,7 @@ from benchmarks.operator_models import models
 from convnet_core.convert.native.read import dtype_name
 from convnet_core.convert.native.registry import registered
 from convnet_core.files import write_whole
+from convnet_core.onnx_contrib import DOMAIN, OPERATORS
 from tests.native import harness
 from tests.native.expected_failures import REASONS
 
@@ -145,7 +146,27 @@ def page() -> str:
     for reason, names in by_kind(tests, every_outcome).items():
         shown = ", ".join(name.removeprefix("test_") for name in names[:3])
         lines.append(f"| {len(names)} | {reason} | {shown} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *contrib()]) + "\n"
+
+
+def contrib() -> list[str]:
+    """The section about com.microsoft, which has no node tests: the suite compares with ONNX Runtime's own kernels."""
+    handled = registered()
+    names = sorted(op for domain, op in OPERATORS if domain == DOMAIN)
+    kinds = {op: "a handler" if (DOMAIN, op) in handled else "written out as operators of ONNX" for op in names}
+    return [
+        "",
+        f"## {DOMAIN}: {len(names)} operators",
+        "",
+        "Those that ONNX Runtime's optimizer and quantizer write. `tests/native/test_contrib_*.py` compare each with "
+        "ONNX Runtime's own kernel; NhwcConv, NhwcFusedConv and QLinearReduceMean have none on a CPU, and are compared "
+        "with what they stand for. SimplifiedLayerNormalization and LayerNormalization before opset 17, which it "
+        "writes into ONNX's own domain, convert, too.",
+        "",
+        "| operator | how |",
+        "| --- | --- |",
+        *(f"| {op} | {kind} |" for op, kind in kinds.items()),
+    ]
 
 
 def _row(domain: str, op: str, covered: list[int], entry: Tried) -> str:

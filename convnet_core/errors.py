@@ -26,11 +26,6 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of what an error of any kind says; its kind where it says nothing."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
 @dataclass(frozen=True)
 class Lacking:
     """A node that a converter cannot convert: its operator in that version; `reason` where it is more than that."""

@@ -36,7 +36,7 @@ def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
     stem = PurePosixPath(PureWindowsPath(name).name).stem
     label = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:_LABEL_LENGTH] or "model"
     if not content.nbytes:
-        raise ModelError(f"{label}.onnx is empty", hint="export it again, or choose another file")
+        raise ModelError(f"{label}.onnx is an empty file", hint="export it again, or choose another file")
     if content.nbytes > MOST_MB * 10**6 * 1.05:  # a browser counts a MB as 2**20 bytes
         raise ModelError(
             f"{label}.onnx has {content.nbytes / 1e6:,.0f} MB; the app takes {MOST_MB}",

@@ -91,7 +91,11 @@ def show(run: Run) -> None:
 
 def begin(run: Run) -> None:
     """What to do with a model that was just brought in."""
-    if run.need("export").result.get("faults"):
+    result = run.need("export").result
+    if repairs := result.get("repairs"):
+        st.info("The model was put right while it was opened.", icon=":material/build:")
+        st.dataframe([{"Put right": text} for text in repairs], hide_index=True, width="stretch")
+    if result.get("faults"):
         st.warning("The native converter cannot take this model as it is; the page Convert says why.")
         st.page_link("pages/convert.py", label="See what it cannot take", icon=":material/transform:")
     else:

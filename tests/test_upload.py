@@ -53,7 +53,7 @@ def test_two_files_of_one_name_become_two_runs(tmp_path):
 
 
 def test_an_empty_file_is_refused_and_leaves_nothing(tmp_path):
-    with pytest.raises(ModelError, match="is empty"):
+    with pytest.raises(ModelError, match="is an empty file"):
         upload.receive(tmp_path, "a.onnx", memoryview(b""))
     assert not list(tmp_path.iterdir())
 

@@ -10,7 +10,7 @@ import onnx.defs
 from convnet_core.convert.onnx_tf_compat import import_onnx_tf
 from convnet_core.convert.places import Place
 from convnet_core.convert.scopes import node_scopes
-from convnet_core.errors import ConversionError, Lacking, UnsupportedOpError
+from convnet_core.errors import ConversionError, Lacking, UnsupportedOpError, one_line
 from convnet_core.tensorflow_setup import import_tensorflow
 
 
@@ -30,7 +30,7 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
     try:
         graph = backend.prepare(renamed, logging_level="ERROR").tf_module
     except Exception as error:  # onnx-tf lets errors of every kind through
-        raise ConversionError(f"onnx-tf cannot prepare the model: {_first_line(error)}") from error
+        raise ConversionError(f"onnx-tf cannot prepare the model: {type(error).__name__}: {one_line(error)}") from error
     return GraphFunction(model, renamed, graph, backend)
 
 
@@ -58,7 +58,7 @@ class GraphFunction:
                         OnnxNode(plain), tensors, self._graph.handlers, opset=self._graph.opset, strict=True
                     )
                 except Exception as error:
-                    version, reason = op_version(self._model, node), _first_line(error)
+                    version, reason = op_version(self._model, node), f"{type(error).__name__}: {one_line(error)}"
                     raise UnsupportedOpError(
                         f"onnx-tf fails at node {node.name!r} ({node.op_type}-{version}): {reason}",
                         lacking=[Lacking(node.op_type, version, node.name, reason)],
@@ -102,8 +102,3 @@ def _raise_for(lacking: list[Lacking]) -> None:
             hint="export with opset 18, and with operators that onnx-tf has a version of",
             lacking=lacking,
         )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -8,7 +8,7 @@ import onnxruntime
 
 from convnet_core import onnx_model
 from convnet_core.compare import OPTIMIZED
-from convnet_core.errors import InputsError, ModelError, first_line, one_line
+from convnet_core.errors import InputsError, ModelError, one_line
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensors import Feeds
 
@@ -40,7 +40,7 @@ class OnnxRuntime(Runtime):
                 str(path), sess_options=options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # kinds of onnxruntime.capi's own
-            raise ModelError(f"ONNX Runtime cannot load {path}: {first_line(error)}") from error
+            raise ModelError(f"ONNX Runtime cannot load {path}: {one_line(error)}") from error
         self._names = [info.name for info in self.outputs]
 
     def _infer(self, feeds: Feeds) -> Feeds:

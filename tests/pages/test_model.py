@@ -80,7 +80,7 @@ def test_an_uploaded_file_becomes_a_run_and_a_job_opens_it(root, started):
 def test_an_empty_file_is_refused_at_once(root, started):
     app = open_page()
     app.file_uploader[0].set_value(("none.onnx", b"", "")).run()
-    assert "none.onnx is empty" in text_of(app)
+    assert "none.onnx is an empty file" in text_of(app)
     assert not started
     assert not list(root.iterdir())
 
