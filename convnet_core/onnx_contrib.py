@@ -83,7 +83,7 @@ _SIGNATURES = {
     for domain, operators in ((DOMAIN, _OPERATORS), ("", _ONNX_S))
     for text, infer in operators.items()
 }
-OPERATORS = tuple(_SIGNATURES)
+OPERATORS = frozenset(_SIGNATURES)
 """Domains and names."""
 
 _lock = threading.RLock()

@@ -5,6 +5,7 @@ ONNX Runtime runs much that the ONNX standard forbids. What is unambiguous is pu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import onnx
@@ -107,10 +108,13 @@ def _doubles(model: onnx.ModelProto) -> Notes:
             yield f"of {len(graph.initializer)} initializers, those without a name or with a later one's were dropped"
             del graph.initializer[:]
             graph.initializer.extend(kept)
-    names = [value.name for value in model.graph.output]
-    for place in sorted((place for place, name in enumerate(names) if name in names[:place]), reverse=True):
-        yield f"the output {names[place]!r} was listed twice"
-        del model.graph.output[place]
+    outputs = {value.name: value for value in model.graph.output}
+    if len(outputs) < len(model.graph.output):
+        counts = Counter(value.name for value in model.graph.output)
+        kept_outputs = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in outputs.values()]
+        del model.graph.output[:]
+        model.graph.output.extend(kept_outputs)
+        yield f"{_list([name for name, count in counts.items() if count > 1])} stood among the outputs more than once"
     properties = {item.key: item.value for item in model.metadata_props}
     if len(properties) < len(model.metadata_props):
         onnx.helper.set_model_props(model, properties)

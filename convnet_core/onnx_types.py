@@ -21,7 +21,8 @@ def settle(model: onnx.ModelProto) -> Iterator[str]:
     ConversionError.
     """
     light = without_weights(model)
-    strangers = {name for node in model.graph.node if not _has_schema(node, model) for name in node.output}
+    functions = {(function.domain, function.name) for function in model.functions}
+    strangers = {name for node in model.graph.node if not _has_schema(node, functions) for name in node.output}
     kept = [value for value in model.graph.value_info if value.name in strangers]
     del light.graph.value_info[:]
     light.graph.value_info.extend(kept)
@@ -49,12 +50,11 @@ def settle(model: onnx.ModelProto) -> Iterator[str]:
             )
 
 
-def _has_schema(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
+def _has_schema(node: onnx.NodeProto, functions: set[tuple[str, str]]) -> bool:
     """Whether inference knows what a node gives."""
-    if any((node.domain, node.op_type) == (function.domain, function.name) for function in model.functions):
-        return True
     domain = "" if node.domain == "ai.onnx" else node.domain
-    return onnx.defs.has(node.op_type, domain) or (domain, node.op_type) in OPERATORS
+    key = (domain, node.op_type)
+    return key in functions or key in OPERATORS or onnx.defs.has(node.op_type, domain)
 
 
 def _settle_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> str | None:

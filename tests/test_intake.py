@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
+from convnet_core.convert import native
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs import of_file
 from convnet_core.intake import take_in
@@ -93,7 +94,7 @@ ODD = {
     ),
     "a graph without a name": (changed(two(), lambda m: m.graph.ClearField("name")), "graph without a name"),
     "two weights of one name": (changed(model(ADD, weights=WEIGHT), twice), "of 2 initializers"),
-    "an output twice": (two(outputs=[port("y", ["n", 3])] * 2), "the output 'y' was listed twice"),
+    "an output twice": (two(outputs=[port("y", ["n", 3])] * 2), "'y' stood among the outputs more than once"),
     "metadata twice": (
         changed(two(), lambda m: [m.metadata_props.add(key="k", value=value) for value in "ab"]),
         "metadata with the same key",
@@ -231,6 +232,37 @@ def test_check_convert_and_graph_refuse_with_the_same_sentence(tmp_path):
         for command in (["convert", "--check"], ["convert"], ["graph"])
     ]
     assert [sum(REFUSED["a ring"][1] in line for line in lines) for lines in said] == [1, 1, 1]
+
+
+LIMITED = {
+    "a convolution over four dimensions": (
+        model(
+            [node("Conv", "x w", "y")], [port("x", [1, 2, 3, 3, 3, 3])], [port("y", None)], {"w": f(2, 2, 2, 2, 2, 2)}
+        ),
+        "4 spatial dimensions: 1 to 3 are supported",
+    ),
+    "a batch normalization that learns, before version 14": (
+        model(
+            [node("BatchNormalization", "x s b m v", "y p q r t")],
+            outputs=[port("y", ["n", 3]), port("p", [3])],
+            weights=dict.fromkeys("sbmv", np.ones(3, np.float32)),
+            opset=9,
+        ),
+        "a batch normalization that learns is known from version 14 on",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_what_a_handler_cannot_do_is_said_by_the_check_as_by_the_conversion(tmp_path, name):
+    proto, sentence = LIMITED[name]
+    onnx.save(proto, tmp_path / "a.onnx")
+    intake = take_in(tmp_path / "a.onnx")
+    (fault,) = intake.faults
+    assert sentence in fault
+    with pytest.raises(ConvNetError) as caught:
+        native.convert(intake.model)
+    assert fault in str(caught.value)
 
 
 def test_check_tells_what_will_be_repaired(tmp_path):

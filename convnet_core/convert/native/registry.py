@@ -11,6 +11,7 @@ from typing import Any
 
 from convnet_core.convert.native import ops
 from convnet_core.convert.native.graph import Graph, Node
+from convnet_core.convert.native.limits import limit
 from convnet_core.convert.native.passes import DOMAIN
 from convnet_core.errors import Lacking
 
@@ -134,7 +135,7 @@ def _fault(node: Node, graph: Graph) -> str | None:
     info = graph.infos.get(node.inputs[0]) if node.inputs else None
     if handler.dtypes is not None and info is not None and info.dtype not in handler.dtypes:
         return str(info.dtype)
-    return None
+    return limit(node, graph)
 
 
 def _load() -> None:
