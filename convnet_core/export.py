@@ -6,26 +6,30 @@ import contextlib
 import dataclasses
 import io
 import logging
-import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
-from convnet_core.config import CompareConfig, ExportConfig
+from convnet_core import eager
+from convnet_core.config import ExportConfig
 from convnet_core.data import SIDE
+from convnet_core.eager import Call
 from convnet_core.errors import ConversionError
+from convnet_core.export_check import runnable, verify, why_one_size
+from convnet_core.export_errors import explain, newer_opset
 from convnet_core.model import INPUT, OUTPUT, eval_mode
 from convnet_core.onnx_model import ONE_FILE, check, inputs, size
-from convnet_core.tensors import Array
 
 log = logging.getLogger(__name__)
+
+_CONSTANT = (
+    "PyTorch's exporter takes it for a constant: len(x), int(x.shape[0]) or a loop over x in the network does that"
+)
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,20 @@ class Exported:
     """An ONNX model, and how far ONNX Runtime's answer was from PyTorch's.
 
     `program` is what was exported, in PyTorch's own operators. `fixed` says why its batch is that of the example; empty
-    where the batch is dynamic.
+    where the batch is dynamic. `notes` say what of the network's answer is otherwise in ONNX.
     """
 
     model: onnx.ModelProto
     program: torch.export.ExportedProgram
     max_abs_error: float
     fixed: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def export(model: nn.Module, config: ExportConfig) -> Exported:
     """Export a network for digits with a dynamic batch dimension, and check it. Raises ConversionError."""
     example = torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    return _checked(model, (example,), config, (INPUT,), (OUTPUT,), dynamic=True)
+    return _checked(model, Call((example,), {}), config, (INPUT,), (OUTPUT,), dynamic=True)
 
 
 def export_as_it_is(model: nn.Module, config: ExportConfig) -> onnx.ModelProto:
@@ -70,33 +75,42 @@ def export_as_it_is(model: nn.Module, config: ExportConfig) -> onnx.ModelProto:
     return onnx.load_from_string(file.getvalue())
 
 
-def export_any(model: nn.Module, example: tuple[Tensor, ...], config: ExportConfig) -> Exported:
-    """Export any network that takes `example`, tensors [batch, ...], and check it.
+def export_any(
+    model: nn.Module,
+    example: tuple[Tensor, ...],
+    config: ExportConfig,
+    named: Mapping[str, Tensor] | None = None,
+) -> Exported:
+    """Export any network whose forward takes `example`, tensors [batch, ...], and those in `named`, and check it.
 
     Where all of them have one first dimension, it is the batch, and dynamic if the exporter can keep it so. Names are
-    those of `forward`. Raises ConversionError.
+    those of `forward`. Raises ConfigError where the network does not run on the example, ConversionError.
     """
-    sizes = {item.shape[0] if item.ndim else None for item in example}
-    if len(sizes) > 1 or None in sizes:
-        reason = "its inputs have no first dimension in common"
-        return dataclasses.replace(_checked(model, example, config), fixed=reason)
-    two = example
-    if sizes == {1}:  # a batch of one would be taken for a constant
-        two = tuple(item.expand(2, *item.shape[1:]).contiguous() for item in example)
+    model = eager.unwrapped(model)
+    call, notes = runnable(model, example, named)
+    exported, reason = _any_batch(model, call, config)
+    exported = exported or _checked(model, call, config)
+    return dataclasses.replace(exported, fixed=reason, notes=notes)
+
+
+def _any_batch(model: nn.Module, call: Call, config: ExportConfig) -> tuple[Exported | None, str]:
+    """The network with a dynamic batch; None, and the reason, where it has none."""
+    batch = call.batch
+    if not batch:
+        return None, "its inputs have no first dimension in common" if batch is None else "the example has no samples"
+    if reason := why_one_size(model, call.resized(batch + 3)):
+        return None, reason
     try:
-        exported = _checked(model, two, config, dynamic=True)
+        # a batch of one would be taken for a constant
+        exported = _checked(model, call if batch > 1 else call.resized(2), config, dynamic=True)
     except ConversionError as error:
-        reason = str(error)
-    else:
-        if _is_free(exported.model):
-            return exported
-        reason = "the exporter made it a constant"
-    return dataclasses.replace(_checked(model, example, config), fixed=reason)
+        return None, str(error)
+    return (exported, "") if _is_free(exported.model) else (None, _CONSTANT)
 
 
 def _checked(
     model: nn.Module,
-    example: tuple[Tensor, ...],
+    call: Call,
     config: ExportConfig,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
@@ -104,18 +118,19 @@ def _checked(
     dynamic: bool = False,
 ) -> Exported:
     """The model is exported in eval mode whatever its mode, which is restored, and on the CPU. The result passes
-    `onnx.checker` with full shape inference, and gives PyTorch's answer in ONNX Runtime, with a dynamic batch at a
-    size other than the example's. Raises ConversionError otherwise.
+    `onnx.checker` with full shape inference, and gives PyTorch's answer in ONNX Runtime, with a dynamic batch at sizes
+    other than the example's. Raises ConversionError otherwise.
     """
     model = model.cpu()
-    with eval_mode(model), _quietly():
+    with eval_mode(model), eager.plain(), eager.tensors_alone(model), _quietly():
         try:
             program = torch.onnx.export(
                 model,
-                example,
+                call.args,
+                kwargs=call.kwargs,
                 input_names=input_names,
                 output_names=output_names,
-                dynamic_shapes=tuple({0: torch.export.Dim("batch")} for _ in example) if dynamic else None,
+                dynamic_shapes=call.dynamic_shapes(model) if dynamic else None,
                 opset_version=config.opset,
                 external_data=False,
                 optimize=config.fuse_batchnorm,
@@ -123,7 +138,7 @@ def _checked(
                 verbose=False,
             )
         except Exception as error:  # the exporter raises many kinds
-            raise ConversionError(f"PyTorch's exporter failed: {reason_of(error)}") from error
+            raise explain(error) from error
         assert program is not None
         assert program.exported_program is not None
         made = program.model_proto if config.fuse_batchnorm else _folded_unfused(program)
@@ -132,19 +147,14 @@ def _checked(
                 f"its {bytes_ / 1e9:.1f} GB of weights are more than the 2 GB that one ONNX file may hold",
                 hint="torch.onnx.export(..., external_data=True) writes several; then `convert --onnx FILE`",
             )
-        check(made)
-        fed = tuple(torch.cat([item, item, item])[: len(item) + 3] for item in example) if _is_free(made) else example
-        return Exported(made, program.exported_program, _verify(model, made, fed))
-
-
-def reason_of(error: BaseException) -> str:
-    """Why the exporter failed, in one line: its own error begins with advice, and ends with the error that it met."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines()]
-    met = re.compile(r"<class '|[\w.]+(Error|Exception|Violation)\b")
-    found = next(filter(met.match, reversed(lines)), "") or next(filter(None, lines), "")
-    return f"{type(error).__name__}: {found[:200]}"
+        try:
+            check(made)
+        except ConversionError as error:
+            raise newer_opset(str(error)) or error from error
+        one = call.resized(1) if dynamic else call
+        calls = [call.resized((call.batch or 0) + 3)] + [one] * (not why_one_size(model, one))
+        calls = calls if _is_free(made) else [call]
+        return Exported(made, program.exported_program, verify(model, made, calls))
 
 
 def _is_free(made: onnx.ModelProto) -> bool:
@@ -168,49 +178,6 @@ def _folded_unfused(program: Any) -> onnx.ModelProto:
     optimizer.remove_unused_nodes(plain)
     made: onnx.ModelProto = onnx_ir.to_proto(plain)
     return made
-
-
-def _verify(model: nn.Module, made: onnx.ModelProto, fed: tuple[Tensor, ...]) -> float:
-    """Run the export once against PyTorch; the largest absolute error, or ConversionError beyond tolerance."""
-    import onnxruntime
-
-    with torch.no_grad():
-        expected = [tensor.numpy() for tensor in _tensors(model(*fed))]
-    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
-    names = [info.name for info in inputs(made)]
-    answers = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, fed, strict=True)})
-    outputs = [output.name for output in made.graph.output]
-    return max((_error(*item) for item in zip(outputs, answers, expected, strict=True)), default=0.0)
-
-
-def _error(name: str, got: Array, expected: Array) -> float:
-    """The largest absolute error. Raises ConversionError beyond the tolerance of float32, which knows each sample's
-    largest value; whole numbers have to be equal.
-    """
-    if got.shape != expected.shape:
-        raise ConversionError(
-            f"the output {name!r} has the shape {list(got.shape)} in ONNX, {list(expected.shape)} here"
-        )
-    equal = (got == expected) | ((got != got) & (expected != expected))
-    if expected.dtype.kind not in "fc":
-        error, allowed = (~equal).astype(np.float64), np.zeros(1)
-    else:
-        tolerance, finite = CompareConfig(), np.where(np.isfinite(expected), np.abs(expected), 0).astype(np.float64)
-        largest = finite.max(axis=tuple(range(1, expected.ndim)), keepdims=True, initial=0)
-        with np.errstate(invalid="ignore"):
-            error = np.where(equal, 0.0, np.abs(got.astype(np.float64) - expected))
-        allowed = tolerance.atol + tolerance.rtol * largest
-    if not (error <= allowed).all():
-        worst = float(np.nanmax(error)) if not np.isnan(error).all() else float("nan")
-        raise ConversionError(
-            f"the exported model does not give PyTorch's answer (output {name!r}, off by {worst:.1e}); it was not kept"
-        )
-    return float(error.max(initial=0.0))
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """The tensors of an answer, in the exporter's order."""
-    yield from (item for item in tree_leaves(value) if isinstance(item, Tensor))
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from convnet_core.eager import UNKNOWN
 from convnet_core.errors import ConfigError, one_line
+from convnet_core.model import kind_of
 
 
 @dataclass(frozen=True)
 class Made:
-    """A network, and tensors [batch, ...] that its `forward` takes, in their order."""
+    """A network, and tensors [batch, ...] that its `forward` takes: in their order, and by name."""
 
     model: nn.Module
     example: tuple[Tensor, ...]
+    named: dict[str, Tensor] = field(default_factory=dict)
 
 
 def make(factory: str, examples: Sequence[str]) -> Made:
-    """Call `package.module:function`; it gives a network, or a network and a tuple of example tensors.
+    """Call `package.module:function`; it gives a network, or a network and a tuple (or a dict) of example tensors.
 
     `examples` says what each input looks like instead: see `example`. Raises ConfigError.
     """
@@ -40,18 +43,29 @@ def make(factory: str, examples: Sequence[str]) -> Made:
             hint="--example 2,3,224,224 for each input, or let the function return the network and a tuple of tensors",
         )
     given = (given,) if isinstance(given, Tensor) else given
-    if not isinstance(given, tuple | list) or not given or not all(isinstance(item, Tensor) for item in given):
+    if isinstance(given, dict):
+        return Made(model, (), {str(name): _plain(item, factory) for name, item in given.items()})
+    if not isinstance(given, tuple | list) or not given:
         raise ConfigError(f"the example of {factory} has to be tensors, as many as the network's forward takes")
-    for item in given:
-        if item.dtype in _UNKNOWN:
-            raise ConfigError(
-                f"{factory} takes {item.dtype}, which NumPy has not", hint="export the network in float32"
-            )
-    return Made(model, tuple(given))
+    return Made(model, tuple(_plain(item, factory) for item in given))
 
 
-_UNKNOWN = {torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2}
-"""They have no arrays to check the export with."""
+def _plain(item: Any, factory: str) -> Tensor:
+    """An example tensor on the CPU, without gradients. Raises ConfigError where NumPy has no such array."""
+    if not isinstance(item, Tensor):
+        raise ConfigError(
+            f"the example of {factory} has to be tensors, as many as the network's forward takes; "
+            f"one of it is a {type(item).__name__}",
+            hint="what is no tensor belongs into the network: a small nn.Module whose forward adds it",
+        )
+    if item.is_complex():
+        raise ConfigError(
+            f"{factory} takes complex numbers ({item.dtype}), which ONNX Runtime does not",
+            hint="take torch.view_as_real(x) as the input, and begin forward with torch.view_as_complex",
+        )
+    if item.dtype in UNKNOWN or item.is_quantized or item.layout != torch.strided or item.is_meta:
+        raise ConfigError(f"{factory} takes {kind_of(item)}, which NumPy has not", hint="export the network in float32")
+    return item.detach().cpu()
 
 
 def example(text: str) -> Tensor:

@@ -108,7 +108,7 @@ def from_weights(weights: Mapping[str, Tensor], source: str) -> tuple[ModelConfi
                 f"{source}: {name} has shape {list(given.shape)}, expected {list(value.shape)}", hint=OTHER_NETWORK
             )
         if not is_plain(given) or given.dtype != value.dtype:
-            raise ModelError(f"{source}: {name} is {_kind(given)}, expected {_kind(value)}")
+            raise ModelError(f"{source}: {name} is {kind_of(given)}, expected {kind_of(value)}")
         if bad := int((~torch.isfinite(given)).sum()):
             raise ModelError(
                 f"{source}: {name} holds NaN or infinity in {bad:,} of {given.numel():,} values",
@@ -130,7 +130,7 @@ def is_plain(tensor: Tensor) -> bool:
     return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
 
 
-def _kind(tensor: Tensor) -> str:
+def kind_of(tensor: Tensor) -> str:
     """What a tensor is, for people: torch.float32, a sparse torch.float32."""
     if tensor.layout != torch.strided:
         return f"a sparse {tensor.dtype}"

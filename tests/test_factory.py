@@ -43,6 +43,9 @@ def no_tensors():
 def leaves():
     raise SystemExit(0)
 
+def complex_numbers():
+    return nn.Identity(), torch.zeros(2, 4, dtype=torch.complex64)
+
 def half():
     return nn.Linear(4, 2).bfloat16(), torch.zeros(2, 4, dtype=torch.bfloat16)
 """
@@ -88,7 +91,8 @@ def test_examples_say_what_it_takes(theirs):
         (["their_nets:Net", "--example", "two,4"], "takes a shape, a dtype and a shape, or a file"),
         (["their_nets:Net", "--example", "words:2,4"], "'words' is no dtype"),
         (["their_nets:Net", "--example", "x.npy"], "cannot be read"),
-        (["their_nets:Net", "--example", "2,4"], "PyTorch's exporter failed"),
+        (["their_nets:Net", "--example", "2,4"], "1 example tensors do not fit forward(words, features)"),
+        (["their_nets:complex_numbers"], "takes complex numbers (torch.complex64)"),
     ],
 )
 def test_what_is_wrong_is_one_clear_line_and_leaves_nothing(theirs, flags, said):

@@ -168,7 +168,8 @@ def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
     from convnet_core.factory import make
 
     made = make(factory, examples)
-    return export_any(made.model, made.example, ExportConfig.from_json(run.need("export").config)).program
+    config = ExportConfig.from_json(run.need("export").config)
+    return export_any(made.model, made.example, config, made.named).program
 
 
 def _faulty(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:

@@ -24,7 +24,9 @@ def run_make(run: Run, function: str, examples: Sequence[str], config: ExportCon
     with told("export", monitor) as line:
         made = factory.make(function, examples)
         monitor.emit(Progress(label="exporting", done=0, total=1))
-        exported = export_any(made.model, made.example, config)
+        exported = export_any(made.model, made.example, config, made.named)
+        for note in exported.notes:
+            monitor.emit(Message(text=note))
         if exported.fixed:
             monitor.emit(Message(text=f"the batch is fixed: {exported.fixed}"))
         with run.writing("export", config.to_json()) as draft:
