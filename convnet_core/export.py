@@ -151,9 +151,10 @@ def _checked(
             check(made)
         except ConversionError as error:
             raise newer_opset(str(error)) or error from error
-        one = call.resized(1) if dynamic else call
-        calls = [call.resized((call.batch or 0) + 3)] + [one] * (not why_one_size(model, one))
-        calls = calls if _is_free(made) else [call]
+        calls = [call]
+        if dynamic and _is_free(made):
+            one = call.resized(1)
+            calls = [call.resized((call.batch or 0) + 3), *([] if why_one_size(model, one) else [one])]
         return Exported(made, program.exported_program, verify(model, made, calls))
 
 

@@ -14,7 +14,7 @@ from convnet_core import eager
 from convnet_core.config import CompareConfig
 from convnet_core.eager import UNKNOWN, Call, answer
 from convnet_core.errors import ConfigError, ConversionError, first_line, one_line
-from convnet_core.graphs.onnx_tensors import dtypes
+from convnet_core.graphs.onnx_tensors import types
 from convnet_core.model import eval_mode, is_plain, kind_of
 from convnet_core.onnx_model import inputs
 from convnet_core.precision import of_outputs, tolerance
@@ -105,7 +105,8 @@ def verify(model: nn.Module, made: onnx.ModelProto, calls: Sequence[Call]) -> fl
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 4  # what goes wrong is in the error
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # as the file says
     names = [info.name for info in inputs(made)]
     precisions = of_outputs(made)
     worst = 0.0
@@ -161,7 +162,7 @@ def _error(got: Array, expected: Array, precision: str) -> tuple[float, bool]:
 
 def _not_run(error: Exception, made: onnx.ModelProto) -> ConversionError:
     """For an error of ONNX Runtime, which begins with its number and kind."""
-    rare = sorted(set(dtypes(made).values()) & {"bfloat16", "float16", "float64"})
+    rare = sorted({dtype for dtype, _ in types(made).values()} & {"bfloat16", "float16", "float64"})
     return ConversionError(
         f"ONNX Runtime cannot run the export: {first_line(error).rpartition(' : ')[2]}",
         hint=f"it has few operators for {' and '.join(rare)}: export the network in float32" if rare else "",

@@ -115,7 +115,7 @@ def newer_opset(said: str) -> ConversionError | None:
 
 
 def _of_values(causes: list[BaseException]) -> ConversionError:
-    where = next(filter(None, (_line(str(cause)) for cause in causes)), "")
+    where = next(filter(None, (_line(str(cause)) for cause in causes)), _frame(causes[-1]))
     return ConversionError(
         f"the network's code depends on the values of a tensor{where}; an ONNX file has the same nodes for all values",
         hint="torch.where or torch.cond in the place of `if`, and sizes that do not depend on values",

@@ -256,6 +256,16 @@ def test_a_forward_that_writes_into_its_input():
     agrees(exported, lambda x: x * 2 + 1, torch.rand(4, 3))
 
 
+def test_a_scalar_beside_a_batch():
+    class Scaled(nn.Module):
+        def forward(self, x, factor):
+            return x * factor
+
+    exported = export_any(Scaled(), (torch.rand(2, 3), torch.tensor(3.0)), OPSET_18)
+    agrees(exported, lambda x, factor: x * factor, torch.rand(2, 3), torch.tensor(0.5))
+    assert "no first dimension in common" in exported.fixed
+
+
 def test_layers_whose_sizes_come_with_the_first_input():
     exported = export_any(nn.Sequential(nn.LazyLinear(3), nn.ReLU()), (torch.rand(2, 4),), OPSET_18)
     assert batches(exported) == [None]
@@ -365,7 +375,7 @@ def test_a_failure_of_the_exporter_names_the_line():
         packed = nn.utils.rnn.pack_padded_sequence(x, (x[:, 0, 0] * 0 + 3).long(), batch_first=True)
         return self.rnn(packed)[1]
 
-    with pytest.raises(ConversionError, match=r"exporter failed at test_torch_networks.py:\d+: return self.rnn") as caught:
+    with pytest.raises(ConversionError, match=r"failed at test_torch_networks.py:\d+: return self.rnn") as caught:
         export_any(Of(forward, rnn=nn.GRU(4, 5, batch_first=True)), (torch.rand(2, 3, 4),), OPSET_18)
     assert "\n" not in str(caught.value)
 
