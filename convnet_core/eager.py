@@ -144,15 +144,16 @@ def same(one: list[Tensor], other: list[Tensor]) -> bool:
     return all(a.shape == b.shape and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True) for a, b in pairs)
 
 
-def draws(model: nn.Module, call: Call) -> bool:
-    """Whether the answer depends on PyTorch's random numbers."""
+def unsteady(model: nn.Module, call: Call) -> str:
+    """Why a network gives another answer to the same input each time; empty where it gives the same."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         before = torch.get_rng_state()
         first = tensors(answer(model, call))
-        if torch.equal(torch.get_rng_state(), before):
-            return False
-        return any(not same(first, tensors(answer(model, call))) for _ in range(8))
+        draws = not torch.equal(torch.get_rng_state(), before)
+        # what is drawn may be rounded away, as by an argmax: not in eight answers
+        changes = any(not same(first, tensors(answer(model, call))) for _ in range(8 if draws else 1))
+    return ("draws random numbers" if draws else "keeps a state") if changes else ""
 
 
 @contextlib.contextmanager

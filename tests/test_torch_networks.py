@@ -366,7 +366,7 @@ def test_a_network_that_keeps_a_state_is_one_line():
             self.count += 1
             return x + self.count
 
-    with pytest.raises(ConversionError, match="keeps a state"):
+    with pytest.raises(ConfigError, match="keeps a state"):
         export_any(Counter(), (torch.rand(2, 3),), OPSET_18)
 
 
