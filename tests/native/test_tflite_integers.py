@@ -100,7 +100,7 @@ def test_integers_between_0_and_6_are_no_relu6(dtype):
         ("Max", ["x", "0"], ["above"], {}),
         ("Min", ["above", "6"], ["max_min"], {}),
         ("Min", ["x", "6"], ["below"], {}),
-        ("Max", ["0", "below"], ["min_max"], {}),
+        ("Max", ["below", "0"], ["min_max"], {}),
         ("Relu", ["x"], ["relu"], {}),
         ("Clip", ["relu", "", "6"], ["relu_clip"], {}),
     ]

@@ -56,7 +56,7 @@ def test_infinite_values_are_seen():
 
 @pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
 def test_sampling_of_images_of_seven_pixels(padding):
-    """The largest place is 6: minimum(maximum(place, 0), 6) would be taken for Relu6."""
+    """The largest place is 6: `tf.clip_by_value` between 0 and 6 would be taken for Relu6."""
     model = litert.model(
         [("GridSample", ["x", "grid"], ["y"], {"padding_mode": padding})],
         {"x": (np.float32, ["n", 2, 7, 7]), "grid": (np.float32, ["n", 3, 4, 2])},

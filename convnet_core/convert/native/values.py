@@ -109,8 +109,8 @@ def computed(function: Callable[..., Any], *arguments: Any) -> Any:
 def bounded(x: Any, low: Any = None, high: Any = None) -> Any:
     """`x` not below `low` and not above `high`, where they are given.
 
-    Bounds of integers come first: TensorFlow 2.21 converts minimum(maximum(x, 0), 6) to TFLite as Relu6, which LiteRT
-    has for floats alone.
+    Bounds of integers come first: TensorFlow 2.21 converts maximum(minimum(x, 6), 0), which `tf.clip_by_value` makes,
+    to TFLite as Relu6, and LiteRT has that for floats alone.
     """
     for function, bound in ((tf.maximum, low), (tf.minimum, high)):
         if bound is not None:
