@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from convnet_core import eager
 from convnet_core.config import CompareConfig
 from convnet_core.eager import UNKNOWN, Call, answer
-from convnet_core.errors import ConfigError, ConversionError, first_line, one_line
+from convnet_core.errors import ConfigError, ConversionError, one_line
 from convnet_core.graphs.onnx_tensors import types
 from convnet_core.model import eval_mode, is_plain, kind_of
 from convnet_core.onnx_model import inputs
@@ -159,6 +159,6 @@ def _not_run(error: Exception, made: onnx.ModelProto) -> ConversionError:
     """For an error of ONNX Runtime, which begins with its number and kind."""
     rare = sorted({dtype for dtype, _ in types(made).values()} & {"bfloat16", "float16", "float64"})
     return ConversionError(
-        f"ONNX Runtime cannot run the export: {first_line(error).rpartition(' : ')[2]}",
+        f"ONNX Runtime cannot run the export: {one_line(error).rpartition(' : ')[2]}",
         hint=f"it has few operators for {' and '.join(rare)}: export the network in float32" if rare else "",
     )
