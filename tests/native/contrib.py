@@ -8,20 +8,18 @@ from convnet_core.intake import examine
 from convnet_core.onnx_repairs import repair
 from tests.native import harness
 
-RNG = np.random.default_rng(0)
 MS = "com.microsoft"
 
 
-def f(*shape):
-    return RNG.standard_normal(shape).astype(np.float32)
-
-
-def u8(*shape):
-    return RNG.integers(0, 256, shape).astype(np.uint8)
-
-
-def i8(*shape):
-    return RNG.integers(-128, 128, shape).astype(np.int8)
+def draws(seed):
+    """A generator, and functions of a shape that draw floats, uint8 and int8 by it: each file draws its own."""
+    rng = np.random.default_rng(seed)
+    return (
+        rng,
+        lambda *shape: rng.standard_normal(shape).astype(np.float32),
+        lambda *shape: rng.integers(0, 256, shape).astype(np.uint8),
+        lambda *shape: rng.integers(-128, 128, shape).astype(np.int8),
+    )
 
 
 def s(value):

@@ -6,7 +6,9 @@ import pytest
 from convnet_core.convert import native
 from convnet_core.onnx_repairs import repair
 from tests.native import harness
-from tests.native.contrib import RNG, answers, f, i8, model, s, same, u8, z
+from tests.native.contrib import answers, draws, model, s, same, z
+
+RNG, f, u8, i8 = draws(3)
 
 WORDS, H = RNG.integers(0, 20, (2, 6)).astype(np.int32), 8
 TABLES = [f(20, H), f(10, H), f(2, H), f(H), f(H)]

@@ -5,7 +5,9 @@ import pytest
 
 from convnet_core.onnx_repairs import repair
 from tests.native import harness
-from tests.native.contrib import answers, f, i8, model, same
+from tests.native.contrib import answers, draws, model, same
+
+_, f, _, i8 = draws(1)
 
 X = f(2, 3, 8)
 CASES = {

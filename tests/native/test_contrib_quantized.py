@@ -5,10 +5,14 @@ import pytest
 
 from convnet_core.onnx_repairs import repair
 from tests.native import harness
-from tests.native.contrib import RNG, f, i8, model, s, same, u8, z
+from tests.native.contrib import draws, model, s, same, z
+
+RNG, f, u8, i8 = draws(2)
 
 X, A, B = f(2, 3, 8), u8(2, 3, 6, 6), u8(2, 3, 6, 6)
 QA = (A, s(0.1), z(120))
+# Scales of means and activations are such that no value lies just between two integers: TensorFlow multiplies by the
+# inverse of a constant where ONNX Runtime divides by it.
 QB = (B, s(0.1), z(7))
 CASES = {
     "QuantizeLinear": ("QuantizeLinear", [X, s(0.02), z(100)], (1, 2)),
@@ -72,19 +76,19 @@ CASES = {
     ),
     "QLinearAveragePool": (
         "QLinearAveragePool",
-        [*QA, s(0.09), z(100)],
+        [*QA, s(0.0917), z(100)],
         (1, 2, 3, 4),
         {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2]},
     ),
     "QLinearAveragePool that counts its pads": (
         "QLinearAveragePool",
-        [*QA, s(0.09), z(100)],
+        [*QA, s(0.0917), z(100)],
         (1, 2, 3, 4),
         {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1},
     ),
     "QLinearAveragePool, channels last": (
         "QLinearAveragePool",
-        [u8(2, 6, 6, 3), s(0.1), z(9), s(0.09), z(90)],
+        [u8(2, 6, 6, 3), s(0.1), z(9), s(0.0917), z(90)],
         (1, 2, 3, 4),
         {"kernel_shape": [2, 2], "channels_last": 1},
     ),
@@ -147,3 +151,12 @@ def test_a_mean_gives_what_its_definition_says():
     (got,) = harness.run(proto, [A])
     mean = (A.astype(np.float32) - 3).mean((1, 2)) * np.float32(0.1)
     np.testing.assert_array_equal(got, np.clip(np.round(mean / np.float32(0.03)) + 5, 0, 255))
+
+
+@pytest.mark.parametrize("op", ["QLinearAdd", "QLinearMul"])
+@pytest.mark.parametrize("scales", [(0.1, 0.1, 0.2), (0.1, 0.1, 0.7), (0.02, 0.03, 0.01)])
+def test_all_pairs_of_integers_are_rounded_as_onnx_runtime_rounds_them(op, scales):
+    """With scales such as 0.1 and 0.2, every second sum lies just between two integers."""
+    a, b = (side.reshape(1, -1) for side in np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8)))
+    first, second, third = map(s, scales)
+    same(op, [a, first, z(120), b, second, z(7), third, z(111)], (1, 2, 4, 5, 6, 7))

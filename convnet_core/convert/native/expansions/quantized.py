@@ -68,14 +68,19 @@ def _add(expansion: Expansion) -> str:
 
 @expands("QLinearMul")
 def _mul(expansion: Expansion) -> str:
-    one = expansion.constant(1.0)
+    """The product of integers as such: TensorFlow would put the scale into one of two floats, and round elsewhere."""
     factors = []
     for place in (0, 3):
         x, zero = expansion.input(place), expansion.input(place + 2)
-        factors.append(expansion.make("DequantizeLinear", x, one, zero, like=x))
-    product = expansion.make("Mul", *factors, like=expansion.output(0))
+        wide = expansion.make("Cast", x, like=x, dtype="int32", to=TensorProto.INT32)
+        if zero:
+            moved = expansion.make("Cast", zero, to=TensorProto.INT32)
+            wide = expansion.make("Sub", wide, moved, like=x, dtype="int32")
+        factors.append(wide)
+    product = expansion.make("Mul", *factors, like=expansion.output(0), dtype="int32")
+    product = expansion.make("Cast", product, like=product, to=TensorProto.FLOAT)
     ratio = _ratio(expansion, [expansion.input(1), expansion.input(4)], expansion.input(6))
-    return _moved(expansion, expansion.make("Mul", product, ratio, like=expansion.output(0)))
+    return _moved(expansion, expansion.make("Mul", product, ratio, like=product))
 
 
 @expands("QLinearLeakyRelu")
