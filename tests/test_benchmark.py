@@ -68,7 +68,7 @@ def test_progress_grows_to_its_total(measured, ears):
     done = [event.done for event in ears.events if isinstance(event, Progress)]
     totals = {event.total for event in ears.events if isinstance(event, Progress)}
     assert done == sorted(done)
-    assert totals == {done[-1]} == {7 * steps(TINY)}
+    assert totals == {done[-1]} == {8 * steps(TINY)}
 
 
 def test_the_stage_is_fresh_and_stale_when_an_artefact_changes(measured, tmp_path):
