@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,8 @@ from convnet_core import training
 from convnet_core.config import AugmentConfig, CompareConfig, DataConfig, ExportConfig, TrainConfig
 from convnet_core.errors import Stopped
 from convnet_core.events import Monitor
-from convnet_core.export import export_as_it_is
 from convnet_core.files import digest
-from convnet_core.model import INPUT, build
+from convnet_core.model import INPUT, OUTPUT, build
 from convnet_core.optimization import learning_rate
 from convnet_core.runs import Run
 from convnet_core.stages import run_train
@@ -163,14 +163,19 @@ def with_stop(run: Run, config: TrainConfig, monitor: Until) -> None:
 def export(plan: Plan, config: TrainConfig, end: float) -> Row:
     """A network that was trained on the device: on the CPU and as ONNX it gives the same.
 
-    By PyTorch's older exporter and onnx.reference: the new one needs onnxscript, and the project's check ONNX Runtime.
+    By PyTorch's older exporter and onnx.reference: the new one needs onnxscript, and `convnet_core.export`
+    ONNX Runtime and more.
     """
     model, _ = train(plan, config, plan.device, end, short=True)
     images = plan.test.images[:8]
     with torch.no_grad():
         there = model.eval()(scaled(images.to(plan.device))).float().cpu().numpy()
         here = model.cpu()(scaled(images)).numpy()
-    exported = export_as_it_is(model, ExportConfig())
+    file = io.BytesIO()
+    axes = {name: {0: "batch"} for name in (INPUT, OUTPUT)}
+    names = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
+    torch.onnx.export(model, (scaled(images[:2]),), file, **names, opset_version=ExportConfig().opset, dynamo=False)
+    exported = onnx.load_from_string(file.getvalue())
     onnx.checker.check_model(exported, full_check=True)
     (answer,) = ReferenceEvaluator(exported).run(None, {INPUT: scaled(images).numpy()})
     tolerance = CompareConfig()
