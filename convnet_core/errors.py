@@ -9,6 +9,7 @@
     │   └── UnsupportedOpError   an ONNX operator that the converter does not know
     ├── RunError                 a run's folder is missing, incomplete or not ours
     │   └── BusyError            a job is at work on it
+    ├── DiedError                a process that works for this one has died, or was given up
     ├── MissingError             a library or a file that this step needs is not there
     └── Stopped                  somebody asked for a stop (exit status 3)
 
@@ -83,6 +84,10 @@ class RunError(ConvNetError):
 
 class BusyError(RunError):
     """A job is at work on the run."""
+
+
+class DiedError(ConvNetError):
+    """A process that works for this one has died, or was given up; the message says how."""
 
 
 class MissingError(ConvNetError):

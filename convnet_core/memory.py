@@ -1,4 +1,6 @@
-"""When Python looks for garbage, and what glibc's allocator does with what is freed (others are left alone)."""
+"""When Python looks for garbage, what glibc's allocator does with what is freed (others are left alone), and how much
+memory there is.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ import contextlib
 import ctypes
 import functools
 import gc
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 _NEW_OBJECTS = 10_000  # importing PyTorch and TensorFlow takes 4.3 s of a core at 700, 3.4 s here, no less beyond
 # <malloc.h>
@@ -48,6 +52,14 @@ def share_few_heaps() -> None:
     _mallopt(_ARENA_MAX, 2)
     _mallopt(_TRIM_THRESHOLD, 1 << 20)
     _mallopt(_MMAP_THRESHOLD, 1 << 18)
+
+
+def machine_memory() -> int:
+    """The bytes of memory that this machine has, or that its control group leaves to it (Linux, version 2)."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text(encoding="utf-8").strip() if limit.is_file() else "max"
+    return whole if text == "max" else min(whole, int(text))
 
 
 def _mallopt(parameter: int, value: int) -> None:

@@ -1,0 +1,92 @@
+"""The process that does the work: `python -m convnet_core.worker LIFELINE MEMORY`.
+
+LIFELINE is the number of a pipe's end that hangs up when the parent ends, MEMORY the bytes that the process may take.
+Requests come on standard input. Those of one lane are done in order and in one thread, which is as many threads as
+TensorFlow ever meets (2.21 keeps something for each); lanes run side by side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import fcntl
+import functools
+import importlib
+import os
+import resource
+import select
+import sys
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, cast
+
+from convnet_core.errors import ConvNetError, one_line
+from convnet_core.memory import collecting_less_often
+from convnet_core.tensors import Feeds
+from convnet_core.worker import client
+from convnet_core.worker.messages import Content, Task, receive, send
+
+
+def main() -> None:
+    lifeline, memory = map(int, sys.argv[1:])
+    end_with(lifeline)
+    _limit(memory)
+    faulthandler.enable()
+    results = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no result
+    client.inside = True
+    lanes: dict[str, ThreadPoolExecutor] = {}
+    lock = threading.Lock()
+    with collecting_less_often():
+        while (request := receive(sys.stdin.buffer)) is not None:
+            content, arrays = request
+            if content["lane"] not in lanes:
+                lanes[content["lane"]] = ThreadPoolExecutor(1)
+            lanes[content["lane"]].submit(_work, content, arrays, results, lock)
+    os._exit(0)  # at once: some libraries take long, or crash, as they are taken apart
+
+
+def end_with(lifeline: int) -> None:
+    """End this process by SIGIO as soon as the other end of a pipe is closed, however its holder ends.
+
+    The kernel does it: a thread that waits would wait for Python's lock, which TFLite's converter holds for seconds.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | fcntl.fcntl(lifeline, fcntl.F_GETFL))
+    if select.select([lifeline], [], [], 0)[0]:  # it was closed before
+        os._exit(1)
+
+
+def _limit(memory: int) -> None:
+    """Bound the memory of this process, which the system ends first when memory is short, and dump no core."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):  # another system than Linux
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
+
+
+def _work(content: Content, arrays: Feeds, results: IO[bytes], lock: threading.Lock) -> None:
+    number = content["number"]
+
+    def reply(kind: str, content: Content, arrays: Feeds) -> None:
+        with lock:
+            send(results, {"number": number, "kind": kind, "content": content}, arrays)
+
+    try:
+        module, _, name = content["task"].partition(":")
+        task = cast(Task, getattr(importlib.import_module(module), name))
+        reply("result", *task(content["content"], arrays, functools.partial(reply, "note")))
+    except MemoryError:
+        reply("memory", {}, {})
+    except ConvNetError as error:
+        reply("error", {"type": type(error).__name__, "text": str(error), "hint": error.hint}, {})
+    except BaseException as error:
+        traceback.print_exc()
+        reply("bug", {"text": f"{type(error).__name__}: {one_line(error)}"}, {})
+
+
+if __name__ == "__main__":
+    main()
