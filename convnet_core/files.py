@@ -35,6 +35,13 @@ def new_id() -> str:
     return uuid.uuid4().hex[:8]
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return (
+        sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
+    )
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file as hex; read again only when its size or its time of change differ.
 

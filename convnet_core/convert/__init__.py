@@ -17,13 +17,25 @@ from convnet_core.convert import entries, frozen, names, native, nodes, onnx_tf,
 from convnet_core.convert.names import Port, Signature
 from convnet_core.convert.native.walk import variable_name
 from convnet_core.convert.places import Place
+from convnet_core.convert.quantization import dequantized, quantized
+from convnet_core.convert.tflite import warm_up
 from convnet_core.convert.traced import Traced
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
-from convnet_core.files import write_json
+from convnet_core.files import size_of, write_json
 from convnet_core.tensors import Feeds
 
-__all__ = ["CONVERTERS", "Converted", "Place", "Port", "Signature", "variable_name"]
+__all__ = [
+    "CONVERTERS",
+    "Converted",
+    "Place",
+    "Port",
+    "Signature",
+    "dequantized",
+    "quantized",
+    "variable_name",
+    "warm_up",
+]
 
 CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Traced]] = {
     "native": lambda model, config: native.convert(model, config.layout),
@@ -76,22 +88,16 @@ def convert(
         monitor.emit(Progress(label=f"writing TFLite {kind}", done=done, total=total))
         try:
             frozen.check_size(concrete)  # TFLite's converter freezes first, and holds the whole several times
-            tflite.save(folder / SAVED_MODEL, folder / file, kind, calibration, signature, config)
+            dtypes = tflite.save(folder / SAVED_MODEL, folder / file, kind, calibration, signature, config)
         except ConversionError as error:
             failed[file] = str(error)
             monitor.emit(Message(text=f"{file} could not be made: {error}"))
-    if TFLITE["int8"] not in failed:
-        signature = signature.with_int8(tflite.dtypes(folder / TFLITE["int8"]))
+        else:
+            if kind == "int8":
+                signature = signature.with_int8(dtypes)
     signature.save(folder)
     monitor.emit(Progress(label="converted", done=total, total=total))
 
     sizes = {file: size_of(folder / file) for file in (SAVED_MODEL, FROZEN, *TFLITE.values()) if file not in failed}
     ops = [op["type"] for node in node_map for op in node["ops"]]
     return Converted(sizes, len(node_map), len(ops), ops.count("Transpose"), failed)
-
-
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
-    return (
-        sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
-    )

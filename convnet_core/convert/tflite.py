@@ -1,27 +1,29 @@
-"""A SavedModel as TFLite files for LiteRT: float32, float16 weights, and int8."""
+"""A SavedModel as TFLite files for LiteRT: float32, float16 weights, and int8. A worker makes and tries them."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import logging
-from collections.abc import Iterator
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from convnet_core.config import ConvertConfig
+from convnet_core.convert import tflite_work
 from convnet_core.convert.names import Signature
-from convnet_core.convert.tflite_errors import reason
-from convnet_core.errors import ConversionError
-from convnet_core.tensorflow_setup import import_tensorflow
-from convnet_core.tensors import Feeds, batch_of, batched, fixed_batch, sample_count
-
-log = logging.getLogger(__name__)
+from convnet_core.errors import ConversionError, DiedError, ModelError
+from convnet_core.files import size_of
+from convnet_core.tensors import Feeds, batch_of, batched, example_feeds, fixed_batch
+from convnet_core.worker import Content, shared
 
 KINDS = ("fp32", "fp16", "int8")
 _DEFAULT = ConvertConfig()
+_SECONDS, _SECONDS_PER_MB = 600.0, 10.0
+"""Calibrating int8 takes most: 20 s for a network of 94 MB on two cores."""
+
+
+def warm_up() -> None:
+    """Have the worker import its libraries, while this process has other work."""
+    shared().begin(tflite_work.import_libraries, {})
 
 
 def save(
@@ -31,71 +33,50 @@ def save(
     calibration: Feeds,
     signature: Signature,
     config: ConvertConfig = _DEFAULT,
-) -> None:
-    """Convert a SavedModel to one TFLite file; inputs and outputs stay float32, in int8 unless `config` says otherwise.
+) -> dict[str, str]:
+    """Convert a SavedModel to one TFLite file and run that once; gives the dtype of each port by TensorFlow name.
 
-    `calibration` maps ONNX input names to samples [n, ...]; only int8 uses it.
-    Raises ConversionError.
+    Inputs and outputs stay float32, in int8 unless `config` says otherwise. `calibration` maps ONNX input names to
+    samples [n, ...]: int8 needs them, and the file is run on the first; without them on drawn ones.
+    Raises ConversionError, also where the converter or LiteRT crashes: there is no file then.
     """
-    tf = import_tensorflow()
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model))
-    if kind != "fp32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if kind == "fp16":
-        converter.target_spec.supported_types = [tf.float16]
-    if kind == "int8":
-        if not calibration:
-            raise ConversionError("it needs samples that fix its ranges, and there are none")
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.representative_dataset = lambda: _samples(calibration, signature)
-        converter.inference_input_type = tf.as_dtype(config.int8_inputs)
-        converter.inference_output_type = tf.as_dtype(config.int8_outputs)
+    if kind == "int8" and not calibration:
+        raise ConversionError("it needs samples that fix its ranges, and there are none")
+    content: Content = {
+        "saved_model": str(saved_model),
+        "path": str(path),
+        "kind": kind,
+        "signature": dataclasses.asdict(signature),
+        "config": config.to_json(),
+    }
+    step = tflite_work.CONVERTING
+
+    def hear(content: Content, arrays: Feeds) -> None:
+        nonlocal step
+        step = content["step"]
+
+    limit = _SECONDS + _SECONDS_PER_MB * size_of(saved_model) / 1e6
+    samples = calibration if kind == "int8" else _few(calibration, signature)
+    content["run"] = samples is not None
     try:
-        with _quiet_tensorflow(), _quick_collections():
-            content = converter.convert()
-    except Exception as error:  # the converter raises many kinds, with traces of C++ in the text
-        raise ConversionError(f"TFLite {kind}: {reason(str(error))}") from error
-    path.write_bytes(content)
+        made, _ = shared().run(tflite_work.make, content, samples or {}, tell=hear, seconds=limit)
+    except ConversionError:
+        path.unlink(missing_ok=True)
+        raise
+    except DiedError as error:
+        path.unlink(missing_ok=True)
+        what = "TFLite's converter failed" if step == tflite_work.CONVERTING else "LiteRT failed on a sample"
+        raise ConversionError(f"TFLite {kind}: {what}: {error}") from error
+    return dict(made["dtypes"])
 
 
-def dtypes(path: Path) -> dict[str, str]:
-    """The dtype of each input and output of a TFLite file, by its TensorFlow name."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    runner = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
-    details = {**runner.get_input_details(), **runner.get_output_details()}
-    return {name: np.dtype(item["dtype"]).name for name, item in details.items()}
-
-
-def _samples(calibration: Feeds, signature: Signature) -> Iterator[dict[str, Any]]:
+def _few(calibration: Feeds, signature: Signature) -> Feeds | None:
+    """Two samples, or as many as the model takes at once; drawn where none are given, None where none can be drawn."""
     inputs = [port.info for port in signature.inputs]
-    names, size = batched(inputs), max(fixed_batch(inputs) or 1, 1)
-    for start in range(0, sample_count(calibration, names) - size + 1, size):
-        sample = batch_of(calibration, start, start + size, names)
-        yield {port.tensorflow: port.from_onnx(sample[port.onnx]) for port in signature.inputs}
-
-
-@contextlib.contextmanager
-def _quick_collections() -> Iterator[None]:
-    """What lives already is not looked through for garbage meanwhile.
-
-    TensorFlow 2.21's `convert` calls `gc.collect()`, which walks through all that TensorFlow's import left: 0.13 of
-    0.21 s for a small network.
-    """
-    gc.freeze()
+    size = fixed_batch(inputs)
+    if calibration:
+        return batch_of(calibration, 0, size or 2, batched(inputs))
     try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-@contextlib.contextmanager
-def _quiet_tensorflow() -> Iterator[None]:
-    """TensorFlow's Python warnings of a conversion go to the log alone."""
-    logger = logging.getLogger("tensorflow")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+        return example_feeds(inputs, 2 if size is None else size, np.random.default_rng(0))
+    except ModelError:
+        return None

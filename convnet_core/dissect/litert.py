@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from convnet_core.convert import Place, Signature
+from convnet_core.convert import Place, Signature, dequantized, quantized
 from convnet_core.dissect.fusions import Kernel
 from convnet_core.dissect.probe import Probe
 from convnet_core.errors import ModelError, one_line
-from convnet_core.runtimes.litert import dequantized, quantized
 from convnet_core.tensors import Array, Feeds
 
 KINDS = {"fp32": "float32", "fp16": "float16", "int8": "int8"}

@@ -9,8 +9,9 @@ from importlib import import_module
 from pathlib import Path
 
 from convnet_core.compare import OPTIMIZED
-from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE, size_of
+from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE
 from convnet_core.errors import RunError
+from convnet_core.files import size_of
 from convnet_core.runs import CONVERT_STAGES, Run
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensorflow_setup import import_tensorflow

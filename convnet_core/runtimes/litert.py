@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from convnet_core.convert import Signature
+from convnet_core.convert import Signature, dequantized, quantized
 from convnet_core.errors import ModelError, one_line
 from convnet_core.runtimes.base import Runtime
-from convnet_core.tensors import Array, Feeds
+from convnet_core.tensors import Feeds
 
 
 class LiteRT(Runtime):
@@ -52,21 +50,3 @@ class LiteRT(Runtime):
             port.onnx: port.to_onnx(dequantized(results[port.tensorflow], port.dtype, self._gives[port.tensorflow]))
             for port in self._signature.outputs
         }
-
-
-def quantized(array: Array, details: dict[str, Any]) -> Array:
-    """An array as the file takes it."""
-    dtype = np.dtype(details["dtype"])
-    scale, zero_point = details["quantization"]
-    if array.dtype == dtype or not scale:
-        return array
-    limits = np.iinfo(dtype)
-    return np.asarray(np.rint(array / scale + zero_point).clip(limits.min, limits.max), dtype)
-
-
-def dequantized(array: Array, dtype: str, details: dict[str, Any]) -> Array:
-    """What the file gives as an array of the model's dtype."""
-    scale, zero_point = details["quantization"]
-    if array.dtype == dtype or not scale:
-        return array
-    return np.asarray(scale * (array.astype(np.float32) - zero_point), dtype)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from convnet_core import onnx_model
 from convnet_core.config import ConvertConfig, DataConfig
-from convnet_core.convert import TFLITE, Converted, convert, float16
+from convnet_core.convert import TFLITE, Converted, convert, float16, warm_up
 from convnet_core.events import Message, Monitor
 from convnet_core.given import Given
 from convnet_core.runs import Run
@@ -34,6 +34,7 @@ def run_convert(
     stage = f"convert/{config.converter}"
     with told("convert", monitor) as line:
         run.need("export")
+        warm_up()
         with run.writing(stage, config.to_json(), run.model_files) as draft:
             chosen = calibration(run, config, monitor, data_config, given, samples)
             draft.inputs["data"] = chosen.fingerprint
