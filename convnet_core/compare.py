@@ -101,22 +101,10 @@ def measure(
     """
     others = [source for source in sources if source.name != reference.name]
     count = SampleProgress((1 + len(others)) * len(batch_sizes) * sum(item.count for item in inputs), progress)
-    expected, found = _reference_answers(reference, inputs, batch_sizes, count, precisions)
+    expected, found = reference_answers(reference, inputs, batch_sizes, count, precisions)
 
     def of(source: Opens) -> list[Measured]:
-        runtime: Runs
-        try:
-            runtime = source.open()
-        except Exception as error:
-            runtime = _Broken(source.name, source.converter, error)
-        found = []
-        for item in inputs:
-            for batch in batch_sizes:
-                tell = count.part(source.name)
-                found += _measure(runtime, item, batch, expected[item.name, batch], tell, precisions, align)
-                tell(item.count)  # where it failed, too
-        runtime.close()
-        return found
+        return measure_one(source, inputs, batch_sizes, expected, count, precisions, align)
 
     with ThreadPoolExecutor(at_once) as pool:
         try:
@@ -127,7 +115,7 @@ def measure(
     return found
 
 
-def _reference_answers(
+def reference_answers(
     reference: Runs,
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
@@ -149,6 +137,31 @@ def _reference_answers(
             got = again if batch == largest else answers[item.name, batch]
             found += _differences(reference, item, batch, got, answers[item.name, largest], precisions)
     return answers, found
+
+
+def measure_one(
+    source: Opens,
+    inputs: Sequence[InputSet],
+    batch_sizes: Sequence[int],
+    expected: Mapping[tuple[str, int], list[Feeds]],
+    count: SampleProgress,
+    precisions: Mapping[str, str],
+    align: Align | None,
+) -> list[Measured]:
+    """One runtime against the reference's answers."""
+    runtime: Runs
+    try:
+        runtime = source.open()
+    except Exception as error:
+        runtime = _Broken(source.name, source.converter, error)
+    found = []
+    for item in inputs:
+        for batch in batch_sizes:
+            tell = count.part(source.name)
+            found += _measure(runtime, item, batch, expected[item.name, batch], tell, precisions, align)
+            tell(item.count)  # where it failed, too
+    runtime.close()
+    return found
 
 
 @dataclass

@@ -20,12 +20,19 @@ _MOST_LINES = 4 << 20  # bytes of JSON, for some 20,000 measurements; as objects
 
 
 def save(measured: Sequence[Measured], path: Path) -> None:
-    """Write one .npz file. An array that several measurements share (the truth, say) is written once."""
+    """Write one .npz file."""
+    lines, arrays = packed(measured)
+    np.savez_compressed(path, **arrays, lines=np.frombuffer(json.dumps(lines).encode(), np.uint8))
+
+
+def packed(measured: Sequence[Measured]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Measurements as JSON and arrays. An array that several of them share (the truth, say) is there once."""
     arrays: dict[str, Any] = {}
     names: dict[bytes, str] = {}
     lines = []
     for item in measured:
-        line: dict[str, Any] = {"key": dataclasses.asdict(item.key), "fault": item.fault, "precision": item.precision}
+        line: dict[str, Any] = {"key": dataclasses.asdict(item.key)}
+        line |= {field: getattr(item, field) for field in _PLAIN}
         line["mean_abs"] = item.mean_abs if np.isfinite(item.mean_abs) else None
         for field in _ARRAYS:
             value = getattr(item, field)
@@ -36,8 +43,12 @@ def save(measured: Sequence[Measured], path: Path) -> None:
             name = names.setdefault(content, f"array{len(names)}")
             arrays[name], line[field] = plain, name
         lines.append(line)
-    arrays["lines"] = np.frombuffer(json.dumps(lines).encode(), np.uint8)
-    np.savez_compressed(path, **arrays)
+    return lines, arrays
+
+
+def unpacked(lines: list[dict[str, Any]], arrays: dict[str, Any]) -> list[Measured]:
+    """What `packed` made."""
+    return [_measured(line, arrays) for line in lines]
 
 
 def load(path: Path) -> list[Measured]:
@@ -53,8 +64,7 @@ def load(path: Path) -> list[Measured]:
             array.setflags(write=False)
         if arrays["lines"].nbytes > _MOST_LINES:
             raise ValueError(f"its lines are {arrays['lines'].nbytes / 1e6:,.1f} MB")
-        lines = json.loads(arrays["lines"].tobytes())
-        return [_measured(line, arrays) for line in lines]
+        return unpacked(json.loads(arrays["lines"].tobytes()), arrays)
     except Exception as error:  # zipfile, NumPy and JSON each have kinds of their own
         raise RunError(f"{path} cannot be read: {error}", hint="run `compare` again") from error
 

@@ -12,8 +12,9 @@ from typing import Any
 import jinja2  # noqa: F401  # which the report needs: better missed now than when all is measured
 import onnx
 
-from convnet_core import cases, measurements, onnx_model, report, ties
-from convnet_core.compare import Align, ReferenceFault, measure
+from convnet_core import cases, measurements, report
+from convnet_core.compare import ReferenceFault
+from convnet_core.compare_worker import measure, warm_up
 from convnet_core.config import CompareConfig, DataConfig
 from convnet_core.convert import float16
 from convnet_core.differences import NOT_FINITE, Measured
@@ -23,14 +24,11 @@ from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import write_json
 from convnet_core.given import Given
 from convnet_core.judging import Comparison, judge
-from convnet_core.precision import tolerance
-from convnet_core.rankings import Rankings
 from convnet_core.refused_inputs import explained
 from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
 from convnet_core.runtimes import Source, not_made, sources
 from convnet_core.stages._stage import told
 from convnet_core.stages.material import Material, material, model_of
-from convnet_core.tensors import Feeds
 from convnet_core.verdict import sentence
 
 _EVENT_SECONDS = 0.2
@@ -55,6 +53,7 @@ def run_compare(
     """
     with told("compare", monitor) as line:
         run.need("export")
+        warm_up()
         warnings = run.stale_stages("compare")
         for warning in warnings:
             monitor.emit(Message(text=f"warning: {warning}"))
@@ -67,20 +66,19 @@ def run_compare(
             draft.inputs["data"] = chosen.fingerprint
             # A converter that was not there yet: once it is, this comparison no longer covers everything.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
-            with found[0].open() as reference:
-                try:
-                    measured = measure(
-                        reference,
-                        found,
-                        chosen.inputs,
-                        chosen.batch_sizes,
-                        tell,
-                        at_once(found),
-                        chosen.precisions,
-                        _alignment(run, config, chosen.precisions) if run.is_model else None,
-                    )
-                except ReferenceFault as error:
-                    raise explained(error, model_of(run), error.feeds, given, error.batch) from error
+            try:
+                measured = measure(
+                    run,
+                    found,
+                    chosen.inputs,
+                    chosen.batch_sizes,
+                    tell,
+                    at_once(found),
+                    chosen.precisions,
+                    config,
+                )
+            except ReferenceFault as error:
+                raise explained(error, model_of(run), error.feeds, given, error.batch) from error
             measured = _with_losses(measured, model_of(run))
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
@@ -120,19 +118,6 @@ def _with_losses(measured: list[Measured], model: onnx.ModelProto) -> list[Measu
         else item
         for item in measured
     ]
-
-
-def _alignment(run: Run, config: CompareConfig, precisions: dict[str, str]) -> Align | None:
-    """Puts rows in the reference's order where equal scores leave it open; None where the model ranks nothing."""
-    rankings = Rankings(run.path / "export" / onnx_model.FILE, model_of(run))
-    tolerances = {name: tolerance(config, precision) for name, precision in precisions.items()}
-
-    def align(feeds: Feeds, got: Feeds, expected: Feeds) -> tuple[Feeds, int]:
-        if ties.equal(got, expected, tolerances):
-            return got, 0
-        return ties.aligned(got, expected, rankings.of(feeds), tolerances)
-
-    return align if rankings else None
 
 
 def at_once(found: Sequence[Source]) -> int:
