@@ -87,7 +87,14 @@ class BusyError(RunError):
 
 
 class DiedError(ConvNetError):
-    """A process that works for this one has died, or was given up; the message says how."""
+    """A process that works for this one has died, or was given up; the message says how.
+
+    `alone` says that it had no other work then: what was asked of it has done it.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, alone: bool = True) -> None:
+        super().__init__(message, hint)
+        self.alone = alone
 
 
 class MissingError(ConvNetError):

@@ -1,36 +1,31 @@
-"""All runtimes of a run, opened in the background and kept warm, for who has to answer at once.
+"""All runtimes of a run, opened in the background and kept warm in a worker, for who has to answer at once.
 
-Imports neither torch nor TensorFlow: the background thread does, when a Reader is made.
+Neither this module nor this process imports torch or TensorFlow: the worker does, when a Reader is made.
 """
 
 from __future__ import annotations
 
-import gc
-import sys
+import contextlib
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.errors import ConvNetError, RunError, one_line
-from convnet_core.files import digest
-from convnet_core.memory import collecting_less_often
+from convnet_core import reader_work
+from convnet_core.errors import ConvNetError, DiedError, RunError, one_line
+from convnet_core.files import digest, new_id
 from convnet_core.runs import CONVERT_STAGES, Run
-
-if TYPE_CHECKING:
-    from convnet_core.runtimes import Runtime, Source
+from convnet_core.tensors import Feeds
+from convnet_core.worker import Content, shared
 
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
-_Made = TypeVar("_Made")
 
 _FAST_FIRST = ("onnxruntime", "litert", "pytorch", "tensorflow")  # by how long their libraries take to import
-_OPENING = threading.Lock()
-"""One runtime is opened at a time in the whole process: two imports of one library at once gain nothing."""
+_OPEN_SECONDS, _READ_SECONDS = 300.0, 60.0
+"""After which a runtime that says nothing is given up."""
 
 
 def softmax(logits: Logits) -> Probabilities:
@@ -100,38 +95,36 @@ def fingerprint(run: Run) -> str:
 
 
 class Reader:
-    """Opens every runtime of a run in a thread of its own, the fast ones first, and reads with those that are ready.
+    """Opens every runtime of a run in the background, the fast ones first, and reads with those that are ready.
 
-    Each is warmed with one inference before it counts as ready. What fails stays in `failed` with its reason, and
-    the others go on. All methods may be called from any thread.
-
-    The reading itself is done in one thread: libraries keep something for every thread that ever called them
-    (TensorFlow 2.21 its FunctionCallOptions, for ever), and each rerun of a page is a thread of its own.
+    Each is warmed with one inference before it counts as ready. What fails, or ends the worker's process, stays in
+    `failed` with its reason, and the others go on: in a new process they are opened again. All methods may be called
+    from any thread.
     """
 
     def __init__(self, run: Run) -> None:
-        self._run = run
+        self._run, self._key = run, new_id()
         self._lock = threading.RLock()
         self._names: tuple[str, ...] = ()
-        self._runtimes: dict[str, Runtime] = {}
+        self._open_in: dict[str, int] = {}
         self._failed: dict[str, str] = {}
         self._fault: ConvNetError | None = None
         self._closed = False
-        self._hand = ThreadPoolExecutor(1, f"hand of {run.name}")
-        self._thread = threading.Thread(target=self._open_all, name=f"reader of {run.name}", daemon=True)
-        self._thread.start()
+        self._thread = self._opening()
 
     @property
     def ready(self) -> tuple[str, ...]:
         """The runtimes that answer, PyTorch first."""
+        pid = shared().pid
         with self._lock:
-            return tuple(name for name in self._names if name in self._runtimes)
+            return tuple(name for name in self._names if pid is not None and self._open_in.get(name) == pid)
 
     @property
     def pending(self) -> tuple[str, ...]:
         """The runtimes that are still to be opened; empty, too, until it is known which there are."""
+        ready = self.ready
         with self._lock:
-            return tuple(name for name in self._names if name not in self._runtimes and name not in self._failed)
+            return tuple(name for name in self._names if name not in ready and name not in self._failed)
 
     @property
     def failed(self) -> dict[str, str]:
@@ -160,119 +153,131 @@ class Reader:
 
     def read(self, images: NDArray[np.float32]) -> dict[str, Answer]:
         """What each runtime that is ready says of prepared images [n, 1, 28, 28]."""
-        return self._by_hand(lambda: self._read(images)) or {}
+        answers: dict[str, Answer] = {}
+        asked = ""
+
+        def hear(content: Content, arrays: Feeds) -> None:
+            nonlocal asked
+            asked = content["name"]
+            if arrays:
+                answers[asked] = Answer(arrays["logits"], softmax(arrays["logits"]))
+            elif content["fault"]:
+                self._fail(asked, content["fault"])
+
+        with _reading(), self._deaths(lambda: asked):
+            content = {"reader": self._key, "names": self.ready}
+            if content["names"]:
+                shared().run(
+                    reader_work.read, content, {"images": images}, tell=hear, seconds=_READ_SECONDS, lane="read"
+                )
+        return answers
 
     def features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """PyTorch's feature maps after `layer1`, [n, channels, height, width]; None until PyTorch is ready."""
-        return self._by_hand(lambda: self._features(images))
+        with _reading(), self._deaths(lambda: "pytorch"):
+            if "pytorch" in self.ready:
+                content = {"reader": self._key}
+                _, found = shared().run(
+                    reader_work.features, content, {"images": images}, seconds=_READ_SECONDS, lane="read"
+                )
+                return found.get("features")
+        return None
 
     def close(self) -> None:
         """Let go of all runtimes; one that is being opened is closed as soon as it is open."""
         with self._lock:
             self._closed = True
-            self._hand.shutdown(wait=False)
-            for runtime in self._runtimes.values():
-                runtime.close()
-            self._runtimes.clear()
+            self._open_in.clear()
+        self._let_go()
 
-    # -- in the thread that reads -------------------------------------------------------------------
+    def _let_go(self) -> None:
+        if shared().pid is not None:
+            shared().begin(reader_work.close, {"reader": self._key}, lane="read")
 
-    def _by_hand(self, work: Callable[[], _Made]) -> _Made | None:
-        """Do something in that thread; None where the reader is closed."""
+    def _fail(self, name: str, reason: str) -> None:
         with self._lock:
-            if self._closed:
-                return None
-            done = self._hand.submit(work)
-        return done.result()
+            self._failed[name] = reason
+            self._open_in.pop(name, None)
 
-    def _read(self, images: NDArray[np.float32]) -> dict[str, Answer]:
-        answers = {}
+    @contextlib.contextmanager
+    def _deaths(self, at_work: Callable[[], str]) -> Iterator[None]:
+        """Where the worker dies, the runtime `at_work` has failed, if it was alone; the others are opened again."""
+        try:
+            yield
+        except DiedError as error:
+            if error.alone:
+                self._fail(at_work(), str(error))
+            else:
+                _take_turns()
         with self._lock:
-            for name in self.ready:
-                runtime = self._runtimes[name]
-                try:
-                    logits = runtime.infer({runtime.inputs[0].name: images})[runtime.outputs[0].name]
-                except Exception as error:  # each runtime has kinds of its own
-                    self._failed[name] = one_line(error)
-                    self._runtimes.pop(name).close()
-                else:
-                    answers[name] = Answer(logits, softmax(logits))
-        return answers
-
-    def _features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        with self._lock:
-            runtime = self._runtimes.get("pytorch")
-            if runtime is None:
-                return None
-            from convnet_core.runtimes.pytorch import PyTorch
-
-            assert isinstance(runtime, PyTorch)
-            return runtime.features({runtime.inputs[0].name: images})
+            if self.pending and not self._closed and not self._thread.is_alive():
+                self._thread = self._opening()
 
     # -- in the thread that opens -------------------------------------------------------------------
 
+    def _opening(self) -> threading.Thread:
+        thread = threading.Thread(target=self._open_all, name=f"reader of {self._run.name}", daemon=True)
+        thread.start()
+        return thread
+
     def _open_all(self) -> None:
         try:
-            from convnet_core.runtimes import sources
-
-            found = sources(self._run)
+            if not self._names:
+                content = {"run": str(self._run.path)}
+                made, _ = shared().run(reader_work.names, content, seconds=_OPEN_SECONDS, lane="open")
+                self._names = tuple(made["names"])
+            while (pending := sorted(self.pending, key=_rank)) and not self._closed:
+                self._open(pending[0])
+            shared().begin(reader_work.settle, {}, lane="open")
         except Exception as error:  # what a thread raises, nobody would hear
             self._fault = error if isinstance(error, ConvNetError) else ConvNetError(one_line(error))
-            return
-        self._names = tuple(source.name for source in found)
-        for source in sorted(found, key=_rank):
-            with _OPENING, collecting_less_often():
-                if self._closed:
-                    return
-                self._open(source)
-        with _OPENING:
-            _leave_keras_alone()
-            _spare_the_collector()
 
-    def _open(self, source: Source) -> None:
-        try:
-            if source.name == "pytorch":
-                _one_thread_for_torch()
-            runtime = source.open()
-            _warm(runtime)
-        except Exception as error:  # a library that is missing, a file that is damaged: the others go on
-            with self._lock:
-                self._failed[source.name] = one_line(error)
+    def _open(self, name: str) -> None:
+        content = {"run": str(self._run.path), "reader": self._key, "name": name}
+        with _opening():
+            try:
+                made, _ = shared().run(reader_work.open_runtime, content, seconds=_OPEN_SECONDS, lane="open")
+            except DiedError as error:
+                if error.alone:
+                    self._fail(name, str(error))
+                else:
+                    _take_turns()
+                return
+        if made["fault"]:
+            self._fail(name, made["fault"])
             return
         with self._lock:
-            if self._closed:
-                runtime.close()
-            else:
-                self._runtimes[source.name] = runtime
+            if not self._closed:
+                self._open_in[name] = made["pid"]
+        if self._closed:
+            self._let_go()
 
 
-def _rank(source: Source) -> int:
-    return next(place for place, start in enumerate(_FAST_FIRST) if source.name.rpartition("/")[2].startswith(start))
+def _rank(name: str) -> int:
+    """How early a runtime is opened; one that is not known here comes last."""
+    start = name.rpartition("/")[2]
+    return next((place for place, known in enumerate(_FAST_FIRST) if start.startswith(known)), len(_FAST_FIRST))
 
 
-def _one_thread_for_torch() -> None:
-    """Torch's threads belong to the process. Set before a runtime notes them, they stay 1 when it is closed."""
-    import torch
+# -- one of each at a time, of all readers of this process ------------------------------------------
 
-    torch.set_num_threads(1)
-
-
-def _spare_the_collector() -> None:
-    """Garbage collection passes over what is there now: 300,000 objects of the libraries, 0.3 s at each collection."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
+_READING, _OPENING, _EITHER = threading.Lock(), threading.Lock(), threading.Lock()
+_turns = False
 
 
-def _leave_keras_alone() -> None:
-    """Streamlit 1.67 ends every rerun of any page with `keras.backend.clear_session()` once TensorFlow has brought
-    Keras: that collects garbage, empties TensorFlow's kernel caches, and leaves a default graph behind for each thread.
-    Nothing here is a Keras model, so there is nothing to clear.
-    """
-    if keras := sys.modules.get("keras"):
-        cast(Any, keras).backend.clear_session = lambda **_: None
+def _take_turns() -> None:
+    """From now on nothing is read while something is opened: the process died while both were at work."""
+    global _turns
+    _turns = True
 
 
-def _warm(runtime: Runtime) -> None:
-    """The first inference plans and allocates; take that before anybody waits for it."""
-    runtime.infer({info.name: np.zeros([size or 1 for size in info.shape], info.dtype) for info in runtime.inputs})
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    with _READING, _EITHER if _turns else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def _opening() -> Iterator[None]:
+    with _OPENING, _EITHER if _turns else contextlib.nullcontext():
+        yield

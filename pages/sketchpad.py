@@ -143,7 +143,6 @@ def features(maps: NDArray[np.float32] | None) -> None:
 def sketch(run: Run, polling: bool) -> None:
     """The pad and all that follows from it; run again alone at each stroke, and while runtimes load."""
     reader = reader_of(run.path, fingerprint(run))
-    loading = reader.loading
     beside, below = st.container(horizontal=True, gap="large"), st.container()
     drawing = None
     with beside.container(width=pad.SIDE + 10):
@@ -164,7 +163,7 @@ def sketch(run: Run, polling: bool) -> None:
             with below:
                 probabilities(answers, reader.names)
                 features(reader.features(made.image[None, None]))
-    if loading != polling:  # not earlier: a pad that was not drawn would be a new one, and empty
+    if reader.loading != polling:  # not earlier: a pad that was not drawn would be a new one, and empty
         st.rerun()
 
 

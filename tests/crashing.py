@@ -3,6 +3,11 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from convnet_core.config import ConvertConfig
+from convnet_core.convert import SAVED_MODEL, TFLITE, Signature, convert, tflite_work
+from convnet_core.events import Monitor
+from tests.conftest import copy_of
+
 FLOAT, INT64, INT32, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL
 
 
@@ -87,3 +92,14 @@ def kernel_as_input():
         [("x", FLOAT, ["n", 2, 6, 6]), ("w", FLOAT, [4, 2, 3, 3])],
         [("y", FLOAT, ["n", 4, 4, 2])],
     )
+
+
+def run_that_crashes(finished_run, folder):
+    """A copy of a run whose int8 file can be loaded, and ends the process that runs it."""
+    model = masked(("n", 1, 28, 28), 10)
+    convert(model, folder, ConvertConfig(), {}, Monitor())
+    images = {"input": np.random.default_rng(0).random((4, 1, 28, 28), np.float32)}
+    content = tflite_work._converted(str(folder / SAVED_MODEL), "int8", images, Signature.of(model), ConvertConfig())
+    run = copy_of(finished_run, folder)
+    (run.path / "convert/native" / TFLITE["int8"]).write_bytes(content)
+    return run

@@ -12,7 +12,6 @@ from convnet_core.config import CompareConfig, ConvertConfig
 from convnet_core.convert import SAVED_MODEL, TFLITE, Port, Signature, convert, tflite, tflite_work
 from convnet_core.errors import ConversionError, ModelError
 from convnet_core.events import Monitor
-from convnet_core.runs import Run
 from convnet_core.runtimes import sources
 from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.tensorflow import TensorFlowFrozen, TensorFlowSavedModel
@@ -108,17 +107,7 @@ def test_time_is_bounded_and_the_next_target_is_made(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def crashing_run(finished_run, tmp_path_factory):
-    """A finished run whose int8 file loads, and ends the process that runs it."""
-    folder = tmp_path_factory.mktemp("crashing")
-    model = crashing.masked(("n", 1, 28, 28), 10)
-    convert(model, folder, ConvertConfig(), {}, Monitor())
-    images = np.random.default_rng(0).random((4, 1, 28, 28), np.float32)
-    content = tflite_work._converted(
-        str(folder / SAVED_MODEL), "int8", {"input": images}, Signature.of(model), ConvertConfig()
-    )
-    run = copy_of(finished_run, folder)
-    (run.path / "convert/native" / TFLITE["int8"]).write_bytes(content)
-    return Run.open(run.path)
+    return crashing.run_that_crashes(finished_run, tmp_path_factory.mktemp("crashing"))
 
 
 def test_a_runtime_that_crashes_is_a_fault_and_the_others_keep_their_results(crashing_run, tmp_path):

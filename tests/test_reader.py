@@ -1,11 +1,20 @@
+import os
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from convnet_core import reader as reader_module
+from convnet_core import reader_work
 from convnet_core.reader import Reader, by_label, fingerprint, largest_difference
 from convnet_core.runtimes import sources
+from convnet_core.worker import shared
+from tests import crashing
 from tests.conftest import copy_of, python
+
+OPEN, READ, NAMES_OF = reader_work.open_runtime, reader_work.read, reader_work.names
 
 NAMES = (
     "pytorch",
@@ -81,53 +90,52 @@ def test_many_threads_get_the_answers_of_one(reader):
             np.testing.assert_array_equal(answers[name].logits, expected[name].logits)
 
 
-def test_every_runtime_meets_one_thread_only(reader, monkeypatch):
-    met = set()
-    runtime = reader._runtimes["tensorflow"]
-    infer = runtime.infer
-    monkeypatch.setattr(runtime, "infer", lambda feeds: met.add(threading.get_ident()) or infer(feeds))
-    for _ in range(3):
-        thread = threading.Thread(target=lambda: (reader.read(IMAGES), reader.features(IMAGES)))
-        thread.start()
-        thread.join()
-    assert len(met) == 1
-    assert threading.get_ident() not in met
+def test_this_process_imports_no_runtime(finished_run):
+    python(
+        f"""
+import sys
+from pathlib import Path
+import numpy as np
+from convnet_core.reader import Reader
+from convnet_core.runs import Run
+reader = Reader(Run(Path({str(finished_run.path)!r})))
+reader.wait()
+assert len(reader.read(np.zeros((1, 1, 28, 28), np.float32))) >= 7
+assert not {{"torch", "tensorflow", "onnx", "onnxruntime", "ai_edge_litert"}} & set(sys.modules)
+"""
+    )
 
 
-def test_a_rerun_of_a_page_leaves_tensorflow_as_it_is(reader):
-    import tensorflow as tf
-    from streamlit.runtime.scriptrunner.script_runner import _clean_problem_modules
-
-    graph = tf.compat.v1.get_default_graph()
-    _clean_problem_modules()  # what Streamlit does at the end of each; Keras would begin another graph
-    assert tf.compat.v1.get_default_graph() is graph
+def open_pytorch_late(content, arrays, tell):
+    """In the worker: PyTorch is opened when somebody says so."""
+    while content["name"] == "pytorch" and not (Path(content["run"]) / "go on").exists():
+        time.sleep(0.02)
+    return OPEN(content, arrays, tell)
 
 
-def test_what_is_ready_answers_before_all_are_ready(finished_run, monkeypatch):
-    from convnet_core.runtimes.pytorch import PyTorch
-
-    go_on, waiting = threading.Event(), threading.Event()
-    begin = PyTorch.__init__
-
-    def slow(self, *args):
-        waiting.set()
-        go_on.wait(60)
-        begin(self, *args)
-
-    monkeypatch.setattr(PyTorch, "__init__", slow)
-    reader = Reader(finished_run)
+def test_what_is_ready_answers_before_all_are_ready(finished_run, tmp_path, monkeypatch):
+    run = copy_of(finished_run, tmp_path)
+    monkeypatch.setattr(reader_work, "open_runtime", open_pytorch_late)
+    reader = Reader(run)
     try:
-        assert waiting.wait(60)
-        fast = ("onnxruntime", "onnxruntime-optimized", "litert-fp32", "litert-fp16", "litert-int8")
+        fast = tuple(name for name in NAMES if name.startswith(("onnxruntime", "litert")))
+        wait_for(lambda: reader.ready == fast)
         assert reader.loading
-        assert reader.ready == fast == tuple(reader.read(IMAGES))
+        assert tuple(reader.read(IMAGES)) == fast
         assert reader.pending == ("pytorch", "tensorflow", "tensorflow-frozen")
         assert reader.features(IMAGES) is None
     finally:
-        go_on.set()
+        (run.path / "go on").touch()
         reader.wait()
     assert reader.ready == NAMES
     reader.close()
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_a_damaged_artefact_fails_with_its_reason_and_the_others_answer(finished_run, tmp_path):
@@ -141,12 +149,110 @@ def test_a_damaged_artefact_fails_with_its_reason_and_the_others_answer(finished
     reader.close()
 
 
+def read_with_a_fault(content, arrays, tell):
+    """In the worker: ONNX Runtime fails."""
+    for (_, name), runtime in reader_work._open.items():
+        if name == "onnxruntime":
+            runtime._infer = lambda feeds: feeds["absent"]
+    return READ(content, arrays, tell)
+
+
 def test_a_runtime_that_fails_later_is_put_aside(finished_run, monkeypatch):
     reader = Reader(finished_run)
     reader.wait()
-    monkeypatch.setattr(type(reader._runtimes["onnxruntime"]), "_infer", lambda _, feeds: feeds["absent"])
+    monkeypatch.setattr(reader_work, "read", read_with_a_fault)
     assert "onnxruntime" not in reader.read(IMAGES)
-    assert reader.failed == {"onnxruntime": "'absent'", "onnxruntime-optimized": "'absent'"}
+    assert reader.failed == {"onnxruntime": "'absent'"}
+    reader.close()
+
+
+def test_a_runtime_that_crashes_when_it_is_opened_has_failed_and_the_others_answer(finished_run, tmp_path):
+    reader = Reader(crashing.run_that_crashes(finished_run, tmp_path))
+    reader.wait()
+    assert reader.failed == {"litert-int8": "its process was ended by SIGABRT"}
+    others = tuple(name for name in NAMES if name != "litert-int8")
+    assert reader.ready == tuple(reader.read(IMAGES)) == others
+    reader.close()
+
+
+def read_with_a_crash(content, arrays, tell):
+    """In the worker: one runtime crashes at the first image that it is asked about."""
+    _crash_in("litert-fp16", os.abort)
+    return READ(content, arrays, tell)
+
+
+def read_with_a_hang(content, arrays, tell):
+    """In the worker: one runtime never answers."""
+    _crash_in("litert-fp16", lambda: time.sleep(600))
+    return READ(content, arrays, tell)
+
+
+def _crash_in(wanted, end):
+    for (_, name), runtime in reader_work._open.items():
+        if name == wanted:
+            runtime._infer = lambda *_: end()
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [(read_with_a_crash, "its process was ended by SIGABRT"), (read_with_a_hang, "gave up after 2 s")],
+)
+def test_a_runtime_that_crashes_or_hangs_later_has_failed_and_the_others_are_opened_again(
+    finished_run, monkeypatch, broken, reason
+):
+    reader = Reader(finished_run)
+    reader.wait()
+    monkeypatch.setattr(reader_work, "read", broken)
+    monkeypatch.setattr(reader_module, "_READ_SECONDS", 2.0)
+    first = reader.read(IMAGES)
+    assert reader.failed == {"litert-fp16": reason}
+    assert "onnxruntime" in first  # which was asked before
+    assert reader.loading
+    monkeypatch.undo()
+    reader.wait()
+    others = tuple(name for name in NAMES if name != "litert-fp16")
+    assert reader.ready == tuple(reader.read(IMAGES)) == others
+    reader.close()
+
+
+def test_a_reader_opens_its_runtimes_again_when_those_of_another_one_have_crashed(finished_run, tmp_path):
+    reader = Reader(finished_run)
+    reader.wait()
+    other = Reader(crashing.run_that_crashes(finished_run, tmp_path))
+    other.wait()
+    reader.read(IMAGES)
+    reader.wait()
+    assert tuple(reader.read(IMAGES)) == NAMES
+    assert reader.failed == {}
+    reader.close()
+    other.close()
+
+
+def names_with_another(content, arrays, tell):
+    """In the worker: a runtime that nobody has heard of."""
+    made, arrays = NAMES_OF(content, arrays, tell)
+    return {"names": ["strange", *made["names"]]}, arrays
+
+
+def test_a_runtime_of_an_unknown_name_is_tried_last_and_the_others_answer(finished_run, monkeypatch):
+    monkeypatch.setattr(reader_work, "names", names_with_another)
+    reader = Reader(finished_run)
+    reader.wait()
+    assert (reader.ready, reader.failed) == (NAMES, {"strange": "'strange'"})
+    assert reader.fault is None
+    reader.close()
+
+
+def names_with_a_bug(content, arrays, tell):
+    return {"names": [][1]}, {}
+
+
+def test_a_fault_of_the_thread_that_opens_is_told(finished_run, monkeypatch):
+    monkeypatch.setattr(reader_work, "names", names_with_a_bug)
+    reader = Reader(finished_run)
+    reader.wait()
+    assert "IndexError" in str(reader.fault)
+    assert reader.read(IMAGES) == {}
     reader.close()
 
 
@@ -181,27 +287,19 @@ def test_the_fingerprint_changes_with_an_artefact_and_not_with_a_comparison(fini
     assert "model.fp16.tflite gone" in fingerprint(run)
 
 
+def threads_of_torch(content, arrays, tell):
+    import torch
+
+    return {"threads": torch.get_num_threads()}, {}
+
+
 def test_torch_keeps_to_one_thread_after_one_reader_of_two_is_closed(finished_run):
-    python(
-        f"""
-import threading
-import torch
-from pathlib import Path
-from convnet_core.reader import Reader
-from convnet_core.runs import Run
-torch.set_num_threads(2)
-readers = []
-for _ in range(2):
-    readers.append(Reader(Run(Path({str(finished_run.path)!r}))))
-    readers[-1].wait()
-readers[0].close()
-found = []
-thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))  # as Streamlit's next rerun would
-thread.start()
-thread.join()
-assert found == [1], found
-"""
-    )
+    readers = [Reader(finished_run) for _ in range(2)]
+    for reader in readers:
+        reader.wait()
+    readers[0].close()
+    assert shared().run(threads_of_torch, {}, lane="read")[0] == {"threads": 1}
+    readers[1].close()
 
 
 def test_importing_it_is_light():

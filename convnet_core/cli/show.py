@@ -164,6 +164,9 @@ def predictions(answers: list[dict[str, Any]]) -> list[Table]:
         for digit in range(10):
             table.add_column(f"{digit}", justify="right")
         for name, item in answer["runtimes"].items():
-            table.add_row(name, f"[bold]{item['label']}[/]", *(f"{100 * p:.1f}" for p in item["probabilities"]))
+            if "fault" in item:
+                table.add_row(name, f"✗ {escape(item['fault'])}")
+            else:
+                table.add_row(name, f"[bold]{item['label']}[/]", *(f"{100 * p:.1f}" for p in item["probabilities"]))
         tables.append(table)
     return tables

@@ -61,10 +61,10 @@ class Worker:
             return task(content, arrays, tell)
         return self._living().run(task, content, arrays, tell, seconds, lane)
 
-    def begin(self, task: Task, content: Content) -> None:
+    def begin(self, task: Task, content: Content, *, lane: str = "") -> None:
         """Have a task done that nobody waits for; the next ones of its lane are done after it."""
         if not inside:
-            self._living().ask(task, content, _NOTHING, "")
+            self._living().ask(task, content, _NOTHING, lane, heard=False)
 
     def renew(self) -> None:
         """End the process: the next task begins in a fresh one."""
@@ -101,7 +101,7 @@ class _Child:
         self._numbers = itertools.count()
         self._waiting: dict[int, queue.SimpleQueue[tuple[str, Content, Feeds]]] = {}
         self._reason = ""
-        self.dead = False
+        self.dead = self._over = self._alone = False
         theirs, self._lifeline = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "convnet_core.worker", str(theirs), str(memory)],
@@ -131,18 +131,20 @@ class _Child:
                 self.end("it was ended")
         return self._result(kind, content, arrays)
 
-    def ask(self, task: Task, content: Content, arrays: Feeds, lane: str) -> int:
-        """Send a task; gives its number."""
+    def ask(self, task: Task, content: Content, arrays: Feeds, lane: str, *, heard: bool = True) -> int:
+        """Send a task, of which somebody waits to hear or not; gives its number."""
         with self._lock:
             number = next(self._numbers)
-            self._waiting[number] = queue.SimpleQueue()
-            if self.dead:
-                self._waiting[number].put(("died", {}, {}))
+            if heard:
+                self._waiting[number] = queue.SimpleQueue()
+                if self._over:
+                    self._waiting[number].put(("died", {}, {}))
         name = f"{task.__module__}:{task.__qualname__}"
         request = {"number": number, "task": name, "lane": lane, "content": content}
+        assert self._process.stdin
         with self._sending, contextlib.suppress(BrokenPipeError):  # it has died: `_listen` says so
-            assert self._process.stdin
-            send(self._process.stdin, request, arrays)
+            if not self._process.stdin.closed:
+                send(self._process.stdin, request, arrays)
         return number
 
     def end(self, reason: str) -> None:
@@ -153,6 +155,7 @@ class _Child:
 
     def _listen(self) -> None:
         """Hand what the process says to those who wait for it, until it has died."""
+        assert self._process.stdin
         assert self._process.stdout
         while (message := receive(self._process.stdout)) is not None:
             (envelope, arrays) = message
@@ -161,9 +164,13 @@ class _Child:
             if waiting:
                 waiting.put((envelope["kind"], envelope["content"], arrays))
         status = self._process.wait()
+        with self._sending, contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.stdout.close()
         os.close(self._lifeline)
         with self._lock:
-            self.dead = True
+            self.dead = self._over = True
+            self._alone = len(self._waiting) == 1
             self._reason = self._reason or end_of(status)
             for waiting in self._waiting.values():
                 waiting.put(("died", {}, {}))
@@ -173,7 +180,7 @@ class _Child:
             return self._waiting[number].get(timeout=None if seconds == float("inf") else seconds)
         except queue.Empty:
             self.end(f"gave up after {seconds:g} s")
-            return "died", {}, {}
+            return self._waiting[number].get()
 
     def _result(self, kind: str, content: Content, arrays: Feeds) -> Message:
         match kind:
@@ -185,7 +192,7 @@ class _Child:
                 self.end("out of memory")
                 raise DiedError(f"its process needs more than the {self._memory / 1e9:,.1f} GB that it may take")
             case "died":
-                raise DiedError(self._reason)
+                raise DiedError(self._reason, alone=self._alone)
         raise RuntimeError(content["text"])
 
 
