@@ -1,7 +1,6 @@
 import os
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +10,10 @@ from convnet_core import reader_work
 from convnet_core.reader import Reader, by_label, fingerprint, largest_difference
 from convnet_core.runtimes import sources
 from convnet_core.worker import shared
-from tests import crashing
+from tests import crashing, reader_tasks
 from tests.conftest import copy_of, python
 
-OPEN, READ, NAMES_OF = reader_work.open_runtime, reader_work.read, reader_work.names
+READ, NAMES_OF = reader_work.read, reader_work.names
 
 NAMES = (
     "pytorch",
@@ -106,16 +105,9 @@ assert not {{"torch", "tensorflow", "onnx", "onnxruntime", "ai_edge_litert"}} & 
     )
 
 
-def open_pytorch_late(content, arrays, tell):
-    """In the worker: PyTorch is opened when somebody says so."""
-    while content["name"] == "pytorch" and not (Path(content["run"]) / "go on").exists():
-        time.sleep(0.02)
-    return OPEN(content, arrays, tell)
-
-
 def test_what_is_ready_answers_before_all_are_ready(finished_run, tmp_path, monkeypatch):
     run = copy_of(finished_run, tmp_path)
-    monkeypatch.setattr(reader_work, "open_runtime", open_pytorch_late)
+    monkeypatch.setattr(reader_work, "open_runtime", reader_tasks.open_pytorch_late)
     reader = Reader(run)
     try:
         fast = tuple(name for name in NAMES if name.startswith(("onnxruntime", "litert")))

@@ -1,13 +1,14 @@
 """The page Sketchpad with AppTest: who answers, what is kept, what is stale."""
 
-import threading
+import time
 
 import pytest
 
-from convnet_core import cases
+from convnet_core import cases, reader_work
 from convnet_core.errors import DataError
 from convnet_core.files import read_json, write_json
 from convnet_core.jobs import working
+from tests import reader_tasks
 from tests.conftest import copy_of
 from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
@@ -56,40 +57,27 @@ def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, drawn):
 
 
 def test_what_is_ready_answers_while_the_rest_loads(root, mouse, finished_run, drawn, monkeypatch):
-    from convnet_core.runtimes.pytorch import PyTorch
-
-    go_on, waiting = threading.Event(), threading.Event()
-    begin = PyTorch.__init__
-
-    def slow(self, *args):
-        waiting.set()
-        go_on.wait(60)
-        begin(self, *args)
-
-    monkeypatch.setattr(PyTorch, "__init__", slow)
-    copy_of(finished_run, root)
+    monkeypatch.setattr(reader_work, "open_runtime", reader_tasks.open_pytorch_late)
+    run = copy_of(finished_run, root)
     mouse.draws(drawn[7])
     app = open_page("sketchpad")
     try:
-        assert waiting.wait(60)
-        app.run()
+        end = time.monotonic() + 60
+        while "Loading: pytorch, tensorflow, tensorflow-frozen" not in text_of(app.run()):
+            assert time.monotonic() < end
         said = text_of(app)
         assert "5 of 8 runtimes are ready and read 7" in said
-        assert "Loading: pytorch, tensorflow, tensorflow-frozen" in said
         assert "All runtimes" not in said
     finally:
-        go_on.set()
+        (run.path / "go on").touch()
     assert "All runtimes read 7" in text_of(warm(app))
 
 
 def test_runtimes_that_differ_are_named(root, mouse, finished_run, drawn, monkeypatch):
-    from convnet_core.runtimes.onnxruntime import OnnxRuntime
-
     copy_of(finished_run, root)
     mouse.draws(drawn[7])
     app = opened()
-    answer = OnnxRuntime._infer
-    monkeypatch.setattr(OnnxRuntime, "_infer", lambda self, feeds: {k: -v for k, v in answer(self, feeds).items()})
+    monkeypatch.setattr(reader_work, "read", reader_tasks.read_with_a_turned_answer)
     app.run()
     said = text_of(app)
     assert "The runtimes differ" in said
