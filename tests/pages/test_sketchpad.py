@@ -63,7 +63,7 @@ def test_what_is_ready_answers_while_the_rest_loads(root, mouse, finished_run, d
     app = open_page("sketchpad")
     try:
         end = time.monotonic() + 60
-        while "Loading: pytorch, tensorflow, tensorflow-frozen" not in text_of(app.run()):
+        while "Loading: pytorch, tensorflow, tensorflow-frozen." not in text_of(app.run()):
             assert time.monotonic() < end
         said = text_of(app)
         assert "5 of 8 runtimes are ready and read 7" in said
