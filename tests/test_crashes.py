@@ -1,6 +1,7 @@
 """Native code of others that crashes, or cannot run what it has made: it loses that artefact or runtime alone."""
 
 import os
+import time
 
 import numpy as np
 import onnxruntime
@@ -90,12 +91,18 @@ def _samples_of_a_sum():
     return {"input": np.ones((3, 4), np.float32)}, Signature(ports[:1], ports[1:])
 
 
+def never_done(content, arrays, tell):
+    tell({"step": tflite_work.CONVERTING}, {})
+    time.sleep(600)
+
+
 def test_time_is_bounded_and_the_next_target_is_made(tmp_path, monkeypatch):
     model = crashing.masked()
-    monkeypatch.setattr(tflite, "_SECONDS", 0.001)
     signature = Signature.of(model)
     (tmp_path / "saved_model").mkdir()
-    with pytest.raises(ConversionError, match=r"TFLite's converter failed: gave up after 0\.001 s"):
+    monkeypatch.setattr(tflite, "_SECONDS", 0.5)
+    monkeypatch.setattr(tflite_work, "make", never_done)
+    with pytest.raises(ConversionError, match=r"TFLite's converter failed: gave up after 0\.5 s"):
         tflite.save(tmp_path / "saved_model", tmp_path / "model.tflite", "fp32", {}, signature)
     monkeypatch.undo()
     made = convert(model, tmp_path, ConvertConfig(), {"input": np.ones((3, 6), np.float32)}, Monitor())
