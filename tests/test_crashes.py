@@ -132,7 +132,9 @@ def test_a_reference_that_crashes_is_said(crashing_run, monkeypatch):
     monkeypatch.setattr(compare_worker, "_prepare", crash)
     inputs = [InputSet(TEST, {"input": np.zeros((2, 1, 28, 28), np.float32)})]
     with pytest.raises(ModelError, match="the reference pytorch failed: its process was ended by SIGABRT"):
-        compare_worker.measure(crashing_run, sources(crashing_run), inputs, (1,), lambda *_: None, 1)
+        compare_worker.measure(
+            crashing_run, sources(crashing_run), inputs, (1,), lambda *_: None, 1, {}, CompareConfig()
+        )
 
 
 def crash(content, arrays, tell):

@@ -199,7 +199,7 @@ def dissect(args: argparse.Namespace) -> int:
     content = read_json(run.path / "dissect" / "dissection.json")
     where = f"report: {shown(run)}/dissect/report.html"
     results(args, content, show.dissection(content), *show.dissected(content), *show.findings(content), where)
-    return _DISAGREE if found.findings else _AGREE
+    return _DISAGREE if found else _AGREE
 
 
 def refresh(args: argparse.Namespace) -> int:

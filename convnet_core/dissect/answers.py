@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
 from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE
+from convnet_core.dissect.at_work import at_work
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.worst import Answer
 from convnet_core.runtimes import Runtime
@@ -23,8 +25,8 @@ _AT_ONCE = 256
 def answers(case: Case, output: str) -> Iterator[dict[str, Answer]]:
     """For the ONNX model, the PyTorch program, and each artefact: the values of one output."""
     runtimes = _runtimes(case)
-    found: dict[str, Answer] = {name: _of(runtime, output) for name, runtime in runtimes.items()}
-    if case.program is not None:
+    found: dict[str, Answer] = {name: _of(runtime, name, output) for name, runtime in runtimes.items()}
+    if case.program is not None and "pytorch" not in case.dead:
         found["pytorch"] = _of_program(case)
     try:
         yield found
@@ -64,22 +66,30 @@ def _runtimes(case: Case) -> dict[str, Runtime]:
     from convnet_core.runtimes.onnxruntime import OnnxRuntime
     from convnet_core.runtimes.tensorflow import TensorFlowFrozen, TensorFlowSavedModel
 
-    found: dict[str, Runtime] = {"onnxruntime": OnnxRuntime(case.path)}
+    makers: dict[str, Callable[[], Runtime]] = {"onnxruntime": lambda: OnnxRuntime(case.path)}
     folder = case.folder
-    if folder is None:
-        return found
-    if (folder / SAVED_MODEL).is_dir():
-        found["tensorflow"] = TensorFlowSavedModel(folder / SAVED_MODEL, "")
-    if FROZEN in case.artefacts:
-        found["tensorflow-frozen"] = TensorFlowFrozen(folder / FROZEN, "")
-    for kind, file in TFLITE.items():
-        if file in case.artefacts:
-            found[f"litert-{kind}"] = LiteRT(folder / file, f"litert-{kind}", "")
+    if folder is not None:
+        if (folder / SAVED_MODEL).is_dir():
+            makers["tensorflow"] = partial(TensorFlowSavedModel, folder / SAVED_MODEL, "")
+        if FROZEN in case.artefacts:
+            makers["tensorflow-frozen"] = partial(TensorFlowFrozen, folder / FROZEN, "")
+        for kind, file in TFLITE.items():
+            if file in case.artefacts:
+                makers[f"litert-{kind}"] = partial(LiteRT, folder / file, f"litert-{kind}", "")
+    found = {}
+    for name, make in makers.items():
+        if name not in case.dead:
+            with at_work(name):
+                found[name] = make()
     return found
 
 
-def _of(runtime: Runtime, output: str) -> Answer:
-    return lambda feeds: runtime.infer(feeds, [output])[output]
+def _of(runtime: Runtime, name: str, output: str) -> Answer:
+    def answer(feeds: Feeds) -> Array:
+        with at_work(name):
+            return runtime.infer(feeds, [output])[output]
+
+    return answer
 
 
 def _of_program(case: Case) -> Answer:
@@ -88,7 +98,7 @@ def _of_program(case: Case) -> Answer:
     names = [value.name for value in case.model.graph.input]
 
     def answer(feeds: Feeds) -> Array:
-        with torch.inference_mode():
+        with at_work("pytorch"), torch.inference_mode():
             made = module(*(torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in names))
         first = next(item for item in torch.utils._pytree.tree_leaves(made) if isinstance(item, torch.Tensor))
         return np.asarray(first.numpy())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -49,6 +50,7 @@ class Case:
 
     `samples` [n, ...] are what every tensor is compared on, `many` more of them, with `labels` int64 [n] where the
     answers are known. `batched` names the inputs that have a batch. `learned` is what the network has learned from.
+    `dead` says how runtimes have ended the process: they are left out.
     """
 
     path: Path
@@ -61,6 +63,7 @@ class Case:
     learned: Learned | None = None
     converter: str = "native"
     refused: tuple[Lacking, ...] = ()
+    dead: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def model(self) -> onnx.ModelProto:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from convnet_core.config import DissectConfig
 from convnet_core.convert import FROZEN, TFLITE
 from convnet_core.dissect import findings, fusions, inputs, labels, quantized, sweep, weights, worst
 from convnet_core.dissect.answers import answers, for_all, in_batches
+from convnet_core.dissect.at_work import at_work
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.double import DoubleProbe
 from convnet_core.dissect.examine import NodeFound, examine
@@ -80,6 +82,7 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
             *sweep.faults(tried, case.model),
             *inputs.faults(case, told),
             *_int8(litert, expected, nodes, output, told),
+            *findings.dead(case),
             *findings.refused(case),
             *findings.shapes(nodes, named),
             *findings.born(nodes, case.model, named, expected),
@@ -149,15 +152,21 @@ def _depends(alone: Array, value: Array) -> float:
 
 
 def _probes(case: Case) -> list[Probe]:
-    probes: list[Probe] = []
-    if case.program is not None:
-        probes.append(PyTorchProbe(case.program, case.model))
-    if case.folder is not None and FROZEN in case.artefacts:
-        probes.append(TensorFlowProbe(case.folder, case.entries, case.model))
-    if case.folder is not None:
-        probes += [
-            LiteRTProbe(case.folder, kind, case.entries) for kind, file in TFLITE.items() if file in case.artefacts
-        ]
+    makers: dict[str, Callable[[], Probe]] = {}
+    program, folder = case.program, case.folder
+    if program is not None:
+        makers["pytorch"] = lambda: PyTorchProbe(program, case.model)
+    if folder is not None and FROZEN in case.artefacts:
+        makers["tensorflow"] = lambda: TensorFlowProbe(folder, case.entries, case.model)
+    if folder is not None:
+        for kind, file in TFLITE.items():
+            if file in case.artefacts:
+                makers[f"litert-{kind}"] = partial(LiteRTProbe, folder, kind, case.entries)
+    probes = []
+    for name, make in makers.items():
+        if name not in case.dead:
+            with at_work(name):
+                probes.append(make())
     return probes
 
 

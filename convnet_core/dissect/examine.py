@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx
 
+from convnet_core.dissect.at_work import at_work
 from convnet_core.dissect.measure import EPSILON, Difference, difference, span
 from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe
 from convnet_core.dissect.probe import Probe, numeric
@@ -94,7 +95,8 @@ def _equal(one: Array, other: Array) -> bool:
 
 def _told(probe: Probe, feeds: Feeds, tell: Callable[[str], None]) -> Feeds:
     tell(f"running {probe.name}")
-    return probe.values(feeds)
+    with at_work(probe.name):
+        return probe.values(feeds)
 
 
 def _look(
@@ -131,7 +133,8 @@ def _added(
     A runtime that cannot be fed inside is asked the other way round: its value against what the reference makes of the
     values that it had before.
     """
-    alone = probe.alone(name, expected)
+    with at_work(probe.name):
+        alone = probe.alone(name, expected)
     if alone is not None and name in alone:
         return difference(alone[name], expected[name]).relative if alone[name].shape == expected[name].shape else np.inf
     if not probe.name.startswith("litert"):

@@ -136,6 +136,19 @@ def shapes(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Find
     return found
 
 
+def dead(case: Case) -> list[Finding]:
+    """The runtimes that have ended the process."""
+    return [
+        Finding(
+            "dead",
+            f"{name} cannot be taken apart: {reason}.",
+            "Use another artefact; the log says where it was.",
+            runtimes=(name,),
+        )
+        for name, reason in case.dead.items()
+    ]
+
+
 def refused(case: Case) -> list[Finding]:
     """What a converter lacks, where, and who has it."""
     if not case.refused:

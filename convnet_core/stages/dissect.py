@@ -1,40 +1,30 @@
 """The stage `dissect`: a conversion taken apart node by node → dissection.json, and the same for other viewers.
 
 Like the benchmark it is not part of the pipeline. A lesson puts a fault in first, beside the run; nothing of the run
-changes.
+changes. A worker does it all (`dissect_work.py`): where a runtime ends its process, it is done again without that one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from convnet_core import data, onnx_model
-from convnet_core.bounds import bounded_inputs
-from convnet_core.config import ConvertConfig, DissectConfig, ExportConfig
-from convnet_core.convert import support
-from convnet_core.dissect import documents, pictures, report, samples, viewers, worst_inputs
-from convnet_core.dissect.case import Case, Learned
-from convnet_core.dissect.dissection import Dissection, dissect
-from convnet_core.dissect.report import FILE, STAGE
-from convnet_core.errors import ConfigError, DataError, InputsError, Lacking
-from convnet_core.events import Monitor, Progress
-from convnet_core.files import write_json
-from convnet_core.given import Given, read_samples, several
-from convnet_core.model import INPUT
-from convnet_core.provenance import data_of
-from convnet_core.refused_inputs import explained
+from convnet_core.config import DissectConfig
+from convnet_core.dissect.at_work import noted_in
+from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.report import STAGE
+from convnet_core.errors import DiedError, ModelError
+from convnet_core.events import Message, Monitor, Progress, from_json
+from convnet_core.given import Given
 from convnet_core.runs import Run
+from convnet_core.stages import dissect_work
 from convnet_core.stages._stage import told
-from convnet_core.stages.material import is_digits
-from convnet_core.tensors import Feeds, TensorInfo, batch_of, batched, fixed_batch
+from convnet_core.tensors import Feeds
+from convnet_core.worker import Content, shared
 
 _NOTHING = Given()
-_CALIBRATION = 200
+_SECONDS = 1800.0
+"""Without a word of what is at work next; the search for the worst inputs of one runtime is one of the steps."""
 
 
 def run_dissect(
@@ -45,140 +35,56 @@ def run_dissect(
     given: Given = _NOTHING,
     factory: str = "",
     examples: tuple[str, ...] = (),
-) -> Dissection:
-    """Take the conversion of a run apart and write `dissect/`.
+) -> list[Finding]:
+    """Take the conversion of a run apart, write `dissect/` and give what was found.
 
     A network for digits is exported once more, for PyTorch's own operators; a model from elsewhere has them where its
-    `factory` is named, whose code is run. Raises ConfigError for a lesson that the model cannot give.
+    `factory` is named, whose code is run. Raises ConfigError for a lesson that the model cannot give, ModelError where
+    the reference, or what cannot be done without, ends the process.
     """
-    with told(STAGE, monitor) as line, tempfile.TemporaryDirectory() as folder:
+    with told(STAGE, monitor) as line:
         run.need("export")
-        case = _case(run, config, monitor, given, factory, examples)
-        if config.lesson != "none":
-            monitor.emit(Progress(label=f"putting in the fault {config.lesson}", done=0, total=1))
-            case = _faulty(run, case, config, Path(folder))
         files = (*run.model_files, *_converted(run, config))
         with run.writing(STAGE, config.to_json(), files) as draft:
-
-            def tell(label: str) -> None:
-                monitor.emit(Progress(label=label, done=0, total=1))
-
-            try:
-                found = dissect(case, config, tell)
-            except InputsError as error:
-                raise explained(error, case.model, case.many, given) from error
-            content = report.to_json(found, str(run.info.get("title") or run.name), config.to_json())
-            content["samples"] = samples.pictures(case.many, found.labels)
-            content["pictures"] = {
-                "onnx": pictures.of_onnx(case.model),
-                "tensorflow": pictures.of_tensorflow(case.entries),
+            content = {
+                "run": str(run.path),
+                "config": config.to_json(),
+                "given": given.to_json(),
+                "factory": factory,
+                "examples": list(examples),
+                "folder": str(draft.path),
             }
-            write_json(draft.path / FILE, content)
-            worst_inputs.save(found.worst_inputs, draft.path)
-            write_json(draft.path / "netron.json", viewers.netron(found.nodes))
-            for runtime in found.runtimes[1:]:
-                model = case.model.graph.name
-                write_json(
-                    draft.path / f"model_explorer.{runtime}.json", viewers.model_explorer(found.nodes, runtime, model)
-                )
-            (draft.path / "report.html").write_text(documents.to_html(content), encoding="utf-8")
-            (draft.path / "report.md").write_text(documents.to_markdown(content), encoding="utf-8")
-            draft.result = {"findings": [item.kind for item in found.findings]}
+            made = _taken_apart(content, monitor)
+            draft.result = {"findings": [item["kind"] for item in made["findings"]]}
         monitor.emit(Progress(label="taken apart", done=1, total=1))
-        line.summary = report.headline(content)
-    return found
+        line.summary = made["headline"]
+    return [Finding(**{**item, "runtimes": tuple(item["runtimes"])}) for item in made["findings"]]
+
+
+def _taken_apart(content: Content, monitor: Monitor) -> Content:
+    """Do it without the runtimes that end the process, each of which is a finding."""
+    dead: dict[str, str] = {}
+
+    def hear(content: Content, arrays: Feeds) -> None:
+        if (event := from_json(content)) is not None:
+            monitor.emit(event)
+
+    while True:
+        with tempfile.TemporaryDirectory() as folder:
+            note = Path(folder) / "at_work"
+            try:
+                order = {**content, "dead": dead, "note": str(note)}
+                made, _ = shared().run(dissect_work.take_apart, order, tell=hear, seconds=_SECONDS)
+                return made
+            except DiedError as error:
+                runtime = noted_in(note)
+                if not runtime or runtime == "onnxruntime" or runtime in dead:
+                    raise ModelError(f"{runtime or 'taking the model apart'}: {error}") from error
+                dead[runtime] = str(error)
+                monitor.emit(Message(text=f"{runtime}: {error}; it is left out"))
 
 
 def _converted(run: Run, config: DissectConfig) -> list[str]:
     """The record of the conversion, where there is one."""
     name = f"convert/{config.converter}/nodes.json"
     return [name] if (run.path / name).is_file() else []
-
-
-def _case(
-    run: Run, config: DissectConfig, monitor: Monitor, given: Given, factory: str, examples: tuple[str, ...]
-) -> Case:
-    path, stage = run.path / "export" / onnx_model.FILE, f"convert/{config.converter}"
-    model = onnx_model.load(path)
-    inputs = bounded_inputs(model)
-    names = batched(inputs)
-    refused: tuple[Lacking, ...] = ()
-    if config.lesson == "none" and run.state(stage).state != "fresh":
-        refused = support.refused(model, ConvertConfig(converter=config.converter))
-    if not refused:
-        run.need(stage)
-    learned: Learned | None
-    if is_digits(run):
-        digits = data.load(data_of(run), monitor)
-        count = min(config.images, len(digits.test))
-        many: Feeds = {INPUT: digits.test.first(count).scaled()}
-        labels = digits.test.labels[:count].astype(np.int64)
-        program, learned = _digits_program(run), _learned(run, digits)
-    else:
-        many = several(given, inputs, min(config.images, 64), config.seed)
-        labels, program = None, _program(run, factory, examples)
-        learned = _calibrated(run, stage, given, inputs)
-    rng = np.random.default_rng(config.seed)
-    count = len(next((many[name] for name in sorted(names)), np.zeros(1)))
-    chosen = np.sort(rng.choice(count, min(fixed_batch(inputs) or config.samples, count), replace=False))
-    few = {name: array[chosen] if name in names else array for name, array in many.items()}
-    folder = None if refused else run.path / stage
-    return Case(path, program, folder, few, many, names, labels, learned, config.converter, refused)
-
-
-def _learned(run: Run, digits: data.Digits) -> Learned:
-    """Of the training images; the accuracy is that on the test set, where the run was trained here."""
-    record = run.record("train")
-    accuracy = None if record is None else record.result.get("test_accuracy")
-    return Learned.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
-
-
-def _calibrated(run: Run, stage: str, given: Given, inputs: tuple[TensorInfo, ...]) -> Learned | None:
-    """Of the samples that int8 was calibrated on; None without a file of them, or where drawn numbers are looked at."""
-    record = run.record(stage)
-    path = None if record is None else record.result.get("calibration")
-    first = next((info for info in inputs if info.dtype.startswith("float")), None)
-    if not path or first is None or first.name not in given.files:
-        return None
-    with contextlib.suppress(DataError):  # it has gone since
-        return Learned.of(read_samples(Path(path), inputs)[first.name], None, "int8 was calibrated on")
-    return None
-
-
-def _digits_program(run: Run) -> Any:
-    from convnet_core.export import export
-
-    network, exporting = _network(run)
-    return export(network, exporting).program
-
-
-def _network(run: Run) -> tuple[Any, ExportConfig]:
-    from convnet_core.model import from_weights
-    from convnet_core.weights import read_weights
-
-    path = run.path / "export/model.safetensors"
-    _, network = from_weights(read_weights(path), str(path))
-    return network, ExportConfig.from_json(run.need("export").config)
-
-
-def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
-    if not factory:
-        return None
-    from convnet_core.export import export_any
-    from convnet_core.factory import make
-
-    made = make(factory, examples)
-    config = ExportConfig.from_json(run.need("export").config)
-    return export_any(made.model, made.example, config, made.named).program
-
-
-def _faulty(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:
-    from convnet_core.dissect.lessons import LESSONS, Bench
-
-    if not is_digits(run):
-        raise ConfigError("lessons need a network that reads digits", hint="take a run of the pipeline")
-    network, exporting = _network(run)
-    converting = ConvertConfig.from_json(run.need(f"convert/{config.converter}").config)
-    calibration = batch_of(case.many, 0, _CALIBRATION, case.batched)
-    lesson, _ = LESSONS[config.lesson]
-    return lesson(Bench(case, network, exporting, converting, calibration, folder))

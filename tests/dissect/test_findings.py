@@ -13,7 +13,9 @@ from convnet_core.dissect.case import Learned
 from convnet_core.dissect.dissection import dissect
 from convnet_core.dissect.lessons import LESSONS
 from convnet_core.events import Monitor
+from convnet_core.files import read_json
 from convnet_core.stages import run_compare, run_convert, run_dissect, run_export
+from tests import crashing
 from tests.conftest import convnet, copy_of
 from tests.dissect.networks import case, networks, onnx_tf_here
 
@@ -72,8 +74,8 @@ def test_each_fault_has_its_finding_and_no_other(run, lesson, converter):
         run_convert(run, ConvertConfig(converter=converter), Monitor())
     config = DissectConfig(lesson=lesson, converter=converter, steps=2, images=300)
     found = run_dissect(run, config, Monitor())
-    assert [item.kind for item in found.findings] == [LESSONS[lesson][1]], [item.text for item in found.findings]
-    (finding,) = found.findings
+    assert [item.kind for item in found] == [LESSONS[lesson][1]], [item.text for item in found]
+    (finding,) = found
     said = "transpose by (2, 0, 1)" if (lesson, converter) == ("flatten-order", "onnx-tf") else SAID[lesson]
     assert said in f"{finding.text} {finding.mend}"
     if lesson == "opset":
@@ -88,7 +90,7 @@ def test_a_batch_is_frozen_in_a_constant_node_too(run):
     run_export(own, ExportConfig(fuse_batchnorm=False), Monitor())
     run_convert(own, ConvertConfig(), Monitor())
     config = DissectConfig(lesson="frozen-batch", steps=1, images=50)
-    assert [item.kind for item in run_dissect(own, config, Monitor()).findings] == ["frozen-batch"]
+    assert [item.kind for item in run_dissect(own, config, Monitor())] == ["frozen-batch"]
 
 
 def test_inverted_images_are_the_datas_fault(tmp_path):
@@ -225,3 +227,14 @@ def test_the_command_prints_the_table_and_says_what_is_wrong(run):
     assert "nothing wrong" in done.stdout
     done = convnet("dissect", "--run", run.path, "--lesson", "transposed", "--steps", 1, "--images", 50, check=1)
     assert "transposed-weight" in done.stdout
+
+
+def test_a_runtime_that_ends_the_process_is_a_finding_and_the_rest_is_taken_apart(run, tmp_path):
+    crashing_run = crashing.run_that_crashes(run, tmp_path)
+    found = run_dissect(crashing_run, DissectConfig(steps=1, images=20), Monitor())
+    (dead,) = [item for item in found if item.kind == "dead"]
+    assert dead.runtimes == ("litert-int8",)
+    assert "SIGABRT" in dead.text
+    content = read_json(crashing_run.path / "dissect/dissection.json")
+    assert {"pytorch", "tensorflow", "litert-fp32", "litert-fp16"} < set(content["runtimes"])
+    assert "litert-int8" not in content["runtimes"]
