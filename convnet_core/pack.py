@@ -15,13 +15,14 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-from convnet_core import snippets
+from convnet_core import report, snippets
 from convnet_core.artefacts import Artefact, artefacts, check, own
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.files import new_id
 from convnet_core.formats import format_size
 from convnet_core.records import StageRecord
 from convnet_core.runs import CONVERT_STAGES, Run
+from convnet_core.verdict import sentence
 
 _TEXTS = {".json", ".html", ".md", ".txt", ".py"}
 """What is compressed. Weights are not: 100 MB of them took 2.1 s instead of 0.05 s, and came out 7 % smaller."""
@@ -67,9 +68,7 @@ def readme(run: Run) -> str:
         for item in _packed(run)
     ]
     if "compare" in records:
-        files.append(
-            f"  compare/report.html\n    Whether all runtimes agree: they {records['compare'].result['verdict']}"
-        )
+        files.append(f"  compare/report.html\n    The verdict: {sentence(report.load(run))}")
     used = [f"  {line}" for line in _versions(records)]
     return f"""\
 {run.info.get("title", run.name)}

@@ -50,7 +50,7 @@ def test_it_carries_the_snippets_and_says_what_each_file_is(run):
     assert run.name in readme
     assert f"tensorflow=={run.record('convert/native').versions['tensorflow']}" in readme
     assert "calibration size 500" in readme
-    assert "they agree" in readme
+    assert "The verdict: 8 runtimes agree" in readme
     assert "STALE" not in readme
 
 
