@@ -45,6 +45,16 @@ def test_weights_that_are_only_kept_in_half_precision_do_not_count():
     assert of_outputs(model(nodes, {"y": T.FLOAT}, {"w": np.ones((4, 2), np.float16)})) == {"y": "float32"}
 
 
+def test_constants_that_are_only_kept_in_half_precision_do_not_count():
+    kept = numpy_helper.from_array(np.ones((4, 2), np.float16))
+    nodes = [
+        node("Constant", [], ["w"], value=kept),
+        node("Cast", ["w"], ["wide"], to=T.FLOAT),
+        node("MatMul", ["x", "wide"], ["y"]),
+    ]
+    assert of_outputs(model(nodes, {"y": T.FLOAT})) == {"y": "float32"}
+
+
 def test_a_quantized_activation_counts_and_quantized_weights_do_not():
     scale, zero = {"s": np.float32(0.1)}, {"z": np.uint8(128)}
     activation = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])]
