@@ -51,7 +51,7 @@ def runnable(
         with eval_mode(model), eager.plain():
             leaves = answer(model, call)
             unsteady = eager.unsteady(model, call)
-    except Exception as error:  # their code may raise any
+    except (Exception, SystemExit) as error:  # their code may raise any
         given = ", ".join(f"{str(item.dtype)[6:]} {list(item.shape)}" for item in call.tensors)
         raise ConfigError(
             f"the network does not run on its example ({given}): {_said(error)}",
@@ -93,7 +93,7 @@ def why_one_size(model: nn.Module, call: Call) -> str:
     with eval_mode(model), eager.plain():
         try:
             answer(model, call)
-        except Exception as error:  # their code may raise any
+        except (Exception, SystemExit) as error:  # their code may raise any
             return f"its forward fails with {call.batch} samples: {_said(error)}"
     return ""
 

@@ -1,6 +1,7 @@
 """Networks as people write them in PyTorch: each is exported right, or refused in one clear line with a way on."""
 
 import dataclasses
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -219,6 +220,11 @@ def test_an_example_that_does_not_run_is_one_line():
     with pytest.raises(ConfigError, match=r"does not run on its example \(float32 \[2, 4\]\): RuntimeError") as caught:
         export_any(nn.Linear(3, 3), (torch.rand(2, 4),), OPSET_18)
     assert "--example" in caught.value.hint
+
+
+def test_a_forward_that_leaves_python_is_one_line():
+    with pytest.raises(ConfigError, match="SystemExit: 3"):
+        export_any(Of(lambda *_: sys.exit(3)), (torch.rand(2, 4),), OPSET_18)
 
 
 class Pair(NamedTuple):
