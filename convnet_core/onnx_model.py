@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ import onnx
 import onnx.checker
 import onnx.helper
 import onnx.shape_inference
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError, Message  # type: ignore[import-untyped]
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
 from convnet_core import onnx_contrib, onnx_files
@@ -51,7 +52,26 @@ def parse(path: Path, shown: str | None = None) -> onnx.ModelProto:
         raise onnx_files.damage(path, shown) from error
     if not model.HasField("graph"):
         raise onnx_files.damage(path, shown)
+    if any(isinstance(text, bytes) for text in _texts(model)):  # so protobuf gives what is not UTF-8
+        raise ModelError(
+            f"{shown or path} is a damaged ONNX model: a name in it is not text",
+            hint="download or copy it again, and compare its size with the original's",
+        )
     return model
+
+
+def _texts(message: Message) -> Iterator[str | bytes]:
+    """All names and other texts in a message; of tensors, the names alone."""
+    if isinstance(message, onnx.TensorProto):
+        yield message.name
+        return
+    for field, value in message.ListFields():
+        many = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+        if field.type == FieldDescriptor.TYPE_STRING:
+            yield from many
+        elif field.type == FieldDescriptor.TYPE_MESSAGE:
+            for item in many:
+                yield from _texts(item)
 
 
 def load(path: Path) -> onnx.ModelProto:
@@ -190,7 +210,8 @@ def check(model: onnx.ModelProto) -> None:
     try:
         with onnx_contrib.known(model):
             onnx.checker.check_model(without_weights(model) if size(model) > ONE_FILE else model, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
+        # ValueError: a type of tensors that ONNX has not, or a message with bytes of an attribute that are no text
         raise ConversionError(f"the ONNX checker refuses the model: {one_line(error)}") from error
 
 

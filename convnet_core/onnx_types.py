@@ -142,7 +142,8 @@ def _settle_inside(model: onnx.ModelProto) -> Iterator[str]:
 
 
 def _dtype(number: int) -> str:
-    name = str(onnx.TensorProto.DataType.Name(number)).lower()
+    names = {int(value): str(name).lower() for name, value in onnx.TensorProto.DataType.items()}
+    name = names.get(number, f"type {number}")
     return {"float": "float32", "double": "float64"}.get(name, name)
 
 

@@ -61,6 +61,11 @@ KINDS = {
     "cut in the last field": (whole()[:-1], "is cut off", "copy it again"),
     "no graph": (b"\x08\x08\x12\x07pytorch", "holds no ONNX graph", "copy it again"),
     "damaged": (whole().replace(b"\x06MatMul", b"\x7fMatMul"), "is a damaged ONNX model", "copy it again"),
+    "a name that is no text": (
+        whole().replace(b"MatMul", b"MatM\xff\xfe"),
+        "is a damaged ONNX model: a name",
+        "copy it again",
+    ),
     "something else": (bytes(range(250, 140, -1)) * 9, "is not an ONNX model", "name an .onnx file"),
 }
 
