@@ -204,9 +204,15 @@ MEMORY = "memory of the server with all runtimes loaded"
 
 
 def memory(pid: int) -> float:
-    """Resident memory of a process in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
+    """The memory of a process and its children (the worker) in MB; what they share is counted once (PSS)."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    children = [child for task in tasks for child in (task / "children").read_text().split()]
+    return _own_memory(pid) + sum(memory(int(child)) for child in children)
+
+
+def _own_memory(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
     return 0.0
 

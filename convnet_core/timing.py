@@ -12,7 +12,6 @@ import dataclasses
 import importlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -31,6 +30,7 @@ from convnet_core.processes import environment
 from convnet_core.runs import Run
 from convnet_core.runtimes import Runtime, Source, sources
 from convnet_core.tensors import Bounds, Feeds, TensorInfo, example_feeds, fixed_batch
+from convnet_core.worker import end_of
 
 _NO_BOUNDS: Mapping[str, Bounds] = MappingProxyType({})
 _ROUNDS = 3
@@ -95,17 +95,7 @@ def follow(command: Sequence[str], speed: Speed, limit: float, tell: Callable[[S
             child.kill()
     if expired.is_set():
         return replace(speed, fault=f"given up after {limit:g} s")
-    return replace(speed, fault=_end(status)) if status else speed
-
-
-def _end(status: int) -> str:
-    if status > 0:
-        return f"its process ended with status {status}; the log says why"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    return f"its process was ended by {name}" + (" (out of memory?)" if -status == signal.SIGKILL else "")
+    return replace(speed, fault=end_of(status)) if status else speed
 
 
 # -- the side that works ----------------------------------------------------------------------------

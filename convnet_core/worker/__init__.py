@@ -8,7 +8,7 @@ while it works, and returns content and arrays. `client.py` is the side that ask
 the work, `messages.py` what goes between them. Nothing here knows what the work is.
 """
 
-from convnet_core.worker.client import Worker, shared
+from convnet_core.worker.client import Worker, end_of, shared
 from convnet_core.worker.messages import Content, Message, Task, Tell
 
-__all__ = ["Content", "Message", "Task", "Tell", "Worker", "shared"]
+__all__ = ["Content", "Message", "Task", "Tell", "Worker", "end_of", "shared"]

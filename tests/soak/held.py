@@ -47,5 +47,6 @@ class Held:
 
 
 def resident(pid: int) -> float:
-    """The resident memory of a process, in MB."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+    """The resident memory of a process and its children, in MB."""
+    own = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+    return own + sum(resident(int(child)) for child in Held.of(pid).children)
