@@ -126,6 +126,12 @@ def test_an_error_of_ours_keeps_its_kind_and_hint(worker):
     assert raised.value.hint == "take another one"
 
 
+def test_an_error_of_the_system_stays_one(worker, tmp_path):
+    with pytest.raises(FileNotFoundError) as raised:
+        worker.run(touch, {"path": str(tmp_path / "absent" / "file")})
+    assert raised.value.filename == str(tmp_path / "absent" / "file")
+
+
 def test_any_other_error_is_a_fault_of_the_task(worker):
     with pytest.raises(RuntimeError, match="IndexError: list index out of range"):
         worker.run(fail, {})

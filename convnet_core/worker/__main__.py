@@ -83,6 +83,9 @@ def _work(content: Content, arrays: Feeds, results: IO[bytes], lock: threading.L
         reply("memory", {}, {})
     except ConvNetError as error:
         reply("error", {"type": type(error).__name__, "text": str(error), "hint": error.hint}, {})
+    except OSError as error:  # of a full disk, say
+        name = None if error.filename is None else str(error.filename)
+        reply("system", {"errno": error.errno, "text": error.strerror or str(error), "filename": name}, {})
     except BaseException as error:
         traceback.print_exc()
         reply("bug", {"text": f"{type(error).__name__}: {one_line(error)}"}, {})

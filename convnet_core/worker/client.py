@@ -54,7 +54,7 @@ class Worker:
         """What a task returns. `tell` hears, in this thread, what the task tells before.
 
         `seconds` is how long the task may go without a word; the tasks of one `lane` are done one after another.
-        Raises DiedError where the process died or was given up, the ConvNetError that the task raised, and
+        Raises DiedError where the process died or was given up, the ConvNetError or OSError that the task raised, and
         RuntimeError for any other error in it. When `tell` or a signal raises, the process is ended.
         """
         if inside:
@@ -188,6 +188,8 @@ class _Child:
                 return content, arrays
             case "error":
                 raise getattr(errors, content["type"], ConvNetError)(content["text"], content["hint"])
+            case "system":
+                raise OSError(content["errno"], content["text"], content["filename"])
             case "memory":
                 self.end("out of memory")
                 raise DiedError(f"its process needs more than the {self._memory / 1e9:,.1f} GB that it may take")
