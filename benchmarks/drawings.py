@@ -1,24 +1,47 @@
 """How many drawings a network that was trained on strokes reads: preset `fast`, three seeds, 1,000 drawings.
 
-The drawings (tests/drawings.py) are made by other shapes and another renderer than the training images.
+The drawings (tests/drawings.py) are made by other shapes and another renderer than the training images. Then the same
+as photographs (tests/sheets.py), by the first seed's network: under light that falls to a third, in frames, on lines.
 
-    python -m benchmarks.drawings
+    python -m benchmarks.drawings [COUNT]
 """
 
 from __future__ import annotations
 
+import sys
 import time
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.training import our_loop
 from convnet_core import data
 from convnet_core.config import PRESETS, DataConfig
 from convnet_core.data.drawing import prepare
 from convnet_core.data.strokes import generate
+from convnet_core.errors import DataError
 from convnet_core.training import Tensors
+from tests import sheets
 from tests.drawings import drawings
+
+
+def sheets_read(model: torch.nn.Module, images: list[Any], digits: NDArray[np.int64]) -> None:
+    """A line for each kind of photograph: the share of all that is read right; one that is refused is not."""
+    marked = [("even", mark) for mark in sheets.MARKS[1:]] + [("linear", mark) for mark in sheets.MARKS[1:]]
+    for light, mark in [*((light, "plain") for light in sheets.LIGHTS), *marked]:
+        rng = np.random.default_rng(3)
+        right = refused = 0
+        for image, digit in zip(images, digits, strict=True):
+            try:
+                found = torch.from_numpy(prepare(sheets.sheet(image, light, mark, rng)))
+            except DataError:
+                refused += 1
+                continue
+            with torch.no_grad():
+                right += int(model(found[None, None]).argmax()) == digit
+        print(f"{light} light, {mark}: {100 * right / len(images):.1f} % read, {refused} refused", flush=True)
 
 
 def main() -> None:
@@ -26,17 +49,20 @@ def main() -> None:
     generate(60_000, 0)
     generate(10_000, 1)
     print(f"70,000 images generated in {time.monotonic() - began:.1f} s")
-    images, digits = drawings(1000, seed=7)
+    images, digits = drawings(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, seed=7)
     prepared = torch.from_numpy(np.stack([prepare(image.astype(np.float32) / 255) for image in images])[:, None])
     train = Tensors.of(data.load(DataConfig()).train)
+    networks = []
     for seed in range(3):
         model, _ = our_loop(PRESETS["fast"].replace(seed=seed, device="cpu"), train)
+        networks.append(model)
         with torch.no_grad():
             right = model.eval()(prepared).argmax(1).numpy() == digits
         print(
-            f"seed {seed}: {100 * right.mean():.1f} % of 1,000 drawings read; worst digit "
+            f"seed {seed}: {100 * right.mean():.1f} % of {len(images):,} drawings read; worst digit "
             f"{min(range(10), key=lambda d: right[digits == d].mean())}"
         )
+    sheets_read(networks[0], images, digits)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from PIL import Image
 
 from convnet_core.artefacts import own
 from convnet_core.data import CLASSES
-from convnet_core.data.drawing import SIDE, Grey, prepare, read_image
+from convnet_core.data.drawing import SIDE, prepare, prepare_file
+from convnet_core.data.picture import Grey
 from convnet_core.errors import DataError, RunError
 from convnet_core.files import write_whole
 from convnet_core.records import StageRecord
@@ -80,12 +81,17 @@ def picture(run: Run, case: Case) -> Path:
     return own(run, case.file, "remove it from the run's folder")
 
 
+def image(run: Run, case: Case) -> Grey:
+    """A case's prepared image, float32 [28, 28] in [0, 1]. Raises as `load` does."""
+    return prepare_file(picture(run, case))
+
+
 def load(run: Run, found: list[Case]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Prepared images float32 [n, 1, 28, 28] in [0, 1] and labels int64 [n].
 
-    Raises DataError for a damaged file, RunError as `picture` does.
+    Raises DataError for a file that is damaged or no digit, RunError as `picture` does.
     """
-    images = [prepare(read_image(picture(run, case))) for case in found]
+    images = [image(run, case) for case in found]
     stacked = np.stack(images)[:, None] if images else np.empty((0, 1, SIDE, SIDE), np.float32)
     return stacked, np.array([case.label for case in found], np.int64)
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from convnet_core.data.drawing import SIDE, Box, Grey, Steps
+from convnet_core.data.drawing import SIDE, Box, Steps
+from convnet_core.data.picture import Grey
 
 _BOX, _MASS = "#D55E00", "#56B4E9"  # two of Okabe and Ito's colours
 _GAP = 2  # pixels between two maps

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.data.drawing import prepare, read_image
+from convnet_core.data.drawing import prepare_file
 from convnet_core.errors import DataError, ModelError, RunError
 from convnet_core.reader import Answer, Reader
 from convnet_core.runs import Run
@@ -19,15 +19,23 @@ from convnet_core.runs import Run
 def predict_files(run: Run, paths: list[Path]) -> list[dict[str, Any]]:
     """For each image, in order: `image`, and for each runtime the `label` and ten `probabilities`, or its `fault`.
 
-    Raises DataError for the first image that cannot be read, before any runtime is loaded; ModelError where no runtime
+    An image that cannot be read has `error` and `hint` in place of `runtimes`. Raises ModelError where no runtime
     answers.
     """
-    images = _images(paths)
-    answers: list[dict[str, Any]] = [{"image": str(path), "runtimes": {}} for path in paths]
+    answers: list[dict[str, Any]] = []
+    images = []
+    for path in paths:
+        try:
+            images.append(prepare_file(path))
+            answers.append({"image": str(path), "runtimes": {}})
+        except DataError as error:
+            answers.append({"image": str(path), "error": str(error), "hint": error.hint})
+    if not images:
+        return answers
     with _reader(run) as reader:
-        found = _read(reader, images)
-        for name in reader.names:
-            for place, answer in enumerate(answers):
+        found = _read(reader, np.stack(images)[:, None])
+        for place, answer in enumerate(answer for answer in answers if "runtimes" in answer):
+            for name in reader.names:
                 answer["runtimes"][name] = (
                     _line(found[name], place) if name in found else {"fault": reader.failed[name]}
                 )
@@ -36,7 +44,7 @@ def predict_files(run: Run, paths: list[Path]) -> list[dict[str, Any]]:
 
 def feature_maps(run: Run, paths: list[Path]) -> NDArray[np.float32]:
     """What PyTorch's first layer makes of each image, [n, channels, height, width]. Raises DataError or RunError."""
-    images = _images(paths)
+    images = np.stack([prepare_file(path) for path in paths])[:, None]
     with _reader(run) as reader:
         reader.wait()
         maps = reader.features(images)
@@ -71,14 +79,3 @@ def _read(reader: Reader, images: NDArray[np.float32]) -> dict[str, Answer]:
 def _line(answer: Answer, place: int) -> dict[str, Any]:
     row = answer.probabilities[place]
     return {"label": int(row.argmax()), "probabilities": row.tolist()}
-
-
-def _images(paths: list[Path]) -> NDArray[np.float32]:
-    return np.stack([_prepared(path) for path in paths])[:, None]
-
-
-def _prepared(path: Path) -> NDArray[np.float32]:
-    try:
-        return prepare(read_image(path))
-    except DataError as error:
-        raise error if str(path) in str(error) else DataError(f"{path}: {error}", error.hint) from error

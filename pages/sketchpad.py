@@ -10,7 +10,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from convnet_core import pictures
-from convnet_core.data.drawing import Grey, Steps, steps
+from convnet_core.data.drawing import Steps, steps
+from convnet_core.data.picture import Grey
 from convnet_core.errors import DataError
 from convnet_core.reader import Answer, Difference, Reader, by_label, fingerprint, largest_difference
 from convnet_core.runs import CONVERT_STAGES, Run
@@ -49,10 +50,14 @@ def warming(reader: Reader) -> None:
 
 
 def inked(drawing: Grey | None) -> Steps | None:
-    """How the drawing becomes an image; None where there is no ink on it."""
+    """How the drawing becomes an image; None, with the reason shown, where it is not one digit."""
+    if drawing is None or np.ptp(drawing) == 0:
+        st.info("Draw something: one digit, from 0 to 9.", icon=":material/draw:")
+        return None
     try:
-        return None if drawing is None else steps(drawing)
-    except DataError:
+        return steps(drawing)
+    except DataError as error:
+        st.info(f"{error}  \n{error.hint}", icon=":material/draw:")
         return None
 
 
@@ -153,9 +158,7 @@ def sketch(run: Run, polling: bool) -> None:
     with beside.container(width="stretch"):
         warming(reader)
         made = inked(drawing)
-        if drawing is None or made is None:
-            st.info("Draw something: one digit, from 0 to 9.", icon=":material/draw:")
-        else:
+        if drawing is not None and made is not None:
             answers = reader.read(made.image[None, None])
             guess = verdict(answers, reader)
             way(drawing, made)

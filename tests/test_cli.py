@@ -210,6 +210,19 @@ def test_predict_refuses_bad_images_by_name(run, tmp_path):
         assert name in done.stderr
 
 
+def test_one_bad_picture_does_not_stop_the_others(run, seven, tmp_path):
+    Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
+    pictures = [tmp_path / "blank.png", seven, tmp_path / "gone.png"]
+    done = convnet("predict", *pictures, "--run", run.path, "--json", check=2)
+    assert [sorted(answer) for answer in json.loads(done.stdout)] == [
+        ["error", "hint", "image"],
+        ["image", "runtimes"],
+        ["error", "hint", "image"],
+    ]
+    assert "blank.png: no digit" in done.stderr
+    assert "gone.png: no such file" in done.stderr
+
+
 def test_a_fault_of_ours_is_one_line_and_the_trace_is_in_the_log(run, tmp_path):
     code = """
 import sys

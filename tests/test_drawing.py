@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convnet_core.data.drawing import brightness, prepare, read_image, steps
+from convnet_core.data.drawing import prepare, steps
+from convnet_core.data.picture import brightness, read_image
 from convnet_core.data.strokes import generate
 from convnet_core.errors import DataError
 from tests.drawings import drawings

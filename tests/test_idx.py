@@ -47,7 +47,7 @@ GOOD = np.zeros((30, 28, 28), np.uint8)
     ("file", "content", "says"),
     [
         (IMAGES, idx(GOOD, b"\0\0\x0d\3"), "truncated, 23520 bytes of data instead of 94080"),
-        (IMAGES, b"", "no IDX file but an empty file"),
+        (IMAGES, b"", "an empty file, where an IDX file should be"),
         (IMAGES, idx(GOOD)[:10], "truncated in its header"),
         (IMAGES, idx(GOOD)[:-1], "truncated, 23519 bytes of data instead of 23520"),
         (IMAGES, idx(GOOD) + b"x", "more data than its header says"),
@@ -55,7 +55,7 @@ GOOD = np.zeros((30, 28, 28), np.uint8)
         (IMAGES, b"\0\0\x08\3" + struct.pack(">3i", 2**31 - 1, 28, 28), "claims 2147483647 items"),
         (LABELS, idx(np.zeros(29, np.uint8)), "29 labels for 30 images"),
         (LABELS, idx(np.full(30, 10, np.uint8)), "label 10 at position 0; labels are 0 to 9"),
-        (IMAGES + ".gz", b"not gzip", "no IDX file but text"),
+        (IMAGES + ".gz", b"not gzip", "text, where an IDX file"),
         (IMAGES + ".gz", gzip.compress(idx(GOOD), mtime=0)[:-20], "truncated or damaged gzip|damaged gzip"),
         (LABELS, None, "missing"),
     ],

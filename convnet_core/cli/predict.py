@@ -12,11 +12,15 @@ from convnet_core import cases, pictures
 from convnet_core.cli import resolve, show
 from convnet_core.cli.terminal import chatter_to, results, standard_error
 from convnet_core.data import gallery
-from convnet_core.data.drawing import read_image
+from convnet_core.data.picture import read_image
+from convnet_core.errors import DataError
 
 
 def predict(args: argparse.Namespace) -> int:
-    """Read each image; with --feature-maps draw what layer1 makes of it, with --keep make it a test case."""
+    """Read each image; with --feature-maps draw what layer1 makes of it, with --keep make it a test case.
+
+    One that cannot be read gets a line of its own, and the exit status 2 in the end.
+    """
     run = resolve.existing_run(args, "export")
     with standard_error() as console, chatter_to(Path(os.devnull)), console.status("loading the runtimes"):
         from convnet_core.predict import feature_maps, predict_files
@@ -24,15 +28,20 @@ def predict(args: argparse.Namespace) -> int:
         for warning in run.stale_stages("compare"):
             console.print(f"[yellow]warning[/]: {escape(warning)}")
         answers = predict_files(run, args.images)
-        if args.feature_maps:
-            grids = [pictures.feature_grid(maps) for maps in feature_maps(run, args.images)]
-            gallery.save(pictures.stacked(grids), args.feature_maps)
-    lines: list[object] = [*show.predictions(answers)]
-    if args.feature_maps:
+        read = [answer for answer in answers if "runtimes" in answer]
+        for answer in answers:
+            if "error" in answer:
+                hint = f"\n  hint: {answer['hint']}" if answer["hint"] else ""
+                console.print(f"[red]error[/]: {escape(answer['error'] + hint)}")
+        if args.feature_maps and read:
+            maps = feature_maps(run, [Path(answer["image"]) for answer in read])
+            gallery.save(pictures.stacked([pictures.feature_grid(each) for each in maps]), args.feature_maps)
+    lines: list[object] = [*show.predictions(read)]
+    if args.feature_maps and read:
         lines.append(f"feature maps: {args.feature_maps}")
     if args.keep is not None:
-        for answer, path in zip(answers, args.images, strict=True):
-            answer["kept"] = cases.keep(run, read_image(path), args.keep).file
+        for answer in read:
+            answer["kept"] = cases.keep(run, read_image(Path(answer["image"])), args.keep).file
             lines.append(f"kept as a {args.keep}: {resolve.shown(run)}/{answer['kept']}")
     results(args, answers, *lines)
-    return 0
+    return 0 if len(read) == len(answers) else DataError.exit_status

@@ -1,92 +1,25 @@
 """A drawing or a photograph of one digit, as the networks want it: the one definition for all.
 
-Find the ink, make the pen about as wide as in the training images, scale the ink to the 20 x 20
-box with antialiasing, move its centre of mass to the middle of 28 x 28, scale to [0, 1].
+Find the ink (`paper`) of the one digit (`shapes`), make the pen about as wide as in the training images, scale the ink
+to the 20 x 20 box with antialiasing, move its centre of mass to the middle of 28 x 28, scale to [0, 1].
 """
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter
 
+from convnet_core.data import paper, shapes
+from convnet_core.data.picture import Grey, read_image
 from convnet_core.errors import DataError
 
 SIDE, BOX = 28, 20
 _FAINTEST = 0.1  # least contrast of ink against paper, of the full range
 _WORK = 160  # longer side of the ink while the pen is adjusted, in pixels
 _PEN = (2.0, 4.2)  # allowed width of the pen in the 20 x 20 box, in pixels; MNIST's middle 90 %
-_MOST_PIXELS = 50_000_000  # so that what Pillow warns of, from 89 million on, is refused
-_LARGE_SIDE = 1500  # pixels; beyond twice that an image is made smaller first
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # Pillow knows more, and one of them starts another program
-
-warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # once for all: `catch_warnings` is not for threads
-
-Grey = NDArray[np.float32]
-
-
-def read_image(path: Path) -> Grey:
-    """An image file as brightness, float32 [height, width] in [0, 1]. Raises DataError."""
-    return _read(path, path)
-
-
-def from_bytes(content: bytes, name: str) -> Grey:
-    """The same of an image file's content; an error calls it by this name."""
-    return _read(io.BytesIO(content), name)
-
-
-def _read(source: Path | io.BytesIO, name: object) -> Grey:
-    try:
-        with Image.open(source, formats=_FORMATS) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                raise DataError(f"{name}: {image.width} × {image.height} pixels are too many")
-            image.draft(None, (_LARGE_SIDE, _LARGE_SIDE))  # a JPEG is decoded small at once
-            image.load()
-            return brightness(ImageOps.exif_transpose(_smaller(image)))  # a phone writes down how it was held
-    except FileNotFoundError as error:
-        raise DataError(f"{name}: no such file") from error
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{name}: far too many pixels") from error
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError on some damaged files
-        raise DataError(f"{name}: cannot be read as an image") from error
-
-
-def _smaller(image: Image.Image) -> Image.Image:
-    """A large image by a whole factor smaller: each step on the way to 28 x 28 takes several times its memory."""
-    factor = max(image.size) // _LARGE_SIDE
-    if factor < 2:
-        return image
-    if image.mode.startswith("I"):
-        return image.resize((max(1, image.width // factor), max(1, image.height // factor)), Image.Resampling.NEAREST)
-    if image.mode in ("1", "P", "PA"):
-        image = image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
-    return image.reduce(factor)
-
-
-def brightness(image: Image.Image) -> Grey:
-    """Brightness in [0, 1]; what is transparent is taken for paper, white unless the ink is white."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        with_alpha = image.convert("RGBA")
-        for paper in ("white", "black"):
-            ground = Image.new("RGBA", image.size, paper)
-            ground.alpha_composite(with_alpha)
-            grey = _grey(ground)
-            if np.ptp(grey) >= _FAINTEST:
-                break
-        return grey
-    if image.mode.startswith("I"):  # 16 bit
-        deep = np.asarray(image, np.float32)
-        return deep / np.float32(max(1.0, deep.max()))
-    return _grey(image)
-
-
-def _grey(image: Image.Image) -> Grey:
-    return np.asarray(image.convert("L"), np.float32) / np.float32(255)
 
 
 @dataclass(frozen=True)
@@ -105,6 +38,12 @@ class Box:
     @property
     def width(self) -> int:
         return self.right - self.left
+
+    def scaled(self, factor: int, shape: tuple[int, ...]) -> Box:
+        """The same part of a picture of `shape` that is larger by a factor."""
+        height, width = shape
+        sides = self.top * factor, self.left * factor, self.bottom * factor, self.right * factor
+        return Box(sides[0], sides[1], min(sides[2], height), min(sides[3], width))
 
     def of(self, grey: Grey) -> Grey:
         """What lies in the box."""
@@ -130,14 +69,23 @@ class Steps:
 def prepare(grey: Grey) -> Grey:
     """A drawing [height, width] in [0, 1], dark on light or light on dark, as float32 [28, 28] in [0, 1].
 
-    Raises DataError where there is no ink.
+    Raises DataError where there is no ink, and where there are several digits.
     """
     return steps(grey).image
 
 
+def prepare_file(path: Path) -> Grey:
+    """The same of an image file. Raises DataError that names it."""
+    grey = read_image(path)
+    try:
+        return prepare(grey)
+    except DataError as error:
+        raise DataError(f"{path}: {error}", error.hint) from error
+
+
 def steps(grey: Grey) -> Steps:
-    """The same with what was done on the way, for a picture of it. Raises DataError where there is no ink."""
-    ink = _ink(grey)
+    """The same with what was done on the way, for a picture of it. Raises DataError as `prepare` does."""
+    ink, scale = _ink(grey)
     found = _box(ink)
     pen = _with_usual_pen(_fitted(found.of(ink), _WORK))
     small = _fitted(pen, BOX)
@@ -146,19 +94,19 @@ def steps(grey: Grey) -> Steps:
     placed = _placed(small, mass)
     image = np.zeros((SIDE, SIDE), np.float32)
     placed.of(image)[:] = small
-    return Steps(found, pen, placed, (placed.top + mass[0], placed.left + mass[1]), image)
+    return Steps(found.scaled(scale, grey.shape), pen, placed, (placed.top + mass[0], placed.left + mass[1]), image)
 
 
-def _ink(grey: Grey) -> Grey:
-    """Ink bright on black, full contrast. The paper is what the border shows."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ink = np.abs(grey - np.median(border))
+def _ink(grey: Grey) -> tuple[Grey, int]:
+    """The digit's ink bright on black, full contrast, and by what factor it is smaller than the picture."""
+    found = paper.ink(grey)
+    ink = shapes.digit(found.away, found.least, photograph=not found.even)
     contrast = float(ink.max(initial=0.0))
     if contrast < _FAINTEST:
-        raise DataError("the image is empty: there is no ink on it", hint="draw a digit")
+        raise DataError("no digit: there is no ink on the picture", hint="draw a digit")
     # Grain of paper and JPEG's ringing are faint beside the ink: below a fifth is paper.
     sharp: Grey = np.clip((ink / contrast - 0.2) / 0.6, 0, 1)
-    return sharp
+    return sharp, found.scale
 
 
 def _box(ink: Grey) -> Box:
@@ -189,7 +137,7 @@ def _with_usual_pen(ink: Grey) -> Grey:
     grow = width < wanted
     for _ in range(reach):  # a cross and a square in turn: nearly a disc
         image = image.filter(ImageFilter.MaxFilter(3) if grow else ImageFilter.MinFilter(3))
-    changed = _grey(image)
+    changed = np.asarray(image, np.float32) / np.float32(255)
     return _box(changed).of(changed) if (changed > 0.3).any() else ink
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convnet_core.errors import DataError
+from convnet_core.file_kinds import GZIP, file_kind
 
 MOST_ITEMS = 500_000
 MOST_BYTES = MOST_ITEMS * 28 * 28
@@ -28,20 +29,7 @@ _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E:
 _MOST_DIMENSIONS = 4
 _BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"
-
-_STARTS = {
-    b"version https://git-lfs": "a Git LFS pointer in place of the data; `git lfs pull` fetches it",
-    b"<": "an HTML page, as a server sends in place of a file that it does not give",
-    b"PK": "a zip archive; unpack it",
-    b"\x93NUMPY": "a NumPy array",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8": "a picture",
-    b"PAR1": "a Parquet table",
-    b"MATLAB": "a MATLAB file",
-    b"BZh": "a bzip2 file; unpack it",
-    b"\xfd7zXZ": "an xz file; unpack it",
-    b"7z\xbc\xaf": "a 7-Zip archive; unpack it",
-}
+_AGAIN = "MNIST's files are in that format; fetch this one again, or name another folder"
 
 
 @dataclass(frozen=True)
@@ -81,16 +69,6 @@ def read_header(path: Path) -> Header:
         return _header(path, file)
 
 
-def looks_like(start: bytes) -> str:
-    """What a file is by its first bytes, for a message; empty where they say nothing."""
-    if not start:
-        return "an empty file"
-    for begin, kind in _STARTS.items():
-        if start.lstrip().startswith(begin):
-            return kind
-    return "text" if all(9 <= byte < 127 for byte in start) else ""
-
-
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """The unpacked content. Whatever goes wrong with it inside the block is a DataError."""
@@ -111,11 +89,10 @@ def _header(path: Path, file: IO[bytes]) -> Header:
     start = file.read(4)
     known = len(start) == 4 and start[:2] == b"\0\0" and start[2] in _TYPES and 1 <= start[3] <= _MOST_DIMENSIONS
     if not known:
-        kind = looks_like(start + file.read(60))
-        raise DataError(
-            f"{path}: no IDX file" + (f" but {kind}" if kind else ", or damaged in its first bytes"),
-            hint="MNIST's files are in that format; fetch this one again, or name another folder",
-        )
+        kind = file_kind(path)
+        if kind is None or kind == GZIP:
+            raise DataError(f"{path}: no IDX file, or damaged in its first bytes", hint=_AGAIN)
+        raise DataError(f"{path}: {kind.name}, where an IDX file should be", hint=kind.fix or _AGAIN)
     sizes = np.frombuffer(file.read(4 * start[3]), np.uint8)
     if len(sizes) < 4 * start[3]:
         raise DataError(f"{path}: truncated in its header")

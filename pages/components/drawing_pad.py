@@ -8,7 +8,7 @@ import streamlit as st
 import streamlit_drawable_canvas as canvas
 from streamlit.delta_generator import DeltaGenerator
 
-from convnet_core.data.drawing import Grey, from_bytes
+from convnet_core.data.picture import Grey, from_bytes
 from convnet_core.errors import DataError
 
 SIDE = 280

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from convnet_core import cases
 from convnet_core.cli.flags import arguments
 from convnet_core.config import CompareConfig
-from convnet_core.data.drawing import Grey
+from convnet_core.data.picture import Grey
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.provenance import data_of
 from convnet_core.reader import Reader, by_label
@@ -43,10 +44,21 @@ def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
     st.rerun()
 
 
-@st.cache_data(show_spinner=False, max_entries=8)
-def images_of(path: Path, found: list[cases.Case]) -> Any:
-    """The prepared images of test cases, and their labels. A case's name stands for its pixels."""
-    return cases.load(Run(path), found)
+@st.cache_data(show_spinner=False, max_entries=200)
+def image_of(path: Path, case: cases.Case) -> Any:
+    """The prepared image of a test case. A case's name stands for its pixels."""
+    return cases.image(Run(path), case)
+
+
+def readable(run: Run, found: list[cases.Case]) -> dict[cases.Case, Any]:
+    """The prepared image of each case; a line for each that cannot be read."""
+    images = {}
+    for case in found:
+        try:
+            images[case] = image_of(run.path, case)
+        except ConvNetError as error:
+            jobs.explain(error)
+    return images
 
 
 def kept(run: Run, reader: Reader) -> None:
@@ -56,23 +68,20 @@ def kept(run: Run, reader: Reader) -> None:
     if not found:
         st.caption("None yet. A drawing that you keep becomes one: each comparison then includes it.")
         return
-    try:
-        images, labels = images_of(run.path, found)
-    except ConvNetError as error:
-        jobs.explain(error)
-        return
-    answers = {} if reader.loading else {name: answer.labels for name, answer in reader.read(images).items()}
+    images = readable(run, found)
+    read = {} if reader.loading or not images else reader.read(np.stack([*images.values()])[:, None])
+    answers = {name: dict(zip(images, answer.labels.tolist(), strict=True)) for name, answer in read.items()}
     if answers:
-        right = {name: int((said == labels).sum()) for name, said in answers.items()}
+        right = {name: sum(said[case] == case.label for case in images) for name, said in answers.items()}
         badges = (
-            f":{'green' if count == len(found) else 'orange'}-badge[{name}: {count} of {len(found)}]"
+            f":{'green' if count == len(images) else 'orange'}-badge[{name}: {count} of {len(images)}]"
             for name, count in right.items()
         )
         st.markdown(f"Read right: {' '.join(badges)}")
     included(run, found)
     with st.container(horizontal=True):
-        for place, case in enumerate(found):
-            case_card(run, case, {name: int(said[place]) for name, said in answers.items()})
+        for case in found:
+            case_card(run, case, {name: said[case] for name, said in answers.items() if case in said})
 
 
 def included(run: Run, found: list[cases.Case]) -> None:

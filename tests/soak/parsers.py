@@ -195,7 +195,7 @@ PARSERS = (
             f"image, {kind}",
             f"image.{kind.lower()}",
             lambda kind=kind: seeds.picture(kind, "P" if kind == "GIF" else "RGB"),
-            lambda path: drawing.prepare(drawing.read_image(path)),
+            lambda path: drawing.prepare_file(path),
             nasty=seeds.pictures if kind == "PNG" else list,
         )
         for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF")
