@@ -81,7 +81,8 @@ def kept(run: Run, reader: Reader) -> None:
     included(run, found)
     with st.container(horizontal=True):
         for case in found:
-            case_card(run, case, {name: said[case] for name, said in answers.items() if case in said})
+            labels = {name: said[case] for name, said in answers.items() if case in said}
+            case_card(run, case, labels, pictured=case in images)
 
 
 def included(run: Run, found: list[cases.Case]) -> None:
@@ -105,11 +106,12 @@ def included(run: Run, found: list[cases.Case]) -> None:
     )
 
 
-def case_card(run: Run, case: cases.Case, labels: dict[str, int]) -> None:
-    """One test case."""
+def case_card(run: Run, case: cases.Case, labels: dict[str, int], *, pictured: bool) -> None:
+    """One test case, without its picture where that cannot be read."""
     with st.container(border=True, width=150):
         try:
-            st.image(str(cases.picture(run, case)), width=112)
+            if pictured:
+                st.image(str(cases.picture(run, case)), width=112)
         except RunError as error:  # a link, or removed elsewhere, since the images were read
             jobs.explain(error)
         st.caption(_said(case, labels))

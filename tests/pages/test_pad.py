@@ -42,6 +42,16 @@ def test_white_paper_is_a_blank_pad(root, mouse, finished_run):
     assert "Draw something" in text_of(opened())
 
 
+def test_several_digits_are_said(root, mouse, finished_run):
+    copy_of(finished_run, root)
+    two = np.ones((280, 280))
+    two[60:220, 80:95] = two[60:220, 180:195] = 0
+    mouse.draws(two)
+    said = text_of(opened())
+    assert "several digits: 2 shapes" in said
+    assert "All runtimes read" not in said
+
+
 def test_the_pad_is_white_paper_with_a_black_pen_in_every_theme(root, mouse, finished_run):
     copy_of(finished_run, root)
     opened()

@@ -126,8 +126,11 @@ def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mou
 def test_a_damaged_test_case_is_named(root, finished_run, drawn):
     run = copy_of(finished_run, root)
     case = cases.keep(run, drawn[2], 2)
+    cases.keep(run, drawn[3], 3)
     (run.path / case.file).write_bytes(b"no picture")
-    assert case.id in text_of(opened())
+    app = opened()
+    assert case.id in text_of(app)
+    assert "1 of 1" in text_of(app)
 
 
 def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, drawn):
