@@ -113,7 +113,7 @@ _RANDOM = {"Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform"}
 
 
 @dataclass(frozen=True)
-class _Test:
+class Test:
     """As ONNX's own: a model, and inputs with the outputs that are expected."""
 
     name: str
@@ -123,7 +123,7 @@ class _Test:
     rtol: float = 1e-4
 
 
-def own_test(model: onnx.ModelProto) -> Any:
+def own_test(model: onnx.ModelProto) -> Test:
     """A test of a model that ONNX Runtime runs, of inputs that are drawn; random outputs are not compared."""
     draw = np.random.default_rng(0)
     session = onnxruntime.InferenceSession(model.SerializeToString())
@@ -134,7 +134,7 @@ def own_test(model: onnx.ModelProto) -> Any:
             draw.integers(1, 3, shape) if value.type == "tensor(int64)" else draw.standard_normal(shape, np.float32)
         )
     op, sets = model.graph.node[0].op_type, [(list(feeds.values()), session.run(None, feeds))]
-    return _Test(op, model, sets, atol=np.inf if op in _RANDOM else 1e-6)
+    return Test(op, model, sets, atol=np.inf if op in _RANDOM else 1e-6)
 
 
 def _is_plain(model: onnx.ModelProto) -> bool:

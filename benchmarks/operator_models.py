@@ -46,9 +46,12 @@ def models() -> dict[tuple[str, str], ModelProto]:
         "FeatureVectorizer": model_of("FeatureVectorizer", X[:2], [FLOAT], 1, inputdimensions=[5]),
         "Imputer": model_of("Imputer", X[:2], [FLOAT], 1, imputed_value_floats=[7.0], replaced_value_float=0.0),
         "LinearClassifier": model_of(
-            "LinearClassifier", X[:2], [INT64, FLOAT], 1, coefficients=number, classlabels_ints=[1, 2, 3]
+            "LinearClassifier", X[:2], [INT64, FLOAT], 1, coefficients=number, classlabels_ints=[1, 2, 3],
+            intercepts=[0.1, 0.2, 0.3],
         ),
-        "LinearRegressor": model_of("LinearRegressor", X[:2], [FLOAT], 1, coefficients=number, targets=3),
+        "LinearRegressor": model_of(
+            "LinearRegressor", X[:2], [FLOAT], 1, coefficients=number, targets=3, intercepts=[0.1, 0.2, 0.3]
+        ),
         "Normalizer": model_of("Normalizer", X[:2], [FLOAT], 1, norm="L2"),
         "OneHotEncoder": model_of("OneHotEncoder", np.array([[1], [2]]), [FLOAT], 1, cats_int64s=[1, 2, 3]),
         "SVMClassifier": model_of("SVMClassifier", X[:2], [INT64, FLOAT], 1, **machine(3)),

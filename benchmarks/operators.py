@@ -13,6 +13,7 @@ from typing import Any
 
 import onnx.defs
 
+from benchmarks.contrib_tests import contrib_tests
 from benchmarks.node_tests import Outcome, by_kind, kind_of, outcomes, own_test
 from benchmarks.operator_models import models
 from convnet_core.convert.native.read import dtype_name
@@ -154,6 +155,10 @@ def contrib() -> list[str]:
     handled = registered()
     names = sorted(op for domain, op in OPERATORS if domain == DOMAIN)
     kinds = {op: "a handler" if (DOMAIN, op) in handled else "written out as operators of ONNX" for op in names}
+    entries: dict[str, Tried] = collections.defaultdict(Tried)
+    tests = contrib_tests()
+    for (op, _), outcome in zip(tests, outcomes([test for _, test in tests]), strict=True):
+        _add_lite(entries[op], outcome)
     return [
         "",
         f"## {DOMAIN}: {len(names)} operators",
@@ -163,9 +168,9 @@ def contrib() -> list[str]:
         "with what they stand for. SimplifiedLayerNormalization and LayerNormalization before opset 17, which it "
         "writes into ONNX's own domain, convert, too.",
         "",
-        "| operator | how |",
-        "| --- | --- |",
-        *(f"| {op} | {kind} |" for op, kind in kinds.items()),
+        "| operator | how | LiteRT |",
+        "| --- | --- | --- |",
+        *(f"| {op} | {kind} | {_lite(entries[op])} |" for op, kind in kinds.items()),
     ]
 
 

@@ -1,0 +1,40 @@
+"""The suite's tests of com.microsoft's operators, each as a model with inputs and ONNX Runtime's answers."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+from unittest import mock
+
+import onnx
+import onnxruntime
+import pytest
+
+from benchmarks.node_tests import Test
+from convnet_core.onnx_repairs import repair
+from tests.native import contrib, harness
+
+_FILES = [f"tests/native/test_contrib_{name}.py" for name in ("attention", "fused", "quantized")]
+
+
+def contrib_tests() -> list[tuple[str, Test]]:
+    """Operators with a test each."""
+    found: list[tuple[str, Test]] = []
+
+    def answers(model: onnx.ModelProto, feeds: dict[str, Any]) -> tuple[Any, Any]:
+        session = onnxruntime.InferenceSession(model.SerializeToString())
+        expected = session.run(None, feeds)
+        arrays = [feeds[value.name] for value in session.get_inputs()]
+        repair(model)
+        op = model.graph.node[0].op_type
+        found.append((op, Test(op, model, [(arrays, expected)], atol=1e-5)))
+        return expected, expected
+
+    with (
+        mock.patch.object(contrib, "answers", answers),
+        mock.patch.object(harness, "run"),  # TensorFlow may not run here: what is forked later would hang
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        pytest.main(["-q", "-p", "no:cacheprovider", *_FILES])
+    return found
