@@ -31,7 +31,9 @@ def models() -> dict[tuple[str, str], ModelProto]:
         "Multinomial": _random("Multinomial", sample_size=2, dtype=int(TensorProto.INT64)),
         "RandomNormal": _random("RandomNormal", shape=[2, 3]),
         "RandomUniform": _random("RandomUniform", shape=[2, 3]),
+        "Bernoulli": _random("Bernoulli"),
         "RandomNormalLike": _random("RandomNormalLike"),
+        "RandomUniformLike": _random("RandomUniformLike"),
         "Optional": model(
             [("Optional", ["a"], ["o"], {}), ("OptionalGetElement", ["o"], ["y"], {})],
             {"a": (F, [2, 3])},
