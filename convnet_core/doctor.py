@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convnet_core.files import cache_folder, runs_root
+from convnet_core.formats import format_count
 from convnet_core.processes import environment
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
@@ -130,7 +131,8 @@ def _devices() -> list[Check]:
                 f"{sys.executable} -m pip install -r {REQUIREMENTS}",
             )
         ]
-    checks = [Check("device cpu", True, f"{os.cpu_count()} cores, {torch.get_num_threads()} threads")]
+    cores, threads = format_count(os.cpu_count() or 1, "core"), format_count(torch.get_num_threads(), "thread")
+    checks = [Check("device cpu", True, f"{cores}, {threads}")]
     if torch.cuda.is_available():
         checks += [
             Check(f"device cuda:{index}", True, torch.cuda.get_device_name(index))

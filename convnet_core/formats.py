@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def format_count(count: int, noun: str) -> str:
+    """A count and its noun, which takes an s: 1 node, 1,200 nodes."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def format_size(count: int) -> str:
     """Bytes for people: 505 kB."""
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from convnet_core import jobs
 from convnet_core.errors import RunError
-from convnet_core.formats import format_share, format_size
+from convnet_core.formats import format_count, format_share, format_size
 from convnet_core.jobs import JobInfo, JobView
 from convnet_core.records import StageRecord
 from convnet_core.runs import CHECKPOINT, Run
@@ -114,11 +114,12 @@ def _outcome(record: StageRecord | None) -> str:
         case "train":
             return f"{format_share(record.result['test_accuracy'])} right"
         case "export":
-            return f"{record.result['nodes']} nodes, {format_size(record.result['bytes'])}"
+            return f"{format_count(record.result['nodes'], 'node')}, {format_size(record.result['bytes'])}"
         case "convert":
-            return f"{record.result['tensorflow_ops']} ops, {len(record.result['sizes'])} artefacts"
+            ops, sizes = record.result["tensorflow_ops"], record.result["sizes"]
+            return f"{format_count(ops, 'op')}, {format_count(len(sizes), 'artefact')}"
         case "compare":
-            return f"{len(record.result['runtimes'])} runtimes {record.result['verdict']}"
+            return f"{format_count(len(record.result['runtimes']), 'runtime')} {record.result['verdict']}"
         case _:
             return ""
 

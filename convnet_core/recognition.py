@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from convnet_core.formats import format_count
 from convnet_core.model import FIRST, config_of, is_plain, skeleton
 
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -58,7 +59,10 @@ def _cast(named: dict[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]
         elif value.dtype.is_floating_point:
             named[name] = value.to(torch.float32)
             before[value.dtype] += 1
-    return [f"{count} tensors were cast from {str(dtype)[6:]} to float32" for dtype, count in before.items()]
+    return [
+        f"{format_count(count, 'tensor')} {'was' if count == 1 else 'were'} cast from {str(dtype)[6:]} to float32"
+        for dtype, count in before.items()
+    ]
 
 
 def _prefix(weights: Mapping[str, Tensor]) -> tuple[str, list[str]]:

@@ -22,6 +22,7 @@ from convnet_core.config import TrainConfig
 from convnet_core.data import Split
 from convnet_core.errors import ConfigError, DataError, Stopped
 from convnet_core.events import Metrics, Monitor
+from convnet_core.formats import format_count
 from convnet_core.memory import keep_freed_memory
 from convnet_core.model import eval_mode
 from convnet_core.optimization import learning_rate, make_optimizer
@@ -126,7 +127,9 @@ def fit(
     Raises DataError where the loss stops being a number, or where there is no batch of two images.
     """
     if len(train) < 2:
-        raise DataError(f"{len(train)} training images are too few", hint="BatchNorm needs two at the least")
+        raise DataError(
+            f"{format_count(len(train), 'training image')}: too few", hint="BatchNorm needs two at the least"
+        )
 
     def tell(metrics: Metrics) -> None:
         training.progress.history.append(metrics)

@@ -17,7 +17,7 @@ from convnet_core.convert import Signature, entries
 from convnet_core.converters import side_by_side
 from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
-from convnet_core.formats import format_error, format_size
+from convnet_core.formats import format_count, format_error, format_size
 from convnet_core.jobs import JobView
 from convnet_core.provenance import data_of, inputs_of
 from convnet_core.runs import CONVERT_STAGES, Run
@@ -93,7 +93,8 @@ def node_table(run: Run, item: Artefact) -> None:
     shown = [node for node in nodes if not wanted or node["op_type"] in wanted]
     made = sum(len(node["ops"]) for node in shown)
     st.caption(
-        f"{len(shown):,} of {len(nodes):,} ONNX nodes, which became {made:,} TensorFlow ops. "
+        f"{len(shown):,} of {format_count(len(nodes), 'ONNX node')}, which became "
+        f"{format_count(made, 'TensorFlow op')}. "
         "Choose rows to see the names of theirs."
     )
     event = st.dataframe(

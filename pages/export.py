@@ -10,7 +10,7 @@ from convnet_core.cli.flags import arguments
 from convnet_core.config import ExportConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.files import digest
-from convnet_core.formats import format_error, format_size
+from convnet_core.formats import format_count, format_error, format_size
 from convnet_core.runs import Run
 from convnet_core.settings import describe
 from pages.components import frame
@@ -80,13 +80,13 @@ def checked(run: Run) -> None:
     result, config = record.result, ExportConfig.from_json(record.config)
     if run.is_model:
         st.success(
-            f"Brought in from elsewhere: opset {result['opset']}, {result['nodes']:,} nodes, "
+            f"Brought in from elsewhere: opset {result['opset']}, {format_count(result['nodes'], 'node')}, "
             f"{format_size(result['bytes'])}. It passed {result['checked']}.",
             icon=":material/verified:",
         )
         return
     st.success(
-        f"Opset {config.opset}, {result['nodes']} nodes, {format_size(result['bytes'])}. It passed "
+        f"Opset {config.opset}, {format_count(result['nodes'], 'node')}, {format_size(result['bytes'])}. It passed "
         f"{result.get('checked', 'onnx.checker')}; in ONNX Runtime it gives PyTorch's answers, the largest error is "
         f"{format_error(result['max_abs_error'])}.",
         icon=":material/verified:",

@@ -25,6 +25,7 @@ from convnet_core.data.split import Split
 from convnet_core.errors import DataError, Stopped, one_line
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.files import new_id
+from convnet_core.formats import format_count
 
 Load = Callable[[Role], tuple[str, NDArray[Any]]]
 """Gives for a role what its file holds, after a name for messages."""
@@ -129,7 +130,8 @@ def _split(load: Load, part: str, notes: list[str]) -> Split:
         _, others = load(("test" if part == "train" else "train", "labels"))
         swapped = len(split.images) == len(others)
         raise DataError(
-            f"{labels_name}: {len(split.labels)} labels for {len(split.images)} images in {Path(images_name).name}",
+            f"{labels_name}: {format_count(len(split.labels), 'label')} for "
+            f"{format_count(len(split.images), 'image')} in {Path(images_name).name}",
             hint="the labels to train and to test on look swapped: rename the files" if swapped else "",
         )
     if len(split) == 0:

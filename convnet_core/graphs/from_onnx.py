@@ -13,6 +13,7 @@ from google.protobuf.message import Message  # type: ignore[import-untyped]
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto
 
 from convnet_core.errors import ModelError
+from convnet_core.formats import format_count
 from convnet_core.graphs import onnx_tensors
 from convnet_core.graphs.graph import Edge, Graph, Node
 from convnet_core.graphs.onnx_tensors import array_of, dtype_text, size_of, type_of
@@ -169,7 +170,7 @@ def _one(value: Any) -> str:
         case onnx.SparseTensorProto():
             return f"sparse {dtype_text(value.values.data_type)} {list(value.dims)}"
         case GraphProto():
-            return f"graph with {len(value.node)} nodes"
+            return f"graph with {format_count(len(value.node), 'node')}"
         case TypeProto():
             return type_of(value)[0]
         case _:

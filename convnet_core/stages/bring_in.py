@@ -11,6 +11,7 @@ import onnx
 from convnet_core import graphs, onnx_model
 from convnet_core.events import Message, Monitor
 from convnet_core.files import write_json
+from convnet_core.formats import format_count
 from convnet_core.graphs import from_onnx
 from convnet_core.intake import Intake, take_in
 from convnet_core.records import Draft
@@ -33,7 +34,7 @@ def run_bring_in(
         with run.writing("export", {}) as draft:
             draft.inputs["onnx"] = onnx_model.fingerprint(path)
             result = keep(intake, draft)
-        line.summary = f"{result.nodes} nodes, opset {result.opset}, from {path.name}"
+        line.summary = f"{format_count(result.nodes, 'node')}, opset {result.opset}, from {path.name}"
     return result
 
 

@@ -9,6 +9,7 @@ from convnet_core import onnx_model
 from convnet_core.config import ConvertConfig, DataConfig
 from convnet_core.convert import TFLITE, Converted, convert, float16, warm_up
 from convnet_core.events import Message, Monitor
+from convnet_core.formats import format_count
 from convnet_core.given import Given
 from convnet_core.runs import Run
 from convnet_core.stages._stage import told
@@ -44,7 +45,7 @@ def run_convert(
                 monitor.emit(Message(text=f"{TFLITE['fp16']} holds float16: {losses}"))
             draft.result = {**dataclasses.asdict(converted), **chosen.record}
         line.summary = (
-            f"{converted.onnx_nodes} ONNX nodes became {converted.tensorflow_ops} TensorFlow ops, "
-            f"{converted.transposes} of them transposes"
+            f"{format_count(converted.onnx_nodes, 'ONNX node')} became "
+            f"{format_count(converted.tensorflow_ops, 'TensorFlow op')}, {converted.transposes} of them transposes"
         )
     return converted

@@ -13,6 +13,7 @@ from convnet_core.config import ExportConfig
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.export import export
 from convnet_core.files import digest, write_json
+from convnet_core.formats import format_count
 from convnet_core.graphs import from_onnx
 from convnet_core.model import from_weights
 from convnet_core.onnx_model import CHECKED
@@ -55,5 +56,5 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
             draft.result = {**dataclasses.asdict(result), "model": model_config.to_json()}
         monitor.emit(Progress(label="exported", done=1, total=1))
         ops = ", ".join(dict.fromkeys(node.op_type for node in exported.model.graph.node))
-        line.summary = f"{result.nodes} nodes ({ops}), opset {config.opset}"
+        line.summary = f"{format_count(result.nodes, 'node')} ({ops}), opset {config.opset}"
     return result

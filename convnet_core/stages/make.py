@@ -8,6 +8,7 @@ from convnet_core import factory
 from convnet_core.config import ExportConfig
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.export import export_any
+from convnet_core.formats import format_count
 from convnet_core.intake import examine
 from convnet_core.onnx_repairs import repair
 from convnet_core.runs import Run
@@ -33,5 +34,5 @@ def run_make(run: Run, function: str, examples: Sequence[str], config: ExportCon
             draft.inputs["factory"] = function
             result = keep(examine(exported.model, repair(exported.model)), draft, exported.max_abs_error)
         monitor.emit(Progress(label="exported", done=1, total=1))
-        line.summary = f"{result.nodes} nodes, opset {result.opset}, from {function}"
+        line.summary = f"{format_count(result.nodes, 'node')}, opset {result.opset}, from {function}"
     return result
