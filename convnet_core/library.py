@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import shutil
+import unicodedata
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"\w[\w .+-]{0,99}")
 _MOST_BYTES = 200  # a file system takes 255, and a run's name comes back in longer ones: its zip, and a draft of that
-_MOST_LABEL = 60  # characters
+_MOST_LABEL, _MOST_LABEL_BYTES = 60, 120
 _DELETED = ".deleted-"
 
 
@@ -70,10 +71,18 @@ def find_run(root: Path, name: str | Path) -> Path:
     return root / given
 
 
+def label_of(text: str) -> str:
+    """A text as a part of a folder's name: letters, accents and digits of any script, a hyphen for whatever else stands
+    between them; at most 60 characters and 120 bytes. Empty where nothing is left.
+    """
+    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in unicodedata.normalize("NFC", text))
+    words = "-".join("".join(kept).split())[:_MOST_LABEL]
+    return words.encode()[:_MOST_LABEL_BYTES].decode(errors="ignore").strip("-")
+
+
 def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "model"] = "digits") -> Run:
     """Make a run under the root, named by the time and a label. Raises RunError where it cannot be."""
-    words = re.sub(r"[^A-Za-z0-9]+", "-", label)[:_MOST_LABEL].strip("-")
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{words or 'run'}"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{label_of(label) or 'run'}"
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
         path = root / (stem + suffix)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import resource
 import shutil
 import signal
@@ -14,7 +13,7 @@ from types import FrameType
 from convnet_core import disk
 from convnet_core.errors import ModelError, RunError
 from convnet_core.jobs import JobInfo
-from convnet_core.library import delete_runs, new_run
+from convnet_core.library import delete_runs, label_of, new_run
 from convnet_core.runs import UPLOAD, Run
 
 MOST_MB = 200
@@ -23,18 +22,17 @@ MOST_MB = 200
 _MOST_MEMORY = 8 * 2**30  # bytes of address space: the file some ten times over, and the libraries
 _MOST_SECONDS = 120  # of the processor
 _SECONDS_TO_END = 10  # of the processor, after those
-_LABEL_LENGTH = 60
 NO_LIMIT = "on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`"
 
 
 def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
     """Make a run named after an uploaded file, and write the file into it; the run and the file.
 
-    Of `name` only letters, digits and hyphens are kept. Raises ModelError where the file is empty or too large,
-    RunError where the disk does not take it; nothing is left then.
+    Of `name` only letters and digits of any script are kept, and hyphens between them. Raises ModelError where the file
+    is empty or too large, RunError where the disk does not take it; nothing is left then.
     """
     stem = PurePosixPath(PureWindowsPath(name).name).stem
-    label = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-")[:_LABEL_LENGTH] or "model"
+    label = label_of(stem) or "model"
     if not content.nbytes:
         raise ModelError(f"{label}.onnx is an empty file", hint="export it again, or choose another file")
     if content.nbytes > MOST_MB * 10**6 * 1.05:  # a browser counts a MB as 2**20 bytes

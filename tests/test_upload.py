@@ -34,8 +34,13 @@ def model(op="Relu", domain=""):
         ("../../etc/passwd.onnx", "passwd"),
         ("..\\..\\evil.onnx", "evil"),
         ("<script>alert(1)<b>.onnx", "script-alert-1-b"),
-        ("网络.onnx", "model"),
+        ("网络 v2.onnx", "网络-v2"),
+        ("cafe\u0301_größe.onnx", "café-größe"),
+        ("हिन्दी.onnx", "हिन्दी"),
+        ("\u202exnno\u0000\ud800.onnx", "xnno"),
+        ("🙂.onnx", "model"),
         ("n" * 300 + ".onnx", "n" * 60),
+        ("网" * 300 + ".onnx", "网" * 40),
     ],
 )
 def test_a_run_is_named_after_the_file_by_safe_characters_alone(tmp_path, name, label):

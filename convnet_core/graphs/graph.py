@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -125,15 +125,22 @@ class Graph:
         return ((source.x, source.y), *edge.bends, (target.x, target.y))
 
     def find(self, text: str) -> list[Node]:
-        """The nodes whose name, op, or one of whose tensors holds the text; case does not matter."""
+        """The nodes whose op holds the text; where there is none, those whose name does, else those with such a tensor.
+
+        Case does not matter. One after the other, since tensors are named after the ops that make them.
+        """
         wanted = text.strip().casefold()
         if not wanted:
             return []
-        return [
-            node
-            for node in self.nodes
-            if any(wanted in word.casefold() for word in (node.id, node.op, *node.inputs, *node.outputs))
-        ]
+        places: tuple[Callable[[Node], tuple[str, ...]], ...] = (
+            lambda node: (node.op,),
+            lambda node: (node.id,),
+            lambda node: (*node.inputs, *node.outputs),
+        )
+        hits = (
+            [node for node in self.nodes if any(wanted in word.casefold() for word in words(node))] for words in places
+        )
+        return next((found for found in hits if found), [])
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from convnet_core import graphs
+from convnet_core.formats import format_count
 from convnet_core.graphs import Graph, Node, Tensor
 from pages.charts import graph as figure
 
@@ -50,14 +51,15 @@ def _search(graph: Graph) -> tuple[str, list[Node]]:
         key="find",
         bind="query-params",
         placeholder="name, operation or tensor",
-        help="Rings every node whose name, operation or tensors hold this text",
+        help="Rings the nodes whose operation holds this text; where there is none, those whose name does, else those "
+        "with such a tensor",
     )
     hits = graph.find(text)
     operations = sum(node.kind == "op" for node in graph.nodes)
     st.caption(
-        f"{len(hits)} of {len(graph.nodes)} nodes found."
+        f"{len(hits)} of {format_count(len(graph.nodes), 'node')} found."
         if text.strip()
-        else f"{operations} operations. Data flows from top to bottom; scroll to zoom, drag to move, "
+        else f"{format_count(operations, 'operation')}. Data flows from top to bottom; scroll to zoom, drag to move, "
         "point at a node to see its name."
     )
     return text, hits
@@ -172,4 +174,4 @@ def _weight(tensor: Tensor) -> None:
     shown = [f"{name} {value:.4g}" for name, value in values.items() if value is not None]
     zeros = [f"{100 * found.zeros:.1f} % zeros"] if found.zeros is not None else []
     lost = [f"{found.not_finite:,} not finite"] if found.not_finite else []
-    st.caption(" · ".join([f"{found.count:,} values", *shown, *zeros, *lost]))
+    st.caption(" · ".join([format_count(found.count, "value"), *shown, *zeros, *lost]))
