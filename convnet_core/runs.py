@@ -42,6 +42,9 @@ CONVERT_STAGES = ("convert/native", "convert/onnx-tf")
 STAGES = ("train", "export", *CONVERT_STAGES, "compare")
 """All stages, in their order."""
 
+LESSON_STAGES = "lessons"
+"""The folder of a run with the dissection of each lesson, a stage of its own: `lessons/<name>`."""
+
 CHECKPOINT = "checkpoint"
 """The folder of a run where a training that was stopped, or is at work, keeps what it goes on from."""
 
@@ -131,8 +134,6 @@ class Run:
                 f"another job is at work on the run {self.name}", hint="wait for it, stop it, or choose another --run"
             ) from error
 
-    # -- writing ------------------------------------------------------------------------------------
-
     @contextlib.contextmanager
     def writing(self, stage: str, config: Mapping[str, Any], inputs: tuple[str, ...] = ()) -> Iterator[Draft]:
         """A new folder for a stage, swapped in when the block ends well and removed when it does not.
@@ -195,11 +196,9 @@ class Run:
             shutil.rmtree(self.path / UPLOAD, ignore_errors=True)
 
     def _leftovers(self) -> list[tuple[Path, re.Match[str]]]:
-        folders = [self.path, self.path / "convert"]
-        paths = [path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
+        folders = (self.path, self.path / "convert", self.path / LESSON_STAGES)
+        paths = (path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_dir())
         return [(path, match) for path in paths if (match := _LEFTOVER.match(path.name))]
-
-    # -- reading ------------------------------------------------------------------------------------
 
     def record(self, stage: str) -> StageRecord | None:
         """What `stage.json` says; None where the stage is missing. Raises RunError where it is damaged."""
@@ -230,8 +229,10 @@ class Run:
 
     def command_for(self, stage: str) -> str:
         """The command that makes a stage."""
-        command, _, converter = stage.partition("/")
-        choice = f" --converter {converter}" if stage in CONVERT_STAGES[1:] else ""
+        command, _, part = stage.partition("/")
+        choice = f" --converter {part}" if stage in CONVERT_STAGES[1:] else ""
+        if command == LESSON_STAGES:
+            command, choice = "dissect", f" --lesson {part}"
         return f"python -m convnet_core {command} --run {self.path}{choice}"
 
     def need(self, stage: str) -> StageRecord:

@@ -22,17 +22,7 @@ from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 
-_FAULTS = {
-    "none": "none: the run as it is",
-    "train-mode": "exported in train mode",
-    "flatten-order": "flattened channels last, weights for channels first",
-    "epsilon": "another BatchNorm epsilon",
-    "transposed": "a kernel transposed",
-    "int8-noise": "int8 calibrated on noise",
-    "not-scaled": "pixels not scaled to [0, 1]",
-    "frozen-batch": "the batch frozen at 1",
-    "opset": "an operator version that onnx-tf lacks",
-}
+_FAULTS = {"none": "none: the run as it is", **report.FAULTS}
 
 frame.through_the_app()
 st.title("Dissect")
@@ -76,16 +66,15 @@ def settings(run: Run) -> DissectConfig:
 
 
 @st.cache_resource(show_spinner="reading the dissection", max_entries=4)
-def read(path: Path, sha256: str) -> dict[str, Any]:
-    """The dissection of a run, one for all sessions; read again when the file's digest changes. Raises RunError."""
-    return documents.load(Run(path))
+def read(path: Path, stage: str, sha256: str) -> dict[str, Any]:
+    """The dissection of a run or of a lesson, one for all sessions; read again when its digest changes."""
+    return documents.load(Run(path), stage)
 
 
 def said(content: dict[str, Any]) -> None:
     """The findings, or that there are none."""
-    lesson = content["config"]["lesson"]
-    if lesson != "none":
-        st.warning(f"A lesson: {_FAULTS.get(lesson, lesson)}. This is not the run as it is.", icon=":material/school:")
+    if note := report.lesson_note(content):
+        st.warning(note, icon=":material/school:")
     for item in content["findings"]:
         st.error(f"**{item['text']}**\n\n{item['mend']}", icon=":material/bug_report:")
     if not content["findings"]:
@@ -162,7 +151,7 @@ def _take_click() -> None:
         st.session_state[f"{key} click"] = name
 
 
-def take_along(run: Run, content: dict[str, Any]) -> None:
+def take_along(run: Run, stage: str, content: dict[str, Any]) -> None:
     """Files for people and for other viewers."""
     files = {
         "report.html": "The report as one page",
@@ -174,8 +163,15 @@ def take_along(run: Run, content: dict[str, Any]) -> None:
     }
     with st.container(horizontal=True):
         for name, text in files.items():
-            path = f"{report.STAGE}/{name}"
-            shared.download(run, path, name, name, on_click="ignore", icon=":material/download:", help=text)
+            path = f"{stage}/{name}"
+            shared.download(
+                run, path, name, _file_name(stage, name), on_click="ignore", icon=":material/download:", help=text
+            )
+
+
+def _file_name(stage: str, name: str) -> str:
+    """What a file is called where it is taken along: a lesson's has the lesson's name."""
+    return name if stage == report.STAGE else f"{stage.replace('/', '-')}-{name}"
 
 
 run = shared.need("export", "Dissecting")
@@ -183,7 +179,8 @@ jobs.refusal()
 if jobs.area(run, report.STAGE):
     st.stop()
 config = settings(run)
-state = run.state(report.STAGE)
+stage = report.stage_of(config.lesson)
+state = run.state(stage)
 jobs.start_button(
     "Take apart" if state.state == "missing" else "Take apart again",
     lambda: run,
@@ -197,7 +194,7 @@ if state.state == "missing":
 if state.state == "stale":
     st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
 try:
-    found = read(run.path, digest(own(run, f"{report.STAGE}/{report.FILE}")))
+    found = read(run.path, stage, digest(own(run, f"{stage}/{report.FILE}")))
 except (OSError, RunError) as error:
     st.error(f"{report.FILE} cannot be read: {one_line(error)}. Take the run apart again.")
     st.stop()
@@ -206,6 +203,6 @@ nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Take al
 with nodes_tab:
     nodes(found)
 with answers_tab:
-    answers.show(run, found)
+    answers.show(run, stage, found)
 with files_tab:
-    take_along(run, found)
+    take_along(run, stage, found)

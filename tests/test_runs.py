@@ -217,6 +217,11 @@ def test_killed_while_recovering_the_next_start_recovers(tmp_path):
     assert opened.state("export").state == "missing"
 
 
+def test_a_lesson_that_was_killed_while_it_was_written_leaves_nothing(run):
+    (run.path / "lessons/epsilon.new-aa").mkdir(parents=True)
+    assert not list((Run.open(run.path).path / "lessons").iterdir())
+
+
 def test_what_killed_jobs_left_is_gone_after_the_next_start(run):
     write(run, "export", "x")
     left = [run.path / name for name in (".run.json.0a", "jobs/one/.job.json.0b", "upload/theirs.onnx")]

@@ -187,6 +187,7 @@ def dissect(args: argparse.Namespace) -> int:
     config = apply(args, DissectConfig())
     run = resolve.run_of_model(args)
     with _job(args, run, "dissect") as job:
+        from convnet_core.dissect.report import stage_of
         from convnet_core.stages import run_convert, run_dissect
 
         inputs = resolve.given_inputs(args)
@@ -196,8 +197,9 @@ def dissect(args: argparse.Namespace) -> int:
             with contextlib.suppress(UnsupportedOpError):  # the dissection says which, and who has it
                 run_convert(run, ConvertConfig(converter=config.converter), job, given=inputs)
         found = run_dissect(run, config, job, given=inputs, factory=args.factory or "", examples=tuple(args.example))
-    content = read_json(run.path / "dissect" / "dissection.json")
-    where = f"report: {shown(run)}/dissect/report.html"
+    stage = stage_of(config.lesson)
+    content = read_json(run.path / stage / "dissection.json")
+    where = f"report: {shown(run)}/{stage}/report.html"
     results(args, content, show.dissection(content), *show.dissected(content), *show.findings(content), where)
     return _DISAGREE if found else _AGREE
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from convnet_core.benchmark import Benchmark, format_figure, rows, where_and_how
 from convnet_core.dissect import report, tables
-from convnet_core.formats import format_error, format_share, format_size
+from convnet_core.formats import format_count, format_error, format_share, format_size
 from convnet_core.graphs import Graph, Tensor
 from convnet_core.overview import Overview
 from convnet_core.verdict import sentence
@@ -69,7 +69,8 @@ def dissection(content: dict[str, Any]) -> Table:
 
 def dissected(content: dict[str, Any]) -> list[Text]:
     """What the table does not hold: transposes, folded batch normalisations, labels, the worst inputs, batch sizes."""
-    said = [report.transposes(content)]
+    said = [note] if (note := report.lesson_note(content)) else []
+    said.append(report.transposes(content))
     for item in content["fusions"]["nodes"]:
         where = f"{item['node']} in {item['where']}"
         said.append(f"a BatchNorm is folded into {where}: {format_error(item['error'])} of the weights' range off")
@@ -82,7 +83,7 @@ def dissected(content: dict[str, Any]) -> list[Text]:
         found = ", ".join(f"{item['runtime']} {format_error(item['found'])}" for item in content["worst"])
         said.append(f"worst difference found, no bound: {found} of the range")
     sizes = ", ".join(str(size) for size in dict.fromkeys(item["batch"] for item in content["sweep"]))
-    failed = sum(bool(item["fault"]) for item in content["sweep"])
+    failed = sum(tables.differs(item) for item in content["sweep"])
     said.append(f"batch sizes {sizes}: {len(content['sweep']) - failed} of {len(content['sweep'])} fine")
     return [Text(line) for line in said]
 
@@ -144,7 +145,7 @@ def graph(found: Graph) -> list[Table | str]:
         sides = ("\n".join(_tensor(item) for item in found.tensors_of(names)) for names in (node.inputs, node.outputs))
         table.add_row(*(escape(text) for text in (node.id, node.versioned_op, *sides)))
     operations = sum(node.kind == "op" for node in found.nodes)
-    about = [f"{operations} operations", *(f"{name} {text}" for name, text in found.properties.items())]
+    about = [format_count(operations, "operation"), *(f"{name} {text}" for name, text in found.properties.items())]
     return [table, ", ".join(about)]
 
 

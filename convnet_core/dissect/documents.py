@@ -29,16 +29,16 @@ _MOST_RINGED = 500
 """Nodes up to which a click rings them, by a rule for each: with 2,000 a page takes 4 s to open instead of 1.3."""
 
 
-def load(run: Run) -> dict[str, Any]:
-    """The run's dissection.json. Raises RunError where it cannot be read, or where no document can be made of it."""
-    path = own(run, f"{report.STAGE}/{report.FILE}")
+def load(run: Run, stage: str = report.STAGE) -> dict[str, Any]:
+    """The dissection.json of the run or of a lesson. Raises RunError where no document can be made of it."""
+    path = own(run, f"{stage}/{report.FILE}")
     try:
         content = dict(read_json(path))
         _check_names(content["runtimes"])
         to_html(content), to_markdown(content), report.summary(content)
         return content
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(report.STAGE)) from error
+        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(stage)) from error
 
 
 def _check_names(runtimes: Any) -> None:
@@ -52,7 +52,9 @@ def _check_names(runtimes: Any) -> None:
 
 def to_markdown(content: dict[str, Any]) -> str:
     """The findings and all tables."""
-    lines = [f"# {content['title']}: dissection", "", report.headline(content) + ".", ""]
+    lines = [f"# {content['title']}: dissection", ""]
+    lines += [f"**{note}**", ""] if (note := report.lesson_note(content)) else []
+    lines += [report.headline(content) + ".", ""]
     lines += [f"- **{item['text']}** {item['mend']}" for item in content["findings"]]
     lines += [report.transposes(content) + "."]
     for title, table in tables.tables(content).items():
@@ -76,12 +78,13 @@ def to_html(content: dict[str, Any]) -> str:
         if table:
             ids = [places.get(row["node"]) if row["ONNX"] else None for row in table] if title == "Node map" else []
             parts.append(f"<h2>{escape(title)}</h2>{_html_table(table, ids)}{_below(title, content)}")
+    note = f"<p><strong>{escape(text)}</strong></p>" if (text := report.lesson_note(content)) else ""
     rung = places.values() if len(places) <= _MOST_RINGED else ()
     ringed = "".join(f"body:has(#n{place}:target) {_RINGED % place}" for place in rung)
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
         f"<title>{escape(content['title'])}: dissection</title><style>{_STYLE}{ringed}</style>"
-        f"<h1>{escape(content['title'])}</h1><p>{escape(report.headline(content))}.</p><ul>{said}</ul>"
+        f"<h1>{escape(content['title'])}</h1>{note}<p>{escape(report.headline(content))}.</p><ul>{said}</ul>"
         f"<p>{escape(report.transposes(content))}.</p>{_graphs(content, places)}{''.join(parts)}</html>\n"
     )
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from convnet_core.dissect.layouts import letters, shapes_text
+from convnet_core.formats import format_count
+from convnet_core.runs import LESSON_STAGES
 
 if TYPE_CHECKING:
     from convnet_core.dissect.dissection import Dissection
@@ -18,8 +20,46 @@ if TYPE_CHECKING:
 STAGE, FILE, WORST = "dissect", "dissection.json", "worst_inputs.npz"
 """Where a run keeps it, and the worst inputs that were found."""
 
+FAULTS = {
+    "train-mode": "exported in train mode",
+    "flatten-order": "flattened channels last, weights for channels first",
+    "epsilon": "another BatchNorm epsilon",
+    "transposed": "a kernel transposed",
+    "int8-noise": "int8 calibrated on noise",
+    "not-scaled": "pixels not scaled to [0, 1]",
+    "frozen-batch": "the batch frozen at 1",
+    "opset": "an operator version that onnx-tf lacks",
+}
+"""The fault that each lesson puts into a copy of the run, in words."""
+
+ROUNDING = 1e-3
+"""Of the range: a float32 answer further off than this is another answer, not a rounded one."""
+
 FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε) + β"
 """What is done to the weights of a convolution to have its batch normalisation in them."""
+
+
+def stage_of(lesson: str) -> str:
+    """The stage of a lesson, "none" for the run itself: each has its own folder, so that none replaces another."""
+    return STAGE if lesson == "none" else f"{LESSON_STAGES}/{lesson}"
+
+
+def title_of(run: str, lesson: str) -> str:
+    """The title of a dissection of the run with this title."""
+    return run if lesson == "none" else f"Lesson {lesson}, on a copy of {run}"
+
+
+def lesson_note(content: dict[str, Any]) -> str:
+    """What a reader of a lesson must know first; empty for a dissection of the run itself."""
+    lesson = content["config"]["lesson"]
+    if lesson == "none":
+        return ""
+    return f"Lesson {lesson}: {FAULTS.get(lesson, 'a fault')} in a copy of the run. The run itself is not like this."
+
+
+def is_float32(runtime: str) -> bool:
+    """Whether a runtime computes in float32; the others have less precision."""
+    return not runtime.endswith(("int8", "fp16"))
 
 
 def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +136,8 @@ def headline(content: dict[str, Any]) -> str:
     found = content["findings"]
     if found:
         return str(found[0]["text"]).removesuffix(".")
-    nodes = content["nodes"]
-    return f"{len(nodes)} nodes compared in {len(content['runtimes'])} runtimes, nothing wrong"
+    nodes, runtimes = format_count(len(content["nodes"]), "node"), format_count(len(content["runtimes"]), "runtime")
+    return f"{nodes} compared in {runtimes}, nothing wrong"
 
 
 def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
@@ -115,7 +155,7 @@ def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
         }
         for node in content["nodes"]
         for runtime, seen in node["runtimes"].items()
-        if not runtime.endswith(("int8", "fp16"))
+        if is_float32(runtime)
     ]
     return {
         "converter": content["config"]["converter"],
@@ -130,7 +170,7 @@ def errors(content: dict[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     for node in content["nodes"]:
         for runtime, seen in node["runtimes"].items():
-            if not runtime.endswith(("int8", "fp16")):
+            if is_float32(runtime):
                 error = number(seen["whole"]["relative"]) or 0.0
                 found[node["name"]] = max(error, found.get(node["name"], 0.0))
     return found
@@ -149,7 +189,7 @@ def _counted(where: str, found: list[dict[str, Any]]) -> str:
         return f"no transposes in {where}"
     kinds = dict.fromkeys(item["what"] for item in found)
     said = ", ".join(f"{sum(item['what'] == kind for item in found)} for {kind}" for kind in kinds)
-    return f"{len(found)} transposes in {where}: {said}"
+    return f"{format_count(len(found), 'transpose')} in {where}: {said}"
 
 
 def litert_transposes(content: dict[str, Any]) -> list[dict[str, Any]]:

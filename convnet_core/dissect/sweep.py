@@ -13,13 +13,12 @@ import onnx.numpy_helper
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.measure import difference
 from convnet_core.dissect.probe import numeric
+from convnet_core.dissect.report import ROUNDING, is_float32
 from convnet_core.dissect.worst import Answer
 from convnet_core.errors import one_line
 from convnet_core.tensors import Array, Feeds
 
 _REFERENCE = "onnxruntime"
-_WRONG = 1e-3
-"""Of the range: a float32 answer further off is another one, not a rounded one."""
 _WORSE = 100.0
 """How many times as far off as at its best size an answer has to be for the size to be at fault."""
 
@@ -72,11 +71,11 @@ def _by_batch(tried: Sequence[Tried]) -> list[Tried]:
     """
     least: dict[str, float] = {}
     for item in tried:
-        if item.error is not None and not item.runtime.endswith(("int8", "fp16")):
+        if item.error is not None and is_float32(item.runtime):
             least[item.runtime] = min(item.error, least.get(item.runtime, item.error))
     return [
         dataclasses.replace(item, fault=f"the answer is {item.error:.1e} of its range off")
-        if item.error is not None and item.runtime in least and item.error > max(_WRONG, _WORSE * least[item.runtime])
+        if item.error is not None and item.runtime in least and item.error > max(ROUNDING, _WORSE * least[item.runtime])
         else item
         for item in tried
     ]

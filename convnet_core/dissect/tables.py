@@ -149,7 +149,10 @@ def labels(content: dict[str, Any]) -> Table:
 
 
 def sweep(content: dict[str, Any]) -> Table:
-    """A line for each runtime, a column for each batch size: the error against the ONNX model, or what went wrong."""
+    """A line for each runtime, a column for each batch size: the error against the ONNX model, or what went wrong.
+
+    ✓: float32 within rounding; ≠: another answer; ✗: none, or another at this size alone. fp16 and int8 have no mark.
+    """
     sizes = sorted({item["batch"] for item in content["sweep"]})
     tried = {(item["runtime"], item["batch"]): item for item in content["sweep"]}
     runtimes = dict.fromkeys(item["runtime"] for item in content["sweep"])
@@ -157,10 +160,21 @@ def sweep(content: dict[str, Any]) -> Table:
 
 
 def _tried(item: dict[str, Any]) -> str:
+    error = report.number(item.get("error"))
     if item["fault"]:
         return f"✗ {item['fault']}"
+    if error is None:
+        return "✓"
+    if not report.is_float32(item["runtime"]):
+        return f"{error:.0e}"
+    return f"≠ {error:.0e}" if differs(item) else f"✓ {error:.0e}"
+
+
+def differs(item: dict[str, Any]) -> bool:
+    """Whether a runtime gave no answer at a batch size, or in float32 another one than the ONNX model."""
     error = report.number(item.get("error"))
-    return "✓" if error is None else f"✓ {error:.0e}"
+    other = error is not None and not error <= report.ROUNDING  # NaN, too
+    return bool(item["fault"]) or (other and report.is_float32(item["runtime"]))
 
 
 def could_flip(item: dict[str, Any], most: int = 20) -> str:

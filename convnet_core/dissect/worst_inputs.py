@@ -32,9 +32,9 @@ def save(found: Mapping[str, Feeds], folder: Path) -> None:
     np.savez_compressed(folder / WORST, **arrays)  # type: ignore[arg-type]  # numpy 2.4's stub
 
 
-def load(run: Run) -> Feeds:
+def load(run: Run, stage: str = STAGE) -> Feeds:
     """What `save` wrote, by `runtime/input`. Raises RunError where it is gone, damaged, or too large for a page."""
-    path = own(run, f"{STAGE}/{WORST}")
+    path = own(run, f"{stage}/{WORST}")
     try:
         archives.bounded(path)
         with np.load(path, allow_pickle=False) as file:
@@ -42,7 +42,7 @@ def load(run: Run) -> Feeds:
         for name, array in arrays.items():
             _check(name, array)
     except Exception as error:  # zipfile, zlib and NumPy each have kinds of their own
-        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(STAGE)) from error
+        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(stage)) from error
     return arrays
 
 

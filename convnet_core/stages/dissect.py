@@ -1,7 +1,8 @@
 """The stage `dissect`: a conversion taken apart node by node → dissection.json, and the same for other viewers.
 
-Like the benchmark it is not part of the pipeline. A lesson puts a fault in first, beside the run; nothing of the run
-changes. A worker does it all (`dissect_work.py`): where a runtime ends its process, it is done again without that one.
+Like the benchmark it is not part of the pipeline. A lesson puts a fault into a copy first, and its dissection goes into
+a folder of its own, `lessons/<name>`: nothing of the run changes. A worker does it all (`dissect_work.py`): where a
+runtime ends its process, it is done again without that one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from convnet_core.config import DissectConfig
 from convnet_core.dissect.at_work import noted_in
 from convnet_core.dissect.finding import Finding
-from convnet_core.dissect.report import STAGE
+from convnet_core.dissect.report import STAGE, stage_of
 from convnet_core.errors import DiedError, ModelError
 from convnet_core.events import Message, Monitor, Progress, from_json
 from convnet_core.given import Given
@@ -36,7 +37,7 @@ def run_dissect(
     factory: str = "",
     examples: tuple[str, ...] = (),
 ) -> list[Finding]:
-    """Take the conversion of a run apart, write `dissect/` and give what was found.
+    """Take the conversion of a run apart, write `dissect/` (of a lesson `lessons/<name>/`) and give what was found.
 
     A network for digits is exported once more, for PyTorch's own operators; a model from elsewhere has them where its
     `factory` is named, whose code is run. Raises ConfigError for a lesson that the model cannot give, ModelError where
@@ -45,7 +46,7 @@ def run_dissect(
     with told(STAGE, monitor) as line:
         run.need("export")
         files = (*run.model_files, *_converted(run, config))
-        with run.writing(STAGE, config.to_json(), files) as draft:
+        with run.writing(stage_of(config.lesson), config.to_json(), files) as draft:
             content = {
                 "run": str(run.path),
                 "config": config.to_json(),

@@ -63,7 +63,8 @@ def take_apart(content: Content, arrays: Feeds, tell: Tell) -> Message:
             found = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
         except InputsError as error:
             raise explained(error, case.model, case.many, given) from error
-        written = _write(found, case, str(run.info.get("title") or run.name), config, folder)
+        title = report.title_of(str(run.info.get("title") or run.name), config.lesson)
+        written = _write(found, case, title, config, folder)
     findings = [dataclasses.asdict(item) for item in found.findings]
     return {"findings": findings, "headline": report.headline(written)}, {}
 

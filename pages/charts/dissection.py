@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 
+from convnet_core.dissect.drawing import colour
 from pages.charts import style as charts
 
 _MARK = charts.COLOURS[4]
-_LOW, _HIGH = -8.0, -2.0
-"""log10 of the smallest and the largest error that colours tell apart."""
 _LABELLED = 40
 """Nodes up to which each has its label."""
 
@@ -24,7 +22,6 @@ def graph(picture: dict[str, Any], errors: Mapping[str, float | None], chosen: s
     figure = go.Figure(_edges(picture))
     ringed = [node for node in nodes if node["node"] == chosen]
     figure.add_trace(_rings(ringed))
-    values = [_log(errors.get(node["node"])) for node in nodes]
     few = len(nodes) <= _LABELLED
     figure.add_trace(
         go.Scatter(
@@ -37,10 +34,7 @@ def graph(picture: dict[str, Any], errors: Mapping[str, float | None], chosen: s
             textfont={"color": "#E0E0E0" if dark else "#333333"},
             marker={
                 "size": 14 if few else 7,
-                "color": values,
-                "cmin": _LOW,
-                "cmax": _HIGH,
-                "colorscale": [[0, "#9ecae1"], [0.5, "#fdd97c"], [1, "#d7301f"]],
+                "color": [colour(errors.get(node["node"])) for node in nodes],
                 "line": {"width": 1, "color": "#888888"},
             },
             hovertext=[_hover(node, errors) for node in nodes],
@@ -85,11 +79,6 @@ def _hover(node: dict[str, Any], errors: Mapping[str, float | None]) -> str:
     error = errors.get(node["node"])
     said = "not compared" if error is None else f"error {error:.1e} of the range"
     return f"<b>{escape(node['label'])}</b><br>{escape(node['id'])}<br>{said}"
-
-
-def _log(error: float | None) -> float | None:
-    """None, which Plotly draws grey, where nothing was compared."""
-    return None if error is None else max(_LOW, min(_HIGH, math.log10(max(error, 1e-12))))
 
 
 def histogram(seen: Mapping[str, dict[str, Any]]) -> go.Figure:

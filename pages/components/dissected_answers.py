@@ -13,6 +13,7 @@ from convnet_core.artefacts import own
 from convnet_core.dissect import report, tables, worst_inputs
 from convnet_core.errors import RunError
 from convnet_core.files import digest
+from convnet_core.formats import format_count
 from convnet_core.runs import Run
 from convnet_core.tensors import Array
 from pages.components import job_area as jobs
@@ -24,7 +25,7 @@ _MOST_PIXELS = 2**20
 """Of a worst input that is shown: a larger one takes seconds and much memory, and is 84 pixels wide here anyway."""
 
 
-def show(run: Run, content: dict[str, Any]) -> None:
+def show(run: Run, stage: str, content: dict[str, Any]) -> None:
     """Labels, the worst inputs, and the batch sizes."""
     if content["labels"]:
         st.subheader("Could a label flip?", anchor=False)
@@ -62,12 +63,16 @@ def show(run: Run, content: dict[str, Any]) -> None:
         st.dataframe(rows, hide_index=True, width="stretch", column_config={"samples": number, "found": number})
         steps = content["worst"][0]["steps"]
         st.caption(
-            f"The largest difference, as a part of the range; {steps} steps uphill. It is the worst found, no bound."
+            f"The largest difference, as a part of the range; {format_count(steps, 'step')} uphill. It is the worst "
+            "found, no bound."
         )
-        _worst_inputs(run)
+        _worst_inputs(run, stage)
     st.subheader("Batch sizes", anchor=False)
     st.dataframe(tables.sweep(content), hide_index=True, width="stretch")
-    st.caption("After ✓ the error against the ONNX model at that size, as a part of the range.")
+    st.caption(
+        "The error against the ONNX model at that size, as a part of the range. ✓: float32 within rounding; ≠: another "
+        "answer at every size; ✗: no answer, or another one at this size alone. float16 and int8 have no mark."
+    )
 
 
 def _pictures(content: dict[str, Any]) -> None:
@@ -82,16 +87,16 @@ def _pictures(content: dict[str, Any]) -> None:
                 st.image(images, width=56, caption=[str(place) for place in shown])  # type: ignore[arg-type]
 
 
-def _worst_inputs(run: Run) -> None:
+def _worst_inputs(run: Run, stage: str) -> None:
     """The inputs themselves where they are images of one channel; to take along in any case."""
-    name = f"{report.STAGE}/{report.WORST}"
+    name = f"{stage}/{report.WORST}"
     try:
         path = own(run, name)
     except RunError as error:
         jobs.explain(error)
         return
     try:
-        if drawn := _images(run.path, digest(path)):
+        if drawn := _images(run.path, stage, digest(path)):
             st.image(list(drawn.values()), width=84, caption=list(drawn))
     except RunError as error:
         jobs.explain(error)
@@ -107,11 +112,11 @@ def _worst_inputs(run: Run) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _images(path: Path, sha256: str) -> dict[str, Array]:
+def _images(path: Path, stage: str, sha256: str) -> dict[str, Array]:
     """The worst input of each runtime as a picture, where it is one; drawn again when the file's digest changes."""
     images = {
         name.partition("/")[0]: array[0, 0]
-        for name, array in worst_inputs.load(Run(path)).items()
+        for name, array in worst_inputs.load(Run(path), stage).items()
         if array.ndim == 4 and array.shape[1] == 1 and 0 < array.size <= _MOST_PIXELS
     }
     return {name: _drawn(image) for name, image in list(images.items())[:_MOST]}

@@ -209,7 +209,7 @@ def test_a_comparisons_report_says_where_errors_are_born(run):
     assert "Taken apart node by node, by native" in (run.path / "compare/report.md").read_text()
     run_dissect(run, DissectConfig(lesson="transposed", steps=1, images=50), Monitor())
     run_compare(run, CompareConfig(batch_sizes=(64,), samples=10), Monitor())
-    assert "Not looked at" in (run.path / "compare/report.html").read_text(), "a lesson is not the run"
+    assert "Gemm node_linear" in (run.path / "compare/report.html").read_text(), "a lesson takes nothing away"
 
 
 def test_int8_that_is_wrong_is_found_without_labels(tmp_path):
@@ -227,6 +227,8 @@ def test_the_command_prints_the_table_and_says_what_is_wrong(run):
     assert "nothing wrong" in done.stdout
     done = convnet("dissect", "--run", run.path, "--lesson", "transposed", "--steps", 1, "--images", 50, check=1)
     assert "transposed-weight" in done.stdout
+    assert "Lesson transposed: a kernel transposed in a copy of the run" in done.stdout
+    assert "lessons/transposed/report.html" in done.stdout
 
 
 def test_a_runtime_that_ends_the_process_is_a_finding_and_the_rest_is_taken_apart(run, tmp_path):

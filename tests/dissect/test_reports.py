@@ -58,6 +58,31 @@ def test_every_measure_of_every_value_is_in_both_reports(run, content):
             assert said in text, (name, said)
 
 
+def test_a_lesson_says_so_and_leaves_the_dissection_of_the_run(run, content):
+    run_dissect(run, DissectConfig(lesson="not-scaled", steps=0, images=50), Monitor())
+    assert read_json(run.path / "dissect/dissection.json") == content
+    assert "Lesson" not in (run.path / "dissect/report.html").read_text()
+    for name in ("report.html", "report.md"):
+        text = (run.path / "lessons/not-scaled" / name).read_text()
+        assert f"Lesson not-scaled, on a copy of {content['title']}" in text
+        assert "pixels not scaled to [0, 1] in a copy of the run" in text
+    assert run.state("dissect").state == run.state("lessons/not-scaled").state == "fresh"
+    assert run.command_for("lessons/not-scaled").endswith("--lesson not-scaled")
+
+
+def test_only_an_answer_within_rounding_has_a_check_mark():
+    def cell(runtime, error, fault=""):
+        tried = {"runtime": runtime, "batch": 1, "shape": [1], "fault": fault, "error": error}
+        return tables.sweep({"sweep": [tried]})[0]["1"]
+
+    assert cell("onnxruntime", None) == "✓"
+    assert cell("tensorflow", 2e-7) == "✓ 2e-07"
+    assert cell("tensorflow", 0.8) == "≠ 8e-01"
+    assert cell("tensorflow", "nan") == "≠ nan"
+    assert cell("litert-int8", 0.05) == "5e-02"
+    assert cell("tensorflow", 0.8, "the batch is frozen") == "✗ the batch is frozen"
+
+
 def test_a_histogram_as_text_is_as_high_as_its_counts():
     assert tables.bars([0, 1, 1000]) == "·▁█"
     assert tables.bars([0, 0]) == "··"

@@ -1,6 +1,7 @@
 """The page Dissect with AppTest: empty, not converted, not dissected, dissected, a lesson, stale, damaged, running."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -26,8 +27,8 @@ def run(root, dissected_run):
     return copy_of(dissected_run, root)
 
 
-def with_content(run, **changes):
-    path = run.path / "dissect/dissection.json"
+def with_content(run, stage="dissect", **changes):
+    path = run.path / stage / "dissection.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
@@ -63,8 +64,24 @@ def test_a_clean_dissection_shows_both_graphs_and_every_node(run):
     assert "Conv2D" in nodes["TensorFlow"][0]
     assert (nodes["tensorflow"] < 1e-5).all()
     (sweep,) = [table for table in tables if "257" in table]
-    assert all(cell.startswith("✓") for cell in sweep["257"])
+    exact = ~sweep["runtime"].str.contains("int8|fp16")
+    assert all(cell.startswith("✓") for cell in sweep["257"][exact])
     assert all(widget.help for widget in (*app.selectbox, *app.select_slider, *app.button))
+
+
+@pytest.mark.parametrize("runtime", ["pytorch", "tensorflow", "litert-int8"])
+def test_both_graphs_are_drawn_in_the_colours_of_any_runtime(run, runtime):
+    """Some nodes have no value in LiteRT, where they are inside a larger operator: those are grey."""
+    nodes = json.loads((run.path / "dissect/dissection.json").read_text())["nodes"]
+    seen = {name: seen for name, seen in nodes[0]["runtimes"].items() if name != runtime}
+    with_content(run, nodes=[{**nodes[0], "runtimes": seen}, *nodes[1:]])
+    app = open_page("dissect")
+    next(box for box in app.selectbox if box.key == "dissect-runtime").set_value(runtime).run()
+    assert not app.exception
+    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    colours = figures[0]["data"][2]["marker"]["color"]
+    assert "#bbbbbb" in colours
+    assert len(set(colours)) > 1
 
 
 def test_a_chosen_node_shows_ops_weights_and_errors(run):
@@ -81,12 +98,21 @@ def test_a_chosen_node_shows_ops_weights_and_errors(run):
 
 
 def test_a_finding_is_an_error_and_a_lesson_says_that_it_is_one(run):
+    shutil.copytree(run.path / "dissect", run.path / "lessons/epsilon")
     finding = {"kind": "born", "text": "Born <b>here</b>", "mend": "Mend it.", "node": "", "runtimes": []}
     config = json.loads((run.path / "dissect/dissection.json").read_text())["config"]
-    with_content(run, findings=[finding], config={**config, "lesson": "epsilon"})
+    with_content(run, "lessons/epsilon", findings=[finding], config={**config, "lesson": "epsilon"})
     app = open_page("dissect")
+    assert "nothing wrong" in text_of(app)
+    assert "Lesson" not in text_of(app)
+    next(box for box in app.selectbox if box.key == "lesson").set_value("epsilon").run()
     assert "Born <b>here</b>" in app.error[0].value
-    assert "This is not the run as it is" in text_of(app)
+    assert "Lesson epsilon: another BatchNorm epsilon in a copy of the run" in text_of(app)
+    assert button(app, "Take apart again")
+    assert "worst_inputs.npz" in [item.label for item in app.download_button]
+    next(box for box in app.selectbox if box.key == "lesson").set_value("opset").run()
+    assert button(app, "Take apart"), "that lesson has not been given yet"
+    assert not app.error
 
 
 def test_a_refused_conversion_has_nothing_to_draw_and_says_why(run):
