@@ -124,7 +124,8 @@ def confusion(item: Measured, reference: str) -> go.Figure:
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (item.expected, item.answers), 1)
     told = tuple(map(tuple, counts.tolist()))
-    return charts.confusion(told, f"{item.key.runtime} says", f"{reference} says", hide_diagonal=True)
+    dark = st.context.theme.type == "dark"
+    return charts.confusion(told, f"{item.key.runtime} says", f"{reference} says", hide_diagonal=True, dark=dark)
 
 
 def differing(comparison: Comparison, run: Run) -> None:

@@ -38,16 +38,24 @@ _MISTAKES = 12  # shown; each is three elements for the browser to draw
 
 
 def choose_preset(place: Any, config: TrainConfig | None) -> None:
-    """The presets; none is marked where the settings are somebody's own."""
-    st.session_state["preset"] = settings.preset_of(config) if config else None
-    place.segmented_control(
-        "Preset",
-        list(_PRESETS),
-        format_func=_PRESETS.__getitem__,
-        key="preset",
-        on_change=lambda: (name := st.session_state["preset"]) and settings.set_preset(name),
-        help="Sets all settings below. The reference is the original recipe: 5 epochs, batch 50, Adam at 0.001",
+    """The presets; none is marked where the settings are somebody's own.
+
+    Buttons, not a control that shows a value: a browser that has not heard of the new mark yet, while somebody holds an
+    arrow key on a slider, would send the old one with it, and so choose that preset.
+    """
+    marked = settings.preset_of(config) if config else None
+    place.markdown(
+        "Preset", help="Sets all settings below. The reference is the original recipe: 5 epochs, batch 50, Adam"
     )
+    row = place.container(horizontal=True)
+    for name, label in _PRESETS.items():
+        row.button(
+            label,
+            key=f"preset-{name}",
+            icon=":material/check:" if name == marked else None,
+            on_click=settings.set_preset,
+            args=(name,),
+        )
 
 
 def begin(config: TrainConfig) -> None:
@@ -113,7 +121,8 @@ def result(run: Run) -> None:
     found = measured(run)
     st.subheader(f"On the test set: {100 * found.test.test_accuracy:.2f} % right")
     left, right = st.columns(2)
-    left.plotly_chart(charts.confusion(found.confusion, "the network says", "it is"), width="stretch")
+    dark = st.context.theme.type == "dark"
+    left.plotly_chart(charts.confusion(found.confusion, "the network says", "it is", dark=dark), width="stretch")
     right.plotly_chart(charts.per_digit(found.confusion), width="stretch")
     if found.mistakes:
         st.subheader("The worst mistakes")

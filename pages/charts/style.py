@@ -20,6 +20,9 @@ Sources: jfly.uni-koeln.de/color, personal.sron.nl/~pault
 SEQUENTIAL = "Blues"
 """The colour scale of counts; its lightness alone tells high from low."""
 
+SEQUENTIAL_DARK = ((0.0, "#1B2733"), (1.0, "#2E86C8"))
+"""The same on a dark page, where the least count is the darkest."""
+
 
 _RUNTIMES = (
     "pytorch",
@@ -84,7 +87,7 @@ the rest of a page, and pages are drawn with each slider that somebody moves."""
 
 
 @lru_cache(_KEPT)
-def confusion(counts: Counts, x: str, y: str, *, hide_diagonal: bool = False) -> go.Figure:
+def confusion(counts: Counts, x: str, y: str, *, hide_diagonal: bool = False, dark: bool = False) -> go.Figure:
     """A square matrix of counts, row: y; column: x. The diagonal is left out where it would drown the rest."""
     shades = [
         [None if hide_diagonal and row == column else count for column, count in enumerate(line)]
@@ -95,15 +98,15 @@ def confusion(counts: Counts, x: str, y: str, *, hide_diagonal: bool = False) ->
             z=shades,
             text=counts,
             texttemplate="%{text}",
-            colorscale=SEQUENTIAL,
+            colorscale=SEQUENTIAL_DARK if dark else SEQUENTIAL,
             showscale=False,
             xgap=1,
             ygap=1,
             hovertemplate=f"{y}: %{{y}}<br>{x}: %{{x}}<br>%{{text}} images<extra></extra>",
         )
     )
-    figure.update_xaxes(dtick=1)
-    figure.update_yaxes(dtick=1, autorange="reversed")
+    figure.update_xaxes(dtick=1, showgrid=False, zeroline=False)
+    figure.update_yaxes(dtick=1, autorange="reversed", showgrid=False, zeroline=False)
     return styled(figure, x, y, height=420)
 
 

@@ -38,16 +38,18 @@ def curves(histories: Histories, *, live: bool = False) -> None:
 
 
 def _make(histories: tuple[tuple[str, tuple[Metrics, ...]], ...]) -> go.Figure:
-    figure = make_subplots(rows=2, cols=2, vertical_spacing=0.16, horizontal_spacing=0.12)
-    for place, (field, label, validation, factor) in enumerate(_CHARTS):
+    titles = [label for _, label, _, _ in _CHARTS]  # above the curves: beside them they lie over others on a phone
+    figure = make_subplots(rows=2, cols=2, subplot_titles=titles, vertical_spacing=0.2, horizontal_spacing=0.16)
+    figure.update_annotations(font_size=14)
+    for place, (field, _, validation, factor) in enumerate(_CHARTS):
         cell = {"row": place // 2 + 1, "col": place % 2 + 1}
         for number, (name, history) in enumerate(histories):
             for trace in _traces(number, name, history, field, validation, factor):
                 figure.add_trace(trace.update(showlegend=not place), **cell)
         figure.update_xaxes(title_text="epoch", **cell)
-        figure.update_yaxes(title_text=label, rangemode="normal" if validation else "tozero", **cell)
-    charts.styled(figure, "epoch", _CHARTS[0][1], height=560)
-    return figure.update_layout(legend={"y": -0.12})
+        figure.update_yaxes(rangemode="normal" if validation else "tozero", **cell)
+    charts.styled(figure, "epoch", "", height=560)
+    return figure.update_layout(legend={"y": -0.12}, margin_t=60)  # a touch screen always shows Plotly's buttons there
 
 
 _figure = lru_cache(8)(_make)

@@ -16,6 +16,16 @@ SIDE = 280
 
 _NAME = "the drawing"
 
+# streamlit-drawable-canvas 0.13 has no switch for its toolbar. Unseen, it lies over the pad's upper right corner and
+# takes the strokes that begin there; its pencil turns drawing off. The pad has buttons of its own below it.
+canvas.out = st.components.v2.component(
+    "streamlit-drawable-canvas.streamlit_drawable_canvas",
+    html='<style>.dc-toolbar { display: none !important }</style><div class="canvas-root"></div>',
+    css="index-*.css",
+    js="index-*.js",
+    isolate_styles=True,
+)
+
 
 def draw() -> Grey | None:
     """The pad, its buttons and its pen; the drawing as brightness [280, 280], None before the first stroke.
@@ -26,7 +36,7 @@ def draw() -> Grey | None:
     sketch = st.session_state.setdefault("sketch", {"begin": {"objects": []}, "objects": [], "png": None})
     if "pad" not in st.session_state:
         show_again(sketch["objects"])
-    st.markdown("**Draw here**")  # short: the pad's own toolbar comes up to the right of it
+    st.markdown("**Draw here**")
     place = st.container()
     with st.container(horizontal=True):
         undo, clear = st.empty(), st.empty()

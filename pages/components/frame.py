@@ -44,19 +44,25 @@ def draw() -> StreamlitPage:
                 _PAGES / f"{name}.py",
                 title=title,
                 icon=f":material/{icon}:",
-                url_path=name,
+                url_path="" if name == "home" else name,
                 default=name == "home",
             )
             for name, title, icon in entries
         ]
         for group, entries in _MENU.items()
     }
+    pages["Start"].append(st.Page(_lead_home, title="Home", url_path="home", visibility="hidden"))
     page = st.navigation(pages)
     if st.session_state.get("page") != page.url_path:
         st.session_state["page"] = page.url_path
         jobs.forget_error()
     _choose_run()
     return page
+
+
+def _lead_home() -> None:
+    """What the address /home opens: Streamlit knows the default page by the address / alone."""
+    st.switch_page("pages/home.py", query_params=st.query_params.to_dict())
 
 
 def _set_icon() -> None:
@@ -123,4 +129,7 @@ def _choose_run() -> None:
         on_change=jobs.forget_error,
         help="The run that every page shows; a new one is made on Home",
     )
-    st.query_params["run"] = st.session_state["run"]
+    # Only where it changes: a write sends the whole address as the server knows it, which takes back what a slider that
+    # moves has put there since.
+    if st.query_params.get("run") != st.session_state["run"]:
+        st.query_params["run"] = st.session_state["run"]

@@ -21,20 +21,19 @@ from pages.components import job_area as jobs
 
 def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
     """Keep the drawing with its true digit."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = st.segmented_control(
-            "The digit that you drew",
-            range(10),
-            default=guess,
-            help="Begins with what most runtimes read; say otherwise where they are wrong",
-        )
-        if not st.button(
-            "Keep as a test case",
-            icon=":material/bookmark_add:",
-            disabled=label is None,
-            help="Puts the drawing and its digit into the run; the next comparison includes it",
-        ):
-            return
+    label = st.pills(  # a segmented control does not wrap: on a phone its last digit is cut off
+        "The digit that you drew",
+        range(10),
+        default=guess,
+        help="Begins with what most runtimes read; say otherwise where they are wrong",
+    )
+    if not st.button(
+        "Keep as a test case",
+        icon=":material/bookmark_add:",
+        disabled=label is None,
+        help="Puts the drawing and its digit into the run; the next comparison includes it",
+    ):
+        return
     try:
         cases.keep(run, drawing, int(label))
     except ConvNetError as error:

@@ -47,6 +47,33 @@ def test_a_drawn_seven_is_read_as_seven_by_all_runtimes(server, run, page):
     page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
 
 
+def test_strokes_may_begin_anywhere_on_the_pad_and_nothing_turns_drawing_off(server, run, page):
+    """The pad's own toolbar lay unseen over its upper right corner."""
+    page.goto(f"{server.address}/sketchpad")
+    page.get_by_text("Draw something").first.wait_for()
+    settle(page)
+    draw(page, [[(0.97, 0.02), (0.97, 0.3)], [(0.7, 0.02), (0.5, 0.02)]])
+    page.get_by_role("button", name="Undo").and_(page.locator(":enabled")).wait_for()
+    for _ in range(2):  # as many as there are strokes
+        settle(page)
+        page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Draw something").first.wait_for()
+    assert not page.locator(".dc-toolbar").is_visible()
+
+
+def test_a_phone_shows_all_ten_digits(server, run, new_page):
+    page = new_page(is_mobile=True, has_touch=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{server.address}/sketchpad")
+    page.get_by_text("Draw something").first.wait_for()
+    settle(page)
+    draw(page, SEVEN)
+    digits = page.get_by_test_id("stMain").get_by_role("radio")
+    digits.last.wait_for()
+    assert [digit.inner_text() for digit in digits.all()] == [*"0123456789"]
+    assert all(box["x"] + box["width"] <= 374 for box in (digit.bounding_box() for digit in digits.all()))
+
+
 def test_a_lesson_is_taken_apart_and_a_click_in_either_graph_shows_the_node(server, run, page):
     page.goto(f"{server.address}/dissect")
     page.get_by_role("combobox", name="Fault to put in").click()

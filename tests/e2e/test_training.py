@@ -8,7 +8,7 @@ import time
 
 from convnet_core.jobs import current
 from convnet_core.runs import Run
-from tests.browser import stop_button
+from tests.browser import settle, stop_button
 
 
 def start(page, server, query="epochs=20"):
@@ -48,6 +48,25 @@ def test_sliders_then_train_stop_and_resume(server, page):
     checkpoint = run.record("checkpoint")
     assert checkpoint.config["epochs"] == 20
     assert (checkpoint.result["epoch"], checkpoint.result["batch"]) > stopped_at
+
+
+def test_what_a_slider_shows_while_a_key_is_held_is_what_the_server_uses(server, page):
+    """The server answers an earlier value while the browser is at a later one, from the first draw on."""
+    for name, flag in (("Learning rate", "learning-rate"), ("Epochs", "epochs")):
+        page.goto(f"{server.address}/train")
+        slider = page.get_by_role("slider", name=name)
+        slider.focus()
+        for _ in range(5):  # from 0.006 to 0.2, from 1 to 6; the server answers in between
+            page.keyboard.down("ArrowRight")
+            page.wait_for_timeout(120)
+        page.keyboard.up("ArrowRight")
+        shown = slider.get_attribute("aria-valuetext")
+        assert shown == {"learning-rate": "0.2", "epochs": "6"}[flag]
+        page.get_by_text("The same on the command line").click()
+        page.get_by_text(re.compile(f"--{flag} {re.escape(shown)}( |$)")).wait_for()
+        settle(page)
+        assert slider.get_attribute("aria-valuetext") == shown
+        assert f"{flag}={shown}" in page.url, "a reload goes on with it"
 
 
 def test_a_training_is_found_again_after_a_reload_and_a_restart_of_the_server(server, page):

@@ -39,6 +39,20 @@ def test_shares_of_each_digit_and_bars_at_digits_or_named_places():
     assert named.data[0].marker.color == charts.colour_of("litert-int8")
 
 
+def test_no_line_runs_through_a_matrix_and_on_a_dark_page_few_is_dark():
+    for dark, color in ((False, "rgb(247,251,255)"), (True, "#1B2733")):
+        figure = charts.confusion(((5, 0), (0, 6)), "says", "is", hide_diagonal=True, dark=dark)
+        for axis in (figure.layout.xaxis, figure.layout.yaxis):
+            assert (axis.showgrid, axis.zeroline) == (False, False)
+        assert figure.data[0].colorscale[0][1] == color
+
+
+def test_the_names_of_curves_stand_above_them():
+    figure = curves._figure((("run", course(1)),))
+    assert [note.text for note in figure.layout.annotations] == [label for _, label, _, _ in curves._CHARTS]
+    assert not any(figure.layout[f"yaxis{place}"].title.text for place in ("", 2, 3, 4))
+
+
 def test_a_figure_is_made_once_and_a_page_that_draws_it_leaves_it_as_it_was():
     def page():
         import streamlit as st

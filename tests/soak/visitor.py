@@ -186,8 +186,10 @@ class Visitor:
                 if not self._fragments:
                     self._stop(list(self._timers))
             case "navigation":
-                pages = message.navigation.app_pages
-                self._pages = {page.url_pathname or _FIRST: page.page_script_hash for page in pages}
+                pages = [page for page in message.navigation.app_pages if not page.is_hidden]
+                self._pages = {
+                    page.url_pathname or _FIRST: page.page_script_hash for page in pages if not page.is_hidden
+                }
             case "page_info_changed":
                 self._query = message.page_info_changed.query_string
             case "delta" if message.delta.WhichOneof("type") == "new_element":
