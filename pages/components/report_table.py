@@ -25,11 +25,7 @@ def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:
             {
                 "Runtime": line["name"],
                 "Converter": line["converter"] or "–",
-                "Verdict": f"✗ {line['reason']}"
-                if not line["passed"]
-                else "✓ pass"
-                if line["judged"]
-                else f"not judged: {line['reason']}",
+                "Verdict": "✗ fail" if not line["passed"] else "✓ pass" if line["judged"] else "not judged",
                 "Size": format_size(line["bytes"]),
                 "Accuracy": format_share(line["accuracy"]),
                 "Equal labels": format_share(line["label_agreement"]),
@@ -40,3 +36,6 @@ def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:
         hide_index=True,
         width="stretch",
     )
+    reasons = [f"- **{line['name']}**: {line['reason']}" for line in report["runtimes"] if not line["passed"]]
+    if reasons:  # in the table they would be cut off
+        st.markdown("\n".join(reasons))

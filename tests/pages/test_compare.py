@@ -39,7 +39,9 @@ def test_moving_a_tolerance_judges_again_at_once(root, finished_run):
     atol.set_value(1e-9).run()
     assert not app.exception
     assert "disagree with pytorch" in text_of(app)
-    assert "beyond tolerance" in " ".join(app.dataframe[0].value["Verdict"])
+    assert "✗ fail" in set(app.dataframe[0].value["Verdict"])
+    assert "**tensorflow**: test, batch" in text_of(app), "in the table the reason would be cut off"
+    assert "beyond tolerance" in text_of(app)
 
 
 def test_a_stale_comparison_says_so(root, finished_run):
