@@ -1,0 +1,37 @@
+"""Every choice in a browser: lists, tabs and folded parts, with a run of digits and an uploaded network."""
+
+import re
+
+import onnx
+import pytest
+
+from convnet_core.events import Monitor
+from convnet_core.runs import Run
+from convnet_core.stages import run_bring_in
+from tests.browser import settle
+from tests.choices import prepare, try_every_choice_in_a_browser
+from tests.conftest import copy_of
+from tests.networks import small_resnet
+
+
+@pytest.fixture
+def runs(finished_run, server, tmp_path):
+    prepare(copy_of(finished_run, server.runs))
+    onnx.save(small_resnet(), tmp_path / "network.onnx")
+    network = Run.create(server.runs / "网络", kind="model")
+    run_bring_in(network, tmp_path / "network.onnx", Monitor())
+    prepare(network)
+
+
+def test_no_choice_makes_a_page_fail(server, runs, page):
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    for run, pages in (("run", ("compare", "dissect")), ("网络", ("export", "dissect"))):
+        for name in pages:
+            page.goto(f"{server.address}/{name}?run={run}")
+            page.get_by_role("heading", level=1, name=re.compile(name, re.IGNORECASE)).wait_for()
+            page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first.wait_for()
+            settle(page)
+            assert try_every_choice_in_a_browser(page), name
+    assert not faults
+    assert not server.tracebacks()

@@ -1,0 +1,52 @@
+"""Every choice of every selector, on a run that reads digits and on an uploaded network: no page may fail at any."""
+
+import onnx
+import pytest
+
+from convnet_core import data
+from convnet_core.events import Monitor
+from convnet_core.runs import Run
+from convnet_core.stages import run_bring_in
+from tests.choices import choose_what_is_shown, prepare, try_every_choice
+from tests.conftest import copy_of
+from tests.networks import small_resnet
+from tests.pages.conftest import open_page
+
+
+@pytest.fixture(scope="module")
+def digits(finished_run, tmp_path_factory):
+    """A folder with a run that reads digits, which pages only read."""
+    return prepare(copy_of(finished_run, tmp_path_factory.mktemp("digits"))).path.parent
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """The same with an uploaded network."""
+    folder = tmp_path_factory.mktemp("network")
+    onnx.save(small_resnet(), folder / "network.onnx")
+    run = Run.create(folder / "small-resnet", kind="model")
+    run_bring_in(run, folder / "network.onnx", Monitor())
+    return prepare(run).path.parent
+
+
+def try_page(name, folder, monkeypatch):
+    choose_what_is_shown(monkeypatch)
+    monkeypatch.setenv("CONVNET_RUNS_DIR", str(folder))
+    monkeypatch.setenv("CONVNET_DATA_DIR", str(folder / "no MNIST"))
+    if name in ("data", "train"):
+        monkeypatch.setattr(data, "STROKES_SIZES", (600, 100))
+    return try_every_choice(open_page(name))
+
+
+LEAST = {"data": 8, "train": 40, "export": 8, "convert": 4, "compare": 12, "dissect": 20, "benchmark": 6}
+"""Choices that each page has, so that none passes for want of any."""
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_no_choice_makes_a_page_of_digits_fail(digits, name, monkeypatch):
+    assert try_page(name, digits, monkeypatch) >= LEAST[name]
+
+
+@pytest.mark.parametrize("name", ["export", "convert", "compare", "dissect", "benchmark"])
+def test_no_choice_makes_a_page_of_an_uploaded_network_fail(network, name, monkeypatch):
+    assert try_page(name, network, monkeypatch)
