@@ -43,7 +43,7 @@ CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Traced]] = {
 }
 
 SAVED_MODEL, FROZEN, NODES = "saved_model", "frozen.pb", entries.FILE
-TFLITE = {kind: f"model.{kind}.tflite" for kind in tflite.KINDS}
+TFLITE = tflite.FILES
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from convnet_core.tensors import Feeds, batch_of, batched, example_feeds, fixed_
 from convnet_core.worker import Content, shared
 
 KINDS = ("fp32", "fp16", "int8")
+FILES = {kind: f"model.{kind}.tflite" for kind in KINDS}
 _DEFAULT = ConvertConfig()
 _SECONDS, _SECONDS_PER_MB = 600.0, 10.0
 """Calibrating int8 takes most: 20 s for a network of 94 MB on two cores."""
@@ -45,6 +46,7 @@ def save(
     content: Content = {
         "saved_model": str(saved_model),
         "path": str(path),
+        "float32": str(path.with_name(FILES["fp32"])),
         "kind": kind,
         "signature": dataclasses.asdict(signature),
         "config": config.to_json(),

@@ -15,6 +15,7 @@ from convnet_core.config import ConvertConfig
 from convnet_core.convert.names import Signature
 from convnet_core.convert.quantization import quantized
 from convnet_core.convert.tflite_errors import reason
+from convnet_core.convert.tflite_infinity import restore_infinity
 from convnet_core.errors import ConversionError, one_line
 from convnet_core.shapes import made
 from convnet_core.tensorflow_setup import import_tensorflow
@@ -40,7 +41,10 @@ def make(content: Content, arrays: Feeds, tell: Tell) -> Message:
     kind, path = content["kind"], Path(content["path"])
     signature, config = made(Signature, content["signature"]), ConvertConfig.from_json(content["config"])
     tell({"step": CONVERTING}, {})
-    path.write_bytes(_converted(content["saved_model"], kind, arrays, signature, config))
+    converted = _converted(content["saved_model"], kind, arrays, signature, config)
+    if kind == "fp16" and (full := Path(content["float32"])).is_file():
+        converted = restore_infinity(converted, full.read_bytes())
+    path.write_bytes(converted)
     tell({"step": RUNNING}, {})
     if content["run"]:
         _check(path, kind, Path(content["saved_model"]), arrays, signature)
@@ -53,6 +57,8 @@ def make(content: Content, arrays: Feeds, tell: Tell) -> Message:
 def _converted(saved_model: str, kind: str, samples: Feeds, signature: Signature, config: ConvertConfig) -> bytes:
     tf = import_tensorflow()
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
+    # The converter's default puts the largest number in the place of infinity; int8 has no other way to hold it.
+    converter.canonicalizing_inf_as_min_max_float = kind == "int8"
     if kind != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if kind == "fp16":

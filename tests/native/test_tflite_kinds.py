@@ -3,9 +3,13 @@
 import numpy as np
 import onnxruntime
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
+from convnet_core.config import ConvertConfig
+from convnet_core.convert import TFLITE, convert
 from convnet_core.convert.tflite_errors import reason
 from convnet_core.errors import ConversionError
+from convnet_core.events import Monitor
 from tests.native import litert
 from tests.native.test_operators import draw
 
@@ -249,3 +253,32 @@ def test_the_reason_names_the_operator_its_dtype_and_the_node(nodes, dtype, line
 )  # fmt: skip
 def test_no_reason_is_mlir(text, line):
     assert reason(text) == line
+
+
+@pytest.mark.parametrize("kind", ["fp32", "fp16"])
+def test_infinite_constants_stay_infinite(kind, tmp_path):
+    """The logits of classes that a mask forbids are -inf."""
+    nodes = [("Where", ["mask", "inf", "x"], ["y"], {}), ("Relu", ["y"], ["z"], {})]
+    constants = {"mask": np.array([True, False, True]), "inf": np.float32(-np.inf)}
+    outputs = {"y": (np.float32, ["n", 3]), "z": (np.float32, ["n", 3])}
+    model = litert.model(nodes, {"x": (np.float32, ["n", 3])}, outputs, constants)
+    convert(model, tmp_path, ConvertConfig(), {}, Monitor())
+    run = Interpreter(model_path=str(tmp_path / TFLITE[kind])).get_signature_runner("serving_default")
+    for batch in (1, 2):
+        x = np.arange(3 * batch, dtype=np.float32).reshape(batch, 3)
+        expected = np.where(constants["mask"], -np.inf, x)
+        results = run(x=x)
+        np.testing.assert_array_equal(results["y"], expected)
+        np.testing.assert_array_equal(results["z"], np.maximum(expected, 0))
+
+
+def test_boxes_without_area_are_kept_once_each():
+    """LiteRT's own operator gives the same box several times where a box has no area."""
+    boxes = np.zeros((1, 6, 4), np.float32)
+    boxes[0, 3:] = [[0, 0, 2, 2], [0, 0, 2, 1.9], [5, 5, 7, 5]]
+    scores = np.float32([[[0.1, 0.5, 0.3, 0.9, 0.8, 0.4]]])
+    constants = {"most": np.int64([6]), "overlap": np.float32([0.5])}
+    nodes = [("NonMaxSuppression", ["boxes", "scores", "most", "overlap"], ["y"], {})]
+    inputs = {"boxes": (np.float32, [1, 6, 4]), "scores": (np.float32, [1, 1, 6])}
+    model = litert.model(nodes, inputs, {"y": (np.int64, ["kept", 3])}, constants)
+    compare(model, [boxes, scores], [np.zeros_like(boxes), scores])

@@ -30,6 +30,7 @@ def non_max_suppression(
     if center_point_box:
         middle, size = boxes[..., :2], boxes[..., 2:]
         boxes = tf.concat([middle - size / 2, middle + size / 2], -1)
+    boxes = _apart(boxes)
     batch, classes, count = shape_of(scores)
     rows = reshaped(scores, [batch * classes, count])
     limits = {
@@ -44,6 +45,18 @@ def non_max_suppression(
     number = tf.cast(classes, tf.int32)
     columns = [row // number, row % number, tf.gather_nd(places, used)]
     return tf.cast(tf.stack(columns, 1), tf.int64)
+
+
+def _apart(boxes: Any) -> Any:
+    """Boxes [batch, count, 4] with those that have no area in places of their own, where they overlap none either.
+
+    LiteRT 2.3's NonMaxSuppressionV4 gives the same box several times where a box has no area.
+    """
+    height, width = boxes[..., 2:3] - boxes[..., 0:1], boxes[..., 3:4] - boxes[..., 1:2]
+    outside = tf.reduce_max(tf.abs(boxes), axis=[1, 2], keepdims=True) + 1
+    row = outside * (2 * tf.range(1, tf.shape(boxes)[1] + 1, dtype=boxes.dtype)[:, tf.newaxis])
+    column = tf.zeros_like(row)
+    return tf.where(height * width == 0, tf.concat([row, column, row + outside, column + outside], -1), boxes)
 
 
 def _smaller(most: Any, count: Any) -> Any:
