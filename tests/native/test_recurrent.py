@@ -87,3 +87,10 @@ def test_a_known_number_of_steps(op, steps):
 )  # fmt: skip
 def test_attributes(op, attributes):
     agrees(*layer(op, 6, ALL, **attributes))
+
+
+@pytest.mark.parametrize("op", GATES)
+@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+def test_a_sequence_without_a_step_ends_in_zeros_whatever_its_initial_state(op, direction):
+    model, feeds = layer(op, 3, ALL, direction=direction)
+    agrees(model, {**feeds, "lengths": np.array([0, 3, 1, 0], np.int32)})

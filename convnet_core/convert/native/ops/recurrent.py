@@ -128,10 +128,18 @@ def _layers(
         taken, cell = layer(way, _reversed(x, lengths) if backwards else x)
         results, state = _sequence(taken, cell, lengths, state)
         given.append(_reversed(results, lengths) if backwards else results)
-        last.append(state)
+        last.append(state if lengths is None else _without_empty(state, lengths))
     states = [tf.stack(list(items), 1 if layout else 0) for items in zip(*last, strict=True)]
     whole = tf.stack(given, 1)
     return (tf.transpose(whole, [2, 0, 1, 3]) if layout else whole, *states)
+
+
+def _without_empty(state: State, lengths: Any) -> State:
+    """The last state with zeros for a sequence without a step, whatever its initial state: ONNX says nothing of it, and
+    ONNX Runtime 1.32 gives zeros.
+    """
+    runs = (lengths > 0)[:, tf.newaxis]
+    return [tf.where(runs, item, tf.zeros([], item.dtype)) for item in state]
 
 
 def _reversed(x: Any, lengths: Any) -> Any:
