@@ -136,9 +136,11 @@ def _notes(results: Sequence[Result], reference: str, config: CompareConfig) -> 
     for runtime, count in moved.items():
         if count:
             yield f"{runtime}: {count} rows swapped against {reference}'s, whose scores are equal within tolerance"
-    unequal = [result.measured.key for result in results if result.measured.key.runtime == reference and result.reason]
-    if unequal:
-        outputs = ", ".join(dict.fromkeys(repr(key.output) for key in unequal))
+    own = [result for result in results if result.measured.key.runtime == reference]
+    random = {result.measured.key.output for result in own if not result.passed}
+    unequal = dict.fromkeys(result.measured.key.output for result in own if not result.judged)
+    if unequal.keys() - random:
+        outputs = ", ".join(repr(name) for name in unequal if name not in random)
         yield f"{outputs}: the answers of {reference} depend on the batch, so all are compared at equal batch sizes"
 
 

@@ -196,7 +196,8 @@ def zeros(inputs: Sequence[TensorInfo], feeds: Feeds) -> Feeds:
     for info in inputs:
         array = np.full_like(feeds[info.name], "" if feeds[info.name].dtype == object else 0)
         if info.bounds and array.dtype.kind != "b":
-            array = np.clip(array, *limits_of(info.bounds, shapes, array.dtype)).astype(array.dtype)
+            limits = limits_of(info.bounds, shapes, array.dtype)
+            array = np.clip(array, *limits).astype(array.dtype).reshape(array.shape)  # a scalar, too
         found[info.name] = array
     return found
 

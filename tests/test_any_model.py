@@ -1,5 +1,6 @@
 """Models from elsewhere, on the command line: an ONNX file through convert and compare."""
 
+import argparse
 import json
 
 import numpy as np
@@ -7,6 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from convnet_core.cli.resolve import given_inputs
+from convnet_core.errors import ConfigError
 from convnet_core.runs import Run
 from tests.conftest import convnet, python
 from tests.pages.conftest import open_page, root, text_of  # noqa: F401  # a fixture
@@ -91,6 +94,16 @@ def test_wrong_words_about_inputs_are_one_clear_line(model, tmp_path, flags, sai
     done = convnet("convert", "--onnx", model, "--run", tmp_path / "run", *flags, check=2)
     assert said in done.stderr.splitlines()[-2] + done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [("shape", "1,-7"), ("shape", "1,2.5"), ("shape", "1,"), ("range", "nan,1"), ("range", "-inf,1"), ("range", "2,1")],
+)
+def test_sizes_and_ranges_are_numbers_that_can_be(flag, text):
+    flags = {"input": [], "shape": [], "range": []} | {flag: [f"ids={text}"]}
+    with pytest.raises(ConfigError, match=f"--{flag} takes .* not '{text}'"):
+        given_inputs(argparse.Namespace(**flags))
 
 
 def test_benchmark_takes_a_file_and_converts_it_first(model, tmp_path):

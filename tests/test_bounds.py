@@ -214,6 +214,13 @@ def test_a_node_inside_a_branch_bounds_an_input_of_the_whole():
     assert drawn(made)["ids"].max() == 4
 
 
+def test_a_scalar_stays_one_within_its_bounds():
+    values = {"values": np.array([0, 1], np.float32)}
+    made = model([node("OneHot", ["ids", "depth", "values"])], IDS | {"depth": (T.INT64, [])}, values)
+    infos = bounded_inputs(made)
+    assert zeros(infos, drawn(made))["depth"].shape == ()
+
+
 def test_what_is_computed_on_the_way_has_no_bounds():
     made = model([node("Mul", ["ids", "ids"], ["square"]), node("Add", ["square", "square"])], IDS, output=T.INT64)
     assert bounded_inputs(made)[0].bounds is None

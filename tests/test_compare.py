@@ -234,6 +234,7 @@ def test_a_reference_that_draws_does_not_agree_with_itself():
     comparison = judged(Fake("onnxruntime", lambda y: y + rng.random()))
     assert not comparison.agree
     assert "beyond tolerance" in line(comparison, "onnxruntime").reason
+    assert not comparison.notes  # its answers do not depend on the batch
 
 
 def test_where_the_reference_fails_nothing_is_compared():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -85,7 +86,7 @@ def given_inputs(args: argparse.Namespace) -> Given:
     """What --input, --shape and --range say. Raises ConfigError."""
     return Given(
         {name: str(Path(text).expanduser().resolve()) for name, text in _named(args.input, "--input")},
-        {name: tuple(int(size) for size in _numbers(text, "--shape")) for name, text in _named(args.shape, "--shape")},
+        {name: _shape(text) for name, text in _named(args.shape, "--shape")},
         {name: _range(text) for name, text in _named(args.range, "--range")},
     )
 
@@ -99,18 +100,21 @@ def _named(texts: list[str], flag: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-def _numbers(text: str, flag: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise ConfigError(f"{flag} takes numbers, separated by commas, not {text!r}") from None
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = text.split(",")
+    if not all(size.strip().isdecimal() for size in sizes):
+        raise ConfigError(f"--shape takes whole numbers from 0 on, separated by commas, not {text!r}")
+    return tuple(map(int, sizes))
 
 
 def _range(text: str) -> tuple[float, float]:
-    numbers = _numbers(text, "--range")
-    if len(numbers) != 2 or numbers[0] > numbers[1]:
-        raise ConfigError(f"--range takes the lowest and the highest value, not {text!r}")
-    return numbers[0], numbers[1]
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = math.nan
+    if not -math.inf < low <= high < math.inf:
+        raise ConfigError(f"--range takes the lowest and the highest value as two numbers, not {text!r}")
+    return low, high
 
 
 def train_config(args: argparse.Namespace) -> TrainConfig:
