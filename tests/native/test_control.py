@@ -5,7 +5,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.native.harness import traced
+from convnet_core.convert import frozen
+from tests.native.harness import tf, traced
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 WEIGHTS = np.random.default_rng(1).normal(size=(4, 4), scale=0.5).astype(np.float32)
@@ -68,6 +69,24 @@ def test_a_loop_whose_number_of_steps_is_an_input(steps):
         W=WEIGHTS,
         table=TABLE,
     )
+
+
+def test_a_frozen_graph_keeps_a_loop_that_gathers_from_a_weight(tmp_path):
+    node = helper.make_node("Loop", ["m", "", "x"], ["y", "z"], body=STEP)
+    model = helper.make_model(
+        graph([node], [("m", INT64, []), ("x", FLOAT, ["n", 4])], BOTH, W=WEIGHTS, table=TABLE),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    concrete = traced(model)
+    frozen.save(concrete, tmp_path / "frozen.pb")
+    with tf.Graph().as_default() as kept, tf.compat.v1.Session() as session:
+        graph_def = tf.compat.v1.GraphDef.FromString((tmp_path / "frozen.pb").read_bytes())
+        tf.graph_util.import_graph_def(graph_def, name="")
+        fed = [item.outputs[0] for item in kept.get_operations() if item.type == "Placeholder"][:2]
+        found = session.run(["Identity:0", "Identity_1:0"], dict(zip(fed, (3, X), strict=True)))
+    for result, value in zip(found, concrete(np.array(3), X), strict=True):
+        np.testing.assert_allclose(result, value, rtol=1e-6)
 
 
 def test_a_loop_without_steps():

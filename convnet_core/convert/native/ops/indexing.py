@@ -61,6 +61,7 @@ def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
     if found is not None and rank_of(x) == 1 and places is not None and places.ndim < 2:
         return single(found[places], x) if places.ndim == 0 else joined([found[place] for place in places], x)
     axis %= rank_of(x)
+    x = tf.convert_to_tensor(x)  # freezing breaks a loop that gathers from a variable itself (TensorFlow 2.21)
     return tf.gather(x, from_front(indices, size_of(x, axis)), axis=axis)
 
 
