@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import os
 import queue
@@ -37,7 +36,7 @@ class Worker:
     """
 
     def __init__(self, memory: int | None = None) -> None:
-        self._memory = memory or machine_memory()
+        self._memory = memory
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
@@ -82,14 +81,16 @@ class Worker:
     def _living(self) -> _Child:
         with self._lock:
             if self._child is None or self._child.dead:
-                self._child = _Child(self._memory)
+                self._child = _Child(self._memory or machine_memory())
             return self._child
 
 
-@functools.cache
+_shared = Worker()
+
+
 def shared() -> Worker:
     """The worker of this process for work that leaves nothing behind: its libraries are imported once."""
-    return Worker()
+    return _shared
 
 
 class _Child:
