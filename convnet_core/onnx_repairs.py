@@ -14,6 +14,7 @@ import onnx.shape_inference
 
 from convnet_core import onnx_order, onnx_types
 from convnet_core.errors import ConversionError
+from convnet_core.onnx_functions import inside
 from convnet_core.onnx_shapes import graphs_inside
 
 Notes = Iterator[str]
@@ -48,9 +49,20 @@ def _ir_version(model: onnx.ModelProto) -> Notes:
         model.ir_version = _SEPARATE
 
 
+def _domains(model: onnx.ModelProto) -> Notes:
+    """ONNX Runtime takes both names of ONNX's own domain, onnx's checker takes the empty one alone."""
+    nodes = [node for part in (model.graph, *model.functions) for node in inside(part.node)]
+    imports = [item for part in (model, *model.functions) for item in part.opset_import]
+    renamed = [item for item in (*nodes, *imports) if item.domain == "ai.onnx"]
+    for item in renamed:
+        item.domain = ""
+    if renamed:
+        yield "the domain ai.onnx was replaced by '', its other name"
+
+
 def _opsets(model: onnx.ModelProto) -> Notes:
-    newest, imports = onnx.defs.onnx_opset_version(), {_plain(item.domain): item.version for item in model.opset_import}
-    used = {_plain(node.domain) for graph in _graphs(model) for node in graph.node}
+    newest, imports = onnx.defs.onnx_opset_version(), {item.domain: item.version for item in model.opset_import}
+    used = {node.domain for graph in _graphs(model) for node in graph.node}
     if imports.get("", 0) > newest:
         raise ConversionError(
             f"the model has opset {imports['']}, and onnx {onnx.__version__} knows up to {newest}",
@@ -64,10 +76,6 @@ def _opsets(model: onnx.ModelProto) -> Notes:
     for domain in sorted((used & _KNOWN.keys()) - imports.keys()):
         model.opset_import.append(onnx.helper.make_opsetid(domain, _KNOWN[domain]))
         yield f"the missing opset_import of {domain} was added, version {_KNOWN[domain]}"
-
-
-def _plain(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
 
 
 def _graph_names(model: onnx.ModelProto) -> Notes:
@@ -153,6 +161,7 @@ def _list(names: Sequence[str]) -> str:
 
 _STEPS: tuple[Callable[[onnx.ModelProto], Notes], ...] = (
     _ir_version,
+    _domains,
     _opsets,
     _graph_names,
     _node_names,

@@ -100,6 +100,14 @@ ODD = {
         "metadata with the same key",
     ),
     "com.microsoft without an opset": (gelu([helper.make_opsetid("", 17)]), "opset_import of com.microsoft"),
+    "nodes of the domain ai.onnx": (
+        changed(two(), lambda m: setattr(m.graph.node[0], "domain", "ai.onnx")),
+        "the domain ai.onnx was replaced",
+    ),
+    "an opset of the domain ai.onnx": (
+        two(opsets=[helper.make_opsetid("ai.onnx", 17)]),
+        "the domain ai.onnx was replaced",
+    ),
     "a wrong shape in a branch": (branches([7, 7]), "inside branches and loops"),
     "a wrong shape in between in a branch": (
         branches(None, value_info=[port("q", [7])]),
