@@ -108,7 +108,10 @@ def from_weights(weights: Mapping[str, Tensor], source: str) -> tuple[ModelConfi
                 f"{source}: {name} has shape {list(given.shape)}, expected {list(value.shape)}", hint=OTHER_NETWORK
             )
         if not is_plain(given) or given.dtype != value.dtype:
-            raise ModelError(f"{source}: {name} is {kind_of(given)}, expected {kind_of(value)}")
+            raise ModelError(
+                f"{source}: {name} is {kind_of(given)}, expected {value.dtype}",
+                hint="save the weights of the network as plain floating point: model.float().state_dict()",
+            )
         if bad := int((~torch.isfinite(given)).sum()):
             raise ModelError(
                 f"{source}: {name} holds NaN or infinity in {bad:,} of {given.numel():,} values",

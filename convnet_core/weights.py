@@ -70,6 +70,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         value = _read(path, kind)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise ModelError(f"{path} is a folder", hint="name the file of weights in it") from error
     except zipfile.BadZipFile as error:
         raise ModelError(
             f"{path} is cut off or damaged: {one_line(error)}", hint="copy or download the file again"

@@ -50,7 +50,10 @@ def spoiled(change):
         (lambda w: w.update({"fc.bias": torch.zeros(9)}), r"fc.bias has shape \[9\], expected \[10\]"),
         (lambda w: w.update({"fc.bias": torch.zeros(10).double()}), "fc.bias is torch.float64"),
         (lambda w: w.update({"fc.bias": torch.zeros(10).to_sparse()}), "fc.bias is a sparse torch.float32"),
-        (lambda w: w.update({"fc.bias": torch.zeros(10, device="meta")}), "fc.bias is torch.float32 without values"),
+        (
+            lambda w: w.update({"fc.bias": torch.zeros(10, device="meta")}),
+            "fc.bias is torch.float32 without values, expected torch.float32$",
+        ),
         (lambda w: w["fc.bias"].fill_(torch.nan), "fc.bias holds NaN or infinity in 10 of 10 values"),
         (lambda w: w.pop("layer1.0.weight"), "there is no layer1.0.weight of four dimensions"),
         (lambda w: w.update({"layer1.0.weight": torch.zeros(16, 1, 4, 4)}), "kernel must be one of"),
