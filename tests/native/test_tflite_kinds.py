@@ -282,3 +282,12 @@ def test_boxes_without_area_are_kept_once_each():
     inputs = {"boxes": (np.float32, [1, 6, 4]), "scores": (np.float32, [1, 1, 6])}
     model = litert.model(nodes, inputs, {"y": (np.int64, ["kept", 3])}, constants)
     compare(model, [boxes, scores], [np.zeros_like(boxes), scores])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+def test_boxes_that_overlap_as_much_as_the_threshold_says_are_kept(threshold):
+    boxes = np.float32([[[0, 0, 1, 1], [0, 0, 1, 2], [0, 5, 1, 6], [0, 6, 1, 7]]])  # the first two share a half
+    nodes = [("NonMaxSuppression", ["boxes", "scores", "most", "threshold"], ["y"], {})]
+    inputs = {"boxes": (np.float32, [1, 4, 4]), "scores": (np.float32, [1, 1, 4])}
+    constants = {"most": np.array([4]), "threshold": np.float32([threshold])}
+    compare(litert.model(nodes, inputs, {"y": (np.int64, ["k", 3])}, constants), [boxes, np.float32([[[4, 3, 2, 1]]])])

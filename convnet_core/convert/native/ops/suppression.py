@@ -35,7 +35,7 @@ def non_max_suppression(
     rows = reshaped(scores, [batch * classes, count])
     limits = {
         "max_output_size": _smaller(0 if most is None else scalar_of(most), count),
-        "iou_threshold": tf.cast(0.0 if iou_threshold is None else scalar_of(iou_threshold), tf.float32),
+        "iou_threshold": _above(0.0 if iou_threshold is None else scalar_of(iou_threshold)),
         "score_threshold": tf.cast(-np.inf if score_threshold is None else scalar_of(score_threshold), tf.float32),
     }
     several = not isinstance(batch * classes, int) or batch * classes > MOST_UNROLLED
@@ -57,6 +57,13 @@ def _apart(boxes: Any) -> Any:
     row = outside * (2 * tf.range(1, tf.shape(boxes)[1] + 1, dtype=boxes.dtype)[:, tf.newaxis])
     column = tf.zeros_like(row)
     return tf.where(height * width == 0, tf.concat([row, column, row + outside, column + outside], -1), boxes)
+
+
+def _above(threshold: Any) -> Any:
+    """float32: a little more, as LiteRT 2.3 also drops boxes that overlap just as much as the threshold says, and ONNX
+    and TensorFlow keep them.
+    """
+    return tf.cast(threshold, tf.float32) * (1 + 2.0**-23) + 1e-30
 
 
 def _smaller(most: Any, count: Any) -> Any:
