@@ -161,3 +161,70 @@ def test_bits_are_shifted(dtype):
                 for row in zip(a, b, strict=True)]  # fmt: skip
         np.testing.assert_array_equal(left, np.array(wide, dtype))
         np.testing.assert_array_equal(right, np.where(b < bits, a >> np.minimum(b, bits - 1), 0))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_products_means_and_places_of_integers(dtype):
+    weights, axes = np.random.default_rng(0).integers(-9, 9, (5, 2), dtype), np.array([1])
+    outputs = {
+        "MatMul": (dtype, ["n", 2]),
+        "ReduceMean": (dtype, ["n", 1]),
+        "Sign": (dtype, ["n", 5]),
+        "ArgMax": (np.int64, ["n"]),
+        "ArgMin": (np.int64, ["n"]),
+        "smallest": (dtype, ["n", 2]),
+        "places": (np.int64, ["n", 2]),
+    }
+    nodes = [
+        ("MatMul", ["x", "w"], ["MatMul"], {}),
+        ("ReduceMean", ["x", "axes"], ["ReduceMean"], {}),
+        ("Sign", ["x"], ["Sign"], {}),
+        ("ArgMax", ["x"], ["ArgMax"], {"axis": 1, "keepdims": 0}),
+        ("ArgMin", ["x"], ["ArgMin"], {"axis": -1, "keepdims": 0, "select_last_index": 1}),
+        ("TopK", ["x", "two"], ["smallest", "places"], {"largest": 0}),
+    ]
+    model = litert.model(
+        nodes, {"x": (dtype, ["n", 5])}, outputs, {"w": weights, "axes": axes, "two": np.array([2])}, opset=18
+    )
+    run = litert.runner(model)
+    x = np.array([[3, -9, 7, 7, -9], [0, -1, -2, 4, -7]], dtype)
+    for batch in (1, 2):
+        rows = x[:batch]
+        order = np.argsort(rows, axis=1, kind="stable")[:, :2]
+        expected = [
+            rows @ weights,
+            np.trunc(rows.mean(1, keepdims=True)),  # -1/5 and -6/5: rounded toward zero
+            np.sign(rows),
+            rows.argmax(1),
+            4 - rows[:, ::-1].argmin(1),
+            np.take_along_axis(rows, order, 1),
+            order,
+        ]
+        for name, result, value in zip(outputs, run(rows), expected, strict=True):
+            np.testing.assert_array_equal(result, value, err_msg=name)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16])
+def test_narrow_integers_are_moved(dtype):
+    signed = {"Relu": (dtype, [3, 4])} if np.iinfo(dtype).min else {}
+    outputs = {"Tile": (dtype, [6, 4]), "ScatterND": (dtype, [3, 4]), "Trilu": (dtype, [3, 4]), **signed}
+    outputs["OneHot"] = (dtype, [2, 3])
+    nodes = [
+        ("Tile", ["x", "repeats"], ["Tile"], {}),
+        ("ScatterND", ["x", "row", "update"], ["ScatterND"], {}),
+        ("Trilu", ["x"], ["Trilu"], {}),
+        *[(op, ["x"], [op], {}) for op in signed],
+        ("OneHot", ["places", "three", "values"], ["OneHot"], {}),
+    ]
+    constants = {"repeats": np.array([2, 1]), "row": np.array([[1]]), "update": np.ones((1, 4), dtype)}
+    constants |= {"three": np.array(3), "values": np.array([7, 9], dtype)}
+    inputs = {"x": (dtype, [3, 4]), "places": (np.int64, [2])}
+    run = litert.runner(litert.model(nodes, inputs, outputs, constants))
+    x = extremes(dtype, 3, 4)
+    scattered = x.copy()
+    scattered[1] = 1
+    expected = [np.tile(x, (2, 1)), scattered, np.triu(x), *[np.maximum(x, 0) for _ in signed]]
+    expected.append(np.where(np.eye(3)[[0, 2]] > 0, dtype(9), dtype(7)))
+    for name, result, value in zip(outputs, run(x, np.array([0, 2])), expected, strict=True):
+        np.testing.assert_array_equal(result, value, err_msg=name)
+        assert result.dtype == dtype

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.sizes import from_shapes
-from convnet_core.convert.native.values import size_of
+from convnet_core.convert.native.values import size_of, static_of
 
 _DIVISIONS = 3
 """A float32 quotient has 22 right bits at least; three of them are more than 63."""
+
+_MOST_MULTIPLIED = 2**16
+"""Values of an integer matrix that are multiplied one by one with each row of another."""
 
 _MOST_SUMMED = 2**24 // 255**2
 """Products of numbers up to 255 whose sum float32 holds exactly: 258."""
@@ -35,6 +39,17 @@ def divided(a: Any, b: Any) -> Any:
     return total
 
 
+def matmul(a: Any, b: Any) -> Any:
+    """The product of matrices of int32 or int64, as sums of products: LiteRT 2.3 multiplies no such matrices.
+
+    They take too much memory where `b` is large or of unknown size.
+    """
+    count = math.prod(_MOST_MULTIPLIED + 1 if size is None else size for size in static_of(b)[-2:])
+    if count > _MOST_MULTIPLIED:
+        return tf.matmul(a, b)
+    return tf.reduce_sum(tf.expand_dims(a, -1) * tf.expand_dims(b, -3), -2)
+
+
 def matmul_of_bytes(a: Any, b: Any) -> Any:
     """The int32 product of matrices of numbers from -255 to 255, in float32, which holds the sums of short rows.
 
@@ -53,9 +68,9 @@ def matmul_of_bytes(a: Any, b: Any) -> Any:
 def inverted(x: Any) -> Any:
     """Every bit the other way round."""
     dtype = tf.as_dtype(x.dtype)
-    if dtype.size == 8:
+    if dtype == tf.uint64:
         return tf.bitwise.invert(x)
-    wide = tf.int64 if dtype == tf.uint32 else tf.int32
+    wide = tf.int64 if dtype in (tf.uint32, tf.int64) else tf.int32
     return tf.cast(-1 - tf.cast(x, wide), dtype)
 
 

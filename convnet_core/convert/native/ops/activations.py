@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from convnet_core.convert.native.dtypes import HALVES
+from convnet_core.convert.native.dtypes import HALVES, wide_integers
 from convnet_core.convert.native.halves import steps_of
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
@@ -16,6 +16,7 @@ from convnet_core.convert.native.values import aligned, rank_of, reshaped, shape
 
 
 @handles("Relu", 1, 6, 13, 14)
+@wide_integers
 def relu(x: Any) -> Any:
     return tf.nn.relu(x)
 

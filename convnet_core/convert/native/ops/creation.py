@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from convnet_core.convert.native.dtypes import wide_integers
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries
@@ -62,6 +63,7 @@ def range_(start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
 
 
 @handles("OneHot", 9, 11, 28, static=("values",))
+@wide_integers
 def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
     count = known(depth)
     size = tf.cast(tf.reshape(depth, []), tf.int32) if count is None else int(count.item())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from convnet_core.convert.native.dtypes import wide_integers
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.sizes import entries, joined, parts
@@ -53,11 +54,9 @@ def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
 
 
 @handles("Tile", 6, 13)
+@wide_integers
 def tile(x: Any, repeats: Any) -> Any:
-    dtype = tf.as_dtype(x.dtype)
-    narrow = dtype == tf.uint16  # which TensorFlow does not repeat
-    y = tf.tile(tf.cast(x, tf.int32) if narrow else x, packed(entries(repeats, "the repeats", rank_of(x))))
-    return tf.cast(y, dtype) if narrow else y
+    return tf.tile(x, packed(entries(repeats, "the repeats", rank_of(x))))
 
 
 @handles("Tile", 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from convnet_core.convert.native import integers
 from convnet_core.convert.native.dtypes import INTEGERS, SMALL_INTEGERS, UNSIGNED, cast_around
-from convnet_core.convert.native.integers import matmul_of_bytes
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import rank_of
@@ -29,9 +29,16 @@ def product(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
     """The product of matrices of any dtype."""
 
     def multiply(a: Any, b: Any) -> Any:
+        if a.dtype in (tf.int32, tf.int64):
+            a, b = _turned(a, transpose_a), _turned(b, transpose_b)
+            return integers.matmul(a, b)
         return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
     return cast_around(multiply, a, b, when=SMALL_INTEGERS | UNSIGNED, to=tf.int64)
+
+
+def _turned(x: Any, turn: bool) -> Any:
+    return tf.linalg.matrix_transpose(x) if turn else x
 
 
 @handles("Gemm", 1, 6, 7, 9, 11, 13)
@@ -66,7 +73,7 @@ def matmul_integer(a: Any, b: Any, a_zero_point: Any = None, b_zero_point: Any =
 
 def integer_product(a: Any, b: Any) -> Any:
     """The int32 product of what `centred` gives."""
-    return _of_matrices(matmul_of_bytes, a, b)
+    return _of_matrices(integers.matmul_of_bytes, a, b)
 
 
 def centred(x: Any, zero_point: Any) -> Any:

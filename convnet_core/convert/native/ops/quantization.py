@@ -8,7 +8,7 @@ from convnet_core.convert.native.dtypes import as_dtype, cast_to
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.linear import centred, integer_product, of_rows
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of, size_of
+from convnet_core.convert.native.values import rank_of, reshaped, shape_of, size_of, widened
 from convnet_core.errors import ConversionError
 
 _RANGES = {
@@ -36,8 +36,8 @@ def quantize_linear(
     """The division is made in the dtype of the scale unless `precision` names another."""
     target = as_dtype(y_zero_point.dtype if y_zero_point is not None else output_dtype or "uint8")
     wide = as_dtype(precision or y_scale.dtype)
-    scale = _along(y_scale, x, axis, block_size)
-    y = tf.cast(x, wide) / tf.cast(scale, wide)
+    scale = tf.cast(_along(y_scale, x, axis, block_size), wide)
+    y = tf.cast(widened(tf.cast(x, wide)) / widened(scale), wide)  # LiteRT 2.3 divides no 16-bit floats
     if target.is_floating:
         return cast_to(y, target, saturate=bool(saturate))
     zero = None if y_zero_point is None else _along(cast_to(y_zero_point, tf.float32), x, axis, block_size)

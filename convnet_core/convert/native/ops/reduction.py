@@ -6,8 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from convnet_core.convert.native.dtypes import INTEGERS, cast_around, wide_integers
+from convnet_core.convert.native.integers import divided
 from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.ops.selection import top_k
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import known, rank_of, reshaped, scalar_of, shape_of, size_of
 
@@ -65,7 +69,12 @@ def reduce_sum(x: Any, axes: Any, keep: bool) -> Any:
 
 @_reduces("ReduceMean", (1, 11, 13), (18,))
 def reduce_mean(x: Any, axes: Any, keep: bool) -> Any:
-    return _in_float64(lambda x: tf.reduce_mean(x, axes, keep), x)
+    """Of integers rounded toward zero."""
+    if x.dtype not in (tf.int32, tf.int64):
+        return _in_float64(lambda x: tf.reduce_mean(x, axes, keep), x)
+    wide = tf.cast(x, tf.int64)
+    count = tf.maximum(tf.reduce_sum(tf.ones_like(wide), axes, keep), 1)
+    return tf.cast(divided(tf.reduce_sum(wide, axes, keep), count), x.dtype)
 
 
 @_reduces("ReduceMax", (1, 11, 12, 13), (18, 20))
@@ -109,21 +118,29 @@ def reduce_log_sum_exp(x: Any, axes: Any, keep: bool) -> Any:
 
 
 @handles("ArgMax", 1, 11, 12, 13)
+@wide_integers
 def argmax(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
-    return _place(tf.argmax, x, axis, keepdims, select_last_index)
+    return _place(True, x, axis, keepdims, select_last_index)
 
 
 @handles("ArgMin", 1, 11, 12, 13)
+@wide_integers
 def argmin(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
-    return _place(tf.argmin, x, axis, keepdims, select_last_index)
+    return _place(False, x, axis, keepdims, select_last_index)
 
 
-def _place(function: Callable[..., Any], x: Any, axis: int, keep: int, last: int) -> Any:
-    """TensorFlow's functions find the first place."""
-    place = function(tf.reverse(x, [axis]) if last else x, axis)
+def _place(largest: bool, x: Any, axis: int, keep: int, last: int) -> Any:
+    place = _first_place(largest, tf.reverse(x, [axis]) if last else x, axis)
     if last:
         place = size_of(x, axis) - 1 - place
     return tf.expand_dims(place, axis) if keep else place
+
+
+def _first_place(largest: bool, x: Any, axis: int) -> Any:
+    """LiteRT 2.3 has no ArgMax of int64, but TopK."""
+    if x.dtype == tf.int64:
+        return tf.squeeze(top_k(x, np.array(1), axis=axis, largest=largest)[1], axis)
+    return (tf.argmax if largest else tf.argmin)(x, axis)
 
 
 @handles("CumSum", 11, 14)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from convnet_core.convert.native.dtypes import wide_integers
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.ops.indexing import along, depth_of, from_front
 from convnet_core.convert.native.registry import handles
@@ -15,6 +16,7 @@ from convnet_core.errors import ConversionError
 @handles("Scatter", 9, static=("indices",))
 @handles("Scatter", 11, static=("indices",))
 @handles("ScatterElements", 11, 13, 16, 18, static=("indices",))
+@wide_integers
 def scatter_elements(x: Any, indices: Any, updates: Any, *, axis: int = 0, reduction: str = "none") -> Any:
     sizes = shape_of(x)
     places = along(sizes, indices, axis % rank_of(x))
@@ -23,6 +25,7 @@ def scatter_elements(x: Any, indices: Any, updates: Any, *, axis: int = 0, reduc
 
 
 @handles("ScatterND", 11, 13, 16, 18, static=("indices",))
+@wide_integers
 def scatter_nd(x: Any, indices: Any, updates: Any, *, reduction: str = "none") -> Any:
     sizes, depth = shape_of(x), depth_of(indices)
     if any(

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.dtypes import as_dtype
+from convnet_core.convert.native.dtypes import as_dtype, wide_integers
+from convnet_core.convert.native.integers import inverted
 from convnet_core.convert.native.lazy import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.convert.native.values import rank_of, scalar_of, shape_of, swapped
@@ -15,7 +16,7 @@ from convnet_core.convert.native.values import rank_of, scalar_of, shape_of, swa
 @handles("TopK", 11, 24)
 def top_k(x: Any, k: Any, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> Any:
     dtype = tf.as_dtype(x.dtype)
-    turned = (lambda x: x) if largest else tf.bitwise.invert if dtype.is_integer else tf.negative
+    turned = (lambda x: x) if largest else inverted if dtype.is_integer else tf.negative
     values, places = tf.math.top_k(turned(swapped(x, axis)), tf.cast(scalar_of(k), tf.int32), bool(sorted))
     return turned(swapped(values, axis)), tf.cast(swapped(places, axis), tf.int64)
 
@@ -31,6 +32,7 @@ def top_k_of_fixed(x: Any, *, k: int, axis: int = -1) -> Any:
 
 
 @handles("Trilu", 14)
+@wide_integers
 def trilu(x: Any, k: Any = None, *, upper: int = 1) -> Any:
     distance = _distance(x)
     first = tf.cast(0 if k is None else scalar_of(k), distance.dtype)
