@@ -13,11 +13,11 @@ from convnet_core.errors import ConversionError, UnsupportedOpError
 
 _WAYS = {
     "aten::_cdist_forward": "(x.unsqueeze(-2) - y.unsqueeze(-3)).pow(2).sum(-1).sqrt() is the same for p=2",
-    "aten::adaptive_max_pool": "sizes that divide the input's go, as does nn.MaxPool2d; for one value torch.amax",
-    "prims::prod": "x.prod() and x.prod(dim) go; a cumulative product as a loop of products",
-    "aten::searchsorted": "torch.bucketize goes",
-    "aten::kthvalue": "torch.topk or torch.sort, and an index",
-    "aten::median": "torch.topk or torch.sort, and an index",
+    "aten::adaptive_max_pool": "use an output size that divides the input's, or nn.MaxPool2d; for one value torch.amax",
+    "prims::prod": "x.prod() and x.prod(dim) work; write a cumulative product as a loop of products",
+    "aten::searchsorted": "use torch.bucketize",
+    "aten::kthvalue": "use torch.topk or torch.sort, and an index",
+    "aten::median": "use torch.topk or torch.sort, and an index",
 }
 """What to write instead of an operator that PyTorch 2.14's exporter lacks, by how its name begins."""
 
