@@ -81,6 +81,13 @@ def test_it_gives_what_onnx_runtime_gives(name):
     same(op, inputs, fixed, **(rest[0] if rest else {}))
 
 
+@pytest.mark.parametrize("op", ["Gelu", "BiasGelu", "FastGelu", "QuickGelu"])
+def test_half_precision_stays_half_precision(op):
+    bias = f(8) if op in ("BiasGelu", "FastGelu") else None
+    inputs = [value.astype(np.float16) for value in (X, bias) if value is not None]
+    same(op, inputs, tuple(range(1, len(inputs))), atol=2e-3)
+
+
 def test_convolutions_that_are_channels_last_give_what_the_others_give():
     """ONNX Runtime has the operators, and no kernels for them on a CPU."""
     x, w, b, added = f(2, 7, 7, 3), f(4, 3, 3, 3), f(4), f(2, 5, 5, 4)

@@ -16,6 +16,9 @@ _OPSET = 24
 """The opset of the nodes that are written."""
 
 
+_FLOATS = {"float16", "bfloat16", "float32", "float64"}
+
+
 class Expansion:
     """The nodes that take the place of one. Attributes are those of the node; names are those of tensors."""
 
@@ -68,18 +71,19 @@ class Expansion:
         result: str = "",
         more: tuple[str, ...] = (),
         like: str = "",
-        dtype: str = "float32",
+        dtype: str = "",
         version: int = 0,
         **attributes: Any,
     ) -> str:
-        """Add a node; the name of its first result, which is `to` where that is given. `more` names further results.
+        """Add a node; the name of its first result, which is `result` where that is given. `more` names further ones.
 
-        `like` names a tensor of the shape that the result has, `dtype` is the result's dtype.
+        `like` names a tensor of the shape that the result has. `dtype` is the result's dtype: by default that of `like`
+        where it is floating point, else float32.
         """
         place = len(self.nodes)
         result = result or f"{self.node.outputs[0]}|{place}"
         if result not in self._graph.infos and (info := self._graph.infos.get(like)) is not None:
-            self._graph.infos[result] = Info(dtype, info.shape)
+            self._graph.infos[result] = Info(dtype or (info.dtype if info.dtype in _FLOATS else "float32"), info.shape)
         version = version or int(onnx.defs.get_schema(op, _OPSET).since_version)
         while not inputs[-1]:
             inputs = inputs[:-1]
