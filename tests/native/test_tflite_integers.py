@@ -228,3 +228,11 @@ def test_narrow_integers_are_moved(dtype):
     for name, result, value in zip(outputs, run(x, np.array([0, 2])), expected, strict=True):
         np.testing.assert_array_equal(result, value, err_msg=name)
         assert result.dtype == dtype
+
+
+def test_a_size_that_is_drawn_as_0_does_not_count_against_the_file():
+    inputs = {"places": (np.int64, [2]), "depth": (np.float32, [])}  # drawn from 0 to 1
+    nodes = [("OneHot", ["places", "depth", "values"], ["y"], {})]
+    model = litert.model(nodes, inputs, {"y": (np.float32, [2, "depth"])}, {"values": np.float32([0, 1])})
+    (result,) = litert.runner(model)(np.array([0, 2]), np.float32(3))
+    np.testing.assert_array_equal(result, np.eye(3, dtype=np.float32)[[0, 2]])
