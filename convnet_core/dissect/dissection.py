@@ -17,7 +17,7 @@ from convnet_core.dissect.answers import answers, for_all, in_batches
 from convnet_core.dissect.at_work import at_work
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.double import DoubleProbe
-from convnet_core.dissect.examine import NodeFound, examine
+from convnet_core.dissect.examine import NodeFound, examine, values_of
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.litert import LiteRTOp, LiteRTProbe
 from convnet_core.dissect.measure import span
@@ -59,7 +59,7 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
     samples = _runnable(reference, case)
     probes = _probes(case)
     try:
-        nodes, values = examine(case.model, reference, _truth(case), probes, samples, tell)
+        nodes, values = examine(case.model, reference, _exact(case, samples, tell), probes, samples, tell)
         expected = values[reference.name]
         tell("looking at the weights")
         there = weights.kept_in(case.folder, case.entries) if case.folder is not None else {}
@@ -170,11 +170,14 @@ def _probes(case: Case) -> list[Probe]:
     return probes
 
 
-def _truth(case: Case) -> DoubleProbe | None:
+def _exact(case: Case, samples: Feeds, tell: Tell) -> Feeds:
+    """The values of all tensors in float64; none where it cannot be: then the noise is taken to be one rounding."""
+    if DoubleProbe.name in case.dead:
+        return {}
     try:
-        return DoubleProbe(case.model)
-    except ConversionError:  # without it the noise is taken to be one rounding
-        return None
+        return values_of(DoubleProbe(case.model), samples, tell)
+    except ConversionError:
+        return {}
 
 
 def _outside(

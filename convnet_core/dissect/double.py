@@ -15,6 +15,7 @@ from onnx import TensorProto
 
 from convnet_core.convert import Place, native
 from convnet_core.dissect.probe import Probe
+from convnet_core.errors import ConversionError, one_line
 from convnet_core.tensorflow_setup import import_tensorflow
 from convnet_core.tensors import Feeds
 
@@ -22,7 +23,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
 class DoubleProbe(Probe):
-    """An ONNX model in float64. Raises ConversionError where the native converter does not take it."""
+    """An ONNX model in float64. It and `values` raise ConversionError where TensorFlow cannot compute it so."""
 
     name, kind = "float64", "float64"
 
@@ -45,7 +46,10 @@ class DoubleProbe(Probe):
             for name, array in feeds.items()
             if name in self._inputs
         }
-        found = tf.function(everything, autograph=False)(given)
+        try:
+            found = tf.function(everything, autograph=False)(given)
+        except tf.errors.OpError as error:
+            raise ConversionError(one_line(error)) from error
         return {name: self._place(name).value(value.numpy()) for name, value in found.items()}
 
     def _place(self, name: str) -> Place:

@@ -62,18 +62,17 @@ class NodeFound:
 def examine(
     model: onnx.ModelProto,
     reference: OnnxRuntimeProbe,
-    truth: Probe | None,
+    exact: Feeds,
     others: Sequence[Probe],
     feeds: Feeds,
     tell: Callable[[str], None],
 ) -> tuple[list[NodeFound], dict[str, Feeds]]:
     """Every output of floats, in the order of the nodes; and the values of all tensors by runtime.
 
-    `truth` is the run in float64, where there is one. `tell` hears what is at work.
+    `exact` are the values in float64, where they are known. `tell` hears what is at work.
     """
-    values = {probe.name: _told(probe, feeds, tell) for probe in (reference, *others, *([truth] if truth else []))}
+    values = {probe.name: values_of(probe, feeds, tell) for probe in (reference, *others)}
     expected = values[reference.name]
-    exact = values[truth.name] if truth else {}
     again = reference.values(feeds)
     found = []
     tell("asking each node alone")
@@ -93,7 +92,8 @@ def _equal(one: Array, other: Array) -> bool:
     return bool(np.array_equal(one, other, equal_nan=True))
 
 
-def _told(probe: Probe, feeds: Feeds, tell: Callable[[str], None]) -> Feeds:
+def values_of(probe: Probe, feeds: Feeds, tell: Callable[[str], None]) -> Feeds:
+    """What a probe has of all tensors; `tell` hears that it is at work."""
     tell(f"running {probe.name}")
     with at_work(probe.name):
         return probe.values(feeds)

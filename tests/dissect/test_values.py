@@ -3,15 +3,21 @@
 import sys
 
 import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from convnet_core.config import ConvertConfig
+from convnet_core.config import ConvertConfig, DissectConfig
+from convnet_core.dissect.case import Case
+from convnet_core.dissect.dissection import dissect
 from convnet_core.dissect.double import DoubleProbe, in_float64
 from convnet_core.dissect.litert import LiteRTProbe
 from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe, exposed
 from convnet_core.dissect.pytorch import PyTorchProbe
 from convnet_core.dissect.tensorflow import TensorFlowProbe
+from convnet_core.errors import ConversionError
 from tests.dissect.networks import case, networks
 
 
@@ -85,6 +91,31 @@ def test_float64_is_what_the_reference_gives_in_float64(made):
     assert {made.model.graph.output[0].name} <= names
     assert all(values[name].dtype == np.float64 for name in names)
     assert_same(values, expected, names, part=1e-7)  # onnx.reference computes Erf in float32
+
+
+def of_one_node(op, inputs, output, weights=(), opset=16):
+    ports = [onnx.helper.make_tensor_value_info(*item) for item in (*inputs, ("y", output, None))]
+    names = [*(name for name, *_ in inputs), *(tensor.name for tensor in weights)]
+    graph = onnx.helper.make_graph([onnx.helper.make_node(op, names, ["y"])], "g", ports[:-1], ports[-1:], weights)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=9)
+
+
+def test_what_tensorflow_has_only_in_float32_is_taken_apart(tmp_path):
+    model = of_one_node("Upsample", [("x", 1, [1, 1, 2, 2]), ("scales", 1, [4])], 1, opset=9)
+    feeds = {"x": np.ones((1, 1, 2, 2), np.float32), "scales": np.array([1, 1, 2, 2], np.float32)}
+    with pytest.raises(ConversionError):
+        DoubleProbe(model).values(feeds)
+    onnx.save(model, tmp_path / "model.onnx")
+    found = dissect(Case(tmp_path / "model.onnx", None, None, feeds, feeds, frozenset()), DissectConfig(), print)
+    assert [node.output for node in found.nodes] == ["y"]
+
+
+def test_boxes_are_chosen_in_float64_too():
+    most = onnx.numpy_helper.from_array(np.array([2]), "most")
+    model = of_one_node("NonMaxSuppression", [("boxes", 1, [1, 3, 4]), ("scores", 1, [1, 1, 3])], 7, [most])
+    boxes = np.array([[[0, 0, 1, 1], [2, 2, 3, 3], [4, 4, 5, 5]]], np.float32)
+    values = DoubleProbe(model).values({"boxes": boxes, "scores": np.array([[[0.1, 0.3, 0.2]]], np.float32)})
+    np.testing.assert_array_equal(values["y"], [[0, 0, 1], [0, 0, 2]])
 
 
 def test_a_node_alone_gives_what_the_reference_makes_of_the_same_inputs(made):

@@ -26,7 +26,7 @@ def non_max_suppression(
     center_point_box: int = 0,
 ) -> Any:
     """Rows of batch, class and box; for each batch and class those of the highest scores first."""
-    boxes = tf.convert_to_tensor(boxes)
+    boxes, scores = tf.cast(boxes, tf.float32), tf.cast(scores, tf.float32)  # TensorFlow has no float64 of it
     if center_point_box:
         middle, size = boxes[..., :2], boxes[..., 2:]
         boxes = tf.concat([middle - size / 2, middle + size / 2], -1)
