@@ -120,6 +120,11 @@ def test_an_output_without_an_array_is_one_line(dtype):
         export_any(Of(lambda _, x: (x, x.to(dtype))), (torch.rand(2, 3),), OPSET_18)
 
 
+def test_a_sparse_output_is_one_line():
+    with pytest.raises(ConfigError, match=r"forward returns a sparse torch.float32, which NumPy has not"):
+        export_any(Of(lambda _, x: x.to_sparse()), (torch.rand(2, 3),), OPSET_18)
+
+
 def test_complex_outputs_are_pairs_and_that_is_said():
     exported = export_any(Of(lambda _, x: torch.fft.fft(x)), (torch.rand(2, 4),), OPSET_18)
     agrees(exported, lambda x: torch.view_as_real(torch.fft.fft(x)), torch.rand(3, 4))
