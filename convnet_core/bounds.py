@@ -16,7 +16,7 @@ import onnx.numpy_helper
 from convnet_core import onnx_model
 from convnet_core.accepted_values import accepted
 from convnet_core.graphs.onnx_tensors import Shape, types
-from convnet_core.onnx_functions import graphs_inside
+from convnet_core.onnx_functions import graphs_of
 from convnet_core.tensors import Bounds, Dimension, Limit, TensorInfo, batched
 
 _KEEPS_PLACES = {"Cast", "CastLike", "Identity"}
@@ -92,7 +92,7 @@ def _walk(graph: onnx.GraphProto, reached: _Reached, sizes: _Sizes) -> Iterator[
         reached.pop(tensor.name, None)
     for node in graph.node:
         sizes.note(node)
-        for inner in graphs_inside(node):
+        for inner in graphs_of(node):
             yield from _walk(inner, reached, sizes)
         for position, bounds in accepted(node, sizes):
             for name, (added, in_place) in reached.get(node.input[position], {}).items():

@@ -26,8 +26,8 @@ def inside(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
                 waiting.extend(graph.node)
 
 
-def graphs_inside(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """The graphs in a node's attributes."""
+def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs in the attributes of a node: branches and bodies."""
     for attribute in node.attribute:
         yield from _graphs(attribute)
 

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 import onnx
 
 from convnet_core.errors import ConversionError
-from convnet_core.onnx_shapes import graphs_of
+from convnet_core.onnx_functions import graphs_of
 
 _MOST_SHOWN = 6  # nodes of a cycle
 

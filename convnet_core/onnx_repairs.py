@@ -14,6 +14,7 @@ import onnx.shape_inference
 
 from convnet_core import onnx_order, onnx_types
 from convnet_core.errors import ConversionError
+from convnet_core.formats import format_count
 from convnet_core.onnx_functions import inside
 from convnet_core.onnx_shapes import graphs_inside
 
@@ -90,7 +91,7 @@ def _node_names(model: onnx.ModelProto) -> Notes:
     """ONNX Runtime 1.32 refuses two nodes of one name in a graph. Nodes without a name are usual, and get one."""
     repeated = sum(_named(graph.node) for graph in _graphs(model))
     if repeated:
-        yield f"{_count(repeated, 'node')} had the name of another and got a new one"
+        yield f"{format_count(repeated, 'node')} had the name of another and got a new one"
 
 
 def _named(nodes: Iterable[onnx.NodeProto]) -> int:
@@ -146,10 +147,6 @@ def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
     """The model's graph, and all inside it."""
     yield model.graph
     yield from graphs_inside(model.graph.node)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _list(names: Sequence[str]) -> str:

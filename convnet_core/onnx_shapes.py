@@ -10,6 +10,7 @@ import onnx.helper
 import onnx.shape_inference
 
 from convnet_core import onnx_contrib
+from convnet_core.onnx_functions import graphs_of
 
 _SMALL = 1024
 """Values; a weight up to this size is shown to shape inference, which reads the targets of Reshape and the like."""
@@ -40,12 +41,6 @@ def infer(light: onnx.ModelProto, *, strict: bool = False) -> onnx.ModelProto:
     """
     with onnx_contrib.known(light):
         return onnx.shape_inference.infer_shapes(light, strict_mode=strict, data_prop=True)
-
-
-def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """The graphs in the attributes of a node: branches and bodies."""
-    for attribute in node.attribute:
-        yield from (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs)
 
 
 def graphs_inside(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
