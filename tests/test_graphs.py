@@ -207,7 +207,7 @@ def test_a_subgraph_is_said_and_what_it_takes_from_outside_leads_to_it():
     ]
     condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
     made = graph_of(model_of(nodes, ["x", condition], ["y"]))
-    assert made.by_id["If"].attributes == {"then_branch": "graph with 1 nodes", "else_branch": "graph with 1 nodes"}
+    assert made.by_id["If"].attributes == {"then_branch": "graph with 1 node", "else_branch": "graph with 1 node"}
     assert [(edge.source, edge.target) for edge in made.edges if edge.tensor == "outer"] == [("Relu", "If")]
 
 

@@ -6,7 +6,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from convnet_core.errors import ModelError
-from convnet_core.predict import softmax
+from convnet_core.reader import softmax
 from convnet_core.runtimes import sources
 
 ALL = [
