@@ -54,7 +54,7 @@ def need_onnx(path: Path, shown: str | None = None) -> None:
     kind = _folder(path) if path.is_dir() else _kind(path)
     if kind is not None:
         what = kind.name if kind.name.startswith(("a ", "an ", "the ")) or "-compressed" in kind.name else "a text file"
-        raise ModelError(f"{shown} is {what}", hint=_FIXES.get(kind) or kind.fix or "name an .onnx file")
+        raise ModelError(f"{shown} is {what}", hint=_FIXES.get(kind) or kind.fix or "choose an .onnx file")
 
 
 def _kind(path: Path) -> FileKind | None:
@@ -72,7 +72,7 @@ def _folder(path: Path) -> FileKind:
     if (path / "saved_model.pb").is_file():
         return _FOLDER_OF_TENSORFLOW
     inside = sorted(file.name for file in path.glob("*.onnx"))
-    return FileKind("a folder, not a file", f"name the file in it: {inside[0]}" if inside else "name an .onnx file")
+    return FileKind("a folder, not a file", f"name the file in it: {inside[0]}" if inside else "choose an .onnx file")
 
 
 def damage(path: Path, shown: str | None = None) -> ModelError:
@@ -85,7 +85,7 @@ def damage(path: Path, shown: str | None = None) -> ModelError:
         fields = list(itertools.islice(_fields(content), _MOST_FIELDS))
     numbers = [number for number, _ in fields]
     if numbers[0] > _GRAPH or max(numbers) > _LARGEST_FIELD:
-        return ModelError(f"{shown} is not an ONNX model, nor of another kind that is known here", "name an .onnx file")
+        return ModelError(f"{shown} is not an ONNX model, nor of another known kind", "choose an .onnx file")
     needed = max(end for _, end in fields)
     if needed > size:
         return ModelError(f"{shown} is cut off: it has {size:,} bytes, and needs {needed:,} at least", _AGAIN)

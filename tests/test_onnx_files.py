@@ -42,7 +42,7 @@ KINDS = {
     "page": (b"\n<!DOCTYPE html>\n<html><head>", "is a web page", "raw file"),
     "error of a server": (b'<?xml version="1.0"?><Error>AccessDenied</Error>', "is an XML document", "server's error"),
     "json": (b'{"message": "Not Found"}', "is a JSON file", "server's error"),
-    "text": (b"Entry not found\n", "is a text file", "name an .onnx file"),
+    "text": (b"Entry not found\n", "is a text file", "choose an .onnx file"),
     "gzip": (gzip.compress(whole()), "is gzip-compressed", "gunzip"),
     "zip checkpoint": (saved({"w": torch.zeros(2)}), "is a PyTorch checkpoint", "torch.onnx.export"),
     "old checkpoint": (
@@ -66,7 +66,7 @@ KINDS = {
         "is a damaged ONNX model: a name",
         "copy it again",
     ),
-    "something else": (bytes(range(250, 140, -1)) * 9, "is not an ONNX model", "name an .onnx file"),
+    "something else": (bytes(range(250, 140, -1)) * 9, "is not an ONNX model", "choose an .onnx file"),
 }
 
 

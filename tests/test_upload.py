@@ -222,15 +222,27 @@ def test_an_upload_notes_what_cannot_be_converted_and_removes_the_file(tmp_path)
     assert run.stages == ("export", "convert/native", "compare")
 
 
-def test_a_refused_upload_says_why_in_its_job_and_removes_the_file(tmp_path):
+def reads_nowhere():
     bad = model()
     bad.graph.node[1].input[1] = "nowhere"
-    run, file = upload.receive(tmp_path / "runs", "bad.onnx", memoryview(bad.SerializeToString()))
+    return bad.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (reads_nowhere(), "Add (node 'Add_1') reads 'nowhere', which nothing in the model gives"),
+        (b"no model at all\n" * 20, "bad.onnx is a text file"),
+    ],
+    ids=["a broken model", "another file"],
+)
+def test_a_refused_upload_says_why_in_its_job_and_removes_the_file(content, reason, tmp_path):
+    run, file = upload.receive(tmp_path / "runs", "bad.onnx", memoryview(content))
     done = convnet("upload", "--onnx", file, "--run", run.path, "--job", "job", check=2)
-    assert "Add (node 'Add_1') reads 'nowhere', which nothing in the model gives" in done.stderr
+    assert reason in done.stderr
     assert not file.exists()
     assert upload.is_refused(run)
-    assert "'nowhere'" in json.loads((run.path / "jobs/job/job.json").read_text())["error"]
+    assert reason in json.loads((run.path / "jobs/job/job.json").read_text())["error"]
 
 
 def test_a_file_is_opened_without_torch_and_tensorflow_and_within_the_limits(tmp_path):

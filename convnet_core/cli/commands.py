@@ -145,7 +145,7 @@ def upload(args: argparse.Namespace) -> int:
     """Bring in a file that nobody vouches for; it is removed, whatever comes of it."""
     from convnet_core.upload import forget, limits
 
-    run = resolve.run_of_model(args)
+    run = resolve.run_of_upload(args)
     with _job(args, run, "upload") as job:
         try:
             with limits():

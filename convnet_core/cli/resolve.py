@@ -63,6 +63,13 @@ def run_of_model(args: argparse.Namespace) -> Run:
     return run_for_model(args, args.onnx.stem, args.onnx.name)
 
 
+def run_of_upload(args: argparse.Namespace) -> Run:
+    """As `run_of_model`, but where --run names a run, which the app made for the file, the job alone looks at the file:
+    its record is what the app reads.
+    """
+    return run_of_model(args) if args.run is None else run_for_model(args, args.onnx.stem, args.onnx.name)
+
+
 def run_for_model(args: argparse.Namespace, label: str, source: str) -> Run:
     """The run of --run, made for a model from elsewhere where it is missing; a new one without --run.
 

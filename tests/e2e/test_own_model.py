@@ -17,14 +17,14 @@ def test_a_refused_file_says_why_and_the_next_goes_all_the_way(server, page):
     page.goto(server.address)
     settle(page)
     upload(page, "../<b>text</b>.onnx", b"no model at all\n" * 20)
-    page.get_by_text("is not an ONNX model").wait_for()
+    page.get_by_text("is a text file").wait_for()
     assert not list_runs(server.runs)
     page.get_by_role("link", name="Data", exact=True).click()
     page.get_by_role("heading", name="Data", exact=True).wait_for()
     page.get_by_role("link", name="Home", exact=True).click()
     page.get_by_text("This machine").wait_for()
     settle(page)
-    assert not page.get_by_text("is not an ONNX model").count(), "the message stays until the person goes on"
+    assert not page.get_by_text("is a text file").count(), "the message stays until the person goes on"
     upload(page, "mine.onnx", model().SerializeToString())
     page.get_by_role("button", name="Convert and compare").click()
     page.get_by_text("were not judged (no labels).").wait_for(timeout=120_000)

@@ -79,6 +79,7 @@ def test_a_training_is_found_again_after_a_reload_and_a_restart_of_the_server(se
     page.goto(page.url)
     page.get_by_text("Time left").first.wait_for()
     assert "epochs=20" in page.url
+    settle(page)
     stop_button(page).click()
     page.get_by_text("stopped in epoch").wait_for()
 
