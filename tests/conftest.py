@@ -16,6 +16,18 @@ from tests import warm
 
 ROOT = Path(__file__).resolve().parent.parent
 
+RUNTIMES = (
+    "pytorch",
+    "onnxruntime",
+    "onnxruntime-optimized",
+    "tensorflow",
+    "tensorflow-frozen",
+    "litert-fp32",
+    "litert-fp16",
+    "litert-int8",
+)
+"""Those of a finished run, in their order."""
+
 
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=0, help="of what tests draw; others than 0 try the suite")

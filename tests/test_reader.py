@@ -11,20 +11,10 @@ from convnet_core.reader import Reader, by_label, fingerprint, largest_differenc
 from convnet_core.runtimes import sources
 from convnet_core.worker import shared
 from tests import crashing, reader_tasks
-from tests.conftest import copy_of, python
+from tests.conftest import RUNTIMES, copy_of, python
 
 READ, NAMES_OF = reader_work.read, reader_work.names
 
-NAMES = (
-    "pytorch",
-    "onnxruntime",
-    "onnxruntime-optimized",
-    "tensorflow",
-    "tensorflow-frozen",
-    "litert-fp32",
-    "litert-fp16",
-    "litert-int8",
-)
 IMAGES = np.random.default_rng(0).random((3, 1, 28, 28), np.float32)
 
 
@@ -37,7 +27,7 @@ def reader(finished_run):
 
 
 def test_all_runtimes_become_ready_in_their_order(reader):
-    assert reader.ready == reader.names == NAMES
+    assert reader.ready == reader.names == RUNTIMES
     assert not reader.loading
     assert reader.pending == ()
     assert reader.failed == {}
@@ -45,7 +35,7 @@ def test_all_runtimes_become_ready_in_their_order(reader):
 
 def test_answers_are_those_of_each_runtime_alone(reader, finished_run):
     answers = reader.read(IMAGES)
-    assert tuple(answers) == NAMES
+    assert tuple(answers) == RUNTIMES
     for source in sources(finished_run):
         with source.open() as runtime:
             logits = runtime.infer({"input": IMAGES})["logits"]
@@ -85,7 +75,7 @@ def test_many_threads_get_the_answers_of_one(reader):
         thread.join()
     assert len(found) == 40
     for answers in found:
-        for name in NAMES:
+        for name in RUNTIMES:
             np.testing.assert_array_equal(answers[name].logits, expected[name].logits)
 
 
@@ -110,7 +100,7 @@ def test_what_is_ready_answers_before_all_are_ready(finished_run, tmp_path, monk
     monkeypatch.setattr(reader_work, "open_runtime", reader_tasks.open_pytorch_late)
     reader = Reader(run)
     try:
-        fast = tuple(name for name in NAMES if name.startswith(("onnxruntime", "litert")))
+        fast = tuple(name for name in RUNTIMES if name.startswith(("onnxruntime", "litert")))
         wait_for(lambda: reader.ready == fast)
         assert reader.loading
         assert tuple(reader.read(IMAGES)) == fast
@@ -119,7 +109,7 @@ def test_what_is_ready_answers_before_all_are_ready(finished_run, tmp_path, monk
     finally:
         (run.path / "go on").touch()
         reader.wait()
-    assert reader.ready == NAMES
+    assert reader.ready == RUNTIMES
     reader.close()
 
 
@@ -137,7 +127,7 @@ def test_a_damaged_artefact_fails_with_its_reason_and_the_others_answer(finished
     reader.wait()
     assert list(reader.failed) == ["litert-int8"]
     assert "LiteRT cannot load" in reader.failed["litert-int8"]
-    assert tuple(reader.read(IMAGES)) == reader.ready == NAMES[:-1]
+    assert tuple(reader.read(IMAGES)) == reader.ready == RUNTIMES[:-1]
     reader.close()
 
 
@@ -162,7 +152,7 @@ def test_a_runtime_that_crashes_when_it_is_opened_has_failed_and_the_others_answ
     reader = Reader(crashing.run_that_crashes(finished_run, tmp_path))
     reader.wait()
     assert reader.failed == {"litert-int8": "its process was ended by SIGABRT"}
-    others = tuple(name for name in NAMES if name != "litert-int8")
+    others = tuple(name for name in RUNTIMES if name != "litert-int8")
     assert reader.ready == tuple(reader.read(IMAGES)) == others
     reader.close()
 
@@ -202,7 +192,7 @@ def test_a_runtime_that_crashes_or_hangs_later_has_failed_and_the_others_are_ope
     assert reader.loading
     monkeypatch.undo()
     reader.wait()
-    others = tuple(name for name in NAMES if name != "litert-fp16")
+    others = tuple(name for name in RUNTIMES if name != "litert-fp16")
     assert reader.ready == tuple(reader.read(IMAGES)) == others
     reader.close()
 
@@ -214,7 +204,7 @@ def test_a_reader_opens_its_runtimes_again_when_those_of_another_one_have_crashe
     other.wait()
     reader.read(IMAGES)
     reader.wait()
-    assert tuple(reader.read(IMAGES)) == NAMES
+    assert tuple(reader.read(IMAGES)) == RUNTIMES
     assert reader.failed == {}
     reader.close()
     other.close()
@@ -230,7 +220,7 @@ def test_a_runtime_of_an_unknown_name_is_tried_last_and_the_others_answer(finish
     monkeypatch.setattr(reader_work, "names", names_with_another)
     reader = Reader(finished_run)
     reader.wait()
-    assert (reader.ready, reader.failed) == (NAMES, {"strange": "'strange'"})
+    assert (reader.ready, reader.failed) == (RUNTIMES, {"strange": "'strange'"})
     assert reader.fault is None
     reader.close()
 

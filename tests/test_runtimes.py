@@ -8,20 +8,10 @@ from onnx.reference import ReferenceEvaluator
 from convnet_core.errors import ModelError
 from convnet_core.reader import softmax
 from convnet_core.runtimes import sources
-
-ALL = [
-    "pytorch",
-    "onnxruntime",
-    "onnxruntime-optimized",
-    "tensorflow",
-    "tensorflow-frozen",
-    "litert-fp32",
-    "litert-fp16",
-    "litert-int8",
-]
+from tests.conftest import RUNTIMES
 
 
-@pytest.fixture(scope="module", params=ALL)
+@pytest.fixture(scope="module", params=RUNTIMES)
 def runtime(request, finished_run):
     source = next(item for item in sources(finished_run) if item.name == request.param)
     with source.open() as opened:
@@ -29,7 +19,7 @@ def runtime(request, finished_run):
 
 
 def test_all_are_there_in_order(finished_run):
-    assert [source.name for source in sources(finished_run)] == ALL
+    assert [source.name for source in sources(finished_run)] == list(RUNTIMES)
     assert all((finished_run.path / file).is_file() for source in sources(finished_run) for file in source.files)
     assert all(source.bytes > 100_000 for source in sources(finished_run))
 

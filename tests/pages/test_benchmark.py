@@ -10,7 +10,7 @@ from convnet_core.config import BenchmarkConfig
 from convnet_core.errors import RunError
 from convnet_core.files import write_json
 from convnet_core.jobs import working
-from tests.conftest import copy_of
+from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
 
 INPUTS = ("export/model.onnx", "convert/native/model.fp32.tflite")
@@ -133,17 +133,7 @@ def test_a_running_benchmark_is_followed(run):
 def test_a_runtime_has_one_colour_and_each_converter_a_pattern_of_its_own():
     from pages.charts import style as charts
 
-    names = (
-        "pytorch",
-        "onnxruntime",
-        "onnxruntime-optimized",
-        "tensorflow",
-        "tensorflow-frozen",
-        "litert-fp32",
-        "litert-fp16",
-        "litert-int8",
-    )
-    assert len({charts.colour_of(name) for name in names}) == len(names)
+    assert len({charts.colour_of(name) for name in RUNTIMES}) == len(RUNTIMES)
     for looks in (charts.bar_of, charts.line_of):
         ours, theirs = looks("tensorflow"), looks("onnx-tf/tensorflow")
         assert ours["color"] == theirs["color"]

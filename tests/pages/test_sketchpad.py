@@ -9,21 +9,10 @@ from convnet_core.errors import DataError
 from convnet_core.files import read_json, write_json
 from convnet_core.jobs import working
 from tests import reader_tasks
-from tests.conftest import copy_of
+from tests.conftest import RUNTIMES, copy_of
 from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
 from tests.pages.mouse import opened, warm
-
-NAMES = (
-    "pytorch",
-    "onnxruntime",
-    "onnxruntime-optimized",
-    "tensorflow",
-    "tensorflow-frozen",
-    "litert-fp32",
-    "litert-fp16",
-    "litert-int8",
-)
 
 
 def test_without_a_run_it_says_what_to_do(root):
@@ -49,7 +38,7 @@ def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, drawn):
     said = text_of(app)
     assert "All runtimes read 7" in said
     assert "Draw something" not in said
-    for name in NAMES:
+    for name in RUNTIMES:
         assert f"{name}: 7" in said
     assert "Largest difference in probability" in said
     assert "Largest |Δlogit|" in said
@@ -106,7 +95,7 @@ def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run
     said = text_of(app)
     assert "The next comparison includes these drawings" in said
     assert button(app, "Compare with these drawings")
-    assert all(f"{name}: 1 of 1" in said for name in NAMES)
+    assert all(f"{name}: 1 of 1" in said for name in RUNTIMES)
     button(app, "Remove").click().run()
     assert cases.cases(run) == []
     assert "None yet" in text_of(app)
@@ -120,7 +109,7 @@ def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mou
     button(app, "Keep as a test case").click().run()
     assert [case.label for case in cases.cases(run)] == [1]
     assert "a 1, read as 7 by all" in text_of(app)
-    assert all(f"{name}: 0 of 1" in text_of(app) for name in NAMES)
+    assert all(f"{name}: 0 of 1" in text_of(app) for name in RUNTIMES)
 
 
 def test_a_damaged_test_case_is_named(root, finished_run, drawn):
