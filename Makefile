@@ -17,7 +17,7 @@ app: $(VENV)/installed
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/python tests/unsafe_loading.py $$(find $(SOURCES) -name '*.py')
+	$(BIN)/python tests/support/unsafe_loading.py $$(find $(SOURCES) -name '*.py')
 	$(BIN)/mypy
 
 format: $(VENV)/installed-dev
@@ -54,7 +54,7 @@ bench: $(VENV)/installed-dev
 
 # Faults, hostile input and load, at most about 20 minutes on two cores; writes the table of docs/RELIABILITY.md.
 soak: $(VENV)/installed-dev
-	$(BIN)/python -m tests.soak
+	$(BIN)/python -m benchmarks.reliability
 
 $(VENV)/installed: requirements.txt
 	$(PYTHON) -m venv $(VENV)

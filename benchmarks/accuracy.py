@@ -13,9 +13,10 @@ import statistics
 
 from benchmarks.training import our_loop
 from benchmarks.turns import Row, merged, save
-from convnet_core import data, training
-from convnet_core.config import PRESETS, DataConfig, TrainConfig
-from convnet_core.training import Tensors
+from convnet_core.config.stages import PRESETS, DataConfig, TrainConfig
+from convnet_core.data import digits as data
+from convnet_core.training import loop
+from convnet_core.training.loop import Tensors
 
 _WITHIN = 0.1
 """Points between the means of two precisions that keep the same accuracy."""
@@ -26,7 +27,7 @@ def accuracies(config: TrainConfig, train: Tensors, test: Tensors, seeds: int) -
     found = []
     for seed in range(seeds):
         model, seconds = our_loop(config.replace(seed=seed, device="cpu"), train)
-        found.append(100 * training.evaluate(model, test).accuracy)
+        found.append(100 * loop.evaluate(model, test).accuracy)
         print(f"  seed {seed}: {found[-1]:.2f} % in {seconds:.0f} s", flush=True)
     return found
 

@@ -19,11 +19,11 @@ import onnx
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.turns import Row, save
+from convnet_core.common.files import write_json
 from convnet_core.events import Message, Metrics, StageStarted
-from convnet_core.files import write_json
-from convnet_core.jobs import working
-from convnet_core.runs import Run
-from tests.browser import ROOT, SEVEN, Server, draw, launch, settle
+from convnet_core.jobs.job import working
+from convnet_core.runs.run import Run
+from tests.support.browser import ROOT, SEVEN, Server, draw, launch, settle
 
 PAGES = ("Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpad", "Home")
 _STARTS = 5
@@ -117,7 +117,7 @@ def strokes_in_server(run: Run) -> list[float]:
     import numpy as np
 
     from convnet_core.data.drawing import prepare
-    from convnet_core.reader import Reader
+    from convnet_core.runtimes.pool import Reader
 
     paper = np.ones((280, 280), np.float32)
     paper[60:75, 80:200] = paper[60:220, 185:200] = 0
@@ -145,7 +145,8 @@ def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
     """Seconds to open the Export page with a graph of 2,000 nodes."""
     import shutil
 
-    from convnet_core.graphs import arranged, from_onnx
+    from convnet_core.graphs import from_onnx
+    from convnet_core.graphs.graph_file import arranged
 
     copy = Path(shutil.copytree(run.path, root / "large"))
     nodes = [

@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from convnet_core.files import read_json, write_json, write_whole
+from convnet_core.common.files import read_json, write_json, write_whole
 
 RESULTS = Path("benchmarks/results/compatibility.json")
 PAGE = Path("docs/COMPATIBILITY.md")

@@ -13,15 +13,16 @@ from torch import Tensor, nn
 
 from benchmarks.zoo import export
 from benchmarks.zoo_networks import randomise, recipes
-from convnet_core import convert, onnx_model
-from convnet_core.config import ConvertConfig, ModelConfig
-from convnet_core.convert.names import Signature
+from convnet_core.common.files import write_json
+from convnet_core.config.stages import ConvertConfig, ModelConfig
+from convnet_core.convert import convert
+from convnet_core.convert.signature import Signature
 from convnet_core.events import Monitor
-from convnet_core.files import write_json
-from convnet_core.model import build
+from convnet_core.networks.convnet import build
+from convnet_core.onnx_files import model_file
 from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.onnxruntime import OnnxRuntime
-from convnet_core.tensors import Feeds
+from convnet_core.tensors.arrays import Feeds
 
 BATCH = 3
 CALIBRATION = 32
@@ -93,7 +94,7 @@ def write(network: Network, folder: Path) -> None:
     """
     folder.mkdir(parents=True)
     assert export(network.model, (network.samples[:2],), folder / "model.onnx"), f"{network.name}: the batch is fixed"
-    model = onnx_model.load(folder / "model.onnx")
+    model = model_file.load(folder / "model.onnx")
     signature = Signature.of(model)
     (port,) = signature.inputs
     samples = network.samples.numpy()

@@ -12,8 +12,8 @@ import onnxruntime
 import pytest
 
 from benchmarks.node_tests import Test
-from convnet_core.onnx_repairs import repair
-from tests.native import contrib, harness
+from convnet_core.onnx_files.repairs import repair
+from tests.convert.native import contrib, harness
 
 _FILES = [f"tests/native/test_contrib_{name}.py" for name in ("attention", "fused", "quantized")]
 

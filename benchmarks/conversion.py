@@ -57,8 +57,9 @@ def chain(count: int) -> onnx.ModelProto:
 
 def seconds(model: onnx.ModelProto) -> dict[str, float]:
     """Each step once."""
-    from convnet_core.convert import native, saved_model, tflite
-    from convnet_core.convert.names import Signature
+    from convnet_core.convert.native import converter
+    from convnet_core.convert.signature import Signature
+    from convnet_core.convert.targets import saved_model, tflite
 
     found: dict[str, float] = {}
 
@@ -70,8 +71,8 @@ def seconds(model: onnx.ModelProto) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         signature = Signature.of(model)
-        timed("check", lambda: native.check(model))
-        function = timed("convert", lambda: native.convert(model))
+        timed("check", lambda: converter.check(model))
+        function = timed("convert", lambda: converter.convert(model))
         concrete = timed("trace", lambda: saved_model.trace(function, signature))
         path = Path(folder)
         timed("write", lambda: saved_model.save(concrete, path / "saved_model"))
@@ -83,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
-    from convnet_core.tensorflow_setup import import_tensorflow
+    from convnet_core.common.tensorflow_import import import_tensorflow
 
     import_tensorflow()
     seconds(chain(10))  # the first conversion of a process imports more

@@ -1,7 +1,8 @@
 """How many drawings a network that was trained on strokes reads: preset `fast`, three seeds, 1,000 drawings.
 
-The drawings (tests/drawings.py) are made by other shapes and another renderer than the training images. Then the same
-as photographs (tests/sheets.py), by the first seed's network: under light that falls to a third, in frames, on lines.
+The drawings (tests/support/drawings.py) are made by other shapes and another renderer than the training images. Then
+the same as photographs (tests/support/sheets.py), by the first seed's network: under light that falls to a third, in
+frames, on lines.
 
     python -m benchmarks.drawings [COUNT]
 """
@@ -17,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.training import our_loop
-from convnet_core import data
-from convnet_core.config import PRESETS, DataConfig
+from convnet_core.config.stages import PRESETS, DataConfig
+from convnet_core.data import digits as data
 from convnet_core.data.drawing import prepare
 from convnet_core.data.strokes import generate
 from convnet_core.errors import DataError
-from convnet_core.training import Tensors
-from tests import sheets
-from tests.drawings import drawings
+from convnet_core.training.loop import Tensors
+from tests.support import sheets
+from tests.support.drawings import drawings
 
 
 def sheets_read(model: torch.nn.Module, images: list[Any], digits: NDArray[np.int64]) -> None:

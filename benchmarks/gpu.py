@@ -30,10 +30,10 @@ import torch
 
 from benchmarks import gpu_parts as parts
 from benchmarks.gpu_parts import CPU, NotReached, Plan, Row
-from convnet_core import data
-from convnet_core.config import PRESETS, DataConfig, TrainConfig
+from convnet_core.config.stages import PRESETS, DataConfig, TrainConfig
+from convnet_core.data import digits as data
 from convnet_core.errors import one_line
-from convnet_core.training import Tensors, choose_device
+from convnet_core.training.loop import Tensors, choose_device
 
 SECONDS = 205.0
 LIMITS = {"losses": 20.0, "accuracy": 40.0, "resume": 20.0, "export": 40.0, "whole": 30.0}

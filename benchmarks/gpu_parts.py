@@ -14,17 +14,17 @@ import torch
 from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
-from convnet_core import training
-from convnet_core.config import AugmentConfig, CompareConfig, DataConfig, ExportConfig, TrainConfig
+from convnet_core.common.files import digest
+from convnet_core.config.stages import AugmentConfig, CompareConfig, DataConfig, ExportConfig, TrainConfig
 from convnet_core.errors import Stopped
 from convnet_core.events import Monitor
-from convnet_core.files import digest
-from convnet_core.model import INPUT, OUTPUT, build
-from convnet_core.optimization import learning_rate
-from convnet_core.runs import Run
-from convnet_core.stages import run_train
-from convnet_core.steps import make_step, scaled
-from convnet_core.training import Tensors
+from convnet_core.networks.convnet import INPUT, OUTPUT, build
+from convnet_core.runs.run import Run
+from convnet_core.stages.train import run_train
+from convnet_core.training import loop
+from convnet_core.training.loop import Tensors
+from convnet_core.training.optimizer import learning_rate
+from convnet_core.training.steps import make_step, scaled
 
 CPU = torch.device("cpu")
 EARLY = 5
@@ -109,13 +109,13 @@ def train(plan: Plan, config: TrainConfig, device: torch.device, end: float, *, 
     if short:
         config = config.replace(epochs=plan.epochs, validation_size=0)
         part = Tensors(part.images[: plan.images], part.labels[: plan.images])
-    learned, held = training.split_off_validation(part, config)
+    learned, held = loop.split_off_validation(part, config)
     state = _begun(config, device)
     try:
-        training.fit(state, learned.to(device), held and held.to(device), config, Until(end))
+        loop.fit(state, learned.to(device), held and held.to(device), config, Until(end))
     except Stopped as error:
         raise NotReached from error
-    accuracy = 100 * training.evaluate(state.model, plan.test.to(device)).accuracy
+    accuracy = 100 * loop.evaluate(state.model, plan.test.to(device)).accuracy
     images = config.epochs * len(learned)
     seconds = state.progress.seconds
     row = {"accuracy": round(accuracy, 2), "seconds": round(seconds, 3), "images per second": round(images / seconds)}
@@ -163,7 +163,7 @@ def with_stop(run: Run, config: TrainConfig, monitor: Until) -> None:
 def export(plan: Plan, config: TrainConfig, end: float) -> Row:
     """A network that was trained on the device: on the CPU and as ONNX it gives the same.
 
-    By PyTorch's older exporter and onnx.reference: the new one needs onnxscript, and `convnet_core.export`
+    By PyTorch's older exporter and onnx.reference: the new one needs onnxscript, and `convnet_core.export.onnx_export`
     ONNX Runtime and more.
     """
     model, _ = train(plan, config, plan.device, end, short=True)
@@ -189,7 +189,7 @@ def export(plan: Plan, config: TrainConfig, end: float) -> Row:
     }
 
 
-def _begun(config: TrainConfig, device: torch.device) -> training.Training:
-    state = training.begin(build(config.model, config.seed), config, device)
+def _begun(config: TrainConfig, device: torch.device) -> loop.Training:
+    state = loop.begin(build(config.model, config.seed), config, device)
     state.model.train()
     return state

@@ -20,9 +20,10 @@ import onnx
 
 from benchmarks import conversion
 from benchmarks.turns import Row, Worker, save
-from convnet_core.compare import InputSet
-from convnet_core.compare import measure as compare
-from convnet_core.graphs import arranged, from_onnx
+from convnet_core.compare.measure import InputSet
+from convnet_core.compare.measure import measure as compare
+from convnet_core.graphs import from_onnx
+from convnet_core.graphs.graph_file import arranged
 from convnet_core.runtimes.onnxruntime import OnnxRuntime
 
 IMAGES = (1_000, 8_000, 60_000, 120_000, 240_000, 480_000)
@@ -41,10 +42,10 @@ def resident() -> float:
 def trained(count: int) -> Callable[[int], tuple[float, float]]:
     """Images per second of the preset `fast` on so many strokes, and MB while it draws and trains."""
     from benchmarks.training import our_loop
-    from convnet_core.config import PRESETS
+    from convnet_core.config.stages import PRESETS
     from convnet_core.data.split import Split
     from convnet_core.data.strokes import generate
-    from convnet_core.training import Tensors
+    from convnet_core.training.loop import Tensors
 
     config = PRESETS["fast"].replace(validation_size=0, device="cpu")
     our_loop(config, Tensors.of(Split(*generate(1000, 9))))  # what the first training of a process sets up

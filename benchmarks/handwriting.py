@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.training import our_loop
-from convnet_core import data, training
-from convnet_core.config import PRESETS, DataConfig
+from convnet_core.config.stages import PRESETS, DataConfig
+from convnet_core.data import digits as data
 from convnet_core.data.split import Split
 from convnet_core.data.strokes import Hand, generate
-from convnet_core.training import Tensors
+from convnet_core.training import loop
+from convnet_core.training.loop import Tensors
 
 _ACROSS, _LINES = 24, 12
 PLAIN = {
@@ -77,7 +78,7 @@ def main() -> None:
     drawn = Split(*generate(60_000, 0, hand))
     digits = data.load(DataConfig(source="mnist", folder=args.data_dir)).train
     model, seconds = our_loop(PRESETS[args.preset].replace(device="cpu"), Tensors.of(drawn))
-    found = training.evaluate(model, Tensors.of(digits))
+    found = loop.evaluate(model, Tensors.of(digits))
     print(f"{100 * found.accuracy:.2f} % of MNIST's training images, after {seconds:.0f} s")
     sheet(digits, found.logits.argmax(1).numpy(), drawn).save(args.sheet)
 

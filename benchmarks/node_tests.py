@@ -23,7 +23,7 @@ import onnx
 import onnxruntime
 
 from convnet_core.errors import one_line
-from tests.native import harness, litert
+from tests.convert.native import harness, litert
 
 _PATIENCE = 120
 """Seconds that one test may take."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto
 
-from tests.native.litert import model
-from tests.native.test_ml import FLOAT, INT64, X, model_of, trees
-from tests.native.test_ml_svm import drawn, machine
+from tests.convert.native.litert import model
+from tests.convert.native.test_ml import FLOAT, INT64, X, model_of, trees
+from tests.convert.native.test_ml_svm import drawn, machine
 
 F, I = np.float32, np.int64  # noqa: E741
 IMAGE = (F, [1, 2, 6, 6])

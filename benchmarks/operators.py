@@ -16,12 +16,12 @@ import onnx.defs
 from benchmarks.contrib_tests import contrib_tests
 from benchmarks.node_tests import Outcome, by_kind, kind_of, outcomes, own_test
 from benchmarks.operator_models import models
-from convnet_core.convert.native.read import dtype_name
+from convnet_core.common.files import write_whole
+from convnet_core.convert.native.reader import dtype_name
 from convnet_core.convert.native.registry import registered
-from convnet_core.files import write_whole
-from convnet_core.onnx_contrib import DOMAIN, OPERATORS
-from tests.native import harness
-from tests.native.expected_failures import REASONS
+from convnet_core.onnx_files.contrib import DOMAIN, OPERATORS
+from tests.convert.native import harness
+from tests.convert.native.expected_failures import REASONS
 
 PAGE = Path("docs/OPERATORS.md")
 DOMAINS = {"": "ai.onnx", "ai.onnx.ml": "ai.onnx.ml", "ai.onnx.preview.training": "ai.onnx.preview.training"}

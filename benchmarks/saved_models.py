@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.turns import Row, Worker, in_turns, ratio, save
-from convnet_core import onnx_model
-from convnet_core.config import PRESETS, ConvertConfig, ExportConfig
-from convnet_core.convert import SAVED_MODEL, convert
+from convnet_core.config.stages import PRESETS, ConvertConfig, ExportConfig
+from convnet_core.convert.convert import SAVED_MODEL, convert
 from convnet_core.events import Monitor
-from convnet_core.export import export
-from convnet_core.model import INPUT, build
+from convnet_core.export.onnx_export import export
+from convnet_core.networks.convnet import INPUT, build
+from convnet_core.onnx_files import model_file
 
 _CALLS = {512: 5, 1: 400}
 
@@ -35,7 +35,7 @@ def runtime(folder: str, kind: str, batch: int) -> Callable[[int], float]:
 
     path = Path(folder)
     opened = (
-        OnnxRuntime(path / onnx_model.FILE, optimized=True)
+        OnnxRuntime(path / model_file.FILE, optimized=True)
         if kind == "onnxruntime"
         else TensorFlowSavedModel(path / kind / SAVED_MODEL, kind)
     )
@@ -55,7 +55,7 @@ def runtime(folder: str, kind: str, batch: int) -> Callable[[int], float]:
 def made(folder: Path) -> dict[str, str]:
     """Export and convert by both converters; the TensorFlow ops of each, counted."""
     model = export(build(PRESETS["reference"].model, 0), ExportConfig()).model
-    onnx_model.save(model, folder)
+    model_file.save(model, folder)
     ops = {}
     for converter in ("native", "onnx-tf"):
         (folder / converter).mkdir()

@@ -25,11 +25,12 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from benchmarks.turns import Row, Worker, in_turns, ratio, save
-from convnet_core import data, training
-from convnet_core.config import PRESETS, DataConfig, ModelConfig, TrainConfig
+from convnet_core.config.stages import PRESETS, DataConfig, ModelConfig, TrainConfig
+from convnet_core.data import digits as data
 from convnet_core.events import Monitor
-from convnet_core.model import build
-from convnet_core.training import Tensors
+from convnet_core.networks.convnet import build
+from convnet_core.training import loop as training
+from convnet_core.training.loop import Tensors
 
 CPU = torch.device("cpu")
 _EXAMPLES = 2

@@ -18,8 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
-from convnet_core.files import read_json, write_json
-from convnet_core.records import now, versions
+from convnet_core.common.files import read_json, write_json
+from convnet_core.runs.stage_record import now, versions
 
 RESULTS = Path(__file__).parent / "results"
 

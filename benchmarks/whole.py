@@ -18,11 +18,11 @@ import numpy as np
 import onnx
 
 from benchmarks.turns import Row, Worker, in_turns, merged, ratio, save, seconds
-from convnet_core.config import CompareConfig, ConvertConfig
+from convnet_core.config.stages import CompareConfig, ConvertConfig
 from convnet_core.events import Monitor
-from convnet_core.model import INPUT
-from convnet_core.runs import Run
-from convnet_core.runtimes import sources
+from convnet_core.networks.convnet import INPUT
+from convnet_core.runs.run import Run
+from convnet_core.runtimes.registry import sources
 
 ROOT = Path(__file__).parent.parent
 
@@ -53,7 +53,7 @@ def pipeline(folder: Path, repetition: int | str) -> float:
 
 def conversion(path: str) -> Callable[[int], float]:
     """Seconds of our conversion to the SavedModel, the frozen graph and three TFLite files, after imports."""
-    from convnet_core.convert import convert
+    from convnet_core.convert.convert import convert
 
     model = onnx.load(path)
     samples = {INPUT: np.random.default_rng(0).random((500, 1, 28, 28), np.float32)}
@@ -69,8 +69,8 @@ def conversion(path: str) -> Callable[[int], float]:
 
 def plain_conversion(path: str) -> Callable[[int], float]:
     """The same by onnx-tf's own API, and then TensorFlow's TFLite converter for each of the three files."""
-    from convnet_core.convert.onnx_tf_compat import import_onnx_tf
-    from convnet_core.tensorflow_setup import import_tensorflow
+    from convnet_core.common.tensorflow_import import import_tensorflow
+    from convnet_core.convert.onnx_tf.compat import import_onnx_tf
 
     backend, tf, model = import_onnx_tf(), import_tensorflow(), onnx.load(path)
     samples = np.random.default_rng(0).random((500, 1, 28, 28), np.float32)
@@ -99,10 +99,10 @@ def plain_conversion(path: str) -> Callable[[int], float]:
 
 def comparison(folder: str) -> Callable[[int], float]:
     """Seconds of the full comparison, after imports: eight runtimes, the whole test set, noise, zeros, four batches."""
-    from convnet_core.compare import measure as compare
-    from convnet_core.given import Given
+    from convnet_core.compare.measure import measure as compare
     from convnet_core.stages.compare import at_once
-    from convnet_core.stages.material import material
+    from convnet_core.stages.samples import material
+    from convnet_core.tensors.model_inputs import Given
 
     run = Run.open(Path(folder))
     found = sources(run)

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.files import write_json, write_whole
+from convnet_core.common.files import write_json, write_whole
 
 RESULTS = Path("benchmarks/results/zoo.json")
 PAGE = Path("docs/ZOO.md")
@@ -51,7 +51,7 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     try:
         dynamic = export(model, recipe.inputs(2, 1), folder / "model.onnx")
     except Exception as error:  # the exporter raises many kinds
-        from convnet_core.export import reason_of
+        from convnet_core.export.exporter_errors import reason_of
 
         return {**found, "refused": reason_of(error)}
     feeds = {batch: [tensor.numpy() for tensor in recipe.inputs(batch, 7)] for batch in (BATCHES if dynamic else (2,))}
@@ -64,7 +64,7 @@ def export(model: Any, inputs: tuple[Any, ...], path: Path) -> bool:
     """Write model.onnx; whether its batch is dynamic. The exporter may fix it, and may say so or not."""
     import torch
 
-    from convnet_core import onnx_model
+    from convnet_core.onnx_files import model_file
 
     shapes = tuple({0: torch.export.Dim("batch")} for _ in inputs)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -76,7 +76,7 @@ def export(model: Any, inputs: tuple[Any, ...], path: Path) -> bool:
                 torch.onnx.export(model, inputs, path, dynamo=True, verbose=False)
             except Exception:
                 raise first from None
-    return all(info.shape[0] is None for info in onnx_model.inputs(onnx_model.load(path)))
+    return all(info.shape[0] is None for info in model_file.inputs(model_file.load(path)))
 
 
 def converted(folder: Path, feeds: dict[int, list[Any]], last: bool) -> dict[str, Any]:
@@ -84,21 +84,23 @@ def converted(folder: Path, feeds: dict[int, list[Any]], last: bool) -> dict[str
 
     All outputs, or the `last` alone: the others are kept as `drafts` of it.
     """
-    from convnet_core import onnx_model
-    from convnet_core.convert import native, nodes, saved_model, tflite
-    from convnet_core.convert.names import Signature
+    from convnet_core.common.tensorflow_import import import_tensorflow
+    from convnet_core.convert import node_map as nodes
+    from convnet_core.convert.native import converter
+    from convnet_core.convert.signature import Signature
+    from convnet_core.convert.targets import saved_model, tflite
     from convnet_core.errors import ConversionError
+    from convnet_core.onnx_files import model_file
     from convnet_core.runtimes.litert import LiteRT
     from convnet_core.runtimes.onnxruntime import OnnxRuntime
     from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
-    from convnet_core.tensorflow_setup import import_tensorflow
 
     import_tensorflow()
-    model = onnx_model.load(folder / "model.onnx")
+    model = model_file.load(folder / "model.onnx")
     signature = Signature.of(model)
     signature.save(folder)
     began = time.perf_counter()
-    function = native.convert(model)
+    function = converter.convert(model)
     concrete = saved_model.trace(function, signature)
     saved_model.save(concrete, folder / "saved_model")
     took = {"saved_model": time.perf_counter() - began}

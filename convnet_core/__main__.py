@@ -2,7 +2,7 @@
 
 import sys
 
-from convnet_core.cli import main
+from convnet_core.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -16,9 +16,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from convnet_core.files import cache_folder, runs_root
-from convnet_core.formats import format_count
-from convnet_core.processes import environment
+from convnet_core.common.files import cache_folder, runs_root
+from convnet_core.common.formatting import format_count
+from convnet_core.common.processes import environment
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 _PYTHONS = ((3, 11), (3, 13))

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convnet_core.shapes import made
+from convnet_core.common.dataclass_json import made
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from convnet_core.benchmark import (
+from convnet_core.benchmark.results import (
     STAGE,
     Benchmark,
     expected_seconds,
@@ -17,10 +17,10 @@ from convnet_core.benchmark import (
     rows,
     where_and_how,
 )
-from convnet_core.cli.flags import arguments
-from convnet_core.config import BenchmarkConfig
+from convnet_core.cli.config_flags import arguments
+from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import ConvNetError
-from convnet_core.runs import Run
+from convnet_core.runs.run import Run
 from pages.charts import speed as charts
 from pages.components import frame
 from pages.components import job_area as jobs

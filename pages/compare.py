@@ -9,17 +9,16 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from convnet_core import measurements, report
-from convnet_core.artefacts import own
-from convnet_core.cli.flags import arguments
-from convnet_core.config import CompareConfig
-from convnet_core.differences import Measured
+from convnet_core.cli.config_flags import arguments
+from convnet_core.common.files import digest
+from convnet_core.common.formatting import format_error
+from convnet_core.compare import measurements_file, report
+from convnet_core.compare.differences import Measured
+from convnet_core.compare.judge import Comparison, judge
+from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
-from convnet_core.files import digest
-from convnet_core.formats import format_error
-from convnet_core.judging import Comparison, judge
-from convnet_core.provenance import data_of, inputs_of
-from convnet_core.runs import Run
+from convnet_core.runs.provenance import data_of, inputs_of
+from convnet_core.runs.run import Run
 from pages.charts import style as charts
 from pages.components import frame, report_table
 from pages.components import job_area as jobs
@@ -37,7 +36,7 @@ st.write(
 @st.cache_resource(show_spinner="reading the measurements", max_entries=4)
 def measured(path: Path, sha256: str) -> list[Measured]:
     """The measurements of a run, the same for all sessions; read again when the file's digest changes."""
-    return measurements.load(path)
+    return measurements_file.load(path)
 
 
 def tolerances(run: Run, config: CompareConfig) -> CompareConfig:
@@ -157,7 +156,7 @@ if jobs.area(run, "compare"):
 stale = shared.warn_of_stale(run, "compare")
 try:
     made = report.load(run)
-    path = own(run, "compare/measurements.npz")
+    path = run.file("compare/measurements.npz")
     kept = measured(path, digest(path))
 except RunError as error:
     jobs.explain(error)

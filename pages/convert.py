@@ -8,21 +8,23 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core import artefacts
-from convnet_core import jobs as work
-from convnet_core.artefacts import Artefact
-from convnet_core.cli.flags import arguments
-from convnet_core.config import ConvertConfig
-from convnet_core.convert import Signature, entries
-from convnet_core.converters import side_by_side
+from convnet_core.artifacts import artifact
+from convnet_core.artifacts.artifact import Artefact
+from convnet_core.cli.config_flags import arguments
+from convnet_core.common.files import digest
+from convnet_core.common.formatting import format_count, format_error, format_size
+from convnet_core.compare.converters import side_by_side
+from convnet_core.config.stages import ConvertConfig
+from convnet_core.convert import node_map_file
+from convnet_core.convert.signature import Signature
 from convnet_core.errors import ConvNetError
-from convnet_core.files import digest
-from convnet_core.formats import format_count, format_error, format_size
-from convnet_core.jobs import JobView
-from convnet_core.provenance import data_of, inputs_of
-from convnet_core.runs import CONVERT_STAGES, Run
-from convnet_core.tensors import shape_text
-from pages.components import artefacts as files
+from convnet_core.jobs import watcher
+from convnet_core.jobs.watcher import JobView
+from convnet_core.runs.provenance import data_of, inputs_of
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.tensors.arrays import shape_text
+from pages.components import artifacts as files
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
@@ -47,7 +49,7 @@ def show_log(job: JobView) -> None:
 
 def signature(run: Run, item: Artefact) -> None:
     """The names, types and shapes that the SavedModel and the LiteRT files are called with."""
-    artefacts.check(run, item)
+    artifact.check(run, item)
     found = Signature.load((run.path / item.path).parent)
     st.subheader("Signature")
     st.write("What `serving_default` of the SavedModel takes and gives. So do the LiteRT files, but for some types.")
@@ -72,12 +74,12 @@ def signature(run: Run, item: Artefact) -> None:
 @st.cache_resource(show_spinner="reading the nodes", max_entries=4)
 def nodes_of(folder: Path, sha256: str) -> list[dict[str, Any]]:
     """nodes.json, one for all sessions; read again when its digest changes."""
-    return entries.read(folder)
+    return node_map_file.read(folder)
 
 
 def node_table(run: Run, item: Artefact) -> None:
     """The TensorFlow ops that each ONNX node became, to filter and to look into."""
-    artefacts.check(run, item)
+    artifact.check(run, item)
     path = run.path / item.path
     nodes = nodes_of(path.parent, digest(path))
     st.subheader("What each ONNX node became")
@@ -180,9 +182,9 @@ def command(run: Run, config: ConvertConfig, given: list[str]) -> list[str]:
 
 def show(run: Run, stage: str, given: list[str]) -> None:
     """All that the conversion made; `given` are the flags that say what the inputs are fed with. Raises RunError."""
-    found = [item for item in artefacts.artefacts(run) if item.stage in ("export", stage)]
+    found = [item for item in artifact.artefacts(run) if item.stage in ("export", stage)]
     for item in found:
-        artefacts.check(run, item)
+        artifact.check(run, item)
     kept = run.need(stage)
     st.caption(
         f"Made by {kept.config['converter']} in {kept.seconds:.1f} s"
@@ -228,6 +230,6 @@ else:
         show(run, stage, given)
     except ConvNetError as error:
         jobs.explain(error)
-newest = work.newest(run, *_COMMANDS)
+newest = watcher.newest(run, *_COMMANDS)
 if newest and newest[1].state in ("done", "stopped"):
     show_log(newest[0])

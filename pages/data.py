@@ -9,9 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from convnet_core import data
-from convnet_core.config import AugmentConfig, DataConfig
-from convnet_core.data import Digits, folder, gallery, mnist
+from convnet_core.config.stages import AugmentConfig, DataConfig
+from convnet_core.data import digits as data
+from convnet_core.data import folder, gallery, mnist
+from convnet_core.data.digits import Digits
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Event, Monitor, Progress
 from pages.charts import style as charts

@@ -7,14 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core.artefacts import own
-from convnet_core.cli.flags import arguments
-from convnet_core.config import DissectConfig
-from convnet_core.dissect import documents, report, tables
+from convnet_core.cli.config_flags import arguments
+from convnet_core.common.files import digest
+from convnet_core.config.fields import describe
+from convnet_core.config.stages import DissectConfig
+from convnet_core.dissect.report import content as report
+from convnet_core.dissect.report import documents, tables
 from convnet_core.errors import RunError, one_line
-from convnet_core.files import digest
-from convnet_core.runs import Run
-from convnet_core.settings import describe
+from convnet_core.runs.run import Run
 from pages.charts import dissection as figures
 from pages.components import dissected_answers as answers
 from pages.components import dissected_node as one_node
@@ -194,7 +194,7 @@ if state.state == "missing":
 if state.state == "stale":
     st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
 try:
-    found = read(run.path, stage, digest(own(run, f"{stage}/{report.FILE}")))
+    found = read(run.path, stage, digest(run.file(f"{stage}/{report.FILE}")))
 except (OSError, RunError) as error:
     st.error(f"{report.FILE} cannot be read: {one_line(error)}. Take the run apart again.")
     st.stop()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from convnet_core import graphs
-from convnet_core.artefacts import own
-from convnet_core.cli.flags import arguments
-from convnet_core.config import ExportConfig
+from convnet_core.cli.config_flags import arguments
+from convnet_core.common.files import digest
+from convnet_core.common.formatting import format_count, format_error, format_size
+from convnet_core.config.fields import describe
+from convnet_core.config.stages import ExportConfig
 from convnet_core.errors import ConvNetError
-from convnet_core.files import digest
-from convnet_core.formats import format_count, format_error, format_size
-from convnet_core.runs import Run
-from convnet_core.settings import describe
+from convnet_core.graphs import graph_file
+from convnet_core.runs.run import Run
 from pages.components import frame
 from pages.components import graph_explorer as graph
 from pages.components import job_area as jobs
@@ -108,12 +107,12 @@ def interface(run: Run) -> None:
 
 def picture(run: Run) -> None:
     """The graph, where the export kept one."""
-    name = f"export/{graphs.FILE}"
+    name = f"export/{graph_file.FILE}"
     if not (run.path / name).is_file():
         st.info("This run was exported before the graph was kept beside the file: export again to see it.")
         return
     try:
-        path = own(run, name)
+        path = run.file(name)
         found = graph.read(path, digest(path))
     except ConvNetError as error:
         jobs.explain(error)

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
-from convnet_core import jobs as work
-from convnet_core import upload
+from convnet_core.common.files import runs_root
+from convnet_core.common.formatting import format_share
 from convnet_core.doctor import Examination
 from convnet_core.errors import ConvNetError
-from convnet_core.files import runs_root
-from convnet_core.formats import format_share
-from convnet_core.library import delete_runs, list_runs, rename_run
-from convnet_core.overview import Overview, StageView, overview, stage_views
-from convnet_core.runs import Run
+from convnet_core.jobs import upload, watcher
+from convnet_core.jobs.overview import Overview, StageView, overview, stage_views
+from convnet_core.runs.library import delete_runs, list_runs, rename_run
+from convnet_core.runs.run import Run
 from pages.components import frame, report_table
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
@@ -43,7 +42,7 @@ _MOST_RUNS = 50
 
 def picture(run: Run) -> None:
     """The pipeline as a row of boxes with the state of each stage."""
-    views = stage_views(run, work.current(run))
+    views = stage_views(run, watcher.current(run))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for number, view in enumerate(views.values()):
             if number:
@@ -71,7 +70,7 @@ def show(run: Run) -> None:
     elif set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
         shared.refresh_button(run, "Bring up to date")
     if run.state("compare").state == "fresh":
-        from convnet_core.report import load  # which needs NumPy; a first look at Home does not
+        from convnet_core.compare.report import load  # which needs NumPy; a first look at Home does not
 
         report_table.runtimes(load(run))
         with st.container(horizontal=True):
@@ -120,7 +119,7 @@ def bring_in() -> None:
     jobs.forget_error()
     try:
         run, path = upload.receive(runs_root(), file.name, file.getbuffer())
-        work.start(run, ["upload", "--onnx", str(path)])
+        watcher.start(run, ["upload", "--onnx", str(path)])
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
         jobs.keep_error(error)
@@ -129,7 +128,7 @@ def bring_in() -> None:
 
 def refused(run: Run) -> None:
     """Say why nothing came of an upload, and leave nothing of it behind."""
-    found = work.newest(run, "upload")
+    found = watcher.newest(run, "upload")
     if found is None or found[1].live or not upload.is_refused(run):
         return
     jobs.keep_error(upload.why_refused(found[1]))

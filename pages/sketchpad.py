@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from convnet_core import pictures
+from convnet_core.data import drawing_pictures
 from convnet_core.data.drawing import Steps, steps
 from convnet_core.data.picture import Grey
 from convnet_core.errors import DataError
-from convnet_core.reader import Answer, Difference, Reader, by_label, fingerprint, largest_difference
-from convnet_core.runs import CONVERT_STAGES, Run
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.runtimes.pool import Answer, Difference, Reader, by_label, fingerprint, largest_difference
 from pages.charts import style as charts
 from pages.components import drawing_pad as pad
 from pages.components import frame
@@ -110,9 +111,9 @@ def way(drawing: Grey, made: Steps) -> None:
     """From the pad to what the networks see."""
     with st.container(horizontal=True):
         for picture, caption in (
-            (pictures.with_box(drawing, made.found, _PICTURE), "The ink's box"),
-            (pictures.centring(made, _PICTURE), "Evened, centred"),
-            (pictures.enlarged(made.image, _PICTURE), "What is read"),
+            (drawing_pictures.with_box(drawing, made.found, _PICTURE), "The ink's box"),
+            (drawing_pictures.centring(made, _PICTURE), "Evened, centred"),
+            (drawing_pictures.enlarged(made.image, _PICTURE), "What is read"),
         ):
             st.image(picture, caption, width=_PICTURE)
 
@@ -142,7 +143,7 @@ def features(maps: NDArray[np.float32] | None) -> None:
         st.subheader("What the first layer sees")
         _, channels, height, width = maps.shape
         st.caption(f"The {channels} feature maps of {height} × {width} after layer1 in PyTorch; brighter is stronger.")
-        st.image(pictures.feature_grid(maps[0]))
+        st.image(drawing_pictures.feature_grid(maps[0]))
 
 
 def sketch(run: Run, polling: bool) -> None:

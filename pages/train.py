@@ -8,18 +8,18 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core.cli.flags import arguments
-from convnet_core.config import PRESETS, DataConfig, TrainConfig
+from convnet_core.cli.config_flags import arguments
+from convnet_core.common.files import runs_root
+from convnet_core.config.stages import PRESETS, DataConfig, TrainConfig
 from convnet_core.data import gallery
 from convnet_core.errors import ConvNetError
-from convnet_core.estimate import expected_seconds, parameter_count, step_count
-from convnet_core.files import runs_root
-from convnet_core.history import Mistake, history, measured
-from convnet_core.jobs import Following, thinned
-from convnet_core.library import list_runs, new_run
-from convnet_core.overview import overview
-from convnet_core.provenance import data_of
-from convnet_core.runs import Run
+from convnet_core.jobs.followed_events import Following, thinned
+from convnet_core.jobs.overview import overview
+from convnet_core.runs.library import list_runs, new_run
+from convnet_core.runs.provenance import data_of
+from convnet_core.runs.run import Run
+from convnet_core.training.estimate import expected_seconds, parameter_count, step_count
+from convnet_core.training.history import Mistake, history, measured
 from pages.charts import style as charts
 from pages.charts import training_curves as curves
 from pages.components import frame

@@ -11,8 +11,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from convnet_core.memory import collecting_less_often
-from tests import warm
+from convnet_core.common.memory import collecting_less_often
+from tests.support import warm_cli
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -100,7 +100,7 @@ def rng():
 
 def small_train_config(**changes):
     """A training of some seconds."""
-    from convnet_core.config import PRESETS, DataConfig
+    from convnet_core.config.stages import PRESETS, DataConfig
 
     defaults = {"data": DataConfig(train_size=3000, test_size=400), "validation_size": 500, "device": "cpu"}
     return PRESETS["fast"].replace(**{**defaults, **changes})
@@ -109,10 +109,10 @@ def small_train_config(**changes):
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory, shared_cache):
     """A run with `train` done, on 8,000 generated images. Copy it before writing to it."""
-    from convnet_core.config import DataConfig
+    from convnet_core.config.stages import DataConfig
     from convnet_core.events import Monitor
-    from convnet_core.runs import Run
-    from convnet_core.stages import run_train
+    from convnet_core.runs.run import Run
+    from convnet_core.stages.train import run_train
 
     run = Run.create(tmp_path_factory.mktemp("trained") / "run")
     run_train(run, small_train_config(data=DataConfig(train_size=8000, test_size=400), epochs=3), Monitor())
@@ -122,10 +122,12 @@ def trained_run(tmp_path_factory, shared_cache):
 @pytest.fixture(scope="session")
 def finished_run(trained_run, tmp_path_factory):
     """The same run with export, convert and compare done. Copy it before writing to it."""
-    from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig
+    from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig
     from convnet_core.events import Monitor
-    from convnet_core.runs import Run
-    from convnet_core.stages import run_compare, run_convert, run_export
+    from convnet_core.runs.run import Run
+    from convnet_core.stages.compare import run_compare
+    from convnet_core.stages.convert import run_convert
+    from convnet_core.stages.export import run_export
 
     run = copy_of(trained_run, tmp_path_factory.mktemp("finished"))
     run_export(run, ExportConfig(), Monitor())
@@ -136,7 +138,7 @@ def finished_run(trained_run, tmp_path_factory):
 
 def copy_of(run, folder: Path):
     """A copy of a run that a test may change."""
-    from convnet_core.runs import Run
+    from convnet_core.runs.run import Run
 
     return Run.open(shutil.copytree(run.path, folder / run.name))
 
@@ -162,7 +164,7 @@ def convnet(*args: object, check: int | None = 0, **options):
         command = [sys.executable, "-m", "convnet_core", *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, **options)
     else:
-        done = warm.run(arguments)
+        done = warm_cli.run(arguments)
     if check is not None:
         assert done.returncode == check, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from convnet_core import __version__
-from convnet_core.cli import arguments as flags
-from convnet_core.cli.flags import add_flags
-from convnet_core.config import (
+from convnet_core.cli import shared_flags as flags
+from convnet_core.cli.config_flags import add_flags
+from convnet_core.config.stages import (
     AugmentConfig,
     BenchmarkConfig,
     CompareConfig,

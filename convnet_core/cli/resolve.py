@@ -8,14 +8,14 @@ import os
 import sys
 from pathlib import Path
 
-from convnet_core import library
-from convnet_core.cli.flags import apply, given, overlay
-from convnet_core.config import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
+from convnet_core.cli.config_flags import apply, given, overlay
+from convnet_core.common.files import runs_root
+from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
 from convnet_core.errors import ConfigError, RunError
-from convnet_core.files import runs_root
-from convnet_core.given import Given
-from convnet_core.onnx_files import need_onnx
-from convnet_core.runs import Run
+from convnet_core.onnx_files.file_faults import need_onnx
+from convnet_core.runs import library
+from convnet_core.runs.run import Run
+from convnet_core.tensors.model_inputs import Given
 
 
 def root(args: argparse.Namespace) -> Path:

@@ -9,8 +9,8 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 
-from convnet_core.onnx_functions import inside
-from convnet_core.tensors import Array
+from convnet_core.onnx_files.functions import inside
+from convnet_core.tensors.arrays import Array
 
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.BFLOAT16)
 _LARGEST = float(np.finfo(np.float16).max)

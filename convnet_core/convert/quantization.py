@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.tensors import Array
+from convnet_core.tensors.arrays import Array
 
 
 def quantized(array: Array, details: dict[str, Any]) -> Array:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convnet_core.common.files import write_whole
 from convnet_core.data.split import CLASSES, SIDE, Split
 from convnet_core.errors import DataError
-from convnet_core.files import write_whole
 
 Picture = NDArray[np.uint8]
 _GAP = 2  # pixels between two images

@@ -18,8 +18,8 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from convnet_core.common.file_kinds import GZIP, file_kind
 from convnet_core.errors import DataError
-from convnet_core.file_kinds import GZIP, file_kind
 
 MOST_ITEMS = 500_000
 MOST_BYTES = MOST_ITEMS * 28 * 28

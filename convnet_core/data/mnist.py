@@ -17,15 +17,15 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.archives import bounded
+from convnet_core.common.archives import bounded
+from convnet_core.common.files import new_id
+from convnet_core.common.formatting import format_count
 from convnet_core.data import arrays, folder
 from convnet_core.data.folder import DataSet, Role
 from convnet_core.data.idx import MOST_BYTES, MOST_ITEMS, read_header, read_idx
 from convnet_core.data.split import Split
 from convnet_core.errors import DataError, Stopped, one_line
 from convnet_core.events import Message, Monitor, Progress
-from convnet_core.files import new_id
-from convnet_core.formats import format_count
 
 Load = Callable[[Role], tuple[str, NDArray[Any]]]
 """Gives for a role what its file holds, after a name for messages."""

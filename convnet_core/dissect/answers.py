@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from convnet_core.convert import FROZEN, SAVED_MODEL, TFLITE
-from convnet_core.dissect.at_work import at_work
+from convnet_core.convert.convert import FROZEN, SAVED_MODEL, TFLITE
+from convnet_core.dissect.active_runtime import at_work
 from convnet_core.dissect.case import Case
-from convnet_core.dissect.worst import Answer
-from convnet_core.runtimes import Runtime
-from convnet_core.tensors import Array, Feeds, batch_of, sample_count
+from convnet_core.dissect.checks.worst_input import Answer
+from convnet_core.runtimes.base import Runtime
+from convnet_core.tensors.arrays import Array, Feeds, batch_of, sample_count
 
 _AT_ONCE = 256
 """Samples; more take memory and no less time."""

@@ -12,10 +12,11 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from convnet_core import onnx_model
-from convnet_core.convert import FROZEN, TFLITE, entries
+from convnet_core.convert import node_map_file
+from convnet_core.convert.convert import FROZEN, TFLITE
 from convnet_core.errors import ConversionError, Lacking
-from convnet_core.tensors import Array, Feeds
+from convnet_core.onnx_files import model_file
+from convnet_core.tensors.arrays import Array, Feeds
 
 if TYPE_CHECKING:
     import torch
@@ -68,12 +69,12 @@ class Case:
     @cached_property
     def model(self) -> onnx.ModelProto:
         """The ONNX model."""
-        return onnx_model.load(self.path)
+        return model_file.load(self.path)
 
     @cached_property
     def entries(self) -> list[dict[str, Any]]:
         """What each ONNX node became, as the conversion noted it. Raises ConversionError where it noted less."""
-        found = [] if self.folder is None else entries.read(self.folder)
+        found = [] if self.folder is None else node_map_file.read(self.folder)
         if any("tensors" not in entry or any("inputs" not in op for op in entry["ops"]) for entry in found):
             raise ConversionError("the conversion was made by an older version of this project", hint="convert again")
         return found

@@ -9,24 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core import onnx_model
-from convnet_core.config import DissectConfig
-from convnet_core.convert import FROZEN, TFLITE
-from convnet_core.dissect import findings, fusions, inputs, labels, quantized, sweep, weights, worst
+from convnet_core.config.stages import DissectConfig
+from convnet_core.convert.convert import FROZEN, TFLITE
+from convnet_core.dissect.active_runtime import at_work
 from convnet_core.dissect.answers import answers, for_all, in_batches
-from convnet_core.dissect.at_work import at_work
 from convnet_core.dissect.case import Case
-from convnet_core.dissect.double import DoubleProbe
+from convnet_core.dissect.checks import batch_sizes as sweep
+from convnet_core.dissect.checks import batchnorm_folding, input_range, int8_ranges, labels, weights, worst_input
+from convnet_core.dissect.checks import nodes as findings
+from convnet_core.dissect.difference import span
 from convnet_core.dissect.examine import NodeFound, examine, values_of
 from convnet_core.dissect.finding import Finding
-from convnet_core.dissect.litert import LiteRTOp, LiteRTProbe
-from convnet_core.dissect.measure import span
-from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe
-from convnet_core.dissect.probe import Probe, numeric
-from convnet_core.dissect.pytorch import PyTorchProbe
-from convnet_core.dissect.tensorflow import TensorFlowProbe
+from convnet_core.dissect.probes.base import Probe, numeric
+from convnet_core.dissect.probes.float64 import DoubleProbe
+from convnet_core.dissect.probes.litert import LiteRTOp, LiteRTProbe
+from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
+from convnet_core.dissect.probes.pytorch import PyTorchProbe
+from convnet_core.dissect.probes.tensorflow import TensorFlowProbe
 from convnet_core.errors import ConversionError
-from convnet_core.tensors import Array, Feeds, batch_of, fixed_batch, sample_count
+from convnet_core.onnx_files import model_file
+from convnet_core.tensors.arrays import Array, Feeds, batch_of, fixed_batch, sample_count
 
 Tell = Callable[[str], None]
 
@@ -44,12 +46,12 @@ class Dissection:
     entries: list[dict[str, Any]]
     litert: list[LiteRTOp]
     weights: list[weights.Weight]
-    fusions: list[fusions.Fusion]
+    fusions: list[batchnorm_folding.Fusion]
     labels: dict[str, labels.Labels]
     sweep: list[sweep.Tried]
     findings: list[Finding]
     runtimes: list[str]
-    worst: list[worst.Worst] = field(default_factory=list)
+    worst: list[worst_input.Worst] = field(default_factory=list)
     worst_inputs: dict[str, Feeds] = field(default_factory=dict)
 
 
@@ -64,7 +66,7 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         tell("looking at the weights")
         there = weights.kept_in(case.folder, case.entries) if case.folder is not None else {}
         laid = weights.compared(case.model, case.entries, there)
-        folded = fusions.folded(case.model, case.program) if case.program is not None else []
+        folded = batchnorm_folding.folded(case.model, case.program) if case.program is not None else []
         output = _answer(case, expected)
         alone = _by_sample(reference, case, samples, expected[output], output)
         each = alone is not None or _each_alone(reference, case, samples, expected[output], output)
@@ -74,13 +76,13 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         named = {probe.name: probe for probe in probes}
         litert = [probe for probe in probes if isinstance(probe, LiteRTProbe)]
         plain = next((probe for probe in litert if probe.kind == "float32"), None)
-        there_too = [] if plain is None else fusions.in_litert(case.model, plain.kernels())
+        there_too = [] if plain is None else batchnorm_folding.in_litert(case.model, plain.kernels())
         found = [
             *findings.training_mode(case.model, 0.0 if alone is None else _depends(alone, expected[output])),
             *weights.faults(case.model, laid, there, shapes),
-            *fusions.faults(folded),
+            *batchnorm_folding.faults(folded),
             *sweep.faults(tried, case.model),
-            *inputs.faults(case, told),
+            *input_range.faults(case, told),
             *_int8(litert, expected, nodes, output, told),
             *findings.dead(case),
             *findings.refused(case),
@@ -126,7 +128,7 @@ def _answer(case: Case, expected: Feeds) -> str:
 
 def _by_sample(reference: OnnxRuntimeProbe, case: Case, samples: Feeds, value: Array, output: str) -> Array | None:
     """The answer to the first two samples alone; None where an answer is not of one sample each."""
-    names, inputs = case.batched, onnx_model.inputs(case.model)
+    names, inputs = case.batched, model_file.inputs(case.model)
     count = sample_count(samples, names)
     if not names or fixed_batch(inputs) is not None or count < 2 or value.ndim == 0 or len(value) != count:
         return None
@@ -136,7 +138,7 @@ def _by_sample(reference: OnnxRuntimeProbe, case: Case, samples: Feeds, value: A
 
 def _each_alone(reference: OnnxRuntimeProbe, case: Case, samples: Feeds, value: Array, output: str) -> bool:
     """Whether a model of one batch size answers each sample by itself: in another order they have the same answers."""
-    size, names = fixed_batch(onnx_model.inputs(case.model)), case.batched
+    size, names = fixed_batch(model_file.inputs(case.model)), case.batched
     if size is None or not names or value.ndim == 0 or not len(value) == size == sample_count(samples, names):
         return False
     turned = {name: np.roll(array, 1, 0) if name in names else array for name, array in samples.items()}
@@ -187,10 +189,10 @@ def _outside(
     value: Array,
     by_sample: bool,
     tell: Tell,
-) -> tuple[dict[str, labels.Labels], list[sweep.Tried], list[worst.Worst], dict[str, Feeds]]:
+) -> tuple[dict[str, labels.Labels], list[sweep.Tried], list[worst_input.Worst], dict[str, Feeds]]:
     """What is seen of the final answer: labels, batch sizes, the worst inputs."""
     tell("trying batch sizes")
-    fixed = fixed_batch(onnx_model.inputs(case.model))
+    fixed = fixed_batch(model_file.inputs(case.model))
     tried = sweep.sweep(final, case.samples, case.batched, config.batch_sizes if fixed is None else (fixed,))
     if fixed is not None:
         final = {name: in_batches(answer, fixed, case.batched) for name, answer in final.items()}
@@ -201,12 +203,12 @@ def _outside(
         tell("looking for labels that could flip")
         scores = {name: for_all(answer, case.many, case.batched) for name, answer in final.items()}
         told = labels.examine(scores["onnxruntime"], {name: scores[name] for name in others}, case.labels)
-    least: list[worst.Worst] = []
+    least: list[worst_input.Worst] = []
     points: dict[str, Feeds] = {}
     if runs and len(case.batched) == len(case.samples) and numeric(value):
         for name, answer in others.items():
             tell(f"searching for the worst input of {name}")
-            result, points[name] = worst.search(
+            result, points[name] = worst_input.search(
                 name, final["onnxruntime"], answer, case.samples, span(value), config.steps, config.seed
             )
             least.append(result)
@@ -216,5 +218,5 @@ def _outside(
 def _int8(
     litert: Sequence[LiteRTProbe], expected: Feeds, nodes: list[NodeFound], output: str, told: dict[str, labels.Labels]
 ) -> list[Finding]:
-    probe = next((item for item in litert if item.name == quantized.INT8), None)
-    return [] if probe is None else quantized.faults(probe.ranges(), expected, nodes, output, told)
+    probe = next((item for item in litert if item.name == int8_ranges.INT8), None)
+    return [] if probe is None else int8_ranges.faults(probe.ranges(), expected, nodes, output, told)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx
 
-from convnet_core.dissect.at_work import at_work
-from convnet_core.dissect.measure import EPSILON, Difference, difference, span
-from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe
-from convnet_core.dissect.probe import Probe, numeric
-from convnet_core.tensors import Array, Feeds
+from convnet_core.dissect.active_runtime import at_work
+from convnet_core.dissect.difference import EPSILON, Difference, difference, span
+from convnet_core.dissect.probes.base import Probe, numeric
+from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
+from convnet_core.tensors.arrays import Array, Feeds
 
 ALLOWED = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
 """The error that a node may add, as a part of its output's range, by what its runtime promises."""

@@ -14,13 +14,13 @@ import onnx.numpy_helper
 import onnx.shape_inference
 from torch import nn
 
-from convnet_core.config import ConvertConfig, ExportConfig
-from convnet_core.convert import convert
+from convnet_core.config.stages import ConvertConfig, ExportConfig
+from convnet_core.convert.convert import convert
 from convnet_core.dissect.case import Case
 from convnet_core.errors import ConfigError, UnsupportedOpError
 from convnet_core.events import Monitor
-from convnet_core.export import export, export_as_it_is
-from convnet_core.tensors import Array, Feeds
+from convnet_core.export.onnx_export import export, export_as_it_is
+from convnet_core.tensors.arrays import Array, Feeds
 
 
 @dataclass(frozen=True)

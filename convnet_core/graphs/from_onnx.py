@@ -12,11 +12,12 @@ import onnx.helper
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto
 
+from convnet_core.common.formatting import format_count
 from convnet_core.errors import ModelError
-from convnet_core.formats import format_count
 from convnet_core.graphs import onnx_tensors
 from convnet_core.graphs.graph import Edge, Graph, Node
-from convnet_core.graphs.onnx_tensors import array_of, dtype_text, size_of, type_of
+from convnet_core.graphs.onnx_tensors import array_of, size_of
+from convnet_core.onnx_files.tensor_types import dtype_text, type_of
 
 _LONGEST = 200
 """Characters of an attribute that are kept."""

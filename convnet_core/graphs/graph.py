@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from convnet_core.shapes import made
-
-Dimension = int | str | None
-"""A size, the name of one (`batch`), or None where nothing is known."""
+from convnet_core.common.dataclass_json import made
+from convnet_core.onnx_files.tensor_types import Dimension
 
 
 @dataclass(frozen=True)

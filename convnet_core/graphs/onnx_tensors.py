@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 import onnx.helper
 import onnx.numpy_helper
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, TypeProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
 
-from convnet_core.graphs import statistics
-from convnet_core.graphs.graph import Dimension, Tensor
-from convnet_core.onnx_shapes import UNKNOWN, infer, without_weights
+from convnet_core.graphs import weight_statistics
+from convnet_core.graphs.graph import Tensor
+from convnet_core.onnx_files.tensor_types import dtype_text, inferred_graph, type_of
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 def read(model: ModelProto) -> dict[str, Tensor]:
     """Every tensor of the outer graph by its name, with what is known of it."""
     graph, found = model.graph, {}
-    inferred = _inferred(model)
+    inferred = inferred_graph(model)
     kinds: tuple[tuple[Literal["value", "input", "output"], Iterable[ValueInfoProto]], ...] = (
         ("value", inferred.value_info),
         ("input", inferred.input),
@@ -33,30 +33,11 @@ def read(model: ModelProto) -> dict[str, Tensor]:
         for value in values:
             found[value.name] = Tensor(value.name, *type_of(value.type), kind=kind)
     for name, array, dtype, shape in _weights(graph):
-        known = statistics.of_values(array) if array is not None else None
+        known = weight_statistics.of_values(array) if array is not None else None
         found[name] = Tensor(name, dtype, shape, "weight", known)
     for name in {name for node in graph.node for name in (*node.input, *node.output)} - found.keys() - {""}:
         found[name] = Tensor(name)
     return dict(sorted(found.items()))
-
-
-Shape = tuple[Dimension, ...]
-
-
-def types(model: ModelProto) -> dict[str, tuple[str, Shape | None]]:
-    """The dtype and shape of each tensor, in inner graphs too, where they can be inferred; "" and None where not."""
-    found: dict[str, tuple[str, Shape | None]] = {}
-    waiting = [_inferred(model)]
-    while waiting:
-        graph = waiting.pop()
-        for value in (*graph.value_info, *graph.input, *graph.output):
-            found[value.name] = type_of(value.type)
-        for tensor in graph.initializer:
-            found[tensor.name] = dtype_text(tensor.data_type), tuple(tensor.dims)
-        waiting.extend(
-            inner for node in graph.node for item in node.attribute for inner in (*item.graphs, item.g) if inner.node
-        )
-    return found
 
 
 def _weights(graph: GraphProto) -> Iterator[tuple[str, Any, str, tuple[int, ...]]]:
@@ -93,46 +74,6 @@ def array_of(tensor: TensorProto) -> Any:
     except Exception as error:  # its data is elsewhere, too short, or of a type that numpy lacks
         log.info("the values of %s cannot be read: %s", tensor.name, error)
         return None
-
-
-def _inferred(model: ModelProto) -> GraphProto:
-    """The graph with the types of its tensors: inferred where that works, as declared where not."""
-    try:
-        return infer(without_weights(model)).graph
-    except Exception as error:  # a graph that contradicts itself is drawn all the same
-        log.info("no shapes inferred: %s", error)
-        return model.graph
-
-
-def type_of(value: TypeProto) -> tuple[str, tuple[Dimension, ...] | None]:
-    """A type's dtype and shape; containers (sequence, optional, map) are named and have no shape."""
-    kind = value.WhichOneof("value")
-    match kind:
-        case "tensor_type" | "sparse_tensor_type":
-            inner = getattr(value, kind)
-            return dtype_text(inner.elem_type), _shape(inner.shape) if inner.HasField("shape") else None
-        case "sequence_type" | "optional_type":
-            return f"{kind.removesuffix('_type')} of {type_of(getattr(value, kind).elem_type)[0]}", None
-        case "map_type":
-            return f"map of {dtype_text(value.map_type.key_type)} to {type_of(value.map_type.value_type)[0]}", None
-        case _:
-            return "", None
-
-
-def _shape(shape: Any) -> tuple[Dimension, ...]:
-    names = (dim.dim_param if not dim.dim_param.startswith(UNKNOWN) else "" for dim in shape.dim)
-    return tuple(
-        dim.dim_value if dim.HasField("dim_value") else name or None for dim, name in zip(shape.dim, names, strict=True)
-    )
-
-
-def dtype_text(number: int) -> str:
-    """The name of an element type, as NumPy spells it."""
-    try:
-        name = str(TensorProto.DataType.Name(number)).lower()
-    except ValueError:
-        return f"type {number}"
-    return {"float": "float32", "double": "float64", "undefined": ""}.get(name, name)
 
 
 def size_of(dims: Iterable[int]) -> int:

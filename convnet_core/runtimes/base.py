@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from convnet_core.errors import ModelError
-from convnet_core.tensors import Feeds, TensorInfo
+from convnet_core.tensors.arrays import Feeds, TensorInfo
 
 
 class Runtime(abc.ABC):
@@ -61,3 +61,7 @@ class Runtime(abc.ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+OPTIMIZED = "onnxruntime-optimized"
+"""ONNX Runtime at its default level of optimization; `onnxruntime` has all of it off."""

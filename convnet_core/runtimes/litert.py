@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
-from convnet_core.convert import Signature, dequantized, quantized
+from convnet_core.convert.quantization import dequantized, quantized
+from convnet_core.convert.signature import Signature
 from convnet_core.errors import ModelError, one_line
 from convnet_core.runtimes.base import Runtime
-from convnet_core.tensors import Feeds
+from convnet_core.tensors.arrays import Feeds
 
 
 class LiteRT(Runtime):

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import onnxruntime
 
-from convnet_core import onnx_model
-from convnet_core.compare import OPTIMIZED
 from convnet_core.errors import InputsError, ModelError, one_line
-from convnet_core.runtimes.base import Runtime
-from convnet_core.tensors import Feeds
+from convnet_core.onnx_files import model_file
+from convnet_core.runtimes.base import OPTIMIZED, Runtime
+from convnet_core.tensors.arrays import Feeds
 
 
 class OnnxRuntime(Runtime):
@@ -25,8 +24,8 @@ class OnnxRuntime(Runtime):
     def __init__(self, path: Path, threads: int = 1, *, optimized: bool = False) -> None:
         super().__init__()
         self.name = OPTIMIZED if optimized else "onnxruntime"
-        model = onnx_model.load(path)
-        self.inputs, self.outputs = onnx_model.inputs(model), onnx_model.outputs(model)
+        model = model_file.load(path)
+        self.inputs, self.outputs = model_file.inputs(model), model_file.outputs(model)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 4  # what goes wrong is in the error

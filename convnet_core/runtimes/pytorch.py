@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from convnet_core.data import CLASSES, SIDE
-from convnet_core.model import INPUT, OUTPUT, from_weights
+from convnet_core.data.split import CLASSES, SIDE
+from convnet_core.networks.convnet import INPUT, OUTPUT, from_weights
+from convnet_core.networks.weights import read_weights
 from convnet_core.runtimes.base import Runtime
-from convnet_core.tensors import Feeds, TensorInfo
-from convnet_core.weights import read_weights
+from convnet_core.tensors.arrays import Feeds, TensorInfo
 
 
 class PyTorch(Runtime):

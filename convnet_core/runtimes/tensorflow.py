@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from convnet_core.convert import Signature
+from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.convert.signature import Signature
 from convnet_core.runtimes.base import Runtime
-from convnet_core.tensorflow_setup import import_tensorflow
-from convnet_core.tensors import Feeds
+from convnet_core.tensors.arrays import Feeds
 
 
 class _TensorFlow(Runtime):

@@ -5,18 +5,19 @@ It is not part of the pipeline: nothing stands on it, and it is run when somebod
 
 from __future__ import annotations
 
-from convnet_core.benchmark import FILE, STAGE, Benchmark, Speed, headline, machine
-from convnet_core.bounds import bounded_inputs
-from convnet_core.config import BenchmarkConfig
+from convnet_core.benchmark.measure import measure_apart, steps
+from convnet_core.benchmark.results import FILE, STAGE, Benchmark, Speed, headline, machine
+from convnet_core.common.files import write_json
+from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.events import Message, Monitor, Progress
-from convnet_core.files import write_json
-from convnet_core.jobs import device_lock
-from convnet_core.records import now, versions
-from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
-from convnet_core.runtimes import Source, sources
-from convnet_core.stages._stage import told
-from convnet_core.stages.material import model_of
-from convnet_core.timing import measure_apart, steps
+from convnet_core.jobs.job import device_lock
+from convnet_core.onnx_files.input_bounds import bounded_inputs
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
+from convnet_core.runs.stage_record import now, versions
+from convnet_core.runtimes.registry import Source, sources
+from convnet_core.stages.samples import model_of
+from convnet_core.stages.stage import told
 
 
 def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchmark:

@@ -12,24 +12,26 @@ from typing import Any
 import jinja2  # noqa: F401  # which the report needs: better missed now than when all is measured
 import onnx
 
-from convnet_core import cases, measurements, report
-from convnet_core.compare import ReferenceFault
-from convnet_core.compare_worker import measure, warm_up
-from convnet_core.config import CompareConfig, DataConfig
+from convnet_core.common.files import write_json
+from convnet_core.compare import measurements_file, report
+from convnet_core.compare.differences import NOT_FINITE, Measured
+from convnet_core.compare.judge import Comparison, judge
+from convnet_core.compare.measure import ReferenceFault
+from convnet_core.compare.verdict import sentence
+from convnet_core.compare.worker_session import measure, warm_up
+from convnet_core.config.stages import CompareConfig, DataConfig
 from convnet_core.convert import float16
-from convnet_core.differences import NOT_FINITE, Measured
-from convnet_core.dissect import documents
-from convnet_core.dissect import report as dissect
+from convnet_core.dissect.report import content as dissect
+from convnet_core.dissect.report import documents
 from convnet_core.events import Message, Monitor, Progress
-from convnet_core.files import write_json
-from convnet_core.given import Given
-from convnet_core.judging import Comparison, judge
-from convnet_core.refused_inputs import explained
-from convnet_core.runs import ABSENT, CONVERT_STAGES, Run
-from convnet_core.runtimes import Source, not_made, sources
-from convnet_core.stages._stage import told
-from convnet_core.stages.material import Material, material, model_of
-from convnet_core.verdict import sentence
+from convnet_core.onnx_files.refused_inputs import explained
+from convnet_core.runs import drawings
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
+from convnet_core.runtimes.registry import Source, not_made, sources
+from convnet_core.stages.samples import Material, material, model_of
+from convnet_core.stages.stage import told
+from convnet_core.tensors.model_inputs import Given
 
 _EVENT_SECONDS = 0.2
 _AT_ONCE = 4
@@ -59,7 +61,7 @@ def run_compare(
             monitor.emit(Message(text=f"warning: {warning}"))
         found = sources(run)
         chosen = material(run, config, monitor, data_config, given)
-        kept = cases.cases(run)
+        kept = drawings.cases(run)
         tell = _throttled(monitor)
         files = (*(file for source in found for file in source.files), *(case.file for case in kept))
         with run.writing("compare", config.to_json(), files) as draft:
@@ -83,7 +85,7 @@ def run_compare(
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
             content = _write(draft.path, comparison, run, chosen, warnings)
-            measurements.save(measured, draft.path / "measurements.npz")
+            measurements_file.save(measured, draft.path / "measurements.npz")
             draft.result = {
                 **chosen.record,
                 "verdict": comparison.verdict,

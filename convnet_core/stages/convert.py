@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from convnet_core import onnx_model
-from convnet_core.config import ConvertConfig, DataConfig
-from convnet_core.convert import TFLITE, Converted, convert, float16, warm_up
+from convnet_core.common.formatting import format_count
+from convnet_core.config.stages import ConvertConfig, DataConfig
+from convnet_core.convert import float16
+from convnet_core.convert.convert import TFLITE, Converted, convert
+from convnet_core.convert.targets.tflite import warm_up
 from convnet_core.events import Message, Monitor
-from convnet_core.formats import format_count
-from convnet_core.given import Given
-from convnet_core.runs import Run
-from convnet_core.stages._stage import told
-from convnet_core.stages.material import calibration
+from convnet_core.onnx_files import model_file
+from convnet_core.runs.run import Run
+from convnet_core.stages.samples import calibration
+from convnet_core.stages.stage import told
+from convnet_core.tensors.model_inputs import Given
 
 _NOTHING = Given()
 
@@ -39,7 +41,7 @@ def run_convert(
         with run.writing(stage, config.to_json(), run.model_files) as draft:
             chosen = calibration(run, config, monitor, data_config, given, samples)
             draft.inputs["data"] = chosen.fingerprint
-            model = onnx_model.load(run.path / "export/model.onnx")
+            model = model_file.load(run.path / "export/model.onnx")
             converted = convert(model, draft.path, config, chosen.feeds, monitor)
             if TFLITE["fp16"] in converted.sizes and (losses := float16.lost(model)):
                 monitor.emit(Message(text=f"{TFLITE['fp16']} holds float16: {losses}"))

@@ -10,18 +10,19 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from convnet_core.config import DissectConfig
-from convnet_core.dissect.at_work import noted_in
+from convnet_core.config.stages import DissectConfig
+from convnet_core.dissect.active_runtime import noted_in
 from convnet_core.dissect.finding import Finding
-from convnet_core.dissect.report import STAGE, stage_of
+from convnet_core.dissect.report.content import STAGE, stage_of
 from convnet_core.errors import DiedError, ModelError
 from convnet_core.events import Message, Monitor, Progress, from_json
-from convnet_core.given import Given
-from convnet_core.runs import Run
-from convnet_core.stages import dissect_work
-from convnet_core.stages._stage import told
-from convnet_core.tensors import Feeds
-from convnet_core.worker import Content, shared
+from convnet_core.runs.run import Run
+from convnet_core.stages import dissect_worker
+from convnet_core.stages.stage import told
+from convnet_core.tensors.arrays import Feeds
+from convnet_core.tensors.model_inputs import Given
+from convnet_core.worker.client import shared
+from convnet_core.worker.messages import Content
 
 _NOTHING = Given()
 _SECONDS = 1800.0
@@ -75,7 +76,7 @@ def _taken_apart(content: Content, monitor: Monitor) -> Content:
             note = Path(folder) / "at_work"
             try:
                 order = {**content, "dead": dead, "note": str(note)}
-                made, _ = shared().run(dissect_work.take_apart, order, tell=hear, seconds=_SECONDS)
+                made, _ = shared().run(dissect_worker.take_apart, order, tell=hear, seconds=_SECONDS)
                 return made
             except DiedError as error:
                 runtime = noted_in(note)

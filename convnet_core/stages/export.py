@@ -8,19 +8,18 @@ from pathlib import Path
 import onnx
 from safetensors.torch import save_file
 
-from convnet_core import graphs
-from convnet_core.config import ExportConfig
+from convnet_core.common.files import digest, write_json
+from convnet_core.common.formatting import format_count
+from convnet_core.config.stages import ExportConfig
 from convnet_core.events import Message, Monitor, Progress
-from convnet_core.export import export
-from convnet_core.files import digest, write_json
-from convnet_core.formats import format_count
-from convnet_core.graphs import from_onnx
-from convnet_core.model import from_weights
-from convnet_core.onnx_model import CHECKED
-from convnet_core.recognition import recognize
-from convnet_core.runs import Run
-from convnet_core.stages._stage import ExportResult, told
-from convnet_core.weights import read_weights
+from convnet_core.export.onnx_export import export
+from convnet_core.graphs import from_onnx, graph_file
+from convnet_core.networks.convnet import from_weights
+from convnet_core.networks.recognition import recognize
+from convnet_core.networks.weights import read_weights
+from convnet_core.onnx_files.model_file import CHECKED
+from convnet_core.runs.run import Run
+from convnet_core.stages.stage import ExportResult, told
 
 _TRAINED = "train/model.safetensors"
 
@@ -49,7 +48,7 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
                 {name: value.contiguous() for name, value in model.state_dict().items()},
                 draft.path / "model.safetensors",
             )
-            write_json(draft.path / graphs.FILE, graphs.arranged(from_onnx.read(exported.model)).to_json())
+            write_json(draft.path / graph_file.FILE, graph_file.arranged(from_onnx.read(exported.model)).to_json())
             result = ExportResult(
                 len(exported.model.graph.node), path.stat().st_size, config.opset, CHECKED, exported.max_abs_error
             )

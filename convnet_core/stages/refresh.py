@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from convnet_core.config import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
+from convnet_core.config.fields import Config
+from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
-from convnet_core.provenance import data_of, inputs_of
-from convnet_core.runs import CHECKPOINT, CONVERT_STAGES, Run
-from convnet_core.settings import Config
+from convnet_core.runs.provenance import data_of, inputs_of
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CHECKPOINT, CONVERT_STAGES
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
 from convnet_core.stages.export import run_export

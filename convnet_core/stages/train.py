@@ -9,19 +9,21 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from convnet_core import checkpoint, data, training
-from convnet_core.config import TrainConfig
-from convnet_core.data import CLASSES
-from convnet_core.estimate import expected_seconds, parameter_count
+from convnet_core.common.files import write_json
+from convnet_core.config.stages import TrainConfig
+from convnet_core.data import digits as data
+from convnet_core.data.split import CLASSES
 from convnet_core.events import Message, Monitor
-from convnet_core.files import write_json
-from convnet_core.history import Figures, Mistake, Trained
-from convnet_core.jobs import device_lock
-from convnet_core.model import build
-from convnet_core.runs import CHECKPOINT, Run
-from convnet_core.stages._stage import told
-from convnet_core.training import Evaluation, Tensors, Training
-from convnet_core.weights import save_pth
+from convnet_core.jobs.job import device_lock
+from convnet_core.networks.convnet import build
+from convnet_core.networks.weights import save_pth
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CHECKPOINT
+from convnet_core.stages.stage import told
+from convnet_core.training import checkpoint, loop
+from convnet_core.training.estimate import expected_seconds, parameter_count
+from convnet_core.training.history import Figures, Mistake, Trained
+from convnet_core.training.loop import Evaluation, Tensors, Training
 
 _MISTAKES = 24
 
@@ -35,25 +37,25 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
     with told("train", monitor) as line:
         if resume:
             config = checkpoint.saved_config(run)
-        device = training.choose_device(config)
+        device = loop.choose_device(config)
         expected = expected_seconds(config, run.path.parent)
         monitor.emit(Message(text=f"{parameter_count(config.model):,} parameters, about {expected:,.0f} s of training"))
         with device_lock(device.type, monitor):
             digits = data.load(config.data, monitor)
-            state = training.begin(build(config.model, config.seed), config, device)
+            state = loop.begin(build(config.model, config.seed), config, device)
             if resume:
                 checkpoint.restore(run, state, digits.fingerprint)
             else:
                 run.discard(CHECKPOINT)
-            train, validation = training.split_off_validation(Tensors.of(digits.train), config)
+            train, validation = loop.split_off_validation(Tensors.of(digits.train), config)
 
             def save(current: Training) -> None:
                 checkpoint.save(run, current, config, digits.fingerprint)
 
             with monitor.listening():
-                training.fit(state, train.to(device), validation and validation.to(device), config, monitor, save)
+                loop.fit(state, train.to(device), validation and validation.to(device), config, monitor, save)
             test = Tensors.of(digits.test).to(device)
-            measured = training.evaluate(state.model, test)
+            measured = loop.evaluate(state.model, test)
         result = Trained(measured.accuracy, measured.loss, round(state.progress.seconds, 3), str(device))
         _write(run, config, digits.fingerprint, state, measured, test, result)
         line.summary = f"{100 * result.test_accuracy:.2f} % of {len(test)} test images"

@@ -22,9 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, cast
 
+from convnet_core.common.memory import collecting_less_often
 from convnet_core.errors import ConvNetError, one_line
-from convnet_core.memory import collecting_less_often
-from convnet_core.tensors import Feeds
+from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker import client
 from convnet_core.worker.messages import Content, Task, receive, send
 

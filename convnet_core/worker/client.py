@@ -12,10 +12,10 @@ import sys
 import threading
 
 from convnet_core import errors
+from convnet_core.common.memory import machine_memory
+from convnet_core.common.processes import environment
 from convnet_core.errors import ConvNetError, DiedError
-from convnet_core.memory import machine_memory
-from convnet_core.processes import environment
-from convnet_core.tensors import Feeds
+from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.messages import Content, Message, Task, Tell, receive, send
 
 inside = False

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from convnet_core.tensors import Array, Feeds
+from convnet_core.tensors.arrays import Array, Feeds
 
 Content = dict[str, Any]
 """What JSON can hold."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from convnet_core.dissect.drawing import colour
+from convnet_core.dissect.report.svg_graph import colour
 from pages.charts import style as charts
 
 _MARK = charts.COLOURS[4]

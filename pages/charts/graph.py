@@ -11,7 +11,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from convnet_core.graphs import Graph, Node, Statistics
+from convnet_core.graphs.graph import Graph, Node, Statistics
 from pages.charts import style as charts
 
 _MARK = charts.COLOURS[4]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
-from convnet_core.benchmark import Speed, format_figure
-from convnet_core.formats import format_size
+from convnet_core.benchmark.results import Speed, format_figure
+from convnet_core.common.formatting import format_size
 from pages.charts import style as charts
 
 _CHART_WIDTH = 395  # pixels: two beside each other at 1280, one below the other at 800

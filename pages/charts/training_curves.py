@@ -12,9 +12,9 @@ from plotly.subplots import make_subplots
 
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
-from convnet_core.history import stopped_history
-from convnet_core.jobs import Following
-from convnet_core.runs import Run
+from convnet_core.jobs.followed_events import Following
+from convnet_core.runs.run import Run
+from convnet_core.training.history import stopped_history
 from pages.charts import style as charts
 
 Histories = dict[str, list[Metrics]]

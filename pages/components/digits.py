@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from convnet_core import data
-from convnet_core.config import DataConfig
+from convnet_core.config.stages import DataConfig
+from convnet_core.data import digits as data
 from convnet_core.data.gallery import Picture
 from convnet_core.data.gallery import mean_images as means_of
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convnet_core.artefacts import own
-from convnet_core.dissect import report, tables, worst_inputs
+from convnet_core.common.files import digest
+from convnet_core.common.formatting import format_count
+from convnet_core.dissect.report import content as report
+from convnet_core.dissect.report import tables, worst_inputs_file
 from convnet_core.errors import RunError
-from convnet_core.files import digest
-from convnet_core.formats import format_count
-from convnet_core.runs import Run
-from convnet_core.tensors import Array
+from convnet_core.runs.run import Run
+from convnet_core.tensors.arrays import Array
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 
@@ -91,7 +91,7 @@ def _worst_inputs(run: Run, stage: str) -> None:
     """The inputs themselves where they are images of one channel; to take along in any case."""
     name = f"{stage}/{report.WORST}"
     try:
-        path = own(run, name)
+        path = run.file(name)
     except RunError as error:
         jobs.explain(error)
         return
@@ -116,7 +116,7 @@ def _images(path: Path, stage: str, sha256: str) -> dict[str, Array]:
     """The worst input of each runtime as a picture, where it is one; drawn again when the file's digest changes."""
     images = {
         name.partition("/")[0]: array[0, 0]
-        for name, array in worst_inputs.load(Run(path), stage).items()
+        for name, array in worst_inputs_file.load(Run(path), stage).items()
         if array.ndim == 4 and array.shape[1] == 1 and 0 < array.size <= _MOST_PIXELS
     }
     return {name: _drawn(image) for name, image in list(images.items())[:_MOST]}

@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core.dissect import layouts, report
+from convnet_core.dissect.report import content as report
+from convnet_core.dissect.report import weight_layouts
 from pages.charts import dissection as figures
 
 
@@ -18,7 +19,7 @@ def show(content: dict[str, Any], name: str) -> None:
     left, right = st.columns(2)
     with left:
         ops = [
-            {"TensorFlow op": op["type"], "Shapes": layouts.shapes_text(op["shapes"]), "Name": op["name"]}
+            {"TensorFlow op": op["type"], "Shapes": weight_layouts.shapes_text(op["shapes"]), "Name": op["name"]}
             for op in entry["ops"]
         ]
         ops += [{"TensorFlow op": report.instead(entry), "Shapes": "", "Name": ""}] if not ops else []
@@ -26,7 +27,7 @@ def show(content: dict[str, Any], name: str) -> None:
         lite = [
             {
                 "LiteRT op": op["type"],
-                "Shapes": layouts.shapes_text(op["shapes"]),
+                "Shapes": weight_layouts.shapes_text(op["shapes"]),
                 "ONNX nodes in it": ", ".join(op["nodes"]),
             }
             for op in content["litert"]
@@ -39,8 +40,8 @@ def show(content: dict[str, Any], name: str) -> None:
                 st.caption(f"{item['op']}: a transpose for {item['what']}{order}.")
         for weight in content["weights"]:
             if weight["node"] == name:
-                st.markdown(f"`{weight['name']}` {layouts.moved(weight, entry.get('op_type', ''))}")
-                if drawn := layouts.arrows(weight, entry.get("op_type", "")):
+                st.markdown(f"`{weight['name']}` {weight_layouts.moved(weight, entry.get('op_type', ''))}")
+                if drawn := weight_layouts.arrows(weight, entry.get("op_type", "")):
                     st.image(drawn)
         for fusion in content["fusions"]["nodes"]:
             if fusion["node"] == name:
@@ -82,7 +83,9 @@ def show(content: dict[str, Any], name: str) -> None:
             },
         )
         for runtime, shape in seen["shape_differs"].items():
-            st.caption(f"{runtime} has it in another shape, {layouts.shape_text(shape)}, and is not compared here.")
+            st.caption(
+                f"{runtime} has it in another shape, {weight_layouts.shape_text(shape)}, and is not compared here."
+            )
         st.caption(
             f"Noise of float32 here: {seen['noise']:.1e} of the range {seen['range'][0]:.3g} … {seen['range'][1]:.3g}."
         )

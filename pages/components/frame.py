@@ -13,10 +13,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.PageConfig_pb2 import PageConfig
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from convnet_core.common.files import runs_root
+from convnet_core.common.memory import share_few_heaps
 from convnet_core.errors import ConvNetError
-from convnet_core.files import runs_root
-from convnet_core.library import list_runs
-from convnet_core.memory import share_few_heaps
+from convnet_core.runs.library import list_runs
 from pages.components import job_area as jobs
 
 _ICON = Path(__file__).parent / "icon.svg"

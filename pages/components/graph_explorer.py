@@ -8,16 +8,16 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core import graphs
-from convnet_core.formats import format_count
-from convnet_core.graphs import Graph, Node, Tensor
+from convnet_core.common.formatting import format_count
+from convnet_core.graphs import graph_file
+from convnet_core.graphs.graph import Graph, Node, Tensor
 from pages.charts import graph as figure
 
 
 @st.cache_resource(show_spinner="reading the graph", max_entries=4)
 def read(path: Path, sha256: str) -> Graph:
     """The graph of a graph.json, one for all sessions; read again when the file's digest changes. Raises ModelError."""
-    return graphs.read(path)
+    return graph_file.read(path)
 
 
 @st.fragment

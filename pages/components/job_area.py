@@ -7,11 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core import jobs
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Message, Metrics, Progress
-from convnet_core.jobs import Following, JobInfo, JobView
-from convnet_core.runs import Run
+from convnet_core.jobs import watcher
+from convnet_core.jobs.followed_events import Following, following
+from convnet_core.jobs.job_info import JobInfo
+from convnet_core.jobs.watcher import JobView
+from convnet_core.runs.run import Run
 
 _STAGES = ("train", "export", "convert", "compare")
 _FOLLOW_SECONDS = 0.5
@@ -28,7 +30,7 @@ def start_button(label: str, make: Callable[[], Run], arguments: Sequence[str], 
     forget_error()
     try:
         run = make()
-        jobs.start(run, arguments)
+        watcher.start(run, arguments)
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
         keep_error(error)
@@ -69,21 +71,21 @@ def area(run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = N
     A job that ended badly is shown where it was at one of `stages` (anywhere when none is named); one at work
     always. `head` and `draw` show more of a job at work, above and below, each half second.
     """
-    found = jobs.current(run)
+    found = watcher.current(run)
     if found is None:
         return False
     job, info = found
     if info.live:
         _follow(job, head, draw)
         return True
-    if info.state != "done" and (not stages or {info.command, jobs.following(job).at} & set(stages)):
+    if info.state != "done" and (not stages or {info.command, following(job).at} & set(stages)):
         ended_badly(job, info)
     return False
 
 
 def busy(run: Run) -> bool:
     """Whether a job is at work on the run."""
-    found = jobs.current(run)
+    found = watcher.current(run)
     return found is not None and found[1].live
 
 
@@ -91,7 +93,7 @@ def busy(run: Run) -> bool:
 def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
     """A job at work; when it has ended, the page is drawn again."""
     info = job.info
-    told = jobs.following(job)
+    told = following(job)
     if not info.live:
         st.rerun()
     # Each part in a place of its own: where one grows or shrinks, the old Stop must not stand beside the new one.

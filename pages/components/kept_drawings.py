@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convnet_core import cases
-from convnet_core.cli.flags import arguments
-from convnet_core.config import CompareConfig
+from convnet_core.cli.config_flags import arguments
+from convnet_core.config.stages import CompareConfig
 from convnet_core.data.picture import Grey
 from convnet_core.errors import ConvNetError, RunError
-from convnet_core.provenance import data_of
-from convnet_core.reader import Reader, by_label
-from convnet_core.runs import Run
+from convnet_core.runs import drawings
+from convnet_core.runs.provenance import data_of
+from convnet_core.runs.run import Run
+from convnet_core.runtimes.pool import Reader, by_label
 from pages.components import job_area as jobs
 
 
@@ -35,7 +35,7 @@ def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
     ):
         return
     try:
-        cases.keep(run, drawing, int(label))
+        drawings.keep(run, drawing, int(label))
     except ConvNetError as error:
         jobs.explain(error)
         return
@@ -44,12 +44,12 @@ def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
-def image_of(path: Path, case: cases.Case) -> Any:
+def image_of(path: Path, case: drawings.Case) -> Any:
     """The prepared image of a test case. A case's name stands for its pixels."""
-    return cases.image(Run(path), case)
+    return drawings.image(Run(path), case)
 
 
-def readable(run: Run, found: list[cases.Case]) -> dict[cases.Case, Any]:
+def readable(run: Run, found: list[drawings.Case]) -> dict[drawings.Case, Any]:
     """The prepared image of each case; a line for each that cannot be read."""
     images = {}
     for case in found:
@@ -63,7 +63,7 @@ def readable(run: Run, found: list[cases.Case]) -> dict[cases.Case, Any]:
 def kept(run: Run, reader: Reader) -> None:
     """The drawings that were kept: which runtimes read them right, and a button to remove each."""
     st.subheader("Test cases")
-    found = cases.cases(run)
+    found = drawings.cases(run)
     if not found:
         st.caption("None yet. A drawing that you keep becomes one: each comparison then includes it.")
         return
@@ -84,13 +84,13 @@ def kept(run: Run, reader: Reader) -> None:
             case_card(run, case, labels, pictured=case in images)
 
 
-def included(run: Run, found: list[cases.Case]) -> None:
+def included(run: Run, found: list[drawings.Case]) -> None:
     """Whether the comparison knows these cases, with the button that makes it so."""
     try:
         record = run.record("compare")
     except RunError:  # damaged, as the page Compare says
         record = None
-    if record and cases.compared(record, found):
+    if record and drawings.compared(record, found):
         st.caption("The comparison includes these drawings.")
         return
     st.caption("The next comparison includes these drawings.")
@@ -105,12 +105,12 @@ def included(run: Run, found: list[cases.Case]) -> None:
     )
 
 
-def case_card(run: Run, case: cases.Case, labels: dict[str, int], *, pictured: bool) -> None:
+def case_card(run: Run, case: drawings.Case, labels: dict[str, int], *, pictured: bool) -> None:
     """One test case, without its picture where that cannot be read."""
     with st.container(border=True, width=150):
         try:
             if pictured:
-                st.image(str(cases.picture(run, case)), width=112)
+                st.image(str(drawings.picture(run, case)), width=112)
         except RunError as error:  # a link, or removed elsewhere, since the images were read
             jobs.explain(error)
         st.caption(_said(case, labels))
@@ -118,13 +118,13 @@ def case_card(run: Run, case: cases.Case, labels: dict[str, int], *, pictured: b
             "Remove",
             key=f"remove-{case.file}",
             icon=":material/delete:",
-            on_click=cases.delete,
+            on_click=drawings.delete,
             args=(run, case),
             help="Takes the drawing out of the run",
         )
 
 
-def _said(case: cases.Case, labels: dict[str, int]) -> str:
+def _said(case: drawings.Case, labels: dict[str, int]) -> str:
     groups = by_label(labels)
     if not groups:
         return f"a {case.label}"

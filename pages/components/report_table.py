@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core.formats import format_error, format_share, format_size
-from convnet_core.verdict import sentence
+from convnet_core.common.formatting import format_error, format_share, format_size
+from convnet_core.compare.verdict import sentence
 
 
 def runtimes(report: dict[str, Any], *, stale: bool = False) -> None:

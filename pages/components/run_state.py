@@ -7,11 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core import artefacts
+from convnet_core.artifacts import artifact
+from convnet_core.common.files import runs_root
 from convnet_core.errors import RunError
-from convnet_core.files import runs_root
-from convnet_core.library import new_run
-from convnet_core.runs import STAGES, Run
+from convnet_core.runs.library import new_run
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import STAGES
 from pages.components import job_area as jobs
 
 
@@ -75,11 +76,11 @@ def download(run: Run, name: str, label: str, file_name: str, **options: Any) ->
     That is found out here as well, since Streamlit would then say "Failed to generate file" alone.
     """
     try:
-        artefacts.own(run, name)
+        run.file(name)
     except RunError as error:
         jobs.explain(error)
         return
-    st.download_button(label, functools.partial(artefacts.content, run, name), file_name, **options)
+    st.download_button(label, functools.partial(artifact.content, run, name), file_name, **options)
 
 
 def pipeline_button(*, disabled: bool = False) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from convnet_core.config import ConvertConfig
-from convnet_core.runs import Run
-from convnet_core.settings import describe
+from convnet_core.config.fields import describe
+from convnet_core.config.stages import ConvertConfig
+from convnet_core.runs.run import Run
 
 
 def settings(run: Run) -> ConvertConfig:

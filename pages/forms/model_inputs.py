@@ -7,14 +7,14 @@ import shlex
 import numpy as np
 import streamlit as st
 
-from convnet_core import graphs
-from convnet_core.artefacts import own
+from convnet_core.common.files import digest
 from convnet_core.errors import ConvNetError
-from convnet_core.files import digest
-from convnet_core.given import Given
-from convnet_core.graphs import Dimension, Tensor
-from convnet_core.runs import Run
-from convnet_core.tensors import DYNAMIC_SIZE
+from convnet_core.graphs import graph_file
+from convnet_core.graphs.graph import Tensor
+from convnet_core.onnx_files.tensor_types import Dimension
+from convnet_core.runs.run import Run
+from convnet_core.tensors.arrays import DYNAMIC_SIZE
+from convnet_core.tensors.model_inputs import Given
 from pages.components import graph_explorer as graph
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
@@ -24,7 +24,7 @@ _LARGEST_SIZE = 65_536
 
 def ports(run: Run, kind: str) -> list[Tensor]:
     """The inputs or outputs ("input", "output") of a run's model. Raises ModelError or RunError."""
-    path = own(run, f"export/{graphs.FILE}")
+    path = run.file(f"export/{graph_file.FILE}")
     found = graph.read(path, digest(path))
     names = [name for node in found.nodes if node.kind == kind for name in (*node.inputs, *node.outputs)]
     return found.tensors_of(names)

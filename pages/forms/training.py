@@ -12,9 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from convnet_core.cli.resolve import absolute
-from convnet_core.config import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, ModelConfig, TrainConfig
+from convnet_core.config.fields import Described, describe, value_at
+from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, ModelConfig, TrainConfig
 from convnet_core.errors import ConvNetError
-from convnet_core.settings import Described, describe, value_at
 
 FIELDS = {field.path: field for field in describe(TrainConfig)}
 _SLIDERS: dict[str, tuple[float, float, float]] = {

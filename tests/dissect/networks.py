@@ -9,13 +9,13 @@ import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from convnet_core.config import ConvertConfig, ExportConfig
-from convnet_core.convert import convert
+from convnet_core.config.stages import ConvertConfig, ExportConfig
+from convnet_core.convert.convert import convert
 from convnet_core.dissect.case import Case
 from convnet_core.events import Monitor
-from convnet_core.export import export_any
-from tests.native.blocks import randomised
-from tests.native.test_networks import lively
+from convnet_core.export.onnx_export import export_any
+from tests.convert.native.blocks import randomised
+from tests.convert.native.test_networks import lively
 
 
 def networks():

@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
-from convnet_core.dissect import sweep
 from convnet_core.dissect.answers import in_batches
+from convnet_core.dissect.checks import batch_sizes
 from tests.dissect.test_models import dissected, model_of
 
 
@@ -24,7 +24,7 @@ def test_an_answer_of_another_shape_or_far_off_at_one_size_is_a_fault():
 
     answers = {"onnxruntime": right, "frozen": frozen, "lost": lost, "always": always}
     x = np.arange(8, dtype=np.float32).reshape(4, 2)
-    tried = {(item.runtime, item.batch): item for item in sweep.sweep(answers, {"x": x}, frozenset("x"), (2, 4))}
+    tried = {(item.runtime, item.batch): item for item in batch_sizes.sweep(answers, {"x": x}, frozenset("x"), (2, 4))}
     assert "the answer has the shape [2, 2], and the ONNX model's [4, 2]" in tried["frozen", 4].fault
     assert "of its range off" in tried["lost", 4].fault
     assert not any(tried[name, 2].fault for name in answers)
@@ -40,8 +40,8 @@ def test_a_state_of_one_sample_explains_a_batch_that_fails():
         [onnx.numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in weights.items()],
     )
     model.graph.node[0].input[:] = ["a", "w", "r", "b", "", "h", "c"]
-    tried = [sweep.Tried("litert-fp32", 1, (1,)), sweep.Tried("litert-fp32", 2, (), "no")]
-    (finding,) = sweep.faults(tried, model)
+    tried = [batch_sizes.Tried("litert-fp32", 1, (1,)), batch_sizes.Tried("litert-fp32", 2, (), "no")]
+    (finding,) = batch_sizes.faults(tried, model)
     assert (finding.kind, finding.node) == ("frozen-batch", "cell")
     assert "the second size of its initial state 'h', [1, 1, 6]" in finding.text
 

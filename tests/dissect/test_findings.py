@@ -8,16 +8,19 @@ import onnx
 import onnx.numpy_helper
 import pytest
 
-from convnet_core.config import CompareConfig, ConvertConfig, DissectConfig, ExportConfig
+from convnet_core.common.files import read_json
+from convnet_core.config.stages import CompareConfig, ConvertConfig, DissectConfig, ExportConfig
 from convnet_core.dissect.case import Learned
 from convnet_core.dissect.dissection import dissect
 from convnet_core.dissect.lessons import LESSONS
 from convnet_core.events import Monitor
-from convnet_core.files import read_json
-from convnet_core.stages import run_compare, run_convert, run_dissect, run_export
-from tests import crashing
+from convnet_core.stages.compare import run_compare
+from convnet_core.stages.convert import run_convert
+from convnet_core.stages.dissect import run_dissect
+from convnet_core.stages.export import run_export
 from tests.conftest import convnet, copy_of
 from tests.dissect.networks import case, networks, onnx_tf_here
+from tests.support import crashing
 
 QUICK = DissectConfig(steps=3, batch_sizes=(1, 2, 7))
 

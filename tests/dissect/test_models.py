@@ -8,11 +8,11 @@ import onnx.helper
 import onnx.numpy_helper
 import pytest
 
-from convnet_core.config import DissectConfig
+from convnet_core.config.stages import DissectConfig
 from convnet_core.errors import ConfigError
 from convnet_core.events import Monitor
-from convnet_core.runs import Run
-from convnet_core.stages import run_dissect
+from convnet_core.runs.run import Run
+from convnet_core.stages.dissect import run_dissect
 from tests.conftest import convnet
 from tests.dissect.networks import onnx_tf_here
 

@@ -4,13 +4,14 @@ import re
 
 import pytest
 
-from convnet_core.config import DissectConfig
-from convnet_core.dissect import documents, drawing, layouts, report, tables
+from convnet_core.common.files import read_json, write_json
+from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect.dissection import Dissection
+from convnet_core.dissect.report import content as report
+from convnet_core.dissect.report import documents, svg_graph, tables, weight_layouts
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
-from convnet_core.files import read_json, write_json
-from convnet_core.stages import run_dissect
+from convnet_core.stages.dissect import run_dissect
 from tests.conftest import convnet, copy_of
 
 
@@ -118,29 +119,29 @@ def weight(shape, there, **place):
 
 
 def test_the_letters_of_a_kernel_are_those_of_its_operator():
-    said = layouts.moved(weight([8, 4, 3, 3], [3, 3, 4, 8], perm=[3, 2, 0, 1]), "ConvTranspose")
+    said = weight_layouts.moved(weight([8, 4, 3, 3], [3, 3, 4, 8], perm=[3, 2, 0, 1]), "ConvTranspose")
     assert said == "IOHW [8, 4, 3, 3] → HWOI [3, 3, 4, 8] (I: 0 → 3, O: 1 → 2, H: 2 → 0, W: 3 → 1)"
-    assert layouts.moved(weight([4, 8, 5], [5, 8, 4], perm=[2, 1, 0]), "Conv").startswith("OIW [4, 8, 5] → WIO")
-    assert layouts.moved(weight([2, 3], [3, 2], perm=[1, 0]), "Gemm") == "[2, 3] → [3, 2] (2: 0 → 1, 3: 1 → 0)"
-    assert layouts.moved(weight([2, 3], [2, 3]), "Gemm") == "[2, 3]: as it is"
+    assert weight_layouts.moved(weight([4, 8, 5], [5, 8, 4], perm=[2, 1, 0]), "Conv").startswith("OIW [4, 8, 5] → WIO")
+    assert weight_layouts.moved(weight([2, 3], [3, 2], perm=[1, 0]), "Gemm") == "[2, 3] → [3, 2] (2: 0 → 1, 3: 1 → 0)"
+    assert weight_layouts.moved(weight([2, 3], [2, 3]), "Gemm") == "[2, 3]: as it is"
 
 
 def test_the_rows_behind_a_flattened_image_are_taken_apart():
-    said = layouts.moved(weight([10, 12], [12, 10], perm=[3, 2, 0, 1], split=[2, 2, 3]), "Gemm")
+    said = weight_layouts.moved(weight([10, 12], [12, 10], perm=[3, 2, 0, 1], split=[2, 2, 3]), "Gemm")
     assert said.startswith("[10, 12] → [12, 10], where 3 × 2 × 2 flattened become 2 × 2 × 3 (10: 0 → 3, 3: 1 → 2")
 
 
 def test_arrows_lead_from_each_dimension_to_its_place():
-    drawn = layouts.arrows(weight([16, 1, 3, 3], [3, 3, 1, 16], perm=[3, 2, 0, 1]), "Conv")
+    drawn = weight_layouts.arrows(weight([16, 1, 3, 3], [3, 3, 1, 16], perm=[3, 2, 0, 1]), "Conv")
     assert drawn.count("<line") == 4
     assert re.findall(r">([A-Z])</text>", drawn) == [*"OIHW", *"HWIO"]
-    assert layouts.arrows(weight([2], [2]), "Conv") == ""
+    assert weight_layouts.arrows(weight([2], [2]), "Conv") == ""
 
 
 def test_colours_go_from_rounding_to_red():
-    assert drawing.colour(None) == "#bbbbbb"
-    assert (drawing.colour(0.0), drawing.colour(1e-8), drawing.colour(1.0)) == ("#9ecae1", "#9ecae1", "#d7301f")
-    assert drawing.colour(float("inf")) == "#d7301f"
+    assert svg_graph.colour(None) == "#bbbbbb"
+    assert (svg_graph.colour(0.0), svg_graph.colour(1e-8), svg_graph.colour(1.0)) == ("#9ecae1", "#9ecae1", "#d7301f")
+    assert svg_graph.colour(float("inf")) == "#d7301f"
 
 
 @pytest.mark.parametrize("name", ["x/../../../secret", "/etc/passwd", "..", "a\\b", "a\n", "", 7, None, ["x"]])

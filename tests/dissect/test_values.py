@@ -9,14 +9,14 @@ import onnx.numpy_helper
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from convnet_core.config import ConvertConfig, DissectConfig
+from convnet_core.config.stages import ConvertConfig, DissectConfig
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.dissection import dissect
-from convnet_core.dissect.double import DoubleProbe, in_float64
-from convnet_core.dissect.litert import LiteRTProbe
-from convnet_core.dissect.onnxruntime import OnnxRuntimeProbe, exposed
-from convnet_core.dissect.pytorch import PyTorchProbe
-from convnet_core.dissect.tensorflow import TensorFlowProbe
+from convnet_core.dissect.probes.float64 import DoubleProbe, in_float64
+from convnet_core.dissect.probes.litert import LiteRTProbe
+from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe, exposed
+from convnet_core.dissect.probes.pytorch import PyTorchProbe
+from convnet_core.dissect.probes.tensorflow import TensorFlowProbe
 from convnet_core.errors import ConversionError
 from tests.dissect.networks import case, networks
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from convnet_core.dissect import viewers
+from convnet_core.dissect.difference import difference
 from convnet_core.dissect.examine import NodeFound, Seen
-from convnet_core.dissect.measure import difference
+from convnet_core.dissect.report import viewers
 
 
 def found(name, output, *errors):

@@ -6,12 +6,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from convnet_core.dissect import worst_inputs
+from benchmarks.reliability import seeds
+from convnet_core.dissect.report import worst_inputs_file
 from convnet_core.errors import RunError
-from convnet_core.runs import Run
+from convnet_core.runs.run import Run
 from tests.conftest import python
-from tests.links import moved_out
-from tests.soak import seeds
+from tests.support.links import moved_out
 
 IMAGE = np.zeros((1, 1, 2, 2), np.float32)
 
@@ -20,7 +20,7 @@ IMAGE = np.zeros((1, 1, 2, 2), np.float32)
 def run(tmp_path):
     run = Run.create(tmp_path / "run")
     (run.path / "dissect").mkdir()
-    worst_inputs.save({"tensorflow": {"x": IMAGE, "a/b": np.ones((1, 3), bool)}}, run.path / "dissect")
+    worst_inputs_file.save({"tensorflow": {"x": IMAGE, "a/b": np.ones((1, 3), bool)}}, run.path / "dissect")
     return run
 
 
@@ -46,15 +46,15 @@ def claiming(shape):
 
 
 def test_they_come_back_as_they_were(run):
-    found = worst_inputs.load(run)
+    found = worst_inputs_file.load(run)
     assert list(found) == ["tensorflow/x", "tensorflow/a/b"]
     assert np.array_equal(found["tensorflow/x"], IMAGE)
 
 
 def test_strings_are_left_out(run):
     """NumPy would pickle them, and such a file is not read again."""
-    worst_inputs.save({"litert": {"words": np.array(["a"], object), "x": IMAGE}}, run.path / "dissect")
-    assert list(worst_inputs.load(run)) == ["litert/x"]
+    worst_inputs_file.save({"litert": {"words": np.array(["a"], object), "x": IMAGE}}, run.path / "dissect")
+    assert list(worst_inputs_file.load(run)) == ["litert/x"]
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_strings_are_left_out(run):
 def test_a_damaged_file_is_one_clear_line(run, content, said):
     (run.path / "dissect/worst_inputs.npz").write_bytes(content)
     with pytest.raises(RunError, match=r"worst_inputs\.npz cannot be read") as caught:
-        worst_inputs.load(run)
+        worst_inputs_file.load(run)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "convnet_core dissect --run" in caught.value.hint
@@ -88,21 +88,21 @@ def test_a_bomb_is_refused_before_it_is_unpacked(run, monkeypatch):
     monkeypatch.setattr(np, "load", None)
     (run.path / "dissect/worst_inputs.npz").write_bytes(seeds.npz_bombs()[0])
     with pytest.raises(RunError, match="it unpacks to"):
-        worst_inputs.load(run)
+        worst_inputs_file.load(run)
 
 
 def test_a_file_that_is_gone_or_a_link_is_named(run, tmp_path):
     moved_out(run, "dissect/worst_inputs.npz", tmp_path)
     with pytest.raises(RunError, match=r"worst_inputs\.npz leads out of the run's folder"):
-        worst_inputs.load(run)
+        worst_inputs_file.load(run)
     (run.path / "dissect/worst_inputs.npz").unlink()
     with pytest.raises(RunError, match=r"worst_inputs\.npz is gone"):
-        worst_inputs.load(run)
+        worst_inputs_file.load(run)
 
 
 def test_reading_them_imports_no_library():
     python("""
 import sys
-import convnet_core.dissect.worst_inputs
+import convnet_core.dissect.report.worst_inputs_file
 assert not {"onnx", "torch", "tensorflow", "onnxruntime"} & set(sys.modules)
 """)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from convnet_core.jobs import current
-from convnet_core.library import list_runs
-from tests.browser import CHROMIUM, Server, launch
+from convnet_core.jobs.watcher import current
+from convnet_core.runs.library import list_runs
+from tests.support.browser import CHROMIUM, Server, launch
 
 _FAILED = pytest.StashKey[bool]()
 

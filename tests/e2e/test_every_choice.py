@@ -6,12 +6,12 @@ import onnx
 import pytest
 
 from convnet_core.events import Monitor
-from convnet_core.runs import Run
-from convnet_core.stages import run_bring_in
-from tests.browser import settle
-from tests.choices import prepare, try_every_choice_in_a_browser
+from convnet_core.runs.run import Run
+from convnet_core.stages.import_onnx import run_bring_in
 from tests.conftest import copy_of
-from tests.networks import small_resnet
+from tests.support.browser import settle
+from tests.support.choices import prepare, try_every_choice_in_a_browser
+from tests.support.networks import small_resnet
 
 
 @pytest.fixture

@@ -7,17 +7,20 @@ import zipfile
 
 import pytest
 
-from convnet_core.config import CompareConfig, ConvertConfig, DataConfig, ExportConfig
+from convnet_core.config.stages import CompareConfig, ConvertConfig, DataConfig, ExportConfig
 from convnet_core.events import Monitor
-from convnet_core.runs import Run
-from tests.browser import SEVEN, choose_node, click_node, draw, settle
+from convnet_core.runs.run import Run
 from tests.conftest import copy_of, small_train_config
+from tests.support.browser import SEVEN, choose_node, click_node, draw, settle
 
 
 @pytest.fixture(scope="session")
 def reading_run(tmp_path_factory, shared_cache):
     """A network trained on 30,000 strokes, converted and compared: it reads a drawing."""
-    from convnet_core.stages import run_compare, run_convert, run_export, run_train
+    from convnet_core.stages.compare import run_compare
+    from convnet_core.stages.convert import run_convert
+    from convnet_core.stages.export import run_export
+    from convnet_core.stages.train import run_train
 
     run = Run.create(tmp_path_factory.mktemp("reading") / "reading")
     run_train(run, small_train_config(data=DataConfig(train_size=30_000, test_size=400), epochs=2), Monitor())

@@ -2,9 +2,9 @@
 
 import onnx
 
-from convnet_core.library import list_runs
-from tests.browser import settle
-from tests.test_upload import model
+from convnet_core.runs.library import list_runs
+from tests.jobs.test_upload import model
+from tests.support.browser import settle
 
 
 def upload(page, name, content):

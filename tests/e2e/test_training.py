@@ -6,9 +6,9 @@ import shutil
 import signal
 import time
 
-from convnet_core.jobs import current
-from convnet_core.runs import Run
-from tests.browser import settle, stop_button
+from convnet_core.jobs.watcher import current
+from convnet_core.runs.run import Run
+from tests.support.browser import settle, stop_button
 
 
 def start(page, server, query="epochs=20"):

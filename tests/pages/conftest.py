@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT
-from tests.drawings import drawings
+from tests.support.drawings import drawings
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -54,8 +54,8 @@ def at_work(run, command, *events):
     code = f"""
 from pathlib import Path
 from convnet_core.events import *
-from convnet_core.jobs import working
-from convnet_core.runs import Run
+from convnet_core.jobs.job import working
+from convnet_core.runs.run import Run
 with working(Run.open(Path({str(run.path)!r})), {command!r}) as job:
     for event in [{", ".join(events)}]:
         job.emit(event)

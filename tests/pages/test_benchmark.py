@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from convnet_core import jobs
-from convnet_core.benchmark import FILE, STAGE, Benchmark, Machine, Speed, Timing
-from convnet_core.config import BenchmarkConfig
+from convnet_core.benchmark.results import FILE, STAGE, Benchmark, Machine, Speed, Timing
+from convnet_core.common.files import write_json
+from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import RunError
-from convnet_core.files import write_json
-from convnet_core.jobs import working
+from convnet_core.jobs import watcher
+from convnet_core.jobs.job import working
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
 
@@ -62,7 +62,7 @@ def test_without_a_benchmark_it_offers_to_measure(root, finished_run):
 def test_the_button_starts_the_command_with_the_settings(root, finished_run, monkeypatch):
     run = copy_of(finished_run, root)
     started = []
-    monkeypatch.setattr(jobs, "start", lambda run, arguments: started.append((run.name, list(arguments))))
+    monkeypatch.setattr(watcher, "start", lambda run, arguments: started.append((run.name, list(arguments))))
     app = open_page("benchmark")
     app.select_slider[0].set_value(0.1)
     app.number_input[0].set_value(2)

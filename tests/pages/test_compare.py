@@ -4,13 +4,13 @@ import re
 
 import pytest
 
+from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import DataError
 from convnet_core.events import StageStarted
-from convnet_core.files import read_json, write_json
-from convnet_core.jobs import working
+from convnet_core.jobs.job import working
 from tests.conftest import copy_of
-from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.support.links import moved_out
 
 
 def test_without_a_run_it_says_what_to_do(root):

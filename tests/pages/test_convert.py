@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from convnet_core import jobs, snippets
+from convnet_core.artifacts import snippets
 from convnet_core.errors import ConversionError
-from convnet_core.jobs import working
-from convnet_core.runs import Run
+from convnet_core.jobs import watcher
+from convnet_core.jobs.job import working
+from convnet_core.runs.run import Run
 from tests.conftest import copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
 
@@ -16,7 +17,7 @@ from tests.pages.conftest import at_work, button, open_page, text_of
 def started(monkeypatch):
     """Jobs that the page starts, instead of starting them: (run's name, arguments)."""
     found = []
-    monkeypatch.setattr(jobs, "start", lambda run, arguments: found.append((run.name, list(arguments))))
+    monkeypatch.setattr(watcher, "start", lambda run, arguments: found.append((run.name, list(arguments))))
     return found
 
 

@@ -6,13 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
-from convnet_core import jobs
-from convnet_core.config import DissectConfig
+from convnet_core.config.stages import DissectConfig
 from convnet_core.events import Monitor
-from convnet_core.stages import run_dissect
+from convnet_core.jobs import watcher
+from convnet_core.stages.dissect import run_dissect
 from tests.conftest import copy_of
-from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.support.links import moved_out
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_without_a_conversion_it_can_be_started(root, finished_run):
 def test_a_dissection_is_started_with_what_was_chosen(root, finished_run, monkeypatch):
     run = copy_of(finished_run, root)
     started = []
-    monkeypatch.setattr(jobs, "start", lambda run, arguments: started.append((run.name, arguments)))
+    monkeypatch.setattr(watcher, "start", lambda run, arguments: started.append((run.name, arguments)))
     app = open_page("dissect")
     assert not app.dataframe
     next(box for box in app.selectbox if box.key == "lesson").set_value("flatten-order")

@@ -3,14 +3,14 @@
 import onnx
 import pytest
 
-from convnet_core import data
+from convnet_core.data import digits as data
 from convnet_core.events import Monitor
-from convnet_core.runs import Run
-from convnet_core.stages import run_bring_in
-from tests.choices import choose_what_is_shown, prepare, try_every_choice
+from convnet_core.runs.run import Run
+from convnet_core.stages.import_onnx import run_bring_in
 from tests.conftest import copy_of
-from tests.networks import small_resnet
 from tests.pages.conftest import open_page
+from tests.support.choices import choose_what_is_shown, prepare, try_every_choice
+from tests.support.networks import small_resnet
 
 
 @pytest.fixture(scope="module")

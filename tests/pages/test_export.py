@@ -4,19 +4,19 @@ import json
 
 import pytest
 
-from convnet_core import jobs
 from convnet_core.errors import ConversionError
-from convnet_core.jobs import working
+from convnet_core.jobs import watcher
+from convnet_core.jobs.job import working
 from tests.conftest import copy_of
-from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.support.links import moved_out
 
 
 @pytest.fixture
 def started(monkeypatch):
     """The commands that the page starts, which are not run."""
     commands = []
-    monkeypatch.setattr(jobs, "start", lambda run, arguments: commands.append((run.name, list(arguments))))
+    monkeypatch.setattr(watcher, "start", lambda run, arguments: commands.append((run.name, list(arguments))))
     return commands
 
 

@@ -4,14 +4,14 @@ import dataclasses
 
 import pytest
 
-from convnet_core import jobs
+from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import DataError
-from convnet_core.files import read_json, write_json
-from convnet_core.jobs import working
-from convnet_core.runs import Run
+from convnet_core.jobs.job import working
+from convnet_core.jobs.watcher import JobView
+from convnet_core.runs.run import Run
 from tests.conftest import copy_of
-from tests.links import moved_out
 from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.support.links import moved_out
 
 
 def test_empty_it_offers_the_button(root):
@@ -89,7 +89,7 @@ def test_a_report_that_is_a_link_is_not_given_out(root, tmp_path, finished_run):
 def test_a_dead_job_is_said_to_have_died(root):
     run = Run.create(root / "run")
     with working(run, "train") as job:
-        running = jobs.JobView(job.folder).info
+        running = JobView(job.folder).info
     write_json(job.folder / "job.json", dataclasses.asdict(running))
     assert "died" in text_of(open_page())
 

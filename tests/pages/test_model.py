@@ -7,15 +7,18 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from convnet_core import jobs, upload
-from convnet_core.config import CompareConfig, ConvertConfig
+from convnet_core.common.files import write_json
+from convnet_core.config.stages import CompareConfig, ConvertConfig
 from convnet_core.errors import ModelError
 from convnet_core.events import Monitor
-from convnet_core.files import write_json
-from convnet_core.given import Given
-from convnet_core.jobs import working
-from convnet_core.runs import Run
-from convnet_core.stages import run_bring_in, run_compare, run_convert
+from convnet_core.jobs import upload, watcher
+from convnet_core.jobs.job import working
+from convnet_core.jobs.watcher import JobView
+from convnet_core.runs.run import Run
+from convnet_core.stages.compare import run_compare
+from convnet_core.stages.convert import run_convert
+from convnet_core.stages.import_onnx import run_bring_in
+from convnet_core.tensors.model_inputs import Given
 from tests.conftest import copy_of
 from tests.pages.conftest import button, open_page, text_of
 
@@ -63,7 +66,7 @@ def compared_run(tmp_path_factory):
 def started(monkeypatch):
     """Jobs that the page starts, instead of starting them: (run's name, arguments)."""
     found = []
-    monkeypatch.setattr(jobs, "start", lambda run, arguments: found.append((run.name, list(arguments))))
+    monkeypatch.setattr(watcher, "start", lambda run, arguments: found.append((run.name, list(arguments))))
     return found
 
 
@@ -100,7 +103,7 @@ def test_a_refused_upload_is_explained_until_the_person_goes_on_and_leaves_nothi
 def test_an_upload_whose_job_was_killed_is_said_to_have_died(root):
     run, _ = upload.receive(root, "large.onnx", memoryview(b"x"))
     with working(run, "upload") as job:
-        running = jobs.JobView(job.folder).info
+        running = JobView(job.folder).info
     write_json(job.folder / "job.json", dataclasses.asdict(running))
     assert "died" in text_of(open_page())
     assert not [path for path in root.iterdir() if not path.name.startswith(".")]
@@ -164,7 +167,7 @@ def test_compare_shows_every_output_and_takes_other_inputs(root, compared_run, s
 
 
 def test_a_stale_model_is_brought_up_to_date_on_the_same_inputs(root, compared_run):
-    from convnet_core.stages import run_refresh
+    from convnet_core.stages.refresh import run_refresh
 
     run = copy_of(compared_run, root)
     before = run.need("compare").result["inputs"]

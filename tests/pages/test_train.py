@@ -5,17 +5,18 @@ import json
 
 import pytest
 
-from convnet_core.config import PRESETS
+from benchmarks.reliability import examples
+from convnet_core.common.files import read_json, write_json
+from convnet_core.config.stages import PRESETS
 from convnet_core.errors import DataError, Stopped
 from convnet_core.events import Monitor
-from convnet_core.files import read_json, write_json
-from convnet_core.jobs import list_jobs, working
-from convnet_core.runs import Run
-from convnet_core.stages import run_train
+from convnet_core.jobs.job import working
+from convnet_core.jobs.watcher import list_jobs
+from convnet_core.runs.run import Run
+from convnet_core.stages.train import run_train
 from tests.conftest import copy_of, small_train_config
 from tests.pages.conftest import at_work, button, open_page, text_of
 from tests.pages.test_home import METRICS
-from tests.soak import examples
 
 
 def metric(app, label):
@@ -70,7 +71,7 @@ def test_contradicting_settings_are_explained(root):
 
 def test_train_starts_a_job_with_the_chosen_settings(root, monkeypatch):
     started = []
-    monkeypatch.setattr("convnet_core.jobs.start", lambda run, arguments: started.append((run, arguments)))
+    monkeypatch.setattr("convnet_core.jobs.watcher.start", lambda run, arguments: started.append((run, arguments)))
     app = open_page("train")
     widget(app, "epochs").set_value(2)
     button(app, "Train").click().run()

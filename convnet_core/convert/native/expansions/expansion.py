@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx.defs
 
-from convnet_core.convert.native.graph import Graph, Info, Node
-from convnet_core.onnx_contrib import DOMAIN
+from convnet_core.convert.native.ir import Graph, Info, Node
+from convnet_core.onnx_files.contrib import DOMAIN
 
 _OPSET = 24
 """The opset of the nodes that are written."""
-
-
 _FLOATS = {"float16", "bfloat16", "float32", "float64"}
 
 
@@ -98,9 +95,6 @@ Expand = Callable[[Expansion], str | None]
 EXPANSIONS: dict[tuple[str, str], Expand] = {}
 """By domain and operator."""
 
-_HARMLESS = {"do_rotary", "past_present_share_buffer"}
-"""Attributes that say nothing where they are 0."""
-
 
 def expands(*ops: str, domain: str = DOMAIN) -> Callable[[Expand], Expand]:
     """Register a function for operators."""
@@ -110,36 +104,3 @@ def expands(*ops: str, domain: str = DOMAIN) -> Callable[[Expand], Expand]:
         return function
 
     return register
-
-
-def expand(graph: Graph) -> Graph:
-    """The graph with what can be written out written out, in its subgraphs, too."""
-    changed = dataclasses.replace(graph, constants=dict(graph.constants), infos=dict(graph.infos))
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        nodes += _expanded(node, changed)
-    return dataclasses.replace(changed, nodes=tuple(nodes))
-
-
-def _expanded(node: Node, graph: Graph) -> list[Node]:
-    inner = {name: expand(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
-    node = dataclasses.replace(node, attributes={**node.attributes, **inner}) if inner else node
-    if node.domain == DOMAIN:
-        kept = {name: value for name, value in node.attributes.items() if value or name not in _HARMLESS}
-        node = dataclasses.replace(node, attributes=kept)
-    function = EXPANSIONS.get((node.domain, node.op))
-    if function is None:
-        return [node]
-    expansion = Expansion(node, graph)
-    result = function(expansion)
-    if result is None:
-        return [node]
-    names = {result: node.outputs[0]}
-    return [
-        dataclasses.replace(
-            item,
-            inputs=tuple(names.get(name, name) for name in item.inputs),
-            outputs=tuple(names.get(name, name) for name in item.outputs),
-        )
-        for item in expansion.nodes
-    ]

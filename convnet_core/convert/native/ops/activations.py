@@ -8,11 +8,11 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from convnet_core.convert.native.dtypes import HALVES, wide_integers
-from convnet_core.convert.native.halves import steps_of
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import HALVES, wide_integers
+from convnet_core.convert.native.helpers.float16_arithmetic import steps_of
+from convnet_core.convert.native.helpers.tensors import aligned, rank_of, reshaped, shape_of, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import aligned, rank_of, reshaped, shape_of, size_of
 
 
 @handles("Relu", 1, 6, 13, 14)

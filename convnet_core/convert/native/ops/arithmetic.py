@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from convnet_core.convert.native import integers
-from convnet_core.convert.native.dtypes import HALVES, cast_around, wide_integers
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers import integer_arithmetic
+from convnet_core.convert.native.helpers.dtypes import HALVES, cast_around, wide_integers
+from convnet_core.convert.native.helpers.tensors import aligned, bounded
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import aligned, bounded
 
 
 @handles("Add", 1, 6, 7, 13, 14)
@@ -36,7 +36,7 @@ def div(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
     b = aligned(a, b, axis)
     if tf.as_dtype(a.dtype).is_floating:
         return tf.math.truediv(a, b)
-    return integers.divided(a, b) if a.dtype == tf.int64 else tf.truncatediv(a, b)
+    return integer_arithmetic.divided(a, b) if a.dtype == tf.int64 else tf.truncatediv(a, b)
 
 
 @handles("Pow", 1, 7, 12, 13, 15)
@@ -88,12 +88,12 @@ def mean(*xs: Any) -> Any:
 
 @handles("BitwiseAnd", 18)
 def bitwise_and(a: Any, b: Any) -> Any:
-    return integers.bitwise_and(a, b)
+    return integer_arithmetic.bitwise_and(a, b)
 
 
 @handles("BitwiseOr", 18)
 def bitwise_or(a: Any, b: Any) -> Any:
-    return integers.bitwise_or(a, b)
+    return integer_arithmetic.bitwise_or(a, b)
 
 
 @handles("BitwiseXor", 18)
@@ -103,10 +103,10 @@ def bitwise_xor(a: Any, b: Any) -> Any:
 
 @handles("BitwiseNot", 18)
 def bitwise_not(x: Any) -> Any:
-    return integers.inverted(x)
+    return integer_arithmetic.inverted(x)
 
 
 @handles("BitShift", 11, 28)
 def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
     """Where `y` is negative or at least the number of bits, all bits are shifted out."""
-    return integers.shifted(x, y, direction == "RIGHT")
+    return integer_arithmetic.shifted(x, y, direction == "RIGHT")

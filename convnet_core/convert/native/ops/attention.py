@@ -8,14 +8,14 @@ from typing import Any
 
 import onnx.helper
 
-from convnet_core.convert.native.graph import Graph
-from convnet_core.convert.native.halves import steps_of
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.float16_arithmetic import steps_of
+from convnet_core.convert.native.helpers.tensors import rank_of, rearranged, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.ir import Graph
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.activations import softmax
 from convnet_core.convert.native.ops.control import Run
-from convnet_core.convert.native.read import dtype_name
+from convnet_core.convert.native.reader import dtype_name
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, rearranged, reshaped, shape_of, size_of, widened
 from convnet_core.errors import ConversionError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.dtypes import as_dtype, cast_to
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import as_dtype, cast_to
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
 

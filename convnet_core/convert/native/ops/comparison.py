@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.dtypes import wide_integers
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import wide_integers
+from convnet_core.convert.native.helpers.tensors import aligned
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import aligned
 
 
 @handles("Equal", 1, 7, 11, 13, 19)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import rank_of, rearranged, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.activations import softmax
 from convnet_core.convert.native.ops.linear import matmul
 from convnet_core.convert.native.ops.quantization import dequantize_linear
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, rearranged, size_of
 from convnet_core.errors import ConversionError
-from convnet_core.onnx_contrib import DOMAIN
+from convnet_core.onnx_files.contrib import DOMAIN
 
 _BLIND = -10000.0
 """What is added to the score of a key that the mask hides, where `mask_filter_value` is not given."""

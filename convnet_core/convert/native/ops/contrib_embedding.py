@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.layer_norm import layer_norm
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import size_of
-from convnet_core.onnx_contrib import DOMAIN
+from convnet_core.onnx_files.contrib import DOMAIN
 
 
 @handles("EmbedLayerNormalization", 1, domain=DOMAIN)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import rank_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.linear import matmul, matmul_integer
 from convnet_core.convert.native.ops.quantization import dynamic_quantize_linear, quantize_linear
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of
-from convnet_core.onnx_contrib import DOMAIN
+from convnet_core.onnx_files.contrib import DOMAIN
 
 
 @handles("TransposeMatMul", 1, domain=DOMAIN)

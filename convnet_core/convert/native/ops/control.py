@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.graph import Graph
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.loops import MOST_UNROLLED, State, repeated, steps, unrolled
+from convnet_core.convert.native.helpers.loops import MOST_UNROLLED, State, repeated, steps, unrolled
+from convnet_core.convert.native.helpers.tensors import known, rank_of, shape_of
+from convnet_core.convert.native.ir import Graph
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import known, rank_of, shape_of
 from convnet_core.errors import ConversionError
 
 Run = Callable[..., list[Any]]

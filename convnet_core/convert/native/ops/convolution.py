@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convnet_core.convert.native.layouts import spatial
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.values import reshaped, shape_of, size_of, widened
-from convnet_core.convert.native.windows import Window, padded, paddings, sliding
+from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.tensors import reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.windows import Window, padded, paddings, sliding
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
 
 _POINT = Window(1, 1)

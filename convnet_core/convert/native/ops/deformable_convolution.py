@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from convnet_core.convert.native.layouts import spatial
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.points import blended, linear_taps
-from convnet_core.convert.native.values import reshaped, shape_of, size_of, widened
-from convnet_core.convert.native.windows import Window, sliding
+from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.sampling_points import blended, linear_taps
+from convnet_core.convert.native.helpers.tensors import reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.windows import Window, sliding
+from convnet_core.convert.native.lazy_tensorflow import tf
 
 
 @spatial("DeformConv", 19, 22)

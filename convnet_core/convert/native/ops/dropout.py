@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import known
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import known
 
 
 @handles("Dropout", 1, 6)

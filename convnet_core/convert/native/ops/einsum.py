@@ -7,10 +7,10 @@ import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import rank_of, reshaped, shape_of, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.linear import product
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of, size_of
 
 
 class _Term(NamedTuple):

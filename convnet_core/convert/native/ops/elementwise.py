@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.dtypes import wide_integers
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import wide_integers
+from convnet_core.convert.native.helpers.tensors import bounded
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import bounded
 
 
 @handles("Abs", 1, 6, 13)

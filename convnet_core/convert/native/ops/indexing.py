@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.shape_tensors import entries, joined, parts, placed, single
+from convnet_core.convert.native.helpers.tensors import known, packed, rank_of, reshaped, shape_of, size_of, swapped
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.sizes import entries, joined, parts, placed, single
-from convnet_core.convert.native.values import known, packed, rank_of, reshaped, shape_of, size_of, swapped
 from convnet_core.errors import ConversionError
 
 _FAR = 2**31 - 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from convnet_core.convert.native.layouts import spatial
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.tensors import shape_of
+from convnet_core.convert.native.helpers.windows import sliding
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.convolution import convolved
-from convnet_core.convert.native.values import shape_of
-from convnet_core.convert.native.windows import sliding
 
 
 @spatial("ConvInteger", 10)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import axes_of, rank_of, widened
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.normalization import standardized
 from convnet_core.convert.native.ops.pooling import powered, rooted
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import axes_of, rank_of, widened
 
 
 def _from(axis: int, rank: int) -> list[int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convnet_core.convert.native import integers
-from convnet_core.convert.native.dtypes import INTEGERS, SMALL_INTEGERS, UNSIGNED, cast_around
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers import integer_arithmetic
+from convnet_core.convert.native.helpers.dtypes import INTEGERS, SMALL_INTEGERS, UNSIGNED, cast_around
+from convnet_core.convert.native.helpers.tensors import rank_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of
 
 
 @handles("MatMul", 1, 9, 13)
@@ -31,7 +31,7 @@ def product(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
     def multiply(a: Any, b: Any) -> Any:
         if a.dtype in (tf.int32, tf.int64):
             a, b = _turned(a, transpose_a), _turned(b, transpose_b)
-            return integers.matmul(a, b)
+            return integer_arithmetic.matmul(a, b)
         return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
     return cast_around(multiply, a, b, when=SMALL_INTEGERS | UNSIGNED, to=tf.int64)
@@ -73,7 +73,7 @@ def matmul_integer(a: Any, b: Any, a_zero_point: Any = None, b_zero_point: Any =
 
 def integer_product(a: Any, b: Any) -> Any:
     """The int32 product of what `centred` gives."""
-    return _of_matrices(integers.matmul_of_bytes, a, b)
+    return _of_matrices(integer_arithmetic.matmul_of_bytes, a, b)
 
 
 def centred(x: Any, zero_point: Any) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.loops import State, steps
+from convnet_core.convert.native.helpers.loops import State, steps
+from convnet_core.convert.native.helpers.tensors import packed, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, reshaped, shape_of, size_of, widened
 
 
 @handles("CausalConvWithState", 27)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import rank_of, reshaped, shape_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.activations import log_softmax
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of
 
 
 @handles("NegativeLogLikelihoodLoss", 12, 13, 22)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import packed, rank_of, shape_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, rank_of, shape_of
 from convnet_core.errors import ConversionError
 
 _DOMAIN = "ai.onnx.ml"

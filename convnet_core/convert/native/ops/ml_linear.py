@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.ml_scores import labels_of, transformed
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.scores import labels_of, transformed
 
 _DOMAIN = "ai.onnx.ml"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native import forest
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers import decision_trees
+from convnet_core.convert.native.helpers.ml_scores import labels_of, transformed
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.scores import labels_of, transformed
 
 _DOMAIN = "ai.onnx.ml"
 
@@ -19,8 +19,8 @@ def tree_ensemble_regressor(
     x: Any, *, n_targets: int, aggregate_function: str = "SUM", post_transform: str = "NONE", **nodes: Any
 ) -> Any:
     dtype = _dtype(x)
-    said = forest.of_nodes(n_targets, "target", nodes, dtype).values(x, aggregate_function)
-    base = forest.floats(nodes, "base_values", dtype)
+    said = decision_trees.of_nodes(n_targets, "target", nodes, dtype).values(x, aggregate_function)
+    base = decision_trees.floats(nodes, "base_values", dtype)
     return transformed(tf.cast(said + base if base.size else said, tf.float32), post_transform)
 
 
@@ -35,12 +35,12 @@ def tree_ensemble_classifier(
 ) -> Any:
     dtype = _dtype(x)
     classes = len(classlabels_strings or classlabels_int64s or [])
-    said = forest.of_nodes(classes, "class", nodes, dtype).values(x)
-    base = forest.floats(nodes, "base_values", dtype)
+    said = decision_trees.of_nodes(classes, "class", nodes, dtype).values(x)
+    base = decision_trees.floats(nodes, "base_values", dtype)
     used = set(nodes["class_ids"])
     if classes == 2 and len(used) == 1:  # one score for two classes
         score = said[:, used.pop()] + (base[-1] if base.size else 0)
-        fractions = bool((forest.floats(nodes, "class_weights", dtype) >= 0).all())
+        fractions = bool((decision_trees.floats(nodes, "class_weights", dtype) >= 0).all())
         place, scores = _of_two(tf.cast(score, tf.float32), fractions, post_transform)
     else:
         scores = tf.cast(said + base if base.size else said, tf.float32)
@@ -64,7 +64,7 @@ _TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 
 @handles("TreeEnsemble", 5, domain=_DOMAIN)
 def tree_ensemble(x: Any, *, aggregate_function: int = 1, post_transform: int = 0, **nodes: Any) -> Any:
-    said = forest.of_branches(nodes).values(x, _AGGREGATES[aggregate_function])
+    said = decision_trees.of_branches(nodes).values(x, _AGGREGATES[aggregate_function])
     return transformed(said, _TRANSFORMS[post_transform])
 
 

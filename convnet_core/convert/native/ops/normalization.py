@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from convnet_core.convert.native.layouts import spatial
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.passes import DOMAIN
-from convnet_core.convert.native.passes.channels_last import to_first, to_last
+from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.tensors import rank_of, rearranged, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.passes.channels_last import DOMAIN, to_first, to_last
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, rearranged, reshaped, shape_of, size_of, widened
 from convnet_core.errors import ConversionError
 
 

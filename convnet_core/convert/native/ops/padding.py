@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.dtypes import wide_integers
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import wide_integers
+from convnet_core.convert.native.helpers.shape_tensors import entries, placed
+from convnet_core.convert.native.helpers.tensors import packed, rank_of, reshaped, shape_of, size_of, static_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.sizes import entries, placed
-from convnet_core.convert.native.values import packed, rank_of, reshaped, shape_of, size_of, static_of
 from convnet_core.errors import ConversionError
 
 _MIRRORED_RANK = 5

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.dtypes import SMALL_INTEGERS, cast_around
-from convnet_core.convert.native.layouts import by_planes, spatial
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.passes import DOMAIN
+from convnet_core.convert.native.helpers.channels_last import by_planes, spatial
+from convnet_core.convert.native.helpers.dtypes import SMALL_INTEGERS, cast_around
+from convnet_core.convert.native.helpers.tensors import computed, rank_of, widened
+from convnet_core.convert.native.helpers.windows import Window, padded, paddings, sliding
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.passes.channels_last import DOMAIN
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import computed, rank_of, widened
-from convnet_core.convert.native.windows import Window, padded, paddings, sliding
 
 
 @handles("MaxPool", 1, 8, 10, 11, 12, 22, domain=DOMAIN)

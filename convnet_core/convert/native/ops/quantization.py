@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.dtypes import as_dtype, cast_to
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import as_dtype, cast_to
+from convnet_core.convert.native.helpers.tensors import rank_of, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.linear import centred, integer_product, of_rows
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import rank_of, reshaped, shape_of, size_of, widened
 from convnet_core.errors import ConversionError
 
 _RANGES = {

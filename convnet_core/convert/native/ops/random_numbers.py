@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.dtypes import as_dtype
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import as_dtype
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.loops import MOST_UNROLLED, State
-from convnet_core.convert.native.ops.gates import gates_of
+from convnet_core.convert.native.helpers.loops import MOST_UNROLLED, State
+from convnet_core.convert.native.helpers.tensors import packed, shape_of, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.indexing import reversed_sequences
+from convnet_core.convert.native.ops.rnn_activations import gates_of
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 _STEPS = 8

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.dtypes import INTEGERS, cast_around, wide_integers
-from convnet_core.convert.native.integers import divided
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.ops.selection import top_k
+from convnet_core.convert.native.helpers.dtypes import INTEGERS, cast_around, wide_integers
+from convnet_core.convert.native.helpers.integer_arithmetic import divided
+from convnet_core.convert.native.helpers.tensors import known, rank_of, reshaped, scalar_of, shape_of, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.ops.top_k_unique_nms import top_k
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import known, rank_of, reshaped, scalar_of, shape_of, size_of
 
 Reduction = Callable[[Any, Any, bool], Any]
 """Of a tensor, the dimensions (all when None) and whether they stay."""

@@ -8,11 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.interpolation import Method, Stretch, along, found, image_flags, matrix, nearest
-from convnet_core.convert.native.layouts import by_planes, spatial
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.sizes import entries, origin
-from convnet_core.convert.native.values import axes_of, known, rank_of, shape_of
+from convnet_core.convert.native.helpers.channels_last import by_planes, spatial
+from convnet_core.convert.native.helpers.interpolation import (
+    Method,
+    Stretch,
+    along,
+    found,
+    image_flags,
+    matrix,
+    nearest,
+)
+from convnet_core.convert.native.helpers.shape_tensors import entries, origin
+from convnet_core.convert.native.helpers.tensors import axes_of, known, rank_of, shape_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 
 _IMAGES = {"float16", "bfloat16", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64"}
 """The dtypes, beside float32, whose images TensorFlow resizes by the nearest value."""

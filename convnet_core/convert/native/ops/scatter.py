@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from convnet_core.convert.native.dtypes import wide_integers
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import wide_integers
+from convnet_core.convert.native.helpers.tensors import packed, rank_of, reshaped, shape_of, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.indexing import along, depth_of, from_front
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, rank_of, reshaped, shape_of, size_of
 from convnet_core.errors import ConversionError
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.graph import Graph
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.shape_tensors import entries
+from convnet_core.convert.native.helpers.tensors import known, needed, rank_of, size_of
+from convnet_core.convert.native.ir import Graph
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.control import Run, tensors
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.sizes import entries
-from convnet_core.convert.native.values import known, needed, rank_of, size_of
 from convnet_core.errors import ConversionError
 
 

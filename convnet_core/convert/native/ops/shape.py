@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.sizes import entries, joined, origin, parts, placed, single
-from convnet_core.convert.native.values import (
+from convnet_core.convert.native.helpers.shape_tensors import entries, joined, origin, parts, placed, single
+from convnet_core.convert.native.helpers.tensors import (
     axes_of,
     known,
     needed,
@@ -24,6 +22,8 @@ from convnet_core.convert.native.values import (
     size_of,
     static_of,
 )
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.registry import handles
 
 
 @handles("Identity", 1, 13, 14, 16, 19, 21, 23, 24, 25)

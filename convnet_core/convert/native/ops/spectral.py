@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.dtypes import HALVES, as_dtype, cast_around
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.dtypes import HALVES, as_dtype, cast_around
+from convnet_core.convert.native.helpers.tensors import scalar_of, size_of, swapped
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import scalar_of, size_of, swapped
 from convnet_core.errors import ConversionError
 
 

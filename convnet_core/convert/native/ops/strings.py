@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.tensors import packed, rank_of, shape_of, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import packed, rank_of, shape_of, size_of
 
 
 @handles("StringConcat", 20)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.lazy import tf
-from convnet_core.convert.native.loops import MOST_UNROLLED
+from convnet_core.convert.native.helpers.loops import MOST_UNROLLED
+from convnet_core.convert.native.helpers.tensors import reshaped, scalar_of, shape_of
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
-from convnet_core.convert.native.values import reshaped, scalar_of, shape_of
 
 Kept = tuple[Any, Any]
 """For each batch and class the places of the boxes that stay, [rows, most], and how many they are, [rows]."""

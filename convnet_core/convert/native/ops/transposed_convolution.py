@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from convnet_core.convert.native.layouts import spatial
-from convnet_core.convert.native.lazy import tf
+from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.tensors import larger, packed, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.windows import Window
+from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.convolution import convolved
-from convnet_core.convert.native.values import larger, packed, reshaped, shape_of, size_of, widened
-from convnet_core.convert.native.windows import Window
 from convnet_core.errors import ConversionError
 
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from convnet_core.convert.native.graph import Graph, Info, Node
-from convnet_core.convert.native.passes.channel_shuffle import OP as CHANNEL_SHUFFLE
-from convnet_core.convert.places import Place
+from convnet_core.convert.native.ir import Graph, Info, Node
+from convnet_core.convert.native.passes.fuse_channel_shuffle import OP as CHANNEL_SHUFFLE
+from convnet_core.convert.tensor_location import Place
 
 DOMAIN = "channels_last"
 

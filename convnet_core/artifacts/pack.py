@@ -1,0 +1,151 @@
+"""A run's artefacts as one zip that is useful without this project: the files, what each is, how each is used.
+
+<run>/README.txt
+<run>/export/               model.onnx  use_model_onnx.py
+<run>/convert/<converter>/  saved_model/  frozen.pb  *.tflite  signature.json  nodes.json  use_*.py
+<run>/compare/              report.json  report.html  report.md (where the comparison is fresh)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+from convnet_core.artifacts import snippets
+from convnet_core.artifacts.artifact import Artefact, artefacts, check
+from convnet_core.common.files import new_id
+from convnet_core.common.formatting import format_size
+from convnet_core.compare import report
+from convnet_core.compare.verdict import sentence
+from convnet_core.errors import ConfigError, RunError
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.runs.stage_record import StageRecord
+
+_TEXTS = {".json", ".html", ".md", ".txt", ".py"}
+"""What is compressed. Weights are not: 100 MB of them took 2.1 s instead of 0.05 s, and came out 7 % smaller."""
+
+
+def pack(run: Run, file: BinaryIO, only: Artefact | None = None) -> None:
+    """Write the zip, of all artefacts or of `only` one; nothing is written where it fails.
+
+    Raises RunError where nothing is exported yet, a file is gone, or a stage was made again meanwhile.
+    """
+    with tempfile.TemporaryFile() as draft:
+        _write(run, draft, only)
+        draft.seek(0)
+        shutil.copyfileobj(draft, file)
+
+
+def pack_to(run: Run, path: Path, only: Artefact | None = None, *, force: bool = False) -> None:
+    """The same into a file, which is there whole or not at all; with `force` it takes the place of another.
+
+    Raises RunError as `pack` does, and ConfigError where the file cannot be written.
+    """
+    if path.is_dir() or (path.exists() and not force):
+        raise ConfigError(f"{path} is there already", "name another file, or replace it with --force")
+    draft = path.with_name(f".{path.name}.{new_id()}")
+    try:
+        with draft.open("xb") as file:
+            _write(run, file, only)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}", "name another file, or free some space") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def readme(run: Run) -> str:
+    """What each file in the zip is, and which run, settings and versions it was made with."""
+    records = _records(run)
+    made = [f"  {stage}: {_made(run, record)}" for stage, record in records.items()]
+    files = [
+        f"  {item.path}{'/' if item.is_folder else ''} ({format_size(item.bytes)})\n    {item.title}: {item.about}"
+        for item in _packed(run)
+    ]
+    if "compare" in records:
+        files.append(f"  compare/report.html\n    The verdict: {sentence(report.load(run))}")
+    used = [f"  {line}" for line in _versions(records)]
+    return f"""\
+{run.info.get("title", run.name)}
+
+A PyTorch network, exported to ONNX and converted from there. It comes from the run {run.name}.
+
+Files
+{chr(10).join(files)}
+
+Beside each artefact lies a program of a few lines that loads it and answers once. Start it in its own folder:
+  cd export && python use_model_onnx.py
+
+Made
+{chr(10).join(made)}
+
+With
+{chr(10).join(used)}
+"""
+
+
+def _write(run: Run, file: BinaryIO, only: Artefact | None) -> None:
+    records = _records(run)
+    chosen = [only] if only else _packed(run)
+    if not chosen:
+        run.need("export")
+    for item in chosen:
+        check(run, item)
+    try:
+        with zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
+            for item in chosen:
+                for name in item.files:
+                    inside = name.removeprefix(f"{item.stage}/") if only else f"{run.name}/{name}"
+                    archive.write(run.path / name, inside, _compression(name))
+            if not only:
+                _write_texts(run, archive)
+    except FileNotFoundError as error:
+        raise RunError(f"{error.filename} is gone", "its stage may be running: wait for it, or run it again") from error
+    if _records(run) != records:
+        raise RunError(f"the run {run.name} changed while it was packed", "pack it again")
+
+
+def _write_texts(run: Run, archive: zipfile.ZipFile) -> None:
+    texts = {"README.txt": readme(run)}
+    for item, text in snippets.snippets(run).items():
+        texts[f"{item.stage}/{snippets.file_name(item)}"] = text
+    for name, text in texts.items():
+        archive.writestr(f"{run.name}/{name}", text, _compression(name))
+    if "compare" in _records(run):
+        for path in sorted((run.path / "compare").glob("report.*")):
+            name = f"compare/{path.name}"
+            archive.write(run.file(name), f"{run.name}/{name}", zipfile.ZIP_DEFLATED)
+
+
+def _packed(run: Run) -> list[Artefact]:
+    return [item for item in artefacts(run) if item.kind != "weights"]
+
+
+def _records(run: Run) -> dict[str, StageRecord]:
+    """The records of the stages whose files are packed; a comparison only where it is fresh."""
+    stages = ["export", *CONVERT_STAGES, *(["compare"] if run.state("compare").state == "fresh" else [])]
+    return {stage: record for stage in stages if (record := run.record(stage))}
+
+
+def _made(run: Run, record: StageRecord) -> str:
+    settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in record.config.items())
+    state = run.state(record.stage)
+    return f"{record.created}; {settings}" + (f"\n    STALE: {state.reason}" if state.state == "stale" else "")
+
+
+def _versions(records: dict[str, StageRecord]) -> list[str]:
+    """`numpy==2.4.6`, each once; both where two stages were made with different ones."""
+    return list(
+        dict.fromkeys(f"{name}=={version}" for record in records.values() for name, version in record.versions.items())
+    )
+
+
+def _compression(name: str) -> int:
+    return zipfile.ZIP_DEFLATED if Path(name).suffix in _TEXTS else zipfile.ZIP_STORED

@@ -1,0 +1,1 @@
+"""How fast each runtime loads and answers, measured in a process of its own."""

@@ -1,0 +1,208 @@
+"""What a benchmark found: how fast each runtime loads and answers, and what it takes of memory and disk.
+
+`timing.py` measures; `stages/benchmark.py` writes `benchmark.json`; the command line and the app show it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from convnet_core.common.dataclass_json import made
+from convnet_core.common.files import read_json
+from convnet_core.config.stages import BenchmarkConfig
+from convnet_core.errors import ConvNetError, RunError, one_line
+from convnet_core.runs.run import Run
+
+STAGE, FILE = "benchmark", "benchmark.json"
+_START_SECONDS = 1.5  # of an average runtime: its process, its library, its model
+_RUNTIMES = 8  # of a run with one converter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How long calls at one batch size took, or in `fault` why that is not known."""
+
+    batch: int
+    calls: int = 0
+    median_ms: float | None = None
+    p95_ms: float | None = None
+    samples_per_second: float | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """One runtime; what is not known is None, and `fault` says why.
+
+    `loaded_mb` is the resident memory that its library and the model add to a process that has NumPy, onnx and
+    triton; `peak_mb` the most that it adds, with the inputs and answers of the largest batch. `inputs` describes
+    the arrays of the first call. `bytes` is the size on disk.
+    """
+
+    name: str
+    converter: str | None
+    bytes: int
+    inputs: dict[str, str] = field(default_factory=dict)
+    import_seconds: float | None = None
+    load_seconds: float | None = None
+    first_seconds: float | None = None
+    loaded_mb: float | None = None
+    peak_mb: float | None = None
+    timings: tuple[Timing, ...] = ()
+    fault: str = ""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Speed:
+        """What `dataclasses.asdict` gave."""
+        return made(cls, value)
+
+    @property
+    def latency(self) -> Timing | None:
+        """The timing at the smallest batch that ran: 1, unless the model takes another one only."""
+        return next((timing for timing in self.timings if timing.calls), None)
+
+    @property
+    def best(self) -> Timing | None:
+        """The timing with the most samples a second."""
+        return max((t for t in self.timings if t.calls), key=lambda t: t.samples_per_second or 0, default=None)
+
+    @property
+    def more_at_peak_mb(self) -> float | None:
+        """What its peak adds to `loaded_mb`."""
+        return None if self.loaded_mb is None or self.peak_mb is None else self.peak_mb - self.loaded_mb
+
+    @property
+    def faults(self) -> str:
+        """All that went wrong, in one line."""
+        return "; ".join(filter(None, (self.fault, *(f"batch {t.batch}: {t.fault}" for t in self.timings if t.fault))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where it was measured; `cores` are those that the process may use."""
+
+    cpu: str
+    cores: int
+    system: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """All runtimes of a run. `created` is UTC, ISO 8601."""
+
+    created: str
+    machine: Machine
+    versions: dict[str, str]
+    config: BenchmarkConfig
+    runtimes: tuple[Speed, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Benchmark:
+        """What `to_json` gave. Raises TypeError, OverflowError or ConfigError on anything else."""
+        return made(cls, value)
+
+
+def load(run: Run) -> Benchmark:
+    """The benchmark of a run. Raises RunError where there is none, or none that can be read."""
+    run.need(STAGE)
+    path = run.file(f"{STAGE}/{FILE}")
+    try:
+        return Benchmark.from_json(read_json(path))
+    except (OSError, ValueError, TypeError, OverflowError, ConvNetError) as error:
+        raise RunError(f"{path} cannot be read: {one_line(error)}", hint="measure again") from error
+
+
+def headline(benchmark: Benchmark) -> str:
+    """Who is fastest, in one line."""
+    answers = [(speed.latency.median_ms or 0, speed) for speed in benchmark.runtimes if speed.latency]
+    throughput = [(speed.best.samples_per_second or 0, speed) for speed in benchmark.runtimes if speed.best]
+    if not answers:
+        return "no runtime could be measured"
+    quick, most = min(answers, key=lambda pair: pair[0]), max(throughput, key=lambda pair: pair[0])
+    return (
+        f"first to answer: {quick[1].name}, {format_figure(quick[0])} ms; "
+        f"most at a time: {most[1].name}, {most[0]:,.0f} samples/s"
+    )
+
+
+def rows(benchmark: Benchmark) -> list[dict[str, Any]]:
+    """A line for each runtime, under headings with units; a figure that is not known is None.
+
+    `median` and `p95` are of calls at the smallest batch, `samples/s` is the most that any batch size gave.
+    """
+    found = []
+    for speed in benchmark.runtimes:
+        latency, best = speed.latency or Timing(batch=1), speed.best or Timing(batch=1)
+        found.append(
+            {
+                "runtime": speed.name,
+                "median ms": latency.median_ms,
+                "p95 ms": latency.p95_ms,
+                "samples/s": best.samples_per_second and round(best.samples_per_second),
+                "at batch": best.batch if best.calls else None,
+                "import s": speed.import_seconds,
+                "load s": speed.load_seconds,
+                "answer s": speed.first_seconds,
+                "RAM MB": speed.loaded_mb,
+                "peak MB": speed.peak_mb,
+                "size kB": speed.bytes / 1e3,
+                "failed": speed.faults,
+            }
+        )
+    return found
+
+
+def format_figure(value: float | str | None) -> str:
+    """A figure for people, three digits of it: 0.0184, 38,400; a dash where it is not known."""
+    if value is None or isinstance(value, str):
+        return value or "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def where_and_how(benchmark: Benchmark) -> str:
+    """The machine, the threads and the inputs in one line."""
+    machine, threads = benchmark.machine, benchmark.config.threads
+    inputs = next((speed.inputs for speed in benchmark.runtimes if speed.inputs), {})
+    parts = [
+        machine.cpu,
+        f"{machine.cores} core{'s' * (machine.cores != 1)}",
+        machine.system,
+        f"{threads} thread{'s' * (threads != 1)}" + (", the SavedModel 1" if threads > 1 else ""),
+        *(f"{name}: {text}" for name, text in inputs.items()),
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def sizes_of(config: BenchmarkConfig, smallest: int = 1) -> tuple[int, ...]:
+    """The batch sizes to measure, ascending; the one for latency is among them."""
+    return tuple(sorted({smallest, *config.batch_sizes}))
+
+
+def expected_seconds(config: BenchmarkConfig, runtimes: int = _RUNTIMES) -> float:
+    """About how long a benchmark of a small network takes."""
+    return runtimes * (_START_SECONDS + config.seconds * len(sizes_of(config)))
+
+
+def machine() -> Machine:
+    """This machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Machine(cpu=_cpu(), cores=cores, system=f"{platform.system()} {platform.machine()}")
+
+
+def _cpu() -> str:
+    """The processor's name: Linux keeps it in /proc."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return named or platform.processor() or platform.machine()

@@ -1,0 +1,174 @@
+"""Results as tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from convnet_core.benchmark.results import Benchmark, format_figure, rows, where_and_how
+from convnet_core.common.formatting import format_count, format_error, format_share, format_size
+from convnet_core.compare.verdict import sentence
+from convnet_core.dissect.report import content as report
+from convnet_core.dissect.report import tables
+from convnet_core.graphs.graph import Graph, Tensor
+from convnet_core.jobs.overview import Overview
+
+_MARKS = {
+    "fresh": "[green]✓[/] fresh",
+    "stale": "[yellow]![/] stale",
+    "missing": "[dim]– missing[/]",
+    "waiting": "[dim]… waiting[/]",
+    "running": "[cyan]▸[/] running",
+    "stopped": "[yellow]‖[/] stopped",
+    "failed": "[red]✗[/] failed",
+}
+
+
+def runtimes(report: dict[str, Any]) -> Table:
+    """The table of runtimes of a report.json."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("runtime", "converter", "verdict"):
+        table.add_column(name, no_wrap=True)
+    for name in ("size", "accuracy", "equal labels", "max abs error"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line in report["runtimes"]:
+        table.add_row(
+            line["name"],
+            line["converter"] or "–",
+            "[red]✗ FAIL[/]" if not line["passed"] else "[green]✓ pass[/]" if line["judged"] else "[dim]not judged[/]",
+            format_size(line["bytes"]),
+            format_share(line["accuracy"]),
+            format_share(line["label_agreement"]),
+            format_error(line["max_abs_error"]),
+        )
+    return table
+
+
+def verdict(report: dict[str, Any]) -> Text:
+    """The verdict in one line, the reason for each runtime that failed, and what else must be known."""
+    failed = [f"{line['name']}: {line['reason']}" for line in report["runtimes"] if not line["passed"]]
+    lines = "".join(f"\n  {escape(line)}" for line in (*failed, *report.get("notes", [])))
+    style = "bold green" if report["verdict"] == "agree" else "bold red"
+    return Text.from_markup(f"[{style}]{report['verdict']}[/]: {escape(sentence(report))}{lines}")
+
+
+def dissection(content: dict[str, Any]) -> Table:
+    """A line for each node: what it became, and its error in each runtime as a part of the range."""
+    lines = report.rows(content)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    heads = ("node", "ONNX", "TensorFlow", "LiteRT", "noise", *content["runtimes"][1:])
+    for name in heads:
+        table.add_column(name, justify="left" if name in heads[:4] else "right", overflow="fold")
+    for line in lines:
+        cells = [line[name] for name in heads]
+        table.add_row(*(escape(cell) if isinstance(cell, str) else format_error(cell) for cell in cells))
+    return table
+
+
+def dissected(content: dict[str, Any]) -> list[Text]:
+    """What the table does not hold: transposes, folded batch normalisations, labels, the worst inputs, batch sizes."""
+    said = [note] if (note := report.lesson_note(content)) else []
+    said.append(report.transposes(content))
+    for item in content["fusions"]["nodes"]:
+        where = f"{item['node']} in {item['where']}"
+        said.append(f"a BatchNorm is folded into {where}: {format_error(item['error'])} of the weights' range off")
+    for name, item in content["labels"].items():
+        said.append(
+            f"labels of {name}: {item['flipped']} of {item['samples']} flipped{tables.flipped(item, 5)}; "
+            f"{item['could_flip']} could flip{tables.could_flip(item, 5)}"
+        )
+    if content["worst"]:
+        found = ", ".join(f"{item['runtime']} {format_error(item['found'])}" for item in content["worst"])
+        said.append(f"worst difference found, no bound: {found} of the range")
+    sizes = ", ".join(str(size) for size in dict.fromkeys(item["batch"] for item in content["sweep"]))
+    failed = sum(tables.differs(item) for item in content["sweep"])
+    said.append(f"batch sizes {sizes}: {len(content['sweep']) - failed} of {len(content['sweep'])} fine")
+    return [Text(line) for line in said]
+
+
+def findings(content: dict[str, Any]) -> list[Text]:
+    """What is wrong, and what helps; or that nothing is."""
+    if not content["findings"]:
+        return [Text.from_markup(f"[bold green]nothing wrong[/]: {escape(report.headline(content))}")]
+    return [
+        Text.from_markup(f"[bold red]{escape(item['kind'])}[/]: {escape(item['text'])}\n  {escape(item['mend'])}")
+        for item in content["findings"]
+    ]
+
+
+def benchmark(found: Benchmark) -> Table:
+    """The table of a benchmark, with the machine under it; three digits tell enough."""
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", caption=escape(where_and_how(found)), caption_justify="left"
+    )
+    lines = [{name: value for name, value in row.items() if name != "failed"} for row in rows(found)]
+    for name in lines[0]:
+        table.add_column(name, justify="left" if name == "runtime" else "right", no_wrap=name == "runtime")
+    for line in lines:
+        table.add_row(*(format_figure(value) for value in line.values()))
+    return table
+
+
+def faults(found: Benchmark) -> list[Text]:
+    """A line for each runtime of which something could not be measured."""
+    return [Text(f"{row['runtime']}: {row['failed']}", style="red") for row in rows(found) if row["failed"]]
+
+
+def runs(overviews: list[Overview]) -> Table:
+    """The list of runs."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("run", "data", "network", "accuracy", "train", "export", "convert", "compare", "verdict"):
+        table.add_column(name, justify="right" if name == "accuracy" else "left", no_wrap=name != "run")
+    for item in overviews:
+        states = [_MARKS[state.state] for state in item.stages.values()]
+        if item.resumable:
+            states[0] = _MARKS["stopped"]
+        table.add_row(
+            escape(item.name),
+            escape(item.data or "–"),
+            item.architecture or "–",
+            format_share(item.accuracy),
+            *states,
+            item.verdict or "–",
+        )
+    return table
+
+
+def graph(found: Graph) -> list[Table | str]:
+    """The nodes of a graph, a line each, and what the model is."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("node", "op", "inputs", "outputs"):
+        table.add_column(name, overflow="fold")
+    for node in found.nodes:
+        sides = ("\n".join(_tensor(item) for item in found.tensors_of(names)) for names in (node.inputs, node.outputs))
+        table.add_row(*(escape(text) for text in (node.id, node.versioned_op, *sides)))
+    operations = sum(node.kind == "op" for node in found.nodes)
+    about = [format_count(operations, "operation"), *(f"{name} {text}" for name, text in found.properties.items())]
+    return [table, ", ".join(about)]
+
+
+def _tensor(tensor: Tensor) -> str:
+    return f"{tensor.name or '–'} {tensor.text}".strip()
+
+
+def predictions(answers: list[dict[str, Any]]) -> list[Table]:
+    """For each image a table: a line for each runtime, the probability of each digit in per cent."""
+    tables = []
+    for answer in answers:
+        table = Table(
+            title=escape(answer["image"]), title_justify="left", box=None, pad_edge=False, header_style="bold"
+        )
+        table.add_column("runtime", no_wrap=True)
+        table.add_column("reads")
+        for digit in range(10):
+            table.add_column(f"{digit}", justify="right")
+        for name, item in answer["runtimes"].items():
+            if "fault" in item:
+                table.add_row(name, f"✗ {escape(item['fault'])}")
+            else:
+                table.add_row(name, f"[bold]{item['label']}[/]", *(f"{100 * p:.1f}" for p in item["probabilities"]))
+        tables.append(table)
+    return tables

@@ -1,0 +1,1 @@
+"""Measure the difference between runtimes, judge it, and report it."""

@@ -1,0 +1,73 @@
+"""What each converter made of a run, side by side. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from convnet_core.benchmark import results
+from convnet_core.compare import report
+from convnet_core.errors import ConvNetError
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CONVERT_STAGES
+
+
+@dataclass(frozen=True)
+class Line:
+    """A converter's work. `error` is the SavedModel's largest on the compared inputs, `median_ms` its latency at the
+    smallest batch; None where that was not measured, or is stale.
+    """
+
+    converter: str
+    tensorflow_ops: int
+    transposes: int | None
+    saved_model_bytes: int
+    seconds: float
+    error: float | None
+    median_ms: float | None
+
+
+def side_by_side(run: Run) -> list[Line]:
+    """A line for each converter that the run was converted with. Raises RunError where a record is damaged."""
+    errors, latencies = _errors(run), _latencies(run)
+    found = []
+    for stage in CONVERT_STAGES:
+        record = run.record(stage)
+        if record is not None:
+            converter = stage.partition("/")[2]
+            found.append(
+                Line(
+                    converter=converter,
+                    tensorflow_ops=record.result["tensorflow_ops"],
+                    transposes=record.result.get("transposes"),
+                    saved_model_bytes=record.result["sizes"]["saved_model"],
+                    seconds=record.seconds,
+                    error=errors.get(converter),
+                    median_ms=latencies.get(converter),
+                )
+            )
+    return found
+
+
+def _errors(run: Run) -> dict[str, float]:
+    if run.state("compare").state != "fresh":
+        return {}
+    with contextlib.suppress(ConvNetError):
+        return {
+            line["converter"]: line["max_abs_error"]
+            for line in report.load(run)["runtimes"]
+            if line["converter"] and line["name"].rpartition("/")[2] == "tensorflow"
+        }
+    return {}
+
+
+def _latencies(run: Run) -> dict[str, float | None]:
+    if run.state(results.STAGE).state != "fresh":
+        return {}
+    with contextlib.suppress(ConvNetError):
+        return {
+            speed.converter: speed.latency.median_ms
+            for speed in results.load(run).runtimes
+            if speed.converter and speed.name.rpartition("/")[2] == "tensorflow" and speed.latency
+        }
+    return {}

@@ -1,0 +1,119 @@
+"""One output of one runtime against the reference's. NumPy alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convnet_core.onnx_files.precision import FLOAT32
+from convnet_core.tensors.arrays import flat_samples
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+NOT_FINITE = "values are NaN or infinite"
+"""How the fault of an answer ends that has such values, and the reference has not."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What one measurement is about."""
+
+    runtime: str
+    converter: str | None
+    inputs: str
+    batch: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One output of one runtime on one input set at one batch size, against the reference.
+
+    `max_abs` and `scale` are float64 [n]: each sample's largest |error|, and largest finite |output| of the
+    reference. `answers`, `expected` and `truth` are labels int64 [n], where the input set has labels.
+    `fault` says why there is nothing to measure; `precision` is the coarsest on the way to this output; `moved` rows
+    were put in the reference's order, as equal scores leave theirs open.
+    """
+
+    key: Key
+    max_abs: Floats
+    mean_abs: float
+    scale: Floats
+    answers: Labels | None = None
+    expected: Labels | None = None
+    truth: Labels | None = None
+    fault: str = ""
+    precision: str = FLOAT32
+    moved: int = 0
+
+    @property
+    def max_rel(self) -> float:
+        """The largest |error| over the largest |output| of the same sample."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.where(self.max_abs == 0, 0.0, self.max_abs / self.scale)
+        return float(relative.max(initial=0.0))
+
+    @property
+    def agreement(self) -> float | None:
+        """The share of samples with the reference's label."""
+        return None if self.answers is None else float((self.answers == self.expected).mean())
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of samples with the right label."""
+        return None if self.answers is None else float((self.answers == self.truth).mean())
+
+    @property
+    def reference_accuracy(self) -> float:
+        """The same for the reference."""
+        assert self.expected is not None
+        return float((self.expected == self.truth).mean())
+
+
+def difference(
+    key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None = None, precision: str = FLOAT32
+) -> Measured:
+    """Measure one output [n, ...] against the reference's; `precision` is the coarsest on the way to it."""
+    measured = _difference(key, got, expected, labels, rounded=expected.dtype.name == precision)
+    return replace(measured, precision=precision)
+
+
+def _difference(
+    key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None, *, rounded: bool
+) -> Measured:
+    if got.shape != expected.shape:
+        return faulty(key, f"wrong shape: {list(got.shape)} instead of {list(expected.shape)}")
+    if expected.dtype.kind in "iu" and got.dtype == expected.dtype and rounded:
+        # Quantized, so what lies between two whole numbers may be rounded to either.
+        return _equality(key, np.where(np.abs(got.astype(np.int64) - expected) <= 1, expected, got), expected)
+    if expected.dtype.kind in "biuOSU":
+        return _equality(key, got, expected)
+    a, b = flat_samples(got), flat_samples(expected)
+    equal = (a == b) | (np.isnan(a) & np.isnan(b))  # a mask of minus infinity is an answer like any other
+    with np.errstate(invalid="ignore"):
+        error = np.where(equal, 0.0, np.abs(a - b))
+    mean = float(error.mean()) if error.size else 0.0
+    largest = np.where(np.isfinite(b), np.abs(b), 0.0).max(axis=1, initial=0.0)
+    measured = Measured(key, error.max(axis=1, initial=0.0), mean, largest)
+    if not (equal | np.isfinite(b)).all():
+        return faulty(key, "the reference's answer holds NaN or infinity, and this one something else")
+    if unusable := int((~equal & ~np.isfinite(a)).sum()):
+        return replace(measured, fault=f"{unusable} {NOT_FINITE}")
+    if labels is None or a.shape[1] < 2:
+        return measured
+    return replace(measured, answers=a.argmax(axis=1), expected=b.argmax(axis=1), truth=labels)
+
+
+def _equality(key: Key, got: NDArray[Any], expected: NDArray[Any]) -> Measured:
+    """Whole numbers, truth values and strings are equal or wrong: an error is 1, and no scale excuses it."""
+    error = flat_samples(np.asarray(got != expected))
+    wrong = error.max(axis=1, initial=0.0)
+    return Measured(key, wrong, float(error.mean()) if error.size else 0.0, np.zeros(len(wrong)))
+
+
+def faulty(key: Key, reason: str) -> Measured:
+    """A measurement of which there is nothing, with the reason."""
+    return Measured(key, np.empty(0), float("nan"), np.empty(0), fault=reason)

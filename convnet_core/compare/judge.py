@@ -1,0 +1,169 @@
+"""Which answers count as the same: the tolerances applied to what `compare.measure` measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from convnet_core.compare.differences import Measured
+from convnet_core.compare.measure import TEST
+from convnet_core.config.stages import CompareConfig
+from convnet_core.onnx_files.precision import FLOAT32, QUANTIZED, tolerance
+from convnet_core.runtimes.base import OPTIMIZED
+
+NO_LABELS = "no labels"
+FUSED = "ONNX Runtime turns quantized parts into int8 kernels of its own"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A measurement and its judgement; `reason` says why it failed, or was not judged."""
+
+    measured: Measured
+    judged: bool
+    passed: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A runtime's figures over the test set where there is one, else over everything.
+
+    `reason` says why it failed, or was not judged, which is not the same as passed: fp16 and int8 are judged by labels,
+    and there may be none.
+    """
+
+    name: str
+    converter: str | None
+    passed: bool
+    bytes: int
+    accuracy: float | None
+    label_agreement: float | None
+    max_abs_error: float | None
+    reason: str = ""
+    judged: bool = True
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All results, a line for each runtime, whether all that are judged agree, and what a reader must know of it."""
+
+    reference: str
+    config: CompareConfig
+    results: tuple[Result, ...]
+    runtimes: tuple[Summary, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def agree(self) -> bool:
+        return bool(self.results) and all(result.passed for result in self.results)
+
+    @property
+    def verdict(self) -> str:
+        return "agree" if self.agree else "disagree"
+
+
+def judge(
+    measured: Sequence[Measured], sizes: dict[tuple[str, str | None], int], reference: str, config: CompareConfig
+) -> Comparison:
+    """Apply the tolerances. `sizes` gives each (runtime, converter)'s bytes."""
+    largest = max((item.key.batch for item in measured), default=0)
+    results = tuple(
+        _judge_reference(item, config, largest) if item.key.runtime == reference else _judge(item, config)
+        for item in measured
+    )
+    runtimes = tuple(
+        _summary(
+            name,
+            converter,
+            size,
+            [r for r in results if (r.measured.key.runtime, r.measured.key.converter) == (name, converter)],
+        )
+        for (name, converter), size in sizes.items()
+    )
+    return Comparison(reference, config, results, runtimes, tuple(_notes(results, reference, config)))
+
+
+def _judge_reference(item: Measured, config: CompareConfig, largest: int) -> Result:
+    """At the largest batch size it has to repeat its answers; at others those of a whole batch are others."""
+    if item.key.batch == largest:
+        return _judge(item, config)
+    result = _judge(replace(item, precision=FLOAT32), config)
+    if result.passed:
+        return result
+    return Result(item, judged=False, passed=True, reason=f"its answers are others than at batch {largest}")
+
+
+def _judge(item: Measured, config: CompareConfig) -> Result:
+    if item.key.runtime == OPTIMIZED and item.precision in QUANTIZED:
+        return Result(item, judged=False, passed=True, reason=item.fault or FUSED)
+    if item.fault:
+        return Result(item, judged=True, passed=False, reason=item.fault)
+    limits = {
+        "litert-fp16": (config.fp16_agreement, config.fp16_accuracy_drop),
+        "litert-int8": (config.int8_agreement, config.int8_accuracy_drop),
+    }.get(item.key.runtime.rpartition("/")[2])
+    if limits is None:
+        rtol, atol = tolerance(config, item.precision)
+        beyond = int((~(item.max_abs <= atol + rtol * item.scale)).sum())
+        reason = f"{beyond} of {len(item.max_abs)} samples are beyond tolerance" if beyond else ""
+        return Result(item, judged=True, passed=not beyond, reason=reason)
+    if item.key.inputs != TEST or item.agreement is None or item.accuracy is None:
+        return Result(item, judged=False, passed=True, reason=NO_LABELS)  # a share of noise says nothing
+    least, most = limits
+    reasons = []
+    if item.agreement < least:
+        reasons.append(f"{item.agreement:.2%} equal labels, less than {least:.2%}")
+    drop = item.reference_accuracy - item.accuracy
+    if drop > most + 1e-12:
+        reasons.append(f"accuracy falls by {100 * drop:.2f} points, more than {100 * most:.2f}")
+    return Result(item, judged=True, passed=not reasons, reason="; ".join(reasons))
+
+
+def _notes(results: Sequence[Result], reference: str, config: CompareConfig) -> Iterator[str]:
+    precisions = {item.key.output: item.precision for item in (result.measured for result in results)}
+    for precision in dict.fromkeys(precisions.values()):
+        if precision != FLOAT32:
+            outputs = ", ".join(repr(name) for name, held in precisions.items() if held == precision)
+            rtol, atol = tolerance(config, precision)
+            how = "quantized to" if precision in QUANTIZED else "computed in"
+            yield (
+                f"{outputs}: {how} {precision} on the way, and judged by its precision: "
+                f"|error| ≤ {atol:.1g} + {rtol:.1g} × the largest |output| of the sample"
+            )
+    moved: dict[str, int] = {}
+    for item in (result.measured for result in results if result.judged):
+        moved[item.key.runtime] = max(moved.get(item.key.runtime, 0), item.moved)
+    for runtime, count in moved.items():
+        if count:
+            yield f"{runtime}: {count} rows swapped against {reference}'s, whose scores are equal within tolerance"
+    own = [result for result in results if result.measured.key.runtime == reference]
+    random = {result.measured.key.output for result in own if not result.passed}
+    unequal = dict.fromkeys(result.measured.key.output for result in own if not result.judged)
+    if unequal.keys() - random:
+        outputs = ", ".join(repr(name) for name in unequal if name not in random)
+        yield f"{outputs}: the answers of {reference} depend on the batch, so all are compared at equal batch sizes"
+
+
+def _summary(name: str, converter: str | None, size: int, results: list[Result]) -> Summary:
+    on_test = [result for result in results if result.measured.key.inputs == TEST] or results
+    sound = [result.measured for result in on_test if not result.measured.fault]
+    accuracies = [item.accuracy for item in sound if item.accuracy is not None]
+    agreements = [item.agreement for item in sound if item.agreement is not None]
+    errors = [float(item.max_abs.max(initial=0.0)) for item in sound]
+    failed = next((result for result in results if not result.passed), None)
+    judged = any(result.judged for result in results)
+    reason = "" if judged or not results else results[0].reason
+    if failed:
+        reason = f"{failed.measured.key.inputs}, batch {failed.measured.key.batch}: {failed.reason}"
+    return Summary(
+        name=name,
+        converter=converter,
+        passed=bool(results) and failed is None,
+        bytes=size,
+        accuracy=min(accuracies, default=None),
+        label_agreement=min(agreements, default=None),
+        max_abs_error=max(errors, default=None),
+        reason=reason,
+        judged=judged,
+    )

@@ -1,0 +1,76 @@
+"""Measurements of a comparison on disk, so that they can be judged again without running anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convnet_core.common.archives import bounded
+from convnet_core.compare.differences import Key, Measured
+from convnet_core.errors import RunError
+
+_PLAIN = ("fault", "precision", "moved")
+_ARRAYS = ("max_abs", "scale", "answers", "expected", "truth")
+_MOST_LINES = 4 << 20  # bytes of JSON, for some 20,000 measurements; as objects they take up to 30 times as much
+
+
+def save(measured: Sequence[Measured], path: Path) -> None:
+    """Write one .npz file."""
+    lines, arrays = packed(measured)
+    np.savez_compressed(path, **arrays, lines=np.frombuffer(json.dumps(lines).encode(), np.uint8))
+
+
+def packed(measured: Sequence[Measured]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Measurements as JSON and arrays. An array that several of them share (the truth, say) is there once."""
+    arrays: dict[str, Any] = {}
+    names: dict[bytes, str] = {}
+    lines = []
+    for item in measured:
+        line: dict[str, Any] = {"key": dataclasses.asdict(item.key)}
+        line |= {field: getattr(item, field) for field in _PLAIN}
+        line["mean_abs"] = item.mean_abs if np.isfinite(item.mean_abs) else None
+        for field in _ARRAYS:
+            value = getattr(item, field)
+            if value is None:
+                continue
+            plain = value.astype(np.int32) if value.dtype.kind == "i" else value
+            content = plain.dtype.str.encode() + plain.tobytes()
+            name = names.setdefault(content, f"array{len(names)}")
+            arrays[name], line[field] = plain, name
+        lines.append(line)
+    return lines, arrays
+
+
+def unpacked(lines: list[dict[str, Any]], arrays: dict[str, Any]) -> list[Measured]:
+    """What `packed` made."""
+    return [_measured(line, arrays) for line in lines]
+
+
+def load(path: Path) -> list[Measured]:
+    """What `save` wrote; its arrays are read-only, so that many may share them.
+
+    Raises RunError where the file is missing or damaged.
+    """
+    try:
+        bounded(path)
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        for array in arrays.values():
+            array.setflags(write=False)
+        if arrays["lines"].nbytes > _MOST_LINES:
+            raise ValueError(f"its lines are {arrays['lines'].nbytes / 1e6:,.1f} MB")
+        return unpacked(json.loads(arrays["lines"].tobytes()), arrays)
+    except Exception as error:  # zipfile, NumPy and JSON each have kinds of their own
+        raise RunError(f"{path} cannot be read: {error}", hint="run `compare` again") from error
+
+
+def _measured(line: dict[str, Any], arrays: dict[str, Any]) -> Measured:
+    values = {field: arrays[line[field]] for field in _ARRAYS if field in line}
+    mean = float("nan") if line["mean_abs"] is None else line["mean_abs"]
+    plain = {field: line[field] for field in _PLAIN if field in line}  # earlier versions wrote fewer
+    return Measured(Key(**line["key"]), mean_abs=mean, **plain, **values)

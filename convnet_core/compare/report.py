@@ -1,0 +1,242 @@
+"""A Comparison as report.json, report.md and report.html, one self-contained file each."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from convnet_core.common.files import read_json
+from convnet_core.common.formatting import format_error, format_share, format_size
+from convnet_core.compare.differences import Measured
+from convnet_core.compare.judge import Comparison
+from convnet_core.compare.verdict import sentence
+from convnet_core.errors import RunError, one_line
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_record import now, versions
+
+if TYPE_CHECKING:
+    import jinja2
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MOST_PICTURES = 24
+_DECADES = np.arange(-9, 3)  # edges of the histograms: 1e-9 to 1e2
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One column of an error histogram: `share` of the samples from 10^low to 10^(low + 1)."""
+
+    low: int
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the test set on which labels differ."""
+
+    index: int
+    png: str
+    truth: int
+    answers: dict[str, int]
+
+
+def to_json(
+    comparison: Comparison,
+    title: str,
+    config: dict[str, Any],
+    warnings: Sequence[str] = (),
+    dissection: dict[str, Any] | None = None,
+    not_made: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The content of report.json. What is not a number there (no labels, a failed run) is null.
+
+    `warnings` are what a reader must know first: stages that were stale when they were compared; `dissection`
+    is the summary of one, where the run was taken apart; `not_made` are the runtimes that there are no files of.
+    """
+    tolerance = comparison.config
+    return {
+        "title": title,
+        "created": now(),
+        "verdict": comparison.verdict,
+        "warnings": list(warnings),
+        "notes": list(comparison.notes),
+        "not_made": list(not_made),
+        "reference": comparison.reference,
+        "tolerance": {
+            "rtol": tolerance.rtol,
+            "atol": tolerance.atol,
+            "rule": "float32: |error| <= atol + rtol * largest |output of that sample|",
+            "fp16": {"label_agreement": tolerance.fp16_agreement, "accuracy_drop": tolerance.fp16_accuracy_drop},
+            "int8": {"label_agreement": tolerance.int8_agreement, "accuracy_drop": tolerance.int8_accuracy_drop},
+        },
+        "runtimes": [
+            {
+                "name": line.name,
+                "converter": line.converter,
+                "passed": line.passed,
+                "judged": line.judged,
+                "bytes": line.bytes,
+                "accuracy": line.accuracy,
+                "label_agreement": line.label_agreement,
+                "max_abs_error": _number(line.max_abs_error),
+                "reason": line.reason,
+            }
+            for line in comparison.runtimes
+        ],
+        "results": [
+            {
+                "runtime": item.key.runtime,
+                "converter": item.key.converter,
+                "inputs": item.key.inputs,
+                "batch": item.key.batch,
+                "output": item.key.output,
+                "samples": len(item.max_abs),
+                "max_abs_error": _number(item.max_abs.max()) if len(item.max_abs) else None,
+                "mean_abs_error": _number(item.mean_abs),
+                "max_rel_error": _number(item.max_rel) if len(item.max_abs) else None,
+                "label_agreement": item.agreement,
+                "accuracy": item.accuracy,
+                "judged": result.judged,
+                "passed": result.passed,
+                "reason": result.reason,
+            }
+            for result in comparison.results
+            for item in [result.measured]
+        ],
+        "dissection": dissection,
+        "environment": {**versions(), "platform": platform.platform(), "machine": platform.machine()},
+        "config": config,
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def load(run: Run) -> dict[str, Any]:
+    """The run's report.json. Raises RunError where it cannot be read."""
+    path = run.file("compare/report.json")
+    try:
+        value = read_json(path)
+        if not isinstance(value["runtimes"], list) or not all(isinstance(line, dict) for line in value["runtimes"]):
+            raise TypeError("its runtimes are no list of objects")
+        return dict(value)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for("compare")) from error
+
+
+def to_markdown(report: dict[str, Any]) -> str:
+    """The verdict and the table of runtimes, for an issue or a pull request."""
+    return _environment(escape=False).get_template("report.md.j2").render(report=report)
+
+
+def to_html(report: dict[str, Any], comparison: Comparison, images: NDArray[np.uint8] | None) -> str:
+    """One file that a person can send: verdict, table, error histograms, images on which labels differ.
+
+    `images` are the test images, uint8 [n, height, width]; None where the inputs are no pictures.
+    """
+    pictures = pictures_of(comparison, images) if images is not None else []
+    differing = count_differing(comparison)
+    return (
+        _environment(escape=True)
+        .get_template("report.html.j2")
+        .render(
+            report=report, histograms=histograms(comparison), pictures=pictures, differing=differing, decades=_DECADES
+        )
+    )
+
+
+def _environment(*, escape: bool) -> jinja2.Environment:
+    import jinja2  # not at the top: who reads a report, as the home page does, needs none
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=escape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(size=format_size, error=format_error, share=format_share, verdict=sentence)
+    return environment
+
+
+def per_sample(comparison: Comparison) -> list[Measured]:
+    """One sound measurement for each runtime: on the first input set (the test set, where there is one), at the largest
+    batch size, first output.
+    """
+    chosen: dict[tuple[str, str | None], Measured] = {}
+    first = comparison.results[0].measured.key if comparison.results else None
+    for result in comparison.results:
+        item = result.measured
+        if first and (item.key.inputs, item.key.output) == (first.inputs, first.output) and not item.fault:
+            held = chosen.get((item.key.runtime, item.key.converter))
+            if held is None or item.key.batch > held.key.batch:
+                chosen[item.key.runtime, item.key.converter] = item
+    return list(chosen.values())
+
+
+def histograms(comparison: Comparison) -> list[tuple[str, int, list[Bar]]]:
+    """For each runtime: its name, how many samples are exactly equal, and the others by decade of error."""
+    found = []
+    for item in per_sample(comparison):
+        errors = item.max_abs[item.max_abs > 0]
+        places = np.clip(np.floor(np.log10(errors)), _DECADES[0], _DECADES[-1]).astype(int)
+        counts = [int((places == low).sum()) for low in _DECADES]
+        highest = max(1, *counts)
+        bars = [Bar(int(low), count, count / highest) for low, count in zip(_DECADES, counts, strict=True)]
+        found.append((item.key.runtime, int((item.max_abs == 0).sum()), bars))
+    return found
+
+
+def count_differing(comparison: Comparison) -> int:
+    """The number of test images on which any runtime's label is not the reference's."""
+    return len(_differing(comparison))
+
+
+def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> list[Picture]:
+    """The first of the images [n, height, width] on which any runtime's label is not the reference's."""
+    labelled = _labelled(comparison)
+    if not labelled:
+        return []
+    first = labelled[0]
+    assert first.expected is not None
+    assert first.truth is not None
+    return [
+        Picture(
+            index=int(place),
+            png=_png(images[place]),
+            truth=int(first.truth[place]),
+            answers={
+                comparison.reference: int(first.expected[place]),
+                **{item.key.runtime: int(item.answers[place]) for item in labelled if item.answers is not None},
+            },
+        )
+        for place in _differing(comparison)[:_MOST_PICTURES]
+    ]
+
+
+def _labelled(comparison: Comparison) -> list[Measured]:
+    return [item for item in per_sample(comparison) if item.answers is not None]
+
+
+def _differing(comparison: Comparison) -> NDArray[np.intp]:
+    """The places of the test images on which any runtime's label is not the reference's."""
+    differs = [item.answers != item.expected for item in _labelled(comparison)]
+    return np.flatnonzero(np.logical_or.reduce(differs)) if differs else np.empty(0, np.intp)
+
+
+def _png(image: NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(255 - image).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()

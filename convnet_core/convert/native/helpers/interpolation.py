@@ -1,0 +1,179 @@
+"""Where the values of a resized dimension come from, reckoned in float32 as ONNX Runtime does."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.helpers.tensors import bounded, computed, reshaped, shape_of
+from convnet_core.convert.native.lazy_tensorflow import tf
+
+IMAGE_FLAGS = ((False, False), (False, True), (True, False))
+"""align_corners and half_pixel_centers of TensorFlow's own resizing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stretch:
+    """A dimension that is resized. `scale` is the model's own; `exact` says that it is just out / size."""
+
+    place: int
+    size: Any
+    out: Any
+    scale: Any
+    exact: bool = True
+    start: Any = 0.0
+    end: Any = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """How values are found between values: ONNX's attributes."""
+
+    mode: str = "nearest"
+    coordinates: str = "half_pixel"
+    nearest: str = "round_prefer_floor"
+    cubic: float = -0.75
+    exclude_outside: bool = False
+    antialias: bool = False
+    extrapolation: float = 0.0
+
+
+def coordinates(kind: str, size: Any, out: Any, scale: Any, start: Any, end: Any) -> Any:
+    """For each place of the resized dimension, the place in the dimension as it was: a float."""
+    place = tf.cast(tf.range(out), tf.float32)
+    size, out, scale = (tf.cast(item, tf.float32) for item in (size, out, scale))
+    half_pixel = (place + 0.5) / scale - 0.5
+    match kind:
+        case "half_pixel":
+            return half_pixel
+        case "pytorch_half_pixel":
+            return tf.where(out > 1, half_pixel, tf.zeros_like(place))
+        case "half_pixel_symmetric":
+            return size / 2 * (1 - out / (scale * size)) + half_pixel
+        case "asymmetric":
+            return place / scale
+        case "tf_half_pixel_for_nn":
+            return (place + 0.5) / scale
+        case "align_corners":
+            return place * (size - 1) / tf.maximum(out - 1, 1)
+        case "tf_crop_and_resize":
+            spread = start * (size - 1) + place * (end - start) * (size - 1) / tf.maximum(out - 1, 1)
+            return tf.where(out > 1, spread, 0.5 * (start + end) * (size - 1))
+    raise ValueError(f"coordinate_transformation_mode {kind!r} is not known")
+
+
+def found(stretch: Stretch, method: Method) -> Any:
+    """The coordinates of a dimension: an array where they can be told now."""
+    function = functools.partial(coordinates, method.coordinates)
+    return computed(function, stretch.size, stretch.out, stretch.scale, stretch.start, stretch.end)
+
+
+def nearest(stretch: Stretch, method: Method) -> Any:
+    """The place that each value is taken from."""
+    return computed(functools.partial(_nearest, method.nearest), found(stretch, method), stretch.size, stretch.scale)
+
+
+def _nearest(kind: str, place: Any, size: Any, scale: Any) -> Any:
+    match kind:
+        case "round_prefer_floor":
+            place = tf.math.ceil(place - 0.5)
+        case "round_prefer_ceil":
+            place = tf.floor(place + 0.5)
+        case "floor":
+            place = tf.floor(place)
+        case "ceil":
+            place = tf.math.ceil(place)
+        case "simple":  # what ONNX Runtime does before version 11
+            place = tf.where(scale < 1, tf.math.ceil(place), tf.floor(place))
+    return bounded(tf.cast(place, tf.int32), 0, tf.cast(size, tf.int32) - 1)
+
+
+def matrix(stretch: Stretch, method: Method) -> Any:
+    """[out, size]: each value of the resized dimension as a weighted sum of those that there were."""
+    return computed(functools.partial(_matrix, method), found(stretch, method), stretch.size, stretch.scale)
+
+
+def _matrix(method: Method, place: Any, size: Any, scale: Any) -> Any:
+    wide = 1 / tf.minimum(tf.cast(scale, tf.float32), 1.0) if method.antialias else tf.constant(1.0)
+    reach = tf.math.ceil((1 if method.mode == "linear" else 2) * wide)
+    taps = tf.floor(place)[:, None] + tf.range(1 - reach, reach + 1)
+    weights = _weights(tf.abs(taps - place[:, None]) / wide, method)
+    last = tf.cast(size, tf.float32) - 1
+    if method.exclude_outside:
+        weights = tf.where(tf.logical_or(taps < 0, taps > last), 0.0, weights)
+    if method.exclude_outside or method.antialias:
+        weights /= tf.reduce_sum(weights, axis=1, keepdims=True)
+    inside = tf.cast(tf.clip_by_value(taps, 0.0, last), tf.int32)  # beyond the border, the border's value
+    return tf.reduce_sum(tf.one_hot(inside, tf.cast(size, tf.int32)) * weights[:, :, None], axis=1)
+
+
+def _weights(distance: Any, method: Method) -> Any:
+    if method.mode == "linear":
+        return tf.maximum(1 - distance, 0.0)
+    a, x = method.cubic, distance
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return tf.where(x <= 1, near, tf.where(x < 2, far, tf.zeros_like(x)))
+
+
+def along(x: Any, stretch: Stretch, rows: Any) -> Any:
+    """x with one dimension multiplied by a matrix."""
+    sizes = shape_of(x)
+    before, after = math.prod(sizes[: stretch.place]), math.prod(sizes[stretch.place + 1 :])
+    flat = reshaped(x, [before, sizes[stretch.place], after])
+    sizes[stretch.place] = stretch.out
+    return reshaped(tf.matmul(tf.cast(rows, x.dtype), flat), sizes)
+
+
+def image_flags(stretches: list[Stretch], method: Method) -> tuple[bool, bool] | None:
+    """With which flags TensorFlow's own resizing of images does just this; None where it does not."""
+    flags = [_flags_of(stretch, method) for stretch in stretches]
+    common = set(flags[0]).intersection(*flags[1:]) if flags else set()
+    return next((pair for pair in IMAGE_FLAGS if pair in common), None)
+
+
+def _flags_of(stretch: Stretch, method: Method) -> list[tuple[bool, bool]]:
+    if method.mode == "nearest":
+        return _nearest_flags(stretch, method)
+    if method.mode != "linear" or method.antialias or not stretch.exact:
+        return []
+    match method.coordinates:
+        case "half_pixel" | "half_pixel_symmetric":
+            return [(False, True)]
+        case "pytorch_half_pixel" if isinstance(stretch.out, int) and stretch.out > 1:
+            return [(False, True)]
+        case "asymmetric":
+            return [(False, False)]
+        case "align_corners":
+            return [(True, False)]
+    return []
+
+
+def _nearest_flags(stretch: Stretch, method: Method) -> list[tuple[bool, bool]]:
+    if isinstance(stretch.size, int) and isinstance(stretch.out, int) and stretch.size and stretch.out:
+        wanted = nearest(stretch, method)
+        if not isinstance(wanted, np.ndarray):
+            return []
+        return [flags for flags in IMAGE_FLAGS if np.array_equal(_of_images(stretch, *flags), wanted)]
+    doubling = isinstance(stretch.scale, np.floating) and math.frexp(stretch.scale)[0] == 0.5 and stretch.scale >= 1
+    if stretch.exact and doubling:  # no rounding spoils what is divided by a power of two
+        if (method.coordinates, method.nearest) in (("asymmetric", "floor"), ("asymmetric", "simple")):
+            return [(False, False)]
+        if method.coordinates == "half_pixel" and method.nearest.startswith("round"):
+            return [(False, True)]
+    return []
+
+
+def _of_images(stretch: Stretch, align_corners: bool, half_pixel: bool) -> Any:
+    """The place that TensorFlow and TFLite take each value from."""
+    place = np.arange(stretch.out, dtype=np.float32)
+    if align_corners and stretch.out > 1:
+        scaled = place * np.float32((stretch.size - 1) / np.float32(stretch.out - 1))
+        return np.minimum(np.floor(scaled + np.float32(0.5)), stretch.size - 1)
+    scale = np.float32(stretch.size / np.float32(stretch.out))
+    offset = np.float32(0.5 if half_pixel else 0)
+    return np.minimum(np.floor((place + offset) * scale), stretch.size - 1)

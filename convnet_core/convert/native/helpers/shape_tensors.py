@@ -1,0 +1,247 @@
+"""Tensors of sizes of which a part is known while tracing.
+
+Exporters compute shapes in the graph (Shape, Gather, Concat, Reshape), and one dynamic dimension would hide all the
+others. What is known of each entry is read back from the TensorFlow ops that make the tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.helpers.tensors import items_of, known, packed
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.errors import ConversionError
+
+Entries = list[Any]
+"""Ints where they are known, scalar tensors where not."""
+
+_MOST = 64
+"""Entries of the longest tensor that is looked at: shapes are short."""
+
+_DEEPEST = 8
+"""Ops that are looked through, one behind the other, so that the time stays linear."""
+
+Reader = Callable[[Any, int], Entries | None]
+
+
+def entries(value: Any, what: str = "a shape", count: int | None = None) -> Entries:
+    """The entries of a vector (or a scalar) one by one. Raises ConversionError where it is not known how many."""
+    if isinstance(value, list):
+        return value
+    array = known(value)
+    if array is not None:
+        return array.ravel().tolist()
+    found = parts(value)
+    if found is not None:
+        return found
+    count = count if value.shape.num_elements() is None else value.shape.num_elements()
+    if count is None:
+        raise ConversionError(f"the length of {what} is not known")
+    return items_of(tf.reshape(value, [count]), count)
+
+
+def parts(value: Any) -> Entries | None:
+    """The entries, where at least one of them is known or they were put together one by one."""
+    array = known(value)
+    if array is not None:
+        return array.ravel().tolist() if array.dtype.kind in "iu" and array.ndim < 2 and array.size <= _MOST else None
+    if not _short(value) or not value.dtype.is_integer:
+        return None
+    found = _read(value)
+    if found is None or (value.op.type not in ("Pack", "Cast") and not any(_is_known(entry) for entry in found)):
+        return None
+    return [
+        entry.item() if _is_known(entry) else (_element(value, place) if entry is None else entry)
+        for place, entry in enumerate(found)
+    ]
+
+
+def joined(items: Entries, like: Any) -> Any:
+    """Entries as a vector of the dtype of another: an array where all are known."""
+    if all(isinstance(item, int) for item in items):
+        return np.array(items, tf.as_dtype(like.dtype).as_numpy_dtype)
+    return tf.stack([tf.cast(item, like.dtype) for item in items])
+
+
+def single(item: Any, like: Any) -> Any:
+    """An entry as a scalar of the dtype of another tensor: an array where it is known."""
+    if isinstance(item, int):
+        return np.array(item, tf.as_dtype(like.dtype).as_numpy_dtype)
+    return tf.cast(item, like.dtype)
+
+
+def placed(values: Any, axes: Any, others: Any) -> Entries:
+    """Entries for all dimensions: values for the axes, which the model may compute, and others for the rest."""
+    rank = len(others)
+    given, chosen = entries(values), known(axes)
+    if chosen is not None:
+        result = list(others)
+        for axis, item in zip(chosen.ravel().tolist(), given, strict=True):
+            result[axis % rank] = item
+        return result
+    full = tf.convert_to_tensor(packed(others))
+    places = tf.cast(tf.reshape(axes, [-1, 1]), tf.int64) % rank
+    return items_of(tf.tensor_scatter_nd_update(full, places, tf.convert_to_tensor(packed(given))), rank)
+
+
+def origin(size: Any, tensor: Any) -> int | None:
+    """The dimension that a scalar is the size of, where that can be seen: of a certain tensor, or of any when None."""
+    while _symbolic(size) and size.op.type in ("Cast", "Identity"):
+        size = size.op.inputs[0]
+    if not _symbolic(size) or size.op.type != "StridedSlice" or size.shape.rank != 0:
+        return None
+    shape, place = size.op.inputs[0], known(size.op.inputs[1])
+    if shape.op.type != "Shape" or place is None:
+        return None
+    source = shape.op.inputs[0]
+    if tensor is not None and not (_symbolic(tensor) and tensor.graph is source.graph and tensor.name == source.name):
+        return None
+    return int(place.item()) % int(source.shape.rank)
+
+
+_OF_SHAPES = {
+    "Cast", "ConcatV2", "ExpandDims", "GatherV2", "Identity", "Pack", "Prod", "Reshape", "Squeeze", "StridedSlice",
+    "AddV2", "FloorDiv", "Maximum", "Minimum", "Mul", "Neg", "SelectV2", "Sub", "TruncateDiv",
+}  # fmt: skip
+"""Ops that models make sizes of sizes by."""
+
+
+def from_shapes(value: Any, depth: int = _DEEPEST) -> bool:
+    """Whether integers are computed from shapes and 32-bit constants alone, as far as can be seen."""
+    array = known(value)
+    if array is not None:
+        return bool((np.abs(array) < 2**31).all())
+    if not _symbolic(value) or not depth:
+        return False
+    if value.op.type in ("Shape", "Size"):
+        return True
+    return value.op.type in _OF_SHAPES and all(from_shapes(item, depth - 1) for item in value.op.inputs)
+
+
+def _symbolic(value: Any) -> bool:
+    """Whether it is the result of an op that can be looked at."""
+    return bool(tf.is_symbolic_tensor(value))
+
+
+def _short(value: Any) -> bool:
+    """Whether it is a scalar or a short vector, made by an op that can be looked at."""
+    if not _symbolic(value) or value.shape.rank not in (0, 1):
+        return False
+    count = value.shape.num_elements()
+    return count is not None and count <= _MOST
+
+
+def _is_known(entry: Any) -> bool:
+    return isinstance(entry, np.generic)
+
+
+def _element(value: Any, place: int) -> Any:
+    return value if value.shape.rank == 0 else value[place]
+
+
+def _read(value: Any, depth: int = _DEEPEST) -> Entries | None:
+    """NumPy scalars where an entry is known; where not, the scalar tensor, or None where there is none of its own."""
+    array = known(value)
+    if array is not None:
+        return list(np.atleast_1d(array))
+    if not _short(value):
+        return None
+    reader = _READERS.get(value.op.type) if depth else None
+    found = None if reader is None else reader(value, depth - 1)
+    if found is None and value.shape.rank == 0:
+        return [value]
+    return found if found is None or len(found) == value.shape.num_elements() else None
+
+
+def _of_pack(value: Any, depth: int) -> Entries | None:
+    found = [_read(item, depth) for item in value.op.inputs]
+    return None if any(item is None or len(item) != 1 for item in found) else [item[0] for item in found if item]
+
+
+def _of_concat(value: Any, depth: int) -> Entries | None:
+    result: Entries = []
+    for item in value.op.inputs[:-1]:  # the last is the axis
+        count = item.shape.num_elements()
+        if count is None:
+            return None
+        result += _read(item, depth) or [None] * count
+    return result
+
+
+def _of_shape(value: Any, depth: int) -> Entries:
+    dtype = value.dtype.as_numpy_dtype
+    return [None if size is None else dtype(size) for size in value.op.inputs[0].shape.as_list()]
+
+
+def _of_same(value: Any, depth: int) -> Entries | None:
+    return _read(value.op.inputs[0], depth)
+
+
+def _of_cast(value: Any, depth: int) -> Entries | None:
+    """A scalar tensor goes on only between integers: others would change its value."""
+    source, dtype = value.op.inputs[0], value.dtype.as_numpy_dtype
+    found = _read(source, depth)
+    if found is None:
+        return None
+    same = source.dtype.is_integer and value.dtype.is_integer
+    return [dtype(entry) if _is_known(entry) else (entry if same else None) for entry in found]
+
+
+def _elementwise(function: Callable[..., Any]) -> Reader:
+    def read(value: Any, depth: int) -> Entries | None:
+        count, dtype = value.shape.num_elements(), value.dtype.as_numpy_dtype
+        given = []
+        for item in value.op.inputs:
+            found = _read(item, depth)
+            if found is None:
+                return None
+            given.append(found * count if len(found) == 1 else found)
+        return [_applied(function, row, dtype) for row in zip(*given, strict=True)]
+
+    return read
+
+
+def _applied(function: Callable[..., Any], row: tuple[Any, ...], dtype: Any) -> Any:
+    if all(_is_known(entry) for entry in row):
+        with np.errstate(all="ignore"):
+            return dtype(function(*row))
+    if function is np.where and _is_known(row[0]):  # the side that is not chosen need not be known
+        return row[1] if row[0] else row[2]
+    return None
+
+
+_ELEMENTWISE: dict[str, Callable[..., Any]] = {
+    "AddV2": np.add,
+    "Sub": np.subtract,
+    "Mul": np.multiply,
+    "FloorDiv": np.floor_divide,
+    "RealDiv": np.true_divide,
+    "TruncateDiv": lambda a, b: np.sign(a) * np.sign(b) * (abs(a) // abs(b)),
+    "Maximum": np.maximum,
+    "Minimum": np.minimum,
+    "Equal": np.equal,
+    "NotEqual": np.not_equal,
+    "Less": np.less,
+    "LessEqual": np.less_equal,
+    "Greater": np.greater,
+    "GreaterEqual": np.greater_equal,
+    "LogicalNot": np.logical_not,
+    "LogicalAnd": np.logical_and,
+    "LogicalOr": np.logical_or,
+    "SelectV2": np.where,
+    "Neg": np.negative,
+    "Floor": np.floor,
+    "Ceil": np.ceil,
+}
+
+_READERS: dict[str, Reader] = {
+    "Pack": _of_pack,
+    "ConcatV2": _of_concat,
+    "Shape": _of_shape,
+    "Cast": _of_cast,
+    **dict.fromkeys(("Identity", "ExpandDims", "Squeeze", "Reshape"), _of_same),
+    **{op: _elementwise(function) for op, function in _ELEMENTWISE.items()},
+}

@@ -1,0 +1,68 @@
+"""Joining tensors, cutting one into parts, repeating it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from convnet_core.convert.native.helpers.dtypes import wide_integers
+from convnet_core.convert.native.helpers.shape_tensors import entries, joined, parts
+from convnet_core.convert.native.helpers.tensors import needed, packed, rank_of, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.registry import handles
+
+
+@handles("Concat", 1)
+def concat_1(*inputs: Any, axis: int = 1) -> Any:
+    return concat(*inputs, axis=axis)
+
+
+@handles("Concat", 4, 11, 13)
+def concat(*inputs: Any, axis: int) -> Any:
+    found = [parts(item) if len(item.shape) == 1 else None for item in inputs]
+    if all(item is not None for item in found):
+        return joined([entry for item in found for entry in item or []], inputs[0])
+    return tf.concat(inputs, axis) if len(inputs) > 1 else tf.identity(inputs[0])
+
+
+@handles("Split", 1, 2, 11)
+def split_2(x: Any, *, axis: int = 0, split: list[int] | None = None, outputs: int) -> Any:
+    return _split(x, split, axis, outputs)
+
+
+@handles("Split", 13, 18)
+def split(x: Any, split: Any = None, *, axis: int = 0, num_outputs: int | None = None, outputs: int) -> Any:
+    return _split(x, None if split is None else entries(split, "the sizes of the parts", outputs), axis, outputs)
+
+
+def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
+    axis %= rank_of(x)
+    if sizes is None:
+        whole = size_of(x, axis)
+        whole = whole if isinstance(whole, int) else tf.cast(whole, tf.int32)  # TFLite divides no 64-bit ints
+        size = -(-whole // count)  # rounded up: the last part may be smaller
+        sizes = [size] * (count - 1) + [whole - size * (count - 1)]
+    if not all(isinstance(size, int) for size in sizes):  # slices, because TFLite splits by known sizes alone
+        x = tf.convert_to_tensor(x)
+        ends = list(itertools.accumulate(tf.cast(size, tf.int64) for size in sizes))
+        before = (slice(None),) * axis
+        return tuple(x[(*before, slice(*pair))] for pair in zip([0, *ends[:-1]], ends, strict=True))
+    if (found := parts(x)) is not None:
+        starts = [sum(sizes[:place]) for place in range(count)]
+        return tuple(joined(found[start : start + size], x) for start, size in zip(starts, sizes, strict=True))
+    return tuple(tf.split(x, count if len(set(sizes)) == 1 else sizes, axis))
+
+
+@handles("Tile", 6, 13)
+@wide_integers
+def tile(x: Any, repeats: Any) -> Any:
+    return tf.tile(x, packed(entries(repeats, "the repeats", rank_of(x))))
+
+
+@handles("Tile", 1)
+def tile_1(x: Any, tiles: Any, axis: Any) -> Any:
+    """Repeats one dimension."""
+    place = int(needed(axis, "the dimension")[0]) % rank_of(x)
+    repeats = [1] * rank_of(x)
+    repeats[place] = entries(tiles)[0]
+    return tile(x, packed(repeats))

@@ -1,0 +1,94 @@
+"""Max pooling that says where the maxima are, and what goes back from there. In ONNX's layout: [n, c, *space]."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from convnet_core.convert.native.helpers.shape_tensors import entries
+from convnet_core.convert.native.helpers.tensors import packed, rank_of, reshaped, shape_of
+from convnet_core.convert.native.helpers.windows import Window, sliding
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.ops.pooling import lowest, max_pool
+from convnet_core.convert.native.passes.channels_last import to_first, to_last
+from convnet_core.convert.native.registry import handles
+
+
+@handles("MaxPool", 1, 8, 10, 11, 12, 22)
+def max_pool_with_places(
+    x: Any,
+    *,
+    kernel_shape: list[int],
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: list[int] | None = None,
+    pads: list[int] | None = None,
+    storage_order: int = 0,
+    strides: list[int] | None = None,
+    outputs: int,
+) -> Any:
+    last = tf.transpose(x, to_last(rank_of(x)))
+    if outputs == 1:
+        y = max_pool(
+            last,
+            kernel_shape=kernel_shape,
+            auto_pad=auto_pad,
+            ceil_mode=ceil_mode,
+            dilations=dilations,
+            pads=pads,
+            strides=strides,
+        )
+        return tf.transpose(y, to_first(rank_of(x)))
+    windows = sliding(last, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    return _largest(x, _places(x, bool(storage_order)), windows)
+
+
+def _places(x: Any, column_major: bool) -> Any:
+    """Where each value is in x as one row; column-major: as if its images were stored column by column."""
+    n, channels, *space = shape_of(x)
+    count = math.prod(space)
+    inner = tf.range(tf.cast(count, tf.int64), dtype=tf.int64)
+    if column_major:
+        inner = tf.transpose(tf.reshape(inner, packed(space[::-1])))
+    outer = tf.range(tf.cast(n * channels, tf.int64), dtype=tf.int64) * count
+    ones = [1] * len(space)
+    return reshaped(outer, [n, channels, *ones]) + reshaped(inner, [1, 1, *space])
+
+
+def _largest(x: Any, places: Any, windows: Sequence[Window]) -> tuple[Any, Any]:
+    """The largest value of each window and its place: the first, if there are several."""
+    sides = [[0, 0], [0, 0], *([window.before, window.after] for window in windows)]
+    x, places = tf.pad(x, sides, constant_values=lowest(x)), tf.pad(places, sides)
+    for axis, window in reversed(list(enumerate(windows, start=2))):
+        part = [(*(slice(None),) * axis, window.part(place)) for place in range(window.kernel)]
+        best, where = x[part[0]], places[part[0]]
+        for item in part[1:]:
+            better = x[item] > best
+            best, where = tf.where(better, x[item], best), tf.where(better, places[item], where)
+        x, places = best, where
+    return x, places
+
+
+@handles("MaxUnpool", 9, 11, 22, static=("output_shape",))
+def max_unpool(
+    x: Any,
+    places: Any,
+    output_shape: Any = None,
+    *,
+    kernel_shape: list[int],
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> Any:
+    n, channels, *sizes = shape_of(x)
+    space = len(sizes)
+    pads, strides = pads or [0] * (2 * space), strides or [1] * space
+    rows = zip(sizes, kernel_shape, strides, pads[:space], pads[space:], strict=True)
+    shape = [n, channels, *((size - 1) * stride + kernel - a - b for size, kernel, stride, a, b in rows)]
+    flat = tf.zeros([math.prod(shape)], x.dtype)
+    y = tf.tensor_scatter_nd_update(flat, tf.reshape(places, [-1, 1]), tf.reshape(x, [-1]))
+    y = reshaped(y, shape)
+    if output_shape is None:
+        return y
+    wanted = entries(output_shape, "the shape of an unpooled tensor")
+    return tf.pad(y, [[0, after - before] for after, before in zip(wanted, shape, strict=True)])

@@ -1,0 +1,138 @@
+"""Regions of images, each brought to the same size; channels last: x [n, h, w, c], rois as ONNX has them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.tensors import reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.ops.pooling import lowest
+
+
+@spatial("RoiAlign", 10)
+def roi_align_10(
+    x: Any,
+    rois: Any,
+    batch_indices: Any,
+    *,
+    mode: str = "avg",
+    output_height: int = 1,
+    output_width: int = 1,
+    sampling_ratio: int = 0,
+    spatial_scale: float = 1.0,
+) -> Any:
+    return roi_align(
+        x,
+        rois,
+        batch_indices,
+        coordinate_transformation_mode="output_half_pixel",
+        mode=mode,
+        output_height=output_height,
+        output_width=output_width,
+        sampling_ratio=sampling_ratio,
+        spatial_scale=spatial_scale,
+    )
+
+
+@spatial("RoiAlign", 16, 22)
+def roi_align(
+    x: Any,
+    rois: Any,
+    batch_indices: Any,
+    *,
+    coordinate_transformation_mode: str = "half_pixel",
+    mode: str = "avg",
+    output_height: int = 1,
+    output_width: int = 1,
+    sampling_ratio: int = 0,
+    spatial_scale: float = 1.0,
+) -> Any:
+    wide, rois = widened(x), widened(rois)
+    _, height, width, channels = shape_of(x)
+    half = coordinate_transformation_mode == "half_pixel"
+    corners = rois * spatial_scale - (0.5 if half else 0.0)
+    rows = _Samples(corners[:, 1], corners[:, 3], output_height, sampling_ratio, half, height)
+    columns = _Samples(corners[:, 0], corners[:, 2], output_width, sampling_ratio, half, width)
+    table = tf.reshape(wide, [-1, channels])
+    first = tf.reshape(tf.cast(batch_indices, tf.int64) * height, [-1, 1, 1])
+    parts = []
+    for y, y_weight in rows.taps:
+        for x_, x_weight in columns.taps:
+            place = _crossed((first + y) * width, x_, tf.add)
+            parts.append(tf.gather(table, place) * _crossed(y_weight, x_weight, tf.multiply)[:, None])
+    used = _crossed(rows.used, columns.used, tf.multiply)[:, None]
+    apart = [size_of(rois, 0) * output_height, rows.most, output_width, columns.most]
+    shape = [size_of(rois, 0), output_height, output_width, channels]
+    if mode == "max":
+        values = functools.reduce(tf.maximum, parts)  # the largest of the four parts of each sample, as ONNX has it
+        values = reshaped(tf.where(used > 0, values, lowest(values)), [*apart, channels])
+        y = reshaped(tf.reduce_max(values, axis=[1, 3]), shape)
+        empty = tf.logical_or(rows.count < 1, columns.count < 1)
+        return tf.cast(tf.where(tf.reshape(empty, [-1, 1, 1, 1]), tf.zeros_like(y), y), x.dtype)
+    total = reshaped(tf.reduce_sum(reshaped(tf.add_n(parts) * used, [*apart, channels]), axis=[1, 3]), shape)
+    return tf.cast(total / tf.reshape(tf.maximum(rows.count * columns.count, 1), [-1, 1, 1, 1]), x.dtype)
+
+
+def _crossed(rows: Any, columns: Any, combine: Any) -> Any:
+    """[regions, out, samples] along both dimensions in one row: regions, height, samples, width, samples."""
+    (regions, height, high), (_, width, wide) = shape_of(rows), shape_of(columns)
+    across = combine(reshaped(rows, [regions, height * high, 1]), reshaped(columns, [regions, 1, width * wide]))
+    return tf.reshape(across, [-1])
+
+
+class _Samples:
+    """Points along one dimension of every region, [regions, out, samples]; `used` is 0 where there are fewer."""
+
+    def __init__(self, start: Any, end: Any, out: int, ratio: int, half: bool, size: Any) -> None:
+        dtype = start.dtype
+        length = end - start if half else tf.maximum(end - start, 1.0)
+        step = tf.reshape(length / out, [-1, 1, 1])
+        self.count = tf.maximum(tf.math.ceil(length / out), 0) if ratio < 1 else tf.fill(tf.shape(start), float(ratio))
+        self.most: Any = ratio if ratio > 0 else tf.cast(tf.reduce_max(tf.concat([self.count, [1]], 0)), tf.int64)
+        sample = tf.cast(tf.range(self.most), dtype)
+        count = tf.reshape(self.count, [-1, 1, 1])
+        bins = tf.reshape(tf.range(out, dtype=dtype), [1, -1, 1])
+        place = tf.reshape(start, [-1, 1, 1]) + bins * step + (sample + 0.5) * step / tf.maximum(count, 1)
+        self.used = tf.cast(sample < count, dtype) * tf.ones_like(bins)
+        self.taps = _taps(place, tf.cast(size, dtype))
+
+
+def _taps(place: Any, size: Any) -> list[tuple[Any, Any]]:
+    """The two pixels around each point and their weights, which are zero further than a pixel outside."""
+    inside = tf.cast(tf.logical_and(place >= -1, place <= size), place.dtype)
+    place = tf.clip_by_value(place, 0.0, size - 1)
+    low = tf.floor(place)
+    high = tf.minimum(low + 1, size - 1)
+    share = place - low
+    return [(tf.cast(low, tf.int64), (1 - share) * inside), (tf.cast(high, tf.int64), share * inside)]
+
+
+@spatial("MaxRoiPool", 1, 22)
+def max_roi_pool(x: Any, rois: Any, *, pooled_shape: list[int], spatial_scale: float = 1.0) -> Any:
+    """`rois` [regions, (batch, x1, y1, x2, y2)]."""
+    _, height, width, _ = shape_of(x)
+    corners = tf.cast(_rounded(rois[:, 1:] * tf.cast(spatial_scale, rois.dtype)), tf.float32)
+    rows = _bins(corners[:, 1], corners[:, 3], pooled_shape[0], height)
+    columns = _bins(corners[:, 0], corners[:, 2], pooled_shape[1], width)
+    images = tf.gather(x, tf.cast(rois[:, 0], tf.int64))
+    y = tf.reduce_max(tf.where(rows[..., None, None], images[:, None], lowest(x)), axis=2)
+    y = tf.reduce_max(tf.where(columns[:, None, :, :, None], y[:, :, None], lowest(x)), axis=3)
+    filled = tf.logical_and(tf.reduce_any(rows, -1)[:, :, None], tf.reduce_any(columns, -1)[:, None])
+    return tf.where(filled[..., None], y, tf.zeros_like(y))
+
+
+def _rounded(x: Any) -> Any:
+    """Half away from zero, as C does."""
+    return tf.sign(x) * tf.floor(tf.abs(x) + 0.5)
+
+
+def _bins(start: Any, end: Any, out: int, size: Any) -> Any:
+    """Whether a place is in a part of a region: [regions, out, size]."""
+    each = (tf.maximum(end - start + 1, 1) / out)[:, None]
+    bins = tf.range(out, dtype=tf.float32)
+    low = (tf.floor(bins * each) + start[:, None])[..., None]
+    high = (tf.math.ceil((bins + 1) * each) + start[:, None])[..., None]
+    place = tf.cast(tf.range(size), tf.float32)
+    return tf.logical_and(place >= low, place < high)

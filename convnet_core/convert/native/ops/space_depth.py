@@ -1,0 +1,103 @@
+"""Values moved between space and channels, and images cut and put together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.shape_tensors import entries
+from convnet_core.convert.native.helpers.tensors import axes_of, larger, packed, quotient, reshaped, shape_of, size_of
+from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.passes.fuse_channel_shuffle import OP as CHANNEL_SHUFFLE
+from convnet_core.convert.native.registry import handles
+from convnet_core.errors import ConversionError
+
+
+@spatial(CHANNEL_SHUFFLE, 1)
+def channel_shuffle(x: Any, *, groups: int) -> Any:
+    """No operator of ONNX: a pass puts it where a shuffle is written out."""
+    *outer, channels = sizes = shape_of(x)
+    parts = reshaped(x, [*outer, groups, channels // groups])
+    return reshaped(tf.transpose(parts, [*range(len(outer)), len(outer) + 1, len(outer)]), sizes)
+
+
+@spatial("DepthToSpace", 1, 11, 13, 28)
+def depth_to_space(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
+    if mode == "CRD":
+        x = tf.gather(x, _regrouped(_channels(x), blocksize), axis=-1)
+    return tf.nn.depth_to_space(x, blocksize)
+
+
+@spatial("SpaceToDepth", 1, 13, 28)
+def space_to_depth(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
+    y = tf.nn.space_to_depth(x, blocksize)
+    if mode == "CRD":
+        order = _regrouped(_channels(x) * blocksize**2, blocksize)
+        return tf.gather(y, np.argsort(order).astype(np.int32), axis=-1)
+    return y
+
+
+def _channels(x: Any) -> int:
+    channels = size_of(x, -1)
+    if not isinstance(channels, int):
+        raise ConversionError("the number of channels is not known")
+    return channels
+
+
+def _regrouped(channels: int, block: int) -> np.ndarray[Any, Any]:
+    """Channels counted as [c, block, block], in the order [block, block, c], which is TensorFlow's."""
+    return np.arange(channels, dtype=np.int32).reshape(-1, block * block).T.ravel()
+
+
+@handles("CenterCropPad", 18)
+def center_crop_pad(x: Any, shape: Any, *, axes: list[int] | None = None) -> Any:
+    before, wanted = shape_of(x), entries(shape)
+    kept, sides = [slice(None)] * len(before), [[0, 0] for _ in before]
+    for axis, size in zip(axes_of(axes, len(before)), wanted, strict=True):
+        surplus, missing = larger(before[axis] - size, 0), larger(size - before[axis], 0)
+        kept[axis] = slice(quotient(surplus, 2), quotient(surplus, 2) + before[axis] - surplus)
+        half = quotient(missing, 2)
+        sides[axis] = [half, missing - half]
+    return tf.pad(x[tuple(kept)], sides)
+
+
+@handles("Col2Im", 18)
+def col2im(
+    x: Any,
+    image_shape: Any,
+    block_shape: Any,
+    *,
+    dilations: list[int] | None = None,
+    pads: list[int] | None = None,
+    strides: list[int] | None = None,
+) -> Any:
+    """Blocks [n, c * values of a block, blocks] summed into an image where they overlap."""
+    image, block = entries(image_shape), entries(block_shape)
+    space = len(image)
+    pads, ones = pads or [0] * (2 * space), [1] * space
+    whole = [size + a + b for size, a, b in zip(image, pads[:space], pads[space:], strict=True)]
+    places = _block_places(whole, block, strides or ones, dilations or ones)
+    n, columns, _ = shape_of(x)
+    channels = quotient(columns, math.prod(block))
+    values = reshaped(tf.transpose(x, [1, 2, 0]), [channels, tf.size(places, tf.int64), n])
+    rows = tf.transpose(values, [1, 2, 0])
+    sums = tf.scatter_nd(tf.reshape(places, [-1, 1]), rows, packed([math.prod(whole), n, channels]))
+    full = tf.transpose(reshaped(sums, [*whole, n, channels]), [space, space + 1, *range(space)])
+    return full[(slice(None), slice(None), *(slice(a, a + b) for a, b in zip(pads[:space], image, strict=True)))]
+
+
+def _block_places(whole: Sequence[Any], block: Sequence[Any], strides: Sequence[int], dilations: Sequence[int]) -> Any:
+    """Where in the image, as one row, each value of each block is: [*values of a block, *blocks]."""
+    space, places = len(whole), tf.zeros([], tf.int64)
+    for axis, (size, width, stride, dilation) in enumerate(zip(whole, block, strides, dilations, strict=True)):
+        starts = tf.range(0, size - (width - 1) * dilation, stride)
+        inside = tf.range(width) * dilation
+        along = tf.cast(inside, tf.int64)[:, None] + tf.cast(starts, tf.int64)
+        shape = [1] * (2 * space)
+        shape[axis], shape[space + axis] = shape_of(along)
+        places = places + reshaped(along, shape) * math.prod(whole[axis + 1 :])
+    return places

@@ -1,0 +1,49 @@
+"""A channel shuffle written out, made one operator: `ChannelShuffle` of `groups`, which ONNX has not.
+
+x [n, groups * each, ...] is reshaped to [n, groups, each, ...], the two are swapped, and it is reshaped back. Channels
+last, the swap is one transpose of the last two dimensions; written out, it would stand between two of the layout.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from convnet_core.convert.native.ir import Graph, Node
+
+OP = "ChannelShuffle"
+
+
+def fuse_channel_shuffle(graph: Graph) -> Graph:
+    """The graph with shuffles replaced by the operator; what they were made of is left to `drop_unused`."""
+    makers = {name: node for node in graph.nodes for name in node.outputs}
+    nodes = []
+    for node in graph.nodes:
+        if (found := _shuffled(node, graph, makers)) is not None:
+            x, groups = found
+            node = dataclasses.replace(node, op=OP, version=1, inputs=(x,), attributes={"groups": groups})
+        nodes.append(node)
+    return dataclasses.replace(graph, nodes=tuple(nodes))
+
+
+def _shuffled(node: Node, graph: Graph, makers: dict[str, Node]) -> tuple[str, int] | None:
+    """x and the number of its groups, where a node ends a shuffle of x."""
+    swap = makers.get(node.inputs[0]) if node.op == "Reshape" and not node.domain else None
+    if swap is None or swap.op != "Transpose" or swap.domain:
+        return None
+    split = makers.get(swap.inputs[0])
+    if split is None or split.op != "Reshape" or split.domain:
+        return None
+    x = split.inputs[0]
+    before, parts, after = (_sizes(name, graph) for name in (x, split.outputs[0], node.outputs[0]))
+    if before is None or parts is None or before != after or len(before) < 3 or len(parts) != len(before) + 1:
+        return None
+    groups, each = parts[1:3]
+    if None in before[1:] or groups is None or each is None or groups * each != before[1]:
+        return None
+    swaps = list(swap.attributes.get("perm", ())) == [0, 2, 1, *range(3, len(parts))]
+    return (x, groups) if swaps and parts[0] == before[0] and parts[3:] == before[2:] else None
+
+
+def _sizes(name: str, graph: Graph) -> tuple[int | None, ...] | None:
+    info = graph.infos.get(name)
+    return None if info is None else info.shape

@@ -1,0 +1,106 @@
+"""Reorder weights once instead of activations each time, where channels-last values are flattened into a linear layer.
+
+PyTorch flattens [n, c, h, w] with the channel as the slowest, so the transpose back to it cannot pass; but the rows of
+the weights that the flat values meet can come in the order [h, w, c] instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from convnet_core.convert.native.ir import Graph, Node, uses
+from convnet_core.convert.native.passes.operator_kinds import UNARY
+from convnet_core.convert.tensor_location import Place
+from convnet_core.tensors.arrays import Array
+
+_LINEAR = {"Gemm", "MatMul"}
+
+
+def reorder_flattened(graph: Graph) -> Graph:
+    """The graph without transposes between a flattening and the weights that follow it."""
+    makers = {name: node for node in graph.nodes for name in node.outputs}
+    counts = uses(graph)
+    constants, places, changed = dict(graph.constants), dict(graph.places), {}
+    for node in graph.nodes:
+        if (found := _flattening(node, graph, makers, counts)) is None:
+            continue
+        flatten, transpose = found
+        info = graph.infos[flatten.inputs[0]]
+        assert info.shape is not None, "_flattens has looked"
+        weights = f"{node.inputs[1]}|last"
+        rows_first = not node.attributes.get("transB")
+        perm = transpose.attributes["perm"]
+        constants[weights] = _reordered(graph.constants[node.inputs[1]], info.shape[1:], perm, rows_first)
+        sizes = [info.shape[perm.index(axis)] for axis in range(len(perm))]
+        places |= _places(node, flatten, makers, weights, sizes, perm)
+        changed[id(node)] = dataclasses.replace(node, inputs=(node.inputs[0], weights, *node.inputs[2:]))
+        changed[id(flatten)] = dataclasses.replace(
+            flatten, op="Flatten", version=13, inputs=transpose.inputs, attributes={"axis": 1}
+        )
+    nodes = tuple(changed.get(id(node), node) for node in graph.nodes)
+    return dataclasses.replace(graph, nodes=nodes, constants=constants, places=places)
+
+
+def _places(
+    node: Node, flatten: Node, makers: Mapping[str, Node], weights: str, sizes: list[int | None], perm: list[int]
+) -> dict[str, Place]:
+    """Where the flat values, from the flattening to the linear layer, and the layer's weights are in ONNX's order."""
+    split = tuple(size or 0 for size in sizes[1:])
+    found, name = {}, node.inputs[0]
+    while True:
+        found[name] = Place(name, tuple(perm), split, axis=1)
+        if name == flatten.outputs[0]:
+            break
+        name = makers[name].inputs[0]
+    transpose = makers[flatten.inputs[0]]
+    found[transpose.outputs[0]] = Place(transpose.inputs[0], tuple(perm))
+    rank = len(perm)
+    if node.attributes.get("transB"):
+        found[node.inputs[1]] = Place(weights, tuple(perm), split, axis=1)
+    else:
+        found[node.inputs[1]] = Place(weights, (*(axis - 1 for axis in perm[1:]), rank - 1), split, axis=0)
+    return found
+
+
+def _flattening(
+    node: Node, graph: Graph, makers: Mapping[str, Node], counts: Mapping[str, int]
+) -> tuple[Node, Node] | None:
+    """The flattening that a linear layer's input comes from, and the transpose before it; each used by it alone."""
+    if node.op not in _LINEAR or node.domain or node.attributes.get("transA") or graph.rank(node.inputs[1]) != 2:
+        return None
+    if node.inputs[1] not in graph.constants:
+        return None
+    before = _maker(node.inputs[0], makers, counts)
+    while before is not None and before.op in UNARY and not before.domain:
+        before = _maker(before.inputs[0], makers, counts)
+    if before is None or not _flattens(before, graph):
+        return None
+    transpose = _maker(before.inputs[0], makers, counts)
+    moves = transpose is not None and transpose.op == "Transpose" and transpose.attributes["perm"][0] == 0
+    return (before, transpose) if transpose is not None and moves else None
+
+
+def _maker(name: str, makers: Mapping[str, Node], counts: Mapping[str, int]) -> Node | None:
+    return makers.get(name) if counts[name] == 1 else None
+
+
+def _flattens(node: Node, graph: Graph) -> bool:
+    """Whether it gives [n, all the rest], all but n known."""
+    if node.op not in ("Flatten", "Reshape") or node.domain:
+        return False
+    shapes = [info.shape for name in (node.inputs[0], node.outputs[0]) if (info := graph.infos.get(name)) is not None]
+    if len(shapes) != 2 or shapes[0] is None or shapes[1] is None or len(shapes[0]) < 2 or len(shapes[1]) != 2:
+        return False
+    sizes = [size for size in shapes[0][1:] if size]
+    return len(sizes) == len(shapes[0]) - 1 and shapes[1][1] == math.prod(sizes)
+
+
+def _reordered(weights: Array, shape: tuple[int | None, ...], perm: list[int], rows_first: bool) -> Array:
+    """Weights for values flattened in the order from which `perm` made the order of `shape` (without n)."""
+    order = np.arange(weights.shape[0 if rows_first else 1]).reshape([size or 0 for size in shape])
+    order = order.transpose([perm[1:].index(axis) for axis in range(1, len(perm))]).ravel()
+    return np.ascontiguousarray(weights[order] if rows_first else weights[:, order])

@@ -1,0 +1,1 @@
+"""The converter onnx-tf, made to work with today's libraries."""

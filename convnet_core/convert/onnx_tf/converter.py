@@ -1,0 +1,104 @@
+"""The converter onnx-tf: an ONNX graph as a TensorFlow function, a name scope for each node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import onnx
+import onnx.defs
+
+from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.convert.name_scopes import node_scopes
+from convnet_core.convert.onnx_tf.compat import import_onnx_tf
+from convnet_core.convert.tensor_location import Place
+from convnet_core.errors import ConversionError, Lacking, UnsupportedOpError, one_line
+
+
+def convert(model: onnx.ModelProto) -> GraphFunction:
+    """The graph as a function of tensors.
+
+    Raises UnsupportedOpError that names every op that onnx-tf lacks.
+    """
+    module = import_onnx_tf()
+    backend = module.TensorflowBackend
+    _raise_for(_lacking(model, backend))
+    scopes = node_scopes(model)
+    renamed = onnx.ModelProto()
+    renamed.CopyFrom(model)
+    for node, scope in zip(renamed.graph.node, scopes, strict=True):
+        node.name = scope  # onnx-tf makes scopes of names as they are, and TensorFlow refuses some
+    try:
+        graph = backend.prepare(renamed, logging_level="ERROR").tf_module
+    except Exception as error:  # onnx-tf lets errors of every kind through
+        raise ConversionError(f"onnx-tf cannot prepare the model: {type(error).__name__}: {one_line(error)}") from error
+    return GraphFunction(model, renamed, graph, backend)
+
+
+class GraphFunction:
+    """The graph as a function of tensors: by ONNX input name in, by ONNX output name out; to be traced."""
+
+    def __init__(self, model: onnx.ModelProto, renamed: onnx.ModelProto, graph: Any, backend: Any) -> None:
+        self._model, self._renamed, self._graph, self._backend = model, renamed, graph, backend
+        self._constants = {**dict(graph.initializer_dict), **graph.handler_variables}
+        self.layouts: dict[str, tuple[int, ...]] = {}
+        self.places: dict[str, Place] = {}
+        """Both empty: onnx-tf gives every value in ONNX's own order."""
+        self.values: dict[str, Any] = {}
+        """What the last trace has made, by ONNX name."""
+
+    def __call__(self, feeds: dict[str, Any]) -> dict[str, Any]:
+        from onnx_tf.pb_wrapper import OnnxNode
+
+        tf = import_tensorflow()
+        self.values = tensors = {**feeds, **self._constants}
+        for node, plain in zip(self._model.graph.node, self._renamed.graph.node, strict=True):
+            with tf.name_scope(plain.name):
+                try:
+                    made = self._backend._onnx_node_to_tensorflow_op(
+                        OnnxNode(plain), tensors, self._graph.handlers, opset=self._graph.opset, strict=True
+                    )
+                except Exception as error:
+                    version, reason = op_version(self._model, node), f"{type(error).__name__}: {one_line(error)}"
+                    raise UnsupportedOpError(
+                        f"onnx-tf fails at node {node.name!r} ({node.op_type}-{version}): {reason}",
+                        lacking=[Lacking(node.op_type, version, node.name, reason)],
+                    ) from error
+            tensors.update(zip(node.output, made, strict=False))  # onnx-tf leaves optional outputs out
+        return {output.name: tensors[output.name] for output in self._model.graph.output}
+
+
+def op_version(model: onnx.ModelProto, node: onnx.NodeProto) -> int:
+    """The version of the operator that applies to a node: the newest that the model's opset includes."""
+    opset = next((item.version for item in model.opset_import if item.domain == node.domain), 0)
+    try:
+        return int(onnx.defs.get_schema(node.op_type, opset, node.domain).since_version)
+    except onnx.defs.SchemaError:
+        return int(opset)
+
+
+def check(model: onnx.ModelProto) -> list[Lacking]:
+    """Every node whose operator onnx-tf does not have in that version. Raises MissingError where onnx-tf is not there.
+
+    More may fail while it converts: attributes and dtypes are not looked at.
+    """
+    return _lacking(model, import_onnx_tf().TensorflowBackend)
+
+
+def _lacking(model: onnx.ModelProto, backend: Any) -> list[Lacking]:
+    handlers = backend._get_handlers(model.opset_import)
+    found = []
+    for node in model.graph.node:
+        handler = handlers.get(node.domain, {}).get(node.op_type)
+        if handler is None or not hasattr(handler, f"version_{handler.SINCE_VERSION}"):
+            found.append(Lacking(node.op_type, op_version(model, node), node.name))
+    return found
+
+
+def _raise_for(lacking: list[Lacking]) -> None:
+    if lacking:
+        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+        raise UnsupportedOpError(
+            f"onnx-tf 1.10 does not support {', '.join(map(str, lacking[:5]))}{more}",
+            hint="export with opset 18, and with operators that onnx-tf has a version of",
+            lacking=lacking,
+        )

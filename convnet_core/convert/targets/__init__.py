@@ -1,0 +1,1 @@
+"""The files that conversion writes, a module a format."""

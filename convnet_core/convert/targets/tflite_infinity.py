@@ -1,0 +1,43 @@
+"""Infinite constants in a float16 TFLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from convnet_core.tensors.arrays import Array
+
+_LARGEST = np.finfo(np.float16).max
+
+
+def restore_infinity(float16: bytes, float32: bytes) -> bytes:
+    """The float16 file with the infinite constants of the float32 file of the same model.
+
+    TensorFlow 2.21 writes infinity as 65504, the largest float16, which makes wrong answers of masks that reach an
+    output. Nothing changes where the float32 file has finite constants that large, too: they cannot be told apart.
+    """
+    constants = [array for array in _constants(float32) if array.dtype == np.float32]
+    if not any(np.isinf(array).any() for array in constants):
+        return float16
+    if any((np.isfinite(array) & (np.abs(array) >= _LARGEST)).any() for array in constants):
+        return float16
+    content = bytearray(float16)
+    for array in _constants(content):
+        if array.dtype == np.float16:
+            array[np.abs(array) == _LARGEST] *= 2  # overflows to infinity of the same sign
+    return bytes(content)
+
+
+def _constants(content: bytes | bytearray) -> Iterator[Array]:
+    """The floats of each constant, [n]; views that can be written to where the content can."""
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    dtypes = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16}
+    model: Any = schema.Model.GetRootAs(content)
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        for tensor in map(graph.Tensors, range(graph.TensorsLength())):
+            buffer = model.Buffers(tensor.Buffer())
+            if tensor.Type() in dtypes and buffer.DataLength():
+                yield buffer.DataAsNumpy().view(dtypes[tensor.Type()])

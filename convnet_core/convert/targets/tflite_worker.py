@@ -1,0 +1,171 @@
+"""What a worker does for `tflite.py`: makes a TFLite file and runs it once. Either may crash the process."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convnet_core.common.dataclass_json import made
+from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.config.stages import ConvertConfig
+from convnet_core.convert.quantization import quantized
+from convnet_core.convert.signature import Signature
+from convnet_core.convert.targets.tflite_errors import reason
+from convnet_core.convert.targets.tflite_infinity import restore_infinity
+from convnet_core.errors import ConversionError, one_line
+from convnet_core.tensors.arrays import Feeds, batch_of, batched, fixed_batch, sample_count
+from convnet_core.worker.messages import Content, Message, Tell
+
+CONVERTING, RUNNING = "converting", "running"
+
+
+def import_libraries(content: Content, arrays: Feeds, tell: Tell) -> Message:
+    """Import what `make` needs, before anybody waits for it."""
+    import_tensorflow()
+    import ai_edge_litert.interpreter  # noqa: F401
+
+    return {}, {}
+
+
+def make(content: Content, arrays: Feeds, tell: Tell) -> Message:
+    """Convert `saved_model` to the TFLite file `path` and run that on samples; gives the `dtypes` of its ports.
+
+    `arrays` are samples [n, ...] by ONNX name. Tells the `step` that it is at. Raises ConversionError.
+    """
+    kind, path = content["kind"], Path(content["path"])
+    signature, config = made(Signature, content["signature"]), ConvertConfig.from_json(content["config"])
+    tell({"step": CONVERTING}, {})
+    converted = _converted(content["saved_model"], kind, arrays, signature, config)
+    if kind == "fp16" and (full := Path(content["float32"])).is_file():
+        converted = restore_infinity(converted, full.read_bytes())
+    path.write_bytes(converted)
+    tell({"step": RUNNING}, {})
+    if content["run"]:
+        _check(path, kind, Path(content["saved_model"]), arrays, signature)
+    return {"dtypes": _dtypes(path)}, {}
+
+
+# -- converting -------------------------------------------------------------------------------------
+
+
+def _converted(saved_model: str, kind: str, samples: Feeds, signature: Signature, config: ConvertConfig) -> bytes:
+    tf = import_tensorflow()
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
+    # The converter's default puts the largest number in the place of infinity; int8 has no other way to hold it.
+    converter.canonicalizing_inf_as_min_max_float = kind == "int8"
+    if kind != "fp32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if kind == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    if kind == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: _representative(samples, signature)
+        converter.inference_input_type = tf.as_dtype(config.int8_inputs)
+        converter.inference_output_type = tf.as_dtype(config.int8_outputs)
+    try:
+        with _quiet_tensorflow(), _quick_collections():
+            return bytes(converter.convert())
+    except Exception as error:  # the converter raises many kinds, with traces of C++ in the text
+        raise ConversionError(f"TFLite {kind}: {reason(str(error))}") from error
+
+
+def _representative(samples: Feeds, signature: Signature) -> Iterator[dict[str, Any]]:
+    """The samples one by one, or in the one batch size that the model takes."""
+    inputs = [port.info for port in signature.inputs]
+    names, size = batched(inputs), max(fixed_batch(inputs) or 1, 1)
+    for start in range(0, sample_count(samples, names) - size + 1, size):
+        yield _fed(batch_of(samples, start, start + size, names), signature)
+
+
+@contextlib.contextmanager
+def _quick_collections() -> Iterator[None]:
+    """What lives already is not looked through for garbage meanwhile.
+
+    TensorFlow 2.21's `convert` calls `gc.collect()`, which walks through all that TensorFlow's import left: 0.13 of
+    0.21 s for a small network.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextlib.contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """TensorFlow's Python warnings of a conversion go to the log alone."""
+    logger = logging.getLogger("tensorflow")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+# -- running ----------------------------------------------------------------------------------------
+
+
+def _check(path: Path, kind: str, saved_model: Path, samples: Feeds, signature: Signature) -> None:
+    """Run a file on samples, where its batch is dynamic at two sizes.
+
+    Raises ConversionError where LiteRT fails at what TensorFlow does: else the samples are at fault.
+    """
+    inputs = [port.info for port in signature.inputs]
+    names, fixed = batched(inputs), fixed_batch(inputs)
+    runner = _runner(path, kind)
+    takes = runner.get_input_details()
+    for size in (1, 2) if fixed is None else (fixed,):
+        feeds = _fed(_sized(samples, size, names), signature)
+        try:
+            runner(**{name: quantized(array, takes[name]) for name, array in feeds.items()})
+        except (ValueError, RuntimeError) as error:
+            if _tensorflow_answers(saved_model, feeds):
+                at = f" at batch {size}" if fixed is None else ""
+                raise ConversionError(f"TFLite {kind}: LiteRT cannot run it{at}: {one_line(error)}") from error
+
+
+def _runner(path: Path, kind: str) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        return Interpreter(model_path=str(path)).get_signature_runner("serving_default")
+    except (ValueError, RuntimeError) as error:
+        raise ConversionError(f"TFLite {kind}: LiteRT cannot load it: {one_line(error)}") from error
+
+
+def _tensorflow_answers(saved_model: Path, feeds: Feeds) -> bool:
+    """Whether TensorFlow runs the model and its answer holds values: LiteRT 2.3 takes no empty tensor, and a size that
+    was drawn as 0 makes one.
+    """
+    tf = import_tensorflow()
+    module = tf.saved_model.load(str(saved_model))  # the signature lives as long as its module
+    try:
+        answer = module.signatures["serving_default"](**{name: tf.constant(array) for name, array in feeds.items()})
+    except Exception:  # TensorFlow's kinds
+        return False
+    empty_feeds = any(array.size == 0 for array in feeds.values())
+    return empty_feeds or all(tensor.shape.num_elements() for tensor in answer.values())
+
+
+def _sized(samples: Feeds, size: int, names: frozenset[str]) -> Feeds:
+    """The first samples, again from the start where there are too few."""
+    return {
+        name: array[np.arange(size) % max(len(array), 1)] if name in names else array for name, array in samples.items()
+    }
+
+
+def _fed(samples: Feeds, signature: Signature) -> Feeds:
+    return {port.tensorflow: port.from_onnx(samples[port.onnx]) for port in signature.inputs}
+
+
+def _dtypes(path: Path) -> dict[str, str]:
+    runner = _runner(path, "")
+    details = {**runner.get_input_details(), **runner.get_output_details()}
+    return {name: np.dtype(item["dtype"]).name for name, item in details.items()}

@@ -1,0 +1,153 @@
+"""Which convolutions have a batch normalisation folded into them, and whether the folded weights are right.
+
+W' = W * scale / sqrt(variance + epsilon)        b' = (b - mean) * scale / sqrt(variance + epsilon) + bias
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+
+from convnet_core.dissect.difference import span
+from convnet_core.dissect.finding import Finding
+from convnet_core.tensors.arrays import Array
+
+if TYPE_CHECKING:
+    import torch
+
+_ALLOWED = 1e-5
+
+Kernel = tuple[tuple[str, ...], Array, Array]
+"""Of a convolution in a file: the ONNX nodes in it, its weights in ONNX's order of dimensions, and its bias."""
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A Conv node whose weights have a BatchNorm in them: its epsilon, the numbers of the first channel, and the
+    largest error of the folded weights as a part of their range. `fits` is the epsilon that the weights seem to have,
+    and `error_as_it_fits` what their error would be with it. `where` is the file in which it is folded: "ONNX" by the
+    exporter, "LiteRT" by TFLite's converter.
+    """
+
+    node: str
+    epsilon: float
+    channel: dict[str, float]
+    error: float
+    fits: float
+    error_as_it_fits: float
+    where: str = "ONNX"
+
+
+def folded(model: onnx.ModelProto, program: torch.export.ExportedProgram) -> list[Fusion]:
+    """Every fusion that the exporter has made, checked against PyTorch's own parameters."""
+    kept: dict[str, Any] = {**program.state_dict, **program.constants}
+    parameters = {spec.arg.name: spec.target for spec in program.graph_signature.input_specs if spec.target}
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    makers = {name: node for node in model.graph.node for name in node.output}
+    found = []
+    for norm in program.graph_module.graph.nodes:
+        if norm.op != "call_function" or "batch_norm" not in str(norm.target) or len(norm.args) < 7:
+            continue
+        conv, results = norm.args[0], {user.name for user in norm.users}
+        node = next((makers[name] for name in results if name in makers and makers[name].op_type == "Conv"), None)
+        if node is None or len(node.input) < 3 or "conv" not in str(conv.target):
+            continue
+        values = [_array(item, parameters, kept) for item in (*conv.args[1:3], *norm.args[1:5])]
+        if any(value is None for value in values[:1] + values[4:]):
+            continue
+        ours = [np.array(onnx.numpy_helper.to_array(weights[name])) for name in node.input[1:3] if name in weights]
+        if len(ours) == 2:
+            found.append(_checked(node.name, values, float(norm.args[6]), ours))
+    return found
+
+
+def in_litert(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> list[Fusion]:
+    """Every fusion that TFLite's converter has made of two nodes, checked against the ONNX model's weights."""
+    nodes = {node.name: node for node in model.graph.node}
+    kept = {tensor.name: tensor for tensor in model.graph.initializer}
+    found = []
+    for names, *ours in kernels:
+        inside = [nodes[name] for name in names if name in nodes]
+        conv = next((node for node in inside if node.op_type == "Conv"), None)
+        norm = next((node for node in inside if node.op_type == "BatchNormalization"), None)
+        if conv is None or norm is None or norm.input[0] != conv.output[0]:
+            continue
+        taken = [conv.input[1], conv.input[2] if len(conv.input) > 2 else "", *norm.input[1:5]]
+        if any(name and name not in kept for name in taken):
+            continue
+        values = [onnx.numpy_helper.to_array(kept[name]).astype(np.float64) if name else None for name in taken]
+        if values[0] is not None and values[0].shape == ours[0].shape:
+            epsilon = next((item.f for item in norm.attribute if item.name == "epsilon"), 1e-5)
+            found.append(dataclasses.replace(_checked(conv.name, values, epsilon, ours), where="LiteRT"))
+    return found
+
+
+def faults(fusions: list[Fusion]) -> list[Finding]:
+    """A finding for each Conv whose folded weights are not those of PyTorch."""
+    found = []
+    for fusion in fusions:
+        if fusion.error > _ALLOWED:
+            found.append(_another_epsilon(fusion) if fusion.error_as_it_fits <= _ALLOWED else _other_weights(fusion))
+    return found
+
+
+def _other_weights(fusion: Fusion) -> Finding:
+    return Finding(
+        "weight",
+        f"The error is born in the folded weights of Conv {fusion.node!r}: they are up to {fusion.error:.1e} of their "
+        "range off what PyTorch's convolution and BatchNorm give.",
+        "Export the network again.",
+        fusion.node,
+    )
+
+
+def _another_epsilon(fusion: Fusion) -> Finding:
+    return Finding(
+        "epsilon",
+        f"The error is born in the folded weights of Conv {fusion.node!r}: the BatchNorm in them has an epsilon of "
+        f"{fusion.fits:.0e}, and PyTorch's is {fusion.epsilon:.0e}.",
+        "Export the network again; the exporter folds with the epsilon that the module has.",
+        fusion.node,
+    )
+
+
+def _array(item: Any, parameters: dict[str, str], kept: dict[str, Any]) -> Array | None:
+    value = kept.get(parameters.get(getattr(item, "name", ""), ""))
+    return None if value is None else np.asarray(value.detach().numpy(), np.float64)
+
+
+def _checked(name: str, values: list[Array | None], epsilon: float, ours: list[Array]) -> Fusion:
+    w, b, scale, bias, mean, variance = values
+    assert w is not None
+    assert mean is not None
+    assert variance is not None
+    channels = w.shape[0]
+    scale = np.ones(channels) if scale is None else scale
+    bias = np.zeros(channels) if bias is None else bias
+    b = np.zeros(channels) if b is None else b
+    fits = _fit(w, ours[0], scale, variance)
+
+    def error(tried: float) -> float:
+        factor = scale / np.sqrt(variance + tried)
+        expected = w * factor.reshape(-1, *[1] * (w.ndim - 1)), (b - mean) * factor + bias
+        return max(float(np.abs(a - c).max() / span(c)) for a, c in zip(ours, expected, strict=True))
+
+    factor = scale / np.sqrt(variance + epsilon)
+    first = {"γ": scale[0], "β": bias[0], "μ": mean[0], "σ²": variance[0], "γ/√(σ²+ε)": factor[0]}
+    channel = {key: float(value) for key, value in first.items()}
+    return Fusion(name, epsilon, channel, error(epsilon), fits, error(fits) if np.isfinite(fits) else float("inf"))
+
+
+def _fit(w: Array, ours: Array, scale: Array, variance: Array) -> float:
+    """The epsilon with which these weights would be folded: the median over the channels."""
+    axes = tuple(range(1, w.ndim))
+    ratio = (ours * w).sum(axes) / (w * w).sum(axes)
+    with np.errstate(all="ignore"):
+        found = (scale / ratio) ** 2 - variance
+    return float(np.median(found[np.isfinite(found)])) if np.isfinite(found).any() else float("nan")

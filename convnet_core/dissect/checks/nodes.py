@@ -1,0 +1,191 @@
+"""What is wrong, in sentences: at most one for each place, the most telling one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import onnx
+import onnx.helper
+import onnx.numpy_helper
+
+from convnet_core.convert import coverage
+from convnet_core.dissect.case import Case
+from convnet_core.dissect.examine import NodeFound
+from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.probes.base import Probe
+from convnet_core.tensors.arrays import Array, Feeds
+
+_EXPLAINED = ("born", "unsupported")
+"""The kinds of finding that another one at the same node explains."""
+
+
+def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
+    """The first batch normalisation that uses the statistics of the batch. `depends` is how much an answer changes with
+    its company, as a part of the range.
+    """
+    found = []
+    for node in model.graph.node:
+        if node.op_type == "BatchNormalization" and any(
+            item.name == "training_mode" and item.i for item in node.attribute
+        ):
+            found.append(
+                Finding(
+                    "train-mode",
+                    f"BatchNormalization is in training mode, at node {node.name!r}: it normalises by the samples that "
+                    f"come together, so that the outputs depend on the batch, by {100 * depends:.1f} % of their range.",
+                    "model.eval() before the export.",
+                    node.name,
+                )
+            )
+    return found[:1]
+
+
+def born(
+    nodes: Sequence[NodeFound], model: onnx.ModelProto, probes: Mapping[str, Probe], expected: Feeds
+) -> list[Finding]:
+    """For the float runtimes: the first node that adds more than it may."""
+    found: dict[str, Finding] = {}
+    for name, probe in probes.items():
+        first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].born), None)
+        if first is None or probe.kind == "int8":
+            continue
+        seen = first.runtimes[name]
+        epsilon = _epsilon(first, model, probe, expected)
+        detail = f" {epsilon}" if epsilon else ""
+        runtimes = (*(found[first.name].runtimes if first.name in found else ()), name)
+        found[first.name] = Finding(
+            "epsilon" if epsilon else "born",
+            f"The error is born at {first.op} {first.name!r} in {', '.join(runtimes)}: by itself it adds "
+            f"{seen.own or 0:.1e} of its range, {seen.multiple:,.0f} times the noise of float32.{detail}",
+            "Compare the node's attributes and weights on both sides; what comes after it only passes the error on.",
+            first.name,
+            runtimes,
+        )
+    return list(found.values())
+
+
+def seen(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Finding]:
+    """For the float32 runtimes: the first node that is beyond tolerance, where none is known to add it."""
+    found = []
+    for name, probe in probes.items():
+        first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].beyond), None)
+        if first is not None and probe.kind == "float32":
+            error = first.runtimes[name].whole.relative
+            found.append(
+                Finding(
+                    "seen",
+                    f"{name} is first beyond tolerance at {first.op} {first.name!r}, {error:.1e} of the range; it "
+                    "cannot be asked alone there, so that the error may be born at it or in what it is merged with.",
+                    "Look at the nodes before it in the other runtimes.",
+                    first.name,
+                    (name,),
+                )
+            )
+    return found
+
+
+def _epsilon(node: NodeFound, model: onnx.ModelProto, probe: Probe, expected: Feeds) -> str:
+    """For a batch normalisation: the epsilon that its answer fits, where that is not its own."""
+    made = next(item for item in model.graph.node if item.name == node.name)
+    if node.op != "BatchNormalization":
+        return ""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    if any(name not in weights for name in made.input[1:5]):
+        return ""
+    scale, bias, mean, variance = (
+        onnx.numpy_helper.to_array(weights[name]).astype(np.float64) for name in made.input[1:5]
+    )
+    own = next((onnx.helper.get_attribute_value(item) for item in made.attribute if item.name == "epsilon"), 1e-5)
+    x, answer = expected[made.input[0]].astype(np.float64), probe.alone(node.output, expected)
+    if answer is None:
+        return ""
+    fitted = _fit(x, answer[node.output].astype(np.float64), (scale, bias, mean, variance))
+    if fitted is None or abs(fitted - own) <= 0.05 * max(own, fitted):
+        return ""
+    return f"Its answer fits an epsilon of {fitted:.0e}, and the model's is {own:.0e}."
+
+
+def _fit(x: Array, y: Array, parameters: tuple[Array, Array, Array, Array]) -> float | None:
+    """From y = (x - mean) * scale / sqrt(variance + epsilon) + bias, over each channel by least squares."""
+    scale, bias, mean, variance = (item.reshape(1, -1, *[1] * (x.ndim - 2)) for item in parameters)
+    centred = (x - mean) * scale
+    axes = (0, *range(2, x.ndim))
+    with np.errstate(all="ignore"):
+        slope = ((y - bias) * centred).sum(axes) / (centred * centred).sum(axes)
+        found = 1 / slope**2 - variance.ravel()
+    found = found[np.isfinite(found)]
+    return float(np.median(found)) if found.size else None
+
+
+def shapes(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Finding]:
+    """For the float32 runtimes: the first node whose value has another shape than in ONNX."""
+    found = []
+    for name, probe in probes.items():
+        first = next((node for node in nodes if name in node.shape_differs), None)
+        if first is not None and probe.kind == "float32" and not name.startswith("litert"):
+            found.append(
+                Finding(
+                    "shape",
+                    f"{name} has another shape at {first.op} {first.name!r}: {list(first.shape_differs[name])}.",
+                    "Compare the node's attributes on both sides.",
+                    first.name,
+                    (name,),
+                )
+            )
+    return found
+
+
+def dead(case: Case) -> list[Finding]:
+    """The runtimes that have ended the process."""
+    return [
+        Finding(
+            "dead",
+            f"{name} cannot be taken apart: {reason}.",
+            "Use another artefact; the log says where it was.",
+            runtimes=(name,),
+        )
+        for name, reason in case.dead.items()
+    ]
+
+
+def refused(case: Case) -> list[Finding]:
+    """What a converter lacks, where, and who has it."""
+    if not case.refused:
+        return []
+    first, more = case.refused[0], len(case.refused) - 1
+    others = coverage.others(case.model, case.converter)
+    opset = None if first.reason else coverage.opset_for(case.model, case.converter)
+    takers = [f"the {name} converter takes the model" for name in others]
+    takers += [f"at opset {opset} {case.converter} has all its operators"] if opset is not None else []
+    text = f"{case.converter} lacks {first}" + (f", and {more} more" if more else "")
+    mends = [f"`convert --converter {name}`" for name in others]
+    if opset is not None:
+        own = f"onnx.version_converter.convert_version(model, {opset}) for a file from elsewhere"
+        mends += [f"`export --opset {opset}`, or {own}"]
+    return [
+        Finding(
+            "unsupported",
+            f"{text}; {', and '.join(takers) or 'no other converter or opset that was tried takes it'}.",
+            f"{', or '.join(mends)}." if mends else "Export with other operators.",
+            first.node,
+        )
+    ]
+
+
+def deduplicated(found: Sequence[Finding], together: Iterable[tuple[str, ...]] = ()) -> list[Finding]:
+    """Without what another finding explains: an error that is born at its node, a node that is refused for it, and what
+    comes of data at fault or of answers that depend on the batch. `together` are the nodes that are one op in LiteRT.
+    """
+    told = {item.node for item in found if item.kind not in _EXPLAINED and item.node}
+    merged = {name for names in together if told.intersection(names) for name in names}
+    batch = any(item.kind == "train-mode" for item in found)
+    elsewhere = batch or any(item.kind == "data" for item in found)
+
+    def explained(item: Finding) -> bool:
+        lite = bool(item.runtimes) and all(name.startswith("litert") for name in item.runtimes)
+        if item.kind in _EXPLAINED and (item.node in told or (lite and (batch or item.node in merged))):
+            return True
+        return (elsewhere and item.kind in ("int8", "int8-ranges")) or (batch and item.kind == "batch-size")
+
+    return [item for item in found if not explained(item)]

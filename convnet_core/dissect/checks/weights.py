@@ -1,0 +1,188 @@
+"""The weights of a conversion against those of the ONNX model, each through the order that the conversion noted."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.numpy_helper
+
+from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.convert.convert import FROZEN
+from convnet_core.convert.native.tracer import variable_name
+from convnet_core.convert.tensor_location import Place
+from convnet_core.dissect.finding import Finding
+from convnet_core.tensors.arrays import Array
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight on both sides: its shape in ONNX and in TensorFlow, and how one becomes the other (`Place`).
+
+    `error` is the largest difference when they are laid over each other; None where the conversion keeps it neither
+    as a variable nor as a constant.
+    """
+
+    name: str
+    node: str
+    shape: tuple[int, ...]
+    there: tuple[int, ...]
+    place: dict[str, Any]
+    error: float | None
+
+
+def kept_in(folder: Path, entries: list[dict[str, Any]]) -> dict[str, Array]:
+    """What a conversion keeps of each weight, by ONNX name: the variable of the SavedModel, or else the constant of the
+    frozen graph; a weight that is neither is left out.
+    """
+    tf = import_tensorflow()
+    loaded = tf.saved_model.load(str(folder / "saved_model"))
+    # A variable is made in the scope of the first node that takes it.
+    variables = {item.name.split(":")[0].rsplit("/", 1)[-1]: item for item in loaded.weights}
+    constants = _constants(folder / FROZEN)
+    found: dict[str, Array] = {}
+    for entry in entries:
+        for name, plain in entry["weights"].items():
+            variable = variables.get(variable_name(plain["source"]))
+            constant = constants.get(plain.get("constant", "").partition(":")[0])
+            if variable is not None:
+                found[name] = variable.numpy()
+            elif constant is not None:
+                found[name] = tf.make_ndarray(constant)
+    return found
+
+
+def _constants(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    graph = import_tensorflow().compat.v1.GraphDef()
+    graph.ParseFromString(path.read_bytes())
+    return {node.name: node.attr["value"].tensor for node in graph.node if node.op == "Const"}
+
+
+def compared(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[str, Array]) -> list[Weight]:
+    """Every weight that a node takes, in the order of the nodes; `there` is what is kept of them."""
+    given = {tensor.name: tensor for tensor in model.graph.initializer}
+    found = []
+    for entry in entries:
+        for name, plain in entry["weights"].items():
+            value = np.array(onnx.numpy_helper.to_array(given[name]))
+            if value.dtype.kind != "f" or value.size < 2:
+                continue
+            kept = there.get(name)
+            error = None if kept is None else _error(value, Place.from_json(plain), kept)
+            shape = _there(value, Place.from_json(plain)) if kept is None else kept.shape
+            found.append(Weight(name, entry["name"], value.shape, shape, plain, error))
+    return found
+
+
+def _there(value: Array, place: Place) -> tuple[int, ...]:
+    """The shape that a weight has where the conversion keeps it in this order."""
+    return value.shape if place.shape else place.source_value(value).shape
+
+
+def _error(value: Array, place: Place, kept: Array) -> float:
+    laid = place.value(kept)
+    if laid.shape != value.shape:
+        return math.inf
+    return float(np.abs(laid.astype(np.float64) - value).max(initial=0.0))
+
+
+def faults(
+    model: onnx.ModelProto, weights: list[Weight], there: dict[str, Array], shapes: dict[str, tuple[int, ...]]
+) -> list[Finding]:
+    """A finding for each weight that is not ONNX's; what it looks like is said where a reordering fits.
+
+    `shapes` are those of all tensors, by ONNX name.
+    """
+    given = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes = {node.name: node for node in model.graph.node}
+    found = []
+    for weight in weights:
+        if not weight.error:
+            continue
+        value = np.array(onnx.numpy_helper.to_array(given[weight.name]))
+        laid = Place.from_json(weight.place).value(there[weight.name])
+        found.append(_explained(weight, value, laid, nodes[weight.node], _before(model, weight.node, shapes)))
+    return found
+
+
+def _explained(
+    weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, image: tuple[int, ...] | None
+) -> Finding:
+    """`laid` is what is kept of the weight, in ONNX's order."""
+    what = f"{node.op_type} {node.name!r}"
+    order = _flattened(value, laid, image)
+    if order is not None:
+        last = order[-1] == 0  # the channels come last
+        values, weights = ("last (NHWC)", "first (NCHW)") if last else ("first (NCHW)", "last (NHWC)")
+        return Finding(
+            "flatten-order",
+            f"The error is born at {what}: it is fed values flattened channels {values}, and its weights "
+            f"{weight.name!r} are in the order of channels {weights}.",
+            f"Put the weights in the order of the values: reshape to {'[c, h, w]' if last else '[h, w, c]'}, transpose "
+            f"by ({', '.join(map(str, order))}), flatten again.",
+            weight.node,
+        )
+    fitting = _transposed(value, laid)
+    if fitting is not None:
+        return Finding(
+            "transposed-weight",
+            f"The error is born at {what}: its weight {weight.name!r} lies in another order than the model's; "
+            f"its transpose by {fitting} fits.",
+            "Transpose the weight where it is converted.",
+            weight.node,
+        )
+    return Finding(
+        "weight",
+        f"The error is born at {what}: its weight {weight.name!r} is up to {weight.error:.1e} off the model's.",
+        "Convert the model again; if it stays, the weight is changed on the way.",
+        weight.node,
+    )
+
+
+def _transposed(value: Array, laid: Array) -> tuple[int, ...] | None:
+    """The permutation that makes one of the other; None where none does, or it is not turned at all."""
+    for perm in itertools.permutations(range(laid.ndim)):
+        if perm != tuple(range(laid.ndim)) and np.array_equal(laid.transpose(perm), value):
+            return perm
+    return None
+
+
+def _flattened(value: Array, laid: Array, image: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The permutation that puts weights behind a flattened image [n, c, h, w] in the order of its values, where they
+    are in the other order: (1, 2, 0) for values channels last, (2, 0, 1) for values channels first; else None.
+    """
+    if image is None or value.ndim != 2 or value.shape != laid.shape:
+        return None
+    channels, *pixels = image[1:]
+    last, first = (*range(1, len(image) - 1), 0), (len(pixels), *range(len(pixels)))
+    for axis, rows in ((1, value.shape[1]), (0, value.shape[0])):
+        if rows != np.prod(image[1:]):
+            continue
+        right, wrong = (np.moveaxis(array, axis, 1) for array in (value, laid))
+        back = right.reshape(-1, *pixels, channels).transpose(0, *(place + 1 for place in first))
+        forth = right.reshape(-1, channels, *pixels).transpose(0, *(place + 1 for place in last))
+        if np.array_equal(back.reshape(right.shape), wrong):
+            return last
+        if np.array_equal(forth.reshape(right.shape), wrong):
+            return first
+    return None
+
+
+def _before(model: onnx.ModelProto, node: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:
+    """The shape of the image that was flattened into a node's input; None where none was."""
+    makers = {name: item for item in model.graph.node for name in item.output}
+    name = next(item.input[0] for item in model.graph.node if item.name == node)
+    while name in makers and makers[name].op_type in ("Relu", "Dropout", "Identity", "Sigmoid", "Tanh"):
+        name = makers[name].input[0]
+    maker = makers.get(name)
+    if maker is None or maker.op_type not in ("Flatten", "Reshape"):
+        return None
+    shape = shapes.get(maker.input[0], ())
+    return shape if len(shape) > 2 else None

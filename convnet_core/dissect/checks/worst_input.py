@@ -1,0 +1,82 @@
+"""Search for the input on which two runtimes differ most.
+
+A runtime gives no gradient, so it is estimated: differences in random directions, both ways at once (SPSA: Spall,
+"Multivariate stochastic approximation using a simultaneous perturbation gradient approximation", 1992). What comes out
+is the worst that was found, not a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from convnet_core.tensors.arrays import Array, Feeds
+
+Answer = Callable[[Feeds], Array]
+
+_DIRECTIONS = 8
+_STEP = 0.05
+"""Of the input's range."""
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The largest difference of any output value, as a part of the reference's range: on the samples themselves, and
+    the worst found in so many steps.
+    """
+
+    runtime: str
+    before: float
+    found: float
+    steps: int
+
+
+def search(
+    name: str, reference: Answer, other: Answer, feeds: Feeds, span: float, steps: int, seed: int
+) -> tuple[Worst, Feeds]:
+    """Ascend from the sample that differs most, within the range of the samples; the worst, and its input.
+
+    Only inputs of floats are moved.
+    """
+    rng = np.random.default_rng(seed)
+    moved = [key for key, array in feeds.items() if array.dtype.kind == "f"]
+
+    def distance(batch: Feeds) -> Array:
+        gap = np.abs(reference(batch).astype(np.float64) - other(batch))
+        return np.asarray(gap.reshape(len(gap), -1).max(axis=1) / span)
+
+    gaps = distance(feeds)
+    start = int(gaps.argmax())
+    point = {key: array[start : start + 1].copy() for key, array in feeds.items()}
+    limits = {key: (float(feeds[key].min()), float(feeds[key].max())) for key in moved}
+    best, best_point = float(gaps[start]), point
+    for _ in range(steps if moved else 0):
+        batch, signs = _around(point, moved, limits, rng)
+        gaps = distance(batch)
+        place = int(gaps.argmax())
+        if gaps[place] > best:
+            best = float(gaps[place])
+            best_point = {key: array[place : place + 1].copy() for key, array in batch.items()}
+        slopes = gaps[:_DIRECTIONS] - gaps[_DIRECTIONS:]
+        for key in moved:
+            low, high = limits[key]
+            gradient = np.tensordot(slopes, signs[key], 1)
+            step = _STEP * (high - low) * np.sign(gradient)
+            point[key] = np.clip(point[key] + step, low, high).astype(feeds[key].dtype)
+    return Worst(name, float(distance(feeds).max()), best, steps if moved else 0), best_point
+
+
+def _around(
+    point: Feeds, moved: list[str], limits: dict[str, tuple[float, float]], rng: np.random.Generator
+) -> tuple[Feeds, Feeds]:
+    """The point moved in each direction, and then against each; the directions are signs."""
+    batch = {key: np.repeat(array, 2 * _DIRECTIONS, 0) for key, array in point.items()}
+    signs: Feeds = {}
+    for key in moved:
+        low, high = limits[key]
+        signs[key] = rng.choice([-1.0, 1.0], (_DIRECTIONS, *point[key].shape[1:]))
+        step = _STEP * (high - low) * np.concatenate([signs[key], -signs[key]])
+        batch[key] = np.clip(batch[key] + step, low, high).astype(point[key].dtype)
+    return batch, signs

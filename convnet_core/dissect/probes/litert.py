@@ -1,0 +1,213 @@
+"""A TFLite file with every tensor kept; which ONNX tensor each holds is read off its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from convnet_core.convert.quantization import dequantized, quantized
+from convnet_core.convert.signature import Signature
+from convnet_core.convert.tensor_location import Place
+from convnet_core.dissect.checks.batchnorm_folding import Kernel
+from convnet_core.dissect.probes.base import Probe
+from convnet_core.errors import ModelError, one_line
+from convnet_core.tensors.arrays import Array, Feeds
+
+KINDS = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
+
+
+@dataclass(frozen=True)
+class LiteRTOp:
+    """An operation of a TFLite file: its type, the shapes of what it gives, and the ONNX nodes that are in it."""
+
+    type: str
+    shapes: tuple[tuple[int, ...], ...]
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a quantized tensor can hold."""
+
+    low: float
+    high: float
+
+
+class LiteRTProbe(Probe):
+    """A TFLite file of a conversion's folder. Raises ModelError.
+
+    It runs in LiteRT's own kernels: those of XNNPACK, which are the default, keep what is inside to themselves. The
+    converter names a tensor after the TensorFlow ops in it, joined by ";": it holds the value of the last of their
+    ONNX nodes, in the layout that TensorFlow has.
+    """
+
+    def __init__(self, folder: Path, kind: str, entries: list[dict[str, Any]]) -> None:
+        self.name, self.kind = f"litert-{kind}", KINDS[kind]
+        self._signature = Signature.load(folder)
+        path = folder / f"model.{kind}.tflite"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that keeping all tensors takes memory
+                self._interpreter = Interpreter(
+                    model_path=str(path),
+                    experimental_preserve_all_tensors=True,
+                    experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                )
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"LiteRT cannot load {path}: {one_line(error)}") from error
+        signature = self._interpreter._get_full_signature_list()["serving_default"]
+        self._inputs: Mapping[str, int] = signature["inputs"]
+        self._outputs: Mapping[str, int] = signature["outputs"]
+        self._scopes = {_scope(entry): place for place, entry in enumerate(entries) if entry["ops"]}
+        self._entries = entries
+        self._tf_ops = {op["name"]: op for entry in entries for op in entry["ops"]}
+        self.ops = self._read_ops()
+
+    def values(self, feeds: Feeds) -> Feeds:
+        for port in self._signature.inputs:
+            array = port.from_onnx(feeds[port.onnx])
+            self._interpreter.resize_tensor_input(self._inputs[port.tensorflow], array.shape)
+        self._interpreter.allocate_tensors()
+        details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
+        for port in self._signature.inputs:
+            index = self._inputs[port.tensorflow]
+            self._interpreter.set_tensor(index, quantized(port.from_onnx(feeds[port.onnx]), details[index]))
+        self._interpreter.invoke()
+        found: Feeds = {port.onnx: feeds[port.onnx] for port in self._signature.inputs}
+        for index, (name, place) in self._held().items():
+            array = dequantized(self._interpreter.get_tensor(index), "float32", details[index])
+            if (value := _placed(array, place)) is not None:
+                found[name] = value
+        for port in self._signature.outputs:
+            index = self._outputs[port.tensorflow]
+            found[port.onnx] = port.to_onnx(dequantized(self._interpreter.get_tensor(index), "float32", details[index]))
+        return found
+
+    def ranges(self) -> dict[str, Range]:
+        """What each tensor that is quantized as a whole can hold, by ONNX name."""
+        details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
+        held = {index: name for index, (name, _) in self._held().items()}
+        held |= {self._inputs[port.tensorflow]: port.onnx for port in self._signature.inputs}
+        held |= {self._outputs[port.tensorflow]: port.onnx for port in self._signature.outputs}
+        for op in self._interpreter._get_ops_details():  # where the borders are floats, what is behind them counts
+            before, after = (next(iter(op[side]), -1) for side in ("inputs", "outputs"))
+            if op["op_name"] == "QUANTIZE" and before in held:
+                held[after] = held[before]
+            if op["op_name"] == "DEQUANTIZE" and after in held:
+                held[before] = held[after]
+        return {name: found for index, name in held.items() if (found := _range(details.get(index))) is not None}
+
+    def kernels(self) -> Iterator[Kernel]:
+        """Of each convolution that has a bias."""
+        orders = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}
+        for op, details in zip(self.ops, self._interpreter._get_ops_details(), strict=True):
+            if op.type in orders and len(details["inputs"]) == 3:
+                weights, bias = (self._interpreter.get_tensor(int(index)) for index in details["inputs"][1:])
+                yield op.nodes, weights.transpose(orders[op.type]), bias
+
+    def _held(self) -> dict[int, tuple[str, Place]]:
+        """The tensors that hold the value of an ONNX tensor, by index: its name, and the order of its dimensions.
+
+        The converter may exchange ops, an activation and a transpose say; what comes before a tensor then belongs to a
+        later node than its name says, and nobody knows what it holds.
+        """
+        found: dict[int, tuple[str, Place]] = {}
+        names = {item["index"]: item["name"] for item in self._interpreter.get_tensor_details()}
+        latest: dict[int, int] = {}
+        alive = set(self._inputs.values())
+        for op in self._interpreter._get_ops_details():
+            if alive.isdisjoint(op["inputs"]):
+                continue  # a weight that is dequantized bears the name of the operation that takes it
+            alive.update(op["outputs"])
+            before = max((latest.get(index, -1) for index in op["inputs"]), default=-1)
+            for position, index in enumerate(op["outputs"]):
+                places = self._nodes_of(names.get(index, ""))
+                latest[index] = max([before, *places])
+                several = len(op["outputs"]) > 1
+                value = self._value(names[index], max(places), position if several else None) if places else None
+                if value is not None and before <= max(places):
+                    found[index] = value
+        return found
+
+    def _value(self, label: str, place: int, position: int | None) -> tuple[str, Place] | None:
+        """The output of a node that a tensor of this label is; None where it is something in between.
+
+        Of an operation that gives several, the tensors share their name, and `position` counts.
+        """
+        entry, parts = self._entries[place], label.split(";")
+        for count, (name, where) in enumerate(zip(entry["outputs"], entry["tensors"], strict=True)):
+            base, _, number = where["tensor"].rpartition(":")
+            named = base in parts or any(_numbered(part, base) and part not in self._tf_ops for part in parts)
+            if named and (number == "0" if position is None else count == position):
+                return name, self._ordered(base, parts, Place.from_json(where["place"]))
+        return None
+
+    def _ordered(self, base: str, parts: list[str], place: Place) -> Place:
+        """Where the ops of a label have transposes between them that the label does not name, the converter has taken
+        these out: the value is in the order before them.
+        """
+        op, perm = self._tf_ops.get(base), ()
+        while op is not None and op["inputs"] and not place.perm:
+            op = self._tf_ops.get(op["inputs"][0])
+            if op is None or op["name"] in parts:
+                return dataclasses.replace(place, perm=perm) if op is not None and perm else place
+            if not op.get("perm"):
+                return place
+            perm = tuple(op["perm"][axis] for axis in perm or range(len(op["perm"])))
+        return place
+
+    def _nodes_of(self, name: str) -> list[int]:
+        """The places in the ONNX graph of the nodes that a tensor is named after."""
+        scopes = (part.split("/")[0] for part in name.split(";"))
+        return [self._scopes[scope] for scope in scopes if scope in self._scopes]
+
+    def _last(self, index: int) -> list[int]:
+        """The node that gives the model's output which a tensor is; the file has no other name for it."""
+        outputs = {port.onnx for port in self._signature.outputs if self._outputs[port.tensorflow] == index}
+        return [place for place, entry in enumerate(self._entries) if outputs.intersection(entry["outputs"])]
+
+    def _read_ops(self) -> list[LiteRTOp]:
+        details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
+        found = []
+        for op in self._interpreter._get_ops_details():
+            made = [details[index] for index in op["outputs"] if index in details]
+            nodes = sorted(
+                {place for item in made for place in self._nodes_of(item["name"]) or self._last(item["index"])}
+            )
+            shapes = tuple(tuple(int(size) for size in item["shape_signature"]) for item in made)
+            found.append(LiteRTOp(op["op_name"], shapes, tuple(self._entries[place]["name"] for place in nodes)))
+        return found
+
+
+def _numbered(label: str, base: str) -> bool:
+    """Whether a label is a name with a number behind it, which TFLite's converter gives to a name that it has twice."""
+    return label.startswith(base) and label[len(base) :].isdecimal() and bool(base)
+
+
+def _scope(entry: dict[str, Any]) -> str:
+    return str(entry["ops"][0]["name"]).split("/")[0]
+
+
+def _placed(array: Array, place: Place) -> Array | None:
+    """The value in ONNX's order; None where the file keeps it in another shape than TensorFlow does."""
+    if place.perm and not place.split and array.ndim != len(place.perm):
+        return None
+    return place.value(array)
+
+
+def _range(details: dict[str, Any] | None) -> Range | None:
+    if details is None:
+        return None
+    scales, zeros = (details["quantization_parameters"][name] for name in ("scales", "zero_points"))
+    if len(scales) != 1 or details["dtype"] not in (np.int8, np.uint8):
+        return None
+    limits = np.iinfo(details["dtype"])
+    return Range(*(float(scales[0] * (limit - int(zeros[0]))) for limit in (limits.min, limits.max)))

@@ -1,0 +1,105 @@
+"""ONNX Runtime with every tensor exposed, and its nodes one by one: the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.helper
+import onnxruntime
+
+from convnet_core.dissect.probes.base import Probe
+from convnet_core.errors import InputsError, ModelError, one_line
+from convnet_core.tensors.arrays import Array, Feeds
+
+
+class OnnxRuntimeProbe(Probe):
+    """A loaded ONNX model. Nodes with subgraphs are not run alone. Raises ModelError."""
+
+    name = "onnxruntime"
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self._model = model
+        self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._nodes = {node.output[0]: node for node in model.graph.node if node.output}
+        self._makers = {name: node.output[0] for node in model.graph.node for name in node.output if name}
+        self._alone: dict[str, onnxruntime.InferenceSession] = {}
+        self._session = _session(exposed(model))
+        self._names = [output.name for output in self._session.get_outputs()]
+        self._inputs = {value.name for value in self._session.get_inputs()}
+
+    def values(self, feeds: Feeds) -> Feeds:
+        given = {name: array for name, array in feeds.items() if name in self._inputs}
+        made = dict(zip(self._names, _run(self._session, self._names, given), strict=True))
+        return {**given, **{name: value for name, value in made.items() if isinstance(value, np.ndarray)}}
+
+    def alone(self, node: str, inputs: Feeds) -> Feeds | None:
+        """Weights are taken from the model where they are not among the inputs; sequences are left out."""
+        made = self._nodes.get(node)
+        if made is None or any(item.HasField("g") or item.graphs for item in made.attribute):
+            return None
+        wanted = [name for name in dict.fromkeys(made.input) if name and name not in self._weights]
+        if not all(isinstance(inputs.get(name), np.ndarray) for name in wanted):
+            return None
+        if node not in self._alone:
+            self._alone[node] = _session(self._single(made, inputs, wanted))
+        session = self._alone[node]
+        names = [output.name for output in session.get_outputs()]
+        values = zip(names, _run(session, names, {name: inputs[name] for name in wanted}), strict=True)
+        return {name: value for name, value in values if isinstance(value, np.ndarray)}
+
+    def maker_of(self, tensor: str) -> str:
+        """The first output of the node that makes a tensor."""
+        return str(self._makers[tensor])
+
+    def inputs_of(self, tensor: str) -> list[str] | None:
+        """What the node that makes a tensor takes, but weights; None for what no node makes."""
+        if tensor not in self._makers:
+            return None
+        node = self._nodes[self._makers[tensor]]
+        return [name for name in dict.fromkeys(node.input) if name and name not in self._weights]
+
+    def _single(self, node: onnx.NodeProto, inputs: Feeds, wanted: list[str]) -> onnx.ModelProto:
+        ports = [_port(name, inputs[name]) for name in wanted]
+        outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name]
+        weights = [self._weights[name] for name in dict.fromkeys(node.input) if name in self._weights]
+        graph = onnx.helper.make_graph([node], "alone", ports, outputs, weights)
+        return onnx.helper.make_model(
+            graph, opset_imports=list(self._model.opset_import), ir_version=self._model.ir_version
+        )
+
+
+def exposed(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the outputs of all nodes as outputs."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    there = {value.name for value in model.graph.output}
+    for node in model.graph.node:
+        for name in node.output:
+            if name and name not in there:
+                result.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    return result
+
+
+def _port(name: str, array: Array) -> onnx.ValueInfoProto:
+    dtype = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnx.helper.make_tensor_value_info(name, dtype, [None] * array.ndim)
+
+
+def _run(session: onnxruntime.InferenceSession, names: list[str], feeds: Feeds) -> list[Any]:
+    try:
+        return list(session.run(names, feeds))
+    except Exception as error:  # kinds of onnxruntime.capi's own
+        raise InputsError(one_line(error)) from error
+
+
+def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the file's own arithmetic
+    options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # kinds of onnxruntime.capi's own
+        raise ModelError(f"ONNX Runtime cannot open the model's inside: {one_line(error)}") from error

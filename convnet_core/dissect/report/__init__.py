@@ -1,0 +1,1 @@
+"""A dissection as JSON, HTML, tables and pictures."""

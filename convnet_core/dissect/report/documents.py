@@ -1,0 +1,156 @@
+"""A dissection as a page and as a text, for people who have not got the app."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from convnet_core.common.files import read_json
+from convnet_core.dissect.report import content as report
+from convnet_core.dissect.report import svg_graph, tables, weight_layouts
+from convnet_core.dissect.report.tables import Table
+from convnet_core.errors import RunError, one_line
+from convnet_core.runs.run import Run
+
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:15px system-ui;margin:2rem}table{border-collapse:collapse}"
+    "td,th{border:1px solid #8888;padding:.2rem .5rem;text-align:left;font-variant-numeric:tabular-nums}"
+    ".n{white-space:nowrap}.wide{overflow-x:auto}"
+    "figure{display:inline-block;margin:.5rem 1.5rem .5rem 0}img{image-rendering:pixelated}"
+    ".graphs{display:flex;gap:1rem;position:sticky;top:0;background:Canvas;border-bottom:1px solid #8888}"
+    ".graphs div{flex:1;max-height:60vh;overflow:auto}svg text{fill:CanvasText;font-size:13px}"
+    "svg a{cursor:pointer}tr:target{background:#56b4e944}tr,h2{scroll-margin-top:62vh}"
+    "@media print{.graphs{position:static}.graphs div{max-height:none}}"
+)
+_NAME = re.compile(r"\w[\w.+-]{0,99}")
+_RINGED = ".n%d circle{stroke:#d55e00;stroke-width:4}"
+_MOST_RINGED = 500
+"""Nodes up to which a click rings them, by a rule for each: with 2,000 a page takes 4 s to open instead of 1.3."""
+
+
+def load(run: Run, stage: str = report.STAGE) -> dict[str, Any]:
+    """The dissection.json of the run or of a lesson. Raises RunError where no document can be made of it."""
+    path = run.file(f"{stage}/{report.FILE}")
+    try:
+        content = dict(read_json(path))
+        _check_names(content["runtimes"])
+        to_html(content), to_markdown(content), report.summary(content)
+        return content
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(stage)) from error
+
+
+def _check_names(runtimes: Any) -> None:
+    """Files are named after the runtimes. Raises TypeError or ValueError where a name could lead elsewhere."""
+    if not isinstance(runtimes, list) or len(runtimes) < 2:
+        raise TypeError("its runtimes are no list of several")
+    for name in runtimes:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} will not do as the name of a runtime")
+
+
+def to_markdown(content: dict[str, Any]) -> str:
+    """The findings and all tables."""
+    lines = [f"# {content['title']}: dissection", ""]
+    lines += [f"**{note}**", ""] if (note := report.lesson_note(content)) else []
+    lines += [report.headline(content) + ".", ""]
+    lines += [f"- **{item['text']}** {item['mend']}" for item in content["findings"]]
+    lines += [report.transposes(content) + "."]
+    for title, table in tables.tables(content).items():
+        if table:
+            heads = list(table[0])
+            lines += ["", f"## {title}", "", _row(heads), _row(["---"] * len(heads))]
+            lines += [_row([_cell(row[head]) for head in heads]) for row in table]
+    return "\n".join(lines) + "\n"
+
+
+def to_html(content: dict[str, Any]) -> str:
+    """One page without scripts; every name is text. A click on a node in either graph leads to its line in the node
+    map, and rings it in both graphs where these are not too large.
+    """
+    said = "".join(
+        f"<li><strong>{escape(item['text'])}</strong> {escape(item['mend'])}</li>" for item in content["findings"]
+    )
+    places = {entry["name"]: place for place, entry in enumerate(content["entries"])}
+    parts = []
+    for title, table in tables.tables(content).items():
+        if table:
+            ids = [places.get(row["node"]) if row["ONNX"] else None for row in table] if title == "Node map" else []
+            parts.append(f"<h2>{escape(title)}</h2>{_html_table(table, ids)}{_below(title, content)}")
+    note = f"<p><strong>{escape(text)}</strong></p>" if (text := report.lesson_note(content)) else ""
+    rung = places.values() if len(places) <= _MOST_RINGED else ()
+    ringed = "".join(f"body:has(#n{place}:target) {_RINGED % place}" for place in rung)
+    return (
+        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>{escape(content['title'])}: dissection</title><style>{_STYLE}{ringed}</style>"
+        f"<h1>{escape(content['title'])}</h1>{note}<p>{escape(report.headline(content))}.</p><ul>{said}</ul>"
+        f"<p>{escape(report.transposes(content))}.</p>{_graphs(content, places)}{''.join(parts)}</html>\n"
+    )
+
+
+def _graphs(content: dict[str, Any], places: dict[str, int]) -> str:
+    """Both graphs side by side; a node has the colour of the largest error of a float32 runtime there."""
+    pictures = content.get("pictures", {})
+    errors = report.errors(content)
+    drawn = [
+        f"<div><strong>{escape(title)}</strong><br>{svg}</div>"
+        for title, key in (("ONNX", "onnx"), ("TensorFlow", "tensorflow"))
+        if (svg := svg_graph.graph(pictures.get(key, {"nodes": []}), errors, places, title))
+    ]
+    if not drawn:
+        return ""
+    told = (
+        "The colour is the largest error of a float32 runtime there, from blue (rounding) to red; grey was not "
+        "compared. A click on a node leads to its line in the node map"
+        + (", and rings it on both sides." if len(places) <= _MOST_RINGED else ".")
+    )
+    return f"<h2>Graphs</h2><p>{told}</p><div class='graphs'>{''.join(drawn)}</div>"
+
+
+def _below(title: str, content: dict[str, Any]) -> str:
+    """What is drawn under a table: arrows for weights, and samples that could flip or have flipped."""
+    if title == "Weights":
+        kinds = {entry["name"]: entry["op_type"] for entry in content["entries"]}
+        drawn = (
+            (item["name"], weight_layouts.arrows(item, kinds.get(item["node"], ""))) for item in content["weights"]
+        )
+        return "".join(f"<figure>{svg}<figcaption>{escape(name)}</figcaption></figure>" for name, svg in drawn if svg)
+    if title == "Labels":
+        return "".join(
+            f"<figure><img src='data:image/png;base64,{escape(png)}' width='84' alt=''>"
+            f"<figcaption>no. {escape(str(place))}</figcaption></figure>"
+            for place, png in content.get("samples", {}).items()
+        )
+    return ""
+
+
+def _html_table(table: Table, ids: list[int | None]) -> str:
+    heads = list(table[0])
+    body = "".join(
+        f"<tr{_id(ids[line] if ids else None)}>"
+        + "".join(f"<td{_narrow(row[head])}>{escape(_cell(row[head]))}</td>" for head in heads)
+        + "</tr>"
+        for line, row in enumerate(table)
+    )
+    return (
+        f"<div class='wide'><table><tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>{body}</table></div>"
+    )
+
+
+def _id(place: int | None) -> str:
+    return "" if place is None else f" id='n{place}'"
+
+
+def _narrow(value: Any) -> str:
+    return " class='n'" if isinstance(value, float) else ""
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "/").replace("\n", " ") for cell in cells) + " |"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1e}" if isinstance(value, float) else str(value)

@@ -1,0 +1,71 @@
+"""The two graphs that stand side by side: the ONNX nodes, and the TensorFlow ops that they became, laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnx
+
+from convnet_core.dissect.report.content import takers_of_orders
+from convnet_core.graphs.layout import lay_out
+
+_QUIET = {"Shape", "StridedSlice", "Cast", "Pack", "Identity", "Const"}
+"""Ops that only look after shapes."""
+
+
+def of_onnx(model: onnx.ModelProto) -> dict[str, Any]:
+    """`nodes` (id, label, node, x, y) and `edges` (pairs of places in them)."""
+    makers = {name: place for place, node in enumerate(model.graph.node) for name in node.output}
+    links = [
+        (makers[name], place) for place, node in enumerate(model.graph.node) for name in node.input if name in makers
+    ]
+    labels = [(node.name, node.op_type, node.name) for node in model.graph.node]
+    return _placed(labels, links)
+
+
+def of_tensorflow(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The same for the ops of a conversion; those that only look after shapes are left out, and passed through."""
+    every = {op["name"]: (op, entry["name"]) for entry in entries for op in entry["ops"]}
+    kinds = {entry["name"]: str(entry["op_type"]) for entry in entries}
+    late = takers_of_orders(entries)
+    shown = [name for name, (op, _) in every.items() if op["type"] not in _QUIET]
+    place = {name: index for index, name in enumerate(shown)}
+    links = [
+        (place[source], index)
+        for index, name in enumerate(shown)
+        for before in every[name][0]["inputs"]
+        for source in _sources(before, every, place)
+    ]
+    return _placed(
+        [
+            (name, _label(every[name][0], kinds[every[name][1]], every[name][1] in late), every[name][1])
+            for name in shown
+        ],
+        links,
+    )
+
+
+def _label(op: dict[str, Any], op_type: str, late: bool) -> str:
+    """The op's type; of a transpose also what it is."""
+    if op["type"] != "Transpose":
+        return str(op["type"])
+    return "Transpose (the model's)" if op_type == "Transpose" or late else "Transpose (layout)"
+
+
+def _sources(name: str, every: dict[str, Any], place: dict[str, int]) -> list[str]:
+    """The ops that are shown and that a value comes from; sizes come from everywhere, and are not followed."""
+    seen = set[str]()
+    while name in every and name not in place and name not in seen and every[name][0]["type"] == "Identity":
+        seen.add(name)
+        name = next(iter(every[name][0]["inputs"]), "")
+    return [name] if name in place else []
+
+
+def _placed(labels: Sequence[tuple[str, str, str]], links: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    places = lay_out(len(labels), links).places
+    nodes = [
+        {"id": name, "label": label, "node": node, "x": x, "y": y}
+        for (name, label, node), (x, y) in zip(labels, places, strict=True)
+    ]
+    return {"nodes": nodes, "edges": sorted({link for link in links if link[0] != link[1]})}

@@ -1,0 +1,198 @@
+"""Everything that a dissection's report shows, as tables. Light, as `report` is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from convnet_core.dissect.report import content as report
+from convnet_core.dissect.report import weight_layouts
+
+Table = list[dict[str, Any]]
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def tables(content: dict[str, Any]) -> dict[str, Table]:
+    """The tables by their headings."""
+    return {
+        "Nodes": report.rows(content),
+        "Node map": node_map(content),
+        "Values": values(content),
+        "Weights": weights(content),
+        f"BatchNorms folded into a Conv: {content['fusions']['formula']}": [
+            {
+                "node": item["node"],
+                "in": item["where"],
+                "ε": item["epsilon"],
+                **item["channel"],
+                "error": report.number(item["error"]),
+            }
+            for item in content["fusions"]["nodes"]
+        ],
+        "Transposes": [
+            {"where": where, "node": item["node"], "op": item["op"], "what for": item["what"]}
+            for where, kept in (("TensorFlow", content["transposes"]), ("LiteRT", report.litert_transposes(content)))
+            for item in kept
+        ],
+        "Other shapes than in ONNX": [
+            {"node": node["name"], "runtime": runtime, "shape": str(shape)}
+            for node in content["nodes"]
+            for runtime, shape in node["shape_differs"].items()
+        ],
+        "Labels": labels(content),
+        "The worst input found (no bound)": [
+            {
+                "runtime": item["runtime"],
+                "samples": report.number(item["before"]),
+                "found": report.number(item["found"]),
+            }
+            for item in content["worst"]
+        ],
+        "Batch sizes": sweep(content),
+    }
+
+
+def node_map(content: dict[str, Any]) -> Table:
+    """ONNX node → TensorFlow ops → LiteRT ops: a line for each TensorFlow op, those of a node below each other."""
+    found = []
+    for entry in content["entries"]:
+        name = entry["name"]
+        lite = [
+            f"{op['type']} {weight_layouts.shapes_text(op['shapes'])}"
+            + (f" ({_others(op, name)})" if _others(op, name) else "")
+            for op in content["litert"]
+            if name in op["nodes"]
+        ]
+        ops = [(op["type"], op["name"], weight_layouts.shapes_text(op["shapes"])) for op in entry["ops"]]
+        for place, (kind, label, shapes) in enumerate(ops or [(report.instead(entry), "", "")]):
+            found.append(
+                {
+                    "node": name,
+                    "ONNX": f"{entry['op_type']}-{entry['version']}" if not place else "",
+                    "TensorFlow": kind,
+                    "name": label,
+                    "shapes": shapes,
+                    "LiteRT": ", ".join(lite) if not place else "",
+                }
+            )
+    return found
+
+
+def _others(op: dict[str, Any], name: str) -> str:
+    """The other nodes that are in a LiteRT op."""
+    others = ", ".join(other for other in op["nodes"] if other != name)
+    return f"one with {others}" if others else ""
+
+
+def values(content: dict[str, Any]) -> Table:
+    """Every value in every runtime: how far it is off."""
+    return [
+        {
+            "node": node["name"],
+            "value": node["output"],
+            "runtime": runtime,
+            "max error": report.number(seen["whole"]["max"]),
+            "mean error": report.number(seen["whole"]["mean"]),
+            "of the range": report.number(seen["whole"]["relative"]),
+            "adds itself": report.number(seen["own"]),
+            "× noise": _plain(report.number(seen["multiple"]), "{:,.1f}"),
+            "cosine": _plain(report.number(seen["whole"]["cosine"]), "{:.8f}"),
+            "histogram, 1e-12 … 1": bars(seen["whole"]["histogram"]),
+            "seen": "remade" if seen["remade"] else "itself",
+        }
+        for node in content["nodes"]
+        for runtime, seen in node["runtimes"].items()
+    ]
+
+
+def _plain(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def bars(counts: Sequence[int]) -> str:
+    """A histogram as text, its heights logarithmic; a dot where nothing is."""
+    highest = math.log1p(max(counts, default=0)) or 1.0
+    return "".join(_BARS[min(7, int(8 * math.log1p(count) / highest))] if count else "·" for count in counts)
+
+
+def weights(content: dict[str, Any]) -> Table:
+    """Each weight with its layout on both sides."""
+    kinds = {entry["name"]: entry["op_type"] for entry in content["entries"]}
+    return [
+        {
+            "weight": item["name"],
+            "node": item["node"],
+            "from ONNX to TensorFlow": weight_layouts.moved(item, kinds.get(item["node"], "")),
+            "permutation": str(item["place"]["perm"] or ""),
+            "rows reordered from": str(item["place"]["split"] or ""),
+            "difference": report.number(item["error"]),
+        }
+        for item in content["weights"]
+    ]
+
+
+def labels(content: dict[str, Any]) -> Table:
+    """Each runtime's labels: how many samples could flip, and which; which have."""
+    return [
+        {
+            "runtime": name,
+            "samples": str(item["samples"]),
+            "equal labels": f"{100 * item['agreement']:.2f} %",
+            "accuracy": "–" if item["accuracy"] is None else f"{100 * item['accuracy']:.2f} %",
+            "largest error": report.number(item["max_error"]),
+            "could flip": f"{item['could_flip']}{could_flip(item)}",
+            "flipped": f"{item['flipped']}{flipped(item)}",
+        }
+        for name, item in content["labels"].items()
+    ]
+
+
+def sweep(content: dict[str, Any]) -> Table:
+    """A line for each runtime, a column for each batch size: the error against the ONNX model, or what went wrong.
+
+    ✓: float32 within rounding; ≠: another answer; ✗: none, or another at this size alone. fp16 and int8 have no mark.
+    """
+    sizes = sorted({item["batch"] for item in content["sweep"]})
+    tried = {(item["runtime"], item["batch"]): item for item in content["sweep"]}
+    runtimes = dict.fromkeys(item["runtime"] for item in content["sweep"])
+    return [{"runtime": name, **{str(size): _tried(tried[name, size]) for size in sizes}} for name in runtimes]
+
+
+def _tried(item: dict[str, Any]) -> str:
+    error = report.number(item.get("error"))
+    if item["fault"]:
+        return f"✗ {item['fault']}"
+    if error is None:
+        return "✓"
+    if not report.is_float32(item["runtime"]):
+        return f"{error:.0e}"
+    return f"≠ {error:.0e}" if differs(item) else f"✓ {error:.0e}"
+
+
+def differs(item: dict[str, Any]) -> bool:
+    """Whether a runtime gave no answer at a batch size, or in float32 another one than the ONNX model."""
+    error = report.number(item.get("error"))
+    other = error is not None and not error <= report.ROUNDING  # NaN, too
+    return bool(item["fault"]) or (other and report.is_float32(item["runtime"]))
+
+
+def could_flip(item: dict[str, Any], most: int = 20) -> str:
+    """The samples whose label could flip, the closest first, with their margins: ": no. 12 (0.031), …"."""
+    margins = (_plain(report.number(margin), "{:.2g}") for margin in item["margins"])
+    told = [f"no. {place} ({margin})" for place, margin in zip(item["closest"], margins, strict=True)]
+    return _listed(told[:most], item["could_flip"])
+
+
+def flipped(item: dict[str, Any], most: int = 20) -> str:
+    """The samples whose label has flipped, with the reference's label and the runtime's: ": no. 12 (4 → 9), …"."""
+    pairs = zip(item["examples"], item["answers"], strict=True)
+    return _listed([f"no. {place} ({before} → {after})" for place, (before, after) in pairs][:most], item["flipped"])
+
+
+def _listed(told: Sequence[str], count: int) -> str:
+    if not told:
+        return ""
+    more = f" and {count - len(told)} more" if count > len(told) else ""
+    return f": {', '.join(told)}{more}"

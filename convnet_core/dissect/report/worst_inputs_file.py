@@ -1,0 +1,55 @@
+"""The worst inputs that were found, on disk: an .npz of arrays named runtime/input, each one sample.
+
+Light: nothing here imports torch, TensorFlow or a runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from convnet_core.common import archives
+from convnet_core.dissect.report.content import STAGE, WORST
+from convnet_core.errors import RunError, one_line
+from convnet_core.runs.run import Run
+from convnet_core.tensors.arrays import Array, Feeds
+
+_KINDS = "fiub"
+"""Kinds of numbers that an .npz keeps as they are: strings would be pickled, and bfloat16 comes back as bytes."""
+
+
+def save(found: Mapping[str, Feeds], folder: Path) -> None:
+    """Write the inputs of each runtime, those of numbers."""
+    arrays = {
+        f"{runtime}/{name}": array
+        for runtime, feeds in found.items()
+        for name, array in feeds.items()
+        if array.dtype.kind in _KINDS
+    }
+    np.savez_compressed(folder / WORST, **arrays)  # type: ignore[arg-type]  # numpy 2.4's stub
+
+
+def load(run: Run, stage: str = STAGE) -> Feeds:
+    """What `save` wrote, by `runtime/input`. Raises RunError where it is gone, damaged, or too large for a page."""
+    path = run.file(f"{stage}/{WORST}")
+    try:
+        archives.bounded(path)
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        for name, array in arrays.items():
+            _check(name, array)
+    except Exception as error:  # zipfile, zlib and NumPy each have kinds of their own
+        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(stage)) from error
+    return arrays
+
+
+def _check(name: str, array: Array) -> None:
+    runtime, _, wanted = name.partition("/")
+    if not runtime or not wanted:
+        raise ValueError(f"{name!r} is no input of a runtime")
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in _KINDS:
+        raise TypeError(f"{name} is no array of numbers")
+    if array.shape[:1] != (1,):
+        raise ValueError(f"{name} is not one sample: its shape is {array.shape}")

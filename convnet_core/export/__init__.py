@@ -1,0 +1,1 @@
+"""PyTorch to ONNX, verified; networks from a factory function."""

@@ -1,0 +1,1 @@
+"""ONNX files: open, repair, check and bound them, and infer the shapes of their tensors."""

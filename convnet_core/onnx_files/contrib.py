@@ -1,0 +1,152 @@
+"""The operators of com.microsoft that are converted, for ONNX's checker and shape inference, which know none of them.
+
+Names, inputs, outputs and attributes are those of ONNX Runtime 1.32 (docs/ContribOperators.md in its repository).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import onnx
+import onnx.defs
+from onnx.defs import OpSchema
+
+from convnet_core.onnx_files import contrib_shapes as shapes
+from convnet_core.onnx_files.functions import inside
+
+DOMAIN = "com.microsoft"
+
+_WINDOW = "auto_pad:s dilations:is group:i kernel_shape:is pads:is strides:is"
+_POOL = "auto_pad:s ceil_mode:i kernel_shape:is pads:is strides:is"
+_BATCHES = "alpha:f transA:i transB:i transBatchA:i transBatchB:i"
+_HEADS = "num_heads:i unidirectional:i scale:f mask_filter_value:f do_rotary:i past_present_share_buffer:i"
+_CONV_OF_INTEGERS = "x x_scale x_zero_point w w_scale w_zero_point y_scale y_zero_point B?"
+
+_OPERATORS: dict[str, shapes.Infer] = {
+    # name: inputs -> outputs | attributes; "?" may be left out, "*" is any number
+    "Gelu: X -> Y": shapes.same,
+    "QuickGelu: X -> Y | alpha:f": shapes.same,
+    "BiasGelu: A B -> C": shapes.same,
+    "FastGelu: X bias? -> Y": shapes.same,
+    "SkipLayerNormalization: input skip gamma beta? bias? -> output mean? inv_std_var? sum? | epsilon:f": shapes.same,
+    "SkipSimplifiedLayerNormalization: input skip gamma bias? -> output mean? inv_std_var? sum? | epsilon:f": (
+        shapes.same
+    ),
+    "EmbedLayerNormalization: input_ids segment_ids? word_embedding position_embedding segment_embedding? gamma beta"
+    " mask? position_ids? -> output mask_index? embedding_sum? | epsilon:f mask_index_type:i": shapes.embedding,
+    f"FusedMatMul: A B -> Y | {_BATCHES}": shapes.matmul,
+    "TransposeMatMul: A B -> Y | alpha:f transA:i transB:i": shapes.matmul,
+    "FusedGemm: A B C? -> Y | activation:s activation_alpha:f activation_beta:f activation_gamma:f alpha:f beta:f"
+    " transA:i transB:i": shapes.gemm,
+    "Attention: input weights bias? mask_index? past? attention_bias? past_sequence_length? -> output present?"
+    f" | {_HEADS} qkv_hidden_sizes:is rotary_embedding_dim:i": shapes.attention,
+    f"QAttention: input weight bias input_scale weight_scale mask_index? input_zero_point? weight_zero_point? past?"
+    f" -> output present? | {_HEADS}": shapes.attention,
+    "MultiHeadAttention: query key? value? bias? key_padding_mask? attention_bias? past_key? past_value?"
+    " past_sequence_length? cache_indirection? -> output present_key? present_value? qk?"
+    " | num_heads:i unidirectional:i scale:f mask_filter_value:f": shapes.heads,
+    f"FusedConv: X W B? Z? -> Y | {_WINDOW} activation:s activation_params:fs": shapes.conv,
+    f"NhwcConv: X W B? -> Y | {_WINDOW}": shapes.conv_last,
+    f"NhwcFusedConv: X W B? Z? -> Y | {_WINDOW} activation:s activation_params:fs": shapes.conv_last,
+    f"QLinearConv: {_CONV_OF_INTEGERS} -> y | {_WINDOW} channels_last:i": shapes.quantized_conv,
+    f"NhwcMaxPool: x -> y | {_POOL} dilations:is": shapes.pool_last,
+    "QuantizeLinear: x y_scale y_zero_point? -> y | axis:i": shapes.quantized,
+    "DequantizeLinear: x x_scale x_zero_point? -> y | axis:i": shapes.dequantized,
+    "QLinearAdd: A A_scale A_zero_point? B B_scale B_zero_point? C_scale C_zero_point? -> C": shapes.two_quantized,
+    "QLinearMul: A A_scale A_zero_point? B B_scale B_zero_point? C_scale C_zero_point? -> C": shapes.two_quantized,
+    "QLinearLeakyRelu: X X_scale X_zero_point? Y_scale Y_zero_point? -> Y | alpha:f": shapes.same,
+    "QLinearSigmoid: X X_scale X_zero_point? Y_scale Y_zero_point? -> Y": shapes.same,
+    "QLinearSoftmax: X X_scale X_zero_point? Y_scale Y_zero_point -> Y | axis:i opset:i": shapes.same,
+    "QLinearConcat: Y_scale Y_zero_point inputs* -> Y | axis:i": shapes.joined,
+    "QLinearWhere: condition X x_scale x_zero_point Y y_scale y_zero_point z_scale z_zero_point -> Z": shapes.chosen,
+    "QLinearReduceMean: data data_scale data_zero_point? reduced_scale reduced_zero_point? -> reduced"
+    " | axes:is keepdims:i": shapes.mean,
+    f"QLinearAveragePool: X x_scale x_zero_point? y_scale y_zero_point? -> Y | {_POOL} channels_last:i"
+    " count_include_pad:i": shapes.pool,
+    "QLinearGlobalAveragePool: X x_scale x_zero_point y_scale y_zero_point -> Y | channels_last:i": shapes.global_pool,
+    "QGemm: A a_scale a_zero_point B b_scale b_zero_point C? y_scale? y_zero_point? -> Y | alpha:f transA:i transB:i": (
+        shapes.quantized_gemm
+    ),
+    "DynamicQuantizeMatMul: A B b_scale b_zero_point? bias? -> Y": shapes.matmul,
+    "MatMulIntegerToFloat: A B a_scale b_scale a_zero_point? b_zero_point? bias? -> Y": shapes.matmul,
+}
+_ONNX_S = {
+    # ONNX Runtime's optimizer writes these into ONNX's own domain, the first also into opsets that do not have it yet
+    "LayerNormalization: X Scale B? -> Y Mean? InvStdDev? | axis:i epsilon:f stash_type:i": shapes.same,
+    "SimplifiedLayerNormalization: X scale -> Y inv_std_var? | axis:i epsilon:f stash_type:i": shapes.same,
+}
+
+_SIGNATURES = {
+    (domain, text.partition(":")[0]): (text.partition(":")[2], infer)
+    for domain, operators in ((DOMAIN, _OPERATORS), ("", _ONNX_S))
+    for text, infer in operators.items()
+}
+OPERATORS = frozenset(_SIGNATURES)
+"""Domains and names."""
+
+_lock = threading.RLock()
+_DTYPES = "float double float16 bfloat16 int8 uint8 int16 uint16 int32 uint32 int64 uint64 bool".split()  # noqa: SIM905
+_ATTRIBUTES = {
+    "i": OpSchema.AttrType.INT,
+    "is": OpSchema.AttrType.INTS,
+    "f": OpSchema.AttrType.FLOAT,
+    "fs": OpSchema.AttrType.FLOATS,
+    "s": OpSchema.AttrType.STRING,
+}
+
+
+@contextlib.contextmanager
+def known(model: onnx.ModelProto) -> Iterator[None]:
+    """Let onnx know these operators for a while, where a model has any of them.
+
+    Not for good: onnx.reference of onnx 1.23 cannot be imported while two domains have an operator of one name (Gelu).
+    """
+    used = {(node.domain, node.op_type) for part in (model.graph, *model.functions) for node in inside(part.node)}
+    used &= _SIGNATURES.keys()
+    if not used:
+        yield
+        return
+    opsets = {"": 1, DOMAIN: 1} | {item.domain.removeprefix("ai.onnx"): item.version for item in model.opset_import}
+    with _lock:
+        found = [(domain, name) for domain, name in used if not onnx.defs.has(name, opsets[domain], domain)]
+        for key in found:
+            onnx.defs.register_schema(_schema(*key))
+        try:
+            yield
+        finally:
+            for domain, name in found:
+                onnx.defs.deregister_schema(name, 1, domain)
+
+
+def _schema(domain: str, name: str) -> OpSchema:
+    signature, infer = _SIGNATURES[domain, name]
+    dtypes = [f"tensor({dtype})" for dtype in _DTYPES]
+    ports, _, attributes = signature.partition(" | ")
+    inputs, _, outputs = ports.partition("->")
+    taken, given = (
+        [_parameter(text, f"{side}{place}") for place, text in enumerate(texts.split())]
+        for side, texts in (("I", inputs), ("O", outputs))
+    )
+    schema = OpSchema(
+        name,
+        domain,
+        1,
+        inputs=taken,
+        outputs=given,
+        type_constraints=[(port.type_str, dtypes, "") for port in taken + given],
+        attributes=[_attribute(*item.split(":")) for item in attributes.split()],
+    )
+    schema.set_type_and_shape_inference_function(infer)
+    return schema
+
+
+def _parameter(text: str, kind: str) -> OpSchema.FormalParameter:
+    options = {"?": OpSchema.FormalParameterOption.Optional, "*": OpSchema.FormalParameterOption.Variadic}
+    option = options.get(text[-1], OpSchema.FormalParameterOption.Single)
+    return OpSchema.FormalParameter(text.rstrip("?*"), kind, param_option=option, is_homogeneous=False)
+
+
+def _attribute(name: str, kind: str) -> OpSchema.Attribute:
+    return OpSchema.Attribute(name, _ATTRIBUTES[kind], required=False)

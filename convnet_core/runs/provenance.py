@@ -1,0 +1,38 @@
+"""Which data, or which inputs, a stage of a run was made with. Imports no torch."""
+
+from __future__ import annotations
+
+from convnet_core.config.stages import DataConfig, TrainConfig
+from convnet_core.errors import RunError
+from convnet_core.tensors.model_inputs import Given
+from convnet_core.runs.run import Run
+
+
+def data_of(run: Run, stage: str = "train") -> DataConfig:
+    """The data that a stage was last run with, else that of the training; the default where neither is known.
+
+    Raises RunError where the record of the training is damaged.
+    """
+    try:
+        record = run.record(stage)
+    except RunError:
+        if stage == "train":
+            raise
+        record = None
+    if record is not None and stage == "train":
+        return TrainConfig.from_json(record.config).data
+    if record is not None and "data" in record.result:
+        return DataConfig.from_json(record.result["data"])
+    return DataConfig() if stage == "train" else data_of(run)
+
+
+def inputs_of(run: Run, *stages: str) -> Given:
+    """What was said of the inputs of a model from elsewhere, at the first of these stages that knows."""
+    for stage in stages:
+        try:
+            record = run.record(stage)
+        except RunError:
+            continue
+        if record is not None and "inputs" in record.result:
+            return Given.from_json(record.result["inputs"])
+    return Given()

@@ -1,0 +1,285 @@
+"""All runtimes of a run, opened in the background and kept warm in a worker, for who has to answer at once.
+
+Neither this module nor this process imports torch or TensorFlow: the worker does, when a Reader is made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convnet_core.common.files import digest, new_id
+from convnet_core.errors import ConvNetError, DiedError, RunError, one_line
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.runtimes import pool_worker
+from convnet_core.tensors.arrays import Feeds
+from convnet_core.worker.client import shared
+from convnet_core.worker.messages import Content
+
+Logits = NDArray[np.float32]
+Probabilities = NDArray[np.float64]
+
+_FAST_FIRST = ("onnxruntime", "litert", "pytorch", "tensorflow")  # by how long their libraries take to import
+_OPEN_SECONDS, _READ_SECONDS = 300.0, 60.0
+"""After which a runtime that says nothing is given up."""
+
+
+def softmax(logits: Logits) -> Probabilities:
+    """Probabilities of logits [..., classes], in float64."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a runtime says of n images: logits float32 and probabilities float64, both [n, classes]."""
+
+    logits: Logits
+    probabilities: Probabilities
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The most probable class of each image, int64 [n]."""
+        return np.asarray(self.logits.argmax(axis=1))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where runtimes are furthest apart: by how much, in which class, and which runtimes these are."""
+
+    value: float
+    label: int
+    higher: str
+    lower: str
+
+
+def largest_difference(values: Mapping[str, NDArray[np.float32] | Probabilities]) -> Difference | None:
+    """The largest difference between any two runtimes' values [n, classes]; None with fewer than two of them."""
+    if len(values) < 2:
+        return None
+    names = list(values)
+    stacked = np.stack([values[name].astype(np.float64) for name in names])
+    classes = stacked.shape[-1]
+    flat = stacked.reshape(len(names), -1)
+    spread = np.ptp(flat, axis=0)
+    place = int(spread.argmax())
+    high, low = int(flat[:, place].argmax()), int(flat[:, place].argmin())
+    return Difference(float(spread[place]), place % classes, names[high], names[low])
+
+
+def by_label(labels: Mapping[str, int]) -> dict[int, list[str]]:
+    """The runtimes that read each label, the label that most of them read first."""
+    found: dict[int, list[str]] = {}
+    for name, label in labels.items():
+        found.setdefault(label, []).append(name)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+
+def fingerprint(run: Run) -> str:
+    """A text that changes when any file that the runtimes read does."""
+    found = []
+    for stage in ("export", *CONVERT_STAGES):
+        try:
+            record = run.record(stage)
+        except RunError as error:
+            record = None
+            found.append(str(error))
+        for name in record.outputs if record else ():
+            path = run.path / stage / name
+            found.append(f"{stage}/{name} {digest(path) if path.is_file() else 'gone'}")
+    return "\n".join(found)
+
+
+class Reader:
+    """Opens every runtime of a run in the background, the fast ones first, and reads with those that are ready.
+
+    Each is warmed with one inference before it counts as ready. What fails, or ends the worker's process, stays in
+    `failed` with its reason, and the others go on: in a new process they are opened again. All methods may be called
+    from any thread.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._key = run, new_id()
+        self._lock = threading.RLock()
+        self._names: tuple[str, ...] = ()
+        self._open_in: dict[str, int] = {}
+        self._failed: dict[str, str] = {}
+        self._fault: ConvNetError | None = None
+        self._closed = False
+        self._thread = self._opening()
+
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """The runtimes that answer, PyTorch first."""
+        pid = shared().pid
+        with self._lock:
+            return tuple(name for name in self._names if pid is not None and self._open_in.get(name) == pid)
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The runtimes that are still to be opened; empty, too, until it is known which there are."""
+        ready = self.ready
+        with self._lock:
+            return tuple(name for name in self._names if name not in ready and name not in self._failed)
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Why a runtime does not answer, in one line each."""
+        with self._lock:
+            return dict(self._failed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All runtimes of the run, PyTorch first; empty until it is known which there are."""
+        return self._names
+
+    @property
+    def fault(self) -> ConvNetError | None:
+        """Why there are no runtimes at all."""
+        return self._fault
+
+    @property
+    def loading(self) -> bool:
+        """Whether more will become ready."""
+        return self._thread.is_alive()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Until all runtimes are ready or have failed, or for some seconds."""
+        self._thread.join(seconds)
+
+    def read(self, images: NDArray[np.float32]) -> dict[str, Answer]:
+        """What each runtime that is ready says of prepared images [n, 1, 28, 28]."""
+        answers: dict[str, Answer] = {}
+        asked = ""
+
+        def hear(content: Content, arrays: Feeds) -> None:
+            nonlocal asked
+            asked = content["name"]
+            if arrays:
+                answers[asked] = Answer(arrays["logits"], softmax(arrays["logits"]))
+            elif content["fault"]:
+                self._fail(asked, content["fault"])
+
+        with _reading(), self._deaths(lambda: asked):
+            content = {"reader": self._key, "names": self.ready}
+            if content["names"]:
+                shared().run(
+                    pool_worker.read, content, {"images": images}, tell=hear, seconds=_READ_SECONDS, lane="read"
+                )
+        return answers
+
+    def features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """PyTorch's feature maps after `layer1`, [n, channels, height, width]; None until PyTorch is ready."""
+        with _reading(), self._deaths(lambda: "pytorch"):
+            if "pytorch" in self.ready:
+                content = {"reader": self._key}
+                _, found = shared().run(
+                    pool_worker.features, content, {"images": images}, seconds=_READ_SECONDS, lane="read"
+                )
+                return found.get("features")
+        return None
+
+    def close(self) -> None:
+        """Let go of all runtimes; one that is being opened is closed as soon as it is open."""
+        with self._lock:
+            self._closed = True
+            self._open_in.clear()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if shared().pid is not None:
+            shared().begin(pool_worker.close, {"reader": self._key}, lane="read")
+
+    def _fail(self, name: str, reason: str) -> None:
+        with self._lock:
+            self._failed[name] = reason
+            self._open_in.pop(name, None)
+
+    @contextlib.contextmanager
+    def _deaths(self, at_work: Callable[[], str]) -> Iterator[None]:
+        """Where the worker dies, the runtime `at_work` has failed, if it was alone; the others are opened again."""
+        try:
+            yield
+        except DiedError as error:
+            if error.alone:
+                self._fail(at_work(), str(error))
+            else:
+                _take_turns()
+        with self._lock:
+            if self.pending and not self._closed and not self._thread.is_alive():
+                self._thread = self._opening()
+
+    # -- in the thread that opens -------------------------------------------------------------------
+
+    def _opening(self) -> threading.Thread:
+        thread = threading.Thread(target=self._open_all, name=f"reader of {self._run.name}", daemon=True)
+        thread.start()
+        return thread
+
+    def _open_all(self) -> None:
+        try:
+            if not self._names:
+                content = {"run": str(self._run.path)}
+                made, _ = shared().run(pool_worker.names, content, seconds=_OPEN_SECONDS, lane="open")
+                self._names = tuple(made["names"])
+            while (pending := sorted(self.pending, key=_rank)) and not self._closed:
+                self._open(pending[0])
+            shared().begin(pool_worker.settle, {}, lane="open")
+        except Exception as error:  # what a thread raises, nobody would hear
+            self._fault = error if isinstance(error, ConvNetError) else ConvNetError(one_line(error))
+
+    def _open(self, name: str) -> None:
+        content = {"run": str(self._run.path), "reader": self._key, "name": name}
+        with _opening():
+            try:
+                made, _ = shared().run(pool_worker.open_runtime, content, seconds=_OPEN_SECONDS, lane="open")
+            except DiedError as error:
+                if error.alone:
+                    self._fail(name, str(error))
+                else:
+                    _take_turns()
+                return
+        if made["fault"]:
+            self._fail(name, made["fault"])
+            return
+        with self._lock:
+            if not self._closed:
+                self._open_in[name] = made["pid"]
+        if self._closed:
+            self._let_go()
+
+
+def _rank(name: str) -> int:
+    """How early a runtime is opened; one that is not known here comes last."""
+    start = name.rpartition("/")[2]
+    return next((place for place, known in enumerate(_FAST_FIRST) if start.startswith(known)), len(_FAST_FIRST))
+
+
+# -- one of each at a time, of all readers of this process ------------------------------------------
+
+_READING, _OPENING, _EITHER = threading.Lock(), threading.Lock(), threading.Lock()
+_turns = False
+
+
+def _take_turns() -> None:
+    """From now on nothing is read while something is opened: the process died while both were at work."""
+    global _turns
+    _turns = True
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    with _READING, _EITHER if _turns else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def _opening() -> Iterator[None]:
+    with _OPENING, _EITHER if _turns else contextlib.nullcontext():
+        yield

@@ -1,0 +1,178 @@
+"""What a worker does for the stage `dissect`: the case, its dissection, and the files of the stage."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convnet_core.common.files import write_json
+from convnet_core.config.stages import ConvertConfig, DissectConfig, ExportConfig
+from convnet_core.convert import coverage
+from convnet_core.data import digits as data
+from convnet_core.dissect.active_runtime import note_in
+from convnet_core.dissect.case import Case, Learned
+from convnet_core.dissect.dissection import Dissection, dissect
+from convnet_core.dissect.report import content as report
+from convnet_core.dissect.report import documents, graph_layout, sample_images, viewers, worst_inputs_file
+from convnet_core.dissect.report.content import FILE
+from convnet_core.errors import ConfigError, DataError, InputsError, Lacking
+from convnet_core.events import Event, Monitor, Progress
+from convnet_core.networks.convnet import INPUT
+from convnet_core.onnx_files import model_file
+from convnet_core.onnx_files.input_bounds import bounded_inputs
+from convnet_core.onnx_files.refused_inputs import explained
+from convnet_core.runs.provenance import data_of
+from convnet_core.runs.run import Run
+from convnet_core.stages.samples import is_digits
+from convnet_core.tensors.arrays import Feeds, TensorInfo, batch_of, batched, fixed_batch
+from convnet_core.tensors.model_inputs import Given, read_samples, several
+from convnet_core.worker.messages import Content, Message, Tell
+
+_CALIBRATION = 200
+
+
+class _Relay(Monitor):
+    """Hands on what is told, from this process to the one that asked."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def emit(self, event: Event) -> None:
+        self._tell(event.to_json(), {})
+
+
+def take_apart(content: Content, arrays: Feeds, tell: Tell) -> Message:
+    """Write the files of the stage into `folder`; gives the `findings` and the `headline`. Tells events.
+
+    `dead` says by runtime how it has ended the process before: it is left out. `note` is the file that says which one
+    is at work.
+    """
+    run, monitor, folder = Run(Path(content["run"])), _Relay(tell), Path(content["folder"])
+    config, given = DissectConfig.from_json(content["config"]), Given.from_json(content["given"])
+    note_in(Path(content["note"]))
+    with tempfile.TemporaryDirectory() as lesson:
+        case = _case(run, config, monitor, given, content["factory"], tuple(content["examples"]))
+        if config.lesson != "none":
+            monitor.emit(Progress(label=f"putting in the fault {config.lesson}", done=0, total=1))
+            case = _faulty(run, case, config, Path(lesson))
+        case = dataclasses.replace(case, dead=content["dead"])
+        try:
+            found = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
+        except InputsError as error:
+            raise explained(error, case.model, case.many, given) from error
+        title = report.title_of(str(run.info.get("title") or run.name), config.lesson)
+        written = _write(found, case, title, config, folder)
+    findings = [dataclasses.asdict(item) for item in found.findings]
+    return {"findings": findings, "headline": report.headline(written)}, {}
+
+
+def _write(found: Dissection, case: Case, title: str, config: DissectConfig, folder: Path) -> dict[str, Any]:
+    content = report.to_json(found, title, config.to_json())
+    content["samples"] = sample_images.pictures(case.many, found.labels)
+    content["pictures"] = {
+        "onnx": graph_layout.of_onnx(case.model),
+        "tensorflow": graph_layout.of_tensorflow(case.entries),
+    }
+    write_json(folder / FILE, content)
+    worst_inputs_file.save(found.worst_inputs, folder)
+    write_json(folder / "netron.json", viewers.netron(found.nodes))
+    for runtime in found.runtimes[1:]:
+        explorer = viewers.model_explorer(found.nodes, runtime, case.model.graph.name)
+        write_json(folder / f"model_explorer.{runtime}.json", explorer)
+    (folder / "report.html").write_text(documents.to_html(content), encoding="utf-8")
+    (folder / "report.md").write_text(documents.to_markdown(content), encoding="utf-8")
+    return content
+
+
+def _case(
+    run: Run, config: DissectConfig, monitor: Monitor, given: Given, factory: str, examples: tuple[str, ...]
+) -> Case:
+    path, stage = run.path / "export" / model_file.FILE, f"convert/{config.converter}"
+    model = model_file.load(path)
+    inputs = bounded_inputs(model)
+    names = batched(inputs)
+    refused: tuple[Lacking, ...] = ()
+    if config.lesson == "none" and run.state(stage).state != "fresh":
+        refused = coverage.refused(model, ConvertConfig(converter=config.converter))
+    if not refused:
+        run.need(stage)
+    learned: Learned | None
+    if is_digits(run):
+        digits = data.load(data_of(run), monitor)
+        count = min(config.images, len(digits.test))
+        many: Feeds = {INPUT: digits.test.first(count).scaled()}
+        labels = digits.test.labels[:count].astype(np.int64)
+        program, learned = _digits_program(run), _learned(run, digits)
+    else:
+        many = several(given, inputs, min(config.images, 64), config.seed)
+        labels, program = None, _program(run, factory, examples)
+        learned = _calibrated(run, stage, given, inputs)
+    rng = np.random.default_rng(config.seed)
+    count = len(next((many[name] for name in sorted(names)), np.zeros(1)))
+    chosen = np.sort(rng.choice(count, min(fixed_batch(inputs) or config.samples, count), replace=False))
+    few = {name: array[chosen] if name in names else array for name, array in many.items()}
+    folder = None if refused else run.path / stage
+    return Case(path, program, folder, few, many, names, labels, learned, config.converter, refused)
+
+
+def _learned(run: Run, digits: data.Digits) -> Learned:
+    """Of the training images; the accuracy is that on the test set, where the run was trained here."""
+    record = run.record("train")
+    accuracy = None if record is None else record.result.get("test_accuracy")
+    return Learned.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
+
+
+def _calibrated(run: Run, stage: str, given: Given, inputs: tuple[TensorInfo, ...]) -> Learned | None:
+    """Of the samples that int8 was calibrated on; None without a file of them, or where drawn numbers are looked at."""
+    record = run.record(stage)
+    path = None if record is None else record.result.get("calibration")
+    first = next((info for info in inputs if info.dtype.startswith("float")), None)
+    if not path or first is None or first.name not in given.files:
+        return None
+    with contextlib.suppress(DataError):  # it has gone since
+        return Learned.of(read_samples(Path(path), inputs)[first.name], None, "int8 was calibrated on")
+    return None
+
+
+def _digits_program(run: Run) -> Any:
+    from convnet_core.export.onnx_export import export
+
+    network, exporting = _network(run)
+    return export(network, exporting).program
+
+
+def _network(run: Run) -> tuple[Any, ExportConfig]:
+    from convnet_core.networks.convnet import from_weights
+    from convnet_core.networks.weights import read_weights
+
+    path = run.path / "export/model.safetensors"
+    _, network = from_weights(read_weights(path), str(path))
+    return network, ExportConfig.from_json(run.need("export").config)
+
+
+def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
+    if not factory:
+        return None
+    from convnet_core.export.factory import make
+    from convnet_core.export.onnx_export import export_any
+
+    made = make(factory, examples)
+    config = ExportConfig.from_json(run.need("export").config)
+    return export_any(made.model, made.example, config, made.named).program
+
+
+def _faulty(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:
+    from convnet_core.dissect.lessons import LESSONS, Bench
+
+    if not is_digits(run):
+        raise ConfigError("lessons need a network that reads digits", hint="take a run of the pipeline")
+    network, exporting = _network(run)
+    converting = ConvertConfig.from_json(run.need(f"convert/{config.converter}").config)
+    calibration = batch_of(case.many, 0, _CALIBRATION, case.batched)
+    lesson, _ = LESSONS[config.lesson]
+    return lesson(Bench(case, network, exporting, converting, calibration, folder))

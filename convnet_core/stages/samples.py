@@ -1,0 +1,146 @@
+"""What a run's model is calibrated and compared with: digits, or for any other model drawn or given samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from convnet_core.compare.measure import TEST, InputSet
+from convnet_core.config.stages import CompareConfig, ConvertConfig, DataConfig
+from convnet_core.data import digits as data
+from convnet_core.data.split import Split
+from convnet_core.errors import ModelError
+from convnet_core.events import Message, Monitor
+from convnet_core.networks.convnet import INPUT
+from convnet_core.onnx_files import model_file
+from convnet_core.onnx_files.input_bounds import bounded_inputs
+from convnet_core.onnx_files.precision import of_outputs
+from convnet_core.runs import drawings
+from convnet_core.runs.provenance import data_of
+from convnet_core.runs.run import Run
+from convnet_core.tensors.arrays import Feeds, TensorInfo, batched, fixed_batch, zeros
+from convnet_core.tensors.model_inputs import Given, fingerprint, read_samples, several
+
+_MOST_DRAWN = 64
+"""Samples that are drawn for a model that may be large."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Samples [n, ...] for each input, where they come from, and their SHA-256."""
+
+    feeds: Feeds
+    record: dict[str, Any]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Material:
+    """Input sets to compare on, the batch sizes to run them at, and the test images where there are any.
+
+    `precisions` are those of the model's outputs, by name (`precision.of_outputs`).
+    """
+
+    inputs: list[InputSet]
+    batch_sizes: tuple[int, ...]
+    record: dict[str, Any]
+    fingerprint: str
+    name: str
+    images: NDArray[np.uint8] | None = None
+    precisions: dict[str, str] = field(default_factory=dict)
+
+
+def is_digits(run: Run) -> bool:
+    """Whether the run's model reads digits; else it came from somewhere else, and nothing is known but its inputs."""
+    return not run.is_model
+
+
+def calibration(
+    run: Run,
+    config: ConvertConfig,
+    monitor: Monitor,
+    data_config: DataConfig | None,
+    given: Given,
+    samples: Path | None,
+) -> Calibration:
+    """What fixes the ranges of int8: training images, samples from a file, or drawn ones."""
+    if samples is not None:
+        feeds = read_samples(samples, _inputs(run))
+        return Calibration(feeds, {"calibration": str(samples)}, fingerprint(feeds))
+    if is_digits(run):
+        data_config = data_config or data_of(run)
+        digits = data.load(data_config, monitor)
+        size = min(config.calibration_size, len(digits.train))
+        chosen = np.random.default_rng(config.seed).choice(len(digits.train), size, replace=False)
+        images = data.Split(digits.train.images[chosen], digits.train.labels[chosen]).scaled()
+        return Calibration({INPUT: images}, {"data": data_config.to_json()}, digits.fingerprint)
+    monitor.emit(Message(text="int8 is calibrated on random numbers: give --calibration samples.npz for real ones"))
+    try:
+        feeds = several(given, _inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
+    except ModelError as error:  # what needs no samples can still be made
+        monitor.emit(Message(text=f"no samples for int8: {error}"))
+        feeds = {}
+    return Calibration(feeds, {"inputs": given.to_json()}, fingerprint(feeds))
+
+
+def material(
+    run: Run, config: CompareConfig, monitor: Monitor, data_config: DataConfig | None, given: Given
+) -> Material:
+    """What the runtimes are compared on."""
+    if not is_digits(run):
+        return _drawn(model_of(run), config, given)
+    data_config = data_config or data_of(run)
+    digits = data.load(data_config, monitor)
+    kept = drawings.cases(run)
+    inputs = [*digit_inputs(digits.test, config), *_drawings(run, kept)]
+    record = {"data": data_config.to_json()}
+    return Material(inputs, config.batch_sizes, record, digits.fingerprint, digits.name, digits.test.images)
+
+
+def digit_inputs(test: Split, config: CompareConfig) -> list[InputSet]:
+    """The whole test set, Gaussian noise, zeros, and test images times 1,000."""
+    images = test.scaled()
+    shape = (config.samples, *images.shape[1:])
+    noise = np.random.default_rng(config.seed).standard_normal(shape).astype(np.float32)
+    return [
+        InputSet(TEST, {INPUT: images}, test.labels.astype(np.int64)),
+        InputSet("noise", {INPUT: noise}),
+        InputSet("zeros", {INPUT: np.zeros(shape, np.float32)}),
+        InputSet("times 1000", {INPUT: images[: config.samples] * np.float32(1000)}),
+    ]
+
+
+def _drawings(run: Run, kept: list[drawings.Case]) -> list[InputSet]:
+    """The drawings that were kept as test cases, where there are any."""
+    if not kept:
+        return []
+    images, labels = drawings.load(run, kept)
+    return [InputSet("drawings", {INPUT: images}, labels)]
+
+
+def _drawn(model: onnx.ModelProto, config: CompareConfig, given: Given) -> Material:
+    """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
+    inputs = bounded_inputs(model)
+    feeds = given.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
+    fixed = fixed_batch(given.shaped(inputs))
+    sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
+    name = "given samples" if given.files else "drawn samples"
+    names = batched(inputs)
+    fed = {name: feeds, "zeros": zeros(given.shaped(inputs), feeds)}
+    sets = [InputSet(label, arrays, batched=names) for label, arrays in fed.items()]
+    record = {"inputs": given.to_json()}
+    return Material(sets, sizes, record, fingerprint(feeds), name, precisions=of_outputs(model))
+
+
+def _inputs(run: Run) -> tuple[TensorInfo, ...]:
+    return bounded_inputs(model_of(run))
+
+
+def model_of(run: Run) -> onnx.ModelProto:
+    """The ONNX model that the run holds. Raises ModelError."""
+    return model_file.load(run.path / "export" / model_file.FILE)

@@ -1,0 +1,202 @@
+"""What the inputs of any model are fed with: arrays from files, or random ones of the declared types and shapes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from convnet_core.common.archives import bounded
+from convnet_core.errors import ConfigError, DataError, one_line
+from convnet_core.tensors.arrays import Array, Bounds, Feeds, TensorInfo, batched, example_feeds, fixed_batch
+
+
+@dataclass(frozen=True)
+class Given:
+    """What somebody says of a model's inputs, by name: files of samples, whole shapes, ranges of values."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        shapes = {name: tuple(shape) for name, shape in value.get("shapes", {}).items()}
+        ranges = {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()}
+        return cls(dict(value.get("files", {})), shapes, ranges)
+
+    def shaped(self, inputs: Sequence[TensorInfo], files: Feeds | None = None) -> list[TensorInfo]:
+        """The inputs in the shapes that were given; dimensions of one name get one size, also from `files`.
+
+        Raises ConfigError for a name or a rank that the model has not.
+        """
+        known = {info.name: info for info in inputs}
+        for name in (*self.files, *self.shapes, *self.ranges):
+            if name not in known:
+                raise ConfigError(f"the model has no input {name!r}", hint=f"it has {', '.join(known)}")
+        for name, shape in self.shapes.items():
+            declared = known[name].shape
+            if len(declared) != len(shape) or any(a not in (None, b) for a, b in zip(declared, shape, strict=True)):
+                raise ConfigError(
+                    f"the input {name!r} has the shape {list(declared)}, which {list(shape)} does not fit"
+                )
+        seen = {**{name: array.shape for name, array in (files or {}).items()}, **self.shapes}
+        names, sizes = batched(inputs), dict[str, int]()
+        for name, shape in seen.items():
+            for axis, (symbol, size) in enumerate(zip(known[name].symbols, shape, strict=False)):
+                if not symbol or (axis == 0 and name in names):
+                    continue
+                if sizes.setdefault(symbol, size) != size:
+                    raise ConfigError(
+                        f"the dimension {symbol!r} has one size in all inputs, not {sizes[symbol]} and {size}"
+                    )
+        return [self._shaped(info, sizes, info.name in names) for info in inputs]
+
+    def _shaped(self, info: TensorInfo, sizes: dict[str, int], has_batch: bool) -> TensorInfo:
+        """One input in its given shape, or with the `sizes` that another's gave to dimensions of the same name.
+
+        A dynamic batch stays so: how many samples there are is another question.
+        """
+        shape: tuple[int | None, ...] = self.shapes.get(info.name, ())
+        if not shape:
+            symbols = info.symbols or ("",) * len(info.shape)
+            pairs = zip(info.shape, symbols, strict=True)
+            shape = tuple(sizes.get(symbol) if size is None else size for size, symbol in pairs)
+        if has_batch and info.shape[0] is None:
+            shape = (None, *shape[1:])
+        return dataclasses.replace(info, shape=shape, bounds=self._bounds(info))
+
+    def _bounds(self, info: TensorInfo) -> Bounds | None:
+        """The range that was given for whole numbers; of floats it is stretched over."""
+        if info.name not in self.ranges:
+            return info.bounds
+        low, high = self.ranges[info.name]
+        return Bounds((int(low),), (int(high),)) if info.dtype.startswith(("int", "uint")) else None
+
+    def samples(self, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
+        """`count` samples of every input, or as many as the files hold; a model of one batch size gets that many.
+
+        Raises ConfigError and DataError.
+        """
+        self.shaped(inputs)  # a wrong name is an error before any file is read
+        from_files = {name: _read(Path(path), name) for name, path in self.files.items()}
+        shaped = self.shaped(inputs, from_files)
+        names = batched(inputs)
+        sizes = {len(array) for name, array in from_files.items() if name in names and array.ndim}
+        if len(sizes) > 1:
+            raise DataError(f"the files hold different numbers of samples: {', '.join(map(str, sorted(sizes)))}")
+        fixed = fixed_batch(shaped)
+        drawn = fixed if fixed is not None else sizes.pop() if sizes else count
+        feeds = example_feeds(shaped, drawn, np.random.default_rng(seed))
+        for name, (low, high) in self.ranges.items():
+            feeds[name] = _stretched(feeds[name], low, high)
+        for name, array in from_files.items():
+            info = next(info for info in shaped if info.name == name)
+            _check(array, info, self.files[name], whole=name not in names)
+            feeds[name] = array
+        return feeds
+
+
+def several(given: Given, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
+    """About `count` samples, also of a model that takes batches of one size; of files as many as they hold.
+
+    Raises ConfigError and DataError.
+    """
+    names, fixed = batched(inputs), fixed_batch(inputs)
+    first = given.samples(inputs, count, seed)
+    if given.files or not fixed or not names:
+        return first
+    rounds = [first, *(given.samples(inputs, count, seed + place) for place in range(1, max(1, count // fixed)))]
+    return {
+        name: np.concatenate([feeds[name] for feeds in rounds]) if name in names else array
+        for name, array in first.items()
+    }
+
+
+def fingerprint(feeds: Feeds) -> str:
+    """SHA-256 of all samples."""
+    found = hashlib.sha256()
+    for name, array in sorted(feeds.items()):
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        # An array of strings is one of addresses, which differ in each process.
+        plain = (
+            json.dumps(array.tolist()).encode() if array.dtype.kind == "O" else np.ascontiguousarray(array).tobytes()
+        )
+        found.update(plain)
+    return found.hexdigest()
+
+
+def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
+    """Samples [n, ...] of every input from an .npz file, by name; what else it holds is left. Raises DataError."""
+    try:
+        bounded(path)
+        with np.load(path, allow_pickle=False) as file:
+            held = list(file.files)
+            feeds = {info.name: file[info.name] for info in inputs if info.name in held}
+        if not all(isinstance(item, np.ndarray) for item in feeds.values()):
+            raise ValueError("something in it is no array")
+    except Exception as error:  # NumPy and zipfile have kinds of their own
+        raise DataError(
+            f"{path} cannot be read as .npz: {one_line(error)}",
+            hint="np.savez writes one, uncompressed; a compressed one may unpack to 200 MB, or to four times its size",
+        ) from error
+    with_batch = batched(inputs)
+    for info in inputs:
+        if info.name not in feeds:
+            names = ", ".join(map(repr, held)) or "no arrays at all"
+            raise DataError(
+                f"{path} has no samples of the input {info.name!r}", hint=f"it holds {names}; np.savez writes by name"
+            )
+        _check(feeds[info.name], info, path, whole=info.name not in with_batch)
+    counts = {info.name: len(feeds[info.name]) for info in inputs if info.name in with_batch}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{count} of {name!r}" for name, count in counts.items())
+        raise DataError(f"{path} holds different numbers of samples: {said}")
+    if (least := fixed_batch(inputs) or 0) > min(counts.values(), default=least):
+        raise DataError(f"{path} holds {min(counts.values())} samples, and the model takes batches of {least}")
+    return feeds
+
+
+def _check(array: Array, info: TensorInfo, path: Path | str, *, whole: bool) -> None:
+    """Raises DataError where an array is no samples of an input; `whole` where its first dimension is no batch."""
+    first = 0 if whole else 1
+    fits = array.ndim == len(info.shape) and all(
+        declared in (None, size) for declared, size in zip(info.shape[first:], array.shape[first:], strict=True)
+    )
+    if array.dtype.name != info.dtype or not fits:
+        declared = ["n"] if first and info.shape else []
+        declared += ["any" if size is None else str(size) for size in info.shape[first:]]
+        raise DataError(
+            f"{path} holds {array.dtype} {list(array.shape)} for the input {info.name!r}, which takes "
+            f"{info.dtype} [{', '.join(declared)}]"
+        )
+    if info.shape and info.shape[0] != 0 and not len(array):
+        raise DataError(f"{path} holds no samples of the input {info.name!r}: its array is empty")
+
+
+def _read(path: Path, name: str) -> Array:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except Exception as error:  # NumPy has kinds of its own
+        raise DataError(f"{path}, for the input {name!r}, cannot be read as .npy: {one_line(error)}") from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{path}, for the input {name!r}, holds no array of samples")
+    return array
+
+
+def _stretched(array: Array, low: float, high: float) -> Array:
+    """Floats from 0 to 1 as floats from low to high; others as they are."""
+    if array.dtype.kind in "iubOSU":
+        return array
+    return np.asarray(low + array.astype(np.float64) * (high - low), array.dtype)

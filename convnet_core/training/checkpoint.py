@@ -1,0 +1,85 @@
+"""Save and resume a training: weights, optimizer, random generator and the place in the data.
+
+A checkpoint is a folder of the run like a stage's, complete or not there. Nothing in it can run code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from convnet_core.common.dataclass_json import made
+from convnet_core.common.files import write_json
+from convnet_core.config.stages import TrainConfig
+from convnet_core.errors import RunError, one_line
+from convnet_core.networks.weights import load_pth, save_pth
+from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CHECKPOINT
+from convnet_core.training.history import HISTORY_FILE, History, stopped_history
+from convnet_core.training.loop import Progress, Training
+from convnet_core.training.optimizer import restore_optimizer
+
+_FILE = "state.pth"
+
+
+def save(run: Run, training: Training, config: TrainConfig, data: str) -> None:
+    """Replace the run's checkpoint. `data` is the fingerprint of the data set."""
+    with run.writing(CHECKPOINT, config.to_json()) as draft:
+        draft.inputs["data"] = data
+        write_json(draft.path / HISTORY_FILE, dataclasses.asdict(History(training.progress.history)))
+        draft.result = {name: value for name, value in vars(training.progress).items() if name != "history"}
+        save_pth(
+            {
+                "model": training.model.state_dict(),
+                "optimizer": training.optimizer.state_dict(),
+                "generator": training.generator.get_state(),
+                "device": training.generator.device.type,
+            },
+            draft.path / _FILE,
+        )
+
+
+def saved_config(run: Run) -> TrainConfig:
+    """The config of the training that was stopped. Raises RunError where there is none."""
+    record = run.record(CHECKPOINT)
+    if record is None:
+        done = run.record("train") is not None
+        raise RunError(
+            f"the run {run.name} has nothing to resume{': its training is finished' if done else ''}",
+            hint="" if done else f"start it: python -m convnet_core train --run {run.path}",
+        )
+    return TrainConfig.from_json(record.config)
+
+
+def restore(run: Run, training: Training, data: str) -> None:
+    """Put the saved state into a training that was begun with `saved_config`.
+
+    Raises RunError where the data set is not the one that the training began with, where it was stopped on another kind
+    of device, or where the state is damaged.
+    """
+    record = run.record(CHECKPOINT)
+    assert record is not None, "saved_config comes first"
+    if record.inputs["data"] != data:
+        raise RunError(
+            f"the data of the run {run.name} has changed since its training was stopped",
+            hint="bring the old data back, or train anew without --resume",
+        )
+    device = training.generator.device
+    try:
+        state: dict[str, Any] = load_pth(run.path / CHECKPOINT / _FILE, device)
+        before = state.get("device", device.type)  # not in checkpoints of version 0.1.0
+        if before == device.type:
+            training.model.load_state_dict(state["model"])
+            restore_optimizer(training.optimizer, state["optimizer"])
+            training.generator.set_state(state["generator"].cpu())
+            training.progress = made(Progress, {**record.result, "history": stopped_history(run)})
+    except Exception as error:  # torch, zipfile and whoever takes the parts each raise kinds of their own
+        raise RunError(
+            f"the checkpoint of the run {run.name} is damaged: {one_line(error)}", hint="train anew without --resume"
+        ) from error
+    if before != device.type:
+        raise RunError(
+            f"the training of the run {run.name} was stopped on the device {before!r}, and cannot go on here on "
+            f"{device.type!r}, which draws other random numbers",
+            hint=f"resume it on a machine with {before!r}, or train anew without --resume",
+        )

@@ -1,0 +1,180 @@
+"""The zip of a run: complete, whole or not at all, readable without this project."""
+
+import hashlib
+import io
+import json
+import zipfile
+
+import pytest
+
+from convnet_core.artifacts import artifact, pack, snippets
+from convnet_core.errors import ConfigError, RunError
+from convnet_core.runs.run import Run
+from tests.conftest import convnet, copy_of, python
+
+
+@pytest.fixture
+def run(finished_run, tmp_path):
+    return copy_of(finished_run, tmp_path)
+
+
+def zip_of(run, only=None):
+    file = io.BytesIO()
+    pack.pack(run, file, only)
+    return zipfile.ZipFile(file)
+
+
+def test_all_artefacts_are_in_it_byte_for_byte(run):
+    archive = zip_of(run)
+    assert archive.testzip() is None
+    recorded = {
+        f"{stage}/{name}": output["sha256"]
+        for stage in ("export", "convert/native", "compare")
+        for name, output in run.record(stage).outputs.items()
+    }
+    inside = {name.removeprefix(f"{run.name}/") for name in archive.namelist()}
+    assert {name for name in recorded if name.startswith("convert/")} < inside
+    assert {"export/model.onnx", "compare/report.html", "compare/report.json", "compare/report.md"} < inside
+    for name in inside & set(recorded):
+        assert hashlib.sha256(archive.read(f"{run.name}/{name}")).hexdigest() == recorded[name]
+
+
+def test_it_carries_the_snippets_and_says_what_each_file_is(run):
+    archive = zip_of(run)
+    for item, text in snippets.snippets(run).items():
+        name = f"{run.name}/{item.stage}/{snippets.file_name(item)}"
+        assert archive.read(name).decode() == text
+    readme = archive.read(f"{run.name}/README.txt").decode()
+    for item in artifact.artefacts(run):
+        assert (item.path in readme) == (item.kind != "weights")
+    assert run.name in readme
+    assert f"tensorflow=={run.record('convert/native').versions['tensorflow']}" in readme
+    assert "calibration size 500" in readme
+    assert "The verdict: 8 runtimes agree" in readme
+    assert "STALE" not in readme
+
+
+def test_what_the_converter_writes_is_known_as_an_artefact(run):
+    outputs = run.record("convert/native").outputs
+    assert sorted(outputs) == sorted(
+        file.removeprefix("convert/native/")
+        for item in artifact.artefacts(run)
+        if item.stage == "convert/native"
+        for file in item.files
+    )
+    sizes = {item.name: item.bytes for item in artifact.artefacts(run)}
+    assert run.record("convert/native").result["sizes"].items() <= sizes.items()
+
+
+def test_a_folder_can_be_packed_alone(run):
+    archive = zip_of(run, artifact.find(run, "saved_model"))
+    folder = run.path / "convert/native"
+    files = {
+        path.relative_to(folder).as_posix(): path for path in (folder / "saved_model").rglob("*") if path.is_file()
+    }
+    assert set(archive.namelist()) == set(files)
+    assert all(archive.read(name) == path.read_bytes() for name, path in files.items())
+
+
+def test_a_stale_comparison_stays_out_and_stale_artefacts_are_called_so(run):
+    (run.path / "train/model.safetensors").write_bytes(b"other")
+    archive = zip_of(run)
+    assert not [name for name in archive.namelist() if "/compare/" in name]
+    readme = archive.read(f"{run.name}/README.txt").decode()
+    assert readme.count("STALE") == 2  # export and convert
+    assert "agree" not in readme
+
+
+def test_before_the_conversion_the_onnx_file_is_packed(run):
+    run.discard("convert/native")
+    names = zip_of(run).namelist()
+    assert sorted(names) == [
+        f"{run.name}/{name}" for name in ("README.txt", "export/model.onnx", "export/use_model_onnx.py")
+    ]
+
+
+def test_a_file_that_is_gone_is_named_and_nothing_is_written(run, tmp_path):
+    (run.path / "convert/native/frozen.pb").unlink()
+    file = io.BytesIO()
+    with pytest.raises(RunError, match=r"frozen\.pb is gone") as caught:
+        pack.pack(run, file)
+    assert "convert --run" in caught.value.hint
+    assert file.getvalue() == b""
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(RunError, match=r"frozen\.pb is gone"):
+        pack.pack_to(run, tmp_path / "out.zip")
+    assert sorted(tmp_path.iterdir()) == before
+    assert zip_of(run, artifact.find(run, "model.onnx")).namelist() == ["model.onnx"]
+
+
+def test_a_stage_that_is_made_again_meanwhile_spoils_the_zip(run, tmp_path, monkeypatch):
+    """What is packed is of one make, never half of the old and half of the new."""
+    write = pack._write_texts
+
+    def made_again(*arguments):
+        write(*arguments)
+        with run.writing("convert/native", {}) as draft:
+            (draft.path / "frozen.pb").write_bytes(b"new")
+
+    monkeypatch.setattr(pack, "_write_texts", made_again)
+    with pytest.raises(RunError, match="changed while it was packed"):
+        pack.pack_to(run, tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
+
+
+def test_a_run_without_export_says_what_to_do(tmp_path):
+    with pytest.raises(RunError, match="has no export yet"):
+        zip_of(Run.create(tmp_path / "run"))
+
+
+def test_the_command_writes_and_replaces_only_with_force(run, tmp_path):
+    path = tmp_path / "out.zip"
+    told = json.loads(convnet("pack", "--run", run.path, "--output", path, "--json").stdout)
+    assert told == {"run": str(run.path), "file": str(path), "bytes": path.stat().st_size}
+    assert zipfile.ZipFile(path).namelist() == zip_of(run).namelist()
+    path.write_bytes(b"mine")
+    said = convnet("pack", "--run", run.path, "--output", path, check=2).stderr
+    assert "is there already" in said
+    assert "--force" in said
+    assert path.read_bytes() == b"mine"
+    convnet("pack", "--run", run.path, "--output", path, "--force", "--artefact", "saved_model")
+    assert "saved_model/saved_model.pb" in zipfile.ZipFile(path).namelist()
+
+
+def test_the_command_packs_into_the_working_folder_by_name(run, tmp_path):
+    code = "import os, sys; from convnet_core.cli.main import commands, main; os.chdir(sys.argv[1]); main(sys.argv[2:])"
+    python(code, str(tmp_path), "pack", "--run", str(run.path))
+    assert zipfile.is_zipfile(tmp_path / f"{run.name}.zip")
+
+
+@pytest.mark.parametrize("where", ["", "nowhere/out.zip"])
+def test_a_place_that_cannot_be_written_is_refused(run, tmp_path, where):
+    with pytest.raises(ConfigError):
+        pack.pack_to(run, tmp_path / where, force=True)
+
+
+def test_packing_imports_nothing_heavy_before_it_begins():
+    python("""
+import sys
+import convnet_core.artifacts.pack, convnet_core.cli.commands.pack
+assert not {"onnx", "torch", "tensorflow", "onnxruntime"} & set(sys.modules)
+""")
+
+
+def test_only_files_of_the_run_are_given_out(run, tmp_path):
+    (tmp_path / "secret").write_text("password")
+    frozen = run.path / "convert/native/frozen.pb"
+    frozen.unlink()
+    frozen.symlink_to(tmp_path / "secret")
+    with pytest.raises(RunError, match=r"frozen\.pb leads out of the run's folder"):
+        pack.pack(run, io.BytesIO())
+
+
+def test_a_record_that_names_files_elsewhere_is_damaged(run):
+    path = run.path / "convert/native/stage.json"
+    record = json.loads(path.read_text())
+    for name in ("../../../secret", "/etc/passwd"):
+        record["outputs"] = {name: {"sha256": "0", "bytes": 8, "mtime_ns": 0}}
+        path.write_text(json.dumps(record))
+        with pytest.raises(RunError, match="leads out of the stage's folder"):
+            run.record("convert/native")

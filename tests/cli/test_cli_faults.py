@@ -1,0 +1,128 @@
+"""The command line when things go wrong: signals, readers that leave, stale or missing files, missing libraries."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from convnet_core.config.stages import ModelConfig
+from convnet_core.networks.convnet import build
+from tests.conftest import ROOT, convnet, copy_of
+from tests.support.drawings import drawings
+
+# 400 test images are too few to judge int8 by half a point of accuracy.
+LOOSE = ["--int8-agreement", "0.97", "--int8-accuracy-drop", "0.05", "--samples", "9"]
+SMALL = ["--train-size", "8000", "--test-size", "400", "--validation-size", "500"]
+
+
+@pytest.fixture
+def run(finished_run, tmp_path):
+    return copy_of(finished_run, tmp_path)
+
+
+@pytest.fixture
+def seven(tmp_path):
+    images, digits = drawings(10, seed=3)
+    Image.fromarray(images[int(np.flatnonzero(digits == 7)[0])]).save(tmp_path / "seven.png")
+    return tmp_path / "seven.png"
+
+
+def interrupted(arguments, ready, number=signal.SIGTERM):
+    """Start a command, send a signal once its job has told `ready`, and give its exit status."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "convnet_core", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    run = arguments[arguments.index("--run") + 1]
+    deadline = time.monotonic() + 120
+    while not any(ready in events.read_text() for events in run.glob("jobs/*/events.jsonl")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.3)
+    worker.send_signal(number)
+    worker.communicate(timeout=120)
+    return worker.returncode
+
+
+@pytest.mark.parametrize(
+    ("command", "ready"), {"export": "exporting", "convert": "TFLite", "compare": "comparing"}.items()
+)
+def test_a_signal_stops_a_real_stage_and_the_old_one_stays(run, command, ready):
+    before = run.record("compare").created
+    assert interrupted([command, "--run", run.path], ready) in (0, 3)  # 0: it was quicker than the signal
+    (job,) = run.path.glob("jobs/*/job.json")
+    state = json.loads(job.read_text())["state"]
+    assert state in ("stopped", "done")
+    if state == "stopped":
+        assert run.record("compare").created == before
+        assert run.state("compare").state == "fresh"
+    assert run.record("compare").result["verdict"] == "agree"
+
+
+def test_a_reader_that_goes_away_changes_nothing(run):
+    shell = f"{sys.executable} -m convnet_core compare --run {run.path} --batch-sizes 64 {' '.join(LOOSE)}"
+    for pipe in ("2>&1 | true", "| true"):
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {shell} {pipe}; echo ${{PIPESTATUS[0]}}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.strip() == "0"
+        assert json.loads(max(run.path.glob("jobs/*/job.json")).read_text())["state"] == "done"
+
+
+def test_data_flags_of_later_stages_start_from_the_runs_own_data(run):
+    # Of 100 images int8 may misread a few more; what it was compared on counts.
+    convnet("compare", "--run", run.path, "--test-size", 100, *LOOSE, "--batch-sizes", "64", check=None)
+    report = json.loads((run.path / "compare/report.json").read_text())
+    assert {item["samples"] for item in report["results"] if item["inputs"] == "test set"} == {100}
+    assert report["config"]["data"] == "strokes"
+
+
+def test_a_comparison_of_stale_stages_says_so(run):
+    (run.path / "train/model.safetensors").write_bytes(b"another")
+    done = convnet("compare", "--run", run.path, *LOOSE, "--batch-sizes", "64")
+    assert "warning: export is stale" in done.stderr
+    assert "export is stale" in (run.path / "compare/report.html").read_text()
+    assert run.state("compare").state == "stale"
+
+
+def test_a_missing_artefact_is_named_with_the_command_that_makes_it(run):
+    (run.path / "convert/native/frozen.pb").unlink()
+    done = convnet("compare", "--run", run.path, check=2)
+    assert "frozen.pb is gone" in done.stderr
+    assert "convnet_core convert" in done.stderr
+
+
+def test_doctor_works_where_libraries_are_missing():
+    code = """
+import sys
+for name in ("rich", "torch", "filelock", "jinja2", "numpy", "PIL"):
+    sys.modules[name] = None
+from convnet_core.cli.main import main
+sys.exit(main([sys.argv[1]]))
+"""
+    done = subprocess.run([sys.executable, "-c", code, "doctor"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "mend it:" in done.stdout
+    done = subprocess.run([sys.executable, "-c", code, "train"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "a library is missing" in done.stderr
+    assert "doctor" in done.stderr
+
+
+def test_odd_characters_in_paths_are_shown_as_they_are(tmp_path):
+    torch.save(build(ModelConfig(channels=4), seed=0).state_dict(), tmp_path / "w.pth")
+    run = tmp_path / "a[b] [/c]"
+    done = convnet("export", "--weights", tmp_path / "w.pth", "--run", run)
+    assert f"{run}/export/model.onnx" in done.stdout

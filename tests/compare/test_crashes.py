@@ -1,0 +1,145 @@
+"""Native code of others that crashes, or cannot run what it has made: it loses that artefact or runtime alone."""
+
+import os
+import time
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.compare import worker_session
+from convnet_core.compare.measure import TEST, InputSet
+from convnet_core.config.stages import CompareConfig, ConvertConfig
+from convnet_core.convert.convert import SAVED_MODEL, TFLITE, convert
+from convnet_core.convert.signature import Port, Signature
+from convnet_core.convert.targets import tflite, tflite_worker
+from convnet_core.errors import ConversionError, ModelError
+from convnet_core.events import Monitor
+from convnet_core.runtimes.litert import LiteRT
+from convnet_core.runtimes.registry import sources
+from convnet_core.runtimes.tensorflow import TensorFlowFrozen, TensorFlowSavedModel
+from convnet_core.stages.compare import run_compare
+from convnet_core.tensors.arrays import example_feeds
+from tests.conftest import copy_of
+from tests.support import crashing
+
+# -- conversion -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("build", "int8"),
+    [
+        (crashing.adding_loop, "TFLite's converter failed: its process was ended by SIGSEGV"),
+        (crashing.masked, "LiteRT failed on a sample: its process was ended by SIGABRT"),
+        (crashing.suppression, ""),
+        (crashing.backwards, ""),
+        (crashing.kernel_as_input, "LiteRT cannot run it"),
+    ],
+)
+def test_what_crashes_or_cannot_run_is_missing_with_its_reason_and_the_rest_is_there_and_equal(build, int8, tmp_path):
+    model, rng = build(), np.random.default_rng(1)
+    signature = Signature.of(model)
+    feeds = example_feeds([port.info for port in signature.inputs], _batch(signature), rng)
+    made = convert(model, tmp_path, ConvertConfig(), feeds, Monitor())
+    assert int8 in made.failed.get(TFLITE["int8"], "")
+    assert set(made.sizes) | set(made.failed) == {SAVED_MODEL, "frozen.pb", *TFLITE.values()}
+    for file in made.failed:
+        assert not (tmp_path / file).exists()
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    expected = dict(zip(names, session.run(names, feeds), strict=True))
+    runtimes = [TensorFlowSavedModel(tmp_path / SAVED_MODEL, "native"), TensorFlowFrozen(tmp_path / "frozen.pb", "")]
+    runtimes += [LiteRT(tmp_path / TFLITE[kind], kind, "") for kind in ("fp32", "fp16") if TFLITE[kind] in made.sizes]
+    for runtime in runtimes:
+        for name, array in runtime.infer(feeds).items():
+            finite = np.isfinite(expected[name])  # LiteRT gives its smallest number for minus infinity
+            answers = array[finite], expected[name][finite]
+            np.testing.assert_allclose(*answers, rtol=1e-2, atol=1e-2, err_msg=runtime.name)
+    if TFLITE["int8"] in made.sizes:
+        assert LiteRT(tmp_path / TFLITE["int8"], "int8", "").infer(feeds).keys() == expected.keys()
+
+
+def _batch(signature):
+    fixed = {port.shape[0] for port in signature.inputs if port.shape[0] is not None}
+    dynamic = any(port.shape[0] is None for port in signature.inputs)
+    return 5 if dynamic else max(fixed)
+
+
+def test_a_file_that_runs_at_one_batch_size_only_is_refused_where_tensorflow_runs_at_two(tmp_path):
+    files = {size: _summing(tmp_path / str(size), size) for size in (None, 1)}
+    with pytest.raises(ConversionError, match="LiteRT cannot run it at batch 2"):
+        tflite_worker._check(files[1], "fp32", tmp_path / "None", *_samples_of_a_sum())
+    tflite_worker._check(files[1], "fp32", tmp_path / "1", *_samples_of_a_sum())  # there the samples are at fault
+    tflite_worker._check(files[None], "fp32", tmp_path / "None", *_samples_of_a_sum())
+
+
+def _summing(folder, size):
+    """A SavedModel and a TFLite file that take batches of one size, of None any."""
+    tf = import_tensorflow()
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="input")])
+    def function(input):
+        return {"logits": tf.reduce_sum(tf.concat([input, tf.ones([size, 4]) if size else input], 1), 1)}
+
+    module = tf.Module()
+    module.function = function
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": function})
+    path = folder / "model.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert())
+    return path
+
+
+def _samples_of_a_sum():
+    ports = Port("input", "input", "float32", (None, 4)), Port("logits", "logits", "float32", (None,))
+    return {"input": np.ones((3, 4), np.float32)}, Signature(ports[:1], ports[1:])
+
+
+def never_done(content, arrays, tell):
+    tell({"step": tflite_worker.CONVERTING}, {})
+    time.sleep(600)
+
+
+def test_time_is_bounded_and_the_next_target_is_made(tmp_path, monkeypatch):
+    model = crashing.masked()
+    signature = Signature.of(model)
+    (tmp_path / "saved_model").mkdir()
+    monkeypatch.setattr(tflite, "_SECONDS", 0.5)
+    monkeypatch.setattr(tflite_worker, "make", never_done)
+    with pytest.raises(ConversionError, match=r"TFLite's converter failed: gave up after 0\.5 s"):
+        tflite.save(tmp_path / "saved_model", tmp_path / "model.tflite", "fp32", {}, signature)
+    monkeypatch.undo()
+    made = convert(model, tmp_path, ConvertConfig(), {"input": np.ones((3, 6), np.float32)}, Monitor())
+    assert list(made.failed) == [TFLITE["int8"]]
+
+
+# -- comparison -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crashing_run(finished_run, tmp_path_factory):
+    return crashing.run_that_crashes(finished_run, tmp_path_factory.mktemp("crashing"))
+
+
+def test_a_runtime_that_crashes_is_a_fault_and_the_others_keep_their_results(crashing_run, tmp_path):
+    run = copy_of(crashing_run, tmp_path)
+    comparison = run_compare(run, CompareConfig(samples=20, batch_sizes=(1, 64)), Monitor())
+    assert comparison.verdict == "disagree"
+    lines = {line.name: line for line in comparison.runtimes}
+    assert "failed: its process was ended by SIGABRT" in lines["litert-int8"].reason
+    others = [line for name, line in lines.items() if name != "litert-int8"]
+    assert len(others) >= 6
+    assert all(line.passed for line in others)
+
+
+def test_a_reference_that_crashes_is_said(crashing_run, monkeypatch):
+    monkeypatch.setattr(worker_session, "_prepare", crash)
+    inputs = [InputSet(TEST, {"input": np.zeros((2, 1, 28, 28), np.float32)})]
+    with pytest.raises(ModelError, match="the reference pytorch failed: its process was ended by SIGABRT"):
+        worker_session.measure(
+            crashing_run, sources(crashing_run), inputs, (1,), lambda *_: None, 1, {}, CompareConfig()
+        )
+
+
+def crash(content, arrays, tell):
+    os.abort()

@@ -1,0 +1,161 @@
+"""ai.onnx.ml, which scikit-learn, XGBoost and LightGBM export to, against ONNX Runtime."""
+
+import numpy as np
+import onnx
+import onnx.helper as oh
+import onnxruntime
+import pytest
+
+from convnet_core.convert.native import converter
+from convnet_core.errors import ConversionError, UnsupportedOpError
+from tests.convert.native import harness
+
+ML = "ai.onnx.ml"
+X = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
+FLOAT, INT64, STRING = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64, onnx.TensorProto.STRING
+
+
+def model_of(op, x, outputs, version=3, **attributes):
+    """A model of one node; `outputs` are ONNX's numbers of their dtypes."""
+    names = [f"y{place}" for place in range(len(outputs))]
+    node = oh.make_node(op, ["x"], names, domain=ML, **attributes)
+    kind = STRING if x.dtype.kind in "OU" else oh.np_dtype_to_tensor_dtype(x.dtype)
+    results = [oh.make_tensor_value_info(name, dtype, None) for name, dtype in zip(names, outputs, strict=True)]
+    graph = oh.make_graph([node], "ml", [oh.make_tensor_value_info("x", kind, [None, *x.shape[1:]])], results)
+    opsets = [oh.make_opsetid("", 18), oh.make_opsetid(ML, version)]
+    return oh.make_model(graph, opset_imports=opsets, ir_version=10)
+
+
+def agrees(op, x, outputs, version=3, **attributes):
+    """Whether the converter's answers are ONNX Runtime's."""
+    model = model_of(op, x, outputs, version, **attributes)
+    expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    for got, value in zip(harness.run(model, [x]), expected, strict=True):
+        harness.same(got, np.asarray(value), 1e-5, 1e-6)
+
+
+def trees(leaf, targets, count=6, mode="BRANCH_LEQ", depth=3, fractions=False, one_target=False):
+    """The attributes of full trees with random splits, for five features; the targets take turns."""
+    rng = np.random.default_rng(1)
+    inner, size = 2**depth - 1, 2 ** (depth + 1) - 1
+    nodes = np.tile(np.arange(size), count)
+    is_leaf = nodes >= inner
+    to = [np.where(is_leaf, 0, 2 * nodes + side) for side in (1, 2)]
+    owners = np.repeat(np.arange(count), size)
+    drawn = rng.random(is_leaf.sum()) if fractions else rng.standard_normal(is_leaf.sum())
+    modes = np.where(is_leaf, "LEAF", mode if isinstance(mode, str) else np.resize(mode, len(nodes)))
+    return {
+        "nodes_treeids": owners.tolist(),
+        "nodes_nodeids": nodes.tolist(),
+        "nodes_featureids": (nodes % 5).tolist(),
+        "nodes_values": rng.standard_normal(len(nodes)).astype(np.float32).tolist(),
+        "nodes_modes": modes.tolist(),
+        "nodes_truenodeids": to[0].tolist(),
+        "nodes_falsenodeids": to[1].tolist(),
+        "nodes_missing_value_tracks_true": (nodes % 2).tolist(),
+        f"{leaf}_treeids": owners[is_leaf].tolist(),
+        f"{leaf}_nodeids": nodes[is_leaf].tolist(),
+        f"{leaf}_ids": (owners[is_leaf] % targets * (not one_target)).tolist(),
+        f"{leaf}_weights": (drawn / count).astype(np.float32).tolist(),
+    }
+
+
+@pytest.mark.parametrize("aggregate", ["SUM", "AVERAGE", "MIN", "MAX"])
+@pytest.mark.parametrize("targets", [1, 3])
+def test_regression_by_trees(aggregate, targets):
+    attributes = trees("target", targets)
+    agrees("TreeEnsembleRegressor", X, [FLOAT], n_targets=targets, aggregate_function=aggregate, **attributes)
+
+
+@pytest.mark.parametrize("mode", ["LEQ", "LT", "GTE", "GT", "EQ", "NEQ"])
+def test_every_condition_of_trees(mode):
+    x = X.round()
+    attributes = trees("target", 1, mode=f"BRANCH_{mode}")
+    attributes["nodes_values"] = np.round(attributes["nodes_values"]).tolist()
+    agrees("TreeEnsembleRegressor", x, [FLOAT], n_targets=1, **attributes)
+
+
+def test_trees_with_mixed_conditions_missing_values_and_a_base():
+    x = X.copy()
+    x[::3, 1] = np.nan
+    attributes = trees("target", 2, mode=["BRANCH_LEQ", "BRANCH_GT"])
+    agrees("TreeEnsembleRegressor", x, [FLOAT], n_targets=2, base_values=[0.5, -1.0], **attributes)
+
+
+@pytest.mark.parametrize("transform", ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"])
+@pytest.mark.parametrize("labels", [{"classlabels_int64s": [3, 5, 9]}, {"classlabels_strings": ["a", "b", "c"]}])
+def test_classification_by_trees(transform, labels):
+    kind = INT64 if "classlabels_int64s" in labels else STRING
+    agrees("TreeEnsembleClassifier", X, [kind, FLOAT], post_transform=transform, **labels, **trees("class", 3))
+
+
+@pytest.mark.parametrize("fractions", [True, False])
+@pytest.mark.parametrize("transform", ["NONE", "LOGISTIC"])
+def test_two_classes_with_one_score(fractions, transform):
+    attributes = trees("class", 2, fractions=fractions, one_target=True)
+    agrees(
+        "TreeEnsembleClassifier",
+        X,
+        [INT64, FLOAT],
+        post_transform=transform,
+        classlabels_int64s=[0, 1],
+        **attributes,
+    )
+
+
+def test_a_tree_that_leads_back_to_itself_is_an_error():
+    attributes = trees("target", 1)
+    attributes["nodes_truenodeids"][1] = 0
+    with pytest.raises(ConversionError, match="leads back"):
+        harness.run(model_of("TreeEnsembleRegressor", X, [FLOAT], n_targets=1, **attributes), [X])
+
+
+def test_linear_models():
+    weights = np.random.default_rng(2).standard_normal(15).astype(np.float32).tolist()
+    agrees("LinearRegressor", X, [FLOAT], 1, coefficients=weights, intercepts=[0.1, 0.2, 0.3], targets=3)
+    for transform in ("NONE", "SOFTMAX", "LOGISTIC"):
+        agrees(
+            "LinearClassifier",
+            X,
+            [INT64, FLOAT],
+            1,
+            coefficients=weights,
+            intercepts=[0.1, 0.2, 0.3],
+            classlabels_ints=[1, 2, 3],
+            post_transform=transform,
+        )
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [
+        ("Scaler", {"offset": [0.0, 1.0, 2.0, 3.0, 4.0], "scale": [1.0, 2.0, 0.5, 3.0, 0.1]}),
+        ("Scaler", {"offset": [0.5], "scale": [2.0]}),
+        *[("Normalizer", {"norm": norm}) for norm in ("MAX", "L1", "L2")],
+        ("Binarizer", {"threshold": 0.25}),
+        ("Imputer", {"imputed_value_floats": [1.0, 2.0, 3.0, 4.0, 5.0], "replaced_value_float": float("nan")}),
+        ("Imputer", {"imputed_value_floats": [7.0], "replaced_value_float": 0.0}),
+    ],
+)
+def test_features(op, attributes):
+    x = X.copy()
+    x[::4, 2] = np.nan if op == "Imputer" else 0
+    agrees(op, x, [FLOAT], 1, **attributes)
+
+
+def test_categories():
+    texts = np.array([["a"], ["c"], ["b"], ["z"]])
+    agrees("OneHotEncoder", texts, [FLOAT], 1, cats_strings=["a", "b", "c"])
+    agrees("OneHotEncoder", np.array([[1], [2], [7]]), [FLOAT], 1, cats_int64s=[1, 2, 3])
+    agrees("LabelEncoder", texts, [INT64], 2, keys_strings=["a", "b", "c"], values_int64s=[5, 6, 7], default_int64=-3)
+    agrees("LabelEncoder", np.array([[1], [2], [9]]), [STRING], 2, keys_int64s=[1, 2], values_strings=["one", "two"])
+    numbers = np.array([[1.0], [np.nan], [3.0]], np.float32)
+    agrees("LabelEncoder", numbers, [FLOAT], 4, keys_floats=[1.0, float("nan")], values_floats=[0.5, 9.0])
+
+
+def test_zipmap_is_refused_with_the_way_around():
+    node = oh.make_node("ZipMap", ["x"], ["y0"], domain=ML, classlabels_int64s=[0, 1])
+    model = model_of("Scaler", X, [FLOAT], 1)
+    model.graph.node[0].CopyFrom(node)
+    with pytest.raises(UnsupportedOpError, match="zipmap"):
+        converter.convert(model)

@@ -1,0 +1,99 @@
+"""Support vector machines of ai.onnx.ml, against ONNX Runtime."""
+
+import numpy as np
+import pytest
+
+from convnet_core.errors import ConversionError
+from tests.convert.native import harness
+from tests.convert.native.test_ml import FLOAT, INT64, STRING, X, agrees, model_of
+
+KERNELS = ["LINEAR", "POLY", "RBF", "SIGMOID"]
+
+
+def drawn(*shape):
+    """Random numbers as an attribute."""
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32).ravel().tolist()
+
+
+def machine(classes, kernel="RBF", fractions=False, texts=False):
+    """The attributes of a classifier for five features, with 3, 4, ... support vectors of the classes."""
+    sizes = list(range(3, 3 + classes))
+    pairs = classes * (classes - 1) // 2
+    labels = (
+        {"classlabels_strings": list("abcdef"[:classes])} if texts else {"classlabels_ints": [9, 4, 7, 1][:classes]}
+    )
+    coupled = {"prob_a": [-1.5, -0.8, -2.0, -1.0, -0.5, -1.2][:pairs], "prob_b": drawn(pairs)} if fractions else {}
+    return {
+        "coefficients": drawn(classes - 1, sum(sizes)),
+        "rho": drawn(pairs),
+        "vectors_per_class": sizes,
+        "support_vectors": drawn(sum(sizes), 5),
+        "kernel_type": kernel,
+        "kernel_params": [0.2, 0.5, 3.0],
+        **labels,
+        **coupled,
+    }
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_regression(kernel):
+    attributes = {"coefficients": drawn(7), "rho": [0.3], "n_supports": 7, "support_vectors": drawn(7, 5)}
+    for params in ([0.2, 0.5, 3.0], [0.4, 0.0, 2.0]):
+        agrees("SVMRegressor", X, [FLOAT], 1, kernel_type=kernel, kernel_params=params, **attributes)
+
+
+def test_regression_without_support_vectors_and_of_one_class():
+    attributes = {"coefficients": drawn(5), "rho": [0.3], "kernel_params": [0.2, 0.5, 3.0]}
+    agrees("SVMRegressor", X, [FLOAT], 1, **attributes, kernel_type="RBF")
+    agrees("SVMRegressor", X, [FLOAT], 1, **attributes, one_class=1)
+    agrees("SVMRegressor", X, [FLOAT], 1, **attributes, post_transform="LOGISTIC")
+
+
+@pytest.mark.parametrize("fractions", [False, True])
+@pytest.mark.parametrize("classes", [2, 3, 4])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_classification(kernel, classes, fractions):
+    texts = classes == 3
+    attributes = machine(classes, kernel, fractions, texts)
+    agrees("SVMClassifier", X, [STRING if texts else INT64, FLOAT], 1, **attributes)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("transform", ["SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"])
+def test_transforms_of_scores(transform, classes):
+    for fractions in (False, True):
+        attributes = machine(classes, fractions=fractions)
+        agrees("SVMClassifier", X, [INT64, FLOAT], 1, post_transform=transform, **attributes)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("positive", [False, True])
+def test_classification_without_support_vectors(classes, positive):
+    weights = np.array(drawn(classes, 5))
+    attributes = {
+        "coefficients": (np.abs(weights) if positive else weights).tolist(),
+        "rho": [0.3],
+        "kernel_params": [0.2, 0.5, 3.0],
+        "classlabels_ints": [5, 3, 8][:classes],
+    }
+    for transform in ("NONE", "SOFTMAX"):
+        agrees("SVMClassifier", X, [INT64, FLOAT], 1, post_transform=transform, **attributes)
+
+
+def test_other_numbers_are_taken_as_float32():
+    for x in (X.astype(np.float64), np.round(X).astype(np.int64)):
+        agrees("SVMClassifier", x, [INT64, FLOAT], 1, **machine(3))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kernel_type": "WAVES"}, "kernel_type 'WAVES'"),
+        ({"classlabels_ints": [1]}, "two classes"),
+        ({"post_transform": "PROBIT"}, "PROBIT"),
+    ],
+)
+def test_what_is_not_defined_is_an_error(change, words):
+    model = model_of("SVMClassifier", X, [INT64, FLOAT], 1, **(machine(2) | change))
+    with pytest.raises(ConversionError, match=words):
+        harness.run(model, [X])

@@ -1,0 +1,95 @@
+"""Whole networks: ours, and small ones of torchvision (`python -m benchmarks.zoo` has all), every parameter drawn."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import zoo
+from convnet_core.config.stages import ConvertConfig, ExportConfig, ModelConfig
+from convnet_core.convert.convert import convert
+from convnet_core.events import Monitor
+from convnet_core.export.onnx_export import export
+from convnet_core.networks.convnet import build
+from convnet_core.runtimes.litert import LiteRT
+from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
+from tests.conftest import python
+
+IMAGES = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(3))
+
+
+def lively(architecture):
+    """A network of ours whose batch norm is no identity."""
+    model = build(ModelConfig(architecture=architecture), seed=0)
+    generator = torch.Generator().manual_seed(1)
+    for name, value in model.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 2.0, generator=generator)
+        elif name.endswith("running_mean"):
+            value.normal_(generator=generator)
+    return model.eval()
+
+
+@pytest.mark.parametrize("architecture", ["convnet", "deep"])
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_our_networks_have_no_transpose_at_all(architecture, fused, layout, tmp_path):
+    """Not at the borders either: an image of one channel is channels last by a reshape."""
+    model = lively(architecture)
+    made = export(model, ExportConfig(fuse_batchnorm=fused)).model
+    samples = {"input": IMAGES.numpy()}
+    converted = convert(made, tmp_path, ConvertConfig(layout=layout), samples, Monitor())
+    assert converted.failed == {}
+    assert converted.transposes == 0
+    with torch.no_grad():
+        expected = model(IMAGES).numpy()
+    for runtime in (
+        TensorFlowSavedModel(tmp_path / "saved_model", "native"),
+        LiteRT(tmp_path / "model.fp32.tflite", "tflite", "native"),
+    ):
+        with runtime:
+            got = runtime.infer(samples)["logits"]
+        assert np.abs(got - expected).max() <= 1e-5 * np.ptp(expected), runtime.name
+
+
+AGAIN = """
+import hashlib, json, sys
+import numpy as np
+from pathlib import Path
+from convnet_core.onnx_files import model_file as onnx_model
+from convnet_core.config.stages import ConvertConfig
+from convnet_core.convert import convert
+from convnet_core.events import Monitor
+from convnet_core.runtimes.litert import LiteRT
+from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
+images = {"input": np.random.default_rng(0).random((7, 1, 28, 28), np.float32)}
+found = hashlib.sha256()
+for name in ("convnet", "deep"):
+    folder = Path(sys.argv[1], name)
+    folder.mkdir(parents=True)
+    convert(onnx_model.load(folder.parent.parent / f"{name}.onnx"), folder, ConvertConfig(), images, Monitor())
+    for runtime in (
+        TensorFlowSavedModel(folder / "saved_model", "native"), LiteRT(folder / "model.fp32.tflite", "", "")
+    ):
+        found.update(runtime.infer(images)["logits"].tobytes())
+    found.update((folder / "model.int8.tflite").read_bytes())
+print("digest", found.hexdigest())
+"""
+
+
+def test_the_same_answers_bit_for_bit_from_run_to_run(tmp_path):
+    for architecture in ("convnet", "deep"):
+        made = export(lively(architecture), ExportConfig()).model
+        (tmp_path / f"{architecture}.onnx").write_bytes(made.SerializeToString())
+    said = [python(AGAIN, str(tmp_path / place)).stdout.splitlines()[-1] for place in ("first", "second")]
+    assert len(said[0]) == len("digest ") + 2 * hashlib.sha256().digest_size
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5"])
+def test_small_networks_of_torchvision(name, tmp_path):
+    found = zoo.measure(name, tmp_path)
+    assert set(found["errors"]["saved_model"]) == {1, 3}
+    for by_batch in found["errors"].values():
+        assert max(by_batch.values()) <= zoo.ALLOWED

@@ -1,0 +1,39 @@
+"""Random graphs through the converter, against onnx.reference.
+
+CONVNET_ROUND_TRIPS=20000 looks at that many graphs instead of the suite's, and begins elsewhere each time.
+"""
+
+import os
+
+import numpy as np
+import onnx.printer
+from hypothesis import HealthCheck, given, note, settings
+
+from tests.convert.native import harness
+from tests.convert.native.random_graphs import graphs
+
+MANY = int(os.environ.get("CONVNET_ROUND_TRIPS", "0"))
+ALLOWED = {"float16": 1e-2, "float32": 2e-5, "float64": 1e-7}
+"""Of the largest value, or of 1 where that is less. Defaults of attributes are float32 numbers, and onnx 1.23.2's
+reference computes Erf, and a constant of Gelu, in float32."""
+
+
+@settings(
+    max_examples=MANY or 300,
+    derandomize=not MANY,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(graphs())
+def test_random_graphs_give_what_the_reference_gives(drawn):
+    model, feeds, expected = drawn
+    note(onnx.printer.to_text(model))
+    inputs = [feeds[value.name] for value in harness.fed(model)]
+    for (name, value), result in zip(expected.items(), harness.run(model, inputs), strict=True):
+        assert (result.dtype, result.shape) == (value.dtype, value.shape), name
+        if value.dtype.kind != "f":
+            np.testing.assert_array_equal(result, value, name)
+        elif value.size:
+            scale = max(1.0, float(np.abs(value).max()))
+            np.testing.assert_allclose(result, value, rtol=0, atol=ALLOWED[value.dtype.name] * scale, err_msg=name)

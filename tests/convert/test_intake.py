@@ -1,0 +1,295 @@
+"""What ONNX Runtime runs is accepted: it is repaired, that is said, and it computes what it computed before."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto as T
+from onnx import helper, numpy_helper
+
+from convnet_core.convert.intake import take_in
+from convnet_core.convert.native import converter
+from convnet_core.errors import ConvNetError
+from convnet_core.graphs.graph_file import of_file
+from convnet_core.runs.run import Run
+from tests.conftest import convnet
+from tests.convert.native import harness
+
+RNG = np.random.default_rng(0)
+
+
+def f(*shape):
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def port(name, shape, kind=T.FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def node(op, inputs, outputs, **attributes):
+    return helper.make_node(op, inputs.split(), outputs.split(), **attributes)
+
+
+def model(nodes, inputs=None, outputs=None, weights=None, opset=17, ir=8, opsets=None, between=()):
+    """x float32 [n, 3] → y [n, 3], where nothing else is said."""
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        inputs or [port("x", ["n", 3])],
+        outputs if outputs is not None else [port("y", ["n", 3])],
+        [numpy_helper.from_array(value, name) for name, value in (weights or {}).items()],
+        value_info=list(between),
+    )
+    opsets = [helper.make_opsetid("", opset)] if opsets is None else opsets
+    return helper.make_model(graph, opset_imports=opsets, ir_version=ir)
+
+
+def two(**options):
+    return model([node("Relu", "x", "h"), node("Neg", "h", "y")], **options)
+
+
+def changed(proto, change):
+    change(proto)
+    return proto
+
+
+def branches(kind, **options):
+    """y is Relu of x where c is true, else Neg."""
+    graphs = [
+        helper.make_graph([node("Relu", "x", "q"), node("Abs", "q", "t")], "yes", [], [port("t", kind)], **options),
+        helper.make_graph([node("Neg", "x", "e")], "no", [], [port("e", None)]),
+    ]
+    return model(
+        [node("If", "c", "y", then_branch=graphs[0], else_branch=graphs[1])],
+        [port("x", ["n", 3]), port("c", [], T.BOOL)],
+    )
+
+
+def gelu(opsets):
+    return model([node("Gelu", "x", "y", domain="com.microsoft")], opsets=opsets)
+
+
+def twice(proto):
+    proto.graph.initializer.append(numpy_helper.from_array(np.full(3, 7, np.float32), "w"))
+
+
+WEIGHT = {"w": np.arange(3, dtype=np.float32)}
+ADD = [node("Add", "x w", "y")]
+ODD = {
+    # name: the model, and what is said of it
+    "no shape of the output": (two(outputs=[port("y", None)]), "the output 'y' had no shape"),
+    "no type of the output": (changed(two(), lambda m: m.graph.output[0].ClearField("type")), "'y' had no type"),
+    "IR 3 with weights that are no inputs": (model(ADD, weights=WEIGHT, opset=8, ir=3), "IR version 3"),
+    "IR 2 with an opset": (two(ir=2), "IR version 2"),
+    "a wrong size of the output": (two(outputs=[port("y", ["n", 5])]), "the declared shape of 'y' was wrong"),
+    "a wrong rank of the output": (two(outputs=[port("y", ["n", 3, 1])]), "[n, 3, 1] by [n, 3]"),
+    "one batch in the output alone": (two(outputs=[port("y", [1, 3])]), "[1, 3] by [n, 3]"),
+    "a wrong size in between": (two(between=[port("h", ["n", 9])]), "the declared shape of 'h' was wrong"),
+    "a wrong rank in between": (two(between=[port("h", [3])]), "the declared shape of 'h' was wrong"),
+    "−1 for what is dynamic": (
+        two(inputs=[port("x", [-1, 3])], outputs=[port("y", [-1, 3])]),
+        "−1 in the shape of 'x', 'y' means a dynamic dimension",
+    ),
+    "a graph without a name": (changed(two(), lambda m: m.graph.ClearField("name")), "graph without a name"),
+    "two weights of one name": (changed(model(ADD, weights=WEIGHT), twice), "of 2 initializers"),
+    "an output twice": (two(outputs=[port("y", ["n", 3])] * 2), "'y' stood among the outputs more than once"),
+    "metadata twice": (
+        changed(two(), lambda m: [m.metadata_props.add(key="k", value=value) for value in "ab"]),
+        "metadata with the same key",
+    ),
+    "com.microsoft without an opset": (gelu([helper.make_opsetid("", 17)]), "opset_import of com.microsoft"),
+    "nodes of the domain ai.onnx": (
+        changed(two(), lambda m: setattr(m.graph.node[0], "domain", "ai.onnx")),
+        "the domain ai.onnx was replaced",
+    ),
+    "an opset of the domain ai.onnx": (
+        two(opsets=[helper.make_opsetid("ai.onnx", 17)]),
+        "the domain ai.onnx was replaced",
+    ),
+    "a wrong shape in a branch": (branches([7, 7]), "inside branches and loops"),
+    "a wrong shape in between in a branch": (
+        branches(None, value_info=[port("q", [7])]),
+        "inside branches and loops",
+    ),
+}  # fmt: skip
+FINE = {
+    "an unused weight": model([node("Relu", "x", "y")], weights=WEIGHT),
+    "a weight as an output": model(ADD, outputs=[port("y", ["n", 3]), port("w", [3])], weights=WEIGHT),
+    "an input as an output": two(outputs=[port("y", ["n", 3]), port("x", ["n", 3])]),
+    "an input without use": two(inputs=[port("x", ["n", 3]), port("z", [2])]),
+    "one name for two dimensions": two(inputs=[port("x", ["n", "n"])], outputs=[port("y", ["n", "n"])]),
+    "a name for a dimension that another has": two(outputs=[port("y", ["m", 3])]),
+    "left out inputs and outputs": model([helper.make_node("Clip", ["x", "", ""], ["y"])]),
+    "a weight that is an input, too": model(
+        ADD, inputs=[port("x", ["n", 3]), port("w", [3])], weights=WEIGHT, opset=8, ir=3
+    ),
+    "no shape in branches": branches(None),
+}
+
+
+def answers(proto, path):
+    """What ONNX Runtime gives for a model as it is, for the repaired one, and what the converted one gives."""
+    onnx.save(proto, path)
+    intake = take_in(path)
+    assert not intake.faults
+    size = 3 if "n" in [dim.dim_param for dim in proto.graph.input[0].type.tensor_type.shape.dim][1:] else 2
+    feeds = {"x": f(size, 3), "c": np.array(True), "z": f(2)}
+    feeds = {value.name: feeds[value.name] for value in harness.fed(proto)}
+    before, after = (
+        onnxruntime.InferenceSession(item.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feeds)
+        for item in (proto, intake.model)
+    )
+    return intake, before, after, harness.run(intake.model, list(feeds.values()))
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_onnx_runtime_runs_is_repaired_and_that_is_said(tmp_path, name):
+    proto, note = ODD[name]
+    intake, before, after, got = answers(proto, tmp_path / "odd.onnx")
+    assert [text for text in intake.repairs if note in text], intake.repairs
+    for expected, one, other in zip(before, after, got, strict=False):  # an output that was there twice is once there
+        np.testing.assert_array_equal(one, expected)
+        np.testing.assert_allclose(other, expected, rtol=1e-6)
+    onnx.save(intake.model, tmp_path / "repaired.onnx")
+    assert not take_in(tmp_path / "repaired.onnx").repairs
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_what_is_allowed_is_left_as_it_is(tmp_path, name):
+    intake, before, after, got = answers(FINE[name], tmp_path / "fine.onnx")
+    assert not intake.repairs
+    for expected, one, other in zip(before, after, got, strict=True):
+        np.testing.assert_array_equal(one, expected)
+        np.testing.assert_allclose(other, expected, rtol=1e-6)
+
+
+def test_nodes_of_one_name_get_others(tmp_path):
+    """ONNX Runtime 1.32 refuses two nodes of one name, which other programs write."""
+    proto = model([node("Relu", "x", "h", name="a"), node("Neg", "h", "y", name="a")])
+    onnx.save(proto, tmp_path / "a.onnx")
+    intake = take_in(tmp_path / "a.onnx")
+    assert intake.repairs == ("1 node had the name of another and got a new one",)
+    assert [item.name for item in intake.model.graph.node] == ["a", "a_1"]
+    onnxruntime.InferenceSession(intake.model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def test_nodes_in_the_wrong_order_are_sorted_those_inside_a_branch_too(tmp_path):
+    yes = helper.make_graph([node("Abs", "q", "t"), node("Relu", "h", "q")], "yes", [], [port("t", None)])
+    no = helper.make_graph([node("Neg", "h", "e")], "no", [], [port("e", None)])
+    proto = model(
+        [node("If", "c", "y", then_branch=yes, else_branch=no), node("Exp", "x", "h")],
+        [port("x", ["n", 3]), port("c", [], T.BOOL)],
+    )
+    onnx.save(proto, tmp_path / "a.onnx")
+    intake = take_in(tmp_path / "a.onnx")
+    assert intake.repairs == ("nodes stood before what they read, and were put in order",)
+    x = f(2, 3)
+    np.testing.assert_allclose(harness.run(intake.model, [x, np.array(True)])[0], np.exp(x), rtol=1e-6)
+
+
+REFUSED = {
+    "an output that nothing gives": (two(outputs=[port("z", [1])]), "nothing in the model gives its output 'z'"),
+    "no outputs": (two(outputs=[]), "the model has no outputs"),
+    "an input that nothing gives": (
+        model([node("Relu", "nope", "y", name="r")]),
+        "Relu (node 'r') reads 'nope', which nothing in the model gives",
+    ),
+    "a ring": (
+        model([node("Add", "x b", "a", name="p"), node("Relu", "a", "b", name="q"), node("Neg", "b", "y", name="r")]),
+        "need each other's results in a ring: p → q → p",
+    ),
+    "another type of the output": (
+        two(outputs=[port("y", ["n", 3], T.INT64)]),
+        "the output 'y' is declared as int64, and what gives it gives float32",
+    ),
+    "no opset": (two(opsets=[]), "does not say which opset"),
+    "an opset of the future": (two(opset=99), f"opset 99, and onnx {onnx.__version__} knows up to"),
+    "an IR version of the future": (two(ir=99), f"IR version 99, and onnx {onnx.__version__} knows up to"),
+    "no IR version": (changed(two(), lambda m: m.ClearField("ir_version")), "no ir_version"),
+    "no rank of an input": (
+        model([node("Relu", "x", "y")], inputs=[port("x", None)]),
+        "how many dimensions 'x' has is neither declared nor can be inferred",
+    ),
+    "an attribute that is missing": (
+        model([node("Concat", "x", "y", name="joined")]),
+        "Required attribute 'axis' is missing. ==> Context: Bad node spec for node. Name: joined OpType: Concat",
+    ),
+    "sizes that do not fit": (
+        model([node("Add", "x w", "y")], weights={"w": f(4)}),
+        "(op_type:Add, node name: Add_0): [ShapeInferenceError] Incompatible dimensions",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_means_nothing_is_refused_with_a_whole_sentence(tmp_path, name):
+    proto, sentence = REFUSED[name]
+    onnx.save(proto, tmp_path / "bad.onnx")
+    with pytest.raises(ConvNetError) as caught:
+        take_in(tmp_path / "bad.onnx")
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_check_convert_and_graph_refuse_with_the_same_sentence(tmp_path):
+    onnx.save(REFUSED["a ring"][0], tmp_path / "bad.onnx")
+    said = [
+        convnet(*command, "--onnx", tmp_path / "bad.onnx", "--runs", tmp_path / "runs", check=2).stderr.splitlines()
+        for command in (["convert", "--check"], ["convert"], ["graph"])
+    ]
+    assert [sum(REFUSED["a ring"][1] in line for line in lines) for lines in said] == [1, 1, 1]
+
+
+LIMITED = {
+    "a convolution over four dimensions": (
+        model(
+            [node("Conv", "x w", "y")], [port("x", [1, 2, 3, 3, 3, 3])], [port("y", None)], {"w": f(2, 2, 2, 2, 2, 2)}
+        ),
+        "4 spatial dimensions: 1 to 3 are supported",
+    ),
+    "a batch normalization that learns, before version 14": (
+        model(
+            [node("BatchNormalization", "x s b m v", "y p q r t")],
+            outputs=[port("y", ["n", 3]), port("p", [3])],
+            weights=dict.fromkeys("sbmv", np.ones(3, np.float32)),
+            opset=9,
+        ),
+        "a batch normalization that learns is known from version 14 on",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_what_a_handler_cannot_do_is_said_by_the_check_as_by_the_conversion(tmp_path, name):
+    proto, sentence = LIMITED[name]
+    onnx.save(proto, tmp_path / "a.onnx")
+    intake = take_in(tmp_path / "a.onnx")
+    (fault,) = intake.faults
+    assert sentence in fault
+    with pytest.raises(ConvNetError) as caught:
+        converter.convert(intake.model)
+    assert fault in str(caught.value)
+
+
+def test_check_tells_what_will_be_repaired(tmp_path):
+    onnx.save(ODD["a wrong size of the output"][0], tmp_path / "odd.onnx")
+    done = json.loads(convnet("convert", "--check", "--onnx", tmp_path / "odd.onnx", "--json").stdout)
+    assert done["faults"] == []
+    assert "[n, 5] by [n, 3]" in done["repairs"][0]
+
+
+def test_an_upload_keeps_the_repaired_model_and_what_was_repaired(tmp_path):
+    onnx.save(ODD["no shape of the output"][0], tmp_path / "odd.onnx")
+    done = convnet("upload", "--onnx", tmp_path / "odd.onnx", "--run", tmp_path / "run")
+    assert "the output 'y' had no shape" in done.stderr
+    run = Run.open(tmp_path / "run")
+    assert "the output 'y' had no shape" in run.need("export").result["repairs"][0]
+    onnx.checker.check_model(run.path / "export/model.onnx", full_check=True)
+
+
+def test_the_graph_is_that_of_the_repaired_model(tmp_path):
+    onnx.save(ODD["−1 for what is dynamic"][0], tmp_path / "odd.onnx")
+    tensors = {tensor.name: tensor.shape for tensor in of_file(tmp_path / "odd.onnx").tensors.values()}
+    assert tensors["y"] == (None, 3)

@@ -1,0 +1,80 @@
+"""What onnx-tf misses is restored only while it is imported, and is right."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from tests.conftest import python
+
+pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="onnx-tf needs Python 3.11")
+
+
+def test_nothing_stays_behind():
+    code = """
+import sys, onnx, onnx.helper
+from convnet_core.convert.onnx_tf.compat import import_onnx_tf
+backend = import_onnx_tf()
+assert backend.TensorflowBackend
+assert "onnx.mapping" not in sys.modules and "tensorflow_addons" not in sys.modules
+assert not hasattr(onnx, "mapping") and not hasattr(onnx.helper, "mapping")
+assert import_onnx_tf() is backend
+"""
+    python(code)
+
+
+def test_what_was_there_before_is_there_afterwards():
+    code = """
+import sys, types, onnx
+theirs = types.ModuleType("tensorflow_addons")
+sys.modules["tensorflow_addons"] = theirs
+onnx.mapping = "theirs"
+from convnet_core.convert.onnx_tf.compat import import_onnx_tf
+import_onnx_tf()
+assert sys.modules["tensorflow_addons"] is theirs and onnx.mapping == "theirs"
+"""
+    python(code)
+
+
+def test_where_it_is_not_installed_the_error_says_so():
+    code = """
+import sys
+sys.modules["onnx_tf"] = None
+from convnet_core.convert.onnx_tf.compat import import_onnx_tf
+from convnet_core.errors import MissingError
+try:
+    import_onnx_tf()
+except MissingError as error:
+    print(error, error.hint)
+"""
+    said = python(code).stdout
+    assert "onnx-tf cannot be imported" in said
+    assert "3.11" in said
+
+
+def test_the_dictionaries_are_those_of_onnx_1_18():
+    """Spot values written down from the removed module's source."""
+    from onnx import TensorProto
+
+    from convnet_core.convert.onnx_tf.compat import _mapping
+
+    mapping = _mapping()
+    assert mapping.TENSOR_TYPE_TO_NP_TYPE[TensorProto.FLOAT] == np.dtype("float32")
+    assert mapping.TENSOR_TYPE_TO_NP_TYPE[TensorProto.STRING] == np.dtype(object)
+    assert mapping.NP_TYPE_TO_TENSOR_TYPE[np.dtype("float32")] == TensorProto.FLOAT
+    assert mapping.NP_TYPE_TO_TENSOR_TYPE[np.dtype("int64")] == TensorProto.INT64
+    assert mapping.NP_TYPE_TO_TENSOR_TYPE[np.dtype("bool")] == TensorProto.BOOL
+    assert mapping.TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE[TensorProto.BOOL] == TensorProto.INT32
+    assert mapping.STORAGE_TENSOR_TYPE_TO_FIELD[TensorProto.FLOAT] == "float_data"
+    assert mapping.STORAGE_TENSOR_TYPE_TO_FIELD[TensorProto.INT64] == "int64_data"
+
+
+@pytest.mark.parametrize("axis_last", [[[1.0, 3.0, 2.0], [5.0, 5.0, 0.0]], [[[-1.0, -2.0]], [[0.0, 0.0]]]])
+def test_hardmax_marks_the_first_largest(axis_last):
+    from convnet_core.common.tensorflow_import import import_tensorflow
+    from convnet_core.convert.onnx_tf.compat import _addons
+
+    tf = import_tensorflow()
+    values = np.array(axis_last, np.float32)
+    expected = np.eye(values.shape[-1], dtype=np.float32)[values.argmax(-1)]
+    np.testing.assert_array_equal(_addons().seq2seq.hardmax(tf.constant(values)).numpy(), expected)

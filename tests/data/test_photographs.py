@@ -1,0 +1,143 @@
+"""Photographs: uneven light, frames, lines, colours, several digits; each beside the same digit on even paper."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from convnet_core.data.drawing import prepare
+from convnet_core.data.picture import brightness
+from convnet_core.data.strokes import generate
+from convnet_core.errors import DataError
+from convnet_core.networks.convnet import from_weights
+from tests.support import sheets
+from tests.support.drawings import drawings
+
+COUNT = 60
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return drawings(COUNT, seed=11)
+
+
+@pytest.fixture(scope="module")
+def network(trained_run):
+    path = trained_run.path / "train/model.safetensors"
+    return from_weights(load_file(path), path.name)[1].eval()
+
+
+def prepared(picture):
+    """None where the picture is refused."""
+    try:
+        return prepare(picture)
+    except DataError:
+        return None
+
+
+def wrong(drawn, network, lit, marked):
+    """How many digits are misread or refused."""
+    rng = np.random.default_rng(3)
+    images, digits = drawn
+    found = [prepared(sheets.sheet(image, lit, marked, rng)) for image in images]
+    whole = np.stack([np.zeros((28, 28), np.float32) if image is None else image for image in found])
+    with torch.no_grad():
+        labels = network(torch.from_numpy(whole[:, None])).argmax(1).numpy()
+    return sum(image is None or label != digit for image, label, digit in zip(found, labels, digits, strict=True))
+
+
+@pytest.fixture(scope="module")
+def evenly_lit(drawn, network):
+    return wrong(drawn, network, "even", "plain")
+
+
+@pytest.mark.parametrize(
+    ("lit", "marked"),
+    [
+        ("linear", "plain"),
+        ("radial", "plain"),
+        ("edge", "plain"),
+        ("corner", "plain"),
+        ("even", "ruled"),
+        ("even", "squared"),
+        ("radial", "frame"),
+        ("linear", "border"),
+    ],
+)
+def test_a_sheet_is_read_as_under_even_light(drawn, network, evenly_lit, lit, marked):
+    assert wrong(drawn, network, lit, marked) - evenly_lit <= 0.02 * COUNT
+
+
+def ink(digit, seed=11):
+    """One drawing, ink 1 on 0, float32 [280, 280]."""
+    images, digits = drawings(20, seed=seed)
+    image = images[int(np.flatnonzero(digits == digit)[0])] / np.float32(255)
+    return image if image[0, 0] < 0.5 else 1 - image
+
+
+@pytest.mark.parametrize(
+    ("pen", "paper"), [((225, 0, 0), (0, 115, 0)), ((255, 230, 0), (255, 255, 255)), ((0, 0, 255), (76, 0, 0))]
+)
+def test_a_colour_as_bright_as_its_paper_is_ink(pen, paper):
+    cover = ink(5)[..., None]
+    picture = cover * np.array(pen, np.float32) + (1 - cover) * np.array(paper, np.float32)
+    found = prepare(brightness(Image.fromarray(picture.astype(np.uint8))))
+    assert np.abs(found - prepare(ink(5))).mean() < 0.02
+
+
+def test_chalk_under_uneven_light():
+    board = (0.12 + 0.7 * ink(3)) * sheets.light("linear", np.random.default_rng(1), side=280)
+    assert np.abs(prepare(board.astype(np.float32)) - prepare(ink(3))).mean() < 0.03
+
+
+def test_a_stroke_over_the_pads_border_is_prepared_as_ever():
+    cut = 1 - ink(0)[:, 30:]
+    first = np.flatnonzero((cut < 0.5).any(0))[0]
+    cut = cut[:, first + 5 :]
+    rows = np.flatnonzero((cut < 0.5).any(1))
+    plain = np.pad(cut, ((0, 0), (40, 0)), constant_values=1.0)
+    assert rows.size
+    np.testing.assert_array_equal(prepare(cut), prepare(plain))
+
+
+@pytest.mark.parametrize("digits", [(1, 0), (1, 1), (4, 7), (2, 3, 8)])
+def test_several_digits_are_said(digits):
+    rows = [ink(digit) for digit in digits]
+    cut = [row[:, np.flatnonzero(row.any(0))[0] - 10 : np.flatnonzero(row.any(0))[-1] + 30] for row in rows]
+    with pytest.raises(DataError, match="several digits"):
+        prepare(np.pad(np.concatenate(cut, axis=1), 20))
+
+
+def test_a_sheet_of_digits_is_said():
+    images, _ = generate(25, 3)
+    sheet = images.reshape(5, 5, 28, 28).transpose(0, 2, 1, 3).reshape(140, 140) / np.float32(255)
+    with pytest.raises(DataError, match="several digits"):
+        prepare(sheet)
+
+
+def test_a_digit_of_broken_strokes_is_one():
+    rng = np.random.default_rng(0)
+    refused = 0
+    for image in generate(200, 9)[0]:
+        large = np.asarray(Image.fromarray(image).resize((140, 140), Image.Resampling.BICUBIC)).copy()
+        large[large < 60] = 0
+        for _ in range(2):  # gaps of a fifteenth of its height
+            y, x = rng.choice(np.argwhere(large > 128))
+            large[max(0, y - 3) : y + 4, max(0, x - 12) : x + 12] = 0
+        refused += prepared(large / np.float32(255)) is None
+    assert refused <= 2
+
+
+def test_a_pattern_of_dots_is_no_digit():
+    dots = np.zeros((160, 160), np.float32)
+    dots[4::8, 4::8] = 1
+    with pytest.raises(DataError, match="no digit: 400 separate shapes"):
+        prepare(dots)
+
+
+def test_an_eight_of_straight_lines_is_no_frame():
+    picture = np.zeros((100, 100), np.float32)
+    picture[20:80, 30:70] = 1
+    picture[28:46, 38:62] = picture[54:72, 38:62] = 0
+    assert prepare(picture)[10:18, 8:20].any()

@@ -1,0 +1,113 @@
+"""The layout of graphs: what a reader of the picture relies on."""
+
+import inspect
+import itertools
+import random
+import sys
+
+import pytest
+
+from convnet_core.graphs.layout import lay_out, layers_of
+from tests.conftest import python
+
+
+def chain(count):
+    return [(node, node + 1) for node in range(count - 1)]
+
+
+def tangle(count, seed=0):
+    """Each node reads from two of the 20 before it."""
+    rng = random.Random(seed)
+    return [(rng.randrange(max(0, node - 20), node), node) for node in range(1, count) for _ in range(2)]
+
+
+GRAPHS = {
+    "nothing": (0, []),
+    "one": (1, []),
+    "apart": (5, []),
+    "chain": (30, chain(30)),
+    "twice the same edge": (2, [(0, 1), (0, 1)]),
+    "a node that reads itself": (2, [(0, 0), (0, 1)]),
+    "skips": (41, chain(41) + [(node, node + 5) for node in range(0, 36, 5)]),
+    "two parts": (20, chain(10) + [(source + 10, target + 10) for source, target in chain(10)]),
+    "one to all": (200, [(0, node) for node in range(1, 200)]),
+    "all to one": (200, [(node, 199) for node in range(199)]),
+    "tangle": (150, tangle(150)),
+}
+
+
+@pytest.mark.parametrize(("count", "links"), GRAPHS.values(), ids=GRAPHS)
+def test_data_flows_downwards_and_no_two_nodes_share_a_place(count, links):
+    layout = lay_out(count, links)
+    assert len(layout.places) == len(set(layout.places)) == count
+    for source, target in links:
+        if source != target:
+            assert layout.places[source][1] < layout.places[target][1]
+    for y in {y for _, y in layout.places}:
+        beside = sorted(place[0] for place in layout.places if place[1] == y)
+        assert all(right - left > 0.99 for left, right in itertools.pairwise(beside))
+
+
+@pytest.mark.parametrize(("count", "links"), GRAPHS.values(), ids=GRAPHS)
+def test_a_long_edge_bends_around_the_nodes_of_each_layer_it_passes(count, links):
+    layout = lay_out(count, links)
+    places = set(layout.places)
+    for (source, target), bends in layout.bends.items():
+        first, last = layout.places[source][1], layout.places[target][1]
+        assert [y for _, y in bends] == list(range(int(first) + 1, int(last)))
+        assert not places & set(bends)
+
+
+def test_a_chain_is_a_straight_line():
+    assert lay_out(30, chain(30)).places == [(0.0, float(node)) for node in range(30)]
+
+
+def test_an_input_stands_just_above_the_node_that_reads_it():
+    """Not at the top: node 3 feeds the last node of the chain 0, 1, 2."""
+    assert layers_of(4, [(0, 1), (1, 2), (3, 2)]) == [0, 1, 2, 1]
+
+
+def test_a_circle_is_drawn_with_one_edge_upwards():
+    layers = layers_of(4, [(0, 1), (1, 2), (2, 1), (2, 3)])
+    assert layers == [0, 1, 2, 3]
+    assert len(set(lay_out(3, [(0, 1), (1, 2), (2, 0)]).places)) == 3
+
+
+def test_a_part_does_not_stand_among_the_nodes_of_another():
+    count, links = GRAPHS["two parts"]
+    places = lay_out(count, links).places
+    assert max(x for x, _ in places[:10]) < min(x for x, _ in places[10:])
+
+
+def test_many_long_edges_do_not_outgrow_the_graph():
+    """A mask that every one of 600 nodes reads would have 180,000 bends."""
+    layout = lay_out(601, chain(601) + [(0, node) for node in range(2, 601)])
+    assert 0 < sum(map(len, layout.bends.values())) <= 4 * 601
+
+
+def test_a_graph_of_thousands_of_layers_and_one_of_thousands_of_columns():
+    assert lay_out(3000, chain(3000)).places[-1] == (0.0, 2999.0)
+    assert len(set(lay_out(3000, GRAPHS["one to all"][1] + [(1, node) for node in range(200, 3000)]).places)) == 3000
+    assert len(set(lay_out(2000, tangle(2000)).places)) == 2000
+
+
+def test_recursion_goes_as_deep_as_a_graph_needs():
+    """A stranger's graph can need more than Python's limit of 1,000; this one needs some forty calls."""
+    rng = random.Random(1)
+    tree = [(rng.randrange(node), node) for node in range(1, 1000)]
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 30)
+    try:
+        assert len(lay_out(1000, tree).places) == 1000
+        assert sys.getrecursionlimit() < before
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def test_the_same_graph_has_the_same_layout_in_every_process():
+    code = """
+from convnet_core.graphs.layout import lay_out
+from tests.graphs.test_layout import tangle
+print(lay_out(150, tangle(150)))
+"""
+    assert python(code, env={"PYTHONHASHSEED": "1"}).stdout == python(code, env={"PYTHONHASHSEED": "2"}).stdout

@@ -1,0 +1,82 @@
+"""A model that ONNX Runtime cannot run on its samples is one line: the input, what it held, how to give another."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto as T
+from onnx import helper, numpy_helper
+
+from convnet_core.config.stages import CompareConfig, DissectConfig
+from convnet_core.errors import DataError
+from convnet_core.events import Monitor
+from convnet_core.runs.run import Run
+from convnet_core.stages.compare import run_compare
+from convnet_core.stages.import_onnx import run_bring_in
+from convnet_core.tensors.model_inputs import Given
+from tests.conftest import convnet
+
+TABLE = np.ones((5, 4), np.float32)
+
+
+def brought_in(folder, nodes, inputs, output, weights=None):
+    ports = [helper.make_tensor_value_info(name, dtype, shape) for name, (dtype, shape) in inputs.items()]
+    held = [numpy_helper.from_array(value, name) for name, value in (weights or {}).items()]
+    graph = helper.make_graph(nodes, "g", ports, [helper.make_tensor_value_info("y", *output)], held)
+    opsets = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), folder / "m.onnx")
+    run = Run.create(folder / "run", kind="model")
+    run_bring_in(run, folder / "m.onnx", Monitor())
+    return run
+
+
+@pytest.fixture
+def lookup(tmp_path):
+    """Ids that are squared before they look something up: their bounds cannot be told."""
+    nodes = [
+        helper.make_node("Mul", ["ids", "hundred"], ["more"]),
+        helper.make_node("Gather", ["table", "more"], ["rows"]),
+        helper.make_node("Mul", ["rows", "x"], ["y"]),
+    ]
+    inputs = {"x": (T.FLOAT, ["n", 1, 4]), "ids": (T.INT64, ["n", 3])}
+    return brought_in(tmp_path, nodes, inputs, (T.FLOAT, ["n", 3, 4]), {"table": TABLE, "hundred": np.int64(100)})
+
+
+CONFIG = CompareConfig(samples=4, batch_sizes=(1, 4))
+
+
+def test_the_input_that_reaches_the_node_is_named_with_what_was_drawn_and_the_way_out(lookup):
+    with pytest.raises(DataError) as caught:
+        run_compare(lookup, CONFIG, Monitor())
+    said = str(caught.value)
+    assert said.startswith("ONNX Runtime cannot run the model at batch size 1 on ")
+    assert "what was drawn for the input 'ids' (int64 [4, 3], from 0 to 1)" in said
+    assert "Gather 'Gather_1': indices element out of data bounds" in said
+    assert "'x'" not in said
+    assert "--range 'ids=LOW,HIGH'" in caught.value.hint
+    assert "--input 'ids=FILE.npy'" in caught.value.hint
+
+
+def test_the_range_that_is_asked_for_helps(lookup):
+    assert run_compare(lookup, CONFIG, Monitor(), given=Given(ranges={"ids": (0, 0)})).agree
+
+
+def test_values_from_a_file_are_said_to_be_from_there(lookup, tmp_path):
+    np.save(tmp_path / "ids.npy", np.full((2, 3), 7))
+    with pytest.raises(DataError, match=r"ids\.npy for the input 'ids' \(int64 \[2, 3\], from 7 to 7\)"):
+        run_compare(lookup, CONFIG, Monitor(), given=Given(files={"ids": str(tmp_path / "ids.npy")}))
+
+
+def test_a_division_by_zero_is_one_line(tmp_path):
+    nodes = [helper.make_node("Sub", ["d", "d"], ["zero"]), helper.make_node("Div", ["x", "zero"], ["y"])]
+    inputs = {"x": (T.INT32, ["n", 3]), "d": (T.INT32, ["n", 3])}
+    run = brought_in(tmp_path, nodes, inputs, (T.INT32, ["n", 3]))
+    with pytest.raises(DataError, match=r"the input 'd'.*division by zero"):
+        run_compare(run, CONFIG, Monitor())
+
+
+def test_compare_and_dissect_end_with_status_2(lookup):
+    done = convnet("compare", "--run", lookup.path, check=2)
+    assert "what was drawn for the input 'ids'" in done.stderr
+    assert "mistake" not in done.stderr
+    done = convnet("dissect", "--run", lookup.path, "--steps", DissectConfig().steps, check=2)
+    assert "what was drawn for the input 'ids'" in done.stderr

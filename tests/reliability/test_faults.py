@@ -1,0 +1,62 @@
+"""A full disk, a read-only folder, too few descriptors, no shared memory: one clear line, nothing lost."""
+
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.reliability import faults
+from convnet_core.common import disk_errors
+from convnet_core.errors import DataError, RunError
+from convnet_core.jobs import upload
+from convnet_core.runs.run import Run
+from tests.conftest import ROOT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", faults.CASES)
+def test_a_command_in_trouble_says_so_and_loses_nothing(finished_run, case):
+    if not faults.can_mount():
+        pytest.skip("needs `unshare -rm`, to mount what nobody else sees")
+    (line,) = faults.trial(finished_run.path, {case: faults.CASES[case]})
+    assert line.ok, line.found
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [
+        (OSError(28, "No space left on device"), 28),
+        (RuntimeError("SaveV2: /a/b; No space left on device [Op:SaveV2]"), 28),
+        (ImportError("lib.so: cannot open shared object file: Too many open files"), 24),
+        (ConnectionResetError(104, "reset"), None),
+        (DataError("No space left on device, says the user"), None),
+        (ValueError("bad"), None),
+    ],
+)
+def test_a_fault_of_the_disk_is_known_whoever_tells_it(error, number):
+    assert disk_errors.fault(error) == number
+
+
+def test_an_upload_that_the_disk_refuses_leaves_nothing(tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(RunError, match="No space left") as caught:
+        upload.receive(tmp_path, "a.onnx", memoryview(b"x"))
+    assert "free some space" in caught.value.hint
+    assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
+
+
+def test_of_two_starts_at_once_one_wins_and_the_other_says_why(tmp_path):
+    run = Run.create(tmp_path / "run")
+    small = ["--train-size", "3000", "--test-size", "200", "--validation-size", "0", "--epochs", "3"]
+    command = [sys.executable, "-m", "convnet_core", "train", *small, "--run", str(run.path)]
+    both = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = [worker.communicate(timeout=120)[1] for worker in both]
+    assert sorted(worker.returncode for worker in both) == [0, 2], said
+    loser = next(text for text, worker in zip(said, both, strict=True) if worker.returncode)
+    assert "another job is at work on the run" in loser
+    assert run.state("train").state == "fresh"

@@ -1,0 +1,21 @@
+"""The soak's kills, a few of them: `make soak` does 200."""
+
+import pytest
+
+from benchmarks.reliability import kills
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_nothing_is_lost():
+    for line in kills.trial(8, processes=1):
+        assert line.ok, line
+
+
+def test_a_half_written_folder_would_be_found(finished_run, tmp_path):
+    from tests.conftest import copy_of
+
+    run = copy_of(finished_run, tmp_path)
+    kills.hold(run, "compare", "")
+    (run.path / "convert/native/frozen.pb").write_bytes(b"half")
+    with pytest.raises(AssertionError, match=r"frozen\.pb is half-written"):
+        kills.hold(run, "compare", "")
