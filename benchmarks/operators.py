@@ -17,9 +17,9 @@ from benchmarks.contrib_tests import contrib_tests
 from benchmarks.node_tests import Outcome, by_kind, kind_of, outcomes, own_test
 from benchmarks.operator_models import models
 from convnet_core.common.files import write_whole
-from convnet_core.convert.native.reader import dtype_name
 from convnet_core.convert.native.registry import registered
 from convnet_core.onnx_files.contrib import DOMAIN, OPERATORS
+from convnet_core.onnx_files.tensor_types import dtype_name
 from tests.convert.native import harness
 from tests.convert.native.expected_failures import REASONS
 

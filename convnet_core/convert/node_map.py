@@ -9,9 +9,9 @@ import onnx
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.name_scopes import node_scopes
-from convnet_core.convert.onnx_tf.converter import op_version
 from convnet_core.convert.tensor_location import Place
 from convnet_core.convert.traced_function import Traced
+from convnet_core.onnx_files.operators import operator_version, opsets_of
 
 _QUIET = ("Const", "Placeholder", "NoOp", "ReadVariableOp")
 
@@ -35,6 +35,7 @@ def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> list[di
             by_scope.setdefault(op.name.split("/")[0], []).append(entry)
     weights = {tensor.name for tensor in model.graph.initializer}
     captured = {id(value): inner.name for value, inner in concrete.graph.captures}
+    opsets = opsets_of(model)
     entries = []
     for node, scope in zip(model.graph.node, node_scopes(model), strict=True):
         tensors = [_where(name, function) for name in node.output]
@@ -42,7 +43,7 @@ def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> list[di
             {
                 "name": node.name,
                 "op_type": node.op_type,
-                "version": op_version(model, node),
+                "version": operator_version(node, opsets) or 0,
                 "inputs": list(node.input),
                 "outputs": list(node.output),
                 "ops": by_scope.get(scope, []),

@@ -13,7 +13,7 @@ import torch
 from convnet_core.convert.convert import FROZEN, SAVED_MODEL, TFLITE
 from convnet_core.dissect.active_runtime import at_work
 from convnet_core.dissect.case import Case
-from convnet_core.dissect.checks.worst_input import Answer
+from convnet_core.dissect.difference import Answer
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensors.arrays import Array, Feeds, batch_of, sample_count
 

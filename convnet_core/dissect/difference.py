@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from convnet_core.tensors.arrays import Array
+from convnet_core.tensors.arrays import Array, Feeds
 
 EPSILON = float(np.finfo(np.float32).eps)
 BINS = 24
@@ -59,3 +60,15 @@ def _cosine(a: Array, b: Array) -> float | None:
     with np.errstate(all="ignore"):
         lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
         return float(a @ b) / lengths if lengths and np.isfinite(lengths) else None
+
+
+Answer = Callable[[Feeds], Array]
+
+
+ROUNDING = 1e-3
+"""Of the range: a float32 answer further off than this is another answer, not a rounded one."""
+
+
+def is_float32(runtime: str) -> bool:
+    """Whether a runtime computes in float32; the others have less precision."""
+    return not runtime.endswith(("int8", "fp16"))

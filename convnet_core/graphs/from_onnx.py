@@ -17,6 +17,7 @@ from convnet_core.errors import ModelError
 from convnet_core.graphs import onnx_tensors
 from convnet_core.graphs.graph import Edge, Graph, Node
 from convnet_core.graphs.onnx_tensors import array_of, size_of
+from convnet_core.onnx_files.operators import operator_version, opsets_of
 from convnet_core.onnx_files.tensor_types import dtype_text, type_of
 
 _LONGEST = 200
@@ -61,7 +62,7 @@ def _properties(model: ModelProto) -> dict[str, str]:
 def _nodes(model: ModelProto) -> Iterator[Node]:
     """The inputs that a caller feeds, the operations in the file's order, the outputs."""
     graph, taken = model.graph, _Names()
-    opsets = {item.domain: item.version for item in model.opset_import}
+    opsets = opsets_of(model)
     weights = {tensor.name for tensor in graph.initializer} | {item.values.name for item in graph.sparse_initializer}
     for value in graph.input:
         if value.name not in weights:
@@ -71,7 +72,7 @@ def _nodes(model: ModelProto) -> Iterator[Node]:
             id=taken.unique(node.name or node.op_type),
             name=node.name,
             op=node.op_type,
-            version=_version(node, opsets),
+            version=operator_version(node, opsets),
             domain=node.domain,
             attributes={item.name: _shortened(_text(item)) for item in node.attribute},
             inputs=tuple(node.input),
@@ -95,18 +96,6 @@ class _Names:
             self._next[name] += 1
         self._taken.add(made)
         return made
-
-
-def _version(node: NodeProto, opsets: dict[str, int]) -> int | None:
-    """The version of the operator's definition that applies; that of the operator set where onnx knows none."""
-    opset = opsets.get(node.domain or "", opsets.get("ai.onnx") if not node.domain else None)
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    if opset is None:
-        return None
-    try:
-        return int(onnx.defs.get_schema(node.op_type, opset, domain).since_version)
-    except onnx.defs.SchemaError:
-        return opset
 
 
 def _edges(graph: GraphProto, nodes: tuple[Node, ...]) -> Iterator[Edge]:

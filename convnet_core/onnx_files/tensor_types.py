@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
+import onnx.helper
 from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 
 from convnet_core.onnx_files.shape_inference import UNKNOWN, infer, without_weights
@@ -73,3 +75,10 @@ def dtype_text(number: int) -> str:
     except ValueError:
         return f"type {number}"
     return {"float": "float32", "double": "float64", "undefined": ""}.get(name, name)
+
+
+def dtype_name(number: int) -> str:
+    """NumPy's name for a dtype of ONNX; "str" for strings."""
+    if number == TensorProto.STRING:
+        return "str"
+    return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number)).name

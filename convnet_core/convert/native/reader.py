@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import onnx
 import onnx.defs
@@ -18,7 +17,9 @@ import onnx.shape_inference
 from convnet_core.convert.name_scopes import node_scopes
 from convnet_core.convert.native.ir import Graph, Info, Node
 from convnet_core.errors import ConversionError
+from convnet_core.onnx_files.operators import operator_version, opsets_of
 from convnet_core.onnx_files.shape_inference import infer, without_weights
+from convnet_core.onnx_files.tensor_types import dtype_name
 from convnet_core.tensors.arrays import TensorInfo
 
 _INFERRED_BYTES = 2**31 - 1  # protobuf's limit; shape inference takes the model as bytes
@@ -27,9 +28,7 @@ _INFERRED_BYTES = 2**31 - 1  # protobuf's limit; shape inference takes the model
 def read(model: onnx.ModelProto) -> Graph:
     """The graph of a model whose tensors are loaded. Raises ConversionError where it is malformed."""
     model = with_shapes(onnx.inliner.inline_local_functions(model) if model.functions else model)
-    opsets = {item.domain: item.version for item in model.opset_import}
-    opsets.setdefault("", opsets.get("ai.onnx", 1))
-    return _graph(model.graph, opsets, iter(node_scopes(model)), {})
+    return _graph(model.graph, opsets_of(model), iter(node_scopes(model)), {})
 
 
 def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -66,7 +65,7 @@ def _graph(graph: onnx.GraphProto, opsets: dict[str, int], scopes: Iterable[str]
                 outputs=tuple(node.output),
                 attributes=attributes,
                 domain="" if node.domain == "ai.onnx" else node.domain,
-                version=_version(node, opsets),
+                version=operator_version(node, opsets) or 1,
                 name=node.name or f"{node.op_type}_{index}",
                 scope=scope or f"{node.op_type}_{index}",
             )
@@ -79,15 +78,6 @@ def _graph(graph: onnx.GraphProto, opsets: dict[str, int], scopes: Iterable[str]
         if value.name not in constants
     )
     return Graph(inputs, tuple(value.name for value in graph.output), tuple(nodes), constants, infos)
-
-
-def _version(node: onnx.NodeProto, opsets: dict[str, int]) -> int:
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    opset = opsets.get(domain, 1)
-    try:
-        return int(onnx.defs.get_schema(node.op_type, opset, domain).since_version)
-    except onnx.defs.SchemaError:
-        return opset
 
 
 def array_of(tensor: onnx.TensorProto) -> Any:
@@ -110,13 +100,6 @@ def _info(value: onnx.ValueInfoProto) -> Info | None:
     if not tensor.HasField("shape"):
         return Info(dtype, None)
     return Info(dtype, tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim))
-
-
-def dtype_name(number: int) -> str:
-    """NumPy's name for a dtype of ONNX; "str" for strings."""
-    if number == onnx.TensorProto.STRING:
-        return "str"
-    return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number)).name
 
 
 def _attribute(item: onnx.AttributeProto, opsets: dict[str, int], infos: dict[str, Info]) -> Any:
@@ -143,6 +126,3 @@ def _attribute(item: onnx.AttributeProto, opsets: dict[str, int], infos: dict[st
     raise ConversionError(
         f"the attribute {item.name!r} is of a kind that is not read: {kinds.AttributeType.Name(item.type)}"
     )
-
-
-BFLOAT16 = np.dtype(ml_dtypes.bfloat16)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from convnet_core.convert.native import ops
-from convnet_core.convert.native.helpers.litert_limits import limit
 from convnet_core.convert.native.ir import Graph, Node
+from convnet_core.convert.native.limits import limit
 from convnet_core.convert.native.passes.channels_last import DOMAIN
 from convnet_core.errors import Lacking
 

@@ -12,6 +12,7 @@ from convnet_core.convert.name_scopes import node_scopes
 from convnet_core.convert.onnx_tf.compat import import_onnx_tf
 from convnet_core.convert.tensor_location import Place
 from convnet_core.errors import ConversionError, Lacking, UnsupportedOpError, one_line
+from convnet_core.onnx_files.operators import operator_version, opsets_of
 
 
 def convert(model: onnx.ModelProto) -> GraphFunction:
@@ -58,22 +59,14 @@ class GraphFunction:
                         OnnxNode(plain), tensors, self._graph.handlers, opset=self._graph.opset, strict=True
                     )
                 except Exception as error:
-                    version, reason = op_version(self._model, node), f"{type(error).__name__}: {one_line(error)}"
+                    version = operator_version(node, opsets_of(self._model)) or 0
+                    reason = f"{type(error).__name__}: {one_line(error)}"
                     raise UnsupportedOpError(
                         f"onnx-tf fails at node {node.name!r} ({node.op_type}-{version}): {reason}",
                         lacking=[Lacking(node.op_type, version, node.name, reason)],
                     ) from error
             tensors.update(zip(node.output, made, strict=False))  # onnx-tf leaves optional outputs out
         return {output.name: tensors[output.name] for output in self._model.graph.output}
-
-
-def op_version(model: onnx.ModelProto, node: onnx.NodeProto) -> int:
-    """The version of the operator that applies to a node: the newest that the model's opset includes."""
-    opset = next((item.version for item in model.opset_import if item.domain == node.domain), 0)
-    try:
-        return int(onnx.defs.get_schema(node.op_type, opset, node.domain).since_version)
-    except onnx.defs.SchemaError:
-        return int(opset)
 
 
 def check(model: onnx.ModelProto) -> list[Lacking]:
@@ -85,12 +78,13 @@ def check(model: onnx.ModelProto) -> list[Lacking]:
 
 
 def _lacking(model: onnx.ModelProto, backend: Any) -> list[Lacking]:
+    opsets = opsets_of(model)
     handlers = backend._get_handlers(model.opset_import)
     found = []
     for node in model.graph.node:
         handler = handlers.get(node.domain, {}).get(node.op_type)
         if handler is None or not hasattr(handler, f"version_{handler.SINCE_VERSION}"):
-            found.append(Lacking(node.op_type, op_version(model, node), node.name))
+            found.append(Lacking(node.op_type, operator_version(node, opsets) or 0, node.name))
     return found
 
 

@@ -10,11 +10,9 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
-from convnet_core.dissect.checks.worst_input import Answer
-from convnet_core.dissect.difference import difference
+from convnet_core.dissect.difference import ROUNDING, Answer, difference, is_float32
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.probes.base import numeric
-from convnet_core.dissect.report.content import ROUNDING, is_float32
 from convnet_core.errors import one_line
 from convnet_core.tensors.arrays import Array, Feeds
 

@@ -16,15 +16,13 @@ import onnx.numpy_helper
 
 from convnet_core.dissect.difference import span
 from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.probes.base import Kernel
 from convnet_core.tensors.arrays import Array
 
 if TYPE_CHECKING:
     import torch
 
 _ALLOWED = 1e-5
-
-Kernel = tuple[tuple[str, ...], Array, Array]
-"""Of a convolution in a file: the ONNX nodes in it, its weights in ONNX's order of dimensions, and its bias."""
 
 
 @dataclass(frozen=True)

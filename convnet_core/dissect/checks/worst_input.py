@@ -7,14 +7,12 @@ is the worst that was found, not a bound.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from convnet_core.dissect.difference import Answer
 from convnet_core.tensors.arrays import Array, Feeds
-
-Answer = Callable[[Feeds], Array]
 
 _DIRECTIONS = 8
 _STEP = 0.05

@@ -33,3 +33,7 @@ class Probe(abc.ABC):
 def numeric(array: Array) -> bool:
     """Whether a tensor can be compared by its values: floats, and what has any."""
     return array.dtype.kind == "f" and array.size > 0
+
+
+Kernel = tuple[tuple[str, ...], Array, Array]
+"""Of a convolution in a file: the ONNX nodes in it, its weights in ONNX's order of dimensions, and its bias."""

@@ -15,8 +15,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from convnet_core.convert.quantization import dequantized, quantized
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.tensor_location import Place
-from convnet_core.dissect.checks.batchnorm_folding import Kernel
-from convnet_core.dissect.probes.base import Probe
+from convnet_core.dissect.probes.base import Kernel, Probe
 from convnet_core.errors import ModelError, one_line
 from convnet_core.tensors.arrays import Array, Feeds
 

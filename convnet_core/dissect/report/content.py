@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from convnet_core.common.formatting import format_count
+from convnet_core.dissect.difference import is_float32
 from convnet_core.dissect.report.weight_layouts import letters, shapes_text
 from convnet_core.runs.stage_folders import LESSON_STAGES
 
@@ -32,8 +33,6 @@ FAULTS = {
 }
 """The fault that each lesson puts into a copy of the run, in words."""
 
-ROUNDING = 1e-3
-"""Of the range: a float32 answer further off than this is another answer, not a rounded one."""
 
 FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε) + β"
 """What is done to the weights of a convolution to have its batch normalisation in them."""
@@ -55,11 +54,6 @@ def lesson_note(content: dict[str, Any]) -> str:
     if lesson == "none":
         return ""
     return f"Lesson {lesson}: {FAULTS.get(lesson, 'a fault')} in a copy of the run. The run itself is not like this."
-
-
-def is_float32(runtime: str) -> bool:
-    """Whether a runtime computes in float32; the others have less precision."""
-    return not runtime.endswith(("int8", "fp16"))
 
 
 def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from onnx.backend.test.loader import load_model_tests
 
 from convnet_core.convert.native import converter
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.reader import dtype_name
 from convnet_core.errors import UnsupportedOpError
+from convnet_core.onnx_files.tensor_types import dtype_name
 from tests.convert.native.expected_failures import DRAWN
 
 

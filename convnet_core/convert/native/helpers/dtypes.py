@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.reader import dtype_name
 from convnet_core.errors import ConversionError
+from convnet_core.onnx_files.tensor_types import dtype_name
 
 HALVES = {"float16", "bfloat16"}
 SMALL_INTEGERS = {"int8", "int16", "uint8", "uint16"}

@@ -14,9 +14,9 @@ from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.activations import softmax
 from convnet_core.convert.native.ops.control import Run
-from convnet_core.convert.native.reader import dtype_name
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.onnx_files.tensor_types import dtype_name
 
 
 @handles("Attention", 23, 24, 25, static=("nonpad_kv_seqlen",))
