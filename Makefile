@@ -7,7 +7,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := app.py convnet_core pages tests benchmarks
+SOURCES := app.py convnet_core pages testing tests benchmarks
 
 .PHONY: app check format test trial bench soak
 
@@ -19,6 +19,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/python tests/support/unsafe_loading.py $$(find $(SOURCES) -name '*.py')
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix $(SOURCES)

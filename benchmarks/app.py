@@ -23,7 +23,7 @@ from convnet_core.common.files import write_json
 from convnet_core.events import Message, Metrics, StageStarted
 from convnet_core.jobs.job import working
 from convnet_core.runs.run import Run
-from tests.support.browser import ROOT, SEVEN, Server, draw, launch, settle
+from testing.browser import ROOT, SEVEN, Server, draw, launch, settle
 
 PAGES = ("Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpad", "Home")
 _STARTS = 5

@@ -11,8 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.zoo import export
-from benchmarks.zoo_networks import randomise, recipes
 from convnet_core.common.files import write_json
 from convnet_core.config.stages import ConvertConfig, ModelConfig
 from convnet_core.convert import convert
@@ -23,6 +21,8 @@ from convnet_core.onnx_files import model_file
 from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.onnxruntime import OnnxRuntime
 from convnet_core.tensors.arrays import Feeds
+from testing.zoo import export
+from testing.zoo_networks import randomise, recipes
 
 BATCH = 3
 CALIBRATION = 32

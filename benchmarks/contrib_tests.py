@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks.node_tests import Test
 from convnet_core.onnx_files.repairs import repair
-from tests.convert.native import contrib, harness
+from testing import contrib
+from testing import node_tests as harness
 
 _FILES = [f"tests/native/test_contrib_{name}.py" for name in ("attention", "fused", "quantized")]
 

@@ -1,7 +1,7 @@
 """How many drawings a network that was trained on strokes reads: preset `fast`, three seeds, 1,000 drawings.
 
-The drawings (tests/support/drawings.py) are made by other shapes and another renderer than the training images. Then
-the same as photographs (tests/support/sheets.py), by the first seed's network: under light that falls to a third, in
+The drawings (testing/drawings.py) are made by other shapes and another renderer than the training images. Then
+the same as photographs (testing/sheets.py), by the first seed's network: under light that falls to a third, in
 frames, on lines.
 
     python -m benchmarks.drawings [COUNT]
@@ -24,8 +24,8 @@ from convnet_core.data.drawing import prepare
 from convnet_core.data.strokes import generate
 from convnet_core.errors import DataError
 from convnet_core.training.loop import Tensors
-from tests.support import sheets
-from tests.support.drawings import drawings
+from testing import sheets
+from testing.drawings import drawings
 
 
 def sheets_read(model: torch.nn.Module, images: list[Any], digits: NDArray[np.int64]) -> None:

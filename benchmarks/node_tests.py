@@ -23,7 +23,8 @@ import onnx
 import onnxruntime
 
 from convnet_core.errors import one_line
-from tests.convert.native import harness, litert
+from testing import litert
+from testing import node_tests as harness
 
 _PATIENCE = 120
 """Seconds that one test may take."""

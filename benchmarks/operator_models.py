@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto
 
-from tests.convert.native.litert import model
-from tests.convert.native.test_ml import FLOAT, INT64, X, model_of, trees
-from tests.convert.native.test_ml_svm import drawn, machine
+from testing.litert import model
+from testing.ml_models import FLOAT, INT64, X, drawn, machine, model_of, trees
 
 F, I = np.float32, np.int64  # noqa: E741
 IMAGE = (F, [1, 2, 6, 6])

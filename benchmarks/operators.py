@@ -20,8 +20,8 @@ from convnet_core.common.files import write_whole
 from convnet_core.convert.native.registry import registered
 from convnet_core.onnx_files.contrib import DOMAIN, OPERATORS
 from convnet_core.onnx_files.tensor_types import dtype_name
-from tests.convert.native import harness
-from tests.convert.native.expected_failures import REASONS
+from testing import node_tests as harness
+from testing.expected_failures import REASONS
 
 PAGE = Path("docs/OPERATORS.md")
 DOMAINS = {"": "ai.onnx", "ai.onnx.ml": "ai.onnx.ml", "ai.onnx.preview.training": "ai.onnx.preview.training"}

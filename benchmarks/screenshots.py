@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tests.support.browser import ROOT, SEVEN, Server, choose_node, click_node, draw, launch, settle
+from testing.browser import ROOT, SEVEN, Server, choose_node, click_node, draw, launch, settle
 
 PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 _DARK_IN_DOCS = ("home", "train", "export", "sketchpad")

@@ -9,12 +9,12 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from convnet_core.cli.config_flags import arguments
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_error
 from convnet_core.compare import measurements_file, report
 from convnet_core.compare.differences import Measured
 from convnet_core.compare.judge import Comparison, judge
+from convnet_core.config.arguments import arguments
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.runs.provenance import data_of, inputs_of

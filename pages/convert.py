@@ -10,10 +10,10 @@ import streamlit as st
 
 from convnet_core.artifacts import artifact
 from convnet_core.artifacts.artifact import Artefact
-from convnet_core.cli.config_flags import arguments
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_count, format_error, format_size
 from convnet_core.compare.converters import side_by_side
+from convnet_core.config.arguments import arguments
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert import node_map_file
 from convnet_core.convert.signature import Signature

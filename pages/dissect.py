@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from convnet_core.cli.config_flags import arguments
 from convnet_core.common.files import digest
+from convnet_core.config.arguments import arguments
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect.report import content as report

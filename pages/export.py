@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from convnet_core.cli.config_flags import arguments
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_count, format_error, format_size
+from convnet_core.config.arguments import arguments
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import ExportConfig
 from convnet_core.errors import ConvNetError

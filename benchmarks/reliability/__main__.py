@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.reliability import faults, fuzz, kills, load
-from benchmarks.reliability.lines import Line
+from testing.trials import faults, fuzz, kills, load
+from testing.trials.lines import Line
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _PAGE = ROOT / "docs" / "RELIABILITY.md"

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from convnet_core.config.fields import Config, Described, describe, value_at
+from convnet_core.config.fields import Config, Described, describe
 
 _Made = TypeVar("_Made", bound=Config)
 
@@ -50,21 +50,6 @@ def overlay(base: _Made, changes: dict[tuple[str, ...], Any]) -> _Made:
             inner = inner[name]
         inner[path[-1]] = item
     return type(base).from_json(value)
-
-
-def arguments(config: Config, base: Config) -> list[str]:
-    """The flags that make one config of another of its class: the reverse of `apply`."""
-    found = []
-    for field in describe(type(config)):
-        value = value_at(config, field.path)
-        if value == value_at(base, field.path):
-            continue
-        if field.type is bool:
-            found.append(f"--{'' if value else 'no-'}{field.flag}")
-        else:
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            found += [f"--{field.flag}", text]
-    return found
 
 
 def _dest(config: type[Config], field: Described) -> str:

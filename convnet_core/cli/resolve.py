@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 from pathlib import Path
 
 from convnet_core.cli.config_flags import apply, given, overlay
 from convnet_core.common.files import runs_root
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
+from convnet_core.data.location import absolute
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.onnx_files.file_faults import need_onnx
 from convnet_core.runs import library
@@ -141,24 +141,6 @@ def preset(args: argparse.Namespace) -> str:
 def other_data(args: argparse.Namespace, of_run: DataConfig) -> DataConfig | None:
     """The run's data with the given flags over it; None where no flag was given."""
     return absolute(apply(args, of_run)) if given(args, DataConfig) else None
-
-
-def absolute(data: DataConfig) -> DataConfig:
-    """Folders as absolute paths, so that later stages find them from anywhere."""
-    if data.source == "strokes":
-        return data
-    if data.source == "mnist":
-        folder = data.folder or os.environ.get("CONVNET_DATA_DIR", "")
-        return data.replace(folder=_absolute(folder) if folder else "")
-    return data.replace(source=_absolute(data.source))
-
-
-def _absolute(folder: str) -> str:
-    """As it is where it names no place (`~nobody`, a link to itself, a zero byte): whoever reads it says so."""
-    try:
-        return str(Path(folder).expanduser().resolve())
-    except (OSError, RuntimeError, ValueError):
-        return folder
 
 
 def shown(run: Run) -> str:

@@ -16,6 +16,7 @@ from convnet_core.common.archives import bounded
 from convnet_core.common.files import cache_folder, new_id
 from convnet_core.config.stages import DataConfig
 from convnet_core.data import folder, mnist, strokes
+from convnet_core.data.location import mnist_folder
 from convnet_core.data.split import CLASSES, SIDE, Split
 from convnet_core.errors import DataError
 from convnet_core.events import Message, Monitor, Progress
@@ -88,11 +89,6 @@ def train_count(config: DataConfig) -> int:
     if config.source not in ("strokes", "mnist"):
         count = mnist.train_count(Path(config.source)) or count
     return min(config.train_size or count, count)
-
-
-def mnist_folder(config: DataConfig) -> Path:
-    """Where MNIST is or goes: the config's folder, else $CONVNET_DATA_DIR, else the cache."""
-    return Path(config.folder or os.environ.get("CONVNET_DATA_DIR") or cache_folder() / "mnist")
 
 
 def _strokes(config: DataConfig, monitor: Monitor) -> tuple[Split, Split]:

@@ -11,9 +11,9 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from convnet_core.cli.resolve import absolute
 from convnet_core.config.fields import Described, describe, value_at
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, ModelConfig, TrainConfig
+from convnet_core.data.location import absolute
 from convnet_core.errors import ConvNetError
 
 FIELDS = {field.path: field for field in describe(TrainConfig)}

@@ -17,8 +17,8 @@ from convnet_core.config.fields import describe
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig, ModelConfig, TrainConfig
 from convnet_core.networks.convnet import build
 from convnet_core.runs.run import Run
+from testing.drawings import drawings
 from tests.conftest import ROOT, convnet, copy_of
-from tests.support.drawings import drawings
 
 # 400 test images are too few to judge int8 by half a point of accuracy.
 LOOSE = ["--int8-agreement", "0.97", "--int8-accuracy-drop", "0.05", "--samples", "9"]

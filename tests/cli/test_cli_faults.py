@@ -13,8 +13,8 @@ from PIL import Image
 
 from convnet_core.config.stages import ModelConfig
 from convnet_core.networks.convnet import build
+from testing.drawings import drawings
 from tests.conftest import ROOT, convnet, copy_of
-from tests.support.drawings import drawings
 
 # 400 test images are too few to judge int8 by half a point of accuracy.
 LOOSE = ["--int8-agreement", "0.97", "--int8-accuracy-drop", "0.05", "--samples", "9"]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.reliability import seeds
 from convnet_core.common import archives
 from convnet_core.errors import DataError, ModelError
 from convnet_core.networks.weights import read_weights
 from convnet_core.tensors.arrays import TensorInfo
 from convnet_core.tensors.model_inputs import read_samples
+from testing.trials import seeds
 
 MB = 1_000_000
 INPUTS = [TensorInfo("x", "float32", (None, 3))]

@@ -14,8 +14,8 @@ from convnet_core.convert.native import converter
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs.graph_file import of_file
 from convnet_core.runs.run import Run
+from testing import node_tests
 from tests.conftest import convnet
-from tests.convert.native import harness
 
 RNG = np.random.default_rng(0)
 
@@ -136,12 +136,12 @@ def answers(proto, path):
     assert not intake.faults
     size = 3 if "n" in [dim.dim_param for dim in proto.graph.input[0].type.tensor_type.shape.dim][1:] else 2
     feeds = {"x": f(size, 3), "c": np.array(True), "z": f(2)}
-    feeds = {value.name: feeds[value.name] for value in harness.fed(proto)}
+    feeds = {value.name: feeds[value.name] for value in node_tests.fed(proto)}
     before, after = (
         onnxruntime.InferenceSession(item.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feeds)
         for item in (proto, intake.model)
     )
-    return intake, before, after, harness.run(intake.model, list(feeds.values()))
+    return intake, before, after, node_tests.run(intake.model, list(feeds.values()))
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -186,7 +186,7 @@ def test_nodes_in_the_wrong_order_are_sorted_those_inside_a_branch_too(tmp_path)
     intake = take_in(tmp_path / "a.onnx")
     assert intake.repairs == ("nodes stood before what they read, and were put in order",)
     x = f(2, 3)
-    np.testing.assert_allclose(harness.run(intake.model, [x, np.array(True)])[0], np.exp(x), rtol=1e-6)
+    np.testing.assert_allclose(node_tests.run(intake.model, [x, np.array(True)])[0], np.exp(x), rtol=1e-6)
 
 
 REFUSED = {

@@ -6,7 +6,7 @@ from convnet_core.data.drawing import prepare, steps
 from convnet_core.data.picture import brightness, read_image
 from convnet_core.data.strokes import generate
 from convnet_core.errors import DataError
-from tests.support.drawings import drawings
+from testing.drawings import drawings
 
 
 @pytest.fixture(scope="module")

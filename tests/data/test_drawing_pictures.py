@@ -8,7 +8,7 @@ from convnet_core.data.drawing import Box, steps
 from convnet_core.data.drawing_pictures import centring, enlarged, feature_grid, stacked, with_box
 from convnet_core.networks.convnet import build
 from convnet_core.runtimes.pytorch import PyTorch
-from tests.support.drawings import drawings
+from testing.drawings import drawings
 
 
 @pytest.mark.parametrize(

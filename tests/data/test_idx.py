@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convnet_core.cli.resolve import absolute
 from convnet_core.config.stages import DataConfig
 from convnet_core.data import digits as data
 from convnet_core.data import mnist
 from convnet_core.data.idx import read_idx
+from convnet_core.data.location import absolute
 from convnet_core.errors import DataError
 from tests.support.idx_files import IMAGES, LABELS, idx, write_folder
 

@@ -11,8 +11,8 @@ from convnet_core.data.picture import brightness
 from convnet_core.data.strokes import generate
 from convnet_core.errors import DataError
 from convnet_core.networks.convnet import from_weights
-from tests.support import sheets
-from tests.support.drawings import drawings
+from testing import sheets
+from testing.drawings import drawings
 
 COUNT = 60
 

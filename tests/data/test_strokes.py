@@ -13,8 +13,8 @@ from convnet_core.events import Monitor
 from convnet_core.networks.convnet import build
 from convnet_core.training import loop
 from convnet_core.training.loop import Tensors
+from testing.drawings import drawings
 from tests.conftest import python
-from tests.support.drawings import drawings
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from benchmarks.reliability import seeds
 from convnet_core.dissect.report import worst_inputs_file
 from convnet_core.errors import RunError
 from convnet_core.runs.run import Run
+from testing.trials import seeds
 from tests.conftest import python
 from tests.support.links import moved_out
 

@@ -8,7 +8,7 @@ import pytest
 
 from convnet_core.jobs.watcher import current
 from convnet_core.runs.library import list_runs
-from tests.support.browser import CHROMIUM, Server, launch
+from testing.browser import CHROMIUM, Server, launch
 
 _FAILED = pytest.StashKey[bool]()
 

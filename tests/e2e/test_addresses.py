@@ -2,8 +2,8 @@
 
 import pytest
 
+from testing.browser import settle
 from tests.e2e.test_first_visit import MENU
-from tests.support.browser import settle
 
 HEADINGS = {"": "PyTorch → TensorFlow, proven equal", "home": "PyTorch → TensorFlow, proven equal"}
 HEADINGS |= {name.lower(): name for name in MENU[1:]}

@@ -8,8 +8,8 @@ import pytest
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
 from convnet_core.stages.import_onnx import run_bring_in
+from testing.browser import settle
 from tests.conftest import copy_of
-from tests.support.browser import settle
 from tests.support.choices import prepare, try_every_choice_in_a_browser
 from tests.support.networks import small_resnet
 

@@ -1,6 +1,6 @@
 """The first visit: one button, the verdict."""
 
-from tests.support.browser import stop_button
+from testing.browser import stop_button
 
 MENU = ["Home", "Data", "Train", "Export", "Convert", "Compare", "Dissect", "Benchmark", "Sketchpad"]
 

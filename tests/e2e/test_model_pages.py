@@ -10,8 +10,8 @@ import pytest
 from convnet_core.config.stages import CompareConfig, ConvertConfig, DataConfig, ExportConfig
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
+from testing.browser import SEVEN, choose_node, click_node, draw, settle
 from tests.conftest import copy_of, small_train_config
-from tests.support.browser import SEVEN, choose_node, click_node, draw, settle
 
 
 @pytest.fixture(scope="session")

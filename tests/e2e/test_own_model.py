@@ -3,8 +3,8 @@
 import onnx
 
 from convnet_core.runs.library import list_runs
+from testing.browser import settle
 from tests.jobs.test_upload import model
-from tests.support.browser import settle
 
 
 def upload(page, name, content):

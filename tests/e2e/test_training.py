@@ -8,7 +8,7 @@ import time
 
 from convnet_core.jobs.watcher import current
 from convnet_core.runs.run import Run
-from tests.support.browser import settle, stop_button
+from testing.browser import settle, stop_button
 
 
 def start(page, server, query="epochs=20"):

@@ -8,8 +8,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from testing.drawings import drawings
 from tests.conftest import ROOT
-from tests.support.drawings import drawings
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from benchmarks.reliability import examples
 from convnet_core.common.files import read_json, write_json
 from convnet_core.config.stages import PRESETS
 from convnet_core.errors import DataError, Stopped
@@ -14,6 +13,7 @@ from convnet_core.jobs.job import working
 from convnet_core.jobs.watcher import list_jobs
 from convnet_core.runs.run import Run
 from convnet_core.stages.train import run_train
+from testing.trials import examples
 from tests.conftest import copy_of, small_train_config
 from tests.pages.conftest import at_work, button, open_page, text_of
 from tests.pages.test_home import METRICS

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from benchmarks.reliability import faults
 from convnet_core.common import disk_errors
 from convnet_core.errors import DataError, RunError
 from convnet_core.jobs import upload
 from convnet_core.runs.run import Run
+from testing.trials import faults
 from tests.conftest import ROOT
 
 

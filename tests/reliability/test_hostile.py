@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.reliability import fuzz
-from benchmarks.reliability.lines import Line
+from testing.trials import fuzz
+from testing.trials.lines import Line
 
 
 @pytest.mark.slow

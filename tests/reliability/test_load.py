@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from benchmarks.reliability import load
-from benchmarks.reliability.message_cache import MessageCache
-from benchmarks.reliability.visitor import Visitor
 from convnet_core.config.stages import DissectConfig
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
 from convnet_core.stages.dissect import run_dissect
-from tests.support.browser import Server
+from testing.browser import Server
+from testing.trials import load
+from testing.trials.message_cache import MessageCache
+from testing.trials.visitor import Visitor
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.reliability import kills
+from testing.trials import kills
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from convnet_core.common.files import digest, read_json
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
 from tests.conftest import convnet, copy_of
-from tests.support.drawings import drawings
+from testing.drawings import drawings
 
 
 @pytest.fixture

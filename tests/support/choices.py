@@ -7,7 +7,7 @@ from streamlit.testing.v1.element_tree import ButtonGroup, Selectbox, SelectSlid
 from convnet_core.config.stages import CompareConfig, ConvertConfig, DissectConfig
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
-from tests.support.browser import settle
+from testing.browser import settle
 
 
 class Shown(str):

@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from convnet_core.cli.config_flags import apply, given
-from convnet_core.cli.resolve import absolute
 from convnet_core.cli.terminal import results, standard_error
 from convnet_core.config.stages import AugmentConfig, DataConfig
 from convnet_core.data import digits as data
 from convnet_core.data import gallery
+from convnet_core.data.location import absolute
 
 _EACH = 20  # images of every digit on the contact sheet
 

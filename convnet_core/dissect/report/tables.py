@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from convnet_core.dissect.difference import ROUNDING, is_float32
 from convnet_core.dissect.report import content as report
 from convnet_core.dissect.report import weight_layouts
 
@@ -166,7 +167,7 @@ def _tried(item: dict[str, Any]) -> str:
         return f"✗ {item['fault']}"
     if error is None:
         return "✓"
-    if not report.is_float32(item["runtime"]):
+    if not is_float32(item["runtime"]):
         return f"{error:.0e}"
     return f"≠ {error:.0e}" if differs(item) else f"✓ {error:.0e}"
 
@@ -174,8 +175,8 @@ def _tried(item: dict[str, Any]) -> str:
 def differs(item: dict[str, Any]) -> bool:
     """Whether a runtime gave no answer at a batch size, or in float32 another one than the ONNX model."""
     error = report.number(item.get("error"))
-    other = error is not None and not error <= report.ROUNDING  # NaN, too
-    return bool(item["fault"]) or (other and report.is_float32(item["runtime"]))
+    other = error is not None and not error <= ROUNDING  # NaN, too
+    return bool(item["fault"]) or (other and is_float32(item["runtime"]))
 
 
 def could_flip(item: dict[str, Any], most: int = 20) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, reference
 
-from tests.convert.native.harness import traced
+from testing.node_tests import traced
 from tests.convert.native.test_operators import draw
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from convnet_core.convert.native import converter
 from convnet_core.onnx_files.repairs import repair
-from tests.convert.native import harness
-from tests.convert.native.contrib import answers, draws, model, s, same, z
+from testing import node_tests
+from testing.contrib import answers, draws, model, s, same, z
 
 RNG, f, u8, i8 = draws(3)
 
@@ -77,7 +77,7 @@ def test_heads_that_are_packed_are_taken_apart(packed):
     inputs = [np.stack(parts, 3)] if packed == "all three" else [flat[0], np.stack([k, v], 3)]
     proto = model("MultiHeadAttention", inputs, (), num_heads=2)
     repair(proto)
-    np.testing.assert_allclose(harness.run(proto, inputs)[0], expected, atol=1e-5)
+    np.testing.assert_allclose(node_tests.run(proto, inputs)[0], expected, atol=1e-5)
 
 
 def test_attention_of_integers_gives_what_onnx_runtime_gives():

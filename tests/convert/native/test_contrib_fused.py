@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from convnet_core.onnx_files.repairs import repair
-from tests.convert.native import harness
-from tests.convert.native.contrib import answers, draws, model, same
+from testing import node_tests
+from testing.contrib import answers, draws, model, same
 
 _, f, _, i8 = draws(1)
 
@@ -96,4 +96,4 @@ def test_convolutions_that_are_channels_last_give_what_the_others_give():
     (expected,), _ = answers(one, {"x0": first[0], "x3": first[3]})
     last = model("NhwcFusedConv", [x, w, b, added], (1, 2), activation="Relu")
     repair(last)
-    np.testing.assert_allclose(harness.run(last, [x, added])[0], expected.transpose(0, 2, 3, 1), atol=1e-5)
+    np.testing.assert_allclose(node_tests.run(last, [x, added])[0], expected.transpose(0, 2, 3, 1), atol=1e-5)

@@ -17,7 +17,7 @@ from torch import nn
 
 from convnet_core.convert.intake import take_in
 from convnet_core.convert.native.lazy_tensorflow import tf
-from tests.convert.native import harness
+from testing import node_tests
 
 HIDDEN, HEADS = 16, 2
 
@@ -109,7 +109,7 @@ def test_a_bert_gives_what_onnx_runtime_gives(berts, kind):
     intake = take_in(berts / f"{kind}.onnx")
     assert not intake.faults
     feeds = words()
-    (got,) = harness.run(intake.model, list(feeds.values()))
+    (got,) = node_tests.run(intake.model, list(feeds.values()))
     np.testing.assert_allclose(got, expected_of(berts / f"{kind}.onnx", feeds), atol=1e-5)
 
 
@@ -129,7 +129,7 @@ def test_a_bert_runs_as_tflite(berts, kind):
 
 def in_tflite(model, feeds):
     """What TensorFlow's interpreter of TFLite gives; only TFLite's own operators are allowed."""
-    concrete = harness.traced(model)
+    concrete = node_tests.traced(model)
     content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.kept).convert()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -194,6 +194,6 @@ def test_a_network_of_qlinear_operators_gives_what_onnx_runtime_gives(quantized)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(quantized), options, providers=["CPUExecutionProvider"])
-    (expected,), (got,) = session.run(None, {"x": x}), harness.run(intake.model, [x])
+    (expected,), (got,) = session.run(None, {"x": x}), node_tests.run(intake.model, [x])
     step = 1 / 256  # of the last scale: a value between two integers may be rounded to either
     np.testing.assert_allclose(got, expected, atol=2 * step)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from convnet_core.onnx_files.repairs import repair
-from tests.convert.native import harness
-from tests.convert.native.contrib import draws, model, s, same, z
+from testing import node_tests
+from testing.contrib import draws, model, s, same, z
 
 RNG, f, u8, i8 = draws(2)
 
@@ -148,7 +148,7 @@ def test_a_mean_gives_what_its_definition_says():
     """ONNX Runtime has the operator, and no kernel for it on a CPU."""
     proto = model("QLinearReduceMean", [A, s(0.1), z(3), s(0.03), z(5)], (1, 2, 3, 4), axes=[1, 2], keepdims=0)
     repair(proto)
-    (got,) = harness.run(proto, [A])
+    (got,) = node_tests.run(proto, [A])
     mean = (A.astype(np.float32) - 3).mean((1, 2)) * np.float32(0.1)
     np.testing.assert_array_equal(got, np.clip(np.round(mean / np.float32(0.03)) + 5, 0, 255))
 

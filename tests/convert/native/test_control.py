@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.targets import frozen_graph
-from tests.convert.native.harness import traced
+from testing.node_tests import traced
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 WEIGHTS = np.random.default_rng(1).normal(size=(4, 4), scale=0.5).astype(np.float32)

@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 from onnx import reference
 
-from tests.convert.native.harness import run
+from testing.node_tests import run
 from tests.convert.native.test_operators import compare, draw, fed, model_of
 
 CUBE = draw(3, 4, 5)

@@ -1,63 +1,22 @@
 """ai.onnx.ml, which scikit-learn, XGBoost and LightGBM export to, against ONNX Runtime."""
 
 import numpy as np
-import onnx
 import onnx.helper as oh
 import onnxruntime
 import pytest
 
 from convnet_core.convert.native import converter
 from convnet_core.errors import ConversionError, UnsupportedOpError
-from tests.convert.native import harness
-
-ML = "ai.onnx.ml"
-X = np.random.default_rng(0).standard_normal((40, 5)).astype(np.float32)
-FLOAT, INT64, STRING = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64, onnx.TensorProto.STRING
-
-
-def model_of(op, x, outputs, version=3, **attributes):
-    """A model of one node; `outputs` are ONNX's numbers of their dtypes."""
-    names = [f"y{place}" for place in range(len(outputs))]
-    node = oh.make_node(op, ["x"], names, domain=ML, **attributes)
-    kind = STRING if x.dtype.kind in "OU" else oh.np_dtype_to_tensor_dtype(x.dtype)
-    results = [oh.make_tensor_value_info(name, dtype, None) for name, dtype in zip(names, outputs, strict=True)]
-    graph = oh.make_graph([node], "ml", [oh.make_tensor_value_info("x", kind, [None, *x.shape[1:]])], results)
-    opsets = [oh.make_opsetid("", 18), oh.make_opsetid(ML, version)]
-    return oh.make_model(graph, opset_imports=opsets, ir_version=10)
+from testing import node_tests
+from testing.ml_models import FLOAT, INT64, ML, STRING, X, model_of, trees
 
 
 def agrees(op, x, outputs, version=3, **attributes):
     """Whether the converter's answers are ONNX Runtime's."""
     model = model_of(op, x, outputs, version, **attributes)
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
-    for got, value in zip(harness.run(model, [x]), expected, strict=True):
-        harness.same(got, np.asarray(value), 1e-5, 1e-6)
-
-
-def trees(leaf, targets, count=6, mode="BRANCH_LEQ", depth=3, fractions=False, one_target=False):
-    """The attributes of full trees with random splits, for five features; the targets take turns."""
-    rng = np.random.default_rng(1)
-    inner, size = 2**depth - 1, 2 ** (depth + 1) - 1
-    nodes = np.tile(np.arange(size), count)
-    is_leaf = nodes >= inner
-    to = [np.where(is_leaf, 0, 2 * nodes + side) for side in (1, 2)]
-    owners = np.repeat(np.arange(count), size)
-    drawn = rng.random(is_leaf.sum()) if fractions else rng.standard_normal(is_leaf.sum())
-    modes = np.where(is_leaf, "LEAF", mode if isinstance(mode, str) else np.resize(mode, len(nodes)))
-    return {
-        "nodes_treeids": owners.tolist(),
-        "nodes_nodeids": nodes.tolist(),
-        "nodes_featureids": (nodes % 5).tolist(),
-        "nodes_values": rng.standard_normal(len(nodes)).astype(np.float32).tolist(),
-        "nodes_modes": modes.tolist(),
-        "nodes_truenodeids": to[0].tolist(),
-        "nodes_falsenodeids": to[1].tolist(),
-        "nodes_missing_value_tracks_true": (nodes % 2).tolist(),
-        f"{leaf}_treeids": owners[is_leaf].tolist(),
-        f"{leaf}_nodeids": nodes[is_leaf].tolist(),
-        f"{leaf}_ids": (owners[is_leaf] % targets * (not one_target)).tolist(),
-        f"{leaf}_weights": (drawn / count).astype(np.float32).tolist(),
-    }
+    for got, value in zip(node_tests.run(model, [x]), expected, strict=True):
+        node_tests.same(got, np.asarray(value), 1e-5, 1e-6)
 
 
 @pytest.mark.parametrize("aggregate", ["SUM", "AVERAGE", "MIN", "MAX"])
@@ -107,7 +66,7 @@ def test_a_tree_that_leads_back_to_itself_is_an_error():
     attributes = trees("target", 1)
     attributes["nodes_truenodeids"][1] = 0
     with pytest.raises(ConversionError, match="leads back"):
-        harness.run(model_of("TreeEnsembleRegressor", X, [FLOAT], n_targets=1, **attributes), [X])
+        node_tests.run(model_of("TreeEnsembleRegressor", X, [FLOAT], n_targets=1, **attributes), [X])
 
 
 def test_linear_models():

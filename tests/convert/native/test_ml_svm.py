@@ -4,35 +4,11 @@ import numpy as np
 import pytest
 
 from convnet_core.errors import ConversionError
-from tests.convert.native import harness
-from tests.convert.native.test_ml import FLOAT, INT64, STRING, X, agrees, model_of
+from testing import node_tests
+from testing.ml_models import FLOAT, INT64, STRING, X, drawn, machine, model_of
+from tests.convert.native.test_ml import agrees
 
 KERNELS = ["LINEAR", "POLY", "RBF", "SIGMOID"]
-
-
-def drawn(*shape):
-    """Random numbers as an attribute."""
-    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32).ravel().tolist()
-
-
-def machine(classes, kernel="RBF", fractions=False, texts=False):
-    """The attributes of a classifier for five features, with 3, 4, ... support vectors of the classes."""
-    sizes = list(range(3, 3 + classes))
-    pairs = classes * (classes - 1) // 2
-    labels = (
-        {"classlabels_strings": list("abcdef"[:classes])} if texts else {"classlabels_ints": [9, 4, 7, 1][:classes]}
-    )
-    coupled = {"prob_a": [-1.5, -0.8, -2.0, -1.0, -0.5, -1.2][:pairs], "prob_b": drawn(pairs)} if fractions else {}
-    return {
-        "coefficients": drawn(classes - 1, sum(sizes)),
-        "rho": drawn(pairs),
-        "vectors_per_class": sizes,
-        "support_vectors": drawn(sum(sizes), 5),
-        "kernel_type": kernel,
-        "kernel_params": [0.2, 0.5, 3.0],
-        **labels,
-        **coupled,
-    }
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -96,4 +72,4 @@ def test_other_numbers_are_taken_as_float32():
 def test_what_is_not_defined_is_an_error(change, words):
     model = model_of("SVMClassifier", X, [INT64, FLOAT], 1, **(machine(2) | change))
     with pytest.raises(ConversionError, match=words):
-        harness.run(model, [X])
+        node_tests.run(model, [X])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import zoo
 from convnet_core.config.stages import ConvertConfig, ExportConfig, ModelConfig
 from convnet_core.convert.convert import convert
 from convnet_core.events import Monitor
@@ -14,6 +13,7 @@ from convnet_core.export.onnx_export import export
 from convnet_core.networks.convnet import build
 from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
+from testing import zoo
 from tests.conftest import python
 
 IMAGES = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(3))

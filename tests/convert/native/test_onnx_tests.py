@@ -13,8 +13,8 @@ from onnx.backend.test.loader import load_model_tests
 from convnet_core.convert.native import converter
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets import saved_model
-from tests.convert.native import harness
-from tests.convert.native.expected_failures import DRAWN, REASONS
+from testing import node_tests as harness
+from testing.expected_failures import DRAWN, REASONS
 
 PARTS = 8
 LEAST = 1700

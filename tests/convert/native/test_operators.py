@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from tests.convert.native.harness import run
+from testing.node_tests import run
 
 
 def draw(*shape, low=-3.0, high=3.0, dtype=np.float32):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convnet_core.convert.native.lazy_tensorflow import tf
-from tests.convert.native.harness import traced
+from testing.node_tests import traced
 from tests.convert.native.test_operators import EXTREMES, draw, model_of
 
 FINITE = EXTREMES[np.isfinite(EXTREMES)]

@@ -6,7 +6,7 @@ import onnx.helper as oh
 import pytest
 
 from convnet_core.convert.native.lazy_tensorflow import tf
-from tests.convert.native.harness import traced
+from testing.node_tests import traced
 
 MANY = 200_000
 FLOAT, DOUBLE, BOOL = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.BOOL

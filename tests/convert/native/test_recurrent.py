@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.convert.native.harness import traced
+from testing.node_tests import traced
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 SIZE, FEATURES, BATCH = 5, 3, 4

@@ -9,7 +9,7 @@ import numpy as np
 import onnx.printer
 from hypothesis import HealthCheck, given, note, settings
 
-from tests.convert.native import harness
+from testing import node_tests
 from tests.convert.native.random_graphs import graphs
 
 MANY = int(os.environ.get("CONVNET_ROUND_TRIPS", "0"))
@@ -29,8 +29,8 @@ reference computes Erf, and a constant of Gelu, in float32."""
 def test_random_graphs_give_what_the_reference_gives(drawn):
     model, feeds, expected = drawn
     note(onnx.printer.to_text(model))
-    inputs = [feeds[value.name] for value in harness.fed(model)]
-    for (name, value), result in zip(expected.items(), harness.run(model, inputs), strict=True):
+    inputs = [feeds[value.name] for value in node_tests.fed(model)]
+    for (name, value), result in zip(expected.items(), node_tests.run(model, inputs), strict=True):
         assert (result.dtype, result.shape) == (value.dtype, value.shape), name
         if value.dtype.kind != "f":
             np.testing.assert_array_equal(result, value, name)

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from tests.convert.native.harness import run, traced
+from testing.node_tests import run, traced
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 

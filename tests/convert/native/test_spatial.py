@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from tests.convert.native.harness import run, traced
+from testing.node_tests import run, traced
 from tests.convert.native.test_operators import compare, draw, model_of
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.convert.native import litert
+from testing import litert
 
 NARROW = [np.int8, np.uint8, np.int16, np.uint16, np.uint32]
 WRAPPING = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Max": np.maximum, "Min": np.minimum}

@@ -10,7 +10,7 @@ from convnet_core.convert.convert import TFLITE, convert
 from convnet_core.convert.targets.tflite_errors import reason
 from convnet_core.errors import ConversionError
 from convnet_core.events import Monitor
-from tests.convert.native import litert
+from testing import litert
 from tests.convert.native.test_operators import draw
 
 

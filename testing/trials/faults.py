@@ -1,7 +1,7 @@
 """A disk that is full, a folder that cannot be written, too few descriptors, no shared memory: really, in a namespace.
 
 Each case is made with mounts that only a process of its own sees (`unshare`), and a command works in it on a copy of
-a finished run. Run by `trial`: unshare -rm python -m benchmarks.reliability.faults CASE COMMAND RUN FOLDER
+a finished run. Run by `trial`: unshare -rm python -m testing.trials.faults CASE COMMAND RUN FOLDER
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.reliability.kills import COMMANDS, ROOT
-from benchmarks.reliability.lines import Line
 from convnet_core.common.files import digest
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import PIPELINE
+from testing.trials.kills import COMMANDS, ROOT
+from testing.trials.lines import Line
 
 CASES = {
     "a full disk": 2,
@@ -100,7 +100,7 @@ def trial(run: Path, cases: dict[str, int] = CASES, commands: tuple[str, ...] = 
                     "-rm",
                     sys.executable,
                     "-m",
-                    "benchmarks.reliability.faults",
+                    "testing.trials.faults",
                     case,
                     command,
                     str(run),

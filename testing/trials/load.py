@@ -23,15 +23,15 @@ from unittest.mock import patch
 import numpy as np
 from streamlit.proto.Slider_pb2 import Slider
 
-from benchmarks.reliability.held import Held, resident
-from benchmarks.reliability.kills import ROOT
-from benchmarks.reliability.lines import Line
-from benchmarks.reliability.visitor import Stroke, Visitor
 from convnet_core.jobs import watcher
 from convnet_core.jobs.followed_events import Following
 from convnet_core.runs.run import Run
-from tests.support.browser import Server
-from tests.support.drawings import DIGITS
+from testing.browser import Server
+from testing.drawings import DIGITS
+from testing.trials.held import Held, resident
+from testing.trials.kills import ROOT
+from testing.trials.lines import Line
+from testing.trials.visitor import Stroke, Visitor
 
 PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 _PAUSE = 10.0  # seconds between two acts of a person, on average

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.reliability.parsers import Parser
+    from testing.trials.parsers import Parser
 
 MOST_SECONDS, MOST_MB = 5.0, 500
 KINDS = {
@@ -63,7 +63,7 @@ class Child:
             if place >= skip:
                 self.tried(place, kind, content)
         if examples and self.parser.is_json:
-            from benchmarks.reliability.structures import each
+            from testing.trials.structures import each
 
             each(self.parser.seed(), examples, lambda content: self.tried(self._count(), "structure", content))
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from benchmarks.reliability.parsers import Parser
+    from testing.trials.parsers import Parser
 
 _DEEP = 980
 """Lists in lists: Python's parser takes about as many, and what looks at them then has no room left."""

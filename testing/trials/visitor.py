@@ -24,7 +24,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from benchmarks.reliability.message_cache import MessageCache
+from testing.trials.message_cache import MessageCache
 
 SIDE = 280
 """Of the pad, in pixels; as in pages/components/drawing_pad.py."""

@@ -1,6 +1,6 @@
 """Run an ONNX model through the native converter, and ONNX's own node tests.
 
-`python -m tests.convert.native.harness [word ...]` prints how many of ONNX's node tests pass, and why the others do
+`python -m testing.node_tests [word ...]` prints how many of ONNX's node tests pass, and why the others do
 not; words choose tests whose names hold one of them.
 """
 
@@ -17,7 +17,7 @@ from convnet_core.convert.native import converter
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import UnsupportedOpError
 from convnet_core.onnx_files.tensor_types import dtype_name
-from tests.convert.native.expected_failures import DRAWN
+from testing.expected_failures import DRAWN
 
 
 def traced(model, given=None):

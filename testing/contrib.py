@@ -6,7 +6,7 @@ from onnx import helper, numpy_helper
 
 from convnet_core.convert.intake import examine
 from convnet_core.onnx_files.repairs import repair
-from tests.convert.native import harness
+from testing import node_tests
 
 MS = "com.microsoft"
 
@@ -60,7 +60,7 @@ def answers(proto, feeds):
     declared = [
         [dim.dim_value or dim.dim_param for dim in value.type.tensor_type.shape.dim] for value in proto.graph.output
     ]
-    got = harness.run(proto, [feeds[value.name] for value in harness.fed(proto)])
+    got = node_tests.run(proto, [feeds[value.name] for value in node_tests.fed(proto)])
     for shape, array in zip(declared, expected, strict=True):
         assert len(shape) == array.ndim
         assert all(size == real for size, real in zip(shape, array.shape, strict=True) if isinstance(size, int))
@@ -70,7 +70,7 @@ def answers(proto, feeds):
 def same(op, inputs, fixed=(), atol=1e-5, outputs=1, **attributes):
     """Floats within `atol` and a relative 1e-5; integers equal."""
     proto = model(op, inputs, fixed, outputs, **attributes)
-    feeds = {value.name: np.asarray(inputs[int(value.name[1:])]) for value in harness.fed(proto)}
+    feeds = {value.name: np.asarray(inputs[int(value.name[1:])]) for value in node_tests.fed(proto)}
     for expected, got in zip(*answers(proto, feeds), strict=True):
         assert got.dtype == expected.dtype
         if expected.dtype.kind == "f":

@@ -1,7 +1,7 @@
 """Hostile input: every parser of `parsers.py` gets damaged files, and must answer with a result or with a ConvNetError.
 
 The parsers work in a process of their own, and each in a fork of that one, so that a crash, five seconds or 500 MB too
-many are seen as what they are. That process is `python -m benchmarks.reliability.fuzz plain|guided SECONDS FLIPS
+many are seen as what they are. That process is `python -m testing.trials.fuzz plain|guided SECONDS FLIPS
 EXAMPLES [PARSER ...]`; it prints what it found as JSON.
 """
 
@@ -26,11 +26,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.reliability.lines import Line
-from benchmarks.reliability.one_parser import KINDS, MOST_MB, MOST_SECONDS, Child, Fault, fault_of, peak_mb, placed
+from testing.trials.lines import Line
+from testing.trials.one_parser import KINDS, MOST_MB, MOST_SECONDS, Child, Fault, fault_of, peak_mb, placed
 
 if TYPE_CHECKING:
-    from benchmarks.reliability.parsers import Parser
+    from testing.trials.parsers import Parser
 
 ROOT = Path(__file__).resolve().parents[2]
 _HUNG = 15.0  # seconds on the clock: a machine with other work must not look like a parser that hangs
@@ -45,7 +45,7 @@ _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # for the many
 
 def plain(parser: Parser, flips: int, examples: int) -> tuple[list[Fault], dict[str, int]]:
     """Cuts, odd values, flips and structures for one parser: the faults, and how many files of each kind there were."""
-    from benchmarks.reliability.structures import inputs
+    from testing.trials.structures import inputs
 
     with tempfile.TemporaryDirectory(dir=_MEMORY) as temporary, mmap.mmap(-1, 16 + 8 * len(KINDS)) as beat:
         told, crashes, skip = Path(temporary) / "faults", [], 0
@@ -107,7 +107,7 @@ def guided(parser: Parser, seconds: float) -> tuple[list[Fault], dict[str, int]]
     """libFuzzer on one parser. It ends at the first fault."""
     import atheris
 
-    from benchmarks.reliability.structures import inputs
+    from testing.trials.structures import inputs
 
     with tempfile.TemporaryDirectory(dir=_MEMORY) as temporary:
         folder, corpus = Path(temporary) / "files", Path(temporary) / "corpus"
@@ -173,7 +173,7 @@ def main(mode: str, seconds: float, flips: int, examples: int, names: list[str])
             import atheris
 
             stack.enter_context(atheris.instrument_imports(include=["convnet_core", "json"]))
-        from benchmarks.reliability.parsers import BROKEN, PARSERS
+        from testing.trials.parsers import BROKEN, PARSERS
     every = BROKEN if mode == "self-test" else PARSERS
     chosen = [parser for parser in (*PARSERS, *BROKEN) if parser.name in names] or every
     began, faults, counts = time.monotonic(), list[Fault](), collections.Counter[str]()
@@ -195,7 +195,7 @@ def run(
     mode: str, seconds: float, flips: int = 0, examples: int = 0, names: tuple[str, ...] = ()
 ) -> tuple[list[Fault], dict[str, int]]:
     """What `main` finds in a process of its own."""
-    argv = [sys.executable, "-m", "benchmarks.reliability.fuzz", mode, str(seconds), str(flips), str(examples), *names]
+    argv = [sys.executable, "-m", "testing.trials.fuzz", mode, str(seconds), str(flips), str(examples), *names]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 600, env=_environment())
     if done.returncode:
         raise RuntimeError(f"the trial itself failed: {done.stderr[-2000:]}")

@@ -3,7 +3,7 @@
 A process imports the libraries once and forks for each kill. Half of the moments are drawn from the time that the
 command takes, a third from the things that it does to a file or folder of its run, and one in six lies between the two
 renames of a swap.
-Run by `trial`: python -m benchmarks.reliability.kills RUN SEED COUNT
+Run by `trial`: python -m testing.trials.kills RUN SEED COUNT
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.reliability.lines import Line
 from convnet_core.common.files import digest
 from convnet_core.jobs.watcher import newest
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import PIPELINE
+from testing.trials.lines import Line
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _TRAIN = ["train", "--train-size", "600", "--test-size", "100", "--validation-size", "0", "--epochs", "2"]
@@ -171,7 +171,7 @@ def trial(kills: int = 200, processes: int = 2) -> list[Line]:
         subprocess.run([sys.executable, "-m", "convnet_core", *pipeline, *loose], cwd=ROOT, capture_output=True)
         for number in range(1, processes):
             shutil.copytree(first.path, root / f"run{number}")
-        command = [sys.executable, "-m", "benchmarks.reliability.kills"]
+        command = [sys.executable, "-m", "testing.trials.kills"]
         workers = [
             subprocess.Popen(
                 [*command, str(root / f"run{number}"), str(number), str(kills // processes)],

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save
 
-from benchmarks.reliability import examples, seeds
 from convnet_core.artifacts import artifact
 from convnet_core.benchmark import results
 from convnet_core.common.files import read_json
@@ -49,6 +48,7 @@ from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import TensorInfo
 from convnet_core.tensors.model_inputs import Given, read_samples
 from convnet_core.training import checkpoint, history
+from testing.trials import examples, seeds
 
 INPUTS = [TensorInfo("x", "float32", (None, 1, 2, 2))]
 

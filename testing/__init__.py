@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: a browser, drawn digits, ONNX's node tests, networks, trials."""
