@@ -35,12 +35,6 @@ from convnet_core.runs.stage_record import Draft, StageRecord, StageState, now, 
 log = logging.getLogger(__name__)
 
 
-
-
-
-
-
-
 _DRAFT_SECONDS = 600
 _LEFTOVER = re.compile(r"^(?P<stage>.+)\.(?P<kind>new|old)-(?P<id>[0-9a-f]+)$")
 
