@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convnet_core.data.split import CLASSES
+from convnet_core.common.files import write_whole
 from convnet_core.data.drawing import SIDE, prepare, prepare_file
 from convnet_core.data.picture import Grey
+from convnet_core.data.split import CLASSES
 from convnet_core.errors import DataError, RunError
-from convnet_core.common.files import write_whole
-from convnet_core.runs.stage_record import StageRecord
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_record import StageRecord
 
 FOLDER = "drawings"
 

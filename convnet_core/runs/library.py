@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from convnet_core.common import disk_errors
-from convnet_core.errors import RunError
 from convnet_core.common.files import new_id, write_json
+from convnet_core.errors import RunError
 from convnet_core.runs.run import Run, is_run
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from convnet_core.config.stages import DataConfig, TrainConfig
 from convnet_core.errors import RunError
-from convnet_core.tensors.model_inputs import Given
 from convnet_core.runs.run import Run
+from convnet_core.tensors.model_inputs import Given
 
 
 def data_of(run: Run, stage: str = "train") -> DataConfig:

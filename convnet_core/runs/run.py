@@ -20,7 +20,6 @@ import os
 import re
 import shutil
 import time
-from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES, LESSON_STAGES, PIPELINE, STAGES, UPLOAD
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -28,8 +27,9 @@ from typing import Any, Literal
 import filelock
 
 from convnet_core.common import disk_errors
-from convnet_core.errors import BusyError, RunError, one_line
 from convnet_core.common.files import digest, new_id, read_json, write_json
+from convnet_core.errors import BusyError, RunError, one_line
+from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES, LESSON_STAGES, PIPELINE, STAGES, UPLOAD
 from convnet_core.runs.stage_record import Draft, StageRecord, StageState, now, outputs_of, read_record, versions
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 PIPELINE = ("train", "export", "convert/native", "compare")
 """The stages that a whole run has, in their order, each named by its folder in the run."""
 

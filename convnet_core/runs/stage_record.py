@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from convnet_core.common.files import digest, read_json
 from convnet_core.common.dataclass_json import made
+from convnet_core.common.files import digest, read_json
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-tf", "tensorflow", "ai-edge-litert", "numpy")
 _MOST_KEPT = 500  # more than the runs that Home shows have

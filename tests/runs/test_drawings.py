@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from convnet_core.runs import drawings as cases
+from convnet_core.common.files import digest, read_json
 from convnet_core.config.stages import CompareConfig
 from convnet_core.data.drawing import prepare
 from convnet_core.errors import DataError
 from convnet_core.events import Monitor
-from convnet_core.common.files import digest, read_json
+from convnet_core.runs import drawings as cases
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
-from tests.conftest import convnet, copy_of
 from testing.drawings import drawings
+from tests.conftest import convnet, copy_of
 
 
 @pytest.fixture

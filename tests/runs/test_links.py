@@ -8,16 +8,16 @@ import pytest
 
 from convnet_core.artifacts import artifact, pack, snippets
 from convnet_core.benchmark import results
-from convnet_core.runs import drawings
-from convnet_core.graphs import graph_file
-from convnet_core.training import history
-from convnet_core.compare import report
 from convnet_core.benchmark.results import Benchmark, Machine
+from convnet_core.common.files import write_json
+from convnet_core.compare import report
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import RunError
-from convnet_core.common.files import write_json
-from convnet_core.jobs.watcher import list_jobs
+from convnet_core.graphs import graph_file
 from convnet_core.jobs.job import working
+from convnet_core.jobs.watcher import list_jobs
+from convnet_core.runs import drawings
+from convnet_core.training import history
 from tests.conftest import copy_of
 from tests.support.links import moved_out
 

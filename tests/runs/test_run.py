@@ -8,11 +8,11 @@ import sys
 import filelock
 import pytest
 
-from convnet_core.jobs.job import working
-from convnet_core.runs import library, stage_record, run as runs
 from convnet_core.cli.main import main
 from convnet_core.errors import BusyError, RunError
 from convnet_core.jobs.job import working
+from convnet_core.runs import library, stage_record
+from convnet_core.runs import run as runs
 from convnet_core.runs.run import Run
 from tests.conftest import ROOT
 
