@@ -7,7 +7,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := app.py convnet_core pages testing tests benchmarks
+SOURCES := app.py setup.py convnet_core pages testing tests benchmarks
 
 .PHONY: app check format test trial bench soak
 

@@ -14,13 +14,12 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from convnet_core.common.files import cache_folder, runs_root
 from convnet_core.common.formatting import format_count
+from convnet_core.common.installation import REQUIREMENTS, requirements
 from convnet_core.common.processes import environment
 
-REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 _PYTHONS = ((3, 11), (3, 13))
 _LEAST_FREE = 2 * 10**9  # bytes
 
@@ -90,9 +89,9 @@ def _python() -> Check:
 
 
 def _packages() -> list[Check]:
-    mend = f"{sys.executable} -m pip install -r {REQUIREMENTS}"
     checks = []
     for name, wanted in _pins():
+        mend = _install(f"{name}=={wanted}")
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -103,18 +102,24 @@ def _packages() -> list[Check]:
     return checks
 
 
+def _install(requirement: str) -> str:
+    """The command that installs a library, in a checkout all of them."""
+    wanted = f'"{requirement}"' if REQUIREMENTS is None else f"-r {REQUIREMENTS}"
+    return f"{sys.executable} -m pip install {wanted}"
+
+
 def _pins() -> list[tuple[str, str]]:
-    """(name, version) of every line `name==version` of requirements.txt that is meant for this Python and system."""
+    """(name, version) of every requirement `name==version` that is meant for this Python and system."""
     meant = {
         "": True,
         'python_version < "3.12"': sys.version_info < (3, 12),
         'sys_platform != "win32"': sys.platform != "win32",
     }
     found = []
-    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
-        pin, _, marker = line.split("#")[0].partition(";")
-        if "==" in pin and meant[marker.strip()]:
-            name, _, version = pin.strip().partition("==")
+    for line in requirements():
+        pin, _, marker = line.partition(";")
+        name, _, version = pin.strip().partition("==")
+        if meant[marker.strip()]:
             found.append((name, version))
     return found
 
@@ -123,14 +128,7 @@ def _devices() -> list[Check]:
     try:
         import torch
     except ImportError as error:
-        return [
-            Check(
-                "devices",
-                False,
-                f"torch does not import: {error}",
-                f"{sys.executable} -m pip install -r {REQUIREMENTS}",
-            )
-        ]
+        return [Check("devices", False, f"torch does not import: {error}", _install("torch"))]
     cores, threads = format_count(os.cpu_count() or 1, "core"), format_count(torch.get_num_threads(), "thread")
     checks = [Check("device cpu", True, f"{cores}, {threads}")]
     if torch.cuda.is_available():

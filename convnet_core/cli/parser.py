@@ -195,6 +195,7 @@ def build_parser() -> argparse.ArgumentParser:
     flags.graph(flags.command(commands, "graph", *graph))
     runs = ("list, rename and delete runs", "runs rename 20261123-101500-fast-strokes demo")
     flags.runs(flags.command(commands, "runs", *runs))
+    flags.app(flags.command(commands, "app", "serve the app, to open in a browser", "app --port 8600"))
     doctor = "what is installed, which devices there are, and how to mend what is wrong"
     flags.command(commands, "doctor", doctor, "doctor")
     return parser

@@ -118,3 +118,13 @@ def runs(parser: argparse.ArgumentParser) -> None:
     delete.add_argument("names", nargs="+", metavar="name", help="the run, by name or folder")
     for action in (rename, delete):
         common(action)
+
+
+def app(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, metavar="N", default=8501, help="default %(default)s")
+    parser.add_argument(
+        "--address",
+        metavar="HOST",
+        default="127.0.0.1",
+        help="where to listen (default %(default)s: this machine alone; read docs/ACCESS.md before you say 0.0.0.0)",
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from convnet_core.cli import resolve, tables
+from convnet_core.cli.commands.app import app
 from convnet_core.cli.commands.check import check
 from convnet_core.cli.commands.data import show_data
 from convnet_core.cli.commands.pack import pack, snippet
@@ -262,6 +263,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "pack": pack,
     "snippet": snippet,
     "runs": runs,
+    "app": app,
 }
 
 

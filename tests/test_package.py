@@ -1,0 +1,92 @@
+"""The wheel: what is in it, and that the app and the command line work from it in any folder, without the checkout."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from configparser import ConfigParser
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built from a copy, since setuptools writes into the folder that it builds from."""
+    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "setup.py", "requirements.txt", "app.py"):
+        shutil.copy(ROOT / name, source)
+    for name in ("convnet_core", "pages", ".streamlit"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    code = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, str(folder)], cwd=source, capture_output=True, check=True)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The environment of a process for which the wheel is installed, and the checkout is not there."""
+    folder = tmp_path_factory.mktemp("installed")
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            archive.extract(name, folder)
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
+def test_the_wheel_has_every_module_the_app_and_what_they_read(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    files = [path.relative_to(ROOT) for folder in ("convnet_core", "pages") for path in (ROOT / folder).rglob("*")]
+    needed = {path.as_posix() for path in files if path.suffix in {".py", ".j2", ".svg"}}
+    needed |= {"app.py", ".streamlit/config.toml"}
+    expected = {name if name.startswith("convnet_core/") else f"convnet_core/app/{name}" for name in needed}
+    assert expected == {name for name in names if ".dist-info/" not in name}
+
+
+def test_the_wheel_has_the_command_and_the_pinned_libraries(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (folder,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        metadata = archive.read(f"{folder}/METADATA").decode()
+        scripts = ConfigParser()
+        scripts.read_string(archive.read(f"{folder}/entry_points.txt").decode())
+    assert dict(scripts["console_scripts"]) == {"convnet": "convnet_core.cli.main:main"}
+    assert "Requires-Python: <3.14,>=3.11\n" in metadata
+    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    listed = [line.removeprefix("Requires-Dist: ") for line in metadata.splitlines() if "Requires-Dist:" in line]
+    assert [line for line in listed if "extra ==" not in line] == pins
+
+
+def test_doctor_asks_the_installed_package_for_its_requirements(installed, tmp_path):
+    command = [sys.executable, "-m", "convnet_core", "doctor", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=installed, capture_output=True, check=True)
+    found = {check["name"]: check for check in json.loads(done.stdout)}
+    assert {"torch", "tensorflow", "streamlit", "jinja2"} <= found.keys()
+
+
+def test_the_command_app_serves_the_app_in_any_folder(installed, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "convnet_core", "app", "--port", str(port), "--runs", str(tmp_path / "runs")]
+    server = subprocess.Popen(command, cwd=tmp_path, env=installed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5) as answer:
+                    assert answer.read() == b"ok"
+                    break
+            except OSError:
+                assert server.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    finally:
+        server.terminate()
+        assert server.wait(timeout=20) == 0
+    assert b"127.0.0.1" in server.stdout.read()
