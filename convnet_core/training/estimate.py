@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from pathlib import Path
 
 from convnet_core.config.stages import ModelConfig, TrainConfig
@@ -29,9 +30,8 @@ def parameter_count(model: ModelConfig) -> int:
 
 
 def step_count(config: TrainConfig) -> int:
-    """Steps of the optimizer in all epochs; a last batch of one image is left out."""
-    whole, rest = divmod(_images(config), config.batch_size)
-    return config.epochs * (whole + (rest > 1))
+    """Steps of the optimizer in all epochs; the last batch of an epoch may be smaller than the others."""
+    return config.epochs * math.ceil(_images(config) / config.batch_size)
 
 
 def expected_seconds(config: TrainConfig, runs_root: Path) -> float:

@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from convnet_core.common.formatting import format_count
 from convnet_core.common.memory import keep_freed_memory
 from convnet_core.config.stages import TrainConfig
 from convnet_core.data.split import Split
@@ -124,12 +123,9 @@ def fit(
     """Train until the last epoch, from wherever `training` is.
 
     `save` is called after each epoch, and before Stopped is raised because the monitor asked for a stop.
-    Raises DataError where the loss stops being a number, or where there is no batch of two images.
+    An epoch trains on every image; its last batch is what is left, down to a single image.
+    Raises DataError where the loss stops being a number.
     """
-    if len(train) < 2:
-        raise DataError(
-            f"{format_count(len(train), 'training image')}: too few", hint="BatchNorm needs two at the least"
-        )
 
     def tell(metrics: Metrics) -> None:
         training.progress.history.append(metrics)
@@ -141,8 +137,6 @@ def fit(
         epoch = training.progress.epoch
         order = _order(len(train), config, epoch).to(device)
         batches = torch.split(order, config.batch_size)
-        if len(batches[-1]) < 2:
-            batches = batches[:-1]  # BatchNorm cannot learn from a single image
         training.model.train()
         for index in range(training.progress.batch, len(batches)):
             if monitor.stopping():

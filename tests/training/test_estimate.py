@@ -14,8 +14,8 @@ def test_parameters_are_those_of_the_network(architecture, channels, kernel):
     assert parameter_count(config) == sum(value.numel() for value in build(config).parameters())
 
 
-@pytest.mark.parametrize(("images", "batch", "steps"), [(100, 50, 2), (101, 50, 2), (102, 50, 3)])
-def test_steps_leave_out_a_last_batch_of_one(images, batch, steps):
+@pytest.mark.parametrize(("images", "batch", "steps"), [(100, 50, 2), (101, 50, 3), (149, 50, 3)])
+def test_the_last_batch_of_an_epoch_is_a_step_however_small(images, batch, steps):
     config = TrainConfig(epochs=4, batch_size=batch, data=DataConfig(train_size=images))
     assert step_count(config) == 4 * steps
 
