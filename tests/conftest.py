@@ -143,18 +143,14 @@ def copy_of(run, folder: Path):
     return Run.open(shutil.copytree(run.path, folder / run.name))
 
 
-def python(code: str, *args: str, check: bool = True, env: dict[str, str] | None = None, **options):
-    """Run Python code in a fresh interpreter, from the project's folder."""
-    return subprocess.run(
-        [sys.executable, "-c", code, *args],
-        cwd=ROOT,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=check,
-        timeout=300,
-        **options,
+def python(code: str, *args: str, env: dict[str, str] | None = None):
+    """Run Python code, which must succeed, in a fresh interpreter, from the project's folder."""
+    command = [sys.executable, "-c", code, *args]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=300
     )
+    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
 
 
 def convnet(*args: object, check: int | None = 0, **options):

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from convnet_core.common.dataclass_json import made
-from convnet_core.onnx_files.tensor_types import Dimension
+from convnet_core.onnx_files.shapes import Dimension
 
 
 @dataclass(frozen=True)

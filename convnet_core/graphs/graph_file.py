@@ -12,7 +12,7 @@ from convnet_core.common.files import read_json
 from convnet_core.errors import ModelError, one_line
 from convnet_core.graphs.graph import Edge, Graph, Node, Statistics, Tensor
 from convnet_core.graphs.layout import lay_out
-from convnet_core.onnx_files.tensor_types import Dimension
+from convnet_core.onnx_files.shapes import Dimension
 from convnet_core.runs.run import Run
 
 FILE = "graph.json"

@@ -12,7 +12,7 @@ from typing import Protocol
 import onnx
 import onnx.helper
 
-from convnet_core.onnx_files.tensor_types import Shape
+from convnet_core.onnx_files.shapes import Shape
 from convnet_core.tensors.arrays import Bounds, Dimension, Limit
 
 _FEW = 4

@@ -16,7 +16,8 @@ import onnx.numpy_helper
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.accepted_values import accepted
 from convnet_core.onnx_files.functions import graphs_of
-from convnet_core.onnx_files.tensor_types import Shape, types
+from convnet_core.onnx_files.shapes import Shape
+from convnet_core.onnx_files.tensor_types import types
 from convnet_core.tensors.arrays import Bounds, Dimension, Limit, TensorInfo, batched
 
 _KEEPS_PLACES = {"Cast", "CastLike", "Identity"}

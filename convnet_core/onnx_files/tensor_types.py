@@ -10,15 +10,9 @@ import onnx.helper
 from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 
 from convnet_core.onnx_files.shape_inference import UNKNOWN, infer, without_weights
+from convnet_core.onnx_files.shapes import Dimension, Shape
 
 log = logging.getLogger(__name__)
-
-
-Dimension = int | str | None
-"""A size, the name of one (`batch`), or None where nothing is known."""
-
-
-Shape = tuple[Dimension, ...]
 
 
 def types(model: ModelProto) -> dict[str, tuple[str, Shape | None]]:

@@ -11,7 +11,7 @@ from convnet_core.common.files import digest
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs import graph_file
 from convnet_core.graphs.graph import Tensor
-from convnet_core.onnx_files.tensor_types import Dimension
+from convnet_core.onnx_files.shapes import Dimension
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import DYNAMIC_SIZE
 from convnet_core.tensors.model_inputs import Given

@@ -153,14 +153,6 @@ def test_a_place_that_cannot_be_written_is_refused(run, tmp_path, where):
         pack.pack_to(run, tmp_path / where, force=True)
 
 
-def test_packing_imports_nothing_heavy_before_it_begins():
-    python("""
-import sys
-import convnet_core.artifacts.pack, convnet_core.cli.commands.pack
-assert not {"onnx", "torch", "tensorflow", "onnxruntime"} & set(sys.modules)
-""")
-
-
 def test_only_files_of_the_run_are_given_out(run, tmp_path):
     (tmp_path / "secret").write_text("password")
     frozen = run.path / "convert/native/frozen.pb"

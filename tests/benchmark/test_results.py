@@ -17,7 +17,7 @@ from convnet_core.runs.stage_folders import ABSENT
 from convnet_core.runtimes.registry import sources
 from convnet_core.stages.benchmark import run_benchmark
 from convnet_core.stages.convert import run_convert
-from tests.conftest import convnet, copy_of, python
+from tests.conftest import convnet, copy_of
 
 TINY = BenchmarkConfig(batch_sizes=(1, 4), seconds=0.03, warmup=0)
 FLAGS = ["--batch-sizes", "1,4", "--seconds", "0.03", "--warmup", "0"]
@@ -170,12 +170,3 @@ def test_every_field_is_a_flag_and_wrong_values_are_refused(finished_run):
 def test_config_refuses_what_makes_no_sense(change):
     with pytest.raises(ConfigError):
         BenchmarkConfig(**change)
-
-
-def test_reading_a_benchmark_is_light():
-    python("""
-import sys
-import convnet_core.benchmark.results
-heavy = {"torch", "tensorflow", "onnx", "onnxruntime", "numpy", "streamlit"} & set(sys.modules)
-assert not heavy, heavy
-""")

@@ -10,7 +10,6 @@ from convnet_core.dissect.report import worst_inputs_file
 from convnet_core.errors import RunError
 from convnet_core.runs.run import Run
 from testing.trials import seeds
-from tests.conftest import python
 from tests.support.links import moved_out
 
 IMAGE = np.zeros((1, 1, 2, 2), np.float32)
@@ -98,11 +97,3 @@ def test_a_file_that_is_gone_or_a_link_is_named(run, tmp_path):
     (run.path / "dissect/worst_inputs.npz").unlink()
     with pytest.raises(RunError, match=r"worst_inputs\.npz is gone"):
         worst_inputs_file.load(run)
-
-
-def test_reading_them_imports_no_library():
-    python("""
-import sys
-import convnet_core.dissect.report.worst_inputs_file
-assert not {"onnx", "torch", "tensorflow", "onnxruntime"} & set(sys.modules)
-""")

@@ -284,14 +284,6 @@ def test_torch_keeps_to_one_thread_after_one_reader_of_two_is_closed(finished_ru
     readers[1].close()
 
 
-def test_importing_it_is_light():
-    python("""
-import sys
-import convnet_core.runtimes.pool
-assert not {"torch", "tensorflow", "onnx", "onnxruntime", "ai_edge_litert", "streamlit"} & set(sys.modules)
-""")
-
-
 def test_the_largest_difference_names_both_runtimes():
     values = {"a": np.array([[0.1, 0.9, 0.0]]), "b": np.array([[0.4, 0.6, 0.0]]), "c": np.array([[0.3, 0.5, 0.2]])}
     found = largest_difference(values)
