@@ -30,7 +30,7 @@ from testing.drawings import drawings
 
 def sheets_read(model: torch.nn.Module, images: list[Any], digits: NDArray[np.int64]) -> None:
     """A line for each kind of photograph: the share of all that is read right; one that is refused is not."""
-    marked = [("even", mark) for mark in sheets.MARKS[1:]] + [("linear", mark) for mark in sheets.MARKS[1:]]
+    marked = [(light, mark) for light in ("even", "linear", "edge") for mark in sheets.MARKS[1:]]
     for light, mark in [*((light, "plain") for light in sheets.LIGHTS), *marked]:
         rng = np.random.default_rng(3)
         right = refused = 0

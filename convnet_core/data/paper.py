@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from convnet_core.data import shapes
 from convnet_core.data.picture import Grey
 
 _SIDE = 320  # longer side on which paper and lines are looked for, in pixels
@@ -25,9 +26,11 @@ _DARKEST = np.float32(0.1)  # level below which light is not told from none
 _FLAT, _NEAR = 2 / 255, 0.05  # how far a flat ground strays; how far the border does where no ink is on it
 _LEAST = 0.05  # ink, as a share of the paper's light
 _FILLED = 0.6  # share of its box that a digit rarely fills
-_INK_WEIGHT = 8  # of the mean ink of a picture, beside the changes of its paper over its side
+_MARGIN = 0.1  # of each side, where the paper may end
+_INK_WEIGHT = 6  # of the mean ink of a picture, beside the changes of its paper over its side
 _TILT = 0.08  # of a line, over its length
-_SPAN = 0.9  # share of a picture's side that a printed line covers
+_SPAN = 0.75  # share of a picture's side that a printed line covers
+_THICK = 0.03  # of a printed line, over its length; a stem from top to bottom is thicker
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def ink(grey: Grey) -> Ink:
     level = _level(smooth)
     even = bool(np.ptp(level) <= _FLAT)  # as where a stroke goes over the border
     away, least = (np.abs(small - np.median(level)), _LEAST) if even else _relative(smooth, level)
-    blank = _without_lines(_without_lines(away, least).T, least).T
+    unframed = shapes.without_frames(away, least)  # first, as the sides of a frame may be as long as lines
+    blank = _without_lines(_without_lines(unframed, least).T, least).T
     return Ink(blank, least, even=even and bool((blank == away).all()), scale=factor)
 
 
@@ -74,7 +78,16 @@ def _level(grey: Grey) -> Grey:
     wide = np.pad(grey, 2 * reach, mode="edge")  # once for both steps: so a gradient comes to no edge
     closed = _extreme(_extreme(wide, reach, np.maximum), reach, np.minimum)
     opened = _extreme(_extreme(wide, reach, np.minimum), reach, np.maximum)
-    return min(closed, opened, key=lambda level: _strangeness(level, grey))
+    return min(closed, opened, key=lambda level: _strangeness(_exposure(level), _exposure(grey)))
+
+
+def _exposure(grey: Grey) -> Grey:
+    """The logarithm of brightness, in which a shadow's edge weighs the same on any paper, without the picture's sides.
+
+    At the sides a table may show, whose contrast to the paper says nothing of the ink.
+    """
+    top, left = (round(_MARGIN * side) for side in grey.shape)
+    return np.log(np.maximum(grey[top : grey.shape[0] - top, left : grey.shape[1] - left], _DARKEST))
 
 
 def _relative(grey: Grey, level: Grey) -> tuple[Grey, float]:
@@ -129,7 +142,10 @@ def _without_lines(away: Grey, least: float) -> Grey:
     above = rows - np.maximum.accumulate(np.where(on, -1, rows), axis=0)
     below = np.minimum.accumulate(np.where(on, len(on), rows)[::-1], axis=0)[::-1] - rows
     thickness = np.where(on, above + below - 1, 0)
-    thin = lines & (thickness <= 1.5 * np.median(thickness[lines & on]) + 1)
+    usual = min(1.5 * np.median(thickness[lines & on]) + 1, _THICK * away.shape[1])
+    thin = lines & (thickness <= usual)
+    if not (thin & on).any():
+        return away
     gone = thin & (away <= 1.25 * np.quantile(away[thin & on], 0.9))
     return np.where(gone, np.float32(0), away)
 

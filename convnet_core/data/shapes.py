@@ -22,6 +22,7 @@ _VERY_MANY = 500
 _FAINT = 0.35  # of the largest shape's strength
 _SMALL = 0.5  # height of a part against the tallest: a lower one is no digit of its own
 _ASIDE, _BELOW = 0.15, 0.5  # gap against the tallest part's height, beside and below each other, between two digits
+_TALL = 2.2  # height against width that few digits have: two below each other
 
 _FRAME = 0.15  # how far from its box's side a frame may lie, against the box
 _ROUND, _STRAY = 0.9, 0.02  # share of each side that it covers at least; share of it that may lie elsewhere
@@ -106,8 +107,8 @@ class Shape:
 def digit(ink: Grey, least: float, *, photograph: bool) -> Grey:
     """The ink of the one digit on a picture, without a frame around it, specks, and what a photograph's sides cut off.
 
-    Ink in one piece, as most digits are, is given as it is; ink that is all gone is zero. Raises DataError where there
-    are several digits.
+    A drawing's ink in one piece, as most digits are, is given as it is; ink that is all gone is zero. Raises DataError
+    where there are several digits.
     """
     on = ink > least
     rows, columns = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
@@ -117,26 +118,39 @@ def digit(ink: Grey, least: float, *, photograph: bool) -> Grey:
     factor = -(-max(bottom - top, right - left) // (_SIDE if photograph else _QUICK))
     small = np.asarray(Image.fromarray(ink[top:bottom, left:right]).reduce(factor), np.float32)
     labels, count = components(small > least)
-    if count == 1:
+    if count == 1 and not photograph:
         return ink
-    shapes = [
-        Shape(number, float(small[labels == number].max()), *np.nonzero(labels == number))
-        for number in _large(labels, count)
-    ]
-    kept = _inside_frames(shapes)
+    kept = _inside_frames(_shapes(small, labels, count))
     if photograph:
         height, width = labels.shape
         sides = np.array((top == 0, left == 0, bottom == ink.shape[0], right == ink.shape[1]))
         kept = [shape for shape in kept if not (sides & shape.touches(height, width)).any()] or kept
         kept = _without_dirt(kept)
     _check_one(kept)
-    if len(kept) == count:
+    if len(kept) == count and not photograph:
         return ink
     mask = np.isin(labels, [shape.number for shape in kept])
     mask = _wider(mask).repeat(factor, axis=0).repeat(factor, axis=1)[: bottom - top, : right - left]
     alone = np.zeros_like(ink)
     alone[top:bottom, left:right] = ink[top:bottom, left:right] * mask
     return alone
+
+
+def without_frames(ink: Grey, least: float) -> Grey:
+    """The ink on a photograph, zero where there is a frame around other ink."""
+    labels, count = components(ink > least)
+    shapes = _shapes(ink, labels, count)
+    inside = _inside_frames(shapes)
+    frames = [shape.number for shape in shapes if shape not in inside]
+    return np.where(_wider(np.isin(labels, frames)), np.float32(0), ink)
+
+
+def _shapes(ink: Grey, labels: NDArray[np.intp], count: int) -> list[Shape]:
+    """The shapes that are no specks."""
+    return [
+        Shape(number, float(ink[labels == number].max()), *np.nonzero(labels == number))
+        for number in _large(labels, count)
+    ]
 
 
 def _large(labels: NDArray[np.intp], count: int) -> list[int]:
@@ -167,8 +181,8 @@ def _without_dirt(shapes: list[Shape]) -> list[Shape]:
 def _check_one(shapes: list[Shape]) -> None:
     """Raises DataError where there are two digits or more among the shapes.
 
-    Parts are of one digit where the gap between them is small: a pen that was lifted. Two digits of a line stand
-    closer than two lines do, and the halves of a broken digit are as often above each other.
+    Parts are of one digit where the gap between them is small: a pen that was lifted. The halves of a broken digit may
+    lie farther apart above each other than two digits of a line do, unless together they are too tall for one digit.
     """
     if len(shapes) > _MOST:
         raise DataError(
@@ -194,7 +208,10 @@ def _belong(one: Shape, other: Shape) -> bool:
     """Whether two shapes are near enough to be parts of one digit."""
     overlap = min(one.bottom, other.bottom) - max(one.top, other.top)
     aside = overlap >= min(one.height, other.height) / 2
-    return one.gap(other) <= (_ASIDE if aside else _BELOW) * max(one.height, other.height)
+    height = max(one.bottom, other.bottom) - min(one.top, other.top)
+    width = max(one.right, other.right) - min(one.left, other.left)
+    most = _ASIDE if aside or height > _TALL * width else _BELOW
+    return one.gap(other) <= most * max(one.height, other.height)
 
 
 def _wider(mask: Mask) -> Mask:

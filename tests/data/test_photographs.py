@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from convnet_core.data import shapes
 from convnet_core.data.drawing import prepare
 from convnet_core.data.picture import brightness
 from convnet_core.data.strokes import generate
@@ -61,8 +62,9 @@ def evenly_lit(drawn, network):
         ("corner", "plain"),
         ("even", "ruled"),
         ("even", "squared"),
-        ("radial", "frame"),
-        ("linear", "border"),
+        ("edge", "squared"),
+        ("linear", "frame"),
+        ("edge", "border"),
     ],
 )
 def test_a_sheet_is_read_as_under_even_light(drawn, network, evenly_lit, lit, marked):
@@ -91,6 +93,29 @@ def test_chalk_under_uneven_light():
     assert np.abs(prepare(board.astype(np.float32)) - prepare(ink(3))).mean() < 0.03
 
 
+def cropped(drawing, room=0):
+    """The part with ink, with this much room around it."""
+    rows, columns = np.flatnonzero(drawing.any(1)), np.flatnonzero(drawing.any(0))
+    return np.pad(drawing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], room)
+
+
+def test_a_stem_from_top_to_bottom_is_no_printed_line():
+    one = cropped(ink(1, seed=7))
+    sides = ((0, 0), (60, 60))
+    expected = prepare(np.pad(one, 40))
+    assert np.abs(prepare(1 - np.pad(one, sides)) - expected).mean() < 0.02
+    lit = (1 - np.pad(0.8 * one, sides)) * sheets.light("linear", np.random.default_rng(1), side=len(one))[:, :200]
+    assert np.abs(prepare(lit.astype(np.float32)) - expected).mean() < 0.04
+
+
+def test_dots_that_lines_leave_behind_are_no_part_of_a_digit():
+    bar = np.zeros((300, 300), np.float32)
+    bar[100:200, 140:160] = 1
+    dots = np.zeros_like(bar)
+    dots[10:290:39, 10:290:39] = 0.3  # too small to be seen at the scale at which shapes are looked for
+    np.testing.assert_array_equal(shapes.digit(np.maximum(bar, dots), 0.1, photograph=True), bar)
+
+
 def test_a_stroke_over_the_pads_border_is_prepared_as_ever():
     cut = 1 - ink(0)[:, 30:]
     first = np.flatnonzero((cut < 0.5).any(0))[0]
@@ -107,6 +132,18 @@ def test_several_digits_are_said(digits):
     cut = [row[:, np.flatnonzero(row.any(0))[0] - 10 : np.flatnonzero(row.any(0))[-1] + 30] for row in rows]
     with pytest.raises(DataError, match="several digits"):
         prepare(np.pad(np.concatenate(cut, axis=1), 20))
+
+
+@pytest.mark.parametrize("gap", [0.2, 0.4, 0.7])
+@pytest.mark.parametrize("digits", [(1, 1), (0, 2), (5, 7)])
+def test_digits_below_each_other_are_said(digits, gap):
+    parts = [cropped(ink(digit)) for digit in digits]
+    upper, lower = (Image.fromarray(part).resize((round(100 * part.shape[1] / len(part)), 100)) for part in parts)
+    picture = np.zeros((200 + round(100 * gap), max(upper.width, lower.width)), np.float32)
+    picture[:100, : upper.width] = upper
+    picture[-100:, : lower.width] = lower
+    with pytest.raises(DataError, match="several digits: 2"):
+        prepare(np.pad(picture, 40))
 
 
 def test_a_sheet_of_digits_is_said():
