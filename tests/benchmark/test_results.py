@@ -8,7 +8,6 @@ import pytest
 
 from convnet_core.benchmark.measure import steps, summary
 from convnet_core.benchmark.results import Benchmark, Speed, format_figure, headline, load, rows
-from convnet_core.cli.parser import build_parser
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import BenchmarkConfig, ConvertConfig
 from convnet_core.errors import ConfigError, RunError
@@ -18,6 +17,7 @@ from convnet_core.runtimes.registry import sources
 from convnet_core.stages.benchmark import run_benchmark
 from convnet_core.stages.convert import run_convert
 from tests.conftest import convnet, copy_of
+from tests.support.commands import options_of
 
 TINY = BenchmarkConfig(batch_sizes=(1, 4), seconds=0.03, warmup=0)
 FLAGS = ["--batch-sizes", "1,4", "--seconds", "0.03", "--warmup", "0"]
@@ -157,9 +157,7 @@ def test_command_prints_a_table_with_units(finished_run, tmp_path):
 
 
 def test_every_field_is_a_flag_and_wrong_values_are_refused(finished_run):
-    command = build_parser()._subparsers._group_actions[0].choices["benchmark"]
-    options = {option for action in command._actions for option in action.option_strings}
-    assert {f"--{field.flag}" for field in describe(BenchmarkConfig)} <= options
+    assert {f"--{field.flag}" for field in describe(BenchmarkConfig)} <= options_of("benchmark")
     done = convnet("benchmark", "--run", finished_run.path, "--batch-sizes", "0,1", check=2)
     assert "batch sizes must be from 1 to 4096" in done.stderr
 

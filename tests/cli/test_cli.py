@@ -12,13 +12,13 @@ import pytest
 import torch
 from PIL import Image
 
-from convnet_core.cli.parser import build_parser
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig, ModelConfig, TrainConfig
 from convnet_core.networks.convnet import build
 from convnet_core.runs.run import Run
 from testing.drawings import drawings
 from tests.conftest import ROOT, convnet, copy_of
+from tests.support.commands import COMMANDS, options_of
 
 # 400 test images are too few to judge int8 by half a point of accuracy.
 LOOSE = ["--int8-agreement", "0.97", "--int8-accuracy-drop", "0.05", "--samples", "9"]
@@ -38,12 +38,6 @@ def seven(tmp_path):
     return tmp_path / "seven.png"
 
 
-def options_of(command):
-    parser = build_parser()
-    chosen = parser._subparsers._group_actions[0].choices[command]
-    return {option for action in chosen._actions for option in action.option_strings}
-
-
 @pytest.mark.parametrize(
     ("command", "configs"),
     [
@@ -59,9 +53,6 @@ def test_every_field_of_the_configs_is_a_flag(command, configs):
     for config in configs:
         for field in describe(config):
             assert f"--{field.flag}" in options
-
-
-COMMANDS = list(build_parser()._subparsers._group_actions[0].choices)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,8 +1,8 @@
 """A mouse for AppTest, which has none: a stand-in for the pad gives the picture that the browser would send."""
 
+import base64
 import io
 import threading
-import types
 
 import numpy as np
 import streamlit as st
@@ -18,10 +18,13 @@ def png(pixels):
 
 
 class Mouse:
-    """What the browser's pad holds; `asked` is what the page asked of the pad last."""
+    """What the browser's pad holds; `asked` is what the page asked of the pad last.
+
+    A `url` is sent as it is, instead of the picture.
+    """
 
     def __init__(self):
-        self.strokes, self.picture, self.asked = [], None, {}
+        self.strokes, self.picture, self.url, self.asked = [], None, None, {}
 
     def draws(self, grey, strokes=1):
         """A picture, float [280, 280] in [0, 1], in some strokes."""
@@ -32,7 +35,12 @@ class Mouse:
     def __call__(self, **options):
         self.asked = options
         st.checkbox("stands for the pad", key=options["key"])  # a widget's key lives as long as its page is open
-        return types.SimpleNamespace(image_bytes=self.picture, json_data={"objects": self.strokes})
+        from streamlit_drawable_canvas import CanvasResult  # which imports only while an app runs
+
+        url = self.url
+        if url is None and self.picture is not None:
+            url = f"data:image/png;base64,{base64.b64encode(self.picture).decode()}"
+        return CanvasResult({"objects": self.strokes}, url, return_image_data=options["return_image_data"])
 
 
 def warm(app):

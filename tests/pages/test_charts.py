@@ -1,5 +1,6 @@
 """The pages' charts."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from convnet_core.events import Metrics
@@ -47,9 +48,19 @@ def test_no_line_runs_through_a_matrix_and_on_a_dark_page_few_is_dark():
         assert figure.data[0].colorscale[0][1] == color
 
 
-def test_the_names_of_curves_stand_above_them():
-    figure = curves._figure((("run", course(1)),))
-    assert [note.text for note in figure.layout.annotations] == [label for _, label, _, _ in curves._CHARTS]
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are shown, in their order."""
+    figures = []
+    monkeypatch.setattr(curves.st, "plotly_chart", lambda figure, **_: figures.append(figure))
+    return figures
+
+
+def test_the_names_of_curves_stand_above_them(drawn):
+    curves.curves({"run": course(1)})
+    (figure,) = drawn
+    names = ["loss (cross-entropy)", "accuracy, %", "learning rate", "images per second"]
+    assert [note.text for note in figure.layout.annotations] == names
     assert not any(figure.layout[f"yaxis{place}"].title.text for place in ("", 2, 3, 4))
 
 
@@ -69,7 +80,7 @@ def test_a_figure_is_made_once_and_a_page_that_draws_it_leaves_it_as_it_was():
 
 
 def course(step):
-    return (
+    return [
         Metrics(
             epoch=0.5,
             step=step,
@@ -80,12 +91,18 @@ def course(step):
             images_per_second=9.0,
             seconds_left=1.0,
         ),
-    )
+    ]
 
 
-def test_curves_that_change_each_second_do_not_push_out_those_that_stand():
-    finished = curves._figure((("run", course(99)),))
+def test_curves_that_change_each_second_do_not_push_out_those_that_stand(drawn):
+    """A figure takes long to make: whoever asks for the same again gets the same object."""
+    curves.curves({"run": course(99)})
+    finished = drawn[-1]
     for step in range(20):
-        assert curves._newest((("live", course(step)),)) is curves._newest((("live", course(step)),))
-    assert curves._figure((("run", course(99)),)) is finished
+        for _ in range(2):
+            curves.curves({"live": course(step)}, live=True)
+        assert drawn[-1] is drawn[-2]
+        assert drawn[-1] is not finished
+    curves.curves({"run": course(99)})
+    assert drawn[-1] is finished
     assert finished.data[0].name == "run"

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from convnet_core.errors import DataError
 from tests.conftest import copy_of
 from tests.pages.conftest import button, text_of
 from tests.pages.mouse import opened, png
@@ -28,12 +27,10 @@ def test_what_no_pad_sends_is_explained_and_the_drawing_stays(root, finished_run
     assert "All runtimes read 4" in text_of(app.run())
 
 
-def test_what_is_not_base64_is_explained(mouse):
-    from pages.components import drawing_pad as pad
-
-    sent = pad.canvas.CanvasResult({}, "data:image/png;base64", return_image_data=True)
-    with pytest.raises(DataError, match="the drawing: cannot be read"):
-        pad._sent(sent)
+def test_what_is_not_base64_is_explained(root, finished_run, mouse):
+    copy_of(finished_run, root)
+    mouse.url = "data:image/png;base64"
+    assert "the drawing: cannot be read as an image" in text_of(opened())
 
 
 def test_white_paper_is_a_blank_pad(root, mouse, finished_run):
