@@ -117,11 +117,11 @@ def strokes_in_server(run: Run) -> list[float]:
     import numpy as np
 
     from convnet_core.data.drawing import prepare
-    from convnet_core.runtimes.pool import Reader
+    from convnet_core.runtimes.pool import RuntimePool
 
     paper = np.ones((280, 280), np.float32)
     paper[60:75, 80:200] = paper[60:220, 185:200] = 0
-    reader = Reader(run)
+    reader = RuntimePool(run)
     reader.wait()
     found = [timed(lambda: reader.read(prepare(paper))) for _ in range(20)]
     reader.close()

@@ -101,8 +101,8 @@ def comparison(folder: str) -> Callable[[int], float]:
     """Seconds of the full comparison, after imports: eight runtimes, the whole test set, noise, zeros, four batches."""
     from convnet_core.compare.measure import measure as compare
     from convnet_core.stages.compare import at_once
-    from convnet_core.stages.samples import material
-    from convnet_core.tensors.model_inputs import Given
+    from convnet_core.stages.samples import comparison_inputs
+    from convnet_core.tensors.model_inputs import InputSpec
 
     run = Run.open(Path(folder))
     found = sources(run)
@@ -111,7 +111,7 @@ def comparison(folder: str) -> Callable[[int], float]:
 
     def measure(_: int) -> float:
         began = time.perf_counter()
-        chosen = material(run, CompareConfig(), Monitor(), None, Given())
+        chosen = comparison_inputs(run, CompareConfig(), Monitor(), None, InputSpec())
         with found[0].open() as reference:
             compare(reference, found, chosen.inputs, chosen.batch_sizes, None, at_once(found))
         return time.perf_counter() - began

@@ -28,7 +28,7 @@ def one_line(error: BaseException) -> str:
 
 
 @dataclass(frozen=True)
-class Lacking:
+class UnsupportedNode:
     """A node that a converter cannot convert: its operator in that version; `reason` where it is more than that."""
 
     op: str
@@ -73,7 +73,7 @@ class ConversionError(ConvNetError):
 class UnsupportedOpError(ConversionError):
     """ONNX nodes that the converter cannot convert; `lacking` names them."""
 
-    def __init__(self, message: str, hint: str = "", lacking: Sequence[Lacking] = ()) -> None:
+    def __init__(self, message: str, hint: str = "", lacking: Sequence[UnsupportedNode] = ()) -> None:
         super().__init__(message, hint)
         self.lacking = tuple(lacking)
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def from_json(value: Any) -> Event | None:
         return None
     names = {field.name for field in dataclasses.fields(cls)}
     try:
-        return made(cls, {key: item for key, item in value.items() if key in names})
+        return dataclass_from_json(cls, {key: item for key, item in value.items() if key in names})
     except (TypeError, OverflowError):
         return None
 

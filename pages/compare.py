@@ -12,7 +12,7 @@ import streamlit as st
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_error
 from convnet_core.compare import measurements_file, report
-from convnet_core.compare.differences import Measured
+from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, judge
 from convnet_core.config.arguments import arguments
 from convnet_core.config.stages import CompareConfig
@@ -34,7 +34,7 @@ st.write(
 
 
 @st.cache_resource(show_spinner="reading the measurements", max_entries=4)
-def measured(path: Path, sha256: str) -> list[Measured]:
+def measured(path: Path, sha256: str) -> list[Measurement]:
     """The measurements of a run, the same for all sessions; read again when the file's digest changes."""
     return measurements_file.load(path)
 
@@ -117,7 +117,7 @@ def by_output(made: dict[str, Any]) -> None:
     )
 
 
-def confusion(item: Measured, reference: str) -> go.Figure:
+def confusion(item: Measurement, reference: str) -> go.Figure:
     """How often the reference said one label and the runtime another."""
     classes = int(max(item.answers.max(), item.expected.max())) + 1
     counts = np.zeros((classes, classes), int)

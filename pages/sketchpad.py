@@ -15,7 +15,7 @@ from convnet_core.data.picture import Grey
 from convnet_core.errors import DataError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
-from convnet_core.runtimes.pool import Answer, Difference, Reader, by_label, fingerprint, largest_difference
+from convnet_core.runtimes.pool import Answer, Difference, RuntimePool, by_label, fingerprint, largest_difference
 from pages.charts import style as charts
 from pages.components import drawing_pad as pad
 from pages.components import frame
@@ -31,13 +31,13 @@ _PICTURE = 140  # of the pictures beside it
 _POLL_SECONDS = 0.5
 
 
-@st.cache_resource(show_spinner=False, max_entries=3, on_release=Reader.close)
-def reader_of(path: Path, artefacts: str) -> Reader:
+@st.cache_resource(show_spinner=False, max_entries=3, on_release=RuntimePool.close)
+def reader_of(path: Path, artefacts: str) -> RuntimePool:
     """The runtimes of a run, for all sessions; opened anew when an artefact changes."""
-    return Reader(Run(path))
+    return RuntimePool(Run(path))
 
 
-def warming(reader: Reader) -> None:
+def warming(reader: RuntimePool) -> None:
     """Which runtimes are ready."""
     if reader.fault:
         jobs.explain(reader.fault)
@@ -62,7 +62,7 @@ def inked(drawing: Grey | None) -> Steps | None:
         return None
 
 
-def verdict(answers: dict[str, Answer], reader: Reader) -> int | None:
+def verdict(answers: dict[str, Answer], reader: RuntimePool) -> int | None:
     """What each runtime reads, and whether all agree. Gives the digit that most of them read."""
     if not answers:
         if reader.loading:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import ConvNetError, RunError, one_line
@@ -59,7 +59,7 @@ class Speed:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Speed:
         """What `dataclasses.asdict` gave."""
-        return made(cls, value)
+        return dataclass_from_json(cls, value)
 
     @property
     def latency(self) -> Timing | None:
@@ -108,7 +108,7 @@ class Benchmark:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Benchmark:
         """What `to_json` gave. Raises TypeError, OverflowError or ConfigError on anything else."""
-        return made(cls, value)
+        return dataclass_from_json(cls, value)
 
 
 def load(run: Run) -> Benchmark:

@@ -27,7 +27,7 @@ def add_flags(parser: argparse.ArgumentParser, title: str, config: type[Config],
         group.add_argument(f"--{field.flag}", **options)
 
 
-def given(args: argparse.Namespace, config: type[Config]) -> dict[tuple[str, ...], Any]:
+def explicit_fields(args: argparse.Namespace, config: type[Config]) -> dict[tuple[str, ...], Any]:
     """The fields whose flags were given."""
     return {
         field.path: getattr(args, _dest(config, field))
@@ -38,7 +38,7 @@ def given(args: argparse.Namespace, config: type[Config]) -> dict[tuple[str, ...
 
 def apply(args: argparse.Namespace, base: _Made) -> _Made:
     """A config with the given flags in place of its own values. Raises ConfigError."""
-    return overlay(base, given(args, type(base)))
+    return overlay(base, explicit_fields(args, type(base)))
 
 
 def overlay(base: _Made, changes: dict[tuple[str, ...], Any]) -> _Made:

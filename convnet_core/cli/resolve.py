@@ -7,7 +7,7 @@ import math
 import sys
 from pathlib import Path
 
-from convnet_core.cli.config_flags import apply, given, overlay
+from convnet_core.cli.config_flags import apply, explicit_fields, overlay
 from convnet_core.common.files import runs_root
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
 from convnet_core.data.location import absolute
@@ -15,7 +15,7 @@ from convnet_core.errors import ConfigError, RunError
 from convnet_core.onnx_files.file_faults import need_onnx
 from convnet_core.runs import library
 from convnet_core.runs.run import Run
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.tensors.model_inputs import InputSpec
 
 
 def root(args: argparse.Namespace) -> Path:
@@ -89,9 +89,9 @@ def run_for_model(args: argparse.Namespace, label: str, source: str) -> Run:
     return run
 
 
-def given_inputs(args: argparse.Namespace) -> Given:
+def given_inputs(args: argparse.Namespace) -> InputSpec:
     """What --input, --shape and --range say. Raises ConfigError."""
-    return Given(
+    return InputSpec(
         {name: str(Path(text).expanduser().resolve()) for name, text in _named(args.input, "--input")},
         {name: _shape(text) for name, text in _named(args.shape, "--shape")},
         {name: _range(text) for name, text in _named(args.range, "--range")},
@@ -126,7 +126,7 @@ def _range(text: str) -> tuple[float, float]:
 
 def train_config(args: argparse.Namespace) -> TrainConfig:
     """The preset with the flags over it. Raises ConfigError."""
-    asked = given(args, TrainConfig)
+    asked = explicit_fields(args, TrainConfig)
     if ("data", "folder") in asked and ("data", "source") not in asked:
         raise ConfigError("--data-dir says where MNIST is, but --data is not mnist", hint="add --data mnist")
     config = apply(args, PRESETS[preset(args)])
@@ -140,7 +140,7 @@ def preset(args: argparse.Namespace) -> str:
 
 def other_data(args: argparse.Namespace, of_run: DataConfig) -> DataConfig | None:
     """The run's data with the given flags over it; None where no flag was given."""
-    return absolute(apply(args, of_run)) if given(args, DataConfig) else None
+    return absolute(apply(args, of_run)) if explicit_fields(args, DataConfig) else None
 
 
 def shown(run: Run) -> str:

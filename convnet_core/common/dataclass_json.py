@@ -15,7 +15,7 @@ from convnet_core.config.fields import Config
 _Made = TypeVar("_Made")
 
 
-def made(kind: type[_Made], value: Any) -> _Made:
+def dataclass_from_json(kind: type[_Made], value: Any) -> _Made:
     """The dataclass that `dataclasses.asdict` took apart. Raises TypeError, or what the class itself or a config in it
     raises.
     """
@@ -53,7 +53,7 @@ def _fitted(name: str, value: Any, kind: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Config):
         return kind.from_json(value)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return made(kind, value)
+        return dataclass_from_json(kind, value)
     raise TypeError(f"{name} must be {getattr(kind, '__name__', kind)}, not {type(value).__name__}")
 
 

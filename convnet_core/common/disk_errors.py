@@ -31,7 +31,7 @@ def fault(error: BaseException) -> int | None:
 
 
 @contextlib.contextmanager
-def told(place: Path) -> Iterator[None]:
+def disk_errors_as_run_error(place: Path) -> Iterator[None]:
     """Turn a failure of the disk inside the block into a RunError that names the place and what to do."""
     try:
         yield

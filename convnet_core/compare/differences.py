@@ -29,7 +29,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """One output of one runtime on one input set at one batch size, against the reference.
 
     `max_abs` and `scale` are float64 [n]: each sample's largest |error|, and largest finite |output| of the
@@ -75,7 +75,7 @@ class Measured:
 
 def difference(
     key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None = None, precision: str = FLOAT32
-) -> Measured:
+) -> Measurement:
     """Measure one output [n, ...] against the reference's; `precision` is the coarsest on the way to it."""
     measured = _difference(key, got, expected, labels, rounded=expected.dtype.name == precision)
     return replace(measured, precision=precision)
@@ -83,7 +83,7 @@ def difference(
 
 def _difference(
     key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None, *, rounded: bool
-) -> Measured:
+) -> Measurement:
     if got.shape != expected.shape:
         return faulty(key, f"wrong shape: {list(got.shape)} instead of {list(expected.shape)}")
     if expected.dtype.kind in "iu" and got.dtype == expected.dtype and rounded:
@@ -97,7 +97,7 @@ def _difference(
         error = np.where(equal, 0.0, np.abs(a - b))
     mean = float(error.mean()) if error.size else 0.0
     largest = np.where(np.isfinite(b), np.abs(b), 0.0).max(axis=1, initial=0.0)
-    measured = Measured(key, error.max(axis=1, initial=0.0), mean, largest)
+    measured = Measurement(key, error.max(axis=1, initial=0.0), mean, largest)
     if not (equal | np.isfinite(b)).all():
         return faulty(key, "the reference's answer holds NaN or infinity, and this one something else")
     if unusable := int((~equal & ~np.isfinite(a)).sum()):
@@ -107,13 +107,13 @@ def _difference(
     return replace(measured, answers=a.argmax(axis=1), expected=b.argmax(axis=1), truth=labels)
 
 
-def _equality(key: Key, got: NDArray[Any], expected: NDArray[Any]) -> Measured:
+def _equality(key: Key, got: NDArray[Any], expected: NDArray[Any]) -> Measurement:
     """Whole numbers, truth values and strings are equal or wrong: an error is 1, and no scale excuses it."""
     error = flat_samples(np.asarray(got != expected))
     wrong = error.max(axis=1, initial=0.0)
-    return Measured(key, wrong, float(error.mean()) if error.size else 0.0, np.zeros(len(wrong)))
+    return Measurement(key, wrong, float(error.mean()) if error.size else 0.0, np.zeros(len(wrong)))
 
 
-def faulty(key: Key, reason: str) -> Measured:
+def faulty(key: Key, reason: str) -> Measurement:
     """A measurement of which there is nothing, with the reason."""
-    return Measured(key, np.empty(0), float("nan"), np.empty(0), fault=reason)
+    return Measurement(key, np.empty(0), float("nan"), np.empty(0), fault=reason)

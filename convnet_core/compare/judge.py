@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from convnet_core.compare.differences import Measured
+from convnet_core.compare.differences import Measurement
 from convnet_core.compare.measure import TEST
 from convnet_core.config.stages import CompareConfig
 from convnet_core.onnx_files.precision import FLOAT32, QUANTIZED, tolerance
@@ -19,7 +19,7 @@ FUSED = "ONNX Runtime turns quantized parts into int8 kernels of its own"
 class Result:
     """A measurement and its judgement; `reason` says why it failed, or was not judged."""
 
-    measured: Measured
+    measured: Measurement
     judged: bool
     passed: bool
     reason: str = ""
@@ -64,7 +64,7 @@ class Comparison:
 
 
 def judge(
-    measured: Sequence[Measured], sizes: dict[tuple[str, str | None], int], reference: str, config: CompareConfig
+    measured: Sequence[Measurement], sizes: dict[tuple[str, str | None], int], reference: str, config: CompareConfig
 ) -> Comparison:
     """Apply the tolerances. `sizes` gives each (runtime, converter)'s bytes."""
     largest = max((item.key.batch for item in measured), default=0)
@@ -84,7 +84,7 @@ def judge(
     return Comparison(reference, config, results, runtimes, tuple(_notes(results, reference, config)))
 
 
-def _judge_reference(item: Measured, config: CompareConfig, largest: int) -> Result:
+def _judge_reference(item: Measurement, config: CompareConfig, largest: int) -> Result:
     """At the largest batch size it has to repeat its answers; at others those of a whole batch are others."""
     if item.key.batch == largest:
         return _judge(item, config)
@@ -94,7 +94,7 @@ def _judge_reference(item: Measured, config: CompareConfig, largest: int) -> Res
     return Result(item, judged=False, passed=True, reason=f"its answers are others than at batch {largest}")
 
 
-def _judge(item: Measured, config: CompareConfig) -> Result:
+def _judge(item: Measurement, config: CompareConfig) -> Result:
     if item.key.runtime == OPTIMIZED and item.precision in QUANTIZED:
         return Result(item, judged=False, passed=True, reason=item.fault or FUSED)
     if item.fault:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.compare.differences import Key, Labels, Measured, difference, faulty
+from convnet_core.compare.differences import Key, Labels, Measurement, difference, faulty
 from convnet_core.compare.sample_progress import SampleProgress
 from convnet_core.errors import InputsError, Stopped, one_line
 from convnet_core.onnx_files.precision import FLOAT32
@@ -38,7 +38,7 @@ class ReferenceFault(InputsError):
         self.feeds, self.batch = feeds, batch
 
 
-class Runs(Protocol):
+class InferenceRuntime(Protocol):
     """What is asked of a runtime here."""
 
     name: str
@@ -48,7 +48,7 @@ class Runs(Protocol):
     def close(self) -> None: ...
 
 
-class Opens(Protocol):
+class RuntimeSource(Protocol):
     """A runtime that is not loaded yet."""
 
     @property
@@ -56,7 +56,7 @@ class Opens(Protocol):
     @property
     def converter(self) -> str | None: ...
     @property
-    def open(self) -> Callable[[], Runs]: ...
+    def open(self) -> Callable[[], InferenceRuntime]: ...
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,15 @@ class InputSet:
 
 
 def measure(
-    reference: Runs,
-    sources: Sequence[Opens],
+    reference: InferenceRuntime,
+    sources: Sequence[RuntimeSource],
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
     progress: Callable[[str, int, int], None] | None = None,
     at_once: int = 1,
     precisions: Mapping[str, str] = _ALL_FLOAT32,
     align: Align | None = None,
-) -> list[Measured]:
+) -> list[Measurement]:
     """Run every runtime on every input set at every batch size; `at_once` runtimes go side by side.
 
     A runtime is compared with the reference at the same batch size, as answers may depend on the whole batch (a mean
@@ -101,7 +101,7 @@ def measure(
     count = SampleProgress((1 + len(others)) * len(batch_sizes) * sum(item.count for item in inputs), progress)
     expected, found = reference_answers(reference, inputs, batch_sizes, count, precisions)
 
-    def of(source: Opens) -> list[Measured]:
+    def of(source: RuntimeSource) -> list[Measurement]:
         return measure_one(source, inputs, batch_sizes, expected, count, precisions, align)
 
     with ThreadPoolExecutor(at_once) as pool:
@@ -114,12 +114,12 @@ def measure(
 
 
 def reference_answers(
-    reference: Runs,
+    reference: InferenceRuntime,
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
     count: SampleProgress,
     precisions: Mapping[str, str],
-) -> tuple[dict[tuple[str, int], list[Feeds]], list[Measured]]:
+) -> tuple[dict[tuple[str, int], list[Feeds]], list[Measurement]]:
     """The reference's answers by input set and batch size, and how they differ from those at the largest."""
     answers, found, largest = {}, [], max(batch_sizes)
     for item in inputs:
@@ -138,16 +138,16 @@ def reference_answers(
 
 
 def measure_one(
-    source: Opens,
+    source: RuntimeSource,
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
     expected: Mapping[tuple[str, int], list[Feeds]],
     count: SampleProgress,
     precisions: Mapping[str, str],
     align: Align | None,
-) -> list[Measured]:
+) -> list[Measurement]:
     """One runtime against the reference's answers."""
-    runtime: Runs
+    runtime: InferenceRuntime
     try:
         runtime = source.open()
     except Exception as error:
@@ -177,7 +177,9 @@ class _Broken:
         pass
 
 
-def _run(runtime: Runs, item: InputSet, batch: int, tell: Callable[[int], None] | None = None) -> list[Feeds]:
+def _run(
+    runtime: InferenceRuntime, item: InputSet, batch: int, tell: Callable[[int], None] | None = None
+) -> list[Feeds]:
     """All outputs for all samples, run `batch` at a time: those of each call."""
     parts: list[Feeds] = []
     for start, feeds in _batches(item, batch):
@@ -201,14 +203,14 @@ def _joined(calls: Sequence[Feeds], name: str) -> NDArray[Any]:
 
 
 def _measure(
-    runtime: Runs,
+    runtime: InferenceRuntime,
     item: InputSet,
     batch: int,
     expected: list[Feeds],
     tell: Callable[[int], None],
     precisions: Mapping[str, str],
     align: Align | None,
-) -> list[Measured]:
+) -> list[Measurement]:
     moved = 0
     try:
         got = _run(runtime, item, batch, tell)
@@ -225,13 +227,13 @@ def _measure(
 
 
 def _differences(
-    runtime: Runs,
+    runtime: InferenceRuntime,
     item: InputSet,
     batch: int,
     got: list[Feeds],
     expected: list[Feeds],
     precisions: Mapping[str, str],
-) -> list[Measured]:
+) -> list[Measurement]:
     """Each output of all calls against the reference's."""
     keys = {name: Key(runtime.name, runtime.converter, item.name, batch, name) for name in expected[0]}
     if got[0].keys().isdisjoint(keys):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convnet_core.common.archives import bounded
-from convnet_core.compare.differences import Key, Measured
+from convnet_core.compare.differences import Key, Measurement
 from convnet_core.errors import RunError
 
 _PLAIN = ("fault", "precision", "moved")
@@ -19,13 +19,13 @@ _ARRAYS = ("max_abs", "scale", "answers", "expected", "truth")
 _MOST_LINES = 4 << 20  # bytes of JSON, for some 20,000 measurements; as objects they take up to 30 times as much
 
 
-def save(measured: Sequence[Measured], path: Path) -> None:
+def save(measured: Sequence[Measurement], path: Path) -> None:
     """Write one .npz file."""
     lines, arrays = packed(measured)
     np.savez_compressed(path, **arrays, lines=np.frombuffer(json.dumps(lines).encode(), np.uint8))
 
 
-def packed(measured: Sequence[Measured]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def packed(measured: Sequence[Measurement]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Measurements as JSON and arrays. An array that several of them share (the truth, say) is there once."""
     arrays: dict[str, Any] = {}
     names: dict[bytes, str] = {}
@@ -46,12 +46,12 @@ def packed(measured: Sequence[Measured]) -> tuple[list[dict[str, Any]], dict[str
     return lines, arrays
 
 
-def unpacked(lines: list[dict[str, Any]], arrays: dict[str, Any]) -> list[Measured]:
+def unpacked(lines: list[dict[str, Any]], arrays: dict[str, Any]) -> list[Measurement]:
     """What `packed` made."""
     return [_measured(line, arrays) for line in lines]
 
 
-def load(path: Path) -> list[Measured]:
+def load(path: Path) -> list[Measurement]:
     """What `save` wrote; its arrays are read-only, so that many may share them.
 
     Raises RunError where the file is missing or damaged.
@@ -69,8 +69,8 @@ def load(path: Path) -> list[Measured]:
         raise RunError(f"{path} cannot be read: {error}", hint="run `compare` again") from error
 
 
-def _measured(line: dict[str, Any], arrays: dict[str, Any]) -> Measured:
+def _measured(line: dict[str, Any], arrays: dict[str, Any]) -> Measurement:
     values = {field: arrays[line[field]] for field in _ARRAYS if field in line}
     mean = float("nan") if line["mean_abs"] is None else line["mean_abs"]
     plain = {field: line[field] for field in _PLAIN if field in line}  # earlier versions wrote fewer
-    return Measured(Key(**line["key"]), mean_abs=mean, **plain, **values)
+    return Measurement(Key(**line["key"]), mean_abs=mean, **plain, **values)

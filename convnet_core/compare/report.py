@@ -17,7 +17,7 @@ from PIL import Image
 
 from convnet_core.common.files import read_json
 from convnet_core.common.formatting import format_error, format_share, format_size
-from convnet_core.compare.differences import Measured
+from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison
 from convnet_core.compare.verdict import sentence
 from convnet_core.errors import RunError, one_line
@@ -171,11 +171,11 @@ def _environment(*, escape: bool) -> jinja2.Environment:
     return environment
 
 
-def per_sample(comparison: Comparison) -> list[Measured]:
+def per_sample(comparison: Comparison) -> list[Measurement]:
     """One sound measurement for each runtime: on the first input set (the test set, where there is one), at the largest
     batch size, first output.
     """
-    chosen: dict[tuple[str, str | None], Measured] = {}
+    chosen: dict[tuple[str, str | None], Measurement] = {}
     first = comparison.results[0].measured.key if comparison.results else None
     for result in comparison.results:
         item = result.measured
@@ -226,7 +226,7 @@ def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> list[Pictu
     ]
 
 
-def _labelled(comparison: Comparison) -> list[Measured]:
+def _labelled(comparison: Comparison) -> list[Measurement]:
     return [item for item in per_sample(comparison) if item.answers is not None]
 
 

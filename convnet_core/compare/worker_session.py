@@ -17,7 +17,7 @@ from pathlib import Path
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.compare import ties
-from convnet_core.compare.differences import Key, Measured, faulty
+from convnet_core.compare.differences import Key, Measurement, faulty
 from convnet_core.compare.measure import Align, InputSet, ReferenceFault, measure_one, reference_answers
 from convnet_core.compare.measurements_file import packed, unpacked
 from convnet_core.compare.rankings import Rankings
@@ -53,7 +53,7 @@ def measure(
     at_once: int,
     precisions: Mapping[str, str],
     config: CompareConfig,
-) -> list[Measured]:
+) -> list[Measurement]:
     """What `compare.measure` measures of the runtimes `found` of a run, the first of which is the reference.
 
     Rows that a model from elsewhere sorts by nearly equal scores are put in the reference's order, by the tolerances of
@@ -98,7 +98,7 @@ class _Session:
         self._outputs: list[list[str]] = []
         self._prepared_in: int | None = None
 
-    def prepare(self) -> list[Measured]:
+    def prepare(self) -> list[Measurement]:
         """Have the process of now answer with the reference; gives the reference's own measurements."""
         try:
             made, arrays = self._run(_prepare, self._content, self._arrays, self._reference)
@@ -114,14 +114,14 @@ class _Session:
         self._outputs, self._prepared_in = made["outputs"], made["pid"]
         return unpacked(made["lines"], arrays)
 
-    def beside_others(self, source: Source) -> list[Measured] | None:
+    def beside_others(self, source: Source) -> list[Measurement] | None:
         """The measurements of a runtime; None where the process has died, of this or another one."""
         try:
             return self._measure(source)
         except DiedError:
             return None
 
-    def alone(self, source: Source) -> list[Measured]:
+    def alone(self, source: Source) -> list[Measurement]:
         """The measurements of a runtime with nothing beside it, or how it died."""
         if self._prepared_in != self._worker.pid:
             self.prepare()
@@ -133,7 +133,7 @@ class _Session:
         assert measured is not None
         return measured
 
-    def _measure(self, source: Source) -> list[Measured] | None:
+    def _measure(self, source: Source) -> list[Measurement] | None:
         made, arrays = self._run(_measure, {"name": source.name}, {}, source.name)
         return unpacked(made["lines"], arrays) if made else None
 
@@ -143,7 +143,7 @@ class _Session:
 
         return self._worker.run(task, content, arrays, tell=tell, seconds=_SECONDS, lane=name)
 
-    def _faults(self, source: Source, reason: str) -> list[Measured]:
+    def _faults(self, source: Source, reason: str) -> list[Measurement]:
         return [
             replace(
                 faulty(Key(source.name, source.converter, item.name, batch, output), reason),

@@ -18,29 +18,12 @@ from convnet_core.convert import node_map as nodes
 from convnet_core.convert import node_map_file
 from convnet_core.convert import signature as names
 from convnet_core.convert.native import converter as native
-from convnet_core.convert.native.tracer import variable_name
 from convnet_core.convert.onnx_tf import converter as onnx_tf
-from convnet_core.convert.quantization import dequantized, quantized
-from convnet_core.convert.signature import Port, Signature
 from convnet_core.convert.targets import frozen_graph, saved_model, tflite
-from convnet_core.convert.targets.tflite import warm_up
-from convnet_core.convert.tensor_location import Place
 from convnet_core.convert.traced_function import Traced
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.tensors.arrays import Feeds
-
-__all__ = [
-    "CONVERTERS",
-    "Converted",
-    "Place",
-    "Port",
-    "Signature",
-    "dequantized",
-    "quantized",
-    "variable_name",
-    "warm_up",
-]
 
 CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Traced]] = {
     "native": lambda model, config: native.convert(model, config.layout),

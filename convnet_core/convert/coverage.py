@@ -14,9 +14,12 @@ from convnet_core.convert.convert import CONVERTERS
 from convnet_core.convert.native import converter as native
 from convnet_core.convert.onnx_tf import converter as onnx_tf
 from convnet_core.convert.targets import saved_model
-from convnet_core.errors import ConversionError, Lacking, MissingError, UnsupportedOpError
+from convnet_core.errors import ConversionError, MissingError, UnsupportedNode, UnsupportedOpError
 
-CHECKS: dict[str, Callable[[onnx.ModelProto], list[Lacking]]] = {"native": native.check, "onnx-tf": onnx_tf.check}
+CHECKS: dict[str, Callable[[onnx.ModelProto], list[UnsupportedNode]]] = {
+    "native": native.check,
+    "onnx-tf": onnx_tf.check,
+}
 """By converter: every node that it cannot convert."""
 
 _OLDEST = 7
@@ -25,7 +28,7 @@ _MOST_BYTES = 2**28
 """A larger model is not tried in other opsets, which copies it for each."""
 
 
-def refused(model: onnx.ModelProto, config: ConvertConfig) -> tuple[Lacking, ...]:
+def refused(model: onnx.ModelProto, config: ConvertConfig) -> tuple[UnsupportedNode, ...]:
     """The nodes for which a converter refuses a model, found by trying; none where it takes it.
 
     Raises ConversionError and MissingError where the reason is another than a node.

@@ -9,7 +9,7 @@ import onnx
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.name_scopes import node_scopes
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.convert.traced_function import Traced
 from convnet_core.onnx_files.operators import operator_version, opsets_of
 
@@ -70,7 +70,7 @@ def _perm(op: Any) -> list[int]:
 
 def _where(name: str, function: Traced) -> dict[str, Any]:
     """The TensorFlow tensor that holds the value of an ONNX tensor, and its order; without `tensor` where none does."""
-    place = function.places.get(name, Place(name))
+    place = function.places.get(name, TensorLocation(name))
     value = function.values.get(place.source)
     if value is None:
         return {"tensor": "", "constant": False, "place": None}
@@ -81,7 +81,7 @@ def _where(name: str, function: Traced) -> dict[str, Any]:
 
 def _weight(name: str, function: Traced, captured: dict[int, str]) -> dict[str, Any]:
     """In which order a weight is kept, and the `constant` of the frozen graph that it is, where it is no variable."""
-    place = function.places.get(name, Place(name))
+    place = function.places.get(name, TensorLocation(name))
     return {**place.to_json(), "constant": captured.get(id(function.values.get(place.source)), "")}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
 from convnet_core.errors import RunError, one_line
 
@@ -25,7 +25,7 @@ class Op:
 
 
 @dataclass(frozen=True)
-class Entry:
+class NodeMapEntry:
     """An ONNX node and what became of it; `nodes.node_map` says what the fields mean."""
 
     name: str
@@ -46,7 +46,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
     try:
         found: list[dict[str, Any]] = list(read_json(path))
         for entry in found:
-            made(Entry, entry)
+            dataclass_from_json(NodeMapEntry, entry)
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path} is damaged: {one_line(error)}", hint="convert again") from error
     return found

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import ModelError, one_line
 from convnet_core.onnx_files import model_file
@@ -103,7 +103,7 @@ class Signature:
     def load(cls, folder: Path) -> Signature:
         """Read `signature.json`. Raises OSError where there is none, ModelError where it is damaged."""
         try:
-            return made(cls, read_json(folder / FILE))
+            return dataclass_from_json(cls, read_json(folder / FILE))
         except (ValueError, TypeError) as error:
             raise ModelError(f"{folder / FILE} is damaged: {one_line(error)}", hint="convert again") from error
 

@@ -12,7 +12,7 @@ from convnet_core.tensors.arrays import Array
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorLocation:
     """The value is that of `source`, a tensor of the converted graph, in another order.
 
     Where `split` is given, dimension `axis` of the source is taken apart into these sizes. Then dimension i is
@@ -44,7 +44,7 @@ class Place:
         apart = np.array(self._apart(array.shape))[list(self.perm)]
         return np.asarray(array.reshape(apart).transpose(back), order="C").reshape(array.shape)
 
-    def moved_on(self, source: str, perm: tuple[int, ...]) -> Place:
+    def moved_on(self, source: str, perm: tuple[int, ...]) -> TensorLocation:
         """The same value, where the source has become `source` with its dimensions in the order of `perm`."""
         own = self.perm or tuple(range(len(perm)))
         return dataclasses.replace(self, source=source, perm=tuple(perm[axis] for axis in own))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 
 
 class Traced(Protocol):
@@ -16,7 +16,7 @@ class Traced(Protocol):
     """
 
     layouts: dict[str, tuple[int, ...]]
-    places: dict[str, Place]
+    places: dict[str, TensorLocation]
     values: dict[str, Any]
 
     def __call__(self, feeds: dict[str, Any]) -> dict[str, Any]: ...

@@ -21,8 +21,6 @@ from convnet_core.data.split import CLASSES, SIDE, Split
 from convnet_core.errors import DataError
 from convnet_core.events import Message, Monitor, Progress
 
-__all__ = ["CLASSES", "SIDE", "Digits", "Split", "load", "mnist_folder"]
-
 STROKES_SIZES = (60_000, 10_000)
 _HEADERS = 4096  # bytes, more than those of two arrays
 _LEFTOVER_SECONDS = 3600.0  # what a killed process left in the cache

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convnet_core.convert import node_map_file
 from convnet_core.convert.convert import FROZEN, TFLITE
-from convnet_core.errors import ConversionError, Lacking
+from convnet_core.errors import ConversionError, UnsupportedNode
 from convnet_core.onnx_files import model_file
 from convnet_core.tensors.arrays import Array, Feeds
 
@@ -63,7 +63,7 @@ class Case:
     labels: NDArray[np.int64] | None = None
     learned: Learned | None = None
     converter: str = "native"
-    refused: tuple[Lacking, ...] = ()
+    refused: tuple[UnsupportedNode, ...] = ()
     dead: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property

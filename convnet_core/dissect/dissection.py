@@ -79,10 +79,10 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         there_too = [] if plain is None else batchnorm_folding.in_litert(case.model, plain.kernels())
         found = [
             *findings.training_mode(case.model, 0.0 if alone is None else _depends(alone, expected[output])),
-            *weights.faults(case.model, laid, there, shapes),
-            *batchnorm_folding.faults(folded),
-            *sweep.faults(tried, case.model),
-            *input_range.faults(case, told),
+            *weights.findings(case.model, laid, there, shapes),
+            *batchnorm_folding.findings(folded),
+            *sweep.findings(tried, case.model),
+            *input_range.findings(case, told),
             *_int8(litert, expected, nodes, output, told),
             *findings.dead(case),
             *findings.refused(case),
@@ -219,4 +219,4 @@ def _int8(
     litert: Sequence[LiteRTProbe], expected: Feeds, nodes: list[NodeFound], output: str, told: dict[str, labels.Labels]
 ) -> list[Finding]:
     probe = next((item for item in litert if item.name == int8_ranges.INT8), None)
-    return [] if probe is None else int8_ranges.faults(probe.ranges(), expected, nodes, output, told)
+    return [] if probe is None else int8_ranges.findings(probe.ranges(), expected, nodes, output, told)

@@ -18,7 +18,7 @@ from convnet_core.networks.convnet import kind_of
 
 
 @dataclass(frozen=True)
-class Made:
+class FactoryModel:
     """A network, and tensors [batch, ...] that its `forward` takes: in their order, and by name."""
 
     model: nn.Module
@@ -26,7 +26,7 @@ class Made:
     named: dict[str, Tensor] = field(default_factory=dict)
 
 
-def make(factory: str, examples: Sequence[str]) -> Made:
+def load_factory(factory: str, examples: Sequence[str]) -> FactoryModel:
     """Call `package.module:function`; it gives a network, or a network and a tuple (or a dict) of example tensors.
 
     `examples` says what each input looks like instead: see `example`. Raises ConfigError.
@@ -44,10 +44,10 @@ def make(factory: str, examples: Sequence[str]) -> Made:
         )
     given = (given,) if isinstance(given, Tensor) else given
     if isinstance(given, dict):
-        return Made(model, (), {str(name): _plain(item, factory) for name, item in given.items()})
+        return FactoryModel(model, (), {str(name): _plain(item, factory) for name, item in given.items()})
     if not isinstance(given, tuple | list) or not given:
         raise ConfigError(f"the example of {factory} has to be tensors, as many as the network's forward takes")
-    return Made(model, tuple(_plain(item, factory) for item in given))
+    return FactoryModel(model, tuple(_plain(item, factory) for item in given))
 
 
 def _plain(item: Any, factory: str) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.onnx_files.shapes import Dimension
 
 
@@ -157,8 +157,8 @@ class Graph:
     @classmethod
     def from_json(cls, value: Any) -> Graph:
         """The graph that `to_json` wrote. Raises KeyError, TypeError, ValueError or OverflowError on anything else."""
-        tensors = [made(Tensor, item) for item in value["tensors"]]
-        graph = made(cls, {**value, "tensors": {tensor.name: tensor for tensor in tensors}})
+        tensors = [dataclass_from_json(Tensor, item) for item in value["tensors"]]
+        graph = dataclass_from_json(cls, {**value, "tensors": {tensor.name: tensor for tensor in tensors}})
         for edge in graph.edges:
             if edge.source not in graph.by_id or edge.target not in graph.by_id:
                 raise ValueError(f"an edge of {edge.tensor!r} leads to a node that is not there")

@@ -10,28 +10,12 @@ from pathlib import Path
 
 from convnet_core.common.files import read_json
 from convnet_core.errors import ModelError, one_line
-from convnet_core.graphs.graph import Edge, Graph, Node, Statistics, Tensor
+from convnet_core.graphs.graph import Graph
 from convnet_core.graphs.layout import lay_out
-from convnet_core.onnx_files.shapes import Dimension
 from convnet_core.runs.run import Run
 
 FILE = "graph.json"
 """Where a run keeps the graph of its ONNX model, beside it in `export/`."""
-
-__all__ = [
-    "FILE",
-    "Dimension",
-    "Edge",
-    "Graph",
-    "Node",
-    "Statistics",
-    "Tensor",
-    "arranged",
-    "lay_out",
-    "of_file",
-    "of_run",
-    "read",
-]
 
 
 def arranged(graph: Graph) -> Graph:

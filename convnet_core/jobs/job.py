@@ -104,7 +104,7 @@ def working(
     somebody who started it (`job_id`) waits to read why. What the block raises is recorded and raised on.
     """
     folder = run.path / "jobs" / (job_id or new_job_id(command))
-    with disk_errors.told(run.path), contextlib.ExitStack() as stack:
+    with disk_errors.disk_errors_as_run_error(run.path), contextlib.ExitStack() as stack:
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(filelock.FileLock(folder / ".lock", timeout=2))
         info = JobInfo(id=folder.name, command=command, state="running", started=now(), pid=os.getpid())
@@ -119,7 +119,7 @@ def working(
             stack.enter_context(job.signals())
             if job.stopping():
                 raise Stopped("stopped before it began")
-            with disk_errors.told(run.path):
+            with disk_errors.disk_errors_as_run_error(run.path):
                 yield job
             job.end()
             _finish(folder, info, None)

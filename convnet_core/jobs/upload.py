@@ -44,7 +44,7 @@ def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
     run = new_run(root, label, kind="model")
     file = run.path / UPLOAD / f"{label}.onnx"
     try:
-        with disk_errors.told(run.path):
+        with disk_errors.disk_errors_as_run_error(run.path):
             file.parent.mkdir()
             file.write_bytes(content)
     except RunError:

@@ -17,7 +17,7 @@ import filelock
 
 from convnet_core import events
 from convnet_core.common import disk_errors
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import open_file, parse_json, read_json, write_json
 from convnet_core.common.processes import environment
 from convnet_core.errors import BusyError, RunError, one_line
@@ -65,7 +65,7 @@ class JobView:
     def _read(self) -> JobInfo:
         path = self.folder / "job.json"
         try:
-            return made(JobInfo, read_json(path))
+            return dataclass_from_json(JobInfo, read_json(path))
         except (OSError, ValueError, TypeError, OverflowError) as error:
             raise RunError(f"{path} is damaged: {one_line(error)}") from error
 
@@ -129,7 +129,7 @@ class JobView:
         request = self.folder / "stop"
         if request.exists():
             return  # a second signal would cut off the saving that the first one asked for
-        with disk_errors.told(request):
+        with disk_errors.disk_errors_as_run_error(request):
             request.touch()
         info = self.info
         if info.state == "running":
@@ -177,7 +177,7 @@ def start(run: Run, arguments: Sequence[str]) -> JobView:
         raise BusyError(f"{found[1].command} is at work on the run {run.name}", "wait for its end, or stop it")
     if bad := next((item for item in arguments if "\0" in item), None):
         raise RunError(f"{bad!r} holds a zero byte, which no command can be given")
-    with disk_errors.told(run.path):
+    with disk_errors.disk_errors_as_run_error(run.path):
         return _started(run, arguments, new_job_id(arguments[0]))
 
 

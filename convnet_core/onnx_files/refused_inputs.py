@@ -9,17 +9,19 @@ import onnx
 from convnet_core.errors import DataError, one_line
 from convnet_core.onnx_files.functions import inside
 from convnet_core.tensors.arrays import Array, Feeds
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.tensors.model_inputs import InputSpec
 
 _MOST = 3
 
 
-def explained(error: Exception, model: onnx.ModelProto, feeds: Feeds, given: Given, batch: int = 0) -> DataError:
+def explained(
+    error: Exception, model: onnx.ModelProto, feeds: Feeds, input_spec: InputSpec, batch: int = 0
+) -> DataError:
     """What to raise for an error of ONNX Runtime on `feeds`, run `batch` at a time, where they are (else 0)."""
     node, reason = _node_and_reason(one_line(error))
     sources = [name for name in _sources(model, node) if name in feeds] or list(feeds)
     whole = [name for name in sources if feeds[name].dtype.kind in "iu"]  # of two, floats are seldom at fault
-    held = [_described(name, feeds[name], given) for name in (whole or sources)[:_MOST]]
+    held = [_described(name, feeds[name], input_spec) for name in (whole or sources)[:_MOST]]
     first = (whole or sources or ["NAME"])[0]
     at = f" at batch size {batch}" if batch else ""
     return DataError(
@@ -51,9 +53,9 @@ def _sources(model: onnx.ModelProto, name: str) -> list[str]:
     return [value.name for value in model.graph.input if value.name in seen]
 
 
-def _described(name: str, array: Array, given: Given) -> str:
+def _described(name: str, array: Array, input_spec: InputSpec) -> str:
     shape = f"{array.dtype} [{', '.join(map(str, array.shape))}]"
     if array.dtype.kind in "iufb" and array.size:
         shape += f", from {array.min():g} to {array.max():g}"
-    source = f"{given.files[name]} for" if name in given.files else "what was drawn for"
+    source = f"{input_spec.files[name]} for" if name in input_spec.files else "what was drawn for"
     return f"{source} the input {name!r} ({shape})"

@@ -104,7 +104,7 @@ def rename_run(run: Run, name: str) -> Run:
             f"{name!r} is too long for a folder: {size} bytes, at most {_MOST_BYTES}", hint="use fewer characters"
         )
     target = run.path.with_name(name)
-    with disk_errors.told(target), run.lock():
+    with disk_errors.disk_errors_as_run_error(target), run.lock():
         if target.exists():
             raise RunError(f"there is a run {name} already")
         info = run.info
@@ -122,12 +122,12 @@ def delete_runs(runs: list[Run]) -> None:
     doomed: dict[Path, Path] = {}
     with contextlib.ExitStack() as locks:
         for run in runs:
-            with disk_errors.told(run.path):
+            with disk_errors.disk_errors_as_run_error(run.path):
                 locks.enter_context(run.lock())
         try:
             for run in runs:
                 grave = run.path.with_name(f"{_DELETED}{new_id()}")
-                with disk_errors.told(run.path):
+                with disk_errors.disk_errors_as_run_error(run.path):
                     os.rename(run.path, grave)
                 doomed[grave] = run.path
         except RunError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from convnet_core.config.stages import DataConfig, TrainConfig
 from convnet_core.errors import RunError
 from convnet_core.runs.run import Run
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.tensors.model_inputs import InputSpec
 
 
 def data_of(run: Run, stage: str = "train") -> DataConfig:
@@ -26,7 +26,7 @@ def data_of(run: Run, stage: str = "train") -> DataConfig:
     return DataConfig() if stage == "train" else data_of(run)
 
 
-def inputs_of(run: Run, *stages: str) -> Given:
+def inputs_of(run: Run, *stages: str) -> InputSpec:
     """What was said of the inputs of a model from elsewhere, at the first of these stages that knows."""
     for stage in stages:
         try:
@@ -34,5 +34,5 @@ def inputs_of(run: Run, *stages: str) -> Given:
         except RunError:
             continue
         if record is not None and "inputs" in record.result:
-            return Given.from_json(record.result["inputs"])
-    return Given()
+            return InputSpec.from_json(record.result["inputs"])
+    return InputSpec()

@@ -127,7 +127,7 @@ class Run:
         new = target.with_name(f"{target.name}.new-{mark}")
         old = target.with_name(f"{target.name}.old-{mark}")
         began = time.monotonic()
-        with disk_errors.told(target):
+        with disk_errors.disk_errors_as_run_error(target):
             try:
                 new.mkdir(parents=True)
                 draft = Draft(new, inputs={name: digest(self.path / name) for name in inputs})

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import digest, read_json
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-tf", "tensorflow", "ai-edge-litert", "numpy")
@@ -57,7 +57,7 @@ def read_record(path: Path) -> StageRecord:
     version = stat.st_ino, stat.st_size, stat.st_mtime_ns
     kept = _kept.get(path)
     if kept is None or kept[0] != version:
-        record = made(StageRecord, read_json(path))
+        record = dataclass_from_json(StageRecord, read_json(path))
         if led := [name for name in record.outputs if not _inside(name)]:
             raise ValueError(f"{led[0]!r} leads out of the stage's folder")
         if len(_kept) >= _MOST_KEPT:

@@ -96,7 +96,7 @@ def fingerprint(run: Run) -> str:
     return "\n".join(found)
 
 
-class Reader:
+class RuntimePool:
     """Opens every runtime of a run in the background, the fast ones first, and reads with those that are ready.
 
     Each is warmed with one inference before it counts as ready. What fails, or ends the worker's process, stays in

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convnet_core.data.drawing import prepare_file
 from convnet_core.errors import DataError, ModelError, RunError
 from convnet_core.runs.run import Run
-from convnet_core.runtimes.pool import Answer, Reader
+from convnet_core.runtimes.pool import Answer, RuntimePool
 
 
 def predict_files(run: Run, paths: list[Path]) -> list[dict[str, Any]]:
@@ -55,13 +55,13 @@ def feature_maps(run: Run, paths: list[Path]) -> NDArray[np.float32]:
 
 
 @contextlib.contextmanager
-def _reader(run: Run) -> Iterator[Reader]:
+def _reader(run: Run) -> Iterator[RuntimePool]:
     run.need("export")
-    with contextlib.closing(Reader(run)) as reader:
+    with contextlib.closing(RuntimePool(run)) as reader:
         yield reader
 
 
-def _read(reader: Reader, images: NDArray[np.float32]) -> dict[str, Answer]:
+def _read(reader: RuntimePool, images: NDArray[np.float32]) -> dict[str, Answer]:
     """What every runtime says that can. Raises what keeps all of them from answering."""
     while True:
         reader.wait()

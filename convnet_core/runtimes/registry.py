@@ -16,8 +16,6 @@ from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 from convnet_core.runtimes.base import OPTIMIZED, Runtime
 
-__all__ = ["Runtime", "Source", "sources"]
-
 
 @dataclass(frozen=True)
 class Source:

@@ -17,7 +17,7 @@ from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runs.stage_record import now, versions
 from convnet_core.runtimes.registry import Source, sources
 from convnet_core.stages.samples import model_of
-from convnet_core.stages.stage import told
+from convnet_core.stages.stage import stage_events
 
 
 def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchmark:
@@ -25,7 +25,7 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
 
     Waits while a training has the processor: neither would be itself beside the other.
     """
-    with told(STAGE, monitor) as line:
+    with stage_events(STAGE, monitor) as line:
         run.need("export")
         for warning in run.stale_stages("compare"):  # what is ahead of compare is ahead of this, too
             monitor.emit(Message(text=f"warning: {warning}"))

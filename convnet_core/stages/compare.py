@@ -14,7 +14,7 @@ import onnx
 
 from convnet_core.common.files import write_json
 from convnet_core.compare import measurements_file, report
-from convnet_core.compare.differences import NOT_FINITE, Measured
+from convnet_core.compare.differences import NOT_FINITE, Measurement
 from convnet_core.compare.judge import Comparison, judge
 from convnet_core.compare.measure import ReferenceFault
 from convnet_core.compare.verdict import sentence
@@ -29,15 +29,15 @@ from convnet_core.runs import drawings
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runtimes.registry import Source, not_made, sources
-from convnet_core.stages.samples import Material, material, model_of
-from convnet_core.stages.stage import told
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.stages.samples import ComparisonInputs, comparison_inputs, model_of
+from convnet_core.stages.stage import stage_events
+from convnet_core.tensors.model_inputs import InputSpec
 
 _EVENT_SECONDS = 0.2
 _AT_ONCE = 4
 _LARGE = 500_000_000
 """Bytes of all artefacts."""
-_NOTHING = Given()
+_NOTHING = InputSpec()
 
 
 def run_compare(
@@ -46,21 +46,21 @@ def run_compare(
     monitor: Monitor,
     *,
     data_config: DataConfig | None = None,
-    given: Given = _NOTHING,
+    input_spec: InputSpec = _NOTHING,
 ) -> Comparison:
     """Compare all runtimes of the run and write `compare/`.
 
-    On the test set that the run was trained on, or on that of `data_config`; a model from elsewhere on what is `given`
-    of its inputs.
+    On the test set that the run was trained on, or on that of `data_config`; an imported model on inputs that
+    `input_spec` describes.
     """
-    with told("compare", monitor) as line:
+    with stage_events("compare", monitor) as line:
         run.need("export")
         warm_up()
         warnings = run.stale_stages("compare")
         for warning in warnings:
             monitor.emit(Message(text=f"warning: {warning}"))
         found = sources(run)
-        chosen = material(run, config, monitor, data_config, given)
+        chosen = comparison_inputs(run, config, monitor, data_config, input_spec)
         kept = drawings.cases(run)
         tell = _throttled(monitor)
         files = (*(file for source in found for file in source.files), *(case.file for case in kept))
@@ -80,7 +80,7 @@ def run_compare(
                     config,
                 )
             except ReferenceFault as error:
-                raise explained(error, model_of(run), error.feeds, given, error.batch) from error
+                raise explained(error, model_of(run), error.feeds, input_spec, error.batch) from error
             measured = _with_losses(measured, model_of(run))
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
@@ -95,7 +95,9 @@ def run_compare(
     return comparison
 
 
-def _write(folder: Path, comparison: Comparison, run: Run, chosen: Material, warnings: list[str]) -> dict[str, Any]:
+def _write(
+    folder: Path, comparison: Comparison, run: Run, chosen: ComparisonInputs, warnings: list[str]
+) -> dict[str, Any]:
     title = str(run.info.get("title") or run.name)
     content = report.to_json(
         comparison,
@@ -111,7 +113,7 @@ def _write(folder: Path, comparison: Comparison, run: Run, chosen: Material, war
     return content
 
 
-def _with_losses(measured: list[Measured], model: onnx.ModelProto) -> list[Measured]:
+def _with_losses(measured: list[Measurement], model: onnx.ModelProto) -> list[Measurement]:
     """With the constants that are lost in float16, where the answers of a float16 file are not finite."""
     losses = float16.lost(model)
     return [

@@ -14,10 +14,10 @@ from convnet_core.events import Message, Monitor
 from convnet_core.onnx_files import model_file
 from convnet_core.runs.run import Run
 from convnet_core.stages.samples import calibration
-from convnet_core.stages.stage import told
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.stages.stage import stage_events
+from convnet_core.tensors.model_inputs import InputSpec
 
-_NOTHING = Given()
+_NOTHING = InputSpec()
 
 
 def run_convert(
@@ -26,20 +26,20 @@ def run_convert(
     monitor: Monitor,
     *,
     data_config: DataConfig | None = None,
-    given: Given = _NOTHING,
+    input_spec: InputSpec = _NOTHING,
     samples: Path | None = None,
 ) -> Converted:
     """Convert the run's ONNX model and write `convert/<converter>/`.
 
     int8 is calibrated on the training set that the run was trained on, or on that of `data_config`; for a model from
-    elsewhere, on the samples of an .npz file, or on what is `given` of its inputs.
+    elsewhere, on the samples of an .npz file, or on what is `input_spec` says of its inputs.
     """
     stage = f"convert/{config.converter}"
-    with told("convert", monitor) as line:
+    with stage_events("convert", monitor) as line:
         run.need("export")
         warm_up()
         with run.writing(stage, config.to_json(), run.model_files) as draft:
-            chosen = calibration(run, config, monitor, data_config, given, samples)
+            chosen = calibration(run, config, monitor, data_config, input_spec, samples)
             draft.inputs["data"] = chosen.fingerprint
             model = model_file.load(run.path / "export/model.onnx")
             converted = convert(model, draft.path, config, chosen.feeds, monitor)

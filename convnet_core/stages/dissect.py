@@ -18,13 +18,13 @@ from convnet_core.errors import DiedError, ModelError
 from convnet_core.events import Message, Monitor, Progress, from_json
 from convnet_core.runs.run import Run
 from convnet_core.stages import dissect_worker
-from convnet_core.stages.stage import told
+from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.arrays import Feeds
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.tensors.model_inputs import InputSpec
 from convnet_core.worker.client import shared
 from convnet_core.worker.messages import Content
 
-_NOTHING = Given()
+_NOTHING = InputSpec()
 _SECONDS = 1800.0
 """Without a word of what is at work next; the search for the worst inputs of one runtime is one of the steps."""
 
@@ -34,7 +34,7 @@ def run_dissect(
     config: DissectConfig,
     monitor: Monitor,
     *,
-    given: Given = _NOTHING,
+    input_spec: InputSpec = _NOTHING,
     factory: str = "",
     examples: tuple[str, ...] = (),
 ) -> list[Finding]:
@@ -44,14 +44,14 @@ def run_dissect(
     `factory` is named, whose code is run. Raises ConfigError for a lesson that the model cannot give, ModelError where
     the reference, or what cannot be done without, ends the process.
     """
-    with told(STAGE, monitor) as line:
+    with stage_events(STAGE, monitor) as line:
         run.need("export")
         files = (*run.model_files, *_converted(run, config))
         with run.writing(stage_of(config.lesson), config.to_json(), files) as draft:
             content = {
                 "run": str(run.path),
                 "config": config.to_json(),
-                "given": given.to_json(),
+                "inputs": input_spec.to_json(),
                 "factory": factory,
                 "examples": list(examples),
                 "folder": str(draft.path),

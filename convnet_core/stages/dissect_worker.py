@@ -20,7 +20,7 @@ from convnet_core.dissect.dissection import Dissection, dissect
 from convnet_core.dissect.report import content as report
 from convnet_core.dissect.report import documents, graph_layout, sample_images, viewers, worst_inputs_file
 from convnet_core.dissect.report.content import FILE
-from convnet_core.errors import ConfigError, DataError, InputsError, Lacking
+from convnet_core.errors import ConfigError, DataError, InputsError, UnsupportedNode
 from convnet_core.events import Event, Monitor, Progress
 from convnet_core.networks.convnet import INPUT
 from convnet_core.onnx_files import model_file
@@ -28,9 +28,8 @@ from convnet_core.onnx_files.input_bounds import bounded_inputs
 from convnet_core.onnx_files.refused_inputs import explained
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
-from convnet_core.stages.samples import is_digits
 from convnet_core.tensors.arrays import Feeds, TensorInfo, batch_of, batched, fixed_batch
-from convnet_core.tensors.model_inputs import Given, read_samples, several
+from convnet_core.tensors.model_inputs import InputSpec, draw_samples, read_samples
 from convnet_core.worker.messages import Content, Message, Tell
 
 _CALIBRATION = 200
@@ -53,10 +52,11 @@ def take_apart(content: Content, arrays: Feeds, tell: Tell) -> Message:
     is at work.
     """
     run, monitor, folder = Run(Path(content["run"])), _Relay(tell), Path(content["folder"])
-    config, given = DissectConfig.from_json(content["config"]), Given.from_json(content["given"])
+    config = DissectConfig.from_json(content["config"])
+    input_spec = InputSpec.from_json(content["inputs"])
     note_in(Path(content["note"]))
     with tempfile.TemporaryDirectory() as lesson:
-        case = _case(run, config, monitor, given, content["factory"], tuple(content["examples"]))
+        case = _case(run, config, monitor, input_spec, content["factory"], tuple(content["examples"]))
         if config.lesson != "none":
             monitor.emit(Progress(label=f"putting in the fault {config.lesson}", done=0, total=1))
             case = _faulty(run, case, config, Path(lesson))
@@ -64,7 +64,7 @@ def take_apart(content: Content, arrays: Feeds, tell: Tell) -> Message:
         try:
             found = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
         except InputsError as error:
-            raise explained(error, case.model, case.many, given) from error
+            raise explained(error, case.model, case.many, input_spec) from error
         title = report.title_of(str(run.info.get("title") or run.name), config.lesson)
         written = _write(found, case, title, config, folder)
     findings = [dataclasses.asdict(item) for item in found.findings]
@@ -90,28 +90,28 @@ def _write(found: Dissection, case: Case, title: str, config: DissectConfig, fol
 
 
 def _case(
-    run: Run, config: DissectConfig, monitor: Monitor, given: Given, factory: str, examples: tuple[str, ...]
+    run: Run, config: DissectConfig, monitor: Monitor, input_spec: InputSpec, factory: str, examples: tuple[str, ...]
 ) -> Case:
     path, stage = run.path / "export" / model_file.FILE, f"convert/{config.converter}"
     model = model_file.load(path)
     inputs = bounded_inputs(model)
     names = batched(inputs)
-    refused: tuple[Lacking, ...] = ()
+    refused: tuple[UnsupportedNode, ...] = ()
     if config.lesson == "none" and run.state(stage).state != "fresh":
         refused = coverage.refused(model, ConvertConfig(converter=config.converter))
     if not refused:
         run.need(stage)
     learned: Learned | None
-    if is_digits(run):
+    if not run.is_model:
         digits = data.load(data_of(run), monitor)
         count = min(config.images, len(digits.test))
         many: Feeds = {INPUT: digits.test.first(count).scaled()}
         labels = digits.test.labels[:count].astype(np.int64)
         program, learned = _digits_program(run), _learned(run, digits)
     else:
-        many = several(given, inputs, min(config.images, 64), config.seed)
+        many = draw_samples(input_spec, inputs, min(config.images, 64), config.seed)
         labels, program = None, _program(run, factory, examples)
-        learned = _calibrated(run, stage, given, inputs)
+        learned = _calibrated(run, stage, input_spec, inputs)
     rng = np.random.default_rng(config.seed)
     count = len(next((many[name] for name in sorted(names)), np.zeros(1)))
     chosen = np.sort(rng.choice(count, min(fixed_batch(inputs) or config.samples, count), replace=False))
@@ -127,12 +127,12 @@ def _learned(run: Run, digits: data.Digits) -> Learned:
     return Learned.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
 
 
-def _calibrated(run: Run, stage: str, given: Given, inputs: tuple[TensorInfo, ...]) -> Learned | None:
+def _calibrated(run: Run, stage: str, input_spec: InputSpec, inputs: tuple[TensorInfo, ...]) -> Learned | None:
     """Of the samples that int8 was calibrated on; None without a file of them, or where drawn numbers are looked at."""
     record = run.record(stage)
     path = None if record is None else record.result.get("calibration")
     first = next((info for info in inputs if info.dtype.startswith("float")), None)
-    if not path or first is None or first.name not in given.files:
+    if not path or first is None or first.name not in input_spec.files:
         return None
     with contextlib.suppress(DataError):  # it has gone since
         return Learned.of(read_samples(Path(path), inputs)[first.name], None, "int8 was calibrated on")
@@ -158,10 +158,10 @@ def _network(run: Run) -> tuple[Any, ExportConfig]:
 def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
     if not factory:
         return None
-    from convnet_core.export.factory import make
+    from convnet_core.export.factory import load_factory
     from convnet_core.export.onnx_export import export_any
 
-    made = make(factory, examples)
+    made = load_factory(factory, examples)
     config = ExportConfig.from_json(run.need("export").config)
     return export_any(made.model, made.example, config, made.named).program
 
@@ -169,7 +169,7 @@ def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
 def _faulty(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:
     from convnet_core.dissect.lessons import LESSONS, Bench
 
-    if not is_digits(run):
+    if run.is_model:
         raise ConfigError("lessons need a network that reads digits", hint="take a run of the pipeline")
     network, exporting = _network(run)
     converting = ConvertConfig.from_json(run.need(f"convert/{config.converter}").config)

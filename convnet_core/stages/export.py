@@ -19,7 +19,7 @@ from convnet_core.networks.recognition import recognize
 from convnet_core.networks.weights import read_weights
 from convnet_core.onnx_files.model_file import CHECKED
 from convnet_core.runs.run import Run
-from convnet_core.stages.stage import ExportResult, told
+from convnet_core.stages.stage import ExportResult, stage_events
 
 _TRAINED = "train/model.safetensors"
 
@@ -29,7 +29,7 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
 
     The folder holds the weights too, so that what follows needs nothing from before.
     """
-    with told("export", monitor) as line:
+    with stage_events("export", monitor) as line:
         if weights is None:
             run.need("train")
         source = weights or run.path / _TRAINED

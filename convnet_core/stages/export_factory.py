@@ -13,17 +13,19 @@ from convnet_core.export.onnx_export import export_any
 from convnet_core.onnx_files.repairs import repair
 from convnet_core.runs.run import Run
 from convnet_core.stages.import_onnx import keep
-from convnet_core.stages.stage import ExportResult, told
+from convnet_core.stages.stage import ExportResult, stage_events
 
 
-def run_make(run: Run, function: str, examples: Sequence[str], config: ExportConfig, monitor: Monitor) -> ExportResult:
+def run_export_factory(
+    run: Run, function: str, examples: Sequence[str], config: ExportConfig, monitor: Monitor
+) -> ExportResult:
     """Export the PyTorch network that `package.module:function` makes. It runs that function's code.
 
     Raises ConfigError where it gives no network or nothing says what it takes, ConversionError where it cannot be
     exported or ONNX Runtime does not give its answer.
     """
-    with told("export", monitor) as line:
-        made = factory.make(function, examples)
+    with stage_events("export", monitor) as line:
+        made = factory.load_factory(function, examples)
         monitor.emit(Progress(label="exporting", done=0, total=1))
         exported = export_any(made.model, made.example, config, made.named)
         for note in exported.notes:

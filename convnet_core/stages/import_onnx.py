@@ -16,10 +16,10 @@ from convnet_core.graphs import from_onnx, graph_file
 from convnet_core.onnx_files import model_file
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import Draft
-from convnet_core.stages.stage import ExportResult, told
+from convnet_core.stages.stage import ExportResult, stage_events
 
 
-def run_bring_in(
+def run_import_onnx(
     run: Run, path: Path, monitor: Monitor, load: Callable[[Path], onnx.ModelProto] = model_file.load
 ) -> ExportResult:
     """Check an ONNX file and make it the run's model; where its weights lay in other files, they move into it.
@@ -27,7 +27,7 @@ def run_bring_in(
     What was repaired in it is said, and what the native converter cannot take of it is noted, a line for each node.
     `load` opens the file. Raises ModelError where it cannot be read, ConversionError where it is no valid model.
     """
-    with told("export", monitor) as line:
+    with stage_events("export", monitor) as line:
         intake = take_in(path, load)
         for text in intake.repairs:
             monitor.emit(Message(text=text))

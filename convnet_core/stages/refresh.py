@@ -45,7 +45,7 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
                     _config(run, stage, CompareConfig()),
                     monitor,
                     data_config=data_of(run, stage),
-                    given=inputs_of(run, stage, *CONVERT_STAGES),
+                    input_spec=inputs_of(run, stage, *CONVERT_STAGES),
                 )
             case _:
                 run_convert(
@@ -53,7 +53,7 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
                     _config(run, stage, ConvertConfig()),
                     monitor,
                     data_config=data_of(run, stage),
-                    given=inputs_of(run, stage, "compare"),
+                    input_spec=inputs_of(run, stage, "compare"),
                 )
         done.append(stage)
     return done

@@ -24,7 +24,7 @@ from convnet_core.runs import drawings
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import Feeds, TensorInfo, batched, fixed_batch, zeros
-from convnet_core.tensors.model_inputs import Given, fingerprint, read_samples, several
+from convnet_core.tensors.model_inputs import InputSpec, draw_samples, fingerprint, read_samples
 
 _MOST_DRAWN = 64
 """Samples that are drawn for a model that may be large."""
@@ -40,7 +40,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Material:
+class ComparisonInputs:
     """Input sets to compare on, the batch sizes to run them at, and the test images where there are any.
 
     `precisions` are those of the model's outputs, by name (`precision.of_outputs`).
@@ -55,51 +55,46 @@ class Material:
     precisions: dict[str, str] = field(default_factory=dict)
 
 
-def is_digits(run: Run) -> bool:
-    """Whether the run's model reads digits; else it came from somewhere else, and nothing is known but its inputs."""
-    return not run.is_model
-
-
 def calibration(
     run: Run,
     config: ConvertConfig,
     monitor: Monitor,
     data_config: DataConfig | None,
-    given: Given,
+    input_spec: InputSpec,
     samples: Path | None,
 ) -> Calibration:
     """What fixes the ranges of int8: training images, samples from a file, or drawn ones."""
     if samples is not None:
         feeds = read_samples(samples, _inputs(run))
         return Calibration(feeds, {"calibration": str(samples)}, fingerprint(feeds))
-    if is_digits(run):
+    if not run.is_model:
         data_config = data_config or data_of(run)
         digits = data.load(data_config, monitor)
         size = min(config.calibration_size, len(digits.train))
         chosen = np.random.default_rng(config.seed).choice(len(digits.train), size, replace=False)
-        images = data.Split(digits.train.images[chosen], digits.train.labels[chosen]).scaled()
+        images = Split(digits.train.images[chosen], digits.train.labels[chosen]).scaled()
         return Calibration({INPUT: images}, {"data": data_config.to_json()}, digits.fingerprint)
     monitor.emit(Message(text="int8 is calibrated on random numbers: give --calibration samples.npz for real ones"))
     try:
-        feeds = several(given, _inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
+        feeds = draw_samples(input_spec, _inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
     except ModelError as error:  # what needs no samples can still be made
         monitor.emit(Message(text=f"no samples for int8: {error}"))
         feeds = {}
-    return Calibration(feeds, {"inputs": given.to_json()}, fingerprint(feeds))
+    return Calibration(feeds, {"inputs": input_spec.to_json()}, fingerprint(feeds))
 
 
-def material(
-    run: Run, config: CompareConfig, monitor: Monitor, data_config: DataConfig | None, given: Given
-) -> Material:
+def comparison_inputs(
+    run: Run, config: CompareConfig, monitor: Monitor, data_config: DataConfig | None, input_spec: InputSpec
+) -> ComparisonInputs:
     """What the runtimes are compared on."""
-    if not is_digits(run):
-        return _drawn(model_of(run), config, given)
+    if run.is_model:
+        return _drawn(model_of(run), config, input_spec)
     data_config = data_config or data_of(run)
     digits = data.load(data_config, monitor)
     kept = drawings.cases(run)
     inputs = [*digit_inputs(digits.test, config), *_drawings(run, kept)]
     record = {"data": data_config.to_json()}
-    return Material(inputs, config.batch_sizes, record, digits.fingerprint, digits.name, digits.test.images)
+    return ComparisonInputs(inputs, config.batch_sizes, record, digits.fingerprint, digits.name, digits.test.images)
 
 
 def digit_inputs(test: Split, config: CompareConfig) -> list[InputSet]:
@@ -123,18 +118,18 @@ def _drawings(run: Run, kept: list[drawings.Case]) -> list[InputSet]:
     return [InputSet("drawings", {INPUT: images}, labels)]
 
 
-def _drawn(model: onnx.ModelProto, config: CompareConfig, given: Given) -> Material:
+def _drawn(model: onnx.ModelProto, config: CompareConfig, input_spec: InputSpec) -> ComparisonInputs:
     """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
     inputs = bounded_inputs(model)
-    feeds = given.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
-    fixed = fixed_batch(given.shaped(inputs))
+    feeds = input_spec.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
+    fixed = fixed_batch(input_spec.shaped(inputs))
     sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
-    name = "given samples" if given.files else "drawn samples"
+    name = "given samples" if input_spec.files else "drawn samples"
     names = batched(inputs)
-    fed = {name: feeds, "zeros": zeros(given.shaped(inputs), feeds)}
+    fed = {name: feeds, "zeros": zeros(input_spec.shaped(inputs), feeds)}
     sets = [InputSet(label, arrays, batched=names) for label, arrays in fed.items()]
-    record = {"inputs": given.to_json()}
-    return Material(sets, sizes, record, fingerprint(feeds), name, precisions=of_outputs(model))
+    record = {"inputs": input_spec.to_json()}
+    return ComparisonInputs(sets, sizes, record, fingerprint(feeds), name, precisions=of_outputs(model))
 
 
 def _inputs(run: Run) -> tuple[TensorInfo, ...]:

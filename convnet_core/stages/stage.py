@@ -22,19 +22,19 @@ class ExportResult:
     max_abs_error: float | None
 
 
-class Told:
+class StageSummary:
     """Holds the line that `told` will tell at the end."""
 
     summary = ""
 
 
 @contextlib.contextmanager
-def told(stage: str, monitor: Monitor) -> Iterator[Told]:
+def stage_events(stage: str, monitor: Monitor) -> Iterator[StageSummary]:
     """Tell that a stage begins and, when it ends well, how long it took."""
     if monitor.stopping():
         raise Stopped(f"stopped before {stage}")
     monitor.emit(StageStarted(stage=stage))
     began = time.monotonic()
-    line = Told()
+    line = StageSummary()
     yield line
     monitor.emit(StageDone(stage=stage, seconds=round(time.monotonic() - began, 2), summary=line.summary))

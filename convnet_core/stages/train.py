@@ -19,7 +19,7 @@ from convnet_core.networks.convnet import build
 from convnet_core.networks.weights import save_pth
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT
-from convnet_core.stages.stage import told
+from convnet_core.stages.stage import stage_events
 from convnet_core.training import checkpoint, loop
 from convnet_core.training.estimate import expected_seconds, parameter_count
 from convnet_core.training.history import Figures, Mistake, Trained
@@ -34,7 +34,7 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
     With `resume` the config is the checkpoint's, whatever is passed. Raises Stopped with a
     checkpoint saved when the monitor asks for a stop.
     """
-    with told("train", monitor) as line:
+    with stage_events("train", monitor) as line:
         if resume:
             config = checkpoint.saved_config(run)
         device = loop.choose_device(config)

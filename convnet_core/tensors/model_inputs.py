@@ -18,7 +18,7 @@ from convnet_core.tensors.arrays import Array, Bounds, Feeds, TensorInfo, batche
 
 
 @dataclass(frozen=True)
-class Given:
+class InputSpec:
     """What somebody says of a model's inputs, by name: files of samples, whole shapes, ranges of values."""
 
     files: dict[str, str] = field(default_factory=dict)
@@ -108,16 +108,16 @@ class Given:
         return feeds
 
 
-def several(given: Given, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
+def draw_samples(input_spec: InputSpec, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
     """About `count` samples, also of a model that takes batches of one size; of files as many as they hold.
 
     Raises ConfigError and DataError.
     """
     names, fixed = batched(inputs), fixed_batch(inputs)
-    first = given.samples(inputs, count, seed)
-    if given.files or not fixed or not names:
+    first = input_spec.samples(inputs, count, seed)
+    if input_spec.files or not fixed or not names:
         return first
-    rounds = [first, *(given.samples(inputs, count, seed + place) for place in range(1, max(1, count // fixed)))]
+    rounds = [first, *(input_spec.samples(inputs, count, seed + place) for place in range(1, max(1, count // fixed)))]
     return {
         name: np.concatenate([feeds[name] for feeds in rounds]) if name in names else array
         for name, array in first.items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import write_json
 from convnet_core.config.stages import TrainConfig
 from convnet_core.errors import RunError, one_line
@@ -16,7 +16,7 @@ from convnet_core.networks.weights import load_pth, save_pth
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT
 from convnet_core.training.history import HISTORY_FILE, History, stopped_history
-from convnet_core.training.loop import Progress, Training
+from convnet_core.training.loop import Training, TrainingState
 from convnet_core.training.optimizer import restore_optimizer
 
 _FILE = "state.pth"
@@ -72,7 +72,7 @@ def restore(run: Run, training: Training, data: str) -> None:
             training.model.load_state_dict(state["model"])
             restore_optimizer(training.optimizer, state["optimizer"])
             training.generator.set_state(state["generator"].cpu())
-            training.progress = made(Progress, {**record.result, "history": stopped_history(run)})
+            training.progress = dataclass_from_json(TrainingState, {**record.result, "history": stopped_history(run)})
     except Exception as error:  # torch, zipfile and whoever takes the parts each raise kinds of their own
         raise RunError(
             f"the checkpoint of the run {run.name} is damaged: {one_line(error)}", hint="train anew without --resume"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
 from convnet_core.data.split import CLASSES
 from convnet_core.errors import RunError, one_line
@@ -81,7 +81,7 @@ def stopped_history(run: Run) -> list[Metrics] | None:
         if run.record(CHECKPOINT) is None:
             return None
         try:
-            return made(History, read_json(path)).metrics
+            return dataclass_from_json(History, read_json(path)).metrics
         except FileNotFoundError as error:
             fault: Exception = error
             time.sleep(0.01)  # the next checkpoint may stand between its two renames, or the training has ended
@@ -97,6 +97,6 @@ def measured(run: Run) -> Figures:
     """What a finished training measured. Raises RunError where it cannot be read."""
     path = run.file("train/metrics.json")
     try:
-        return made(Figures, read_json(path))
+        return dataclass_from_json(Figures, read_json(path))
     except (OSError, ValueError, TypeError, OverflowError) as error:
         raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for("train")) from error

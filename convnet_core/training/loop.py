@@ -51,7 +51,7 @@ class Tensors:
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """Where a training is: the next batch to do, and what was measured so far."""
 
     epoch: int = 0
@@ -67,7 +67,7 @@ class Training:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
-    progress: Progress = field(default_factory=Progress)
+    progress: TrainingState = field(default_factory=TrainingState)
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def evaluate(model: nn.Module, data: Tensors) -> Evaluation:
 class _Clock:
     """Adds up loss, right answers and time between two events, without waiting for the device."""
 
-    def __init__(self, progress: Progress, config: TrainConfig, images: int) -> None:
+    def __init__(self, progress: TrainingState, config: TrainConfig, images: int) -> None:
         self._progress, self._config, self._images = progress, config, images
         self._paused_at = time.monotonic()
         self._warm = False

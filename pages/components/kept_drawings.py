@@ -15,7 +15,7 @@ from convnet_core.errors import ConvNetError, RunError
 from convnet_core.runs import drawings
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
-from convnet_core.runtimes.pool import Reader, by_label
+from convnet_core.runtimes.pool import RuntimePool, by_label
 from pages.components import job_area as jobs
 
 
@@ -60,7 +60,7 @@ def readable(run: Run, found: list[drawings.Case]) -> dict[drawings.Case, Any]:
     return images
 
 
-def kept(run: Run, reader: Reader) -> None:
+def kept(run: Run, reader: RuntimePool) -> None:
     """The drawings that were kept: which runtimes read them right, and a button to remove each."""
     st.subheader("Test cases")
     found = drawings.cases(run)

@@ -14,7 +14,7 @@ from convnet_core.graphs.graph import Tensor
 from convnet_core.onnx_files.shapes import Dimension
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import DYNAMIC_SIZE
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.tensors.model_inputs import InputSpec
 from pages.components import graph_explorer as graph
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
@@ -30,7 +30,7 @@ def ports(run: Run, kind: str) -> list[Tensor]:
     return found.tensors_of(names)
 
 
-def arguments(run: Run, known: Given) -> list[str]:
+def arguments(run: Run, known: InputSpec) -> list[str]:
     """Widgets for every input, which begin at what is known; the flags that say the same."""
     try:
         inputs = ports(run, "input")
@@ -62,7 +62,7 @@ def _number(run: Run, tensor: Tensor, what: str, low: float, high: float, value:
     return float(st.number_input(what, kind(low), kind(high), value, key=key, width=150))
 
 
-def _sizes(run: Run, tensor: Tensor, known: Given) -> list[str]:
+def _sizes(run: Run, tensor: Tensor, known: InputSpec) -> list[str]:
     shape = tensor.shape or ()
     free = [axis for axis, size in enumerate(shape) if axis and not isinstance(size, int)]
     before = known.shapes.get(tensor.name, ())
@@ -79,7 +79,7 @@ def _batch(shape: tuple[Dimension, ...]) -> Dimension:
     return shape[0] if shape and isinstance(shape[0], int) else 1
 
 
-def _range(run: Run, tensor: Tensor, known: Given) -> list[str]:
+def _range(run: Run, tensor: Tensor, known: InputSpec) -> list[str]:
     """The lowest and the highest value; none for what is no number."""
     try:
         dtype = np.dtype(tensor.dtype)

@@ -46,7 +46,7 @@ from convnet_core.onnx_files.model_file import load_alone
 from convnet_core.runs import drawings, stage_record
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import TensorInfo
-from convnet_core.tensors.model_inputs import Given, read_samples
+from convnet_core.tensors.model_inputs import InputSpec, read_samples
 from convnet_core.training import checkpoint, history
 from testing.trials import examples, seeds
 
@@ -226,7 +226,7 @@ PARSERS = (
         "samples .npy",
         "s.npy",
         lambda: seeds.one_array(np.zeros((2, 1, 2, 2), np.float32)),
-        lambda path: Given(files={"x": str(path)}).samples(INPUTS, 2, 0),
+        lambda path: InputSpec(files={"x": str(path)}).samples(INPUTS, 2, 0),
     ),
     Parser(
         "worst inputs .npz",

@@ -12,7 +12,7 @@ from convnet_core.events import Message, Monitor
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
-from convnet_core.stages.import_onnx import run_bring_in
+from convnet_core.stages.import_onnx import run_import_onnx
 
 
 class Ears(Monitor):
@@ -67,7 +67,7 @@ def test_it_is_said_at_conversion_and_in_the_row_that_it_spoils(tmp_path):
     ]
     onnx.save(model(nodes, {"axes": np.int64([1]), "eps": np.float32(1e-10)}), tmp_path / "m.onnx")
     run, heard = Run.create(tmp_path / "run", kind="model"), Ears()
-    run_bring_in(run, tmp_path / "m.onnx", Monitor())
+    run_import_onnx(run, tmp_path / "m.onnx", Monitor())
     run_convert(run, ConvertConfig(calibration_size=2), heard)
     assert "model.fp16.tflite holds float16: the constant 'eps' (1e-10) becomes 0" in heard.told
     comparison = run_compare(run, CompareConfig(samples=2, batch_sizes=(1,)), Monitor())

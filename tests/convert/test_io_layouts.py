@@ -18,7 +18,7 @@ from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.registry import sources
 from convnet_core.stages.convert import run_convert
-from convnet_core.stages.import_onnx import run_bring_in
+from convnet_core.stages.import_onnx import run_import_onnx
 
 LAST = (0, 2, 3, 1)
 LIMITS = {"litert-fp16": 5e-3, "litert-int8": 0.05}
@@ -54,7 +54,7 @@ def run(tmp_path_factory):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), folder / "m.onnx")
     np.savez(folder / "samples.npz", **feeds(20), labels=np.arange(3))
     run = Run.create(folder / "run", kind="model")
-    run_bring_in(run, folder / "m.onnx", Monitor())
+    run_import_onnx(run, folder / "m.onnx", Monitor())
     config = ConvertConfig(layout="nhwc", int8_inputs="uint8", int8_outputs="int8")
     run_convert(run, config, Monitor(), samples=folder / "samples.npz")
     return run
@@ -171,7 +171,7 @@ def test_a_model_of_one_batch_size_is_calibrated_in_batches_of_it(run, tmp_path)
         port.type.tensor_type.shape.dim[0].dim_value = 3
     onnx.save(model, tmp_path / "m.onnx")
     fixed = Run.create(tmp_path / "run", kind="model")
-    run_bring_in(fixed, tmp_path / "m.onnx", Monitor())
+    run_import_onnx(fixed, tmp_path / "m.onnx", Monitor())
     np.savez(tmp_path / "two.npz", **feeds(2))
     with pytest.raises(DataError, match="holds 2 samples, and the model takes batches of 3"):
         run_convert(fixed, ConvertConfig(), Monitor(), samples=tmp_path / "two.npz")

@@ -19,8 +19,8 @@ from convnet_core.runs.run import Run
 from convnet_core.runtimes.registry import sources
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
-from convnet_core.stages.import_onnx import run_bring_in
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.stages.import_onnx import run_import_onnx
+from convnet_core.tensors.model_inputs import InputSpec
 from convnet_core.tensors.model_inputs import fingerprint as given_fingerprint
 
 T = TensorProto
@@ -73,7 +73,7 @@ def saved(name, path):
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_model_goes_all_the_way(name, tmp_path):
     run, monitor = Run.create(tmp_path / "run", kind="model"), Monitor()
-    run_bring_in(run, saved(name, tmp_path / "odd.onnx"), monitor)
+    run_import_onnx(run, saved(name, tmp_path / "odd.onnx"), monitor)
     converted = run_convert(run, ConvertConfig(calibration_size=2), monitor)
     assert "saved_model" in converted.sizes
     comparison = run_compare(run, CompareConfig(samples=3, batch_sizes=(1, 2)), monitor)
@@ -95,22 +95,22 @@ def test_an_odd_model_goes_all_the_way(name, tmp_path):
 
 def test_a_given_shape_reaches_every_input_with_the_same_name_of_a_dimension(tmp_path):
     infos = inputs(load(saved("shared names of dimensions", tmp_path / "odd.onnx")))
-    drawn = Given(shapes={"a": (4, 7, 2)}).samples(infos, 2, 0)
+    drawn = InputSpec(shapes={"a": (4, 7, 2)}).samples(infos, 2, 0)
     assert {name: array.shape for name, array in drawn.items()} == {"a": (2, 7, 2), "b": (2, 7, 1)}
     np.save(tmp_path / "a.npy", np.zeros((3, 5, 2), np.float32))
-    drawn = Given(files={"a": str(tmp_path / "a.npy")}).samples(infos, 2, 0)
+    drawn = InputSpec(files={"a": str(tmp_path / "a.npy")}).samples(infos, 2, 0)
     assert drawn["b"].shape == (3, 5, 1)
 
 
 def test_one_name_has_one_size(tmp_path):
     infos = inputs(load(saved("shared names of dimensions", tmp_path / "odd.onnx")))
     with pytest.raises(ConfigError, match="'seq' has one size in all inputs, not 7 and 5"):
-        Given(shapes={"a": (4, 7, 2), "b": (4, 5, 1)}).shaped(infos)
+        InputSpec(shapes={"a": (4, 7, 2), "b": (4, 5, 1)}).shaped(infos)
 
 
 def test_a_given_shape_leaves_the_number_of_samples_alone(tmp_path):
     infos = inputs(load(saved("shared names of dimensions", tmp_path / "odd.onnx")))
-    assert Given(shapes={"a": (1, 7, 2)}).samples(infos, 64, 0)["a"].shape == (64, 7, 2)
+    assert InputSpec(shapes={"a": (1, 7, 2)}).samples(infos, 64, 0)["a"].shape == (64, 7, 2)
 
 
 def test_the_digest_of_words_is_that_of_their_letters():
@@ -183,14 +183,14 @@ def test_a_model_that_is_too_large_for_one_file(tmp_path, monkeypatch):
     run = Run.create(tmp_path / "run", kind="model")
     np.ones(4, np.float32).tofile(tmp_path / "w.data")
     weighty = outside(tmp_path / "odd.onnx", "w.data")
-    run_bring_in(run, weighty, Monitor())
+    run_import_onnx(run, weighty, Monitor())
     assert (run.path / "export/model.data").is_file()
     assert run_convert(run, ConvertConfig(calibration_size=2), Monitor()).failed == {}
     assert run_compare(run, CompareConfig(samples=3, batch_sizes=(4,)), Monitor()).verdict == "agree"
     with zipfile.ZipFile(pack_to(run, tmp_path / "all.zip")) as zipped:
         assert any(name.endswith("export/model.data") for name in zipped.namelist())
     np.full(4, 2, np.float32).tofile(tmp_path / "w.data")
-    run_bring_in(run, weighty, Monitor())
+    run_import_onnx(run, weighty, Monitor())
     assert run.state("convert/native").state == "stale"
 
 
@@ -212,7 +212,7 @@ def test_the_fingerprint_covers_the_weights_in_other_files(tmp_path):
 def test_a_frozen_graph_over_its_limit_is_recorded_and_the_rest_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr("convnet_core.convert.targets.frozen_graph.MOST_BYTES", 0)
     run = Run.create(tmp_path / "run", kind="model")
-    run_bring_in(run, saved("float64", tmp_path / "odd.onnx"), Monitor())
+    run_import_onnx(run, saved("float64", tmp_path / "odd.onnx"), Monitor())
     converted = run_convert(run, ConvertConfig(calibration_size=2), Monitor())
     assert "2 GB" in converted.failed["frozen.pb"]
     assert "saved_model" in converted.sizes

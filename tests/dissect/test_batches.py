@@ -41,7 +41,7 @@ def test_a_state_of_one_sample_explains_a_batch_that_fails():
     )
     model.graph.node[0].input[:] = ["a", "w", "r", "b", "", "h", "c"]
     tried = [batch_sizes.Tried("litert-fp32", 1, (1,)), batch_sizes.Tried("litert-fp32", 2, (), "no")]
-    (finding,) = batch_sizes.faults(tried, model)
+    (finding,) = batch_sizes.findings(tried, model)
     assert (finding.kind, finding.node) == ("frozen-batch", "cell")
     assert "the second size of its initial state 'h', [1, 1, 6]" in finding.text
 

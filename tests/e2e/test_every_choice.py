@@ -7,7 +7,7 @@ import pytest
 
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
-from convnet_core.stages.import_onnx import run_bring_in
+from convnet_core.stages.import_onnx import run_import_onnx
 from testing.browser import settle
 from tests.conftest import copy_of
 from tests.support.choices import prepare, try_every_choice_in_a_browser
@@ -19,7 +19,7 @@ def runs(finished_run, server, tmp_path):
     prepare(copy_of(finished_run, server.runs))
     onnx.save(small_resnet(), tmp_path / "network.onnx")
     network = Run.create(server.runs / "网络", kind="model")
-    run_bring_in(network, tmp_path / "network.onnx", Monitor())
+    run_import_onnx(network, tmp_path / "network.onnx", Monitor())
     prepare(network)
 
 

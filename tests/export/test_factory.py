@@ -161,4 +161,4 @@ def test_an_example_is_a_shape_a_dtype_and_a_shape_or_a_file(tmp_path):
 def test_only_networks_are_taken(monkeypatch):
     monkeypatch.setattr(nn, "theirs", lambda: 3, raising=False)
     with pytest.raises(ConfigError, match=r"gave a int, not a torch\.nn\.Module"):
-        factory.make("torch.nn:theirs", ["2,3"])
+        factory.load_factory("torch.nn:theirs", ["2,3"])

@@ -11,8 +11,8 @@ from convnet_core.errors import DataError
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
-from convnet_core.stages.import_onnx import run_bring_in
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.stages.import_onnx import run_import_onnx
+from convnet_core.tensors.model_inputs import InputSpec
 from tests.conftest import convnet
 
 TABLE = np.ones((5, 4), np.float32)
@@ -25,7 +25,7 @@ def brought_in(folder, nodes, inputs, output, weights=None):
     opsets = [helper.make_opsetid("", 18)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), folder / "m.onnx")
     run = Run.create(folder / "run", kind="model")
-    run_bring_in(run, folder / "m.onnx", Monitor())
+    run_import_onnx(run, folder / "m.onnx", Monitor())
     return run
 
 
@@ -57,13 +57,13 @@ def test_the_input_that_reaches_the_node_is_named_with_what_was_drawn_and_the_wa
 
 
 def test_the_range_that_is_asked_for_helps(lookup):
-    assert run_compare(lookup, CONFIG, Monitor(), given=Given(ranges={"ids": (0, 0)})).agree
+    assert run_compare(lookup, CONFIG, Monitor(), input_spec=InputSpec(ranges={"ids": (0, 0)})).agree
 
 
 def test_values_from_a_file_are_said_to_be_from_there(lookup, tmp_path):
     np.save(tmp_path / "ids.npy", np.full((2, 3), 7))
     with pytest.raises(DataError, match=r"ids\.npy for the input 'ids' \(int64 \[2, 3\], from 7 to 7\)"):
-        run_compare(lookup, CONFIG, Monitor(), given=Given(files={"ids": str(tmp_path / "ids.npy")}))
+        run_compare(lookup, CONFIG, Monitor(), input_spec=InputSpec(files={"ids": str(tmp_path / "ids.npy")}))
 
 
 def test_a_division_by_zero_is_one_line(tmp_path):

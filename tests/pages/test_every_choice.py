@@ -6,7 +6,7 @@ import pytest
 from convnet_core.data import digits as data
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
-from convnet_core.stages.import_onnx import run_bring_in
+from convnet_core.stages.import_onnx import run_import_onnx
 from tests.conftest import copy_of
 from tests.pages.conftest import open_page
 from tests.support.choices import choose_what_is_shown, prepare, try_every_choice
@@ -25,7 +25,7 @@ def network(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
     onnx.save(small_resnet(), folder / "network.onnx")
     run = Run.create(folder / "small-resnet", kind="model")
-    run_bring_in(run, folder / "network.onnx", Monitor())
+    run_import_onnx(run, folder / "network.onnx", Monitor())
     return prepare(run).path.parent
 
 

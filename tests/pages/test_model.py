@@ -17,8 +17,8 @@ from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
-from convnet_core.stages.import_onnx import run_bring_in
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.stages.import_onnx import run_import_onnx
+from convnet_core.tensors.model_inputs import InputSpec
 from tests.conftest import copy_of
 from tests.pages.conftest import button, open_page, text_of
 
@@ -48,7 +48,7 @@ def table_of_words(op="Gather", domain=""):
 def brought_in(folder, model):
     run = Run.create(folder / "words", kind="model")
     onnx.save(model, folder / "words.onnx")
-    run_bring_in(run, folder / "words.onnx", Monitor())
+    run_import_onnx(run, folder / "words.onnx", Monitor())
     return run
 
 
@@ -56,9 +56,9 @@ def brought_in(folder, model):
 def compared_run(tmp_path_factory):
     """A model from elsewhere, converted and compared on inputs that were chosen. Copy it before writing to it."""
     run = brought_in(tmp_path_factory.mktemp("model"), table_of_words())
-    given = Given(shapes={"word ids": (1, 7)}, ranges={"word ids": (0, 5)})
-    run_convert(run, ConvertConfig(calibration_size=4), Monitor(), given=given)
-    run_compare(run, CompareConfig(samples=8, batch_sizes=(1, 2)), Monitor(), given=given)
+    given = InputSpec(shapes={"word ids": (1, 7)}, ranges={"word ids": (0, 5)})
+    run_convert(run, ConvertConfig(calibration_size=4), Monitor(), input_spec=given)
+    run_compare(run, CompareConfig(samples=8, batch_sizes=(1, 2)), Monitor(), input_spec=given)
     return run
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from convnet_core.runtimes import pool as reader_module
 from convnet_core.runtimes import pool_worker
-from convnet_core.runtimes.pool import Reader, by_label, fingerprint, largest_difference
+from convnet_core.runtimes.pool import RuntimePool, by_label, fingerprint, largest_difference
 from convnet_core.runtimes.registry import sources
 from convnet_core.worker.client import shared
 from tests.conftest import RUNTIMES, copy_of, python
@@ -20,7 +20,7 @@ IMAGES = np.random.default_rng(0).random((3, 1, 28, 28), np.float32)
 
 @pytest.fixture(scope="module")
 def reader(finished_run):
-    reader = Reader(finished_run)
+    reader = RuntimePool(finished_run)
     reader.wait()
     yield reader
     reader.close()
@@ -98,7 +98,7 @@ assert not {{"torch", "tensorflow", "onnx", "onnxruntime", "ai_edge_litert"}} & 
 def test_what_is_ready_answers_before_all_are_ready(finished_run, tmp_path, monkeypatch):
     run = copy_of(finished_run, tmp_path)
     monkeypatch.setattr(pool_worker, "open_runtime", reader_tasks.open_pytorch_late)
-    reader = Reader(run)
+    reader = RuntimePool(run)
     try:
         fast = tuple(name for name in RUNTIMES if name.startswith(("onnxruntime", "litert")))
         wait_for(lambda: reader.ready == fast)
@@ -123,7 +123,7 @@ def wait_for(condition, seconds=120):
 def test_a_damaged_artefact_fails_with_its_reason_and_the_others_answer(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     (run.path / "convert/native/model.int8.tflite").write_bytes(b"no model")
-    reader = Reader(run)
+    reader = RuntimePool(run)
     reader.wait()
     assert list(reader.failed) == ["litert-int8"]
     assert "LiteRT cannot load" in reader.failed["litert-int8"]
@@ -140,7 +140,7 @@ def read_with_a_fault(content, arrays, tell):
 
 
 def test_a_runtime_that_fails_later_is_put_aside(finished_run, monkeypatch):
-    reader = Reader(finished_run)
+    reader = RuntimePool(finished_run)
     reader.wait()
     monkeypatch.setattr(pool_worker, "read", read_with_a_fault)
     assert "onnxruntime" not in reader.read(IMAGES)
@@ -149,7 +149,7 @@ def test_a_runtime_that_fails_later_is_put_aside(finished_run, monkeypatch):
 
 
 def test_a_runtime_that_crashes_when_it_is_opened_has_failed_and_the_others_answer(finished_run, tmp_path):
-    reader = Reader(crashing.run_that_crashes(finished_run, tmp_path))
+    reader = RuntimePool(crashing.run_that_crashes(finished_run, tmp_path))
     reader.wait()
     assert reader.failed == {"litert-int8": "its process was ended by SIGABRT"}
     others = tuple(name for name in RUNTIMES if name != "litert-int8")
@@ -182,7 +182,7 @@ def _crash_in(wanted, end):
 def test_a_runtime_that_crashes_or_hangs_later_has_failed_and_the_others_are_opened_again(
     finished_run, monkeypatch, broken, reason
 ):
-    reader = Reader(finished_run)
+    reader = RuntimePool(finished_run)
     reader.wait()
     monkeypatch.setattr(pool_worker, "read", broken)
     monkeypatch.setattr(reader_module, "_READ_SECONDS", 2.0)
@@ -198,9 +198,9 @@ def test_a_runtime_that_crashes_or_hangs_later_has_failed_and_the_others_are_ope
 
 
 def test_a_reader_opens_its_runtimes_again_when_those_of_another_one_have_crashed(finished_run, tmp_path):
-    reader = Reader(finished_run)
+    reader = RuntimePool(finished_run)
     reader.wait()
-    other = Reader(crashing.run_that_crashes(finished_run, tmp_path))
+    other = RuntimePool(crashing.run_that_crashes(finished_run, tmp_path))
     other.wait()
     reader.read(IMAGES)
     reader.wait()
@@ -218,7 +218,7 @@ def names_with_another(content, arrays, tell):
 
 def test_a_runtime_of_an_unknown_name_is_tried_last_and_the_others_answer(finished_run, monkeypatch):
     monkeypatch.setattr(pool_worker, "names", names_with_another)
-    reader = Reader(finished_run)
+    reader = RuntimePool(finished_run)
     reader.wait()
     assert (reader.ready, reader.failed) == (RUNTIMES, {"strange": "'strange'"})
     assert reader.fault is None
@@ -231,7 +231,7 @@ def names_with_a_bug(content, arrays, tell):
 
 def test_a_fault_of_the_thread_that_opens_is_told(finished_run, monkeypatch):
     monkeypatch.setattr(pool_worker, "names", names_with_a_bug)
-    reader = Reader(finished_run)
+    reader = RuntimePool(finished_run)
     reader.wait()
     assert "IndexError" in str(reader.fault)
     assert reader.read(IMAGES) == {}
@@ -241,7 +241,7 @@ def test_a_fault_of_the_thread_that_opens_is_told(finished_run, monkeypatch):
 def test_an_artefact_that_is_gone_is_a_fault_with_a_hint(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     (run.path / "convert/native/frozen.pb").unlink()
-    reader = Reader(run)
+    reader = RuntimePool(run)
     reader.wait()
     assert "frozen.pb is gone" in str(reader.fault)
     assert "convert" in reader.fault.hint
@@ -249,7 +249,7 @@ def test_an_artefact_that_is_gone_is_a_fault_with_a_hint(finished_run, tmp_path)
 
 
 def test_closed_it_reads_nothing_and_opens_nothing_more(finished_run):
-    reader = Reader(finished_run)
+    reader = RuntimePool(finished_run)
     reader.close()
     reader.wait()
     assert reader.ready == ()
@@ -276,7 +276,7 @@ def threads_of_torch(content, arrays, tell):
 
 
 def test_torch_keeps_to_one_thread_after_one_reader_of_two_is_closed(finished_run):
-    readers = [Reader(finished_run) for _ in range(2)]
+    readers = [RuntimePool(finished_run) for _ in range(2)]
     for reader in readers:
         reader.wait()
     readers[0].close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from convnet_core.cli.config_flags import apply, given
+from convnet_core.cli.config_flags import apply, explicit_fields
 from convnet_core.cli.terminal import results, standard_error
 from convnet_core.config.stages import AugmentConfig, DataConfig
 from convnet_core.data import digits as data
@@ -29,7 +29,7 @@ def show_data(args: argparse.Namespace) -> int:
     if args.gallery:
         rows = gallery.samples(digits.train, _EACH, args.gallery_seed)
         augment = apply(args, AugmentConfig())
-        if given(args, AugmentConfig) and augment:
+        if explicit_fields(args, AugmentConfig) and augment:
             from convnet_core.data.augment import augmented
 
             rows = [augmented(row, augment, args.gallery_seed) for row in rows]

@@ -16,7 +16,7 @@ from convnet_core.cli.commands.check import check
 from convnet_core.cli.commands.data import show_data
 from convnet_core.cli.commands.pack import pack, snippet
 from convnet_core.cli.commands.predict import predict
-from convnet_core.cli.config_flags import apply, given
+from convnet_core.cli.config_flags import apply, explicit_fields
 from convnet_core.cli.progress import ProgressDisplay
 from convnet_core.cli.resolve import shown
 from convnet_core.cli.terminal import chatter_to, results, standard_error
@@ -39,7 +39,7 @@ from convnet_core.runs import library
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES, STAGES
-from convnet_core.tensors.model_inputs import Given
+from convnet_core.tensors.model_inputs import InputSpec
 
 _AGREE, _DISAGREE = 0, 1
 
@@ -65,7 +65,7 @@ def train(args: argparse.Namespace) -> int:
     if args.resume:
         if args.run is None:
             raise ConfigError("--resume needs --run: the run whose training was stopped")
-        if given(args, TrainConfig) or hasattr(args, "preset"):
+        if explicit_fields(args, TrainConfig) or hasattr(args, "preset"):
             raise ConfigError("--resume goes on with the settings that the training began with; leave the others out")
         run, config = resolve.named_run(args, args.run), TrainConfig()
     else:
@@ -90,11 +90,11 @@ def export(args: argparse.Namespace) -> int:
         run = resolve.run_to_write(args, "export") if args.weights else resolve.existing_run(args, "train")
     with _job(args, run, "export") as job:
         from convnet_core.stages.export import run_export
-        from convnet_core.stages.export_factory import run_make
+        from convnet_core.stages.export_factory import run_export_factory
 
         if args.factory:
             replaces(run, args.factory, job)
-            result = run_make(run, args.factory, args.example, config, job)
+            result = run_export_factory(run, args.factory, args.example, config, job)
         else:
             result = run_export(run, config, job, weights=args.weights)
     results(args, {"run": str(run.path), **dataclasses.asdict(result)}, f"{shown(run)}/export/model.onnx")
@@ -115,7 +115,7 @@ def convert(args: argparse.Namespace) -> int:
             config,
             job,
             data_config=resolve.other_data(args, data_of(run)),
-            given=resolve.given_inputs(args),
+            input_spec=resolve.given_inputs(args),
             samples=args.calibration,
         )
     files = [f"{shown(run)}/convert/{config.converter}/{file}" for file in result.sizes]
@@ -127,12 +127,12 @@ def bring_in(args: argparse.Namespace, run: Run, job: Job) -> None:
     """Make the file of --onnx the run's model, where it is not that already; another model before it is replaced."""
     if args.onnx is not None:
         from convnet_core.onnx_files import model_file
-        from convnet_core.stages.import_onnx import run_bring_in
+        from convnet_core.stages.import_onnx import run_import_onnx
 
         record = run.record("export")
         if record is None or record.inputs.get("onnx") != model_file.fingerprint(args.onnx):
             replaces(run, args.onnx.name, job)
-            run_bring_in(run, args.onnx, job)
+            run_import_onnx(run, args.onnx, job)
 
 
 def replaces(run: Run, source: str, job: Job) -> None:
@@ -141,13 +141,13 @@ def replaces(run: Run, source: str, job: Job) -> None:
         job.emit(Message(text=f"{source} takes the place of the model that the run had"))
 
 
-def converted(args: argparse.Namespace, run: Run, job: Job, inputs: Given) -> None:
+def converted(args: argparse.Namespace, run: Run, job: Job, inputs: InputSpec) -> None:
     """Bring in the file of --onnx, and convert it where no converter has."""
     bring_in(args, run, job)
     if args.onnx is not None and all(run.state(stage).state != "fresh" for stage in CONVERT_STAGES):
         from convnet_core.stages.convert import run_convert
 
-        run_convert(run, ConvertConfig(), job, given=inputs)
+        run_convert(run, ConvertConfig(), job, input_spec=inputs)
 
 
 def upload(args: argparse.Namespace) -> int:
@@ -159,9 +159,9 @@ def upload(args: argparse.Namespace) -> int:
         try:
             with limits():
                 from convnet_core.onnx_files import model_file
-                from convnet_core.stages.import_onnx import run_bring_in
+                from convnet_core.stages.import_onnx import run_import_onnx
 
-                result = run_bring_in(run, args.onnx, job, model_file.load_alone)
+                result = run_import_onnx(run, args.onnx, job, model_file.load_alone)
         finally:
             forget(run)
     results(args, {"run": str(run.path), **dataclasses.asdict(result)}, f"{shown(run)}/export/model.onnx")
@@ -176,7 +176,7 @@ def compare(args: argparse.Namespace) -> int:
 
         inputs = resolve.given_inputs(args)
         converted(args, run, job, inputs)
-        run_compare(run, config, job, data_config=resolve.other_data(args, data_of(run)), given=inputs)
+        run_compare(run, config, job, data_config=resolve.other_data(args, data_of(run)), input_spec=inputs)
     return _report(args, run)
 
 
@@ -186,7 +186,7 @@ def benchmark(args: argparse.Namespace) -> int:
     with _job(args, run, "benchmark") as job:
         from convnet_core.stages.benchmark import run_benchmark
 
-        converted(args, run, job, Given())
+        converted(args, run, job, InputSpec())
         result = run_benchmark(run, config, job)
     results(args, {"run": str(run.path), **result.to_json()}, tables.benchmark(result), *tables.faults(result))
     return 0
@@ -205,8 +205,10 @@ def dissect(args: argparse.Namespace) -> int:
         state = run.state(f"convert/{config.converter}").state
         if state == "missing" or (state == "stale" and args.onnx is not None):
             with contextlib.suppress(UnsupportedOpError):  # the dissection says which, and who has it
-                run_convert(run, ConvertConfig(converter=config.converter), job, given=inputs)
-        found = run_dissect(run, config, job, given=inputs, factory=args.factory or "", examples=tuple(args.example))
+                run_convert(run, ConvertConfig(converter=config.converter), job, input_spec=inputs)
+        found = run_dissect(
+            run, config, job, input_spec=inputs, factory=args.factory or "", examples=tuple(args.example)
+        )
     stage = stage_of(config.lesson)
     content = read_json(run.path / stage / "dissection.json")
     where = f"report: {shown(run)}/{stage}/report.html"

@@ -23,9 +23,9 @@ from convnet_core.convert.native.passes.lift_constants import lift_constants
 from convnet_core.convert.native.passes.reorder_flattened import reorder_flattened
 from convnet_core.convert.native.passes.sink_transposes import sink_transposes
 from convnet_core.convert.native.reader import read
-from convnet_core.convert.native.registry import faults
+from convnet_core.convert.native.registry import unsupported_nodes
 from convnet_core.convert.native.tracer import GraphFunction
-from convnet_core.errors import Lacking, UnsupportedOpError
+from convnet_core.errors import UnsupportedNode, UnsupportedOpError
 
 Layout = Literal["nchw", "nhwc"]
 _FUSED = (fuse_gelu, fuse_group_norm, fuse_channel_shuffle)
@@ -44,9 +44,9 @@ def prepared(model: onnx.ModelProto, layout: Layout = "nchw") -> Graph:
     return graph
 
 
-def check(model: onnx.ModelProto) -> list[Lacking]:
+def check(model: onnx.ModelProto) -> list[UnsupportedNode]:
     """Every node of a model that cannot be converted. Does not import TensorFlow."""
-    return faults(prepared(model))
+    return unsupported_nodes(prepared(model))
 
 
 def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
@@ -55,7 +55,7 @@ def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
     Raises UnsupportedOpError that names every node that cannot be converted.
     """
     graph = prepared(model, layout)
-    found = faults(graph)
+    found = unsupported_nodes(graph)
     if found:
         raise UnsupportedOpError(
             f"the model holds {len(found)} {'node' if len(found) == 1 else 'nodes'} that cannot be converted: "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.tensors.arrays import Array, TensorInfo
 
 
@@ -51,7 +51,7 @@ class Graph:
     constants: dict[str, Array]
     infos: dict[str, Info]
     layouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, TensorLocation] = field(default_factory=dict)
 
     def rank(self, name: str) -> int | None:
         """The number of dimensions of a tensor, where it is known."""

@@ -12,8 +12,7 @@ from typing import Any
 from convnet_core.convert.native import ops
 from convnet_core.convert.native.ir import Graph, Node
 from convnet_core.convert.native.limits import limit
-from convnet_core.convert.native.passes.channels_last import DOMAIN
-from convnet_core.errors import Lacking
+from convnet_core.errors import UnsupportedNode
 
 Function = Callable[..., Any]
 
@@ -97,15 +96,15 @@ def registered() -> dict[tuple[str, str], list[Handler]]:
     return dict(_handlers)
 
 
-def faults(graph: Graph) -> list[Lacking]:
+def unsupported_nodes(graph: Graph) -> list[UnsupportedNode]:
     """Every node of a graph that cannot be converted, those of subgraphs included."""
     found = []
     for node in graph.nodes:
         if (reason := _fault(node, graph)) is not None:
             label = f"{node.domain}.{node.op}" if node.domain else node.op
-            found.append(Lacking(label, node.version, node.name, reason))
+            found.append(UnsupportedNode(label, node.version, node.name, reason))
         for inner in node.subgraphs:
-            found += faults(inner)
+            found += unsupported_nodes(inner)
     return found
 
 
@@ -143,6 +142,3 @@ def _load() -> None:
     if not _handlers:
         for module in pkgutil.iter_modules(ops.__path__):
             importlib.import_module(f"{ops.__name__}.{module.name}")
-
-
-__all__ = ["DOMAIN", "GIVEN", "Handler", "faults", "handler_of", "handles", "registered"]

@@ -10,8 +10,8 @@ import onnx.defs
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.name_scopes import node_scopes
 from convnet_core.convert.onnx_tf.compat import import_onnx_tf
-from convnet_core.convert.tensor_location import Place
-from convnet_core.errors import ConversionError, Lacking, UnsupportedOpError, one_line
+from convnet_core.convert.tensor_location import TensorLocation
+from convnet_core.errors import ConversionError, UnsupportedNode, UnsupportedOpError, one_line
 from convnet_core.onnx_files.operators import operator_version, opsets_of
 
 
@@ -42,7 +42,7 @@ class GraphFunction:
         self._model, self._renamed, self._graph, self._backend = model, renamed, graph, backend
         self._constants = {**dict(graph.initializer_dict), **graph.handler_variables}
         self.layouts: dict[str, tuple[int, ...]] = {}
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, TensorLocation] = {}
         """Both empty: onnx-tf gives every value in ONNX's own order."""
         self.values: dict[str, Any] = {}
         """What the last trace has made, by ONNX name."""
@@ -63,13 +63,13 @@ class GraphFunction:
                     reason = f"{type(error).__name__}: {one_line(error)}"
                     raise UnsupportedOpError(
                         f"onnx-tf fails at node {node.name!r} ({node.op_type}-{version}): {reason}",
-                        lacking=[Lacking(node.op_type, version, node.name, reason)],
+                        lacking=[UnsupportedNode(node.op_type, version, node.name, reason)],
                     ) from error
             tensors.update(zip(node.output, made, strict=False))  # onnx-tf leaves optional outputs out
         return {output.name: tensors[output.name] for output in self._model.graph.output}
 
 
-def check(model: onnx.ModelProto) -> list[Lacking]:
+def check(model: onnx.ModelProto) -> list[UnsupportedNode]:
     """Every node whose operator onnx-tf does not have in that version. Raises MissingError where onnx-tf is not there.
 
     More may fail while it converts: attributes and dtypes are not looked at.
@@ -77,18 +77,18 @@ def check(model: onnx.ModelProto) -> list[Lacking]:
     return _lacking(model, import_onnx_tf().TensorflowBackend)
 
 
-def _lacking(model: onnx.ModelProto, backend: Any) -> list[Lacking]:
+def _lacking(model: onnx.ModelProto, backend: Any) -> list[UnsupportedNode]:
     opsets = opsets_of(model)
     handlers = backend._get_handlers(model.opset_import)
     found = []
     for node in model.graph.node:
         handler = handlers.get(node.domain, {}).get(node.op_type)
         if handler is None or not hasattr(handler, f"version_{handler.SINCE_VERSION}"):
-            found.append(Lacking(node.op_type, operator_version(node, opsets) or 0, node.name))
+            found.append(UnsupportedNode(node.op_type, operator_version(node, opsets) or 0, node.name))
     return found
 
 
-def _raise_for(lacking: list[Lacking]) -> None:
+def _raise_for(lacking: list[UnsupportedNode]) -> None:
     if lacking:
         more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
         raise UnsupportedOpError(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.common.dataclass_json import made
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.quantization import quantized
@@ -39,7 +39,7 @@ def make(content: Content, arrays: Feeds, tell: Tell) -> Message:
     `arrays` are samples [n, ...] by ONNX name. Tells the `step` that it is at. Raises ConversionError.
     """
     kind, path = content["kind"], Path(content["path"])
-    signature, config = made(Signature, content["signature"]), ConvertConfig.from_json(content["config"])
+    signature, config = dataclass_from_json(Signature, content["signature"]), ConvertConfig.from_json(content["config"])
     tell({"step": CONVERTING}, {})
     converted = _converted(content["saved_model"], kind, arrays, signature, config)
     if kind == "fp16" and (full := Path(content["float32"])).is_file():

@@ -83,7 +83,7 @@ def _resized(array: Array, size: int) -> Array:
     return np.resize(array, (size, *array.shape[1:]))
 
 
-def faults(tried: Sequence[Tried], model: onnx.ModelProto) -> list[Finding]:
+def findings(tried: Sequence[Tried], model: onnx.ModelProto) -> list[Finding]:
     """At most one finding: artefacts that take some batch sizes only, and where in the graph the constant sits; or that
     fail at every size, which is no matter of the batch.
     """

@@ -86,7 +86,7 @@ def in_litert(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> list[Fusion]
     return found
 
 
-def faults(fusions: list[Fusion]) -> list[Finding]:
+def findings(fusions: list[Fusion]) -> list[Finding]:
     """A finding for each Conv whose folded weights are not those of PyTorch."""
     found = []
     for fusion in fusions:

@@ -21,7 +21,7 @@ _AGREE = 0.999
 """The share of labels on which float runtimes agree, if not for a score or two that lie together."""
 
 
-def faults(case: Case, labels: Mapping[str, Labels]) -> list[Finding]:
+def findings(case: Case, labels: Mapping[str, Labels]) -> list[Finding]:
     """Inputs in another range, around another mean, or much flatter than what the network has learned from."""
     if case.learned is None:
         return []

@@ -26,7 +26,7 @@ _USELESS = 0.5
 """An answer without labels counts as lost where it is this much of its range off."""
 
 
-def faults(
+def findings(
     ranges: Mapping[str, Range],
     expected: Feeds,
     nodes: Sequence[NodeFound],

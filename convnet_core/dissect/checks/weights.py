@@ -15,7 +15,7 @@ import onnx.numpy_helper
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.convert import FROZEN
 from convnet_core.convert.native.tracer import variable_name
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.finding import Finding
 from convnet_core.tensors.arrays import Array
 
@@ -75,25 +75,25 @@ def compared(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[
             if value.dtype.kind != "f" or value.size < 2:
                 continue
             kept = there.get(name)
-            error = None if kept is None else _error(value, Place.from_json(plain), kept)
-            shape = _there(value, Place.from_json(plain)) if kept is None else kept.shape
+            error = None if kept is None else _error(value, TensorLocation.from_json(plain), kept)
+            shape = _there(value, TensorLocation.from_json(plain)) if kept is None else kept.shape
             found.append(Weight(name, entry["name"], value.shape, shape, plain, error))
     return found
 
 
-def _there(value: Array, place: Place) -> tuple[int, ...]:
+def _there(value: Array, place: TensorLocation) -> tuple[int, ...]:
     """The shape that a weight has where the conversion keeps it in this order."""
     return value.shape if place.shape else place.source_value(value).shape
 
 
-def _error(value: Array, place: Place, kept: Array) -> float:
+def _error(value: Array, place: TensorLocation, kept: Array) -> float:
     laid = place.value(kept)
     if laid.shape != value.shape:
         return math.inf
     return float(np.abs(laid.astype(np.float64) - value).max(initial=0.0))
 
 
-def faults(
+def findings(
     model: onnx.ModelProto, weights: list[Weight], there: dict[str, Array], shapes: dict[str, tuple[int, ...]]
 ) -> list[Finding]:
     """A finding for each weight that is not ONNX's; what it looks like is said where a reordering fits.
@@ -107,7 +107,7 @@ def faults(
         if not weight.error:
             continue
         value = np.array(onnx.numpy_helper.to_array(given[weight.name]))
-        laid = Place.from_json(weight.place).value(there[weight.name])
+        laid = TensorLocation.from_json(weight.place).value(there[weight.name])
         found.append(_explained(weight, value, laid, nodes[weight.node], _before(model, weight.node, shapes)))
     return found
 

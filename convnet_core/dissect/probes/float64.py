@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.native import converter
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.errors import ConversionError, one_line
 from convnet_core.tensors.arrays import Feeds
@@ -53,8 +53,8 @@ class DoubleProbe(Probe):
             raise ConversionError(one_line(error)) from error
         return {name: self._place(name).value(value.numpy()) for name, value in found.items()}
 
-    def _place(self, name: str) -> Place:
-        return self._function.places.get(name, Place(name))
+    def _place(self, name: str) -> TensorLocation:
+        return self._function.places.get(name, TensorLocation(name))
 
 
 def _is_tensor(value: Any) -> bool:

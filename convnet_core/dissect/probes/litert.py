@@ -14,7 +14,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from convnet_core.convert.quantization import dequantized, quantized
 from convnet_core.convert.signature import Signature
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Kernel, Probe
 from convnet_core.errors import ModelError, one_line
 from convnet_core.tensors.arrays import Array, Feeds
@@ -112,13 +112,13 @@ class LiteRTProbe(Probe):
                 weights, bias = (self._interpreter.get_tensor(int(index)) for index in details["inputs"][1:])
                 yield op.nodes, weights.transpose(orders[op.type]), bias
 
-    def _held(self) -> dict[int, tuple[str, Place]]:
+    def _held(self) -> dict[int, tuple[str, TensorLocation]]:
         """The tensors that hold the value of an ONNX tensor, by index: its name, and the order of its dimensions.
 
         The converter may exchange ops, an activation and a transpose say; what comes before a tensor then belongs to a
         later node than its name says, and nobody knows what it holds.
         """
-        found: dict[int, tuple[str, Place]] = {}
+        found: dict[int, tuple[str, TensorLocation]] = {}
         names = {item["index"]: item["name"] for item in self._interpreter.get_tensor_details()}
         latest: dict[int, int] = {}
         alive = set(self._inputs.values())
@@ -136,7 +136,7 @@ class LiteRTProbe(Probe):
                     found[index] = value
         return found
 
-    def _value(self, label: str, place: int, position: int | None) -> tuple[str, Place] | None:
+    def _value(self, label: str, place: int, position: int | None) -> tuple[str, TensorLocation] | None:
         """The output of a node that a tensor of this label is; None where it is something in between.
 
         Of an operation that gives several, the tensors share their name, and `position` counts.
@@ -146,10 +146,10 @@ class LiteRTProbe(Probe):
             base, _, number = where["tensor"].rpartition(":")
             named = base in parts or any(_numbered(part, base) and part not in self._tf_ops for part in parts)
             if named and (number == "0" if position is None else count == position):
-                return name, self._ordered(base, parts, Place.from_json(where["place"]))
+                return name, self._ordered(base, parts, TensorLocation.from_json(where["place"]))
         return None
 
-    def _ordered(self, base: str, parts: list[str], place: Place) -> Place:
+    def _ordered(self, base: str, parts: list[str], place: TensorLocation) -> TensorLocation:
         """Where the ops of a label have transposes between them that the label does not name, the converter has taken
         these out: the value is in the order before them.
         """
@@ -195,7 +195,7 @@ def _scope(entry: dict[str, Any]) -> str:
     return str(entry["ops"][0]["name"]).split("/")[0]
 
 
-def _placed(array: Array, place: Place) -> Array | None:
+def _placed(array: Array, place: TensorLocation) -> Array | None:
     """The value in ONNX's order; None where the file keeps it in another shape than TensorFlow does."""
     if place.perm and not place.split and array.ndim != len(place.perm):
         return None

@@ -18,14 +18,14 @@ from convnet_core.convert.native import converter
 from convnet_core.errors import ConvNetError
 from convnet_core.tensors.arrays import Array, Feeds
 
-Run = Callable[[onnx.NodeProto, list[Array | None]], list[Array] | None]
+RunNode = Callable[[onnx.NodeProto, list[Array | None]], list[Array] | None]
 """A node and its inputs, None where one is left out; its outputs, or None where it cannot be run."""
 
 
 class Parts:
     """The nodes of a model, each run by itself in a runtime's arithmetic."""
 
-    def __init__(self, model: onnx.ModelProto, run: Run) -> None:
+    def __init__(self, model: onnx.ModelProto, run: RunNode) -> None:
         self._model, self._run = model, run
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
         self._makers = {name: node for node in model.graph.node for name in node.output if name}
@@ -58,7 +58,7 @@ class Parts:
         return np.array(onnx.numpy_helper.to_array(self._weights[name])) if name in self._weights else None
 
 
-def in_tensorflow(model: onnx.ModelProto) -> Run:
+def in_tensorflow(model: onnx.ModelProto) -> RunNode:
     """Runs a node by the project's own converter, on constants."""
 
     def run(node: onnx.NodeProto, inputs: list[Array | None]) -> list[Array] | None:

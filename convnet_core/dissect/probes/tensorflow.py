@@ -10,7 +10,7 @@ import onnx
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.signature import Signature
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.dissect.probes.parts import Parts, in_tensorflow
 from convnet_core.errors import ModelError, one_line
@@ -41,12 +41,16 @@ class TensorFlowProbe(Probe):
         # Grappler of TensorFlow 2.21 loses tensors that are fed or fetched ("was not found in the Graph").
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         self._session = v1.Session(graph=graph, config=config)
-        self._places = {port.onnx: Place(f"{port.tensorflow}:0", _back(port.perm)) for port in self._signature.inputs}
+        self._places = {
+            port.onnx: TensorLocation(f"{port.tensorflow}:0", _back(port.perm)) for port in self._signature.inputs
+        }
         for entry in entries:
             for name, where in zip(entry["outputs"], entry["tensors"], strict=True):
                 if name and where["tensor"] and _has(graph, where["tensor"]):
-                    place = Place.from_json(where["place"])
-                    self._places[name] = Place(where["tensor"], place.perm, place.split, place.axis, place.shape)
+                    place = TensorLocation.from_json(where["place"])
+                    self._places[name] = TensorLocation(
+                        where["tensor"], place.perm, place.split, place.axis, place.shape
+                    )
         self._nodes = {name: entry for entry in entries for name in entry["outputs"] if name}
         self._fed = [port.onnx for port in self._signature.inputs]
 

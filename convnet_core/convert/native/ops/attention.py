@@ -13,7 +13,7 @@ from convnet_core.convert.native.helpers.tensors import rank_of, rearranged, res
 from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.activations import softmax
-from convnet_core.convert.native.ops.control import Run
+from convnet_core.convert.native.ops.control import RunSubgraph
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
 from convnet_core.onnx_files.tensor_types import dtype_name
@@ -55,7 +55,7 @@ def attention(
 def flex_attention(
     q: Any, k: Any, v: Any, *,
     scale: float | None = None, score_mod: Graph | None = None, prob_mod: Graph | None = None,
-    softmax_precision: int | None = None, run: Run, dtype: str | None = None,
+    softmax_precision: int | None = None, run: RunSubgraph, dtype: str | None = None,
 ) -> Any:  # fmt: skip
     """Two graphs of the model may change the scores, and the chances that come of them."""
     narrow, rounded = q.dtype, steps_of(dtype)

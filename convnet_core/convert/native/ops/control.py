@@ -14,11 +14,11 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
 
-Run = Callable[..., list[Any]]
+RunSubgraph = Callable[..., list[Any]]
 
 
 @handles("If", 1, 11, 13, 16, 19, 21, 23, 24, 25)
-def if_(condition: Any, *, then_branch: Graph, else_branch: Graph, run: Run) -> Any:
+def if_(condition: Any, *, then_branch: Graph, else_branch: Graph, run: RunSubgraph) -> Any:
     chosen = known(condition)
     if chosen is not None:
         return tuple(run(then_branch if chosen.item() else else_branch, {}))
@@ -37,7 +37,7 @@ def tensors(value: Any) -> Any:
 
 
 @handles("Loop", 1, 11, 13, 16, 19, 21, 23, 24, 25)
-def loop(trips: Any, condition: Any, *state: Any, body: Graph, run: Run) -> Any:
+def loop(trips: Any, condition: Any, *state: Any, body: Graph, run: RunSubgraph) -> Any:
     names = [info.name for info in body.inputs]
     first = np.array(True) if condition is None else condition
     count, going = known(trips), known(first)
@@ -79,7 +79,7 @@ def _nothing(body: Graph, start: int) -> list[Any]:
 
 @handles("Scan", 8)
 def scan_8(
-    lengths: Any, *inputs: Any, body: Graph, num_scan_inputs: int, directions: list[int] | None = None, run: Run
+    lengths: Any, *inputs: Any, body: Graph, num_scan_inputs: int, directions: list[int] | None = None, run: RunSubgraph
 ) -> Any:
     """Scans each item of a batch by itself."""
     batch = shape_of(inputs[0])[0]
@@ -107,7 +107,7 @@ def scan(
     scan_input_directions: list[int] | None = None,
     scan_output_axes: list[int] | None = None,
     scan_output_directions: list[int] | None = None,
-    run: Run,
+    run: RunSubgraph,
 ) -> Any:
     names = [info.name for info in body.inputs]
     state = list(inputs[: len(inputs) - num_scan_inputs])

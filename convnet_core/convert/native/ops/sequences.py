@@ -15,7 +15,7 @@ from convnet_core.convert.native.helpers.shape_tensors import entries
 from convnet_core.convert.native.helpers.tensors import known, needed, rank_of, size_of
 from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.ops.control import Run, tensors
+from convnet_core.convert.native.ops.control import RunSubgraph, tensors
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
 
@@ -85,7 +85,7 @@ def concat_from_sequence(sequence: Any, *, axis: int, new_axis: int = 0) -> Any:
 
 
 @handles("SequenceMap", 17)
-def sequence_map(sequence: Any, *others: Any, body: Graph, run: Run) -> Any:
+def sequence_map(sequence: Any, *others: Any, body: Graph, run: RunSubgraph) -> Any:
     names = [info.name for info in body.inputs]
     results = []
     for place, item in enumerate(sequence):

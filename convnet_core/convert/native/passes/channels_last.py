@@ -15,7 +15,7 @@ import numpy as np
 
 from convnet_core.convert.native.ir import Graph, Info, Node
 from convnet_core.convert.native.passes.fuse_channel_shuffle import OP as CHANNEL_SHUFFLE
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 
 DOMAIN = "channels_last"
 
@@ -92,7 +92,7 @@ def _rewritten(node: Node, graph: Graph) -> Iterator[Node]:
         if given in graph.constants:
             perm = weights_last(rank)
             graph.constants[weights] = np.ascontiguousarray(graph.constants[given].transpose(perm))
-            graph.places[given] = Place(weights, tuple(perm.index(axis) for axis in range(rank)))
+            graph.places[given] = TensorLocation(weights, tuple(perm.index(axis) for axis in range(rank)))
         else:
             inputs[place] = weights = f"{weights}|{result}"
             yield _transpose(node, given, weights, weights_last(rank))

@@ -14,7 +14,7 @@ from convnet_core.convert.native.ir import Graph, Info, Node
 from convnet_core.convert.native.passes.channels_last import DOMAIN, to_first, to_last
 from convnet_core.convert.native.passes.sink_transposes import sink_transposes
 from convnet_core.convert.native.passes.transpose_rules import RULES
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 
 _RANKS = (3, 4, 5)
 
@@ -94,7 +94,7 @@ def _moved(graph: Graph, names: list[str]) -> Graph:
         layouts[name] = to_last(len(info.shape))
         infos[name] = Info(info.dtype, tuple(info.shape[axis] for axis in layouts[name]))
         infos[f"{name}|first"] = info
-        places[name] = Place(name, to_first(len(info.shape)))
+        places[name] = TensorLocation(name, to_first(len(info.shape)))
     inputs = tuple(
         dataclasses.replace(item, shape=infos[item.name].shape or ()) if item.name in names else item
         for item in graph.inputs

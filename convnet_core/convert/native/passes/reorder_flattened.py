@@ -14,7 +14,7 @@ import numpy as np
 
 from convnet_core.convert.native.ir import Graph, Node, uses
 from convnet_core.convert.native.passes.operator_kinds import UNARY
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.tensors.arrays import Array
 
 _LINEAR = {"Gemm", "MatMul"}
@@ -47,22 +47,22 @@ def reorder_flattened(graph: Graph) -> Graph:
 
 def _places(
     node: Node, flatten: Node, makers: Mapping[str, Node], weights: str, sizes: list[int | None], perm: list[int]
-) -> dict[str, Place]:
+) -> dict[str, TensorLocation]:
     """Where the flat values, from the flattening to the linear layer, and the layer's weights are in ONNX's order."""
     split = tuple(size or 0 for size in sizes[1:])
     found, name = {}, node.inputs[0]
     while True:
-        found[name] = Place(name, tuple(perm), split, axis=1)
+        found[name] = TensorLocation(name, tuple(perm), split, axis=1)
         if name == flatten.outputs[0]:
             break
         name = makers[name].inputs[0]
     transpose = makers[flatten.inputs[0]]
-    found[transpose.outputs[0]] = Place(transpose.inputs[0], tuple(perm))
+    found[transpose.outputs[0]] = TensorLocation(transpose.inputs[0], tuple(perm))
     rank = len(perm)
     if node.attributes.get("transB"):
-        found[node.inputs[1]] = Place(weights, tuple(perm), split, axis=1)
+        found[node.inputs[1]] = TensorLocation(weights, tuple(perm), split, axis=1)
     else:
-        found[node.inputs[1]] = Place(weights, (*(axis - 1 for axis in perm[1:]), rank - 1), split, axis=0)
+        found[node.inputs[1]] = TensorLocation(weights, (*(axis - 1 for axis in perm[1:]), rank - 1), split, axis=0)
     return found
 
 

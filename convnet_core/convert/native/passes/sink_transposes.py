@@ -11,7 +11,7 @@ import dataclasses
 
 from convnet_core.convert.native.ir import Graph, Node
 from convnet_core.convert.native.passes.transpose_rules import RULES, Moved, Sinking
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 
 
 def sink_transposes(graph: Graph) -> Graph:
@@ -28,10 +28,10 @@ def sink_transposes(graph: Graph) -> Graph:
     )
 
 
-def _places(graph: Graph, sinking: Sinking) -> dict[str, Place]:
+def _places(graph: Graph, sinking: Sinking) -> dict[str, TensorLocation]:
     """Where the values are of which nothing was made, or whose place has moved on."""
     unmade = {name: moved for name, moved in sinking.moved.items() if name not in sinking.made}
-    found = {name: Place(*moved) for name, moved in unmade.items()} | sinking.places
+    found = {name: TensorLocation(*moved) for name, moved in unmade.items()} | sinking.places
     for name, place in graph.places.items():
         found[name] = place.moved_on(*unmade[place.source]) if place.source in unmade else place
     return found

@@ -15,7 +15,7 @@ import numpy as np
 
 from convnet_core.convert.native.ir import Graph, Info, Node
 from convnet_core.convert.native.passes.operator_kinds import BROADCASTING, OVER_AXES, UNARY
-from convnet_core.convert.tensor_location import Place
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.tensors.arrays import Array
 
 Perm = tuple[int, ...]
@@ -36,7 +36,7 @@ class Sinking:
         self.infos = dict(graph.infos)
         self.moved: dict[str, Moved] = {}
         self.made: set[str] = set()
-        self.places: dict[str, Place] = {}
+        self.places: dict[str, TensorLocation] = {}
         """Of constants that are used in another order."""
 
     def rank(self, name: str) -> int | None:
@@ -142,7 +142,7 @@ def _in_order(name: str, perm: Perm, sinking: Sinking, node: Node) -> tuple[str,
         full = value.reshape((1,) * (len(perm) - value.ndim) + value.shape)
         mark = "".join(map(str, perm))
         made = sinking.constant(f"{name}|{mark}", np.ascontiguousarray(full.transpose(inverse(perm))))
-        sinking.places.setdefault(name, Place(made, perm, shape=value.shape))
+        sinking.places.setdefault(name, TensorLocation(made, perm, shape=value.shape))
         return made, []
     info = sinking.infos.get(name)
     if rank != len(perm) or info is None or info.shape is None:
