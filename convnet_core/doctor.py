@@ -19,6 +19,7 @@ from convnet_core.common.files import cache_folder, runs_root
 from convnet_core.common.formatting import format_count
 from convnet_core.common.installation import REQUIREMENTS, requirements
 from convnet_core.common.processes import environment
+from convnet_core.runtimes.specs import SPECS
 
 _PYTHONS = ((3, 11), (3, 13))
 _LEAST_FREE = 2 * 10**9  # bytes
@@ -36,7 +37,7 @@ class Check:
 
 def examine() -> list[Check]:
     """All checks. Imports torch, to ask for its devices; 2 s."""
-    return [_python(), *_packages(), *_devices(), *_folders(), _browser()]
+    return [_python(), *_packages(), *_optional_runtimes(), *_devices(), *_folders(), _browser()]
 
 
 class Examination:
@@ -122,6 +123,14 @@ def _pins() -> list[tuple[str, str]]:
         if meant[marker.strip()]:
             found.append((name, version))
     return found
+
+
+def _optional_runtimes() -> list[Check]:
+    return [
+        Check(spec.title, True, spec.version or f"not installed; optional: pip install {spec.distribution}")
+        for spec in SPECS
+        if spec.extra
+    ]
 
 
 def _devices() -> list[Check]:

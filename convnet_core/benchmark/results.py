@@ -17,10 +17,10 @@ from convnet_core.common.files import read_json
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import ConvNetError, RunError, one_line
 from convnet_core.runs.run import Run
+from convnet_core.runtimes.specs import available
 
 STAGE, FILE = "benchmark", "benchmark.json"
 _START_SECONDS = 1.5  # of an average runtime: its process, its library, its model
-_RUNTIMES = 8  # of a run with one converter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,9 +187,9 @@ def sizes_of(config: BenchmarkConfig, smallest: int = 1) -> tuple[int, ...]:
     return tuple(sorted({smallest, *config.batch_sizes}))
 
 
-def expected_seconds(config: BenchmarkConfig, runtimes: int = _RUNTIMES) -> float:
-    """About how long a benchmark of a small network takes."""
-    return runtimes * (_START_SECONDS + config.seconds * len(sizes_of(config)))
+def expected_seconds(config: BenchmarkConfig) -> float:
+    """About how long a benchmark of a small network takes, converted by one converter."""
+    return len(available()) * (_START_SECONDS + config.seconds * len(sizes_of(config)))
 
 
 def machine() -> Machine:

@@ -10,6 +10,7 @@ from convnet_core.compare import report
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.runtimes.specs import TENSORFLOW, spec_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def side_by_side(run: Run) -> list[Line]:
                     converter=converter,
                     tensorflow_ops=record.result["tensorflow_ops"],
                     transposes=record.result.get("transposes"),
-                    saved_model_bytes=record.result["sizes"]["saved_model"],
+                    saved_model_bytes=record.result["sizes"][TENSORFLOW.file],
                     seconds=record.seconds,
                     error=errors.get(converter),
                     median_ms=latencies.get(converter),
@@ -56,7 +57,7 @@ def _errors(run: Run) -> dict[str, float]:
         return {
             line["converter"]: line["max_abs_error"]
             for line in report.load(run)["runtimes"]
-            if line["converter"] and line["name"].rpartition("/")[2] == "tensorflow"
+            if line["converter"] and spec_of(line["name"]) is TENSORFLOW
         }
     return {}
 
@@ -68,6 +69,6 @@ def _latencies(run: Run) -> dict[str, float | None]:
         return {
             speed.converter: speed.latency.median_ms
             for speed in results.load(run).runtimes
-            if speed.converter and speed.name.rpartition("/")[2] == "tensorflow" and speed.latency
+            if speed.converter and spec_of(speed.name) is TENSORFLOW and speed.latency
         }
     return {}

@@ -9,10 +9,10 @@ from convnet_core.compare.differences import Measurement
 from convnet_core.compare.measure import TEST
 from convnet_core.config.stages import CompareConfig
 from convnet_core.onnx_files.precision import FLOAT32, QUANTIZED, tolerance
-from convnet_core.runtimes.base import OPTIMIZED
+from convnet_core.runtimes.specs import spec_of
 
 NO_LABELS = "no labels"
-FUSED = "ONNX Runtime turns quantized parts into int8 kernels of its own"
+OWN_KERNELS = "it computes quantized parts in int8 kernels of its own"
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,15 @@ def _judge_reference(item: Measurement, config: CompareConfig, largest: int) -> 
 
 
 def _judge(item: Measurement, config: CompareConfig) -> Result:
-    if item.key.runtime == OPTIMIZED and item.precision in QUANTIZED:
-        return Result(item, judged=False, passed=True, reason=item.fault or FUSED)
+    spec = spec_of(item.key.runtime)
+    if spec.own_int8_kernels and item.precision in QUANTIZED:
+        return Result(item, judged=False, passed=True, reason=item.fault or OWN_KERNELS)
     if item.fault:
         return Result(item, judged=True, passed=False, reason=item.fault)
     limits = {
-        "litert-fp16": (config.fp16_agreement, config.fp16_accuracy_drop),
-        "litert-int8": (config.int8_agreement, config.int8_accuracy_drop),
-    }.get(item.key.runtime.rpartition("/")[2])
+        "float16": (config.fp16_agreement, config.fp16_accuracy_drop),
+        "int8": (config.int8_agreement, config.int8_accuracy_drop),
+    }.get(spec.precision)
     if limits is None:
         rtol, atol = tolerance(config, item.precision)
         beyond = int((~(item.max_abs <= atol + rtol * item.scale)).sum())

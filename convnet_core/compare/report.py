@@ -22,7 +22,8 @@ from convnet_core.compare.judge import Comparison
 from convnet_core.compare.verdict import sentence
 from convnet_core.errors import RunError, one_line
 from convnet_core.runs.run import Run
-from convnet_core.runs.stage_record import now, versions
+from convnet_core.runs.stage_record import now
+from convnet_core.runtimes.specs import all_versions
 
 if TYPE_CHECKING:
     import jinja2
@@ -115,7 +116,7 @@ def to_json(
             for item in [result.measured]
         ],
         "dissection": dissection,
-        "environment": {**versions(), "platform": platform.platform(), "machine": platform.machine()},
+        "environment": {**all_versions(), "platform": platform.platform(), "machine": platform.machine()},
         "config": config,
     }
 

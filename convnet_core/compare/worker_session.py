@@ -7,7 +7,6 @@ measured once more, alone, so that it is known which one it was.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.compare import ties
 from convnet_core.compare.differences import Key, Measurement, faulty
 from convnet_core.compare.measure import Align, InputSet, ReferenceFault, measure_one, reference_answers
@@ -28,6 +26,7 @@ from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.precision import FLOAT32, tolerance
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.registry import Source, sources
+from convnet_core.runtimes.specs import available
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.client import Worker, shared
 from convnet_core.worker.messages import Content, Message, Task, Tell
@@ -185,11 +184,9 @@ def _described(
 
 def _import_libraries(content: Content, arrays: Feeds, tell: Tell) -> Message:
     """Import what the runtimes need; what is missing is found out by the one that needs it."""
-    with contextlib.suppress(ImportError):
-        import_tensorflow()
-    for name in ("ai_edge_litert.interpreter", "onnxruntime", "torch"):
+    for spec in available():
         with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+            spec.import_library()
     return {}, {}
 
 

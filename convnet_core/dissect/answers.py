@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
-from convnet_core.convert.convert import FROZEN, SAVED_MODEL, TFLITE
 from convnet_core.dissect.active_runtime import at_work
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.difference import Answer
 from convnet_core.runtimes.base import Runtime
+from convnet_core.runtimes.specs import ONNX_RUNTIME, PYTORCH, SPECS
 from convnet_core.tensors.arrays import Array, Feeds, batch_of, sample_count
 
 _AT_ONCE = 256
@@ -26,8 +25,8 @@ def answers(case: Case, output: str) -> Iterator[dict[str, Answer]]:
     """For the ONNX model, the PyTorch program, and each artefact: the values of one output."""
     runtimes = _runtimes(case)
     found: dict[str, Answer] = {name: _of(runtime, name, output) for name, runtime in runtimes.items()}
-    if case.program is not None and "pytorch" not in case.dead:
-        found["pytorch"] = _of_program(case)
+    if case.program is not None and PYTORCH.name not in case.dead:
+        found[PYTORCH.name] = _of_program(case)
     try:
         yield found
     finally:
@@ -62,25 +61,15 @@ def in_batches(answer: Answer, size: int, names: frozenset[str]) -> Answer:
 
 
 def _runtimes(case: Case) -> dict[str, Runtime]:
-    from convnet_core.runtimes.litert import LiteRT
-    from convnet_core.runtimes.onnxruntime import OnnxRuntime
-    from convnet_core.runtimes.tensorflow import TensorFlowFrozen, TensorFlowSavedModel
-
-    makers: dict[str, Callable[[], Runtime]] = {"onnxruntime": lambda: OnnxRuntime(case.path)}
-    folder = case.folder
-    if folder is not None:
-        if (folder / SAVED_MODEL).is_dir():
-            makers["tensorflow"] = partial(TensorFlowSavedModel, folder / SAVED_MODEL, "")
-        if FROZEN in case.artefacts:
-            makers["tensorflow-frozen"] = partial(TensorFlowFrozen, folder / FROZEN, "")
-        for kind, file in TFLITE.items():
-            if file in case.artefacts:
-                makers[f"litert-{kind}"] = partial(LiteRT, folder / file, f"litert-{kind}", "")
+    paths = {ONNX_RUNTIME: case.path}
+    if case.folder is not None:
+        converted = {spec: case.folder / spec.file for spec in SPECS if spec.stage == "convert"}
+        paths |= {spec: path for spec, path in converted.items() if path.exists()}
     found = {}
-    for name, make in makers.items():
-        if name not in case.dead:
-            with at_work(name):
-                found[name] = make()
+    for spec, path in paths.items():
+        if spec.name not in case.dead:
+            with at_work(spec.name):
+                found[spec.name] = spec.open(path, case.converter, 1)
     return found
 
 
@@ -98,7 +87,7 @@ def _of_program(case: Case) -> Answer:
     names = [value.name for value in case.model.graph.input]
 
     def answer(feeds: Feeds) -> Array:
-        with at_work("pytorch"), torch.inference_mode():
+        with at_work(PYTORCH.name), torch.inference_mode():
             made = module(*(torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in names))
         first = next(item for item in torch.utils._pytree.tree_leaves(made) if isinstance(item, torch.Tensor))
         return np.asarray(first.numpy())

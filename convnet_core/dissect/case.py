@@ -13,7 +13,6 @@ import onnx
 from numpy.typing import NDArray
 
 from convnet_core.convert import node_map_file
-from convnet_core.convert.convert import FROZEN, TFLITE
 from convnet_core.errors import ConversionError, UnsupportedNode
 from convnet_core.onnx_files import model_file
 from convnet_core.tensors.arrays import Array, Feeds
@@ -78,9 +77,3 @@ class Case:
         if any("tensors" not in entry or any("inputs" not in op for op in entry["ops"]) for entry in found):
             raise ConversionError("the conversion was made by an older version of this project", hint="convert again")
         return found
-
-    @property
-    def artefacts(self) -> list[str]:
-        """The files of the folder that can be run."""
-        names = (FROZEN, *TFLITE.values())
-        return [] if self.folder is None else [name for name in names if (self.folder / name).is_file()]

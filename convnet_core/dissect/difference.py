@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convnet_core.runtimes.specs import spec_of
 from convnet_core.tensors.arrays import Array, Feeds
 
 EPSILON = float(np.finfo(np.float32).eps)
@@ -71,4 +72,4 @@ ROUNDING = 1e-3
 
 def is_float32(runtime: str) -> bool:
     """Whether a runtime computes in float32; the others have less precision."""
-    return not runtime.endswith(("int8", "fp16"))
+    return spec_of(runtime).precision == "float32"

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from convnet_core.config.stages import DissectConfig
-from convnet_core.convert.convert import FROZEN, TFLITE
 from convnet_core.dissect.active_runtime import at_work
 from convnet_core.dissect.answers import answers, for_all, in_batches
 from convnet_core.dissect.case import Case
@@ -28,6 +27,7 @@ from convnet_core.dissect.probes.pytorch import PyTorchProbe
 from convnet_core.dissect.probes.tensorflow import TensorFlowProbe
 from convnet_core.errors import ConversionError
 from convnet_core.onnx_files import model_file
+from convnet_core.runtimes.specs import LITERT, ONNX_RUNTIME, PYTORCH, TENSORFLOW, TENSORFLOW_FROZEN
 from convnet_core.tensors.arrays import Array, Feeds, batch_of, fixed_batch, sample_count
 
 Tell = Callable[[str], None]
@@ -75,7 +75,7 @@ def dissect(case: Case, config: DissectConfig, tell: Tell) -> Dissection:
         shapes = {name: array.shape for name, array in expected.items()}
         named = {probe.name: probe for probe in probes}
         litert = [probe for probe in probes if isinstance(probe, LiteRTProbe)]
-        plain = next((probe for probe in litert if probe.kind == "float32"), None)
+        plain = next((probe for probe in litert if probe.precision == "float32"), None)
         there_too = [] if plain is None else batchnorm_folding.in_litert(case.model, plain.kernels())
         found = [
             *findings.training_mode(case.model, 0.0 if alone is None else _depends(alone, expected[output])),
@@ -157,13 +157,13 @@ def _probes(case: Case) -> list[Probe]:
     makers: dict[str, Callable[[], Probe]] = {}
     program, folder = case.program, case.folder
     if program is not None:
-        makers["pytorch"] = lambda: PyTorchProbe(program, case.model)
-    if folder is not None and FROZEN in case.artefacts:
-        makers["tensorflow"] = lambda: TensorFlowProbe(folder, case.entries, case.model)
+        makers[PYTORCH.name] = lambda: PyTorchProbe(program, case.model)
     if folder is not None:
-        for kind, file in TFLITE.items():
-            if file in case.artefacts:
-                makers[f"litert-{kind}"] = partial(LiteRTProbe, folder, kind, case.entries)
+        if (folder / TENSORFLOW_FROZEN.file).is_file():
+            makers[TENSORFLOW.name] = lambda: TensorFlowProbe(folder, case.entries, case.model)
+        for spec in LITERT:
+            if (folder / spec.file).is_file():
+                makers[spec.name] = partial(LiteRTProbe, folder, spec, case.entries)
     probes = []
     for name, make in makers.items():
         if name not in case.dead:
@@ -196,20 +196,20 @@ def _outside(
     tried = sweep.sweep(final, case.samples, case.batched, config.batch_sizes if fixed is None else (fixed,))
     if fixed is not None:
         final = {name: in_batches(answer, fixed, case.batched) for name, answer in final.items()}
-    others = {name: answer for name, answer in final.items() if name != "onnxruntime"}
+    others = {name: answer for name, answer in final.items() if name != ONNX_RUNTIME.name}
     told: dict[str, labels.Labels] = {}
     runs = by_sample and not any(item.fault for item in tried)
     if runs and labels.is_scores(value):
         tell("looking for labels that could flip")
         scores = {name: for_all(answer, case.many, case.batched) for name, answer in final.items()}
-        told = labels.examine(scores["onnxruntime"], {name: scores[name] for name in others}, case.labels)
+        told = labels.examine(scores[ONNX_RUNTIME.name], {name: scores[name] for name in others}, case.labels)
     least: list[worst_input.Worst] = []
     points: dict[str, Feeds] = {}
     if runs and len(case.batched) == len(case.samples) and numeric(value):
         for name, answer in others.items():
             tell(f"searching for the worst input of {name}")
             result, points[name] = worst_input.search(
-                name, final["onnxruntime"], answer, case.samples, span(value), config.steps, config.seed
+                name, final[ONNX_RUNTIME.name], answer, case.samples, span(value), config.steps, config.seed
             )
             least.append(result)
     return told, tried, least, points

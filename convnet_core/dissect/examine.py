@@ -15,7 +15,7 @@ from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
 from convnet_core.tensors.arrays import Array, Feeds
 
 ALLOWED = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
-"""The error that a node may add, as a part of its output's range, by what its runtime promises."""
+"""The error that a node may add, as a part of its output's range, by its runtime's precision."""
 
 MULTIPLE = 16.0
 """A float32 error is no finding unless it is this many times what float32 itself does to that tensor."""
@@ -112,8 +112,8 @@ def _look(
     whole = difference(got, value)
     added = _added(probe, name, got, own, expected, reference)
     noise = max(made.noise, EPSILON)
-    allowed = ALLOWED[probe.kind]
-    if probe.kind == "float32":
+    allowed = ALLOWED[probe.precision]
+    if probe.precision == "float32":
         allowed = max(allowed, min(MULTIPLE * noise, _MOST_NOISE))
     made.runtimes[probe.name] = Seen(
         whole=whole,
@@ -137,7 +137,7 @@ def _added(
         alone = probe.alone(name, expected)
     if alone is not None and name in alone:
         return difference(alone[name], expected[name]).relative if alone[name].shape == expected[name].shape else np.inf
-    if not probe.name.startswith("litert"):
+    if probe.alone_is_possible:
         return None
     known = {key: array for key, array in own.items() if key != name and _alike(array, expected.get(key))}
     remade = remake(reference, name, known)

@@ -30,7 +30,7 @@ from convnet_core.common import disk_errors
 from convnet_core.common.files import digest, new_id, read_json, write_json
 from convnet_core.errors import BusyError, RunError, one_line
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES, LESSON_STAGES, PIPELINE, STAGES, UPLOAD
-from convnet_core.runs.stage_record import Draft, StageRecord, StageState, now, outputs_of, read_record, versions
+from convnet_core.runs.stage_record import Draft, StageRecord, StageState, now, outputs_of, read_record
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Run:
                     result=draft.result,
                     inputs=draft.inputs,
                     outputs=outputs_of(new),
-                    versions=versions(),
+                    versions=draft.versions,
                 )
                 write_json(new / "stage.json", dataclasses.asdict(record))
                 if target.exists():

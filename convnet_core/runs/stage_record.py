@@ -81,11 +81,12 @@ class StageState:
 
 @dataclass
 class Draft:
-    """A stage's folder while it is written: `path` to write into, `result` and `inputs` to record."""
+    """A stage's folder while it is written: `path` to write into, and what to record."""
 
     path: Path
     result: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=lambda: versions())
 
 
 def outputs_of(folder: Path) -> dict[str, dict[str, Any]]:

@@ -61,7 +61,3 @@ class Runtime(abc.ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-OPTIMIZED = "onnxruntime-optimized"
-"""ONNX Runtime at its default level of optimization; `onnxruntime` has all of it off."""

@@ -20,7 +20,7 @@ class LiteRT(Runtime):
     point: float = scale * (whole - zero point).
     """
 
-    def __init__(self, path: Path, name: str, converter: str, threads: int = 1) -> None:
+    def __init__(self, path: Path, name: str, converter: str | None, threads: int = 1) -> None:
         super().__init__()
         self.name, self.converter = name, converter
         self._signature = Signature.load(path.parent)

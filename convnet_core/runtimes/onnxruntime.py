@@ -8,7 +8,8 @@ import onnxruntime
 
 from convnet_core.errors import InputsError, ModelError, one_line
 from convnet_core.onnx_files import model_file
-from convnet_core.runtimes.base import OPTIMIZED, Runtime
+from convnet_core.runtimes.base import Runtime
+from convnet_core.runtimes.specs import ONNX_RUNTIME, ONNX_RUNTIME_OPTIMIZED
 from convnet_core.tensors.arrays import Feeds
 
 
@@ -23,7 +24,7 @@ class OnnxRuntime(Runtime):
 
     def __init__(self, path: Path, threads: int = 1, *, optimized: bool = False) -> None:
         super().__init__()
-        self.name = OPTIMIZED if optimized else "onnxruntime"
+        self.name = (ONNX_RUNTIME_OPTIMIZED if optimized else ONNX_RUNTIME).name
         model = model_file.load(path)
         self.inputs, self.outputs = model_file.inputs(model), model_file.outputs(model)
         options = onnxruntime.SessionOptions()

@@ -18,6 +18,7 @@ from convnet_core.errors import ConvNetError, DiedError, RunError, one_line
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 from convnet_core.runtimes import pool_worker
+from convnet_core.runtimes.specs import PYTORCH, spec_of
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.client import shared
 from convnet_core.worker.messages import Content
@@ -25,7 +26,6 @@ from convnet_core.worker.messages import Content
 Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
 
-_FAST_FIRST = ("onnxruntime", "litert", "pytorch", "tensorflow")  # by how long their libraries take to import
 _OPEN_SECONDS, _READ_SECONDS = 300.0, 60.0
 """After which a runtime that says nothing is given up."""
 
@@ -176,8 +176,8 @@ class RuntimePool:
 
     def features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """PyTorch's feature maps after `layer1`, [n, channels, height, width]; None until PyTorch is ready."""
-        with _reading(), self._deaths(lambda: "pytorch"):
-            if "pytorch" in self.ready:
+        with _reading(), self._deaths(lambda: PYTORCH.name):
+            if PYTORCH.name in self.ready:
                 content = {"reader": self._key}
                 _, found = shared().run(
                     pool_worker.features, content, {"images": images}, seconds=_READ_SECONDS, lane="read"
@@ -228,7 +228,7 @@ class RuntimePool:
                 content = {"run": str(self._run.path)}
                 made, _ = shared().run(pool_worker.names, content, seconds=_OPEN_SECONDS, lane="open")
                 self._names = tuple(made["names"])
-            while (pending := sorted(self.pending, key=_rank)) and not self._closed:
+            while (pending := sorted(self.pending, key=_import_seconds)) and not self._closed:
                 self._open(pending[0])
             shared().begin(pool_worker.settle, {}, lane="open")
         except Exception as error:  # what a thread raises, nobody would hear
@@ -255,10 +255,8 @@ class RuntimePool:
             self._let_go()
 
 
-def _rank(name: str) -> int:
-    """How early a runtime is opened; one that is not known here comes last."""
-    start = name.rpartition("/")[2]
-    return next((place for place, known in enumerate(_FAST_FIRST) if start.startswith(known)), len(_FAST_FIRST))
+def _import_seconds(name: str) -> float:
+    return spec_of(name).import_seconds
 
 
 # -- one of each at a time, of all readers of this process ------------------------------------------

@@ -16,6 +16,7 @@ import numpy as np
 from convnet_core.common.memory import share_few_heaps
 from convnet_core.errors import one_line
 from convnet_core.runs.run import Run
+from convnet_core.runtimes.specs import PYTORCH
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.messages import Content, Message, Tell
 
@@ -41,7 +42,7 @@ def open_runtime(content: Content, arrays: Feeds, tell: Tell) -> Message:
     name = content["name"]
     try:
         source = {item.name: item for item in sources(Run(Path(content["run"])))}[name]
-        if name == "pytorch":
+        if name == PYTORCH.name:
             _one_thread_for_torch()
         runtime = source.open()
         _warm(runtime)
@@ -72,7 +73,7 @@ def features(content: Content, arrays: Feeds, tell: Tell) -> Message:
     """PyTorch's feature maps after `layer1` of the images [n, 1, 28, 28], where PyTorch is open in this process."""
     from convnet_core.runtimes.pytorch import PyTorch
 
-    runtime = _open.get((content["reader"], "pytorch"))
+    runtime = _open.get((content["reader"], PYTORCH.name))
     if runtime is None:
         return {}, {}
     assert isinstance(runtime, PyTorch)

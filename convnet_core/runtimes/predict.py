@@ -14,6 +14,7 @@ from convnet_core.data.drawing import prepare_file
 from convnet_core.errors import DataError, ModelError, RunError
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.pool import Answer, RuntimePool
+from convnet_core.runtimes.specs import PYTORCH
 
 
 def predict_files(run: Run, paths: list[Path]) -> list[dict[str, Any]]:
@@ -49,7 +50,7 @@ def feature_maps(run: Run, paths: list[Path]) -> NDArray[np.float32]:
         reader.wait()
         maps = reader.features(images)
         if maps is None:
-            reason = reader.failed.get("pytorch", f"the run {run.name} has no PyTorch network")
+            reason = reader.failed.get(PYTORCH.name, f"the run {run.name} has no PyTorch network")
             raise RunError(reason, hint="its feature maps cannot be shown")
         return maps
 

@@ -14,13 +14,14 @@ from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.networks.convnet import INPUT, OUTPUT, from_weights
 from convnet_core.networks.weights import read_weights
 from convnet_core.runtimes.base import Runtime
+from convnet_core.runtimes.specs import PYTORCH
 from convnet_core.tensors.arrays import Feeds, TensorInfo
 
 
 class PyTorch(Runtime):
     """A network of ours from its weights."""
 
-    name = "pytorch"
+    name = PYTORCH.name
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         super().__init__()

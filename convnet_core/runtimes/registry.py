@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 from convnet_core.common.files import size_of
-from convnet_core.common.tensorflow_import import import_tensorflow
-from convnet_core.convert.convert import FROZEN, SAVED_MODEL, TFLITE
 from convnet_core.errors import RunError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
-from convnet_core.runtimes.base import OPTIMIZED, Runtime
+from convnet_core.runtimes.base import Runtime
+from convnet_core.runtimes.specs import SPECS, RuntimeSpec, available
 
 
 @dataclass(frozen=True)
@@ -39,42 +37,26 @@ def sources(run: Run, threads: int = 1) -> list[Source]:
     Raises RunError where a file that a stage wrote is gone.
     """
     _check_artefacts(run)
-    found = []
-    weights, onnx = "export/model.safetensors", "export/model.onnx"
-    if (run.path / weights).is_file():
-
-        def pytorch() -> Runtime:
-            from convnet_core.runtimes.pytorch import PyTorch
-
-            return PyTorch(run.path / weights, threads)
-
-        found.append(
-            Source("pytorch", None, (weights,), size_of(run.path / weights), partial(import_module, "torch"), pytorch)
-        )
-    if (run.path / onnx).is_file():
-        found += [_onnxruntime(run, run.path / onnx, threads, optimized=optimized) for optimized in (False, True)]
-    for stage in CONVERT_STAGES:
-        if run.record(stage) is not None:
-            found += _converted(run, stage, threads)
-    return found
+    return [
+        _source(run, stage, spec, threads)
+        for stage in ("export", *CONVERT_STAGES)
+        for spec in available()
+        if spec.stage == stage.partition("/")[0]
+        and (stage == "export" or run.record(stage) is not None)
+        and (run.path / stage / spec.file).exists()  # some models cannot be written in every format
+    ]
 
 
-def _onnxruntime(run: Run, path: Path, threads: int, *, optimized: bool) -> Source:
-    """ONNX Runtime twice: as the file says, which is the reference, and as people deploy it."""
-
-    def opened() -> Runtime:
-        from convnet_core.runtimes.onnxruntime import OnnxRuntime
-
-        return OnnxRuntime(path, threads, optimized=optimized)
-
-    return Source(
-        OPTIMIZED if optimized else "onnxruntime",
-        None,
-        run.model_files,
-        sum(size_of(run.path / file) for file in run.model_files),
-        partial(import_module, "onnxruntime"),
-        opened,
-    )
+def not_made(run: Run) -> list[str]:
+    """The runtimes whose artefacts a converter could not make."""
+    records = [(stage, run.record(stage)) for stage in CONVERT_STAGES]
+    return [
+        _name(spec, stage)
+        for stage, record in records
+        for file in (record.result.get("failed", {}) if record else {})
+        for spec in SPECS
+        if spec.stage == "convert" and spec.file == file
+    ]
 
 
 def _check_artefacts(run: Run) -> None:
@@ -86,72 +68,27 @@ def _check_artefacts(run: Run) -> None:
                 raise RunError(f"{path} is gone", run.command_for(stage))
 
 
-def _converted(run: Run, stage: str, threads: int) -> list[Source]:
-    folder, converter = run.path / stage, stage.removeprefix("convert/")
-
-    def saved_model() -> Runtime:
-        from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
-
-        return TensorFlowSavedModel(folder / SAVED_MODEL, converter)
-
-    def frozen() -> Runtime:
-        from convnet_core.runtimes.tensorflow import TensorFlowFrozen
-
-        return TensorFlowFrozen(folder / FROZEN, converter, threads)
-
-    def litert(kind: str) -> Callable[[], Runtime]:
-        def opened() -> Runtime:
-            from convnet_core.runtimes.litert import LiteRT
-
-            return LiteRT(folder / TFLITE[kind], f"litert-{kind}", converter, threads)
-
-        return opened
-
-    import_litert = partial(import_module, "ai_edge_litert.interpreter")
-    artefacts: list[tuple[str, str, Callable[[], object], Callable[[], Runtime]]] = [
-        ("tensorflow", SAVED_MODEL, import_tensorflow, saved_model),
-        ("tensorflow-frozen", FROZEN, import_tensorflow, frozen),
-        *((f"litert-{kind}", file, import_litert, litert(kind)) for kind, file in TFLITE.items()),
-    ]
-    prefix = _prefix(stage)
-    return [
-        Source(
-            f"{prefix}{name}",
-            converter,
-            _files(run, f"{stage}/{file}"),
-            size_of(folder / file),
-            library,
-            partial(_named, f"{prefix}{name}", opened),
-        )
-        for name, file, library, opened in artefacts
-        if (folder / file).exists()  # TFLite cannot express every model; `_check_artefacts` has missed no other
-    ]
+def _source(run: Run, stage: str, spec: RuntimeSpec, threads: int) -> Source:
+    path = run.path / stage / spec.file
+    name, converter = _name(spec, stage), stage.partition("/")[2] or None
+    files = run.model_files if f"{stage}/{spec.file}" in run.model_files else _files(run, path)
+    size = sum(size_of(run.path / file) for file in files)
+    return Source(
+        name, converter, files, size, spec.import_library, partial(_open, spec, path, name, converter, threads)
+    )
 
 
-def not_made(run: Run) -> list[str]:
-    """The runtimes whose artefacts a converter could not make."""
-    names = {FROZEN: "tensorflow-frozen", **{file: f"litert-{kind}" for kind, file in TFLITE.items()}}
-    records = [(stage, run.record(stage)) for stage in CONVERT_STAGES]
-    return [
-        f"{_prefix(stage)}{names[file]}"
-        for stage, record in records
-        for file in (record.result.get("failed", {}) if record else {})
-    ]
-
-
-def _prefix(stage: str) -> str:
-    """What tells the runtimes of a converter other than the pipeline's from those of the pipeline's."""
-    return "" if stage == CONVERT_STAGES[0] else f"{stage.removeprefix('convert/')}/"
-
-
-def _named(name: str, opened: Callable[[], Runtime]) -> Runtime:
-    """A runtime under the name that is unique in its run."""
-    runtime = opened()
+def _open(spec: RuntimeSpec, path: Path, name: str, converter: str | None, threads: int) -> Runtime:
+    runtime = spec.open(path, converter, threads)
     runtime.name = name
     return runtime
 
 
-def _files(run: Run, artefact: str) -> tuple[str, ...]:
-    path = run.path / artefact
+def _name(spec: RuntimeSpec, stage: str) -> str:
+    """A runtime's name in its run: that of its spec, behind its converter's where this is not the pipeline's."""
+    return spec.name if stage in ("export", CONVERT_STAGES[0]) else f"{stage.partition('/')[2]}/{spec.name}"
+
+
+def _files(run: Run, path: Path) -> tuple[str, ...]:
     found = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return tuple(file.relative_to(run.path).as_posix() for file in found)

@@ -10,13 +10,14 @@ from pathlib import Path
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.signature import Signature
 from convnet_core.runtimes.base import Runtime
+from convnet_core.runtimes.specs import TENSORFLOW, TENSORFLOW_FROZEN
 from convnet_core.tensors.arrays import Feeds
 
 
 class _TensorFlow(Runtime):
     """What both have in common: the names."""
 
-    def __init__(self, path: Path, converter: str) -> None:
+    def __init__(self, path: Path, converter: str | None) -> None:
         super().__init__()
         self._signature = Signature.load(path.parent)
         self.converter = converter
@@ -31,9 +32,9 @@ class _TensorFlow(Runtime):
 class TensorFlowSavedModel(_TensorFlow):
     """A SavedModel through `serving_default`, as TensorFlow Serving would run it."""
 
-    name = "tensorflow"
+    name = TENSORFLOW.name
 
-    def __init__(self, path: Path, converter: str) -> None:
+    def __init__(self, path: Path, converter: str | None) -> None:
         super().__init__(path, converter)
         with self._tf.device("CPU:0"):
             self._module = self._tf.saved_model.load(str(path))  # the signature lives as long as its module
@@ -51,9 +52,9 @@ class TensorFlowSavedModel(_TensorFlow):
 class TensorFlowFrozen(_TensorFlow):
     """A frozen GraphDef, in a session: as a wrapped function it is not optimized, and 20 times slower (2.21)."""
 
-    name = "tensorflow-frozen"
+    name = TENSORFLOW_FROZEN.name
 
-    def __init__(self, path: Path, converter: str, threads: int = 1) -> None:
+    def __init__(self, path: Path, converter: str | None, threads: int = 1) -> None:
         super().__init__(path, converter)
         v1 = self._tf.compat.v1
         graph_def = v1.GraphDef()

@@ -14,8 +14,9 @@ from convnet_core.jobs.job import device_lock
 from convnet_core.onnx_files.input_bounds import bounded_inputs
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
-from convnet_core.runs.stage_record import now, versions
+from convnet_core.runs.stage_record import now
 from convnet_core.runtimes.registry import Source, sources
+from convnet_core.runtimes.specs import all_versions
 from convnet_core.stages.samples import model_of
 from convnet_core.stages.stage import stage_events
 
@@ -32,12 +33,13 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
         found = sources(run, config.threads)
         files = tuple(file for source in found for file in source.files)
         with device_lock("cpu", monitor), run.writing(STAGE, config.to_json(), files) as draft:
+            draft.versions = all_versions()
             # A converter that was not there yet: once it is, these figures no longer cover everything.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             benchmark = Benchmark(
                 created=now(),
                 machine=machine(),
-                versions=versions(),
+                versions=all_versions(),
                 config=config,
                 runtimes=tuple(_measured(run, found, config, monitor)),
             )

@@ -29,6 +29,7 @@ from convnet_core.runs import drawings
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runtimes.registry import Source, not_made, sources
+from convnet_core.runtimes.specs import all_versions, spec_of
 from convnet_core.stages.samples import ComparisonInputs, comparison_inputs, model_of
 from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.model_inputs import InputSpec
@@ -66,6 +67,7 @@ def run_compare(
         files = (*(file for source in found for file in source.files), *(case.file for case in kept))
         with run.writing("compare", config.to_json(), files) as draft:
             draft.inputs["data"] = chosen.fingerprint
+            draft.versions = all_versions()
             # A converter that was not there yet: once it is, this comparison no longer covers everything.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             try:
@@ -118,7 +120,7 @@ def _with_losses(measured: list[Measurement], model: onnx.ModelProto) -> list[Me
     losses = float16.lost(model)
     return [
         replace(item, fault=f"{item.fault}, as in float16 {losses}")
-        if losses and item.fault.endswith(NOT_FINITE) and item.key.runtime.endswith("litert-fp16")
+        if losses and item.fault.endswith(NOT_FINITE) and spec_of(item.key.runtime).precision == "float16"
         else item
         for item in measured
     ]

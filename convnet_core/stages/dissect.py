@@ -17,6 +17,7 @@ from convnet_core.dissect.report.content import STAGE, stage_of
 from convnet_core.errors import DiedError, ModelError
 from convnet_core.events import Message, Monitor, Progress, from_json
 from convnet_core.runs.run import Run
+from convnet_core.runtimes.specs import ONNX_RUNTIME
 from convnet_core.stages import dissect_worker
 from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.arrays import Feeds
@@ -80,7 +81,7 @@ def _taken_apart(content: Content, monitor: Monitor) -> Content:
                 return made
             except DiedError as error:
                 runtime = noted_in(note)
-                if not runtime or runtime == "onnxruntime" or runtime in dead:
+                if not runtime or runtime == ONNX_RUNTIME.name or runtime in dead:
                     raise ModelError(f"{runtime or 'taking the model apart'}: {error}") from error
                 dead[runtime] = str(error)
                 monitor.emit(Message(text=f"{runtime}: {error}; it is left out"))

@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 
+from convnet_core.runtimes.specs import spec_of
+
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#AA4499", "#999999")
 """Okabe and Ito's palette, less its yellow and black, which vanish on a light or a dark page, and Tol's purple.
 
@@ -24,33 +26,14 @@ SEQUENTIAL_DARK = ((0.0, "#1B2733"), (1.0, "#2E86C8"))
 """The same on a dark page, where the least count is the darkest."""
 
 
-_RUNTIMES = (
-    "pytorch",
-    "onnxruntime",
-    "tensorflow",
-    "tensorflow-frozen",
-    "litert-fp32",
-    "litert-fp16",
-    "onnxruntime-optimized",
-    "litert-int8",
-)
-
-
 def colour_of(runtime: str) -> str:
     """The colour of a runtime, the same for either converter."""
-    return COLOURS[_place(runtime)]
+    return spec_of(runtime).color
 
 
 def symbol_of(runtime: str) -> str:
     """The mark of a runtime; open where the converter is not the pipeline's."""
-    symbols = ("circle", "square", "diamond", "cross", "x", "triangle-up", "hexagon", "star")
-    return symbols[_place(runtime)] + ("-open" if "/" in runtime else "")
-
-
-def _place(runtime: str) -> int:
-    """The place of a runtime in our order, whatever the converter; one that is not ours comes last."""
-    name = runtime.rpartition("/")[2]
-    return _RUNTIMES.index(name) if name in _RUNTIMES else len(_RUNTIMES) - 1
+    return spec_of(runtime).symbol + ("-open" if "/" in runtime else "")
 
 
 def line_of(runtime: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe, exposed
 from convnet_core.dissect.probes.pytorch import PyTorchProbe
 from convnet_core.dissect.probes.tensorflow import TensorFlowProbe
 from convnet_core.errors import ConversionError
+from convnet_core.runtimes.specs import LITERT_FP32
 from tests.dissect.networks import case, networks
 
 
@@ -61,7 +62,7 @@ def test_every_node_has_its_value_in_every_float_runtime(made):
 
 def test_what_litert_shows_is_right_and_more_than_the_output(made):
     expected = reference(made.model, made.samples)
-    values = LiteRTProbe(made.folder, "fp32", made.entries).values(made.samples)
+    values = LiteRTProbe(made.folder, LITERT_FP32, made.entries).values(made.samples)
     seen = {name for name in numeric(values) & set(expected) if values[name].shape == expected[name].shape}
     assert len(seen) > len(made.model.graph.output)
     assert_same(values, expected, seen)
@@ -74,7 +75,7 @@ def test_a_tensor_whose_ops_were_exchanged_is_not_taken_for_another(tmp_path):
     expected = reference(made.model, made.samples)
     for probe in (
         TensorFlowProbe(made.folder, made.entries, made.model),
-        LiteRTProbe(made.folder, "fp32", made.entries),
+        LiteRTProbe(made.folder, LITERT_FP32, made.entries),
     ):
         values = probe.values(made.samples)
         assert made.model.graph.output[0].name in values

@@ -14,9 +14,9 @@ from convnet_core.dissect.difference import ROUNDING, Answer, difference, is_flo
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.probes.base import numeric
 from convnet_core.errors import one_line
+from convnet_core.runtimes.specs import ONNX_RUNTIME
 from convnet_core.tensors.arrays import Array, Feeds
 
-_REFERENCE = "onnxruntime"
 _WORSE = 100.0
 """How many times as far off as at its best size an answer has to be for the size to be at fault."""
 
@@ -46,7 +46,7 @@ def sweep(answers: Mapping[str, Answer], feeds: Feeds, names: frozenset[str], si
             except Exception as error:  # each runtime has kinds of its own
                 found.append(Tried(runtime, size, (), one_line(error)))
                 continue
-            if runtime == _REFERENCE:
+            if runtime == ONNX_RUNTIME.name:
                 expected = got
             found.append(_compared(runtime, size, got, expected))
     return _by_batch(found)
@@ -54,7 +54,7 @@ def sweep(answers: Mapping[str, Answer], feeds: Feeds, names: frozenset[str], si
 
 def _compared(runtime: str, size: int, got: Array, expected: Array | None) -> Tried:
     """What is told of an answer beside that of the reference, where there is one."""
-    if expected is None or runtime == _REFERENCE:
+    if expected is None or runtime == ONNX_RUNTIME.name:
         return Tried(runtime, size, got.shape)
     if got.shape != expected.shape:
         fault = f"the answer has the shape {list(got.shape)}, and the ONNX model's {list(expected.shape)}"

@@ -12,9 +12,10 @@ from convnet_core.dissect.checks.labels import Labels
 from convnet_core.dissect.examine import NodeFound
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.probes.litert import Range
+from convnet_core.runtimes.specs import LITERT_INT8
 from convnet_core.tensors.arrays import Feeds
 
-INT8 = "litert-int8"
+INT8 = LITERT_INT8.name
 
 _OUTSIDE = 0.02
 """The share of a tensor's values that a quantized range may leave out."""

@@ -48,7 +48,7 @@ def born(
     found: dict[str, Finding] = {}
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].born), None)
-        if first is None or probe.kind == "int8":
+        if first is None or probe.precision == "int8":
             continue
         seen = first.runtimes[name]
         epsilon = _epsilon(first, model, probe, expected)
@@ -70,7 +70,7 @@ def seen(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Findin
     found = []
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].beyond), None)
-        if first is not None and probe.kind == "float32":
+        if first is not None and probe.precision == "float32":
             error = first.runtimes[name].whole.relative
             found.append(
                 Finding(
@@ -123,7 +123,7 @@ def shapes(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Find
     found = []
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.shape_differs), None)
-        if first is not None and probe.kind == "float32" and not name.startswith("litert"):
+        if first is not None and probe.precision == "float32" and probe.alone_is_possible:
             found.append(
                 Finding(
                     "shape",

@@ -10,11 +10,12 @@ from convnet_core.tensors.arrays import Array, Feeds
 class Probe(abc.ABC):
     """A runtime whose inside can be seen. Tensors bear their ONNX names, and have ONNX's order of dimensions.
 
-    `kind` says what is promised: "float32", "float16" or "int8".
+    `precision` is what it computes in. `alone_is_possible` says whether it can run one node on inputs of our choice.
     """
 
     name: str
-    kind: str = "float32"
+    precision: str = "float32"
+    alone_is_possible: bool = True
     remade: frozenset[str] = frozenset()
     """The tensors that the last run did not show, and that were made of those before them in its arithmetic."""
 

@@ -26,7 +26,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 class DoubleProbe(Probe):
     """An ONNX model in float64. It and `values` raise ConversionError where TensorFlow cannot compute it so."""
 
-    name, kind = "float64", "float64"
+    name, precision = "float64", "float64"
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._function = converter.convert(in_float64(model))

@@ -17,9 +17,8 @@ from convnet_core.convert.signature import Signature
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Kernel, Probe
 from convnet_core.errors import ModelError, one_line
+from convnet_core.runtimes.specs import RuntimeSpec
 from convnet_core.tensors.arrays import Array, Feeds
-
-KINDS = {"fp32": "float32", "fp16": "float16", "int8": "int8"}
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,12 @@ class LiteRTProbe(Probe):
     ONNX nodes, in the layout that TensorFlow has.
     """
 
-    def __init__(self, folder: Path, kind: str, entries: list[dict[str, Any]]) -> None:
-        self.name, self.kind = f"litert-{kind}", KINDS[kind]
+    alone_is_possible = False
+
+    def __init__(self, folder: Path, spec: RuntimeSpec, entries: list[dict[str, Any]]) -> None:
+        self.name, self.precision = spec.name, spec.precision
         self._signature = Signature.load(folder)
-        path = folder / f"model.{kind}.tflite"
+        path = folder / spec.file
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that keeping all tensors takes memory

@@ -11,13 +11,14 @@ import onnxruntime
 
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.errors import InputsError, ModelError, one_line
+from convnet_core.runtimes.specs import ONNX_RUNTIME
 from convnet_core.tensors.arrays import Array, Feeds
 
 
 class OnnxRuntimeProbe(Probe):
     """A loaded ONNX model. Nodes with subgraphs are not run alone. Raises ModelError."""
 
-    name = "onnxruntime"
+    name = ONNX_RUNTIME.name
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self._model = model

@@ -12,6 +12,7 @@ from torch import Tensor, fx
 from convnet_core.dissect.probes import torch_operators
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.dissect.probes.parts import Parts
+from convnet_core.runtimes.specs import PYTORCH
 from convnet_core.tensors.arrays import Feeds
 
 _MADE_OF = "pkg.torch.onnx.fx_node"
@@ -24,7 +25,7 @@ class PyTorchProbe(Probe):
     An operator that became several ONNX nodes is seen where the last of them ends; those inside are remade.
     """
 
-    name = "pytorch"
+    name = PYTORCH.name
 
     def __init__(self, program: torch.export.ExportedProgram, model: onnx.ModelProto) -> None:
         self._parts = Parts(model, torch_operators.run)

@@ -14,6 +14,7 @@ from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.dissect.probes.parts import Parts, in_tensorflow
 from convnet_core.errors import ModelError, one_line
+from convnet_core.runtimes.specs import TENSORFLOW, TENSORFLOW_FROZEN
 from convnet_core.tensors.arrays import Feeds
 
 
@@ -23,20 +24,20 @@ class TensorFlowProbe(Probe):
     A session can be fed at any tensor, so that a node can be asked alone, with the weights that the graph has.
     """
 
-    name = "tensorflow"
+    name = TENSORFLOW.name
 
     def __init__(self, folder: Path, entries: list[dict[str, Any]], model: onnx.ModelProto) -> None:
         self._parts = Parts(model, in_tensorflow(model))
         self._signature = Signature.load(folder)
         v1 = import_tensorflow().compat.v1
         graph_def = v1.GraphDef()
-        graph = v1.Graph()
+        graph, path = v1.Graph(), folder / TENSORFLOW_FROZEN.file
         try:
-            graph_def.ParseFromString((folder / "frozen.pb").read_bytes())
+            graph_def.ParseFromString(path.read_bytes())
             with graph.as_default():
                 v1.import_graph_def(graph_def, name="")
         except Exception as error:  # of many kinds
-            raise ModelError(f"{folder / 'frozen.pb'} cannot be loaded: {one_line(error)}") from error
+            raise ModelError(f"{path} cannot be loaded: {one_line(error)}") from error
         config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
         # Grappler of TensorFlow 2.21 loses tensors that are fed or fetched ("was not found in the Graph").
         config.graph_options.rewrite_options.disable_meta_optimizer = True

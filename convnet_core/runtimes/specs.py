@@ -1,0 +1,216 @@
+"""The table of runtimes: everything that the project knows about each one stands here and nowhere else.
+
+To add a runtime, write its adapter (a `Runtime` in a file beside this one) and one `RuntimeSpec` in `SPECS`. Light:
+nothing here imports a runtime's library.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.runs.stage_record import versions
+
+if TYPE_CHECKING:
+    from convnet_core.runtimes.base import Runtime
+
+Precision = Literal["float32", "float16", "int8"]
+Open = Callable[[Path, str | None, int], "Runtime"]
+"""Opens a file: its path, the converter that wrote it (None for an export), and how many threads to run on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeSpec:
+    """One runtime.
+
+    `precision` decides the tolerance: float32 is judged by its values, the others by the labels that they keep.
+    `color` (RGB, as #rrggbb) and `symbol` (Plotly's name) mark it in charts. `distribution` is the package on PyPI that
+    it needs and `import_library` imports that; `import_seconds` is about how long this takes on two cores. `file` is
+    what it reads, from the export or from each conversion. Whoever opens a runtime names it (`registry.sources`).
+    """
+
+    name: str
+    title: str
+    precision: Precision = "float32"
+    color: str
+    symbol: str
+    distribution: str
+    import_library: Callable[[], object]
+    import_seconds: float
+    stage: Literal["export", "convert"]
+    file: str
+    open: Open
+    extra: str = ""
+    """The extra of pyproject.toml that installs its library; empty where the default installation does. Without its
+    library such a runtime is not one of a run's."""
+    own_int8_kernels: bool = False
+    """Whether it computes the quantized parts of a model in int8 kernels of its own, which round elsewhere."""
+
+    @property
+    def version(self) -> str | None:
+        """The installed version of its library; None where it is not installed. Imports nothing."""
+        try:
+            return importlib.metadata.version(self.distribution)
+        except importlib.metadata.PackageNotFoundError:
+            return None
+
+
+def _open_pytorch(path: Path, converter: str | None, threads: int) -> Runtime:
+    from convnet_core.runtimes.pytorch import PyTorch
+
+    return PyTorch(path, threads)
+
+
+def _open_onnxruntime(path: Path, converter: str | None, threads: int, *, optimized: bool = False) -> Runtime:
+    from convnet_core.runtimes.onnxruntime import OnnxRuntime
+
+    return OnnxRuntime(path, threads, optimized=optimized)
+
+
+def _open_saved_model(path: Path, converter: str | None, threads: int) -> Runtime:
+    from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
+
+    return TensorFlowSavedModel(path, converter)
+
+
+def _open_frozen_graph(path: Path, converter: str | None, threads: int) -> Runtime:
+    from convnet_core.runtimes.tensorflow import TensorFlowFrozen
+
+    return TensorFlowFrozen(path, converter, threads)
+
+
+def _open_litert(path: Path, converter: str | None, threads: int) -> Runtime:
+    from convnet_core.runtimes.litert import LiteRT
+
+    return LiteRT(path, path.name, converter, threads)
+
+
+PYTORCH = RuntimeSpec(
+    name="pytorch",
+    title="PyTorch",
+    color="#0072B2",
+    symbol="circle",
+    distribution="torch",
+    import_library=partial(import_module, "torch"),
+    import_seconds=2.2,
+    stage="export",
+    file="model.safetensors",
+    open=_open_pytorch,
+)
+ONNX_RUNTIME = RuntimeSpec(
+    name="onnxruntime",
+    title="ONNX Runtime, every node as the file says",
+    color="#E69F00",
+    symbol="square",
+    distribution="onnxruntime",
+    import_library=partial(import_module, "onnxruntime"),
+    import_seconds=0.1,
+    stage="export",
+    file="model.onnx",
+    open=_open_onnxruntime,
+)
+ONNX_RUNTIME_OPTIMIZED = RuntimeSpec(
+    name="onnxruntime-optimized",
+    title="ONNX Runtime at its default level of optimization",
+    color="#AA4499",
+    symbol="hexagon",
+    distribution="onnxruntime",
+    import_library=partial(import_module, "onnxruntime"),
+    import_seconds=0.1,
+    stage="export",
+    file="model.onnx",
+    open=partial(_open_onnxruntime, optimized=True),
+    own_int8_kernels=True,
+)
+TENSORFLOW = RuntimeSpec(
+    name="tensorflow",
+    title="TensorFlow, SavedModel",
+    color="#009E73",
+    symbol="diamond",
+    distribution="tensorflow",
+    import_library=import_tensorflow,
+    import_seconds=3.1,
+    stage="convert",
+    file="saved_model",
+    open=_open_saved_model,
+)
+TENSORFLOW_FROZEN = RuntimeSpec(
+    name="tensorflow-frozen",
+    title="TensorFlow, frozen graph",
+    color="#CC79A7",
+    symbol="cross",
+    distribution="tensorflow",
+    import_library=import_tensorflow,
+    import_seconds=3.1,
+    stage="convert",
+    file="frozen.pb",
+    open=_open_frozen_graph,
+)
+LITERT_FP32 = RuntimeSpec(
+    name="litert-fp32",
+    title="LiteRT, float32",
+    color="#D55E00",
+    symbol="x",
+    distribution="ai-edge-litert",
+    import_library=partial(import_module, "ai_edge_litert.interpreter"),
+    import_seconds=0.2,
+    stage="convert",
+    file="model.fp32.tflite",
+    open=_open_litert,
+)
+LITERT_FP16 = replace(
+    LITERT_FP32,
+    name="litert-fp16",
+    title="LiteRT, float16 weights",
+    precision="float16",
+    color="#56B4E9",
+    symbol="triangle-up",
+    file="model.fp16.tflite",
+)
+LITERT_INT8 = replace(
+    LITERT_FP32,
+    name="litert-int8",
+    title="LiteRT, int8",
+    precision="int8",
+    color="#999999",
+    symbol="star",
+    file="model.int8.tflite",
+)
+LITERT = (LITERT_FP32, LITERT_FP16, LITERT_INT8)
+
+SPECS: tuple[RuntimeSpec, ...] = (
+    PYTORCH,
+    ONNX_RUNTIME,
+    ONNX_RUNTIME_OPTIMIZED,
+    TENSORFLOW,
+    TENSORFLOW_FROZEN,
+    *LITERT,
+)
+"""All runtimes, in the order in which people see them; the first that a run has is the reference."""
+
+_BY_NAME = {spec.name: spec for spec in SPECS}
+
+
+def spec_of(runtime: str) -> RuntimeSpec:
+    """The spec of a runtime by its name in a run, which begins with `<converter>/` for the second converter.
+
+    A name that is not in the table, in the report of another version, gets the strictest tolerance and a gray mark.
+    """
+    name = runtime.rpartition("/")[2]
+    return _BY_NAME.get(name) or replace(ONNX_RUNTIME, name=name, title=name, color="#999999", symbol="star")
+
+
+def available() -> list[RuntimeSpec]:
+    """The runtimes of this installation: all that the default one has, and the optional ones that are installed."""
+    return [spec for spec in SPECS if not spec.extra or spec.version]
+
+
+def all_versions() -> dict[str, str]:
+    """The versions that a stage record holds, and those of all installed runtimes' libraries."""
+    return {**versions(), **{spec.distribution: spec.version for spec in SPECS if spec.version}}
