@@ -1,12 +1,13 @@
 """The README's moving picture: `python -m benchmarks.animation`.
 
-Trains the preset `fast`, draws a 7 on the sketchpad, and writes docs/screenshots/sketchpad.gif: the stroke and the answer of
-every runtime.
+Trains the preset `fast`, draws a 7 on the sketchpad, and writes docs/screenshots/sketchpad.gif: the stroke and every
+runtime's answer.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,7 @@ def frames(page: Page) -> list[tuple[bytes, int]]:
     points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN[0]]
     page.mouse.move(*points[0])
     page.mouse.down()
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in itertools.pairwise(points):
         for step in range(1, _STEPS + 1):
             part = step / _STEPS
             page.mouse.move(*(a + part * (b - a) for a, b in zip(before, after, strict=True)), steps=3)

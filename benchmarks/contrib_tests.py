@@ -16,7 +16,7 @@ from convnet_core.onnx_files.repairs import repair
 from testing import contrib
 from testing import node_tests as harness
 
-_FILES = [f"tests/native/test_contrib_{name}.py" for name in ("attention", "fused", "quantized")]
+_FILES = [f"tests/convert/native/test_contrib_{name}.py" for name in ("attention", "fused", "quantized")]
 
 
 def contrib_tests() -> list[tuple[str, Test]]:
