@@ -163,10 +163,10 @@ def contrib() -> list[str]:
         "",
         f"## {DOMAIN}: {len(names)} operators",
         "",
-        "Those that ONNX Runtime's optimizer and quantizer write. `tests/convert/native/test_contrib_*.py` compare each with "
-        "ONNX Runtime's own kernel; NhwcConv, NhwcFusedConv and QLinearReduceMean have none on a CPU, and are compared "
-        "with what they stand for. SimplifiedLayerNormalization and LayerNormalization before opset 17, which it "
-        "writes into ONNX's own domain, convert, too.",
+        "Those that ONNX Runtime's optimizer and quantizer write. `tests/convert/native/test_contrib_*.py` compare "
+        "each with ONNX Runtime's own kernel; NhwcConv, NhwcFusedConv and QLinearReduceMean have none on a CPU, and "
+        "are compared with what they stand for. SimplifiedLayerNormalization and LayerNormalization before opset 17, "
+        "which it writes into ONNX's own domain, convert, too.",
         "",
         "| operator | how | LiteRT |",
         "| --- | --- | --- |",
