@@ -26,13 +26,6 @@ from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 
-frame.through_the_app()
-st.title("Benchmark")
-st.write(
-    "How fast every runtime loads and answers on this machine, and how much memory and disk it takes, each measured "
-    "in a fresh process of its own."
-)
-
 _DEFAULT = BenchmarkConfig()
 _HEADINGS = {
     "median ms": "Half of the calls at the smallest batch were faster",
@@ -45,6 +38,37 @@ _HEADINGS = {
     "peak MB": "The most that they add, with the inputs and answers of the largest batch",
     "size kB": "Of the runtime's files",
 }
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("Benchmark")
+    st.write(
+        "How fast every runtime loads and answers on this machine, and how much memory and disk it takes, each "
+        "measured in a fresh process of its own."
+    )
+    run = shared.need("export", "Measuring")
+    jobs.refusal()
+    if jobs.area(run, "benchmark"):
+        return
+    state = run.state(STAGE)
+    if state.state == "missing":
+        st.info("Nothing has been measured yet. One button measures every runtime of this run, one after another.")
+        measure_button(run, "Measure", settings())
+        return
+    if state.state == "stale":
+        st.warning(f"These figures are stale: {state.reason}. Measure again.", icon=":material/warning:")
+        if run.stale_stages("compare"):
+            shared.refresh_button(run, "Bring the run up to date first")
+    with st.expander("Settings", icon=":material/tune:"):
+        config = settings()
+    measure_button(run, "Measure again", config)
+    try:
+        found = load(run)
+    except ConvNetError as error:
+        jobs.explain(error)
+    else:
+        show(run, found)
 
 
 def settings() -> BenchmarkConfig:
@@ -125,25 +149,4 @@ def show(run: Run, benchmark: Benchmark) -> None:
     )
 
 
-run = shared.need("export", "Measuring")
-jobs.refusal()
-if jobs.area(run, "benchmark"):
-    st.stop()
-state = run.state(STAGE)
-if state.state == "missing":
-    st.info("Nothing has been measured yet. One button measures every runtime of this run, one after another.")
-    measure_button(run, "Measure", settings())
-    st.stop()
-if state.state == "stale":
-    st.warning(f"These figures are stale: {state.reason}. Measure again.", icon=":material/warning:")
-    if run.stale_stages("compare"):
-        shared.refresh_button(run, "Bring the run up to date first")
-with st.expander("Settings", icon=":material/tune:"):
-    config = settings()
-measure_button(run, "Measure again", config)
-try:
-    found = load(run)
-except ConvNetError as error:
-    jobs.explain(error)
-else:
-    show(run, found)
+frame.show(main)

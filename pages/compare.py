@@ -26,11 +26,58 @@ from pages.components import run_state as shared
 from pages.components.digits import digits
 from pages.forms import model_inputs as inputs
 
-frame.through_the_app()
-st.title("Compare")
-st.write(
-    "Every runtime answered the same inputs. Here is whether they agree, how far apart they are, and where they differ."
-)
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("Compare")
+    st.write(
+        "Every runtime answered the same inputs. Here is whether they agree, how far apart they are, and where they "
+        "differ."
+    )
+    run = shared.need("compare", "Comparing")
+    jobs.refusal()
+    if jobs.area(run, "compare"):
+        return
+    stale = shared.warn_of_stale(run, "compare")
+    try:
+        made = report.load(run)
+        path = run.file("compare/measurements.npz")
+        kept = measured(path, digest(path))
+    except RunError as error:
+        jobs.explain(error)
+        return
+    config = tolerances(run, CompareConfig.from_json(run.need("compare").config))
+    if run.is_model:
+        again(run, config)
+    sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
+    comparison = judge(kept, sizes, made["reference"], config)
+    report_table.runtimes(report.to_json(comparison, made["title"], {}, not_made=made.get("not_made", [])), stale=stale)
+
+    st.subheader("How large the errors are")
+    st.plotly_chart(histograms(comparison), width="stretch")
+
+    if run.is_model:
+        by_output(made)
+    labelled = {item.key.runtime: item for item in report.per_sample(comparison) if item.answers is not None}
+    if labelled:
+        st.subheader("Where labels go")
+        name = st.selectbox(
+            "Runtime",
+            list(labelled)[::-1],
+            key="runtime",
+            bind="query-params",
+            help="Off the diagonal: images that got another label",
+        )
+        st.plotly_chart(confusion(labelled[name], comparison.reference), width="stretch")
+        differing(comparison, run)
+    shared.download(
+        run,
+        "compare/report.html",
+        "Download the report",
+        f"{run.name}.html",
+        mime="text/html",
+        help="As the comparison was made, with its own tolerances",
+    )
 
 
 @st.cache_resource(show_spinner="reading the measurements", max_entries=4)
@@ -149,47 +196,4 @@ def differing(comparison: Comparison, run: Run) -> None:
             column.markdown(f"it is {picture.truth}; {comparison.reference}: {expected}; {'; '.join(others)}")
 
 
-run = shared.need("compare", "Comparing")
-jobs.refusal()
-if jobs.area(run, "compare"):
-    st.stop()
-stale = shared.warn_of_stale(run, "compare")
-try:
-    made = report.load(run)
-    path = run.file("compare/measurements.npz")
-    kept = measured(path, digest(path))
-except RunError as error:
-    jobs.explain(error)
-    st.stop()
-config = tolerances(run, CompareConfig.from_json(run.need("compare").config))
-if run.is_model:
-    again(run, config)
-sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
-comparison = judge(kept, sizes, made["reference"], config)
-report_table.runtimes(report.to_json(comparison, made["title"], {}, not_made=made.get("not_made", [])), stale=stale)
-
-st.subheader("How large the errors are")
-st.plotly_chart(histograms(comparison), width="stretch")
-
-if run.is_model:
-    by_output(made)
-labelled = {item.key.runtime: item for item in report.per_sample(comparison) if item.answers is not None}
-if labelled:
-    st.subheader("Where labels go")
-    name = st.selectbox(
-        "Runtime",
-        list(labelled)[::-1],
-        key="runtime",
-        bind="query-params",
-        help="Off the diagonal: images that got another label",
-    )
-    st.plotly_chart(confusion(labelled[name], comparison.reference), width="stretch")
-    differing(comparison, run)
-shared.download(
-    run,
-    "compare/report.html",
-    "Download the report",
-    f"{run.name}.html",
-    mime="text/html",
-    help="As the comparison was made, with its own tolerances",
-)
+frame.show(main)

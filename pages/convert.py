@@ -35,9 +35,42 @@ CONVERTERS = tuple(stage.partition("/")[2] for stage in CONVERT_STAGES)
 _COMMANDS = ("convert", "pipeline", "refresh")
 _LOG_CHARACTERS = 100_000  # more than any conversion has written; the end is what matters
 
-frame.through_the_app()
-st.title("Convert")
-st.write("The ONNX network becomes TensorFlow and LiteRT. Here is what came out, and how to load it without this app.")
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("Convert")
+    st.write(
+        "The ONNX network becomes TensorFlow and LiteRT. Here is what came out, and how to load it without this app."
+    )
+    run = shared.need("export", "Converting")
+    jobs.refusal()
+    if jobs.area(run, "convert", draw=lambda told: show_log(told.job)):
+        return
+    config = conversion.settings(run)
+    stage = f"convert/{config.converter}"
+    given = inputs.arguments(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
+    state = run.state(stage).state
+    refused = config.converter == "native" and faults(run)
+    jobs.start_button(
+        "Convert" if state == "missing" else "Convert again",
+        lambda: run,
+        command(run, config, given),
+        type="secondary" if state == "fresh" or refused else "primary",
+        icon=":material/transform:",
+        help="Makes every artefact anew with these settings, in a few seconds. The comparison is stale then",
+    )
+    if state == "missing":
+        if not refused:
+            st.info("This run is not converted yet.")
+    else:
+        shared.warn_of_stale(run, stage)
+        try:
+            show(run, stage, given)
+        except ConvNetError as error:
+            jobs.explain(error)
+    newest = watcher.newest(run, *_COMMANDS)
+    if newest and newest[1].state in ("done", "stopped"):
+        show_log(newest[0])
 
 
 def show_log(job: JobView) -> None:
@@ -204,32 +237,4 @@ def show(run: Run, stage: str, given: list[str]) -> None:
     node_table(run, described["nodes.json"])
 
 
-run = shared.need("export", "Converting")
-jobs.refusal()
-if jobs.area(run, "convert", draw=lambda told: show_log(told.job)):
-    st.stop()
-config = conversion.settings(run)
-stage = f"convert/{config.converter}"
-given = inputs.arguments(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
-state = run.state(stage).state
-refused = config.converter == "native" and faults(run)
-jobs.start_button(
-    "Convert" if state == "missing" else "Convert again",
-    lambda: run,
-    command(run, config, given),
-    type="secondary" if state == "fresh" or refused else "primary",
-    icon=":material/transform:",
-    help="Makes every artefact anew with these settings, in a few seconds. The comparison is stale then",
-)
-if state == "missing":
-    if not refused:
-        st.info("This run is not converted yet.")
-else:
-    shared.warn_of_stale(run, stage)
-    try:
-        show(run, stage, given)
-    except ConvNetError as error:
-        jobs.explain(error)
-newest = watcher.newest(run, *_COMMANDS)
-if newest and newest[1].state in ("done", "stopped"):
-    show_log(newest[0])
+frame.show(main)

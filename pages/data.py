@@ -22,11 +22,20 @@ from pages.components import run_state as shared
 from pages.components.digits import digits, mean_images
 from pages.forms import training as settings
 
-frame.through_the_app()
-st.title("Data")
-st.write("Choose the handwritten digits that networks are trained and tested on, and look at them before you train.")
-
 _EACH = 16  # images of every digit in the gallery
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("Data")
+    st.write(
+        "Choose the handwritten digits that networks are trained and tested on, and look at them before you train."
+    )
+    shared.digits_only("These images are for")
+    config = settings.data(st.container())
+    if config and (found := load(config)):
+        show(found, mean_images(config))
+        st.page_link("pages/train.py", label=f"Train on {Path(found.name).name}", icon=":material/model_training:")
 
 
 class Bar(Monitor):
@@ -113,8 +122,4 @@ def show(digits: Digits, means: gallery.Picture) -> None:
     play_with_augmentation(digits, seed)
 
 
-shared.digits_only("These images are for")
-config = settings.data(st.container())
-if config and (found := load(config)):
-    show(found, mean_images(config))
-    st.page_link("pages/train.py", label=f"Train on {Path(found.name).name}", icon=":material/model_training:")
+frame.show(main)

@@ -24,12 +24,46 @@ from pages.components import run_state as shared
 
 _FAULTS = {"none": "none: the run as it is", **report.FAULTS}
 
-frame.through_the_app()
-st.title("Dissect")
-st.write(
-    "The conversion taken apart: what every ONNX node became in TensorFlow and LiteRT, how far each runtime is off "
-    "there, and at which node an error is born."
-)
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("Dissect")
+    st.write(
+        "The conversion taken apart: what every ONNX node became in TensorFlow and LiteRT, how far each runtime is off "
+        "there, and at which node an error is born."
+    )
+    run = shared.need("export", "Dissecting")
+    jobs.refusal()
+    if jobs.area(run, report.STAGE):
+        return
+    config = settings(run)
+    stage = report.stage_of(config.lesson)
+    state = run.state(stage)
+    jobs.start_button(
+        "Take apart" if state.state == "missing" else "Take apart again",
+        lambda: run,
+        ["dissect", *arguments(config, DissectConfig())],
+        type="primary",
+        icon=":material/biotech:",
+        help="Runs every runtime with all its tensors, and every node alone; about ten seconds for a small network",
+    )
+    if state.state == "missing":
+        return
+    if state.state == "stale":
+        st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
+    try:
+        found = read(run.path, stage, digest(run.file(f"{stage}/{report.FILE}")))
+    except (OSError, RunError) as error:
+        st.error(f"{report.FILE} cannot be read: {one_line(error)}. Take the run apart again.")
+        return
+    said(found)
+    nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Take along"])
+    with nodes_tab:
+        nodes(found)
+    with answers_tab:
+        answers.show(run, stage, found)
+    with files_tab:
+        take_along(run, stage, found)
 
 
 def settings(run: Run) -> DissectConfig:
@@ -174,35 +208,4 @@ def _file_name(stage: str, name: str) -> str:
     return name if stage == report.STAGE else f"{stage.replace('/', '-')}-{name}"
 
 
-run = shared.need("export", "Dissecting")
-jobs.refusal()
-if jobs.area(run, report.STAGE):
-    st.stop()
-config = settings(run)
-stage = report.stage_of(config.lesson)
-state = run.state(stage)
-jobs.start_button(
-    "Take apart" if state.state == "missing" else "Take apart again",
-    lambda: run,
-    ["dissect", *arguments(config, DissectConfig())],
-    type="primary",
-    icon=":material/biotech:",
-    help="Runs every runtime with all its tensors, and every node alone; about ten seconds for a small network",
-)
-if state.state == "missing":
-    st.stop()
-if state.state == "stale":
-    st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
-try:
-    found = read(run.path, stage, digest(run.file(f"{stage}/{report.FILE}")))
-except (OSError, RunError) as error:
-    st.error(f"{report.FILE} cannot be read: {one_line(error)}. Take the run apart again.")
-    st.stop()
-said(found)
-nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Take along"])
-with nodes_tab:
-    nodes(found)
-with answers_tab:
-    answers.show(run, stage, found)
-with files_tab:
-    take_along(run, stage, found)
+frame.show(main)

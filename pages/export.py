@@ -18,11 +18,34 @@ from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.forms import model_inputs as inputs
 
-frame.through_the_app()
-st.title("Export")
-st.write("Turns the trained PyTorch network into an ONNX file, checks it, and shows what is in it, node by node.")
-
 _LIMITS = {field.path[0]: field.setting for field in describe(ExportConfig)}
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("Export")
+    st.write("Turns the trained PyTorch network into an ONNX file, checks it, and shows what is in it, node by node.")
+    run = shared.chosen_run()
+    if run is None or run.state("train").state == run.state("export").state == "missing":
+        run = shared.need("export", "Exporting")
+    jobs.refusal()
+    if jobs.area(run, "export"):
+        return
+    done = run.state("export").state != "missing"
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        if run.state("train").state != "missing":
+            options(run, done=done)
+        if done:
+            download(run)
+    if not done:
+        st.info(f"The run {run.name} is not exported yet.")
+        return
+    if not shared.warn_of_stale(run, "export"):
+        checked(run)
+    if run.is_model:
+        st.page_link("pages/convert.py", label="Convert it", icon=":material/transform:")
+        interface(run)
+    picture(run)
 
 
 def options(run: Run, *, done: bool) -> None:
@@ -120,28 +143,4 @@ def picture(run: Run) -> None:
     graph.explore(found, digest(path))
 
 
-def main() -> None:
-    run = shared.chosen_run()
-    if run is None or run.state("train").state == run.state("export").state == "missing":
-        run = shared.need("export", "Exporting")
-    jobs.refusal()
-    if jobs.area(run, "export"):
-        return
-    done = run.state("export").state != "missing"
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        if run.state("train").state != "missing":
-            options(run, done=done)
-        if done:
-            download(run)
-    if not done:
-        st.info(f"The run {run.name} is not exported yet.")
-        return
-    if not shared.warn_of_stale(run, "export"):
-        checked(run)
-    if run.is_model:
-        st.page_link("pages/convert.py", label="Convert it", icon=":material/transform:")
-        interface(run)
-    picture(run)
-
-
-main()
+frame.show(main)

@@ -18,13 +18,6 @@ from pages.components import frame, report_table
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 
-frame.through_the_app()
-st.title("PyTorch → TensorFlow, proven equal")
-st.write(
-    "One button trains a network on handwritten digits in PyTorch, exports it to ONNX, converts it to TensorFlow and "
-    "LiteRT, and compares every runtime on the whole test set. It takes one to two minutes and needs no download."
-)
-
 _LARGER = "python -m convnet_core convert --onnx FILE --run runs/mine"
 
 _MARKS = {
@@ -38,6 +31,30 @@ _MARKS = {
 }
 _MADE_OF = {"train": "PyTorch", "export": "ONNX", "convert": "TF", "compare": "proof"}
 _MOST_RUNS = 50
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("PyTorch → TensorFlow, proven equal")
+    st.write(
+        "One button trains a network on handwritten digits in PyTorch, exports it to ONNX, converts it to TensorFlow "
+        "and LiteRT, and compares every runtime on the whole test set. It takes one to two minutes and needs no "
+        "download."
+    )
+    run = shared.chosen_run()
+    if run:
+        refused(run)
+    left, right = st.columns(2, gap="large")
+    with left:
+        shared.pipeline_button(disabled=bool(run and jobs.busy(run)))
+    with right:
+        bring_in()
+    jobs.refusal()
+    if run:
+        show(run)
+        runs(run)
+    st.subheader("This machine")
+    machine()
 
 
 def picture(run: Run) -> None:
@@ -213,17 +230,4 @@ def checks() -> None:
         st.markdown(":material/check_circle: Every library is installed in its tested version.")
 
 
-run = shared.chosen_run()
-if run:
-    refused(run)
-left, right = st.columns(2, gap="large")
-with left:
-    shared.pipeline_button(disabled=bool(run and jobs.busy(run)))
-with right:
-    bring_in()
-jobs.refusal()
-if run:
-    show(run)
-    runs(run)
-st.subheader("This machine")
-machine()
+frame.show(main)

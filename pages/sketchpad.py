@@ -23,12 +23,23 @@ from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.kept_drawings import keeping, kept
 
-frame.through_the_app()
-st.title("Sketchpad")
-st.write("Draw a digit with the mouse or a finger: every runtime reads it after each stroke.")
-
 _PICTURE = 140  # of the pictures beside it
 _POLL_SECONDS = 0.5
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("Sketchpad")
+    st.write("Draw a digit with the mouse or a finger: every runtime reads it after each stroke.")
+    if shared.digits_only("The sketchpad needs"):
+        return
+    run = shared.need("export", "Drawing")
+    with st.container():  # one element, whatever is in it: a pad that moved would be a new one, and empty
+        state_of(run)
+    reader = reader_of(run.path, fingerprint(run))
+    polling = reader.loading
+    st.fragment(sketch, run_every=_POLL_SECONDS if polling else None)(run, polling)
+    kept(run, reader)
 
 
 @st.cache_resource(show_spinner=False, max_entries=3, on_release=RuntimePool.close)
@@ -185,12 +196,4 @@ def state_of(run: Run) -> None:
             return
 
 
-if shared.digits_only("The sketchpad needs"):
-    st.stop()
-run = shared.need("export", "Drawing")
-with st.container():  # one element, whatever is in it: a pad that moved would be a new one, and empty
-    state_of(run)
-reader = reader_of(run.path, fingerprint(run))
-polling = reader.loading
-st.fragment(sketch, run_every=_POLL_SECONDS if polling else None)(run, polling)
-kept(run, reader)
+frame.show(main)

@@ -28,13 +28,46 @@ from pages.components import run_state as shared
 from pages.components.digits import digits
 from pages.forms import training as settings
 
-frame.through_the_app()
-st.title("Train")
-st.write("Choose how a network is trained in PyTorch, start it, and watch it learn; stop and resume it as you like.")
-
 _PRESETS = {"fast": "fast: one epoch", "reference": "reference: the original recipe", "accurate": "accurate: deep"}
 _MOST_OTHERS = 30
 _MISTAKES = 12  # shown; each is three elements for the browser to draw
+
+
+def main() -> None:
+    """The page, from top to bottom."""
+    st.title("Train")
+    st.write(
+        "Choose how a network is trained in PyTorch, start it, and watch it learn; stop and resume it as you like."
+    )
+    from_elsewhere = shared.digits_only("Training is for")
+    run = shared.chosen_run()
+    at_work = bool(run and jobs.busy(run))
+    with st.expander("Settings of a new training", expanded=not at_work, icon=":material/tune:"):
+        slot = st.container()
+        chosen_data = settings.data(st.container())
+        config = settings.training(st.container(), chosen_data or DataConfig())
+        choose_preset(slot, config)
+        if config and chosen_data:
+            begin(config)
+    jobs.refusal()
+    if from_elsewhere:
+        return
+    if run is None:
+        st.info("No network has been trained yet. Press Train above: the preset fast takes less than a minute.")
+        return
+    st.subheader(run.info.get("title", run.name))
+    names = others(run)
+    if jobs.area(run, "train", draw=lambda told: live(run, names, told)):
+        return
+    resume_button(run)
+    try:
+        if course := history(run):
+            curves.curves(histories(run, course, names))
+        if run.state("train").state != "missing":
+            shared.warn_of_stale(run, "train")
+            result(run)
+    except ConvNetError as error:
+        jobs.explain(error)
 
 
 def choose_preset(place: Any, config: TrainConfig | None) -> None:
@@ -156,32 +189,4 @@ def resume_button(run: Run) -> None:
         )
 
 
-from_elsewhere = shared.digits_only("Training is for")
-run = shared.chosen_run()
-at_work = bool(run and jobs.busy(run))
-with st.expander("Settings of a new training", expanded=not at_work, icon=":material/tune:"):
-    slot = st.container()
-    chosen_data = settings.data(st.container())
-    config = settings.training(st.container(), chosen_data or DataConfig())
-    choose_preset(slot, config)
-    if config and chosen_data:
-        begin(config)
-jobs.refusal()
-if from_elsewhere:
-    st.stop()
-if run is None:
-    st.info("No network has been trained yet. Press Train above: the preset fast takes less than a minute.")
-    st.stop()
-st.subheader(run.info.get("title", run.name))
-names = others(run)
-if jobs.area(run, "train", draw=lambda told: live(run, names, told)):
-    st.stop()
-resume_button(run)
-try:
-    if course := history(run):
-        curves.curves(histories(run, course, names))
-    if run.state("train").state != "missing":
-        shared.warn_of_stale(run, "train")
-        result(run)
-except ConvNetError as error:
-    jobs.explain(error)
+frame.show(main)

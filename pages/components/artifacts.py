@@ -61,7 +61,7 @@ def zipped(run: Run, only: Artefact | None = None) -> bytes:
 
 def download(run: Run, item: Artefact) -> None:
     """A button for one artefact; a folder comes as a zip. The file is read when it is asked for."""
-    whole, single = functools.partial(zipped, run, item), functools.partial(artifact.content, run, item.path)
+    whole, single = lambda: zipped(run, item), lambda: run.file(item.path).read_bytes()
     st.download_button(
         f"Download {item.name}{'.zip' if item.is_folder else ''}",
         whole if item.is_folder else single,

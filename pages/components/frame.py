@@ -1,16 +1,16 @@
-"""What surrounds every page: its set-up, the menu, the run picker."""
+"""What surrounds every page: its set-up, the run picker, and how a page is drawn. The menu is in app.py."""
 
 from __future__ import annotations
 
-import contextlib
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.PageConfig_pb2 import PageConfig
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from convnet_core.common.files import runs_root
@@ -20,47 +20,40 @@ from convnet_core.runs.library import list_runs
 from pages.components import job_area as jobs
 
 _ICON = Path(__file__).parent / "icon.svg"
-_PAGES = Path(__file__).parent.parent
-_MENU = {
-    "Start": (("home", "Home", "home"), ("data", "Data", "dataset"), ("train", "Train", "model_training")),
-    "Convert": (("export", "Export", "account_tree"), ("convert", "Convert", "transform")),
-    "Prove": (
-        ("compare", "Compare", "balance"),
-        ("dissect", "Dissect", "biotech"),
-        ("benchmark", "Benchmark", "speed"),
-        ("sketchpad", "Sketchpad", "draw"),
-    ),
-}
 
 
-def draw() -> StreamlitPage:
-    """What surrounds every page: its set-up, the menu, the run picker. Gives the page that the address asks for."""
+def set_up() -> None:
+    """What every page has: the title and icon in the browser's tab, the whole width."""
     share_few_heaps()
     st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", layout="wide")
     _set_icon()
-    pages = {
-        group: [
-            st.Page(
-                _PAGES / f"{name}.py",
-                title=title,
-                icon=f":material/{icon}:",
-                url_path="" if name == "home" else name,
-                default=name == "home",
-            )
-            for name, title, icon in entries
-        ]
-        for group, entries in _MENU.items()
-    }
-    pages["Start"].append(st.Page(_lead_home, title="Home", url_path="home", visibility="hidden"))
-    page = st.navigation(pages)
+
+
+def draw(page: StreamlitPage) -> None:
+    """What stands beside a page, which the address asks for: the run picker."""
     if st.session_state.get("page") != page.url_path:
         st.session_state["page"] = page.url_path
         jobs.forget_error()
     _choose_run()
-    return page
 
 
-def _lead_home() -> None:
+def show(main: Callable[[], None]) -> None:
+    """Draw a page: the last line of each page's file.
+
+    When /train is the first request to a new server, Streamlit 1.67 executes pages/train.py and not app.py: it takes
+    every file there for a page of its own until `st.navigation` has been called once. It is told so here instead, and
+    begins again with app.py.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+    try:
+        main()
+    except ConvNetError as error:  # a file of the run is damaged or gone, and the page cannot do without it
+        jobs.explain(error)
+
+
+def lead_home() -> None:
     """What the address /home opens: Streamlit knows the default page by the address / alone."""
     st.switch_page("pages/home.py", query_params=st.query_params.to_dict())
 
@@ -80,35 +73,6 @@ def _set_icon() -> None:
     told.page_config_changed.layout = PageConfig.LAYOUT_UNSET
     told.page_config_changed.initial_sidebar_state = PageConfig.SIDEBAR_UNSET
     context.enqueue(told)
-
-
-@contextlib.contextmanager
-def inside_app() -> Iterator[None]:
-    """While app.py runs a page."""
-    st.session_state["frame"] = "drawn"
-    try:
-        yield
-    except ConvNetError as error:  # a file of the run is damaged or gone, and the page cannot do without it
-        jobs.explain(error)
-    finally:
-        st.session_state["frame"] = "known"
-
-
-def through_the_app() -> None:
-    """First call of each page: draw the frame where app.py has not.
-
-    Streamlit 1.67 executes `pages/x.py` by itself when /x is the first request to a new server, since it
-    knows of `st.navigation` only once that was called. AppTest does so at every run but the first; there the
-    menu is known already, and naming the pages once more would give the page's widgets other identities.
-    """
-    match st.session_state.get("frame"):
-        case "drawn":
-            return
-        case "known":
-            _choose_run()
-        case _:
-            draw()
-            st.rerun()  # through app.py from now on; else the first click would meet widgets of another identity
 
 
 def _choose_run() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import streamlit as st
 
-from convnet_core.artifacts import artifact
 from convnet_core.common.files import runs_root
 from convnet_core.errors import RunError
 from convnet_core.runs.library import new_run
@@ -80,7 +78,7 @@ def download(run: Run, name: str, label: str, file_name: str, **options: Any) ->
     except RunError as error:
         jobs.explain(error)
         return
-    st.download_button(label, functools.partial(artifact.content, run, name), file_name, **options)
+    st.download_button(label, lambda: run.file(name).read_bytes(), file_name, **options)
 
 
 def pipeline_button(*, disabled: bool = False) -> None:

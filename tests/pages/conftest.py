@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from testing.drawings import drawings
@@ -17,6 +18,18 @@ def empty_caches():
     """What pages keep in memory is kept for the whole process: each file of tests begins without it."""
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def menu_known(monkeypatch):
+    """As on a server after its first page: app.py is what runs. AppTest of Streamlit 1.67 forgets it at every run."""
+
+    class Known(PagesManager):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", Known)
 
 
 @pytest.fixture
