@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import hypothesis
 import numpy as np
 import pytest
@@ -77,9 +78,16 @@ def own_folders(tmp_path, monkeypatch, shared_cache):
 
 
 @pytest.fixture(scope="session")
-def shared_cache(tmp_path_factory):
+def shared_folder(tmp_path_factory):
+    """One folder for all processes of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def shared_cache(shared_folder):
     """A cache for the whole session: handwriting is generated once."""
-    folder = tmp_path_factory.mktemp("cache")
+    folder = shared_folder / "cache"
     os.environ["CONVNET_CACHE_DIR"] = str(folder)
     return folder
 
@@ -106,21 +114,35 @@ def small_train_config(**changes):
     return PRESETS["fast"].replace(**{**defaults, **changes})
 
 
+def made_once(folder: Path, name: str, make) -> Path:
+    """The folder `name`, which `make` fills in the first process of pytest-xdist that needs it."""
+    place = folder / name
+    with filelock.FileLock(folder / f"{name}.lock"):
+        if not place.exists():
+            draft = folder / f"{name}.draft"
+            shutil.rmtree(draft, ignore_errors=True)  # of a process that died
+            make(draft)
+            draft.rename(place)
+    return place
+
+
 @pytest.fixture(scope="session")
-def trained_run(tmp_path_factory, shared_cache):
+def trained_run(shared_folder, shared_cache):
     """A run with `train` done, on 8,000 generated images. Copy it before writing to it."""
     from convnet_core.config.stages import DataConfig
     from convnet_core.events import Monitor
     from convnet_core.runs.run import Run
     from convnet_core.stages.train import run_train
 
-    run = Run.create(tmp_path_factory.mktemp("trained") / "run")
-    run_train(run, small_train_config(data=DataConfig(train_size=8000, test_size=400), epochs=3), Monitor())
-    return run
+    def make(folder):
+        config = small_train_config(data=DataConfig(train_size=8000, test_size=400), epochs=3)
+        run_train(Run.create(folder / "run"), config, Monitor())
+
+    return Run.open(made_once(shared_folder, "trained", make) / "run")
 
 
 @pytest.fixture(scope="session")
-def finished_run(trained_run, tmp_path_factory):
+def finished_run(shared_folder, trained_run):
     """The same run with export, convert and compare done. Copy it before writing to it."""
     from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig
     from convnet_core.events import Monitor
@@ -129,11 +151,13 @@ def finished_run(trained_run, tmp_path_factory):
     from convnet_core.stages.convert import run_convert
     from convnet_core.stages.export import run_export
 
-    run = copy_of(trained_run, tmp_path_factory.mktemp("finished"))
-    run_export(run, ExportConfig(), Monitor())
-    run_convert(run, ConvertConfig(), Monitor())
-    run_compare(run, CompareConfig(samples=50, int8_agreement=0.97, int8_accuracy_drop=0.05), Monitor())
-    return Run.open(run.path)
+    def make(folder):
+        run = copy_of(trained_run, folder)
+        run_export(run, ExportConfig(), Monitor())
+        run_convert(run, ConvertConfig(), Monitor())
+        run_compare(run, CompareConfig(samples=50, int8_agreement=0.97, int8_accuracy_drop=0.05), Monitor())
+
+    return Run.open(made_once(shared_folder, "finished", make) / "run")
 
 
 def copy_of(run, folder: Path):

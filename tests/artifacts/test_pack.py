@@ -10,7 +10,7 @@ import pytest
 from convnet_core.artifacts import artifact, pack, snippets
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.runs.run import Run
-from tests.conftest import convnet, copy_of, python
+from tests.conftest import ROOT, convnet, copy_of, python
 
 
 @pytest.fixture
@@ -142,8 +142,8 @@ def test_the_command_writes_and_replaces_only_with_force(run, tmp_path):
 
 
 def test_the_command_packs_into_the_working_folder_by_name(run, tmp_path):
-    code = "import os, sys; from convnet_core.cli.main import commands, main; os.chdir(sys.argv[1]); main(sys.argv[2:])"
-    python(code, str(tmp_path), "pack", "--run", str(run.path))
+    code = "import os, sys; from convnet_core.cli.main import main; os.chdir(sys.argv[1]); main(sys.argv[2:])"
+    python(code, str(tmp_path), "pack", "--run", str(run.path), env={"PYTHONPATH": str(ROOT)})
     assert zipfile.is_zipfile(tmp_path / f"{run.name}.zip")
 
 

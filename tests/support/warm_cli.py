@@ -1,7 +1,8 @@
 """The command line in forks of one process that has imported the libraries: each command is some seconds quicker.
 
 A fork is as good as a process of its own, but for what happens while libraries are imported and when the interpreter
-ends; `convnet` in the tests' conftest takes a real process where it is given options.
+ends; `convnet` in the tests' conftest takes a real process where it is given options. The worker of a command is a
+fork, too, as a process of its own would import TensorFlow once more; a second worker is a real one.
 Run by `run`: python -m tests.support.warm_cli
 """
 
@@ -16,6 +17,9 @@ import tempfile
 import traceback
 from functools import cache
 from pathlib import Path
+
+from convnet_core.common.memory import machine_memory
+from convnet_core.worker import __main__ as worker
 
 ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 300
@@ -78,6 +82,7 @@ def _be(request: dict) -> None:
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     for name, number in ((os.devnull, 0), (request["output"], 1), (request["errors"], 2)):
         os.dup2(os.open(name, os.O_RDWR), number)
+    _lend_a_worker()
     status = 1
     try:
         status = main(request["arguments"])
@@ -89,6 +94,44 @@ def _be(request: dict) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+class _Worker:
+    """A worker as `subprocess.Popen` would have started it. Forked at once, while there is but one thread."""
+
+    def __init__(self) -> None:
+        read_requests, write_requests = os.pipe()
+        read_results, write_results = os.pipe()
+        lifeline, self._lifeline = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            os.setsid()
+            os.dup2(read_requests, 0)
+            os.dup2(write_results, 1)
+            for number in (read_requests, write_requests, read_results, write_results, self._lifeline):
+                os.close(number)
+            sys.argv = ["worker", str(lifeline), str(machine_memory())]
+            worker.main()
+        for number in (read_requests, write_results, lifeline):
+            os.close(number)
+        self.stdin, self.stdout = os.fdopen(write_requests, "wb"), os.fdopen(read_results, "rb")
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def _lend_a_worker() -> None:
+    """Have the command's first worker be a fork of this process."""
+    forked, start = [_Worker()], subprocess.Popen
+
+    def popen(command, *args, **options):
+        is_worker = "convnet_core.worker" in command
+        return forked.pop() if is_worker and forked else start(command, *args, **options)
+
+    subprocess.Popen = popen
 
 
 if __name__ == "__main__":
