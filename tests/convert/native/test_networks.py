@@ -59,7 +59,7 @@ import numpy as np
 from pathlib import Path
 from convnet_core.onnx_files import model_file as onnx_model
 from convnet_core.config.stages import ConvertConfig
-from convnet_core.convert import convert
+from convnet_core.convert.convert import convert
 from convnet_core.events import Monitor
 from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.tensorflow import TensorFlowSavedModel

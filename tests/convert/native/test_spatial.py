@@ -259,7 +259,7 @@ def test_integer_convolutions():
 _GROUPED = """
 import numpy as np
 from onnx import helper, numpy_helper
-from tests.convert.native.harness import run
+from testing.node_tests import run
 rng = np.random.default_rng(0)
 w, b, v = rng.random((8, 2, 3, 3), np.float32), rng.random(8, np.float32), rng.random(8, np.float32)
 nodes = [
