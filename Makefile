@@ -1,15 +1,18 @@
-# make app    set up and open the app
-# make check  lint and types
-# make soak   the longer trials of faults, hostile input and load
-# make test   the whole test suite; `make test ARGS="-k strokes"` a part of it
-# make trial  the suite without the browser ten times, in another order and from other seeds each time; N=3: three times
+# make app        set up and open the app
+# make check      lint and types
+# make test       what to run after a change: every module, every page, and the main job in a browser; minutes
+# make test-slow  the rest: whole families of operators, networks and kills, fuzzing, the other browser tests
+# make test-all   both; `make test ARGS="-k strokes"` runs a part of all tests
+# make trial      all but the browser tests ten times, in another order and from other seeds each time; N=3: three times
+# make soak       the longer trials of faults, hostile input and load
+# make bench      the measurements of docs/PERFORMANCE.md, about an hour
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app.py setup.py convnet_core pages testing tests benchmarks
 
-.PHONY: app check format test trial bench soak
+.PHONY: app check format test test-slow test-all trial bench soak
 
 app: $(VENV)/installed
 	$(BIN)/streamlit run app.py
@@ -25,25 +28,33 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-# Two processes, but for the browser tests, which watch a clock. Files in their order: xdist would keep those of few and
-# long tests for the end, where one process waits for the other.
-IN_TWO := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/e2e
+# Two processes of one thread each: with two threads each they wait for each other. Files in their order: xdist would
+# keep those of few and long tests for the end, where one process waits for the other.
+IN_TWO := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# Both parts run, whatever comes of the first.
 test: $(VENV)/installed-dev
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	@$(IN_TWO); suite=$$?; \
-	$(BIN)/python -m pytest tests/e2e; browser=$$?; \
-	echo "exit status: $$suite of the suite, $$browser of the browser tests"; \
-	[ $$suite = 0 ] && [ $$browser = 0 ]
+	$(IN_TWO) -m "not slow"
 endif
+
+# The browser tests alone, as many of them watch a clock. Both parts run, whatever comes of the first.
+test-slow: $(VENV)/installed-dev
+	@$(IN_TWO) -m slow --ignore tests/e2e; suite=$$?; \
+	$(BIN)/python -m pytest -m slow tests/e2e; browser=$$?; \
+	echo "exit status: $$suite of the slow tests, $$browser of the slow browser tests"; \
+	[ $$suite = 0 ] && [ $$browser = 0 ]
+
+# Each part runs, whatever comes of the first.
+test-all:
+	@$(MAKE) test; quick=$$?; $(MAKE) test-slow && [ $$quick = 0 ]
 
 N ?= 10
 trial: $(VENV)/installed-dev
 	@failed=; for seed in $$(seq $(N)); do \
-	$(IN_TWO) -q --random-order --random-order-seed $$seed --seed $$seed --hypothesis-seed $$seed $(ARGS) \
+	$(IN_TWO) -q --ignore tests/e2e --random-order --random-order-seed $$seed \
+	--seed $$seed --hypothesis-seed $$seed $(ARGS) \
 	|| failed="$$failed $$seed"; done; \
 	echo "$(N) times; failed with the seeds:$${failed:- none}"; [ -z "$$failed" ]
 

@@ -84,6 +84,7 @@ def test_the_stage_is_fresh_and_stale_when_an_artefact_changes(measured, tmp_pat
     assert run.state("train").state == "fresh"
 
 
+@pytest.mark.slow
 def test_a_converter_that_came_later_makes_it_stale(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     run.discard("convert/native")

@@ -19,6 +19,7 @@ from convnet_core.runs.run import Run
 from testing.drawings import drawings
 from tests.conftest import ROOT, convnet, copy_of
 from tests.support.commands import COMMANDS, options_of
+from tests.support.marks import few_quick
 
 # 400 test images are too few to judge int8 by half a point of accuracy.
 LOOSE = ["--int8-agreement", "0.97", "--int8-accuracy-drop", "0.05", "--samples", "9"]
@@ -231,7 +232,7 @@ sys.exit(main(["export", "--run", sys.argv[1]]))
     assert run.state("export").state == "fresh"  # the old one is intact
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", few_quick([signal.SIGINT, signal.SIGTERM], signal.SIGINT))
 def test_a_signal_stops_the_training_with_exit_status_3_and_resume_goes_on(tmp_path, number):
     run = tmp_path / "run"
     arguments = ["train", "--run", str(run), "--epochs", "400", *SMALL]

@@ -100,6 +100,7 @@ def never_done(content, arrays, tell):
     time.sleep(600)
 
 
+@pytest.mark.slow
 def test_time_is_bounded_and_the_next_target_is_made(tmp_path, monkeypatch):
     model = crashing.masked()
     signature = Signature.of(model)
@@ -132,6 +133,7 @@ def test_a_runtime_that_crashes_is_a_fault_and_the_others_keep_their_results(cra
     assert all(line.passed for line in others)
 
 
+@pytest.mark.slow
 def test_a_reference_that_crashes_is_said(crashing_run, monkeypatch):
     monkeypatch.setattr(worker_session, "_prepare", crash)
     inputs = [InputSet(TEST, {"input": np.zeros((2, 1, 28, 28), np.float32)})]

@@ -23,11 +23,10 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_collection_modifyitems(items):
-    """Browser tests are slow, and need a browser."""
+    """Browser tests need a browser."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on the PATH"))
 
 

@@ -24,6 +24,7 @@ def test_each_address_opens_its_page_on_a_new_server_and_later(server, page):
         assert not page.get_by_test_id("stException").count(), address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["job_area", "jobs"])
 def test_an_address_of_no_page_says_so_once_and_leads_home(server, page, first):
     """Helpers stand in the folders of the pages; Streamlit takes files there for pages until it knows the menu."""

@@ -13,6 +13,8 @@ from tests.conftest import copy_of
 from tests.support.choices import prepare, try_every_choice_in_a_browser
 from tests.support.networks import small_resnet
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def runs(finished_run, server, tmp_path):

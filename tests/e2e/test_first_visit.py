@@ -1,10 +1,13 @@
 """The first visit: one button, the verdict."""
 
+import pytest
+
 from testing.browser import stop_button
 
 MENU = ["Home", "Data", "Train", "Export", "Convert", "Compare", "Dissect", "Benchmark", "Sketchpad"]
 
 
+@pytest.mark.slow
 def test_a_page_can_be_the_first_that_a_new_server_is_asked_for(server, page):
     page.goto(f"{server.address}/compare")
     page.get_by_text("needs a trained network").wait_for()

@@ -35,6 +35,7 @@ def run(reading_run, server):
     return copy_of(reading_run, server.runs)
 
 
+@pytest.mark.slow
 def test_a_click_on_a_node_shows_its_attributes_and_weights(server, run, page):
     page.goto(f"{server.address}/export")
     click_node(page, "Conv")
@@ -50,6 +51,7 @@ def test_a_drawn_seven_is_read_as_seven_by_all_runtimes(server, run, page):
     page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
 
 
+@pytest.mark.slow
 def test_strokes_may_begin_anywhere_on_the_pad_and_nothing_turns_drawing_off(server, run, page):
     """The pad's own toolbar lay unseen over its upper right corner."""
     page.goto(f"{server.address}/sketchpad")
@@ -64,6 +66,7 @@ def test_strokes_may_begin_anywhere_on_the_pad_and_nothing_turns_drawing_off(ser
     assert not page.locator(".dc-toolbar").is_visible()
 
 
+@pytest.mark.slow
 def test_a_phone_shows_all_ten_digits(server, run, new_page):
     page = new_page(is_mobile=True, has_touch=True)
     page.set_viewport_size({"width": 390, "height": 844})
@@ -77,6 +80,7 @@ def test_a_phone_shows_all_ten_digits(server, run, new_page):
     assert all(box["x"] + box["width"] <= 374 for box in (digit.bounding_box() for digit in digits.all()))
 
 
+@pytest.mark.slow
 def test_a_lesson_is_taken_apart_and_a_click_in_either_graph_shows_the_node(server, run, page):
     page.goto(f"{server.address}/dissect")
     page.get_by_role("combobox", name="Fault to put in").click()
@@ -91,6 +95,7 @@ def test_a_lesson_is_taken_apart_and_a_click_in_either_graph_shows_the_node(serv
     page.get_by_text("A BatchNorm is folded into it").wait_for()
 
 
+@pytest.mark.slow
 def test_the_zip_opens_and_its_snippets_run(server, run, page, tmp_path):
     page.goto(f"{server.address}/convert")
     with page.expect_download() as waiting:
@@ -108,6 +113,7 @@ def test_the_zip_opens_and_its_snippets_run(server, run, page, tmp_path):
     subprocess.run([sys.executable, snippet.name], cwd=snippet.parent, check=True, capture_output=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_no_page_scrolls_sideways_fails_or_asks_strangers(server, run, page):
     """At 1280 and 800 pixels; the page asks nobody but its own server."""
     asked = []

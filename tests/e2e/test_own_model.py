@@ -1,10 +1,13 @@
 """A network of one's own in the browser: upload, convert, compare."""
 
 import onnx
+import pytest
 
 from convnet_core.runs.library import list_runs
 from testing.browser import settle
 from tests.jobs.test_upload import model
+
+pytestmark = pytest.mark.slow
 
 
 def upload(page, name, content):

@@ -6,9 +6,13 @@ import shutil
 import signal
 import time
 
+import pytest
+
 from convnet_core.jobs.watcher import current
 from convnet_core.runs.run import Run
 from testing.browser import settle, stop_button
+
+pytestmark = pytest.mark.slow
 
 
 def start(page, server, query="epochs=20"):

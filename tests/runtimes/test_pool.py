@@ -275,7 +275,10 @@ def threads_of_torch(content, arrays, tell):
     return {"threads": torch.get_num_threads()}, {}
 
 
-def test_torch_keeps_to_one_thread_after_one_reader_of_two_is_closed(finished_run):
+def test_torch_keeps_to_one_thread_after_one_reader_of_two_is_closed(finished_run, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of a worker that begins anew
+    shared().renew()
+    assert shared().run(threads_of_torch, {}, lane="read")[0] == {"threads": 2}
     readers = [RuntimePool(finished_run) for _ in range(2)]
     for reader in readers:
         reader.wait()

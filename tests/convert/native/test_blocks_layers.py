@@ -6,6 +6,7 @@ from torch import nn
 
 from convnet_core.errors import ConversionError
 from tests.convert.native.blocks import wrong
+from tests.support.marks import few_quick
 
 L, I, V = (torch.randn(2, 4, 12), torch.randn(2, 4, 9, 11), torch.randn(2, 4, 6, 7, 5))  # noqa: E741
 BY_RANK = {1: L, 2: I, 3: V}
@@ -150,6 +151,7 @@ def old_gelus():
     }
 
 
+@pytest.mark.slow
 def test_tflite_says_which_ops_it_lacks(tmp_path):
     with pytest.raises(ConversionError, match=r"built-in ops: Erf \(node .*\); MatrixDeterminant \(node .*\)"):
         wrong({"erf": (torch.erf, L), "determinant": (torch.det, torch.randn(2, 3, 3))}, tmp_path)
@@ -165,7 +167,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few_quick(KINDS, "convolutions_2d", "norms", "pools_2d", "activations"))
 def test_layers(kind, tmp_path):
     torch.manual_seed(0)
     assert wrong(KINDS[kind](), tmp_path) == []

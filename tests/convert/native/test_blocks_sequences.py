@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.convert.native.blocks import wrong
+from tests.support.marks import few_quick
 
 X = torch.randn(2, 7, 12)  # [batch, time, features]
 
@@ -174,7 +175,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", few_quick(KINDS, "cells", "attention"))
 def test_sequences(kind, tmp_path):
     torch.manual_seed(0)
     assert wrong(KINDS[kind](), tmp_path) == []

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.convert.native.blocks import wrong
+from tests.support.marks import some_slow
 
 L, I, V = torch.randn(2, 4, 12), torch.randn(2, 4, 6, 8), torch.randn(2, 4, 4, 5, 6)  # noqa: E741
 ROWS = torch.tensor([[0, 2, 1], [3, 0, 2]])
@@ -206,7 +207,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some_slow(KINDS, "sampling", "resizes", "indexing", "masks"))
 def test_tensors(kind, tmp_path):
     torch.manual_seed(0)
     assert wrong(KINDS[kind](), tmp_path) == []

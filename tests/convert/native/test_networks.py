@@ -15,6 +15,7 @@ from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
 from testing import zoo
 from tests.conftest import python
+from tests.support.marks import few_quick
 
 IMAGES = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(3))
 
@@ -33,7 +34,7 @@ def lively(architecture):
 
 @pytest.mark.parametrize("architecture", ["convnet", "deep"])
 @pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("layout", few_quick(["nchw", "nhwc"], "nchw"))
 def test_our_networks_have_no_transpose_at_all(architecture, fused, layout, tmp_path):
     """Not at the borders either: an image of one channel is channels last by a reshape."""
     model = lively(architecture)
@@ -78,6 +79,7 @@ print("digest", found.hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_the_same_answers_bit_for_bit_from_run_to_run(tmp_path):
     for architecture in ("convnet", "deep"):
         made = export(lively(architecture), ExportConfig()).model
@@ -87,6 +89,7 @@ def test_the_same_answers_bit_for_bit_from_run_to_run(tmp_path):
     assert said[0] == said[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5"])
 def test_small_networks_of_torchvision(name, tmp_path):
     found = zoo.measure(name, tmp_path)

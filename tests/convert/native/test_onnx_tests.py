@@ -15,6 +15,7 @@ from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets import saved_model
 from testing import node_tests as harness
 from testing.expected_failures import DRAWN, REASONS
+from tests.support.marks import few_quick
 
 PARTS = 8
 LEAST = 1700
@@ -29,12 +30,12 @@ def every_test():
     return list(harness.node_tests())
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", few_quick(range(PARTS), 0))
 def test_onnx_node_tests(part):
     assert surprises(every_test()[part::PARTS]) == []
 
 
-@pytest.mark.parametrize("kind", harness.OTHERS)
+@pytest.mark.parametrize("kind", few_quick(harness.OTHERS, "simple"))
 def test_onnx_tests_of_small_models(kind):
     tests = list(harness.node_tests(kinds=(kind,)))
     assert len(tests) > 20
@@ -95,6 +96,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 """
 
 
+@pytest.mark.slow
 def test_a_random_hundred_saved_and_opened_by_plain_tensorflow(tmp_path):
     chosen = random.Random(0).sample([test for test in every_test() if test.name not in REASONS], 3 * SAVED)
     expected = {}

@@ -60,7 +60,7 @@ def agrees(model, feeds):
 
 @pytest.mark.parametrize("op", GATES)
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
-@pytest.mark.parametrize("uses", [(), ALL], ids=["plain", "all"])
+@pytest.mark.parametrize("uses", [pytest.param((), id="plain", marks=pytest.mark.slow), pytest.param(ALL, id="all")])
 def test_directions_states_and_lengths(op, direction, uses):
     agrees(*layer(op, 7, uses, direction=direction))
 
@@ -89,6 +89,7 @@ def test_attributes(op, attributes):
     agrees(*layer(op, 6, ALL, **attributes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("op", GATES)
 @pytest.mark.parametrize("direction", ["forward", "bidirectional"])
 def test_a_sequence_without_a_step_ends_in_zeros_whatever_its_initial_state(op, direction):

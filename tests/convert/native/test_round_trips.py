@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import onnx.printer
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 
 from testing import node_tests
@@ -18,16 +19,27 @@ ALLOWED = {"float16": 1e-2, "float32": 2e-5, "float64": 1e-7}
 reference computes Erf, and a constant of Gelu, in float32."""
 
 
-@settings(
-    max_examples=MANY or 300,
-    derandomize=not MANY,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+def examples(count):
+    checks = list(HealthCheck)
+    return settings(
+        max_examples=count, derandomize=not MANY, deadline=None, database=None, suppress_health_check=checks
+    )
+
+
+@examples(30)
 @given(graphs())
 def test_random_graphs_give_what_the_reference_gives(drawn):
-    model, feeds, expected = drawn
+    look_at(*drawn)
+
+
+@pytest.mark.slow
+@examples(MANY or 300)
+@given(graphs())
+def test_many_random_graphs_give_what_the_reference_gives(drawn):
+    look_at(*drawn)
+
+
+def look_at(model, feeds, expected):
     note(onnx.printer.to_text(model))
     inputs = [feeds[value.name] for value in node_tests.fed(model)]
     for (name, value), result in zip(expected.items(), node_tests.run(model, inputs), strict=True):
