@@ -100,12 +100,12 @@ def write(network: Network, folder: Path) -> None:
     samples = network.samples.numpy()
     feeds: Feeds = {port.onnx: samples[:BATCH]}
     done = convert.convert(model, folder, ConvertConfig(), {port.onnx: samples[BATCH:]}, Monitor())
-    shutil.copytree(folder / convert.SAVED_MODEL, folder / "model/1")
+    shutil.copytree(folder / "saved_model", folder / "model/1")
 
     np.savez(folder / "inputs.npz", **{port.tensorflow: feeds[port.onnx]})
     expected = {"float32": OnnxRuntime(folder / "model.onnx").infer(feeds)}
     for kind in ("fp16", "int8"):
-        file = convert.TFLITE[kind]
+        file = f"model.{kind}.tflite"
         if file not in done.failed:
             expected[kind] = LiteRT(folder / file, kind, "native").infer(feeds)
     for kind, answers in expected.items():

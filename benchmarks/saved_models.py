@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.turns import Row, Worker, in_turns, ratio, save
 from convnet_core.config.stages import PRESETS, ConvertConfig, ExportConfig
-from convnet_core.convert.convert import SAVED_MODEL, convert
+from convnet_core.convert.convert import convert
 from convnet_core.events import Monitor
 from convnet_core.export.onnx_export import export
 from convnet_core.networks.convnet import INPUT, build
@@ -37,7 +37,7 @@ def runtime(folder: str, kind: str, batch: int) -> Callable[[int], float]:
     opened = (
         OnnxRuntime(path / model_file.FILE, optimized=True)
         if kind == "onnxruntime"
-        else TensorFlowSavedModel(path / kind / SAVED_MODEL, kind)
+        else TensorFlowSavedModel(path / kind / "saved_model", kind)
     )
     feeds = opened.prepared({INPUT: np.random.default_rng(0).random((batch, 1, 28, 28), np.float32)})
     for _ in range(5):

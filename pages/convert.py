@@ -194,7 +194,7 @@ def both(run: Run, config: ConvertConfig, given: list[str]) -> None:
                 "Converter": line.converter,
                 "TensorFlow ops": line.tensorflow_ops,
                 "Transposes": line.transposes,
-                "SavedModel": format_size(line.saved_model_bytes),
+                "SavedModel": "–" if line.saved_model_bytes is None else format_size(line.saved_model_bytes),
                 "Time to convert, s": round(line.seconds, 1),
                 "Largest error": format_error(line.error),
                 "Latency, ms": "–" if line.median_ms is None else f"{line.median_ms:.3f}",

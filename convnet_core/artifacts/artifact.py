@@ -8,29 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from convnet_core.convert.targets.table import TARGETS, Format
 from convnet_core.errors import ConfigError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 
-Kind = Literal["weights", "onnx", "saved_model", "frozen", "litert", "description"]
+Kind = Format | Literal["weights", "onnx", "description"]
 
 _KNOWN: dict[str, tuple[Kind, str, str]] = {
     "model.safetensors": ("weights", "PyTorch weights", "the trained weights, as the export read them"),
     "model.onnx": ("onnx", "ONNX", "the exported network, which every other artefact was made from"),
     "model.data": ("description", "ONNX weights", "those of model.onnx, which would be too large for one file"),
-    "saved_model": (
-        "saved_model",
-        "SavedModel",
-        "for TensorFlow and TensorFlow Serving; its signature is serving_default",
-    ),
-    "frozen.pb": ("frozen", "Frozen graph", "a TensorFlow GraphDef in one file, its weights as constants"),
-    "model.fp32.tflite": ("litert", "LiteRT float32", "for phones and small devices; full precision"),
-    "model.fp16.tflite": ("litert", "LiteRT float16", "weights kept in half precision: half the size"),
-    "model.int8.tflite": (
-        "litert",
-        "LiteRT int8",
-        "weights and arithmetic in 8 bits: a quarter of the size, less exact",
-    ),
+    **{target.file: (target.format, target.title, target.about) for target in TARGETS},
     "signature.json": ("description", "Signature", "inputs and outputs: names, dtypes and shapes, in ONNX and here"),
     "nodes.json": ("description", "Nodes", "which TensorFlow ops each ONNX node became"),
 }

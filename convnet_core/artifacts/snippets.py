@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 from convnet_core.artifacts.artifact import Artefact, artefacts, check
+from convnet_core.convert.targets.table import TFLITE_INT8
 from convnet_core.errors import ConfigError, ModelError
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import DYNAMIC_SIZE, shape_text
@@ -136,7 +137,7 @@ def _name(artefact: Artefact, port: Port) -> str:
 
 def _borders(artefact: Artefact, signature: Signature) -> dict[str, str]:
     """What a LiteRT snippet does before and after its call where the file works on whole numbers at its borders."""
-    int8 = artefact.name == "model.int8.tflite"
+    int8 = artefact.name == TFLITE_INT8.file
     takes = [port.tensorflow for port in signature.inputs if int8 and port.int8]
     gives = [port.tensorflow for port in signature.outputs if int8 and port.int8]
     return {

@@ -22,6 +22,8 @@ def add_flags(parser: argparse.ArgumentParser, title: str, config: type[Config],
             options["action"] = argparse.BooleanOptionalAction
         elif field.choices:
             options.update(type=type(field.choices[0]), choices=field.choices)
+        elif field.type == tuple[str, ...]:
+            options.update(type=_words, action="extend", metavar=field.setting.metavar)
         else:
             options.update(type=_parser(field.type), metavar=_metavar(field.type))
         group.add_argument(f"--{field.flag}", **options)
@@ -77,6 +79,10 @@ def _parser(kind: Any) -> Callable[[str], Any]:
     if typing.get_origin(kind) is tuple:
         return _whole_numbers
     return typing.cast(Callable[[str], Any], kind)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:

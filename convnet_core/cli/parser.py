@@ -18,6 +18,7 @@ from convnet_core.config.stages import (
     ExportConfig,
     TrainConfig,
 )
+from convnet_core.convert.targets.table import TARGETS
 
 _DESCRIPTION = """\
 Train a convolutional network in PyTorch, export it to ONNX, convert it to TensorFlow and LiteRT,
@@ -85,7 +86,10 @@ def build_parser() -> argparse.ArgumentParser:
     upload.add_argument("--onnx", type=Path, metavar="FILE", required=True, help="one file, its weights inside")
 
     convert = flags.command(
-        commands, "convert", "ONNX to SavedModel, frozen graph, and TFLite fp32, fp16, int8", "convert --run runs/mine"
+        commands,
+        "convert",
+        f"ONNX to {', '.join(target.name for target in TARGETS)}",
+        "convert --run runs/mine --only saved-model,tflite-fp32",
     )
     flags.run(convert, "the newest run; with --onnx a new folder")
     flags.model(convert)

@@ -16,13 +16,13 @@ from convnet_core.runtimes.specs import TENSORFLOW, spec_of
 @dataclass(frozen=True)
 class Line:
     """A converter's work. `error` is the SavedModel's largest on the compared inputs, `median_ms` its latency at the
-    smallest batch; None where that was not measured, or is stale.
+    smallest batch; None where that was not measured, or is stale, or where no SavedModel was asked for.
     """
 
     converter: str
     tensorflow_ops: int
     transposes: int | None
-    saved_model_bytes: int
+    saved_model_bytes: int | None
     seconds: float
     error: float | None
     median_ms: float | None
@@ -41,7 +41,7 @@ def side_by_side(run: Run) -> list[Line]:
                     converter=converter,
                     tensorflow_ops=record.result["tensorflow_ops"],
                     transposes=record.result.get("transposes"),
-                    saved_model_bytes=record.result["sizes"][TENSORFLOW.file],
+                    saved_model_bytes=record.result["sizes"].get(TENSORFLOW.file),
                     seconds=record.seconds,
                     error=errors.get(converter),
                     median_ms=latencies.get(converter),

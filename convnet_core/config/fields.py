@@ -32,13 +32,23 @@ class Setting:
     high: float | None = None
     unit: str = ""
     flag: str = ""
+    metavar: str = ""
 
 
 def setting(
-    default: Any, help: str, *, low: float | None = None, high: float | None = None, unit: str = "", flag: str = ""
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    flag: str = "",
+    metavar: str = "",
 ) -> Any:
-    """A dataclass field with a `Setting`; `flag` names its flag where the field's name will not do."""
-    return dataclasses.field(default=default, metadata={"setting": Setting(help, low, high, unit, flag)})
+    """A dataclass field with a `Setting`; `flag` names its flag where the field's name will not do, `metavar` stands
+    for its value in the help text.
+    """
+    return dataclasses.field(default=default, metadata={"setting": Setting(help, low, high, unit, flag, metavar)})
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Config:
                 if not isinstance(value, kind):
                     raise ConfigError(f"{field.name}: expected {kind.__name__}, got {_SHORT.repr(value)}")
                 continue
-            checked = _checked(field.name.replace("_", " "), value, kind, field.metadata["setting"])
+            checked = _checked(field.name.replace("_", " "), value, kind, field.metadata["setting"], field.default)
             object.__setattr__(self, field.name, checked)
 
     def replace(self, **changes: Any) -> Self:
@@ -122,7 +132,7 @@ def _fields(config: type[Config]) -> list[tuple[dataclasses.Field[Any], Any]]:
     return [(field, hints[field.name]) for field in dataclasses.fields(config)]  # type: ignore[arg-type]
 
 
-def _checked(name: str, value: Any, kind: Any, limits: Setting) -> Any:
+def _checked(name: str, value: Any, kind: Any, limits: Setting, default: Any = None) -> Any:
     """The value as the field's own type; raises ConfigError where it is of another or out of range."""
     origin = typing.get_origin(kind)
     if origin is typing.Literal:
@@ -131,6 +141,8 @@ def _checked(name: str, value: Any, kind: Any, limits: Setting) -> Any:
             raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}, not {_SHORT.repr(value)}")
         return value
     if origin is tuple:
+        if value == () == default:
+            return value
         if not isinstance(value, tuple) or not value:
             raise ConfigError(f"{name} must be a list of at least one value, not {_SHORT.repr(value)}")
         return tuple(_checked(name, item, typing.get_args(kind)[0], limits) for item in value)

@@ -184,6 +184,9 @@ class ConvertConfig(Config):
     int8_outputs: Literal["float32", "int8", "uint8"] = setting(
         "float32", "what the int8 file gives where the model gives float32"
     )
+    only: tuple[str, ...] = setting(
+        (), "write these formats alone, all without it; separated by commas, or repeat the flag", metavar="FORMAT,..."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.convert.targets import table
 from convnet_core.runs.stage_record import versions
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ TENSORFLOW = RuntimeSpec(
     import_library=import_tensorflow,
     import_seconds=3.1,
     stage="convert",
-    file="saved_model",
+    file=table.SAVED_MODEL.file,
     open=_open_saved_model,
 )
 TENSORFLOW_FROZEN = RuntimeSpec(
@@ -149,7 +150,7 @@ TENSORFLOW_FROZEN = RuntimeSpec(
     import_library=import_tensorflow,
     import_seconds=3.1,
     stage="convert",
-    file="frozen.pb",
+    file=table.FROZEN_GRAPH.file,
     open=_open_frozen_graph,
 )
 LITERT_FP32 = RuntimeSpec(
@@ -161,7 +162,7 @@ LITERT_FP32 = RuntimeSpec(
     import_library=partial(import_module, "ai_edge_litert.interpreter"),
     import_seconds=0.2,
     stage="convert",
-    file="model.fp32.tflite",
+    file=table.TFLITE_FP32.file,
     open=_open_litert,
 )
 LITERT_FP16 = replace(
@@ -171,7 +172,7 @@ LITERT_FP16 = replace(
     precision="float16",
     color="#56B4E9",
     symbol="triangle-up",
-    file="model.fp16.tflite",
+    file=table.TFLITE_FP16.file,
 )
 LITERT_INT8 = replace(
     LITERT_FP32,
@@ -180,7 +181,7 @@ LITERT_INT8 = replace(
     precision="int8",
     color="#999999",
     symbol="star",
-    file="model.int8.tflite",
+    file=table.TFLITE_INT8.file,
 )
 LITERT = (LITERT_FP32, LITERT_FP16, LITERT_INT8)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import ConvertConfig, DataConfig
 from convnet_core.convert import float16
-from convnet_core.convert.convert import TFLITE, Converted, convert
+from convnet_core.convert.convert import Converted, convert
+from convnet_core.convert.targets.table import TFLITE_FP16
 from convnet_core.convert.targets.tflite import warm_up
 from convnet_core.events import Message, Monitor
 from convnet_core.onnx_files import model_file
@@ -43,8 +44,8 @@ def run_convert(
             draft.inputs["data"] = chosen.fingerprint
             model = model_file.load(run.path / "export/model.onnx")
             converted = convert(model, draft.path, config, chosen.feeds, monitor)
-            if TFLITE["fp16"] in converted.sizes and (losses := float16.lost(model)):
-                monitor.emit(Message(text=f"{TFLITE['fp16']} holds float16: {losses}"))
+            if TFLITE_FP16.file in converted.sizes and (losses := float16.lost(model)):
+                monitor.emit(Message(text=f"{TFLITE_FP16.file} holds float16: {losses}"))
             draft.result = {**dataclasses.asdict(converted), **chosen.record}
         line.summary = (
             f"{format_count(converted.onnx_nodes, 'ONNX node')} became "

@@ -6,6 +6,7 @@ import streamlit as st
 
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import ConvertConfig
+from convnet_core.convert.targets.table import TARGETS
 from convnet_core.runs.run import Run
 
 
@@ -59,6 +60,16 @@ def settings(run: Run) -> ConvertConfig:
             (right, "The int8 file gives", "int8_outputs"),
         )
     )
+    names = {target.name: target.title for target in TARGETS}
+    only = st.multiselect(
+        "Formats",
+        list(names),
+        format_func=names.__getitem__,
+        key="only",
+        bind="query-params",
+        placeholder="all",
+        help="What is written; the comparison and the benchmark then cover these alone",
+    )
     return ConvertConfig(
         converter=converter,
         calibration_size=size,
@@ -66,4 +77,5 @@ def settings(run: Run) -> ConvertConfig:
         layout=layout if native else default.layout,
         int8_inputs=int8_inputs,
         int8_outputs=int8_outputs,
+        only=tuple(name for name in names if name in only),
     )

@@ -11,9 +11,10 @@ from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.compare import worker_session
 from convnet_core.compare.measure import TEST, InputSet
 from convnet_core.config.stages import CompareConfig, ConvertConfig
-from convnet_core.convert.convert import SAVED_MODEL, TFLITE, convert
+from convnet_core.convert.convert import convert
 from convnet_core.convert.signature import Port, Signature
 from convnet_core.convert.targets import tflite, tflite_worker
+from convnet_core.convert.targets.table import TARGETS
 from convnet_core.errors import ConversionError, ModelError
 from convnet_core.events import Monitor
 from convnet_core.runtimes.litert import LiteRT
@@ -42,22 +43,24 @@ def test_what_crashes_or_cannot_run_is_missing_with_its_reason_and_the_rest_is_t
     signature = Signature.of(model)
     feeds = example_feeds([port.info for port in signature.inputs], _batch(signature), rng)
     made = convert(model, tmp_path, ConvertConfig(), feeds, Monitor())
-    assert int8 in made.failed.get(TFLITE["int8"], "")
-    assert set(made.sizes) | set(made.failed) == {SAVED_MODEL, "frozen.pb", *TFLITE.values()}
+    assert int8 in made.failed.get("model.int8.tflite", "")
+    assert set(made.sizes) | set(made.failed) == {target.file for target in TARGETS}
     for file in made.failed:
         assert not (tmp_path / file).exists()
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     expected = dict(zip(names, session.run(names, feeds), strict=True))
-    runtimes = [TensorFlowSavedModel(tmp_path / SAVED_MODEL, "native"), TensorFlowFrozen(tmp_path / "frozen.pb", "")]
-    runtimes += [LiteRT(tmp_path / TFLITE[kind], kind, "") for kind in ("fp32", "fp16") if TFLITE[kind] in made.sizes]
+    runtimes = [TensorFlowSavedModel(tmp_path / "saved_model", "native"), TensorFlowFrozen(tmp_path / "frozen.pb", "")]
+    runtimes += [
+        LiteRT(tmp_path / file, file, "") for file in ("model.fp32.tflite", "model.fp16.tflite") if file in made.sizes
+    ]
     for runtime in runtimes:
         for name, array in runtime.infer(feeds).items():
             finite = np.isfinite(expected[name])  # LiteRT gives its smallest number for minus infinity
             answers = array[finite], expected[name][finite]
             np.testing.assert_allclose(*answers, rtol=1e-2, atol=1e-2, err_msg=runtime.name)
-    if TFLITE["int8"] in made.sizes:
-        assert LiteRT(tmp_path / TFLITE["int8"], "int8", "").infer(feeds).keys() == expected.keys()
+    if "model.int8.tflite" in made.sizes:
+        assert LiteRT(tmp_path / "model.int8.tflite", "int8", "").infer(feeds).keys() == expected.keys()
 
 
 def _batch(signature):
@@ -111,7 +114,7 @@ def test_time_is_bounded_and_the_next_target_is_made(tmp_path, monkeypatch):
         tflite.save(tmp_path / "saved_model", tmp_path / "model.tflite", "fp32", {}, signature)
     monkeypatch.undo()
     made = convert(model, tmp_path, ConvertConfig(), {"input": np.ones((3, 6), np.float32)}, Monitor())
-    assert list(made.failed) == [TFLITE["int8"]]
+    assert list(made.failed) == ["model.int8.tflite"]
 
 
 # -- comparison -------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def test_each_artefact_and_all_of_them_can_be_downloaded(root, finished_run):
 def test_the_nodes_can_be_filtered_by_op(root, finished_run):
     copy_of(finished_run, root)
     app = open_page("convert")
-    app.multiselect[0].set_value(["Gemm"]).run()
+    app.multiselect(key="onnx-ops").set_value(["Gemm"]).run()
     assert not app.exception
     assert [op.split("-")[0] for op in app.dataframe[2].value["ONNX op"]] == ["Gemm"]
     assert "MatMul" in list(app.dataframe[3].value["Type"])

@@ -4,7 +4,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from convnet_core.config.stages import ConvertConfig
-from convnet_core.convert.convert import SAVED_MODEL, TFLITE, convert
+from convnet_core.convert.convert import convert
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets import tflite_worker
 from convnet_core.events import Monitor
@@ -101,7 +101,9 @@ def run_that_crashes(finished_run, folder):
     model = masked(("n", 1, 28, 28), 10)
     convert(model, folder, ConvertConfig(), {}, Monitor())
     images = {"input": np.random.default_rng(0).random((4, 1, 28, 28), np.float32)}
-    content = tflite_worker._converted(str(folder / SAVED_MODEL), "int8", images, Signature.of(model), ConvertConfig())
+    content = tflite_worker._converted(
+        str(folder / "saved_model"), "int8", images, Signature.of(model), ConvertConfig()
+    )
     run = copy_of(finished_run, folder)
-    (run.path / "convert/native" / TFLITE["int8"]).write_bytes(content)
+    (run.path / "convert/native/model.int8.tflite").write_bytes(content)
     return run

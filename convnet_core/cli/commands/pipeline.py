@@ -30,6 +30,7 @@ from convnet_core.config.stages import (
     ExportConfig,
     TrainConfig,
 )
+from convnet_core.convert.targets.table import chosen
 from convnet_core.errors import ConfigError, ConvNetError, UnsupportedOpError
 from convnet_core.events import Message
 from convnet_core.graphs import graph_file
@@ -46,7 +47,7 @@ _AGREE, _DISAGREE = 0, 1
 
 def pipeline(args: argparse.Namespace) -> int:
     train, export = resolve.train_config(args), apply(args, ExportConfig())
-    convert, compare = apply(args, ConvertConfig()), apply(args, CompareConfig())
+    convert, compare = _convert_config(args), apply(args, CompareConfig())
     run = resolve.run_to_write(args, f"{resolve.preset(args)}-{Path(train.data.source).name}")
     with _job(args, run, "pipeline") as job:
         from convnet_core.stages.compare import run_compare
@@ -101,8 +102,15 @@ def export(args: argparse.Namespace) -> int:
     return 0
 
 
-def convert(args: argparse.Namespace) -> int:
+def _convert_config(args: argparse.Namespace) -> ConvertConfig:
+    """Raises ConfigError, also for a format that is not in the table of targets."""
     config = apply(args, ConvertConfig())
+    chosen(config.only)
+    return config
+
+
+def convert(args: argparse.Namespace) -> int:
+    config = _convert_config(args)
     if args.check:
         return check(args)
     run = resolve.run_of_model(args)

@@ -16,8 +16,6 @@ from convnet_core.tensors.arrays import Feeds, batch_of, batched, example_feeds,
 from convnet_core.worker.client import shared
 from convnet_core.worker.messages import Content
 
-KINDS = ("fp32", "fp16", "int8")
-FILES = {kind: f"model.{kind}.tflite" for kind in KINDS}
 _DEFAULT = ConvertConfig()
 _SECONDS, _SECONDS_PER_MB = 600.0, 10.0
 """Calibrating int8 takes most: 20 s for a network of 94 MB on two cores."""
@@ -47,7 +45,6 @@ def save(
     content: Content = {
         "saved_model": str(saved_model),
         "path": str(path),
-        "float32": str(path.with_name(FILES["fp32"])),
         "kind": kind,
         "signature": dataclasses.asdict(signature),
         "config": config.to_json(),

@@ -12,6 +12,11 @@ from convnet_core.tensors.arrays import Array
 _LARGEST = np.finfo(np.float16).max
 
 
+def may_have_lost_infinity(float16: bytes) -> bool:
+    """Whether a float16 file holds the number that infinity is written as."""
+    return any(bool((np.abs(array) == _LARGEST).any()) for array in _constants(float16) if array.dtype == np.float16)
+
+
 def restore_infinity(float16: bytes, float32: bytes) -> bytes:
     """The float16 file with the infinite constants of the float32 file of the same model.
 

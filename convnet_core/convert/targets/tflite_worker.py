@@ -17,7 +17,7 @@ from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.quantization import quantized
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets.tflite_errors import reason
-from convnet_core.convert.targets.tflite_infinity import restore_infinity
+from convnet_core.convert.targets.tflite_infinity import may_have_lost_infinity, restore_infinity
 from convnet_core.errors import ConversionError, one_line
 from convnet_core.tensors.arrays import Feeds, batch_of, batched, fixed_batch, sample_count
 from convnet_core.worker.messages import Content, Message, Tell
@@ -42,8 +42,9 @@ def make(content: Content, arrays: Feeds, tell: Tell) -> Message:
     signature, config = dataclass_from_json(Signature, content["signature"]), ConvertConfig.from_json(content["config"])
     tell({"step": CONVERTING}, {})
     converted = _converted(content["saved_model"], kind, arrays, signature, config)
-    if kind == "fp16" and (full := Path(content["float32"])).is_file():
-        converted = restore_infinity(converted, full.read_bytes())
+    if kind == "fp16" and may_have_lost_infinity(converted):
+        float32 = _converted(content["saved_model"], "fp32", arrays, signature, config)
+        converted = restore_infinity(converted, float32)
     path.write_bytes(converted)
     tell({"step": RUNNING}, {})
     if content["run"]:

@@ -13,8 +13,8 @@ import onnx
 import onnx.numpy_helper
 
 from convnet_core.common.tensorflow_import import import_tensorflow
-from convnet_core.convert.convert import FROZEN
 from convnet_core.convert.native.tracer import variable_name
+from convnet_core.convert.targets.table import FROZEN_GRAPH, SAVED_MODEL
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.finding import Finding
 from convnet_core.tensors.arrays import Array
@@ -41,10 +41,11 @@ def kept_in(folder: Path, entries: list[dict[str, Any]]) -> dict[str, Array]:
     frozen graph; a weight that is neither is left out.
     """
     tf = import_tensorflow()
-    loaded = tf.saved_model.load(str(folder / "saved_model"))
+    path = folder / SAVED_MODEL.file
+    weights = tf.saved_model.load(str(path)).weights if path.is_dir() else []
     # A variable is made in the scope of the first node that takes it.
-    variables = {item.name.split(":")[0].rsplit("/", 1)[-1]: item for item in loaded.weights}
-    constants = _constants(folder / FROZEN)
+    variables = {item.name.split(":")[0].rsplit("/", 1)[-1]: item for item in weights}
+    constants = _constants(folder / FROZEN_GRAPH.file)
     found: dict[str, Array] = {}
     for entry in entries:
         for name, plain in entry["weights"].items():

@@ -1,0 +1,69 @@
+"""What `--only` chooses is made, and nothing else is made, kept or missed."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from convnet_core.artifacts.artifact import artefacts
+from convnet_core.artifacts.snippets import snippets
+from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig
+from convnet_core.convert.convert import convert
+from convnet_core.convert.targets.table import TARGETS, chosen
+from convnet_core.errors import ConfigError
+from convnet_core.events import Monitor
+from convnet_core.runtimes.registry import not_made, sources
+from convnet_core.runtimes.specs import SPECS
+from convnet_core.stages.compare import run_compare
+from convnet_core.stages.export import run_export
+from convnet_core.stages.refresh import run_refresh
+from tests.conftest import convnet, copy_of
+
+SMALL = CompareConfig(batch_sizes=(1, 3), samples=8)
+
+
+def model():
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.mark.parametrize("names", [[target.name] for target in TARGETS] + [["tflite-int8", "frozen-graph"]])
+def test_each_format_can_be_written_without_the_others(names, tmp_path):
+    feeds = {"x": np.ones((4, 3), np.float32)}
+    made = convert(model(), tmp_path, ConvertConfig(only=tuple(names)), feeds, Monitor())
+    files = {target.file for target in TARGETS if target.name in names}
+    assert (set(made.sizes), made.failed) == (files, {})
+    assert {path.name for path in tmp_path.iterdir()} == files | {"signature.json", "nodes.json"}
+
+
+def test_names_files_and_titles_are_each_used_once():
+    for values in zip(*((target.name, target.file, target.title) for target in TARGETS), strict=True):
+        assert len(set(values)) == len(TARGETS)
+
+
+def test_every_target_is_run_by_a_runtime():
+    assert {target.file for target in TARGETS} == {spec.file for spec in SPECS if spec.stage == "convert"}
+
+
+def test_another_name_is_an_error_that_lists_the_names():
+    assert chosen(()) == TARGETS
+    with pytest.raises(ConfigError, match="'tflite'") as caught:
+        chosen(("saved-model", "tflite"))
+    assert all(target.name in caught.value.hint for target in TARGETS)
+    assert "tflite-fp32" in convnet("convert", "--only", "tflite", check=2).stderr
+
+
+def test_a_run_is_compared_taken_away_and_refreshed_with_what_was_chosen(finished_run, tmp_path):
+    run = copy_of(finished_run, tmp_path)
+    convnet("convert", "--run", run.path, "--only", "saved-model", "--only", "tflite-int8,tflite-fp32")
+    for again in (False, True):
+        names = [source.name for source in sources(run) if source.converter]
+        assert names == ["tensorflow", "litert-fp32", "litert-int8"]
+        assert not_made(run) == []
+        kept = {item.name for item in artefacts(run) if item.stage == "convert/native" and item.kind != "description"}
+        assert kept == {"saved_model", "model.fp32.tflite", "model.int8.tflite"}
+        assert {item.name for item in snippets(run)} == kept | {"model.onnx"}
+        assert run_compare(run, SMALL, Monitor()).agree
+        if not again:
+            run_export(run, ExportConfig(opset=19), Monitor())
+            assert "convert/native" in run_refresh(run, Monitor())
