@@ -25,13 +25,15 @@ class Handler:
     ONNX's names, and gives one value, or a tuple of them. Parameters without a default are required. Besides, it is
     given what it names: `version` (of the operator), `outputs` (how many are asked for), `dtype` (ONNX's for the first
     output, or None), `run` (runs a subgraph). `static` names inputs that must not become variables, because their
-    values decide shapes or the choice of ops.
+    values decide shapes or the choice of ops. A `random` one draws numbers, so it is never computed while converting:
+    that would give the same numbers in each run.
     """
 
     function: Function
     versions: tuple[int, ...]
     static: frozenset[str]
     dtypes: frozenset[str] | None
+    random: bool
     parameters: tuple[inspect.Parameter, ...]
 
     @property
@@ -67,16 +69,17 @@ def handles(
     domain: str = "",
     static: Iterable[str] = (),
     dtypes: Iterable[str] | None = None,
+    random: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a function for an operator, and for those of its versions that it covers.
 
-    `dtypes` are the dtypes of the first input that it takes; any when None.
+    `dtypes` are the dtypes of the first input that it takes; any when None. `random` says that it draws numbers.
     """
 
     def register(function: Function) -> Function:
         parameters = tuple(inspect.signature(function).parameters.values())
         allowed = None if dtypes is None else frozenset(dtypes)
-        handler = Handler(function, versions, frozenset(static), allowed, parameters)
+        handler = Handler(function, versions, frozenset(static), allowed, random, parameters)
         _handlers.setdefault((domain, op), []).append(handler)
         return function
 

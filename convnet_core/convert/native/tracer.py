@@ -59,7 +59,7 @@ class GraphFunction:
         given = [values[name] if name else None for name in node.inputs]
         keywords = {**self._asked(handler, node, graph, values), **node.attributes}  # an attribute may be called dtype
         try:
-            if not node.attributes.keys() & {"body", "then_branch", "else_branch"} and _foldable(node, given):
+            if not node.attributes.keys() & {"body", "then_branch", "else_branch"} and _foldable(handler, given):
                 if self._learned.intersection(node.inputs):
                     self._learned.update(node.outputs)
                 return _folded(handler, node, graph, given, keywords)
@@ -132,20 +132,9 @@ def variable_name(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip("._-") or "weight"
 
 
-_RANDOM = {
-    "RandomNormal",
-    "RandomNormalLike",
-    "RandomUniform",
-    "RandomUniformLike",
-    "Multinomial",
-    "Bernoulli",
-    "Dropout",
-}
-
-
-def _foldable(node: Node, given: list[Any]) -> bool:
-    known = all(value is None or isinstance(value, np.ndarray) for value in given)
-    if not known or node.op in _RANDOM:
+def _foldable(handler: Handler, given: list[Any]) -> bool:
+    """Whether a node gives the same results each time and its inputs are known now."""
+    if handler.random or not all(value is None or isinstance(value, np.ndarray) for value in given):
         return False
     return bool(sum(value.size for value in given if value is not None) <= _MOST_FOLDED)
 

@@ -1,15 +1,31 @@
 """Operators that draw numbers: judged by their distribution, and by that they draw anew in each call."""
 
+import inspect
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnx.helper as oh
 import pytest
 
+from convnet_core.convert import native
 from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.convert.native.registry import registered
 from testing.node_tests import traced
 
 MANY = 200_000
 FLOAT, DOUBLE, BOOL = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.BOOL
+
+
+def test_every_handler_that_draws_numbers_says_so():
+    """What does not is computed once while converting where its inputs are constants."""
+    handlers = {handler.function: handler for found in registered().values() for handler in found}
+    files = Path(native.__file__).parent.rglob("*.py")
+    places = {file.stem for file in files if "tf.random" in file.read_text(encoding="utf-8")}
+    drawing = [item for function, item in handlers.items() if "tf.random" in inspect.getsource(function)]
+    assert {item.function.__module__.rpartition(".")[2] for item in drawing} == places
+    assert all(item.random for item in drawing)
+    assert drawing == [item for item in handlers.values() if item.random]
 
 
 def function_of(op, inputs=(), outputs=(FLOAT,), **attributes):

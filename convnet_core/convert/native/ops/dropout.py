@@ -31,7 +31,7 @@ def _left_alone(x: Any, outputs: int, dtype: Any) -> Any:
     return y if outputs == 1 else (y, tf.ones_like(x, dtype))
 
 
-@handles("Dropout", 12, 13, 22, static=("ratio", "training_mode"))
+@handles("Dropout", 12, 13, 22, static=("ratio", "training_mode"), random=True)
 def dropout(x: Any, ratio: Any = None, training_mode: Any = None, *, seed: int | None = None, outputs: int) -> Any:
     training = known(training_mode)
     if training_mode is None or (training is not None and not training):

@@ -16,40 +16,40 @@ def _seed(seed: float | None) -> int | None:
     return None if seed is None else int(np.float32(seed).view(np.int32))
 
 
-@handles("RandomNormal", 1, 22)
+@handles("RandomNormal", 1, 22, random=True)
 def random_normal(
     *, shape: list[int], dtype: Any = None, mean: float = 0.0, scale: float = 1.0, seed: float | None = None
 ) -> Any:
     return tf.random.normal(shape, mean, scale, as_dtype(dtype or "float32"), _seed(seed))
 
 
-@handles("RandomNormalLike", 1, 22)
+@handles("RandomNormalLike", 1, 22, random=True)
 def random_normal_like(
     x: Any, *, dtype: Any = None, mean: float = 0.0, scale: float = 1.0, seed: float | None = None
 ) -> Any:
     return tf.random.normal(tf.shape(x), mean, scale, as_dtype(dtype or x.dtype), _seed(seed))
 
 
-@handles("RandomUniform", 1, 22)
+@handles("RandomUniform", 1, 22, random=True)
 def random_uniform(
     *, shape: list[int], dtype: Any = None, low: float = 0.0, high: float = 1.0, seed: float | None = None
 ) -> Any:
     return tf.random.uniform(shape, low, high, as_dtype(dtype or "float32"), _seed(seed))
 
 
-@handles("RandomUniformLike", 1, 22)
+@handles("RandomUniformLike", 1, 22, random=True)
 def random_uniform_like(
     x: Any, *, dtype: Any = None, low: float = 0.0, high: float = 1.0, seed: float | None = None
 ) -> Any:
     return tf.random.uniform(tf.shape(x), low, high, as_dtype(dtype or x.dtype), _seed(seed))
 
 
-@handles("Bernoulli", 15, 22)
+@handles("Bernoulli", 15, 22, random=True)
 def bernoulli(x: Any, *, dtype: Any = None, seed: float | None = None) -> Any:
     drawn = tf.random.uniform(tf.shape(x), dtype=x.dtype, seed=_seed(seed))
     return tf.cast(drawn < x, as_dtype(dtype or x.dtype))
 
 
-@handles("Multinomial", 7, 22)
+@handles("Multinomial", 7, 22, random=True)
 def multinomial(x: Any, *, dtype: Any = None, sample_size: int = 1, seed: float | None = None) -> Any:
     return tf.random.categorical(x, sample_size, as_dtype(dtype or "int32"), _seed(seed))
