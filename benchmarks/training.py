@@ -27,6 +27,7 @@ from torchvision import datasets, transforms
 from benchmarks.turns import Row, Worker, in_turns, ratio, save
 from convnet_core.config.stages import PRESETS, DataConfig, ModelConfig, TrainConfig
 from convnet_core.data import digits as data
+from convnet_core.data.sources import MNIST
 from convnet_core.events import Monitor
 from convnet_core.networks.convnet import build
 from convnet_core.training import loop as training
@@ -250,7 +251,7 @@ def main() -> None:
     parser.add_argument("--data-dir", default="", help="MNIST's IDX files, gzip; default $CONVNET_DATA_DIR")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
-    folder = data.mnist_folder(DataConfig(source="mnist", folder=args.data_dir))
+    folder = MNIST.folder(DataConfig(source="mnist", folder=args.data_dir))
     with tempfile.TemporaryDirectory() as root:
         torchvision_root(folder, Path(root))
         rows = against_the_loop(root, str(folder), args.repeats)

@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core.config.stages import AugmentConfig, DataConfig
-from convnet_core.data import digits as data
-from convnet_core.data import folder, gallery, mnist
+from convnet_core.data import gallery, mnist
 from convnet_core.data.digits import Digits
+from convnet_core.data.sources import source_of
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Event, Monitor, Progress
 from pages.charts import style as charts
@@ -52,7 +52,7 @@ class Bar(Monitor):
 def load(config: DataConfig) -> Digits | None:
     """The digits; None, with the reason and what to do shown, where they are not to be had."""
     try:
-        if config.source == "mnist" and folder.find(root := data.mnist_folder(config), mnist=True) is None:
+        if root := source_of(config).missing_in(config):
             st.info(f"MNIST is not in {root} yet.")
             if not st.button("Download MNIST, 12 MB", type="primary", icon=":material/download:"):
                 return None

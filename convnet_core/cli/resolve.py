@@ -10,7 +10,7 @@ from pathlib import Path
 from convnet_core.cli.config_flags import apply, explicit_fields, overlay
 from convnet_core.common.files import runs_root
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
-from convnet_core.data.location import absolute
+from convnet_core.data.sources import MNIST, absolute
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.onnx_files.file_faults import need_onnx
 from convnet_core.runs import library
@@ -128,7 +128,9 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
     """The preset with the flags over it. Raises ConfigError."""
     asked = explicit_fields(args, TrainConfig)
     if ("data", "folder") in asked and ("data", "source") not in asked:
-        raise ConfigError("--data-dir says where MNIST is, but --data is not mnist", hint="add --data mnist")
+        raise ConfigError(
+            f"--data-dir says where MNIST is, but --data is not {MNIST.name}", hint=f"add --data {MNIST.name}"
+        )
     config = apply(args, PRESETS[preset(args)])
     return overlay(config, {("data",): absolute(config.data).to_json()})
 

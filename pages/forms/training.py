@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from convnet_core.config.fields import Described, describe, value_at
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, ModelConfig, TrainConfig
-from convnet_core.data.location import absolute
+from convnet_core.data.sources import SOURCES, STROKES, absolute
 from convnet_core.errors import ConvNetError
 
 FIELDS = {field.path: field for field in describe(TrainConfig)}
@@ -34,11 +34,6 @@ _STEPS: dict[str, tuple[Any, ...]] = {
     "train_size": (0, 1000, 2000, 5000, 10_000, 20_000, 40_000),
 }
 _TITLES = {"source": "Data", "folder": "Folder of MNIST", "kernel": "Kernel size"}
-_SOURCES = {
-    "strokes": "Strokes",
-    "mnist": "MNIST",
-    "folder": "Folder",
-}
 
 
 def key_of(field: Described) -> str:
@@ -78,36 +73,31 @@ def _shown(value: float) -> str:
 def data(place: DeltaGenerator) -> DataConfig | None:
     """The choice of a data set; None, with the reason shown, where it is incomplete."""
     row = place.container(horizontal=True, vertical_alignment="bottom")
-    source = row.segmented_control(
+    name = row.segmented_control(
         "Data",
-        list(_SOURCES),
-        default="strokes",
+        list(SOURCES),
+        default=STROKES.name,
         required=True,
-        format_func=_SOURCES.__getitem__,
+        format_func=lambda name: SOURCES[name].title,
         key="data",
         bind="query-params",
         width="content",
-        help="Strokes are generated here and need no download; MNIST is read from a folder or downloaded (12 MB); "
-        "a folder holds files of your own",
+        help="; ".join(source.about for source in SOURCES.values()),
     )
-    folder = seed = None
-    match source:
-        case "strokes":
-            seed = widget(row, ("data", "seed"))
-        case "mnist":
-            folder = widget(row, ("data", "folder"))
-        case _:
-            source = row.text_input(
-                "Folder",
-                key="idx-folder",
-                bind="query-params",
-                help="Holds the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of them, "
-                "as MNIST, EMNIST, Kaggle and torchvision have them; or the path of an .npz as Keras has it",
-            )
-            if not source:
-                place.info("Name a folder of four files as MNIST has them, or an .npz.")
-                return None
-    return absolute(DataConfig(source=source, folder=folder or "", seed=seed or 0))
+    setting = SOURCES[name].setting
+    if setting != "source":
+        return absolute(DataConfig(**{"source": name, setting: widget(row, ("data", setting))}))
+    path = row.text_input(
+        "Folder",
+        key="idx-folder",
+        bind="query-params",
+        help="Holds the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of them, "
+        "as MNIST, EMNIST, Kaggle and torchvision have them; or the path of an .npz as Keras has it",
+    )
+    if not path:
+        place.info("Name a folder of four files as MNIST has them, or an .npz.")
+        return None
+    return absolute(DataConfig(source=path))
 
 
 def augmentation(place: DeltaGenerator) -> AugmentConfig:

@@ -10,9 +10,9 @@ import pytest
 
 from convnet_core.config.stages import DataConfig
 from convnet_core.data import digits as data
-from convnet_core.data import mnist
+from convnet_core.data import mnist, strokes_cache
 from convnet_core.data.idx import read_idx
-from convnet_core.data.location import absolute
+from convnet_core.data.sources import absolute
 from convnet_core.errors import DataError
 from tests.support.idx_files import IMAGES, LABELS, idx, write_folder
 
@@ -86,14 +86,14 @@ def test_a_damaged_file_gives_no_count_and_no_fault(tmp_path, rng):
     content[10:14] = b"\xff" * 4  # a kind of block that deflate does not have
     path.write_bytes(content)
     config = DataConfig(source=str(tmp_path))
-    assert data.train_count(config) == data.STROKES_SIZES[0]
+    assert data.train_count(config) == strokes_cache.SIZES[0]
     with pytest.raises(DataError, match=f"{IMAGES}.gz: truncated or damaged gzip data"):
         data.load(config)
 
 
 def test_a_name_that_is_too_long(tmp_path):
     long = str(tmp_path / ("x" * 300))
-    assert data.train_count(DataConfig(source=long)) == data.STROKES_SIZES[0]
+    assert data.train_count(DataConfig(source=long)) == strokes_cache.SIZES[0]
     for config in (DataConfig(source=long), DataConfig(source="mnist", folder=long)):
         for reads in (data.load, data.stamp):
             with pytest.raises(DataError, match="cannot be read: File name too long"):
@@ -114,7 +114,7 @@ def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["~nobodyhere/digits", "a\0b"])
 def test_a_name_of_no_place_is_no_folder(name):
     config = absolute(DataConfig(source=name))
-    assert data.train_count(config) == data.STROKES_SIZES[0]
+    assert data.train_count(config) == strokes_cache.SIZES[0]
     with pytest.raises(DataError, match="is not a folder"):
         data.load(config)
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from convnet_core.data import digits, strokes
+from convnet_core.data import strokes, strokes_cache
 from tests.pages.conftest import button, open_page, text_of
 
 
 @pytest.fixture(autouse=True)
 def few_strokes(monkeypatch):
     """Handwriting enough for a page."""
-    monkeypatch.setattr(digits, "STROKES_SIZES", (600, 100))
+    monkeypatch.setattr(strokes_cache, "SIZES", (600, 100))
 
 
 def metric(app, label):

@@ -3,7 +3,7 @@
 import onnx
 import pytest
 
-from convnet_core.data import digits as data
+from convnet_core.data import strokes_cache
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
 from convnet_core.stages.import_onnx import run_import_onnx
@@ -34,7 +34,7 @@ def try_page(name, folder, monkeypatch):
     monkeypatch.setenv("CONVNET_RUNS_DIR", str(folder))
     monkeypatch.setenv("CONVNET_DATA_DIR", str(folder / "no MNIST"))
     if name in ("data", "train"):
-        monkeypatch.setattr(data, "STROKES_SIZES", (600, 100))
+        monkeypatch.setattr(strokes_cache, "SIZES", (600, 100))
     return try_every_choice(open_page(name))
 
 

@@ -13,7 +13,7 @@ from convnet_core.cli.terminal import results, standard_error
 from convnet_core.config.stages import AugmentConfig, DataConfig
 from convnet_core.data import digits as data
 from convnet_core.data import gallery
-from convnet_core.data.location import absolute
+from convnet_core.data.sources import absolute
 
 _EACH = 20  # images of every digit on the contact sheet
 
