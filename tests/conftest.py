@@ -1,5 +1,6 @@
 """Every test has a cache and a runs root of its own, and draws the same numbers; trained runs are made once."""
 
+import importlib.util
 import os
 import random
 import shutil
@@ -21,6 +22,7 @@ RUNTIMES = (
     "pytorch",
     "onnxruntime",
     "onnxruntime-optimized",
+    *(["openvino"] if importlib.util.find_spec("openvino") else []),
     "tensorflow",
     "tensorflow-frozen",
     "litert-fp32",

@@ -92,6 +92,12 @@ def _open_litert(path: Path, converter: str | None, threads: int) -> Runtime:
     return LiteRT(path, path.name, converter, threads)
 
 
+def _open_openvino(path: Path, converter: str | None, threads: int) -> Runtime:
+    from convnet_core.runtimes.openvino import OpenVino
+
+    return OpenVino(path, threads)
+
+
 PYTORCH = RuntimeSpec(
     name="pytorch",
     title="PyTorch",
@@ -127,6 +133,20 @@ ONNX_RUNTIME_OPTIMIZED = RuntimeSpec(
     stage="export",
     file="model.onnx",
     open=partial(_open_onnxruntime, optimized=True),
+    own_int8_kernels=True,
+)
+OPENVINO = RuntimeSpec(
+    name="openvino",
+    title="OpenVINO",
+    color="#7800E1",
+    symbol="pentagon",
+    distribution="openvino",
+    import_library=partial(import_module, "openvino"),
+    import_seconds=1.0,
+    stage="export",
+    file="model.onnx",
+    open=_open_openvino,
+    extra="openvino",
     own_int8_kernels=True,
 )
 TENSORFLOW = RuntimeSpec(
@@ -189,6 +209,7 @@ SPECS: tuple[RuntimeSpec, ...] = (
     PYTORCH,
     ONNX_RUNTIME,
     ONNX_RUNTIME_OPTIMIZED,
+    OPENVINO,
     TENSORFLOW,
     TENSORFLOW_FROZEN,
     *LITERT,
