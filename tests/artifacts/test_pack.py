@@ -10,7 +10,7 @@ import pytest
 from convnet_core.artifacts import artifact, pack, snippets
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.runs.run import Run
-from tests.conftest import ROOT, convnet, copy_of, python
+from tests.conftest import ROOT, RUNTIMES, convnet, copy_of, python
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_it_carries_the_snippets_and_says_what_each_file_is(run):
     assert run.name in readme
     assert f"tensorflow=={run.record('convert/native').versions['tensorflow']}" in readme
     assert "calibration size 500" in readme
-    assert "The verdict: 8 runtimes agree" in readme
+    assert f"The verdict: {len(RUNTIMES)} runtimes agree" in readme
     assert "STALE" not in readme
 
 

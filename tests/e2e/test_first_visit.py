@@ -3,6 +3,7 @@
 import pytest
 
 from testing.browser import stop_button
+from tests.conftest import RUNTIMES
 
 MENU = ["Home", "Data", "Train", "Export", "Convert", "Compare", "Dissect", "Benchmark", "Sketchpad"]
 
@@ -24,7 +25,7 @@ def test_one_button_from_the_first_visit_to_the_verdict(server, page):
     stop_button(page).wait_for()
     page.reload()  # the job goes on, and is found again
     stop_button(page).wait_for()
-    page.get_by_text("8 runtimes agree.").wait_for(timeout=300_000)
+    page.get_by_text(f"{len(RUNTIMES)} runtimes agree.").wait_for(timeout=300_000)
     page.get_by_role("button", name="Download the report").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert "Traceback" not in page.content()
