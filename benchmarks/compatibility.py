@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from convnet_core.common.files import read_json, write_json, write_whole
+from convnet_core.common.files import read_json, write_atomic, write_json
 
 RESULTS = Path("benchmarks/results/compatibility.json")
 PAGE = Path("docs/COMPATIBILITY.md")
@@ -270,7 +270,7 @@ def main() -> None:
         RESULTS.parent.mkdir(exist_ok=True)
         write_json(RESULTS, results)
         print(f"{release.name}: {_failures({release: results[release.name]}) or 'good'}", flush=True)
-    write_whole(PAGE, page(results, what).encode())
+    write_atomic(PAGE, page(results, what).encode())
 
 
 if __name__ == "__main__":

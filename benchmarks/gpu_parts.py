@@ -52,7 +52,7 @@ class Until(Monitor):
     def late(self) -> bool:
         return time.monotonic() > self._end
 
-    def stopping(self) -> bool:
+    def stop_requested(self) -> bool:
         self._left -= 1
         return self._left < 0 or self.late()
 
@@ -80,7 +80,7 @@ def losses(plan: Plan, config: TrainConfig, device: torch.device, end: float) ->
     total = config.epochs * len(train) // config.batch_size
     found = []
     for place, batch in enumerate(torch.split(order, config.batch_size)[: plan.steps]):
-        if monitor.stopping():
+        if monitor.stop_requested():
             raise NotReached
         loss, _ = step(batch, learning_rate(config, place, total))
         found.append(loss.clone())  # a graph leaves each result in the same tensor

@@ -16,7 +16,7 @@ import onnx.defs
 from benchmarks.contrib_tests import contrib_tests
 from benchmarks.node_tests import Outcome, by_kind, kind_of, outcomes, own_test
 from benchmarks.operator_models import models
-from convnet_core.common.files import write_whole
+from convnet_core.common.files import write_atomic
 from convnet_core.convert.native.registry import registered
 from convnet_core.onnx_files.contrib import DOMAIN, OPERATORS
 from convnet_core.onnx_files.tensor_types import dtype_name
@@ -191,4 +191,4 @@ def _lite(entry: Tried) -> str:
 
 
 if __name__ == "__main__":
-    write_whole(PAGE, page().encode())
+    write_atomic(PAGE, page().encode())

@@ -20,7 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from convnet_core.common.files import write_json, write_whole
+from convnet_core.common.files import write_atomic, write_json
 from testing.zoo import ALLOWED, measure
 
 RESULTS = Path("benchmarks/results/zoo.json")
@@ -140,7 +140,7 @@ def main() -> None:
         results[name] = _in_a_process(name)
         RESULTS.parent.mkdir(exist_ok=True)
         write_json(RESULTS, dict(sorted(results.items())))
-        write_whole(PAGE, page(results).encode())
+        write_atomic(PAGE, page(results).encode())
         said = f"error {_worst(results[name]):.1e}" if "errors" in results[name] else str(results[name])
         print(f"{name}: {said} ({time.monotonic() - began:.0f} s)", flush=True)
 

@@ -1,6 +1,6 @@
-"""What is installed, what is missing, which devices there are; each problem with what mends it.
+"""Check which libraries and devices are available, and say how to fix each problem.
 
-Standard library alone, so that it works where libraries are missing.
+Uses only the standard library, so it works when libraries are missing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any, Self
 
 from convnet_core.common.files import cache_folder, runs_root
 from convnet_core.common.formatting import format_count
@@ -22,36 +23,52 @@ from convnet_core.common.processes import environment
 from convnet_core.runtimes.specs import SPECS
 
 _PYTHONS = ((3, 11), (3, 13))
-_LEAST_FREE = 2 * 10**9  # bytes
+_MIN_FREE_BYTES = 2 * 10**9
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `mend` is a command, empty where all is well."""
+    """The result of one check; `fix` is a command, empty if the check passed."""
 
     name: str
     ok: bool
-    found: str
-    mend: str = ""
+    detail: str
+    fix: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, with the keys `found` and `mend` for `detail` and `fix`."""
+        return {"name": self.name, "ok": self.ok, "found": self.detail, "mend": self.fix}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Parse what `to_json` wrote. Raises KeyError and TypeError."""
+        return cls(value["name"], value["ok"], value["found"], value["mend"])
 
 
 def examine() -> list[Check]:
-    """All checks. Imports torch, to ask for its devices; 2 s."""
-    return [_python(), *_packages(), *_optional_runtimes(), *_devices(), *_folders(), _browser()]
+    """Run all checks. Imports torch to list its devices, which takes 2 s."""
+    return [
+        _check_python(),
+        *_check_packages(),
+        *_check_optional_runtimes(),
+        *_check_devices(),
+        *_check_folders(),
+        _check_browser(),
+    ]
 
 
 class Examination:
-    """`examine` in a process of its own: whoever asks need neither wait nor import torch.
+    """Runs `examine` in a separate process, so the caller neither waits nor imports torch.
 
-    It starts at the first question that comes a second or more after it was made: importing torch takes a processor
-    that a browser needs for its first page.
+    The process starts on the first read of `checks` at least one second after construction: importing torch takes
+    CPU time that the browser needs for its first page.
     """
 
     def __init__(self) -> None:
-        self._begin = time.monotonic() + 1.0
+        self._earliest_start = time.monotonic() + 1.0
         self._process: subprocess.Popen[bytes] | None = None
         self._checks: list[Check] | None = None
-        self._one = threading.Lock()  # each session of the app asks
+        self._lock = threading.Lock()  # every session of the app reads this
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -64,68 +81,68 @@ class Examination:
 
     @property
     def checks(self) -> list[Check] | None:
-        """What was found; None while it is still looked for."""
-        with self._one:
+        """The results; None until the process has finished."""
+        with self._lock:
             if self._process is None:
-                if time.monotonic() >= self._begin:
+                if time.monotonic() >= self._earliest_start:
                     self._process = self._start()
             elif self._checks is None and self._process.poll() is not None:
-                said = self._process.communicate()[0]
+                output = self._process.communicate()[0]
                 try:
-                    self._checks = [Check(**item) for item in json.loads(said)]
-                except (ValueError, TypeError):
+                    self._checks = [Check.from_json(item) for item in json.loads(output)]
+                except (ValueError, TypeError, KeyError):
                     self._checks = [Check("doctor", False, "did not finish", "python -m convnet_core doctor")]
         return self._checks
 
 
-def _python() -> Check:
-    here = sys.version_info[:2]
-    ok = _PYTHONS[0] <= here <= _PYTHONS[1]
-    found = ".".join(map(str, sys.version_info[:3]))
-    if ok and here >= (3, 12):
-        found += " (the converter onnx-tf needs 3.11)"
+def _check_python() -> Check:
+    current = sys.version_info[:2]
+    ok = _PYTHONS[0] <= current <= _PYTHONS[1]
+    detail = ".".join(map(str, sys.version_info[:3]))
+    if ok and current >= (3, 12):
+        detail += " (the converter onnx-tf needs 3.11)"
     return Check(
-        "Python", ok, found, "" if ok else "python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt"
+        "Python", ok, detail, "" if ok else "python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt"
     )
 
 
-def _packages() -> list[Check]:
+def _check_packages() -> list[Check]:
     checks = []
-    for name, wanted in _pins():
-        mend = _install(f"{name}=={wanted}")
+    for name, pinned in _pins():
+        fix = _install_command(f"{name}=={pinned}")
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            checks.append(Check(name, False, "not installed", mend))
+            checks.append(Check(name, False, "not installed", fix))
             continue
-        ok = version.split("+")[0] == wanted
-        checks.append(Check(name, ok, version if ok else f"{version}, but {wanted} was tested", "" if ok else mend))
+        ok = version.split("+")[0] == pinned
+        checks.append(Check(name, ok, version if ok else f"{version}, but {pinned} was tested", "" if ok else fix))
     return checks
 
 
-def _install(requirement: str) -> str:
-    """The command that installs a library, in a checkout all of them."""
-    wanted = f'"{requirement}"' if REQUIREMENTS is None else f"-r {REQUIREMENTS}"
-    return f"{sys.executable} -m pip install {wanted}"
+def _install_command(requirement: str) -> str:
+    """The command that installs a library; in a checkout, the command that installs all of them."""
+    packages = f'"{requirement}"' if REQUIREMENTS is None else f"-r {REQUIREMENTS}"
+    return f"{sys.executable} -m pip install {packages}"
 
 
 def _pins() -> list[tuple[str, str]]:
-    """(name, version) of every requirement `name==version` that is meant for this Python and system."""
-    meant = {
+    """(name, version) of every requirement `name==version` that applies to this Python and system."""
+    applies = {
         "": True,
         'python_version < "3.12"': sys.version_info < (3, 12),
         'sys_platform != "win32"': sys.platform != "win32",
     }
-    found = []
+    pins = []
     for line in requirements():
         pin, _, marker = line.partition(";")
         name, _, version = pin.strip().partition("==")
-        if meant[marker.strip()]:
-            found.append((name, version))
-    return found
+        if applies[marker.strip()]:
+            pins.append((name, version))
+    return pins
 
 
-def _optional_runtimes() -> list[Check]:
+def _check_optional_runtimes() -> list[Check]:
     return [
         Check(spec.title, True, spec.version or f"not installed; optional: pip install {spec.distribution}")
         for spec in SPECS
@@ -133,11 +150,11 @@ def _optional_runtimes() -> list[Check]:
     ]
 
 
-def _devices() -> list[Check]:
+def _check_devices() -> list[Check]:
     try:
         import torch
     except ImportError as error:
-        return [Check("devices", False, f"torch does not import: {error}", _install("torch"))]
+        return [Check("devices", False, f"cannot import torch: {error}", _install_command("torch"))]
     cores, threads = format_count(os.cpu_count() or 1, "core"), format_count(torch.get_num_threads(), "thread")
     checks = [Check("device cpu", True, f"{cores}, {threads}")]
     if torch.cuda.is_available():
@@ -152,33 +169,25 @@ def _devices() -> list[Check]:
     return checks
 
 
-def _folders() -> list[Check]:
+def _check_folders() -> list[Check]:
     checks = []
     for name, folder, variable in (
         ("runs", runs_root(), "CONVNET_RUNS_DIR"),
         ("cache", cache_folder(), "CONVNET_CACHE_DIR"),
     ):
-        place = folder.absolute()
-        there = next(parent for parent in (place, *place.parents) if parent.exists())
-        free = shutil.disk_usage(there).free
-        if not os.access(there, os.W_OK):
-            checks.append(
-                Check(f"folder of {name}", False, f"{place} cannot be written", f"export {variable}=/another/folder")
-            )
-        elif free < _LEAST_FREE:
-            checks.append(
-                Check(
-                    f"folder of {name}",
-                    False,
-                    f"{place} has {free / 1e9:.1f} GB left",
-                    f"export {variable}=/another/folder, or free some space",
-                )
-            )
+        path, title = folder.absolute(), f"{name} folder"
+        existing = next(parent for parent in (path, *path.parents) if parent.exists())
+        free = shutil.disk_usage(existing).free
+        if not os.access(existing, os.W_OK):
+            checks.append(Check(title, False, f"{path} is not writable", f"export {variable}=/another/folder"))
+        elif free < _MIN_FREE_BYTES:
+            fix = f"export {variable}=/another/folder, or free some space"
+            checks.append(Check(title, False, f"{path} has {free / 1e9:.1f} GB left", fix))
         else:
-            checks.append(Check(f"folder of {name}", True, f"{place}, {free / 1e9:.0f} GB free"))
+            checks.append(Check(title, True, f"{path}, {free / 1e9:.0f} GB free"))
     return checks
 
 
-def _browser() -> Check:
+def _check_browser() -> Check:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     return Check("Chromium", True, path or "none; only the browser tests need it (apt-get install chromium)")

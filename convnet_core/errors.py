@@ -1,19 +1,19 @@
-"""Every error that this package raises on purpose, in one tree.
+"""All errors that this package raises on purpose, in one tree.
 
-    ConvNetError                 exit status 2 unless a subclass says otherwise
-    ├── ConfigError              a setting is out of its range, unknown or contradicts another
-    ├── DataError                a data set, an image or a drawing cannot be used
-    ├── ModelError               weights or a model file do not fit
-    │   └── InputsError          a runtime cannot run a model on these inputs
-    ├── ConversionError          a model cannot be exported or converted
-    │   └── UnsupportedOpError   an ONNX operator that the converter does not know
-    ├── RunError                 a run's folder is missing, incomplete or not ours
-    │   └── BusyError            a job is at work on it
-    ├── DiedError                a process that works for this one has died, or was given up
-    ├── MissingError             a library or a file that this step needs is not there
-    └── Stopped                  somebody asked for a stop (exit status 3)
+    ConvNetError                 exit status 2 unless a subclass sets another
+    ├── ConfigError              a setting is out of range, unknown, or contradicts another setting
+    ├── DataError                a data set, image or drawing cannot be used
+    ├── ModelError               the weights or the model file cannot be used
+    │   └── InputsError          a runtime cannot run the model on these inputs
+    ├── ConversionError          the model cannot be exported or converted
+    │   └── UnsupportedOpError   the converter does not support an ONNX operator
+    ├── RunError                 a run's folder is missing, incomplete, or not a run
+    │   └── BusyError            another job is using the run
+    ├── DiedError                a worker process died, or was killed because it took too long
+    ├── MissingError             a required library or file is missing
+    └── Stopped                  the user asked for a stop (exit status 3)
 
-The message says what is wrong and where, in one line; `hint` says how to mend it.
+The message says in one line what is wrong and where; `hint` says how to fix it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from dataclasses import dataclass
 
 
 def one_line(error: BaseException) -> str:
-    """What an error of any kind says, in one line of at most 300 characters; its kind where it says nothing."""
+    """The error's text on one line, at most 300 characters; the name of its class if it has no text."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 @dataclass(frozen=True)
 class UnsupportedNode:
-    """A node that a converter cannot convert: its operator in that version; `reason` where it is more than that."""
+    """A node that a converter cannot convert. `reason` is empty if the converter lacks this operator and version."""
 
     op: str
     version: int
@@ -41,7 +41,7 @@ class UnsupportedNode:
 
 
 class ConvNetError(Exception):
-    """Base of all: a message of one line, and a hint that says how to mend it."""
+    """Base class: a one-line message, and a hint that says how to fix the problem."""
 
     exit_status = 2
 
@@ -51,45 +51,45 @@ class ConvNetError(Exception):
 
 
 class ConfigError(ConvNetError):
-    """A setting is out of its range, unknown, or contradicts another."""
+    """A setting is out of range, unknown, or contradicts another setting."""
 
 
 class DataError(ConvNetError):
-    """A data set, an image or a drawing cannot be used."""
+    """A data set, image or drawing cannot be used."""
 
 
 class ModelError(ConvNetError):
-    """Weights or a model file do not fit."""
+    """The weights or the model file cannot be used."""
 
 
 class InputsError(ModelError):
-    """A runtime cannot run a model on these inputs."""
+    """A runtime cannot run the model on these inputs."""
 
 
 class ConversionError(ConvNetError):
-    """A model cannot be exported or converted."""
+    """The model cannot be exported or converted."""
 
 
 class UnsupportedOpError(ConversionError):
-    """ONNX nodes that the converter cannot convert; `lacking` names them."""
+    """The converter cannot convert some ONNX nodes; `nodes` lists them."""
 
-    def __init__(self, message: str, hint: str = "", lacking: Sequence[UnsupportedNode] = ()) -> None:
+    def __init__(self, message: str, hint: str = "", nodes: Sequence[UnsupportedNode] = ()) -> None:
         super().__init__(message, hint)
-        self.lacking = tuple(lacking)
+        self.nodes = tuple(nodes)
 
 
 class RunError(ConvNetError):
-    """A run's folder is missing, incomplete or not ours."""
+    """A run's folder is missing, incomplete, or not a run."""
 
 
 class BusyError(RunError):
-    """A job is at work on the run."""
+    """Another job is using the run."""
 
 
 class DiedError(ConvNetError):
-    """A process that works for this one has died, or was given up; the message says how.
+    """A worker process died, or was killed because it took too long; the message says which.
 
-    `alone` says that it had no other work then: what was asked of it has done it.
+    `alone` is true if the worker had no other requests at the time, so this request is the cause.
     """
 
     def __init__(self, message: str, hint: str = "", *, alone: bool = True) -> None:
@@ -98,11 +98,11 @@ class DiedError(ConvNetError):
 
 
 class MissingError(ConvNetError):
-    """A library or a file that this step needs is not there."""
+    """A required library or file is missing."""
 
 
 class Stopped(ConvNetError):
-    """Somebody asked for a stop; what was worth keeping has been saved."""
+    """The user asked for a stop. Work worth keeping has been saved."""
 
     exit_status = 3
 

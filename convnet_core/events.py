@@ -1,7 +1,7 @@
-"""What a stage tells while it works, and how it hears that it should stop.
+"""Progress events that a stage emits, and the stop requests that it checks for.
 
-Events are small frozen dataclasses that travel as JSON lines: a job appends them to
-`events.jsonl`, the command line draws them as bars, the app follows the file.
+Events are small frozen dataclasses, stored as JSON lines: a job appends them to
+`events.jsonl`, the command line shows them as progress bars, and the app reads the file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from convnet_core.common.dataclass_json import dataclass_from_json
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Base of all events; `kind` names the class in JSON."""
+    """Base class of all events; `kind` identifies the class in JSON."""
 
     kind: ClassVar[str]
 
@@ -27,7 +27,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class StageStarted(Event):
-    """A stage begins."""
+    """A stage has started."""
 
     kind = "stage-started"
     stage: str
@@ -35,7 +35,7 @@ class StageStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StageDone(Event):
-    """A stage has written its folder. `summary` is one line for people."""
+    """A stage has written its folder. `summary` is one line of text for the user."""
 
     kind = "stage-done"
     stage: str
@@ -45,7 +45,7 @@ class StageDone(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Event):
-    """`done` of `total` units of the named piece of work."""
+    """`done` of `total` units of the task `label` are finished."""
 
     kind = "progress"
     label: str
@@ -56,10 +56,10 @@ class Progress(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics(Event):
-    """Where the training is. Accuracies are shares from 0 to 1.
+    """Training metrics. Accuracies are fractions from 0 to 1.
 
-    `loss` and `accuracy` are means over the training images since the last event;
-    the validation figures are there at the end of an epoch only, and only with a held-out set.
+    `loss` and `accuracy` are means over the training images since the last event. The
+    validation figures come only at the end of an epoch, and only with a held-out set.
     """
 
     kind = "metrics"
@@ -77,7 +77,7 @@ class Metrics(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Message(Event):
-    """A sentence for people."""
+    """A sentence for the user."""
 
     kind = "message"
     text: str
@@ -87,7 +87,7 @@ _KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in (StageStarted, StageD
 
 
 def from_json(value: Any) -> Event | None:
-    """The event that `to_json` wrote; None for a kind or a shape that this version does not know."""
+    """Parse what `to_json` wrote; None if this version does not know the kind or its fields."""
     kind = value.get("kind") if isinstance(value, dict) else None
     cls = _KINDS.get(kind) if isinstance(kind, str) else None
     if cls is None:
@@ -100,18 +100,18 @@ def from_json(value: Any) -> Event | None:
 
 
 class Monitor:
-    """What a stage is given by whoever started it: somewhere to tell, something to ask.
+    """Receives a stage's events and passes on stop requests.
 
-    This base is silent and never stops anything; `jobs.Job` is the one with ears.
+    This base class ignores events and never requests a stop; `jobs.Job` records events and receives stop requests.
     """
 
     def emit(self, event: Event) -> None:
-        """Tell."""
+        """Report an event."""
 
-    def stopping(self) -> bool:
-        """Whether somebody asked for a stop. Cheap enough to ask once a batch."""
+    def stop_requested(self) -> bool:
+        """Whether the user asked for a stop. Cheap enough to call once per batch."""
         return False
 
-    def listening(self) -> AbstractContextManager[None]:
-        """Entered by a stage that asks `stopping()` itself, so that a signal need not end it."""
+    def defer_stop(self) -> AbstractContextManager[None]:
+        """Inside this context a signal does not interrupt the stage, which polls `stop_requested()` itself."""
         return nullcontext()

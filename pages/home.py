@@ -221,11 +221,11 @@ def checks() -> None:
         st.rerun()  # the page's next draw no longer asks each second
     for check in found:
         if check.name.startswith(("device", "GPU")):
-            st.markdown(f":material/memory: **{check.name}**: {check.found}")
+            st.markdown(f":material/memory: **{check.name}**: {check.detail}")
     missing = [check for check in found if not check.ok]
     for check in missing:
-        st.warning(f"{check.name}: {check.found}")
-        st.code(check.mend, language="bash")
+        st.warning(f"{check.name}: {check.detail}")
+        st.code(check.fix, language="bash")
     if not missing:
         st.markdown(":material/check_circle: Every library is installed in its tested version.")
 

@@ -13,7 +13,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from convnet_core.common.memory import collecting_less_often
+from convnet_core.common.memory import collect_garbage_less_often
 from tests.support import warm_cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,7 +68,7 @@ def _seed(config):
 @pytest.fixture(scope="session", autouse=True)
 def quick_imports():
     """As the command line does it: libraries are imported in many tests."""
-    with collecting_less_often():
+    with collect_garbage_less_often():
         yield
 
 

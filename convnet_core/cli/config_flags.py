@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from convnet_core.config.fields import Config, Described, describe
+from convnet_core.config.fields import Config, ConfigField, describe
 
 _Made = TypeVar("_Made", bound=Config)
 
@@ -54,11 +54,11 @@ def overlay(base: _Made, changes: dict[tuple[str, ...], Any]) -> _Made:
     return type(base).from_json(value)
 
 
-def _dest(config: type[Config], field: Described) -> str:
+def _dest(config: type[Config], field: ConfigField) -> str:
     return f"{config.__name__}.{'.'.join(field.path)}"
 
 
-def _help(field: Described) -> str:
+def _help(field: ConfigField) -> str:
     limits = field.setting
     unit = f", {limits.unit}" if limits.unit else ""
     default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default

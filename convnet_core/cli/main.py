@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from convnet_core.common.files import cache_folder
-from convnet_core.common.memory import collecting_less_often
+from convnet_core.common.memory import collect_garbage_less_often
 from convnet_core.errors import ConvNetError, one_line
 
 _FAULT = 4
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.lastResort = None  # what a library warns about goes to the job's log, not to the terminal
     args = build_parser().parse_args(argv)
     try:
-        with collecting_less_often():
+        with collect_garbage_less_often():
             return _command(args)
     except ConvNetError as error:
         _tell(f"error: {error}" if error.exit_status == 2 else str(error), error.hint)

@@ -1,1 +1,1 @@
-"""What every package may need: atomic files, folders, bounds of zips, JSON to dataclasses, numbers as text."""
+"""Helpers for all packages: atomic writes, folders, safe zip archives, JSON to dataclasses, number formatting."""

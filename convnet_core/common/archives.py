@@ -1,4 +1,4 @@
-"""Zip archives from elsewhere (.npz, .pth): how much they unpack to is known before any of it is kept."""
+"""Check untrusted zip archives (.npz, .pth) before unpacking them, so a zip bomb cannot fill the memory."""
 
 from __future__ import annotations
 
@@ -8,51 +8,52 @@ import sys
 import zipfile
 from pathlib import Path
 
-_MOST_BYTES = 200_000_000  # NumPy holds an array twice while it reads one
-_MOST_TIMES = 4  # as large as the archive itself
+_MAX_BYTES = 200_000_000  # NumPy needs twice an array's size while it reads the array
+_MAX_RATIO = 4  # unpacked size over the size of the archive
 _BLOCK = 1 << 20
 
 
-def bounded(path: Path, most_bytes: int | None = None) -> None:
-    """Hold an archive to what its directory says, and that to a limit.
+def check_archive(path: Path, max_bytes: int | None = None) -> None:
+    """Check that the members of a zip archive are no larger than its directory lists, and within a limit in total.
 
-    Raises ValueError where the members are more than `most_bytes` together (by default more than 200 MB and than four
-    times the archive), and errors of other kinds (zipfile's, OSError) where it cannot be read.
+    Raises ValueError if the members exceed `max_bytes` (by default 200 MB or four times the archive, whichever is
+    more) or the sizes in the directory, and OSError or an error of zipfile if the archive cannot be read.
     """
-    most = max(_MOST_BYTES, _MOST_TIMES * path.stat().st_size) if most_bytes is None else most_bytes
+    limit = max(_MAX_BYTES, _MAX_RATIO * path.stat().st_size) if max_bytes is None else max_bytes
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-        if (total := sum(item.file_size for item in members)) > most:
-            raise ValueError(f"it unpacks to {total / 1e6:,.1f} MB, more than the {most / 1e6:,.1f} MB that are taken")
+        if (total := sum(item.file_size for item in members)) > limit:
+            raise ValueError(f"it unpacks to {total / 1e6:,.1f} MB; the limit is {limit / 1e6:,.1f} MB")
         for item in members:
-            _check(archive, item)
+            _check_member(archive, item)
 
 
-def _check(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> None:
-    """Raises ValueError where a member becomes more than its size: zipfile cuts it only after it was unpacked."""
+def _check_member(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> None:
+    """Raises ValueError if a member unpacks to more than its listed size. zipfile truncates only after unpacking."""
     if item.compress_type == zipfile.ZIP_STORED:
         return
-    if item.compress_type != zipfile.ZIP_DEFLATED:  # of those zipfile unpacks each block whole, whatever it becomes
-        raise ValueError(f"{item.filename!r} in it is neither stored nor deflated")
-    endless, seen = copy.copy(item), 0
-    endless.file_size = sys.maxsize
-    with archive.open(endless) as member:
+    if item.compress_type != zipfile.ZIP_DEFLATED:  # for other methods zipfile unpacks whole blocks of any size
+        raise ValueError(f"its member {item.filename!r} is neither stored nor deflated")
+    unlimited, size = copy.copy(item), 0
+    unlimited.file_size = sys.maxsize
+    with archive.open(unlimited) as member:
         while block := member.read(_BLOCK):
-            seen += len(block)
-            if seen > item.file_size:
-                raise ValueError(f"{item.filename!r} in it is larger than its directory says")
+            size += len(block)
+            if size > item.file_size:
+                raise ValueError(f"its member {item.filename!r} is larger than the directory lists")
 
 
-def stored(path: Path) -> io.BytesIO:
-    """The members of an archive that holds them as they are, in a new archive.
+def copy_archive(path: Path) -> io.BytesIO:
+    """Copy an uncompressed archive into a new one in memory.
 
-    For a reader that looks for the directory in its own way, as PyTorch's does: it could find another one than was
-    looked at here. Raises what `bounded` does; a compressed archive holds more than its own size.
+    PyTorch finds the directory of an archive in its own way and could read a different one than zipfile checked;
+    the copy has only one. Raises what `check_archive` raises, also for a compressed archive that unpacks to more than
+    its own size.
     """
-    bounded(path, path.stat().st_size)
-    made = io.BytesIO()
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(made, "w") as new:
-        for name in dict.fromkeys(old.namelist()):
-            new.writestr(name, old.read(name))
-    made.seek(0)
-    return made
+    check_archive(path, path.stat().st_size)
+    copied = io.BytesIO()
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(copied, "w") as target:
+        for name in dict.fromkeys(source.namelist()):
+            target.writestr(name, source.read(name))
+    copied.seek(0)
+    return copied

@@ -1,4 +1,4 @@
-"""What a file holds, told by its first bytes: for the message about one that is not what its name says."""
+"""Recognize a file's format by its first bytes, for the error message when a file is not what its name suggests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-_HEAD = 4096  # bytes that are looked at
+_HEAD = 4096  # bytes to read
 
 
 @dataclass(frozen=True)
 class FileKind:
-    """A kind of file for people, "a web page (HTML)", and what to do about it; `fix` is empty where nobody knows."""
+    """A file format, such as "a web page (HTML)", and how to get the right file; `fix` is empty if unknown."""
 
     name: str
     fix: str = ""
@@ -65,21 +65,21 @@ _STARTS = (
 )
 _FLATBUFFERS = {b"TFL3": TFLITE, b"ORTM": ORT}
 _TENSORFLOW = (b"\x12\x05Const", b"\x12\x0bPlaceholder", b"\n\x05Const", b"\n\x05serve")
-"""What stands near the beginning of TensorFlow's protobuf messages: the name of an operator, or the tag of a graph."""
+"""Bytes near the start of TensorFlow's protobuf messages: an operator's name, or a graph's tag."""
 _TORCH_LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # torch.serialization.MAGIC_NUMBER as a pickle
 
 
 def file_kind(path: Path) -> FileKind | None:
-    """The kind of a file that is none of PyTorch's own formats; None where it is not recognized. Raises OSError."""
+    """The format of a file; None for PyTorch's formats and for unknown ones. Raises OSError."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     if not head.strip(b"\0"):
         return EMPTY
     if head.startswith(b"PK\x03\x04"):
         return _zip_kind(path)
-    found = next((kind for start, kind in _STARTS if head.startswith(start)), None)
-    if found is not None:
-        return found
+    kind = next((kind for start, kind in _STARTS if head.startswith(start)), None)
+    if kind is not None:
+        return kind
     if head[0] == 0x80 and len(head) > 1 and 2 <= head[1] <= 5:
         return None if head.startswith(_TORCH_LEGACY) else PICKLE
     if head[4:8] in _FLATBUFFERS:
@@ -95,14 +95,14 @@ def file_kind(path: Path) -> FileKind | None:
         return _text_kind(start)
     if head.startswith((b"\x08\x01\x12", b"\n")) and any(name in head for name in _TENSORFLOW):
         return GRAPH_DEF if head.startswith(b"\n") else SAVED_MODEL
-    # An ONNX file begins with its IR version (field 1, one byte); then mostly comes the producer's name (field 2).
+    # An ONNX file begins with its IR version (field 1, one byte), usually followed by the producer's name (field 2).
     if head[0] == 0x08 and len(head) > 1 and 0 < head[1] < 32 and head[2:3] in (b"\x12", b"\x1a", b"\x3a", b"\x42"):
         return ONNX
     return None
 
 
 def _zip_kind(path: Path) -> FileKind | None:
-    """What a zip archive holds, by the names in it; None for weights of PyTorch, and where it cannot be read."""
+    """The format of a zip archive, by its members' names; None for PyTorch weights and unreadable archives."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -129,7 +129,7 @@ def _text_kind(start: bytes) -> FileKind:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether these bytes are text; the last character may be cut."""
+    """Whether these bytes are UTF-8 text; the last character may be cut off."""
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:

@@ -1,23 +1,23 @@
-"""Numbers as people read them: in reports, on pages, in the command line."""
+"""Format numbers for reports, pages and the command line."""
 
 from __future__ import annotations
 
 
 def format_count(count: int, noun: str) -> str:
-    """A count and its noun, which takes an s: 1 node, 1,200 nodes."""
+    """A count with its noun, whose plural ends in s: 1 node, 1,200 nodes."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def format_size(count: int) -> str:
-    """Bytes for people: 505 kB."""
+    """A number of bytes: 505 kB."""
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B"
 
 
 def format_error(value: float | str | None) -> str:
-    """An error for people: 4.8e-06; infinity is text, as JSON has it."""
+    """A numeric error: 4.8e-06. Accepts infinity as a string, the way JSON files store it."""
     return "–" if value is None else "0" if value == 0 else f"{float(value):.1e}"
 
 
 def format_share(value: float | None) -> str:
-    """A share for people: 97.66 %."""
+    """A fraction as a percentage: 97.66 %."""
     return "–" if value is None else f"{100 * value:.2f} %"

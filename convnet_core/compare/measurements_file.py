@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.common.archives import bounded
+from convnet_core.common.archives import check_archive
 from convnet_core.compare.differences import Key, Measurement
 from convnet_core.errors import RunError
 
@@ -57,7 +57,7 @@ def load(path: Path) -> list[Measurement]:
     Raises RunError where the file is missing or damaged.
     """
     try:
-        bounded(path)
+        check_archive(path)
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         for array in arrays.values():

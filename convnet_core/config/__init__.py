@@ -1,1 +1,1 @@
-"""The settings of every stage, with their bounds and help, the presets, and a config as command-line arguments."""
+"""The settings of each stage with their ranges and help texts, the presets, and conversion to command-line flags."""

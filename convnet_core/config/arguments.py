@@ -1,4 +1,4 @@
-"""A config as command-line arguments."""
+"""Turn a config into command-line arguments."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from convnet_core.config.fields import Config, describe, value_at
 
 
 def arguments(config: Config, base: Config) -> list[str]:
-    """The flags that make one config of another of its class: the reverse of `apply`."""
-    found = []
+    """The flags that turn the config `base` into `config`: the reverse of `apply`."""
+    flags = []
     for field in describe(type(config)):
         value = value_at(config, field.path)
         if value == value_at(base, field.path):
             continue
         if field.type is bool:
-            found.append(f"--{'' if value else 'no-'}{field.flag}")
+            flags.append(f"--{'' if value else 'no-'}{field.flag}")
         else:
             text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            found += [f"--{field.flag}", text]
-    return found
+            flags += [f"--{field.flag}", text]
+    return flags

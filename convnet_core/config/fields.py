@@ -1,7 +1,7 @@
-"""The machinery under `config.py`: frozen dataclasses that validate themselves and travel as JSON.
+"""Base class of the configs: frozen dataclasses that validate themselves and convert to and from JSON.
 
-A field made with `setting` carries its help text and its range. The command line makes a flag of
-it and the app a widget, both by walking `describe`; nothing is written twice.
+A field declared with `setting` has a help text and a range. The command line turns each field
+into a flag and the app turns it into a widget; both iterate over `describe`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any, Self
 from convnet_core.errors import ConfigError
 
 _SHORT = reprlib.Repr()
-"""Of values in messages, which have one line."""
+"""Shortens values in error messages, which are one line long."""
 _SHORT.maxstring = _SHORT.maxother = 100
 _SHORT.maxtuple = 20
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What people are told about a field, and the range that it must lie in (both ends included)."""
+    """A field's help text, and its range (both ends included)."""
 
     help: str
     low: float | None = None
@@ -45,15 +45,16 @@ def setting(
     flag: str = "",
     metavar: str = "",
 ) -> Any:
-    """A dataclass field with a `Setting`; `flag` names its flag where the field's name will not do, `metavar` stands
-    for its value in the help text.
+    """A dataclass field with a `Setting`.
+
+    `flag` is its command-line flag if that differs from the field's name; `metavar` stands for its value in the help.
     """
     return dataclasses.field(default=default, metadata={"setting": Setting(help, low, high, unit, flag, metavar)})
 
 
 @dataclass(frozen=True)
-class Described:
-    """One field of a config, found by `describe`."""
+class ConfigField:
+    """One field of a config, as `describe` returns it."""
 
     path: tuple[str, ...]
     type: Any
@@ -62,17 +63,17 @@ class Described:
 
     @property
     def flag(self) -> str:
-        """The name of its flag, without the dashes in front."""
+        """The name of the command-line flag, without the leading dashes."""
         return self.setting.flag or self.path[-1].replace("_", "-")
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """The allowed values, where the type is a `Literal`."""
+        """The allowed values if the type is a `Literal`, else empty."""
         return typing.get_args(self.type) if typing.get_origin(self.type) is typing.Literal else ()
 
 
 class Config:
-    """Base of the configs: validated when made, so that code behind it trusts every value."""
+    """Base class of the configs. The constructor validates all fields; raises ConfigError."""
 
     def __post_init__(self) -> None:
         for field, kind in _fields(type(self)):
@@ -81,11 +82,11 @@ class Config:
                 if not isinstance(value, kind):
                     raise ConfigError(f"{field.name}: expected {kind.__name__}, got {_SHORT.repr(value)}")
                 continue
-            checked = _checked(field.name.replace("_", " "), value, kind, field.metadata["setting"], field.default)
-            object.__setattr__(self, field.name, checked)
+            valid = _validate(field.name.replace("_", " "), value, kind, field.metadata["setting"], field.default)
+            object.__setattr__(self, field.name, valid)
 
     def replace(self, **changes: Any) -> Self:
-        """A copy with some fields changed, validated again."""
+        """A copy with some fields changed; validates them again."""
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]
 
     def to_json(self) -> dict[str, Any]:
@@ -94,33 +95,33 @@ class Config:
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """The config that `to_json` wrote. Raises ConfigError on an unknown field or a wrong value."""
+        """Parse what `to_json` wrote. Raises ConfigError for an unknown field or a wrong value."""
         if not isinstance(value, dict):
             raise ConfigError(f"{cls.__name__}: expected an object, got {type(value).__name__}")
         kinds = {field.name: kind for field, kind in _fields(cls)}
         unknown = sorted(set(value) - set(kinds))
         if unknown:
             raise ConfigError(f"{cls.__name__}: unknown setting {_SHORT.repr(unknown)[1:-1]}")
-        made = {}
+        values = {}
         for name, item in value.items():
             kind = kinds[name]
             nested = isinstance(kind, type) and issubclass(kind, Config)
-            made[name] = kind.from_json(item) if nested else tuple(item) if isinstance(item, list) else item
-        return cls(**made)
+            values[name] = kind.from_json(item) if nested else tuple(item) if isinstance(item, list) else item
+        return cls(**values)
 
 
-def describe(config: type[Config], prefix: tuple[str, ...] = ()) -> Iterator[Described]:
-    """Every field of a config and of the configs inside it, in the order of their definition."""
+def describe(config: type[Config], prefix: tuple[str, ...] = ()) -> Iterator[ConfigField]:
+    """All fields of a config and of the configs nested in it, in order of definition."""
     for field, kind in _fields(config):
         path = (*prefix, field.name)
         if isinstance(kind, type) and issubclass(kind, Config):
             yield from describe(kind, path)
         else:
-            yield Described(path, kind, field.default, field.metadata["setting"])
+            yield ConfigField(path, kind, field.default, field.metadata["setting"])
 
 
 def value_at(config: Config, path: tuple[str, ...]) -> Any:
-    """The value at a path that `describe` gave."""
+    """The value of the field at `ConfigField.path`."""
     value: Any = config
     for name in path:
         value = getattr(value, name)
@@ -132,8 +133,8 @@ def _fields(config: type[Config]) -> list[tuple[dataclasses.Field[Any], Any]]:
     return [(field, hints[field.name]) for field in dataclasses.fields(config)]  # type: ignore[arg-type]
 
 
-def _checked(name: str, value: Any, kind: Any, limits: Setting, default: Any = None) -> Any:
-    """The value as the field's own type; raises ConfigError where it is of another or out of range."""
+def _validate(name: str, value: Any, kind: Any, limits: Setting, default: Any = None) -> Any:
+    """The value, with an int converted for a float field. Raises ConfigError if its type or range is wrong."""
     origin = typing.get_origin(kind)
     if origin is typing.Literal:
         choices = typing.get_args(kind)
@@ -145,9 +146,9 @@ def _checked(name: str, value: Any, kind: Any, limits: Setting, default: Any = N
             return value
         if not isinstance(value, tuple) or not value:
             raise ConfigError(f"{name} must be a list of at least one value, not {_SHORT.repr(value)}")
-        return tuple(_checked(name, item, typing.get_args(kind)[0], limits) for item in value)
+        return tuple(_validate(name, item, typing.get_args(kind)[0], limits) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        with contextlib.suppress(OverflowError):  # a whole number beyond all floats stays one, and is refused
+        with contextlib.suppress(OverflowError):  # an int too large for a float stays an int, which is an error below
             value = float(value)
     if type(value) is not kind:
         raise ConfigError(f"{name} must be of type {kind.__name__}, not {_SHORT.repr(value)}")
@@ -158,12 +159,12 @@ def _checked(name: str, value: Any, kind: Any, limits: Setting, default: Any = N
 
 def _check_range(name: str, value: float, limits: Setting) -> None:
     low, high = limits.low, limits.high
-    inside = (
+    in_range = (
         (isinstance(value, int) or math.isfinite(value))
         and (low is None or value >= low)
         and (high is None or value <= high)
     )
-    if inside:
+    if in_range:
         return
     if low is not None and high is not None:
         allowed = f"from {low:g} to {high:g}"

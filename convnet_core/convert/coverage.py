@@ -37,7 +37,7 @@ def refused(model: onnx.ModelProto, config: ConvertConfig) -> tuple[UnsupportedN
         function = CONVERTERS[config.converter](model, config)
         saved_model.trace(function, signature.Signature.of(model, function.layouts))
     except UnsupportedOpError as error:
-        return error.lacking
+        return error.nodes
     return ()
 
 

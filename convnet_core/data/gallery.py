@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convnet_core.common.files import write_whole
+from convnet_core.common.files import write_atomic
 from convnet_core.data.split import CLASSES, SIDE, Split
 from convnet_core.errors import DataError
 
@@ -61,7 +61,7 @@ def save(picture: Image.Image, path: Path) -> None:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     try:
-        write_whole(path, buffer.getvalue())
+        write_atomic(path, buffer.getvalue())
     except OSError as error:
         raise DataError(
             f"cannot write {path}: {error.strerror}", hint="name a file in a folder that is there"

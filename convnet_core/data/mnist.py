@@ -17,7 +17,7 @@ import filelock
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.common.archives import bounded
+from convnet_core.common.archives import check_archive
 from convnet_core.common.files import new_id
 from convnet_core.common.formatting import format_count
 from convnet_core.data import arrays, folder
@@ -91,7 +91,7 @@ def _loading(found: DataSet) -> Iterator[Load]:
         return
     path = found.archive
     try:
-        bounded(path, MOST_BYTES)
+        check_archive(path, MOST_BYTES)
         with np.load(path, allow_pickle=False) as file:
             yield lambda role: _member(file, role, path)
     except DataError:
@@ -206,6 +206,6 @@ def _read_url(url: str, progress: Callable[[int, int], None], monitor: Monitor) 
             if done > 1 << 26:
                 raise ValueError("far too long")
             progress(done, max(total, done))
-            if monitor.stopping():
+            if monitor.stop_requested():
                 raise Stopped
     return b"".join(blocks)

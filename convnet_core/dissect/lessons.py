@@ -49,7 +49,7 @@ class Bench:
         try:
             convert(model, folder, self.converting, self.calibration if calibration is None else calibration, Monitor())
         except UnsupportedOpError as error:
-            return dataclasses.replace(self.case, folder=None, refused=error.lacking)
+            return dataclasses.replace(self.case, folder=None, refused=error.nodes)
         return dataclasses.replace(self.case, folder=folder)
 
     def by(self, converter: str) -> Bench:

@@ -48,13 +48,13 @@ class Job(events.Monitor):
         for observe in self._observers:
             observe(event)
 
-    def stopping(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether a signal or the request file asks for a stop."""
         self._asked = self._asked or (self.folder / "stop").exists()
         return self._signalled or self._asked
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
+    def defer_stop(self) -> Iterator[None]:
         self._listening = True
         try:
             yield
@@ -117,7 +117,7 @@ def working(
             stack.callback(job.close)
             stack.enter_context(_log_to(folder / "log.txt"))
             stack.enter_context(job.signals())
-            if job.stopping():
+            if job.stop_requested():
                 raise Stopped("stopped before it began")
             with disk_errors.disk_errors_as_run_error(run.path):
                 yield job
@@ -190,7 +190,7 @@ def device_lock(device: str, job: events.Monitor) -> Iterator[None]:
             if not told:
                 job.emit(events.Message(text=f"queued: another job is using the device {device}"))
                 told = True
-            if job.stopping():
+            if job.stop_requested():
                 raise Stopped("stopped while waiting for the device") from None
     try:
         yield

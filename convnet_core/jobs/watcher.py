@@ -18,7 +18,7 @@ import filelock
 from convnet_core import events
 from convnet_core.common import disk_errors
 from convnet_core.common.dataclass_json import dataclass_from_json
-from convnet_core.common.files import open_file, parse_json, read_json, write_json
+from convnet_core.common.files import open_regular_file, parse_json, read_json, write_json
 from convnet_core.common.processes import environment
 from convnet_core.errors import BusyError, RunError, one_line
 from convnet_core.jobs.job_info import JobInfo, new_job_id
@@ -92,7 +92,7 @@ class JobView:
         """
         found: list[events.Event] = []
         try:
-            with open_file(self.folder / "events.jsonl") as file:
+            with open_regular_file(self.folder / "events.jsonl") as file:
                 every = max(1, (file.seek(0, os.SEEK_END) - offset) // _READ_WHOLE)
                 file.seek(offset)
                 rest = b""
@@ -117,7 +117,7 @@ class JobView:
             return ""
 
     @property
-    def stopping(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether a stop was asked for."""
         return (self.folder / "stop").exists()
 

@@ -97,7 +97,7 @@ def _read(path: Path, kind: FileKind | None) -> Any:
 
         return load_file(path)
     if kind is file_kinds.NPZ:
-        archives.bounded(path)
+        archives.check_archive(path)
         with np.load(path, allow_pickle=False) as file:
             return {name: torch.from_numpy(file[name]) for name in file.files}
     if kind is not None:
@@ -157,7 +157,7 @@ def load_pth(path: Path, device: torch.device | str) -> Any:
     with path.open("rb") as file:
         zipped = file.read(len(_ZIP)) == _ZIP
     with safe_globals([(_Record, name) for name in _RECORDS]):
-        return torch.load(archives.stored(path) if zipped else path, map_location=device, weights_only=True)
+        return torch.load(archives.copy_archive(path) if zipped else path, map_location=device, weights_only=True)
 
 
 def save_pth(value: Any, path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convnet_core.common.files import write_whole
+from convnet_core.common.files import write_atomic
 from convnet_core.data.drawing import SIDE, prepare, prepare_file
 from convnet_core.data.picture import Grey
 from convnet_core.data.split import CLASSES
@@ -53,7 +53,7 @@ def keep(run: Run, drawing: Grey, label: int) -> Case:
     path = run.path / case.file
     try:
         path.parent.mkdir(exist_ok=True)
-        write_whole(path, buffer.getvalue())
+        write_atomic(path, buffer.getvalue())
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}", hint="free some space") from error
     for other in cases(run):

@@ -31,7 +31,7 @@ class StageSummary:
 @contextlib.contextmanager
 def stage_events(stage: str, monitor: Monitor) -> Iterator[StageSummary]:
     """Tell that a stage begins and, when it ends well, how long it took."""
-    if monitor.stopping():
+    if monitor.stop_requested():
         raise Stopped(f"stopped before {stage}")
     monitor.emit(StageStarted(stage=stage))
     began = time.monotonic()

@@ -52,7 +52,7 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
             def save(current: Training) -> None:
                 checkpoint.save(run, current, config, digits.fingerprint)
 
-            with monitor.listening():
+            with monitor.defer_stop():
                 loop.fit(state, train.to(device), validation and validation.to(device), config, monitor, save)
             test = Tensors.of(digits.test).to(device)
             measured = loop.evaluate(state.model, test)

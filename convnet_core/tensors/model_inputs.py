@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from convnet_core.common.archives import bounded
+from convnet_core.common.archives import check_archive
 from convnet_core.errors import ConfigError, DataError, one_line
 from convnet_core.tensors.arrays import Array, Bounds, Feeds, TensorInfo, batched, example_feeds, fixed_batch
 
@@ -140,7 +140,7 @@ def fingerprint(feeds: Feeds) -> str:
 def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
     """Samples [n, ...] of every input from an .npz file, by name; what else it holds is left. Raises DataError."""
     try:
-        bounded(path)
+        check_archive(path)
         with np.load(path, allow_pickle=False) as file:
             held = list(file.files)
             feeds = {info.name: file[info.name] for info in inputs if info.name in held}

@@ -139,7 +139,7 @@ def fit(
         batches = torch.split(order, config.batch_size)
         training.model.train()
         for index in range(training.progress.batch, len(batches)):
-            if monitor.stopping():
+            if monitor.stop_requested():
                 clock.pause()
                 save(training)
                 raise Stopped(

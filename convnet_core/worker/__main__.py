@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, cast
 
-from convnet_core.common.memory import collecting_less_often
+from convnet_core.common.memory import collect_garbage_less_often
 from convnet_core.errors import ConvNetError, one_line
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker import client
@@ -39,7 +39,7 @@ def main() -> None:
     client.inside = True
     lanes: dict[str, ThreadPoolExecutor] = {}
     lock = threading.Lock()
-    with collecting_less_often():
+    with collect_garbage_less_often():
         while (request := receive(sys.stdin.buffer)) is not None:
             content, arrays = request
             if content["lane"] not in lanes:

@@ -125,7 +125,7 @@ def _lines(info: JobInfo, told: Following) -> None:
 
 def _stop(job: JobView) -> None:
     """The button that stops the job, or that it was pressed."""
-    if job.stopping:
+    if job.stop_requested:
         st.info("Stopping: a training saves first, and can be resumed.", icon=":material/stop_circle:")
     else:
         st.button(

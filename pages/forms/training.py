@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from convnet_core.config.fields import Described, describe, value_at
+from convnet_core.config.fields import ConfigField, describe, value_at
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, ModelConfig, TrainConfig
 from convnet_core.data.sources import SOURCES, STROKES, absolute
 from convnet_core.errors import ConvNetError
@@ -36,7 +36,7 @@ _STEPS: dict[str, tuple[Any, ...]] = {
 _TITLES = {"source": "Data", "folder": "Folder of MNIST", "kernel": "Kernel size"}
 
 
-def key_of(field: Described) -> str:
+def key_of(field: ConfigField) -> str:
     """The widget's key, which is its name in the address."""
     return field.flag
 

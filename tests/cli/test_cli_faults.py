@@ -114,7 +114,7 @@ sys.exit(main([sys.argv[1]]))
 """
     done = subprocess.run([sys.executable, "-c", code, "doctor"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "mend it:" in done.stdout
+    assert "fix:" in done.stdout
     done = subprocess.run([sys.executable, "-c", code, "train"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert "a library is missing" in done.stderr

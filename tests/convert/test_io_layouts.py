@@ -137,7 +137,7 @@ def test_a_benchmark_measures_the_artefact_alone(run, monkeypatch):
 
 
 def test_onnx_tf_has_no_other_layout():
-    with pytest.raises(ConfigError, match="the layout nhwc is one of the native converter"):
+    with pytest.raises(ConfigError, match="does not support the layout nhwc"):
         ConvertConfig(converter="onnx-tf", layout="nhwc")
 
 

@@ -114,7 +114,7 @@ def test_a_mirror_that_falls_silent_is_given_up(tmp_path, server, monkeypatch):
 
 def test_a_stop_in_the_middle_of_a_slow_download_leaves_nothing(tmp_path, server):
     class Impatient(Listener):
-        def stopping(self):
+        def stop_requested(self):
             return bool(self.events)
 
     server[f"{IMAGES}.gz"] = ["slow"]

@@ -92,9 +92,9 @@ def test_no_except_exception_takes_a_stop_for_a_failure(run):
 
 def test_a_second_stop_does_not_cut_off_what_the_first_asked_for(run):
     body = """
-    with job.listening():
+    with job.defer_stop():
         print("ready", flush=True)
-        while not job.stopping():
+        while not job.stop_requested():
             time.sleep(0.01)
         time.sleep(1)
         print("saved", flush=True)
@@ -109,9 +109,9 @@ def test_a_second_stop_does_not_cut_off_what_the_first_asked_for(run):
 def test_a_stage_that_found_the_request_is_not_cut_off_by_the_signal_that_follows_it(run):
     body = """
     from convnet_core.errors import Stopped
-    with job.listening():
+    with job.defer_stop():
         print("ready", flush=True)
-        while not job.stopping():
+        while not job.stop_requested():
             time.sleep(0.01)
         print("saved", flush=True)
     time.sleep(1)
@@ -176,9 +176,9 @@ def test_a_run_in_a_read_only_folder_opens_and_its_jobs_have_ended(run, monkeypa
 
 def test_a_listening_stage_hears_signal_and_request(run):
     body = """
-    with job.listening():
+    with job.defer_stop():
         print("ready", flush=True)
-        while not job.stopping():
+        while not job.stop_requested():
             time.sleep(0.01)
         print("finished the batch", flush=True)
     """

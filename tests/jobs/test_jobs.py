@@ -120,7 +120,7 @@ def test_a_second_training_waits_for_the_device(run, tmp_path):
         def emit(self, event):
             told.append(event)
 
-        def stopping(self):
+        def stop_requested(self):
             return len(told) > 0
 
     with device_lock("cpu", events.Monitor()), pytest.raises(Stopped), device_lock("cpu", Listener()):

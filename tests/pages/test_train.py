@@ -99,7 +99,7 @@ def test_a_stopped_training_can_be_resumed(root):
     class AfterTen(Monitor):
         asked = 0
 
-        def stopping(self):
+        def stop_requested(self):
             self.asked += 1
             return self.asked > 10
 

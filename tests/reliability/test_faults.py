@@ -34,7 +34,7 @@ def test_a_command_in_trouble_says_so_and_loses_nothing(finished_run, case):
     ],
 )
 def test_a_fault_of_the_disk_is_known_whoever_tells_it(error, number):
-    assert disk_errors.fault(error) == number
+    assert disk_errors.disk_errno(error) == number
 
 
 def test_an_upload_that_the_disk_refuses_leaves_nothing(tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ def test_what_has_no_end_is_not_read_for_its_digest(run, tmp_path, path):
     assert run.state("export").state == "stale"
     (run.path / "export/stage.json").unlink()
     (run.path / "export/stage.json").symlink_to(tmp_path / path)
-    assert "no regular file" in run.state("export").reason
+    assert "not a regular file" in run.state("export").reason
     with working(run, "train") as job:
         (job.folder / "events.jsonl").unlink()
         (job.folder / "events.jsonl").symlink_to(tmp_path / path)

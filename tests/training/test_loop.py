@@ -172,7 +172,7 @@ class StopsAfter(Monitor):
     def __init__(self, batches):
         self.left, self.events = batches, []
 
-    def stopping(self):
+    def stop_requested(self):
         self.left -= 1
         return self.left < 0
 

@@ -61,6 +61,6 @@ def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
             f"the model holds {len(found)} {'node' if len(found) == 1 else 'nodes'} that cannot be converted: "
             f"{'; '.join(map(str, found))}",
             hint="export with other operators, or add a handler to convnet_core/convert/native/ops",
-            lacking=found,
+            nodes=found,
         )
     return GraphFunction(graph)

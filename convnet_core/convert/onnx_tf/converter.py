@@ -63,7 +63,7 @@ class GraphFunction:
                     reason = f"{type(error).__name__}: {one_line(error)}"
                     raise UnsupportedOpError(
                         f"onnx-tf fails at node {node.name!r} ({node.op_type}-{version}): {reason}",
-                        lacking=[UnsupportedNode(node.op_type, version, node.name, reason)],
+                        nodes=[UnsupportedNode(node.op_type, version, node.name, reason)],
                     ) from error
             tensors.update(zip(node.output, made, strict=False))  # onnx-tf leaves optional outputs out
         return {output.name: tensors[output.name] for output in self._model.graph.output}
@@ -94,5 +94,5 @@ def _raise_for(lacking: list[UnsupportedNode]) -> None:
         raise UnsupportedOpError(
             f"onnx-tf 1.10 does not support {', '.join(map(str, lacking[:5]))}{more}",
             hint="export with opset 18, and with operators that onnx-tf has a version of",
-            lacking=lacking,
+            nodes=lacking,
         )

@@ -35,7 +35,7 @@ def load(run: Run, stage: str = STAGE) -> Feeds:
     """What `save` wrote, by `runtime/input`. Raises RunError where it is gone, damaged, or too large for a page."""
     path = run.file(f"{stage}/{WORST}")
     try:
-        archives.bounded(path)
+        archives.check_archive(path)
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         for name, array in arrays.items():
