@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from benchmarks.turns import Row, save
 from convnet_core.common.files import write_json
 from convnet_core.events import Message, Metrics, StageStarted
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.runs.run import Run
 from testing.browser import ROOT, SEVEN, Server, draw, launch, settle
 
@@ -131,7 +131,7 @@ def strokes_in_server(run: Run) -> list[float]:
 def events(page: Page, address: str, root: Path) -> Iterator[float]:
     """Seconds from a job's event to the screen."""
     run = Run.create(root / "events")
-    with working(run, "train") as job:
+    with open_job(run, "train") as job:
         job.emit(StageStarted(stage="train"))
         page.goto(f"{address}/train?run=events")
         drawn(page, f"{MAIN} button", "Stop")
@@ -169,7 +169,7 @@ def many_events(page: Page, address: str, root: Path) -> Iterator[float]:
     told = Metrics(
         epoch=0, step=0, total_steps=_MANY, loss=1, accuracy=0.9, learning_rate=0.1, images_per_second=1, seconds_left=1
     )
-    with working(run, "train") as job:
+    with open_job(run, "train") as job:
         job.emit(StageStarted(stage="train"))
         line = json.dumps(told.to_json())
         with (job.folder / "events.jsonl").open("a") as file:

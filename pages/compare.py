@@ -46,7 +46,7 @@ def main() -> None:
     except RunError as error:
         jobs.explain(error)
         return
-    config = tolerances(run, CompareConfig.from_json(run.need("compare").config))
+    config = tolerances(run, CompareConfig.from_json(run.require("compare").config))
     if run.is_model:
         again(run, config)
     sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}

@@ -163,7 +163,7 @@ def node_table(run: Run, item: Artefact) -> None:
 
 def faults(run: Run) -> bool:
     """Everything that the native converter cannot take of a model from elsewhere; whether there is something."""
-    found: list[str] = run.need("export").result.get("faults", [])
+    found: list[str] = run.require("export").result.get("faults", [])
     if found:
         st.error(
             f"The native converter cannot take {len(found)} {'node' if len(found) == 1 else 'nodes'} of this model. "
@@ -218,7 +218,7 @@ def show(run: Run, stage: str, given: list[str]) -> None:
     found = [item for item in artifact.artefacts(run) if item.stage in ("export", stage)]
     for item in found:
         artifact.check(run, item)
-    kept = run.need(stage)
+    kept = run.require(stage)
     st.caption(
         f"Made by {kept.config['converter']} in {kept.seconds:.1f} s"
         + (

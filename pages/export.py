@@ -98,7 +98,7 @@ def download(run: Run) -> None:
 
 def checked(run: Run) -> None:
     """What the export was checked for."""
-    record = run.need("export")
+    record = run.require("export")
     result, config = record.result, ExportConfig.from_json(record.config)
     if run.is_model:
         st.success(

@@ -107,7 +107,7 @@ def show(run: Run) -> None:
 
 def begin(run: Run) -> None:
     """What to do with a model that was just brought in."""
-    result = run.need("export").result
+    result = run.require("export").result
     if repairs := result.get("repairs"):
         st.info("The model was put right while it was opened.", icon=":material/build:")
         st.dataframe([{"Put right": text} for text in repairs], hide_index=True, width="stretch")
@@ -129,7 +129,7 @@ def bring_in() -> None:
         help="It is checked, converted, compared and measured like the digit network. It stays on this machine, and "
         "its weights have to be in the file",
     )
-    st.caption(f"Up to {upload.MOST_MB} MB. A larger one goes in on the command line: `{_LARGER}`")
+    st.caption(f"Up to {upload.MAX_MB} MB. A larger one goes in on the command line: `{_LARGER}`")
     if file is None:
         return
     st.session_state["uploads"] = place + 1

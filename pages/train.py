@@ -13,7 +13,7 @@ from convnet_core.config.arguments import arguments
 from convnet_core.config.stages import PRESETS, DataConfig, TrainConfig
 from convnet_core.data import gallery
 from convnet_core.errors import ConvNetError
-from convnet_core.jobs.followed_events import Following, thinned
+from convnet_core.jobs.job_progress import JobProgress, thin
 from convnet_core.jobs.overview import overview
 from convnet_core.runs.library import list_runs, new_run
 from convnet_core.runs.provenance import data_of
@@ -132,17 +132,17 @@ def others(run: Run) -> list[str]:
 
 
 def histories(run: Run, own: list[Any], names: list[str]) -> curves.Histories:
-    """The curves to draw, thinned; a run whose history cannot be read is left out."""
-    found = {run.name: thinned(own)}
+    """The curves to draw, thin; a run whose history cannot be read is left out."""
+    found = {run.name: thin(own)}
     for name in names:
         try:
-            found[name] = thinned(history(Run.open(runs_root() / name)))
+            found[name] = thin(history(Run.open(runs_root() / name)))
         except ConvNetError:
             continue
     return found
 
 
-def live(run: Run, names: list[str], told: Following) -> None:
+def live(run: Run, names: list[str], told: JobProgress) -> None:
     """The training at work."""
     if told.metrics:
         curves.figures(told.metrics[-1])

@@ -95,7 +95,7 @@ def _write(run: Run, file: BinaryIO, only: Artefact | None) -> None:
     records = _records(run)
     chosen = [only] if only else _packed(run)
     if not chosen:
-        run.need("export")
+        run.require("export")
     for item in chosen:
         check(run, item)
     try:

@@ -113,7 +113,7 @@ class Benchmark:
 
 def load(run: Run) -> Benchmark:
     """The benchmark of a run. Raises RunError where there is none, or none that can be read."""
-    run.need(STAGE)
+    run.require(STAGE)
     path = run.file(f"{STAGE}/{FILE}")
     try:
         return Benchmark.from_json(read_json(path))

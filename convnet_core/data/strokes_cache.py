@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.common.archives import bounded
+from convnet_core.common.archives import check_archive
 from convnet_core.common.files import cache_folder, new_id
 from convnet_core.config.stages import DataConfig
 from convnet_core.data import strokes
@@ -50,7 +50,7 @@ def _cached(name: str, count: int, seed: int, monitor: Monitor) -> Split:
 
 def _read_cache(path: Path, count: int) -> Split | None:
     try:
-        bounded(path, count * (SIDE * SIDE + 1) + _HEADERS)
+        check_archive(path, count * (SIDE * SIDE + 1) + _HEADERS)
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
         shapes = images.shape == (count, SIDE, SIDE) and labels.shape == (count,)

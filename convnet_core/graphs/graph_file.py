@@ -50,7 +50,7 @@ def of_file(path: Path) -> Graph:
 
 def of_run(run: Run) -> Graph:
     """The graph that the export kept; made from model.onnx where it kept none. Raises RunError or ModelError."""
-    run.need("export")
+    run.require("export")
     if (run.path / "export" / FILE).is_file():
         return read(run.file(f"export/{FILE}"))
     return of_file(run.file("export/model.onnx"))

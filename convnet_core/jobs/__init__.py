@@ -1,1 +1,1 @@
-"""A command in a process of its own: start it, follow its events, stop it."""
+"""Jobs: run a command in a separate process, follow its events, stop it."""

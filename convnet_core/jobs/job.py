@@ -1,4 +1,4 @@
-"""The working side of a job: what the process that does the work holds and tells."""
+"""A job from the inside: the process that does the work locks the run, records events and handles signals."""
 
 from __future__ import annotations
 
@@ -28,46 +28,46 @@ from convnet_core.runs.stage_record import now
 
 
 class _Interrupt(BaseException):
-    """What a signal raises: no `except Exception` of a stage or a library may take it for a failure."""
+    """Raised by a signal. Not an Exception, so that no `except Exception` in a stage or a library catches it."""
 
 
 class Job(events.Monitor):
-    """The working side: what a stage tells goes to `events.jsonl` and to the observers."""
+    """Records a stage's events in `events.jsonl`, passes them to the observers, and receives stop requests."""
 
     def __init__(self, folder: Path, observers: Sequence[Callable[[events.Event], None]] = ()) -> None:
         self.folder = folder
         self._observers = observers
-        self._signalled = self._asked = False
-        self._listening = self._over = False
+        self._signaled = self._requested = False
+        self._deferring = self._over = False
         self._lines = (folder / "events.jsonl").open("a", encoding="utf-8", buffering=1)
 
     def emit(self, event: events.Event) -> None:
-        if self._signalled and not self._listening:
-            raise _Interrupt  # a library has swallowed the first one
+        if self._signaled and not self._deferring:
+            raise _Interrupt  # a library has caught the first one
         self._lines.write(json.dumps({"time": round(time.time(), 3), **event.to_json()}) + "\n")
         for observe in self._observers:
             observe(event)
 
     def stop_requested(self) -> bool:
-        """Whether a signal or the request file asks for a stop."""
-        self._asked = self._asked or (self.folder / "stop").exists()
-        return self._signalled or self._asked
+        """Whether a signal or the file `stop` has asked for a stop."""
+        self._requested = self._requested or (self.folder / "stop").exists()
+        return self._signaled or self._requested
 
     @contextlib.contextmanager
     def defer_stop(self) -> Iterator[None]:
-        self._listening = True
+        self._deferring = True
         try:
             yield
         finally:
-            self._listening = False
+            self._deferring = False
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
         """Make SIGINT and SIGTERM stop this job.
 
-        A stage that listens finishes its batch and saves; any other, and a second signal, ends the
-        stage where it stands, which the swap of the run's folders makes safe. A job that has found the
-        request file is on its way to its end: the signal that follows the file is no second one.
+        A stage inside `defer_stop` finishes its batch and saves. Other stages end immediately, and
+        so does any stage on a second signal; the folder swaps of the run make that safe. If the job
+        has already seen the file `stop`, the signal that follows the file does not count as a second one.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -82,12 +82,12 @@ class Job(events.Monitor):
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._over:
             return
-        again, self._signalled = self._signalled, True
-        if again or not (self._listening or self._asked):
+        again, self._signaled = self._signaled, True
+        if again or not (self._deferring or self._requested):
             raise _Interrupt
 
     def end(self) -> None:
-        """From now on a signal changes nothing: how the job ended is being written."""
+        """Ignore signals from now on, while the job's outcome is written."""
         self._over = True
 
     def close(self) -> None:
@@ -95,13 +95,14 @@ class Job(events.Monitor):
 
 
 @contextlib.contextmanager
-def working(
+def open_job(
     run: Run, command: str, job_id: str | None = None, observers: Sequence[Callable[[events.Event], None]] = ()
 ) -> Iterator[Job]:
-    """Be a job on a run for the length of the block: its locks, its `job.json`, its log, its end.
+    """Run the block as a job: lock the run, write `job.json` and the log, and record how the block ends.
 
-    Raises BusyError where another job is at work on the run; nothing is left of this one then, unless
-    somebody who started it (`job_id`) waits to read why. What the block raises is recorded and raised on.
+    Raises BusyError if another job is using the run; this job then leaves no trace, unless it was
+    started by another process (`job_id`), which needs to read the reason. Records exceptions of
+    the block and raises them again.
     """
     folder = run.path / "jobs" / (job_id or new_job_id(command))
     with disk_errors.disk_errors_as_run_error(run.path), contextlib.ExitStack() as stack:
@@ -118,7 +119,7 @@ def working(
             stack.enter_context(_log_to(folder / "log.txt"))
             stack.enter_context(job.signals())
             if job.stop_requested():
-                raise Stopped("stopped before it began")
+                raise Stopped("stopped before it started")
             with disk_errors.disk_errors_as_run_error(run.path):
                 yield job
             job.end()
@@ -143,15 +144,15 @@ def working(
 
 
 def _finish(folder: Path, info: JobInfo, error: BaseException | None) -> None:
-    ours = isinstance(error, ConvNetError)
-    reason = None if error is None else str(error) if ours else f"{type(error).__name__}: {one_line(error)}"
+    expected = isinstance(error, ConvNetError)
+    reason = None if error is None else str(error) if expected else f"{type(error).__name__}: {one_line(error)}"
     hint = error.hint if isinstance(error, ConvNetError) else ""
-    ended = dataclasses.replace(info, state=_end(error), ended=now(), error=reason, hint=hint)
-    with contextlib.suppress(OSError):  # a full disk: the error that brought us here says so already
-        write_json(folder / "job.json", dataclasses.asdict(ended))
+    info = dataclasses.replace(info, state=_end_state(error), ended=now(), error=reason, hint=hint)
+    with contextlib.suppress(OSError):  # the disk is full, which `error` says already
+        write_json(folder / "job.json", dataclasses.asdict(info))
 
 
-def _end(error: BaseException | None) -> State:
+def _end_state(error: BaseException | None) -> State:
     match error:
         case None:
             return "done"
@@ -177,19 +178,19 @@ def _log_to(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def device_lock(device: str, job: events.Monitor) -> Iterator[None]:
-    """Hold a device ("cpu", "cuda") of this machine; wait for it while another job has it."""
+    """Lock a device ("cpu", "cuda") of this machine; wait while another job uses it. Raises Stopped."""
     folder = cache_folder() / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / f"device-{device.replace(':', '-')}.lock")
-    told = False
+    queued = False
     while True:
         try:
-            lock.acquire(timeout=0 if not told else 0.2)
+            lock.acquire(timeout=0.2 if queued else 0)
             break
         except filelock.Timeout:
-            if not told:
+            if not queued:
                 job.emit(events.Message(text=f"queued: another job is using the device {device}"))
-                told = True
+                queued = True
             if job.stop_requested():
                 raise Stopped("stopped while waiting for the device") from None
     try:

@@ -1,4 +1,4 @@
-"""What `job.json` says."""
+"""`job.json`, the state of a job."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = Literal["starting", "running", "done", "failed", "refused", "stopped", "
 
 @dataclass(frozen=True, kw_only=True)
 class JobInfo:
-    """`job.json`. `state` is as the job wrote it; `JobView.info` has looked whether it still lives."""
+    """The content of `job.json`. `state` is what the job wrote; `JobView.info` also checks that its process lives."""
 
     id: str
     command: str
@@ -25,20 +25,20 @@ class JobInfo:
     hint: str = ""
 
     def __post_init__(self) -> None:
-        """Raises ValueError where it names no process or no time: a signal to 0 or -1 would go to many."""
+        """Raises ValueError for an invalid time or process id: a signal to 0 or -1 would reach many processes."""
         if not 0 <= self.pid < 2**31 or (self.state == "running" and not self.pid):
-            raise ValueError(f"{self.pid} is no process")
+            raise ValueError(f"{self.pid} is not a process id")
         try:
             datetime.fromisoformat(self.started).astimezone()
         except OverflowError as error:
-            raise ValueError(f"{self.started!r} is no time of a job") from error
+            raise ValueError(f"{self.started!r} is not a valid start time") from error
 
     @property
     def live(self) -> bool:
-        """Whether it is at work."""
+        """Whether the job is starting or running."""
         return self.state in ("starting", "running")
 
 
 def new_job_id(command: str) -> str:
-    """Names of jobs sort by their start."""
+    """A new id; ids sort by start time."""
     return f"{datetime.now():%Y%m%d-%H%M%S-%f}-{command}-{new_id()[:4]}"

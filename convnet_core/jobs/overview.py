@@ -1,4 +1,4 @@
-"""A run at a glance, from its small JSON files alone: what the list of runs and the home page show."""
+"""A summary of a run for the list of runs and the home page. Reads only the run's small JSON files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Literal
 from convnet_core.common.formatting import format_count, format_share, format_size
 from convnet_core.errors import RunError
 from convnet_core.jobs import watcher
-from convnet_core.jobs.followed_events import following
 from convnet_core.jobs.job_info import JobInfo
+from convnet_core.jobs.job_progress import progress_of
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT
@@ -19,10 +19,10 @@ from convnet_core.runs.stage_record import StageRecord
 
 @dataclass(frozen=True)
 class StageView:
-    """A stage as people see it: its folder's state, or what its newest job is doing or failed at.
+    """A stage as the user sees it: the state of its folder, or of the newest job if that is running or failed in it.
 
-    `name` is its command's, `converter` is empty but for a conversion. `detail` is one line: what came out, or why it
-    is not as it should be.
+    `name` is the name of its command; `converter` is empty except for a conversion. `detail` is one line: the result,
+    or what is wrong.
     """
 
     name: str
@@ -33,9 +33,9 @@ class StageView:
 
 @dataclass(frozen=True)
 class Overview:
-    """One line of the list of runs; what is not known yet is None.
+    """One row of the list of runs; values that are not known yet are None.
 
-    `running` is the command at work; `resumable` says that a training was stopped and can go on.
+    `running` is the command that is running; `resumable` is true if a stopped training can be resumed.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Overview:
     running: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON; a stage is its state alone."""
+        """Plain JSON; of each stage only the state."""
         return {**vars(self), "stages": {name: stage.state for name, stage in self.stages.items()}}
 
 
 def overview(run: Run) -> Overview:
-    """Look at a run. The verdict of a stale comparison is not repeated."""
+    """Summarize a run. Omits the verdict of a stale comparison."""
     info = run.info
     train, checkpoint = _record(run, "train"), _record(run, CHECKPOINT)
     job = watcher.current(run)
@@ -79,7 +79,7 @@ def overview(run: Run) -> Overview:
 
 
 def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, StageView]:
-    """Every stage of the pipeline, by its folder; `job` is the run's newest."""
+    """All stages of the run, by folder; `job` is the run's newest job."""
     views = {}
     for stage in run.stages:
         state = run.state(stage)
@@ -88,17 +88,18 @@ def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, Stag
     if job is None or job[1].state == "done":
         return views
     view, info = job
-    told = following(view)
-    at = told.at if told.begun else "train" if info.command == "pipeline" else info.command
-    for stage, before in views.items():
-        if before.name == at:
-            views[stage] = _at_work(before, info)
-        elif info.live and info.command == "pipeline" and before.name not in told.done:
-            views[stage] = dataclasses.replace(before, state="waiting", detail="")
+    progress = progress_of(view)
+    first_stage = "train" if info.command == "pipeline" else info.command
+    current = progress.current_stage if progress.started else first_stage
+    for stage, stage_view in views.items():
+        if stage_view.name == current:
+            views[stage] = _with_job_state(stage_view, info)
+        elif info.live and info.command == "pipeline" and stage_view.name not in progress.done:
+            views[stage] = dataclasses.replace(stage_view, state="waiting", detail="")
     return views
 
 
-def _at_work(view: StageView, info: JobInfo) -> StageView:
+def _with_job_state(view: StageView, info: JobInfo) -> StageView:
     if info.live:
         return dataclasses.replace(view, state="running", detail="")
     state: Literal["stopped", "failed"] = "stopped" if info.state == "stopped" else "failed"
@@ -110,17 +111,17 @@ def _command(stage: str) -> str:
 
 
 def _outcome(record: StageRecord | None) -> str:
-    """What came out of a stage, in a few words."""
+    """The result of a stage in a few words."""
     if record is None:
         return ""
     match _command(record.stage):
         case "train":
-            return f"{format_share(record.result['test_accuracy'])} right"
+            return f"{format_share(record.result['test_accuracy'])} correct"
         case "export":
             return f"{format_count(record.result['nodes'], 'node')}, {format_size(record.result['bytes'])}"
         case "convert":
             ops, sizes = record.result["tensorflow_ops"], record.result["sizes"]
-            return f"{format_count(ops, 'op')}, {format_count(len(sizes), 'artefact')}"
+            return f"{format_count(ops, 'op')}, {format_count(len(sizes), 'artifact')}"
         case "compare":
             return f"{format_count(len(record.result['runtimes']), 'runtime')} {record.result['verdict']}"
         case _:
@@ -131,4 +132,4 @@ def _record(run: Run, stage: str) -> StageRecord | None:
     try:
         return run.record(stage)
     except RunError:
-        return None  # its state says so
+        return None  # the stage's state reports the damage

@@ -1,4 +1,4 @@
-"""A model that somebody uploads: where it waits, what is asked of it, and the limits that it is opened under."""
+"""Uploaded models: where they are stored until they are imported, and limits on memory and time while opening them."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from types import FrameType
 from convnet_core.common import disk_errors
 from convnet_core.errors import ModelError, RunError
 from convnet_core.jobs.job_info import JobInfo
-from convnet_core.runs.library import delete_runs, label_of, new_run
+from convnet_core.runs.library import delete_runs, new_run, slug
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import UPLOAD
 
-MOST_MB = 200
-"""The largest file that the app takes; `.streamlit/config.toml` says the same to the browser."""
+MAX_MB = 200
+"""The largest file that the app accepts; `.streamlit/config.toml` has the same limit for the browser."""
 
-_MOST_MEMORY = 8 * 2**30  # bytes of address space: the file some ten times over, and the libraries
-_MOST_SECONDS = 120  # of the processor
-_SECONDS_TO_END = 10  # of the processor, after those
-NO_LIMIT = "on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`"
+_MAX_MEMORY = 8 * 2**30  # bytes of address space: about ten times the file, and the libraries
+_MAX_SECONDS = 120  # CPU time
+_GRACE_SECONDS = 10  # CPU time after that until the process is killed
+NO_LIMIT = "the command line has no such limit: `python -m convnet_core convert --onnx FILE`"
 
 
 def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
-    """Make a run named after an uploaded file, and write the file into it; the run and the file.
+    """Create a run named after an uploaded file and write the file into it. Returns the run and the file's path.
 
-    Of `name` only letters and digits of any script are kept, and hyphens between them. Raises ModelError where the file
-    is empty or too large, RunError where the disk does not take it; nothing is left then.
+    The run's name keeps only letters and digits of any script, with hyphens between. Raises ModelError if the file is
+    empty or too large, RunError if the disk fails; no run is left behind then.
     """
     stem = PurePosixPath(PureWindowsPath(name).name).stem
-    label = label_of(stem) or "model"
+    label = slug(stem) or "model"
     if not content.nbytes:
         raise ModelError(f"{label}.onnx is an empty file", hint="export it again, or choose another file")
-    if content.nbytes > MOST_MB * 10**6 * 1.05:  # a browser counts a MB as 2**20 bytes
+    if content.nbytes > MAX_MB * 10**6 * 1.05:  # browsers count a MB as 2**20 bytes
         raise ModelError(
-            f"{label}.onnx has {content.nbytes / 1e6:,.0f} MB; the app takes {MOST_MB}",
-            hint="on the command line it may be larger: `python -m convnet_core convert --onnx FILE`",
+            f"{label}.onnx has {content.nbytes / 1e6:,.0f} MB; the app accepts up to {MAX_MB} MB",
+            hint="the command line accepts larger files: `python -m convnet_core convert --onnx FILE`",
         )
     run = new_run(root, label, kind="model")
     file = run.path / UPLOAD / f"{label}.onnx"
@@ -54,44 +54,44 @@ def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
 
 
 def is_refused(run: Run) -> bool:
-    """Whether the run was made for an upload, and nothing came of it. Not while a job is at work on it."""
+    """Whether the run was created for an upload that was not imported. Call it only while no job uses the run."""
     return run.is_model and run.record("export") is None
 
 
 def why_refused(job: JobInfo) -> ModelError:
-    """Why nothing came of an upload, from the end of its job."""
+    """Why an upload was not imported, from the outcome of its job."""
     if job.state == "died":
         return ModelError(
-            "the process that opened the file died, most likely since that took more memory than there is, "
-            f"or more than {_MOST_SECONDS} s of the processor",
-            hint=f"where the machine was restarted meanwhile, upload it again; {NO_LIMIT}",
+            "the process that opened the file died, most likely because it ran out of memory "
+            f"or needed more than {_MAX_SECONDS} s of CPU time",
+            hint=f"if the machine was restarted meanwhile, upload it again; {NO_LIMIT}",
         )
-    return ModelError(job.error or "nothing came of the upload", job.hint)
+    return ModelError(job.error or "the upload was not imported", job.hint)
 
 
-def forget(run: Run) -> None:
-    """Remove the file that `receive` wrote."""
+def delete_upload(run: Run) -> None:
+    """Delete the file that `receive` wrote."""
     shutil.rmtree(run.path / UPLOAD, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def limits() -> Iterator[None]:
-    """Bounds on the memory and the processor time of this process, for as long as a foreign file is opened.
+def limit_resources() -> Iterator[None]:
+    """Limit the memory and CPU time of this process while it opens an untrusted file.
 
-    Beyond them ModelError is raised. Inside a library none of Python's handlers runs, neither the one of the time nor
-    the one of a stop: one that does not come back soon after the limit takes the process with it.
+    Raises ModelError beyond the limits. Python runs no signal handlers while a library's C++ code is running, neither
+    for the time limit nor for a stop: if the library does not return soon after the limit, the process is killed.
     """
     memory, seconds = resource.getrlimit(resource.RLIMIT_AS), resource.getrlimit(resource.RLIMIT_CPU)
     used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     before = signal.signal(signal.SIGXCPU, _out_of_time)
     try:
-        resource.setrlimit(resource.RLIMIT_AS, (_lower(_MOST_MEMORY, memory[1]), memory[1]))
-        resource.setrlimit(resource.RLIMIT_CPU, (_lower(int(used) + _MOST_SECONDS, seconds[1]), seconds[1]))
-        with _ended_after(_MOST_SECONDS + _SECONDS_TO_END):
+        resource.setrlimit(resource.RLIMIT_AS, (_lower(_MAX_MEMORY, memory[1]), memory[1]))
+        resource.setrlimit(resource.RLIMIT_CPU, (_lower(int(used) + _MAX_SECONDS, seconds[1]), seconds[1]))
+        with _kill_after(_MAX_SECONDS + _GRACE_SECONDS):
             yield
     except MemoryError as error:
         raise ModelError(
-            f"the model needs more than {_MOST_MEMORY // 2**30} GiB of memory to be opened",
+            f"opening the model needs more than {_MAX_MEMORY // 2**30} GiB of memory",
             hint=NO_LIMIT,
         ) from error
     finally:
@@ -101,10 +101,10 @@ def limits() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ended_after(seconds: int) -> Iterator[None]:
-    """Have the kernel end this process after so many seconds of the processor.
+def _kill_after(seconds: int) -> Iterator[None]:
+    """Have the kernel kill this process after `seconds` of CPU time.
 
-    By a timer, whose signal does that: a hard limit could not be lifted afterwards.
+    Uses a timer, whose signal kills the process: a hard limit could not be raised again afterward.
     """
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
@@ -119,6 +119,6 @@ def _lower(limit: int, hard: int) -> int:
 
 def _out_of_time(number: int, frame: FrameType | None) -> None:
     raise ModelError(
-        f"the model takes more than {_MOST_SECONDS} s to be opened",
+        f"opening the model takes more than {_MAX_SECONDS} s",
         hint=NO_LIMIT,
     )

@@ -1,4 +1,4 @@
-"""The watching side of jobs: start, follow, stop and find again, from any process."""
+"""Jobs from the outside: start, follow, stop and list them, from any process."""
 
 from __future__ import annotations
 
@@ -29,28 +29,29 @@ _SPIN_COUNT = "1000"
 """How long PyTorch's threads (libgomp) spin while they wait for each other.
 
 A job of the app shares its cores with a server and a browser. Images per second of the reference recipe on two cores,
-median of 3: beside one busy process 2,230 with libgomp's own setting and 5,070 with this; alone 8,590 and 6,150.
+median of 3: next to one busy process 2,230 with libgomp's default and 5,070 with this; on an idle machine 8,590 and
+6,150.
 """
 _START_SECONDS = 30.0  # a process that has not taken its lock by then never will
-_READ_WHOLE = 2_000_000  # bytes of events: some 8,000 of a training's
+_MAX_FULL_READ = 2_000_000  # bytes, about 8,000 events of a training; beyond that, events are thinned
 _BLOCK = 1 << 18
-_LONGEST_LINE = 1 << 20
+_MAX_LINE = 1 << 20
 _children: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 class JobView:
-    """A job as somebody else sees it, from any process, at any time."""
+    """A job as another process sees it, during the job or afterward."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def info(self) -> JobInfo:
-        """The job's state, looked at closely. Raises RunError where `job.json` is damaged."""
+        """The job's state, with a check that its process is alive. Raises RunError if `job.json` is damaged."""
         info = self._read()
         if not info.live or self._alive(info):
             return info
-        info = self._read()  # it may have ended well between the two looks
+        info = self._read()  # it may have finished between reading and checking
         if not info.live:
             return info
         if (self.folder / "stop").exists():
@@ -58,8 +59,8 @@ class JobView:
         return dataclasses.replace(
             info,
             state="died",
-            error="the process died without a word (killed, or out of memory)",
-            hint="its log may say more; what it had finished is intact, so start it again",
+            error="the process died without an error message (killed, or out of memory)",
+            hint="its log may say more; finished stages are intact, so start it again",
         )
 
     def _read(self) -> JobInfo:
@@ -75,41 +76,41 @@ class JobView:
             return False
         if info.state == "starting":
             age = datetime.now().astimezone() - datetime.fromisoformat(info.started).astimezone()
-            return abs(age.total_seconds()) < _START_SECONDS  # a clock that was put back, or a file that lies
+            return abs(age.total_seconds()) < _START_SECONDS  # abs: the clock may have been set back
         try:
             with filelock.FileLock(self.folder / ".lock", timeout=0):
                 return False
         except filelock.Timeout:
             return True
-        except OSError as error:  # nobody is at work on a read-only disk; somebody may be in a folder of theirs
+        except OSError as error:  # no job can run on a read-only disk; another user's job may run in their folder
             return error.errno != errno.EROFS and _exists(info.pid)
 
     def events(self, offset: int = 0) -> tuple[list[events.Event], int]:
-        """The events from a byte offset on, and the offset to go on from; half a line waits for its end.
+        """The events from a byte offset on, and the offset for the next call. Leaves an incomplete line for that call.
 
-        Of more than `_READ_WHOLE` bytes only a share of the lines is taken, evenly; stages and the ends of epochs
-        always, and the newest line.
+        Of more than `_MAX_FULL_READ` bytes, returns evenly thinned events, with all starts and ends of stages and
+        epochs and the newest event.
         """
-        found: list[events.Event] = []
+        result: list[events.Event] = []
         try:
             with open_regular_file(self.folder / "events.jsonl") as file:
-                every = max(1, (file.seek(0, os.SEEK_END) - offset) // _READ_WHOLE)
+                every = max(1, (file.seek(0, os.SEEK_END) - offset) // _MAX_FULL_READ)
                 file.seek(offset)
                 rest = b""
                 while block := file.read(_BLOCK):
                     block = rest + block
-                    whole = block[: block.rfind(b"\n") + 1]
-                    rest = block[len(whole) :]
-                    offset += len(whole)
-                    if len(rest) > _LONGEST_LINE:  # none of ours
+                    lines = block[: block.rfind(b"\n") + 1]
+                    rest = block[len(lines) :]
+                    offset += len(lines)
+                    if len(rest) > _MAX_LINE:  # not an event
                         offset, rest = offset + len(rest), b""
-                    found += _parsed(whole, every)
+                    result += _parse_lines(lines, every)
         except OSError:
             pass
-        return found, offset
+        return result, offset
 
     def log(self) -> str:
-        """What went to `log.txt`; nothing of a file that is no part of the run."""
+        """The content of `log.txt`; empty if it cannot be read or is a link that leads out of the run."""
         try:
             path = Run(self.folder.parent.parent).file(f"jobs/{self.folder.name}/log.txt")
             return path.read_text(encoding="utf-8", errors="replace")
@@ -118,17 +119,17 @@ class JobView:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether a stop was asked for."""
+        """Whether the user asked for a stop."""
         return (self.folder / "stop").exists()
 
     def stop(self) -> None:
-        """Ask for a stop: a training saves and ends within one batch; other stages end at once.
+        """Request a stop: a training saves and ends within one batch; other stages end immediately.
 
-        Raises RunError where the disk refuses.
+        Raises RunError if the disk fails.
         """
         request = self.folder / "stop"
         if request.exists():
-            return  # a second signal would cut off the saving that the first one asked for
+            return  # a second signal would interrupt the saving
         with disk_errors.disk_errors_as_run_error(request):
             request.touch()
         info = self.info
@@ -147,13 +148,13 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _parsed(block: bytes, every: int) -> Iterator[events.Event]:
-    """The events of a block of lines: of each `every`-th, of the last, and of those that a page cannot do without."""
+def _parse_lines(block: bytes, every: int) -> Iterator[events.Event]:
+    """The events of a block of lines: every `every`-th line, all milestones, and the last line."""
     lines = block.splitlines()
-    if every > 1 and lines and not _telling(block):
+    if every > 1 and lines and not _has_milestone(block):
         lines, every = [*lines[:-1:every], lines[-1]], 1
-    for place, line in enumerate(lines):
-        if place % every and place + 1 < len(lines) and not _telling(line):
+    for index, line in enumerate(lines):
+        if index % every and index + 1 < len(lines) and not _has_milestone(line):
             continue
         with contextlib.suppress(ValueError):
             event = events.from_json(parse_json(line))
@@ -161,27 +162,27 @@ def _parsed(block: bytes, every: int) -> Iterator[events.Event]:
                 yield event
 
 
-def _telling(text: bytes) -> bool:
-    """Whether a line, or one in a block of them, begins or ends a stage or an epoch."""
+def _has_milestone(text: bytes) -> bool:
+    """Whether any of these lines starts or ends a stage, or ends an epoch."""
     return b'"kind": "stage-' in text or text.count(b'"validation_loss": null') < text.count(b'"validation_loss"')
 
 
 def start(run: Run, arguments: Sequence[str]) -> JobView:
-    """Start `python -m convnet_core <arguments> --run <run>` in a process of its own, and do not wait.
+    """Start `python -m convnet_core <arguments> --run <run>` in a separate process, and return without waiting.
 
-    The process outlives whoever starts it. Its folder is there when this returns. Raises BusyError where a job is at
-    work on the run, RunError where the disk refuses.
+    The process survives this one. The job's folder exists when this returns. Raises BusyError if a job is using the
+    run, RunError if the disk fails.
     """
-    found = current(run)
-    if found is not None and found[1].live:
-        raise BusyError(f"{found[1].command} is at work on the run {run.name}", "wait for its end, or stop it")
+    job = current(run)
+    if job is not None and job[1].live:
+        raise BusyError(f"{job[1].command} is running on the run {run.name}", "wait for it, or stop it")
     if bad := next((item for item in arguments if "\0" in item), None):
-        raise RunError(f"{bad!r} holds a zero byte, which no command can be given")
+        raise RunError(f"{bad!r} contains a zero byte, which is not allowed in an argument")
     with disk_errors.disk_errors_as_run_error(run.path):
-        return _started(run, arguments, new_job_id(arguments[0]))
+        return _launch(run, arguments, new_job_id(arguments[0]))
 
 
-def _started(run: Run, arguments: Sequence[str], job_id: str) -> JobView:
+def _launch(run: Run, arguments: Sequence[str], job_id: str) -> JobView:
     folder = run.path / "jobs" / job_id
     folder.mkdir(parents=True)
     info = JobInfo(id=job_id, command=arguments[0], state="starting", started=now(), pid=0)
@@ -201,7 +202,7 @@ def _started(run: Run, arguments: Sequence[str], job_id: str) -> JobView:
 
 
 def list_jobs(run: Run) -> list[JobView]:
-    """The jobs of a run, the newest first."""
+    """The jobs of a run, newest first."""
     folder = run.path / "jobs"
     if not folder.is_dir():
         return []
@@ -209,16 +210,16 @@ def list_jobs(run: Run) -> list[JobView]:
 
 
 def current(run: Run) -> tuple[JobView, JobInfo] | None:
-    """The job to show for a run: the one at work, else the newest that did something and can be read."""
-    found = []
+    """The job to show for a run: the running one, else the newest that was not refused; skips damaged jobs."""
+    jobs = []
     for view in list_jobs(run):
         with contextlib.suppress(RunError):
-            found.append((view, view.info))
-    return next((item for item in found if item[1].live), next((i for i in found if i[1].state != "refused"), None))
+            jobs.append((view, view.info))
+    return next((job for job in jobs if job[1].live), next((job for job in jobs if job[1].state != "refused"), None))
 
 
 def newest(run: Run, *commands: str) -> tuple[JobView, JobInfo] | None:
-    """The newest job of a run that did one of these commands and can be read."""
+    """The newest job of a run that ran one of these commands; skips damaged jobs."""
     for view in list_jobs(run):
         with contextlib.suppress(RunError):
             info = view.info

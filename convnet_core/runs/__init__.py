@@ -1,1 +1,1 @@
-"""A run's folder: its records and what is out of date, the list of all runs, kept drawings."""
+"""A run's folder: the records of its stages, which stages are stale, the list of all runs, saved drawings."""

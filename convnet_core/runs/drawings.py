@@ -1,6 +1,6 @@
-"""The test cases of a run: drawings that somebody kept with their true digit, in the run's folder `drawings/`.
+"""A run's test cases: drawings that the user saved with their true digit, in the folder `drawings/` of the run.
 
-A case's id comes from its pixels: the same drawing kept twice is one case, and with another digit it is corrected.
+A drawing's id is a hash of its pixels: saving the same drawing again with another digit corrects it.
 """
 
 from __future__ import annotations
@@ -29,72 +29,73 @@ _NAME = re.compile(r"^(?P<label>[0-9])-(?P<id>[0-9a-f]{12})\.png$")
 
 
 @dataclass(frozen=True)
-class Case:
-    """A drawing that was kept; `file` is its path inside the run."""
+class SavedDrawing:
+    """A drawing with its true digit; `file` is its path relative to the run."""
 
     id: str
     label: int
     file: str
 
 
-def keep(run: Run, drawing: Grey, label: int) -> Case:
-    """Keep a drawing, float32 [height, width] in [0, 1], with its true digit.
+def save(run: Run, drawing: Grey, label: int) -> SavedDrawing:
+    """Save a drawing, float32 [height, width] in [0, 1], with its true digit.
 
-    Raises DataError where there is no ink or no such digit, RunError where it cannot be written.
+    Raises DataError if there is no ink or no such digit, RunError if the file cannot be written.
     """
     if label not in range(CLASSES):
-        raise DataError(f"{label} is no digit", hint="name one from 0 to 9")
+        raise DataError(f"{label} is not a digit", hint="use a digit from 0 to 9")
     prepare(drawing)
     picture = Image.fromarray(np.rint(drawing * 255).astype(np.uint8))
     identity = hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()[:12]
-    case = Case(identity, label, f"{FOLDER}/{label}-{identity}.png")
+    saved = SavedDrawing(identity, label, f"{FOLDER}/{label}-{identity}.png")
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    path = run.path / case.file
+    path = run.path / saved.file
     try:
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, buffer.getvalue())
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}", hint="free some space") from error
-    for other in cases(run):
-        if other.id == case.id and other != case:
+    for other in list_drawings(run):
+        if other.id == saved.id and other != saved:
             delete(run, other)
-    return case
+    return saved
 
 
-def cases(run: Run) -> list[Case]:
-    """What was kept, by digit. Files with other names are passed over."""
+def list_drawings(run: Run) -> list[SavedDrawing]:
+    """The saved drawings, sorted by digit. Ignores files with other names."""
     folder = run.path / FOLDER
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     matches = [match for name in names if (match := _NAME.match(name))]
-    return [Case(match["id"], int(match["label"]), f"{FOLDER}/{match[0]}") for match in matches]
+    return [SavedDrawing(match["id"], int(match["label"]), f"{FOLDER}/{match[0]}") for match in matches]
 
 
-def delete(run: Run, case: Case) -> None:
-    """Remove a case; one that is gone already is no error."""
-    (run.path / case.file).unlink(missing_ok=True)
+def delete(run: Run, drawing: SavedDrawing) -> None:
+    """Delete a saved drawing; does nothing if it is already gone."""
+    (run.path / drawing.file).unlink(missing_ok=True)
 
 
-def picture(run: Run, case: Case) -> Path:
-    """The file of a case. Raises RunError where it is gone, or is a link to what is no part of the run."""
-    return run.file(case.file, "remove it from the run's folder")
+def picture_file(run: Run, drawing: SavedDrawing) -> Path:
+    """The file of a saved drawing. Raises RunError if it is missing, or is a link that leads out of the run."""
+    return run.file(drawing.file, "remove it from the run's folder")
 
 
-def image(run: Run, case: Case) -> Grey:
-    """A case's prepared image, float32 [28, 28] in [0, 1]. Raises as `load` does."""
-    return prepare_file(picture(run, case))
+def load_image(run: Run, drawing: SavedDrawing) -> Grey:
+    """The prepared image of a saved drawing, float32 [28, 28] in [0, 1]. Raises what `load_images` raises."""
+    return prepare_file(picture_file(run, drawing))
 
 
-def load(run: Run, found: list[Case]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Prepared images float32 [n, 1, 28, 28] in [0, 1] and labels int64 [n].
+def load_images(run: Run, drawings: list[SavedDrawing]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Prepared images float32 [n, 1, 28, 28] in [0, 1], and labels int64 [n].
 
-    Raises DataError for a file that is damaged or no digit, RunError as `picture` does.
+    Raises DataError for a file that is damaged or shows no digit, and RunError as `picture_file` does.
     """
-    images = [image(run, case) for case in found]
+    images = [load_image(run, drawing) for drawing in drawings]
     stacked = np.stack(images)[:, None] if images else np.empty((0, 1, SIDE, SIDE), np.float32)
-    return stacked, np.array([case.label for case in found], np.int64)
+    return stacked, np.array([drawing.label for drawing in drawings], np.int64)
 
 
-def compared(record: StageRecord, found: list[Case]) -> bool:
-    """Whether a comparison, by its record, included exactly these cases."""
-    return {name for name in record.inputs if name.startswith(f"{FOLDER}/")} == {case.file for case in found}
+def compared_exactly(record: StageRecord, drawings: list[SavedDrawing]) -> bool:
+    """Whether the comparison of this record included exactly these drawings."""
+    recorded = {name for name in record.inputs if name.startswith(f"{FOLDER}/")}
+    return recorded == {drawing.file for drawing in drawings}

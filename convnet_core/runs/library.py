@@ -1,4 +1,4 @@
-"""The runs under one root: list, make, find, rename, delete."""
+"""The runs in a root folder: list, create, find, rename, delete."""
 
 from __future__ import annotations
 
@@ -21,68 +21,70 @@ from convnet_core.runs.run import Run, is_run
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"\w[\w .+-]{0,99}")
-_MOST_BYTES = 200  # a file system takes 255, and a run's name comes back in longer ones: its zip, and a draft of that
-_MOST_LABEL, _MOST_LABEL_BYTES = 60, 120
+_MAX_NAME_BYTES = 200  # a file system allows 255, and longer names are derived from it: the run's zip and its draft
+_MAX_LABEL, _MAX_LABEL_BYTES = 60, 120
 _DELETED = ".deleted-"
 
 
 def list_runs(root: Path) -> list[Run]:
-    """The runs under a root, the newest first. What a cut-off deletion left is removed.
+    """The runs in a root folder, newest first. Also removes what an interrupted deletion left behind.
 
-    Raises RunError where the root cannot be read.
+    Raises RunError if the root cannot be read.
     """
-    found = []
-    for path in _inside(root):
+    runs = []
+    for path in _entries(root):
         if path.name.startswith(_DELETED):
             shutil.rmtree(path, ignore_errors=True)
         elif not path.name.startswith("."):
             try:
                 if is_run(path):
                     run = Run.open(path)
-                    found.append((str(run.info.get("created", "")), run.name, run))
+                    runs.append((str(run.info.get("created", "")), run.name, run))
             except RunError as error:
-                _warn(str(error))
-    return [run for *_, run in sorted(found, key=lambda item: item[:2], reverse=True)]
+                _warn_once(str(error))
+    return [run for *_, run in sorted(runs, key=lambda item: item[:2], reverse=True)]
 
 
 @functools.lru_cache(maxsize=100)
-def _warn(text: str) -> None:
-    """Once: the runs are listed with each act of each visitor."""
+def _warn_once(text: str) -> None:
+    """Log a warning the first time only: the app lists the runs on every rerun of every session."""
     log.warning("%s", text)
 
 
-def _inside(root: Path) -> list[Path]:
+def _entries(root: Path) -> list[Path]:
     try:
         return list(root.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise RunError(f"the runs in {root} cannot be read: {error.strerror}") from error
+        raise RunError(f"cannot list the runs in {root}: {error.strerror}") from error
 
 
 def find_run(root: Path, name: str | Path) -> Path:
-    """Where a run of this name is: the folder itself, else the one under the root, else where it would be made.
+    """The folder of a run: the path `name` if it is a run, else `name` in the root if that is a run, else `name`.
 
-    Raises RunError where that cannot be looked at.
+    Raises RunError if these paths cannot be read.
     """
-    given = Path(name)
-    if is_run(given) or not is_run(root / given):
-        return given
-    return root / given
+    path = Path(name)
+    if is_run(path) or not is_run(root / path):
+        return path
+    return root / path
 
 
-def label_of(text: str) -> str:
-    """A text as a part of a folder's name: letters, accents and digits of any script, a hyphen for whatever else stands
-    between them; at most 60 characters and 120 bytes. Empty where nothing is left.
+def slug(text: str) -> str:
+    """Turn a text into a part of a folder's name: letters, accents and digits of any script, with hyphens between.
+
+    At most 60 characters and 120 bytes; empty if no letter or digit is left.
     """
-    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in unicodedata.normalize("NFC", text))
-    words = "-".join("".join(kept).split())[:_MOST_LABEL]
-    return words.encode()[:_MOST_LABEL_BYTES].decode(errors="ignore").strip("-")
+    normal = unicodedata.normalize("NFC", text)
+    spaced = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in normal)
+    words = "-".join("".join(spaced).split())[:_MAX_LABEL]
+    return words.encode()[:_MAX_LABEL_BYTES].decode(errors="ignore").strip("-")
 
 
 def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "model"] = "digits") -> Run:
-    """Make a run under the root, named by the time and a label. Raises RunError where it cannot be."""
-    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{label_of(label) or 'run'}"
+    """Create a run in the root, named after the time and a label. Raises RunError if it cannot be created."""
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{slug(label) or 'run'}"
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
         path = root / (stem + suffix)
         try:
@@ -90,23 +92,26 @@ def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "mo
         except FileExistsError:
             continue
         except OSError as error:
-            raise RunError(f"cannot make a run in {root}: {error.strerror}") from error
+            raise RunError(f"cannot create a run in {root}: {error.strerror}") from error
         return Run.create(path, title, kind)
     raise RunError(f"cannot find a free name for a run in {root}")
 
 
 def rename_run(run: Run, name: str) -> Run:
-    """Give a run's folder another name beside it. Raises RunError where the name or the disk will not do."""
+    """Rename a run's folder. Raises RunError if the name is invalid or taken, or the disk fails."""
     if not _NAME.fullmatch(name):
-        raise RunError(f"{name!r} will not do as a name", hint="letters, digits, space and . _ + -, at most 100")
-    if (size := len(os.fsencode(name))) > _MOST_BYTES:
         raise RunError(
-            f"{name!r} is too long for a folder: {size} bytes, at most {_MOST_BYTES}", hint="use fewer characters"
+            f"{name!r} is not a valid name",
+            hint="use up to 100 letters, digits, spaces and . _ + -",
+        )
+    if (size := len(os.fsencode(name))) > _MAX_NAME_BYTES:
+        raise RunError(
+            f"{name!r} is too long for a folder: {size} bytes, at most {_MAX_NAME_BYTES}", hint="use fewer characters"
         )
     target = run.path.with_name(name)
     with disk_errors.disk_errors_as_run_error(target), run.lock():
         if target.exists():
-            raise RunError(f"there is a run {name} already")
+            raise RunError(f"there is already a run {name}")
         info = run.info
         os.rename(run.path, target)
         if info.get("title") == run.name:
@@ -115,24 +120,24 @@ def rename_run(run: Run, name: str) -> Run:
 
 
 def delete_runs(runs: list[Run]) -> None:
-    """Remove runs. They disappear at once, then their files go.
+    """Delete runs, all or none. They first disappear from the list, then their files are deleted.
 
-    Raises BusyError when a job is at work on one, RunError where the disk refuses; none of them is removed then.
+    Raises BusyError if a job is using one of them, RunError if the disk fails.
     """
-    doomed: dict[Path, Path] = {}
+    renamed: dict[Path, Path] = {}
     with contextlib.ExitStack() as locks:
         for run in runs:
             with disk_errors.disk_errors_as_run_error(run.path):
                 locks.enter_context(run.lock())
         try:
             for run in runs:
-                grave = run.path.with_name(f"{_DELETED}{new_id()}")
+                trash = run.path.with_name(f"{_DELETED}{new_id()}")
                 with disk_errors.disk_errors_as_run_error(run.path):
-                    os.rename(run.path, grave)
-                doomed[grave] = run.path
+                    os.rename(run.path, trash)
+                renamed[trash] = run.path
         except RunError:
-            for grave, path in doomed.items():
-                os.rename(grave, path)
+            for trash, path in renamed.items():
+                os.rename(trash, path)
             raise
-    for grave in doomed:
-        shutil.rmtree(grave, ignore_errors=True)
+    for trash in renamed:
+        shutil.rmtree(trash, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Which data, or which inputs, a stage of a run was made with. Imports no torch."""
+"""The data and the inputs that a stage of a run used. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from convnet_core.tensors.model_inputs import InputSpec
 
 
 def data_of(run: Run, stage: str = "train") -> DataConfig:
-    """The data that a stage was last run with, else that of the training; the default where neither is known.
+    """The data that a stage last used, else the training's data, else the default.
 
-    Raises RunError where the record of the training is damaged.
+    Raises RunError if the record of the training is damaged.
     """
     try:
         record = run.record(stage)
@@ -27,7 +27,7 @@ def data_of(run: Run, stage: str = "train") -> DataConfig:
 
 
 def inputs_of(run: Run, *stages: str) -> InputSpec:
-    """What was said of the inputs of a model from elsewhere, at the first of these stages that knows."""
+    """The user's choices for the inputs of an imported model, from the first of these stages that has them."""
     for stage in stages:
         try:
             record = run.record(stage)

@@ -1,30 +1,24 @@
-"""The folders in a run, each of which belongs to a stage."""
+"""The names of the folders in a run."""
 
 from __future__ import annotations
 
 PIPELINE = ("train", "export", "convert/native", "compare")
-"""The stages that a whole run has, in their order, each named by its folder in the run."""
-
+"""The stages of the pipeline in order, each named after its folder in the run."""
 
 CONVERT_STAGES = ("convert/native", "convert/onnx-tf")
-"""One for each converter; the first is the pipeline's."""
-
+"""One stage per converter; the pipeline uses the first."""
 
 STAGES = ("train", "export", *CONVERT_STAGES, "compare")
-"""All stages, in their order."""
-
+"""All stages in order."""
 
 LESSON_STAGES = "lessons"
-"""The folder of a run with the dissection of each lesson, a stage of its own: `lessons/<name>`."""
-
+"""Folder with the dissections of lessons, each a stage `lessons/<name>`."""
 
 CHECKPOINT = "checkpoint"
-"""The folder of a run where a training that was stopped, or is at work, keeps what it goes on from."""
-
+"""Folder with the checkpoint of a running or stopped training."""
 
 UPLOAD = "upload"
-"""The folder of a run where an uploaded file lies until it is accepted or refused."""
-
+"""Folder with an uploaded file until it is accepted or rejected."""
 
 ABSENT = "absent"
-"""Stands for the digest of a stage that was not there, in the inputs of one that would have used it."""
+"""Recorded in place of the digest of an optional input whose stage was missing."""

@@ -1,4 +1,4 @@
-"""What `stage.json` holds: what was done, from what, with which libraries, and what came out."""
+"""`stage.json`, the record of a stage: its settings, inputs, outputs, results and library versions."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import digest, read_json
 
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-tf", "tensorflow", "ai-edge-litert", "numpy")
-_MOST_KEPT = 500  # more than the runs that Home shows have
+_MAX_CACHED = 500  # more than the stages of all runs on the home page
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageRecord:
-    """`stage.json`: what was done, from what, with which libraries, and what came out.
+    """The content of `stage.json`.
 
-    `inputs` maps a path inside the run (`train/model.safetensors`), or a name of something outside
-    it, to a SHA-256; `outputs` maps a path inside the stage's folder to `{sha256, bytes, mtime_ns}`.
+    `inputs` maps a path relative to the run (`train/model.safetensors`), or the name of something outside
+    the run, to a SHA-256; `outputs` maps a path relative to the stage's folder to `{sha256, bytes, mtime_ns}`.
     """
 
     stage: str
@@ -37,43 +37,43 @@ class StageRecord:
     versions: dict[str, str]
 
     def __post_init__(self) -> None:
-        """Raises TypeError where an output lacks what its state is told by."""
-        known = {"sha256": str, "bytes": int, "mtime_ns": int}
+        """Raises TypeError if an output lacks a value that its stage's state depends on."""
+        required = {"sha256": str, "bytes": int, "mtime_ns": int}
         for name, output in self.outputs.items():
-            if any(type(output.get(key)) is not kind for key, kind in known.items()):
-                raise TypeError(f"the output {name!r} has no {', '.join(known)}")
+            if any(type(output.get(key)) is not kind for key, kind in required.items()):
+                raise TypeError(f"the output {name!r} needs {', '.join(required)}")
 
 
-_kept: dict[Path, tuple[tuple[int, int, int], StageRecord]] = {}
+_cache: dict[Path, tuple[tuple[int, int, int], StageRecord]] = {}
 
 
 def read_record(path: Path) -> StageRecord:
-    """A `stage.json`, shared: nobody writes to it. Read again only when its file is another one or has changed.
+    """Read a `stage.json`. The result is cached until the file changes; callers must not modify it.
 
-    The newest alone is kept: a checkpoint's is written again and again. Raises OSError, or ValueError, TypeError or
-    OverflowError where the file is damaged.
+    The cache has one entry per path, since a checkpoint's record is rewritten often. Raises OSError, and ValueError,
+    TypeError or OverflowError if the file is damaged.
     """
     stat = path.stat()
     version = stat.st_ino, stat.st_size, stat.st_mtime_ns
-    kept = _kept.get(path)
-    if kept is None or kept[0] != version:
+    cached = _cache.get(path)
+    if cached is None or cached[0] != version:
         record = dataclass_from_json(StageRecord, read_json(path))
-        if led := [name for name in record.outputs if not _inside(name)]:
-            raise ValueError(f"{led[0]!r} leads out of the stage's folder")
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        kept = _kept[path] = version, record
-    return kept[1]
+        if outside := [name for name in record.outputs if not _stays_inside(name)]:
+            raise ValueError(f"{outside[0]!r} leads out of the stage's folder")
+        if len(_cache) >= _MAX_CACHED:
+            _cache.clear()
+        cached = _cache[path] = version, record
+    return cached[1]
 
 
-def _inside(name: str) -> bool:
-    """Whether a path in a record stays in the folder that it is relative to."""
+def _stays_inside(name: str) -> bool:
+    """Whether a relative path stays inside its folder."""
     return not PurePath(name).is_absolute() and ".." not in PurePath(name).parts
 
 
 @dataclass(frozen=True)
 class StageState:
-    """`missing`, `fresh`, or `stale` with the reason in words."""
+    """`missing`, `fresh`, or `stale` with a reason."""
 
     state: Literal["missing", "fresh", "stale"]
     reason: str = ""
@@ -81,7 +81,7 @@ class StageState:
 
 @dataclass
 class Draft:
-    """A stage's folder while it is written: `path` to write into, and what to record."""
+    """A stage's folder while it is being written: write files to `path`, and results and inputs to the other fields."""
 
     path: Path
     result: dict[str, Any] = field(default_factory=dict)
@@ -90,34 +90,35 @@ class Draft:
 
 
 def outputs_of(folder: Path) -> dict[str, dict[str, Any]]:
-    found = {}
+    """Flush all files of a stage's folder to disk; what `StageRecord.outputs` records of them."""
+    outputs = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
             stat = path.stat()
-            found[path.relative_to(folder).as_posix()] = {
+            outputs[path.relative_to(folder).as_posix()] = {
                 "sha256": digest(path),
                 "bytes": stat.st_size,
                 "mtime_ns": stat.st_mtime_ns,
             }
-    return found
+    return outputs
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601."""
+    """The current time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that decide a result, without importing them."""
+    """The versions of Python and of the libraries that affect results; does not import them."""
     return dict(_versions())
 
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    return found
+            versions[package] = importlib.metadata.version(package)
+    return versions

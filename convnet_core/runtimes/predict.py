@@ -57,7 +57,7 @@ def feature_maps(run: Run, paths: list[Path]) -> NDArray[np.float32]:
 
 @contextlib.contextmanager
 def _reader(run: Run) -> Iterator[RuntimePool]:
-    run.need("export")
+    run.require("export")
     with contextlib.closing(RuntimePool(run)) as reader:
         yield reader
 

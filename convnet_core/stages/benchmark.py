@@ -27,12 +27,12 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
     Waits while a training has the processor: neither would be itself beside the other.
     """
     with stage_events(STAGE, monitor) as line:
-        run.need("export")
+        run.require("export")
         for warning in run.stale_stages("compare"):  # what is ahead of compare is ahead of this, too
             monitor.emit(Message(text=f"warning: {warning}"))
         found = sources(run, config.threads)
         files = tuple(file for source in found for file in source.files)
-        with device_lock("cpu", monitor), run.writing(STAGE, config.to_json(), files) as draft:
+        with device_lock("cpu", monitor), run.write_stage(STAGE, config.to_json(), files) as draft:
             draft.versions = all_versions()
             # A converter that was not there yet: once it is, these figures no longer cover everything.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})

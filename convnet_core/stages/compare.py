@@ -55,17 +55,17 @@ def run_compare(
     `input_spec` describes.
     """
     with stage_events("compare", monitor) as line:
-        run.need("export")
+        run.require("export")
         warm_up()
         warnings = run.stale_stages("compare")
         for warning in warnings:
             monitor.emit(Message(text=f"warning: {warning}"))
         found = sources(run)
         chosen = comparison_inputs(run, config, monitor, data_config, input_spec)
-        kept = drawings.cases(run)
+        kept = drawings.list_drawings(run)
         tell = _throttled(monitor)
         files = (*(file for source in found for file in source.files), *(case.file for case in kept))
-        with run.writing("compare", config.to_json(), files) as draft:
+        with run.write_stage("compare", config.to_json(), files) as draft:
             draft.inputs["data"] = chosen.fingerprint
             draft.versions = all_versions()
             # A converter that was not there yet: once it is, this comparison no longer covers everything.

@@ -37,9 +37,9 @@ def run_convert(
     """
     stage = f"convert/{config.converter}"
     with stage_events("convert", monitor) as line:
-        run.need("export")
+        run.require("export")
         warm_up()
-        with run.writing(stage, config.to_json(), run.model_files) as draft:
+        with run.write_stage(stage, config.to_json(), run.model_files) as draft:
             chosen = calibration(run, config, monitor, data_config, input_spec, samples)
             draft.inputs["data"] = chosen.fingerprint
             model = model_file.load(run.path / "export/model.onnx")

@@ -46,9 +46,9 @@ def run_dissect(
     the reference, or what cannot be done without, ends the process.
     """
     with stage_events(STAGE, monitor) as line:
-        run.need("export")
+        run.require("export")
         files = (*run.model_files, *_converted(run, config))
-        with run.writing(stage_of(config.lesson), config.to_json(), files) as draft:
+        with run.write_stage(stage_of(config.lesson), config.to_json(), files) as draft:
             content = {
                 "run": str(run.path),
                 "config": config.to_json(),

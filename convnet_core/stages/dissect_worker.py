@@ -100,7 +100,7 @@ def _case(
     if config.lesson == "none" and run.state(stage).state != "fresh":
         refused = coverage.refused(model, ConvertConfig(converter=config.converter))
     if not refused:
-        run.need(stage)
+        run.require(stage)
     learned: Learned | None
     if not run.is_model:
         digits = data.load(data_of(run), monitor)
@@ -152,7 +152,7 @@ def _network(run: Run) -> tuple[Any, ExportConfig]:
 
     path = run.path / "export/model.safetensors"
     _, network = from_weights(read_weights(path), str(path))
-    return network, ExportConfig.from_json(run.need("export").config)
+    return network, ExportConfig.from_json(run.require("export").config)
 
 
 def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
@@ -162,7 +162,7 @@ def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
     from convnet_core.export.onnx_export import export_any
 
     made = load_factory(factory, examples)
-    config = ExportConfig.from_json(run.need("export").config)
+    config = ExportConfig.from_json(run.require("export").config)
     return export_any(made.model, made.example, config, made.named).program
 
 
@@ -172,7 +172,7 @@ def _faulty(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:
     if run.is_model:
         raise ConfigError("lessons need a network that reads digits", hint="take a run of the pipeline")
     network, exporting = _network(run)
-    converting = ConvertConfig.from_json(run.need(f"convert/{config.converter}").config)
+    converting = ConvertConfig.from_json(run.require(f"convert/{config.converter}").config)
     calibration = batch_of(case.many, 0, _CALIBRATION, case.batched)
     lesson, _ = LESSONS[config.lesson]
     return lesson(Bench(case, network, exporting, converting, calibration, folder))

@@ -31,14 +31,14 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
     """
     with stage_events("export", monitor) as line:
         if weights is None:
-            run.need("train")
+            run.require("train")
         source = weights or run.path / _TRAINED
         named, notes = recognize(read_weights(source), str(source))
         for note in notes:
             monitor.emit(Message(text=note))
         model_config, model = from_weights(named, str(source))
         monitor.emit(Progress(label="exporting", done=0, total=1))
-        with run.writing("export", config.to_json(), () if weights else (_TRAINED,)) as draft:
+        with run.write_stage("export", config.to_json(), () if weights else (_TRAINED,)) as draft:
             if weights:
                 draft.inputs["weights"] = digest(weights)
             exported = export(model, config)

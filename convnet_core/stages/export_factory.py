@@ -32,7 +32,7 @@ def run_export_factory(
             monitor.emit(Message(text=note))
         if exported.fixed:
             monitor.emit(Message(text=f"the batch is fixed: {exported.fixed}"))
-        with run.writing("export", config.to_json()) as draft:
+        with run.write_stage("export", config.to_json()) as draft:
             draft.inputs["factory"] = function
             result = keep(examine(exported.model, repair(exported.model)), draft, exported.max_abs_error)
         monitor.emit(Progress(label="exported", done=1, total=1))

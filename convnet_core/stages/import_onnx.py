@@ -31,7 +31,7 @@ def run_import_onnx(
         intake = take_in(path, load)
         for text in intake.repairs:
             monitor.emit(Message(text=text))
-        with run.writing("export", {}) as draft:
+        with run.write_stage("export", {}) as draft:
             draft.inputs["onnx"] = model_file.fingerprint(path)
             result = keep(intake, draft)
         line.summary = f"{format_count(result.nodes, 'node')}, opset {result.opset}, from {path.name}"

@@ -91,7 +91,7 @@ def comparison_inputs(
         return _drawn(model_of(run), config, input_spec)
     data_config = data_config or data_of(run)
     digits = data.load(data_config, monitor)
-    kept = drawings.cases(run)
+    kept = drawings.list_drawings(run)
     inputs = [*digit_inputs(digits.test, config), *_drawings(run, kept)]
     record = {"data": data_config.to_json()}
     return ComparisonInputs(inputs, config.batch_sizes, record, digits.fingerprint, digits.name, digits.test.images)
@@ -110,11 +110,11 @@ def digit_inputs(test: Split, config: CompareConfig) -> list[InputSet]:
     ]
 
 
-def _drawings(run: Run, kept: list[drawings.Case]) -> list[InputSet]:
+def _drawings(run: Run, kept: list[drawings.SavedDrawing]) -> list[InputSet]:
     """The drawings that were kept as test cases, where there are any."""
     if not kept:
         return []
-    images, labels = drawings.load(run, kept)
+    images, labels = drawings.load_images(run, kept)
     return [InputSet("drawings", {INPUT: images}, labels)]
 
 
@@ -122,11 +122,11 @@ def _drawn(model: onnx.ModelProto, config: CompareConfig, input_spec: InputSpec)
     """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
     inputs = bounded_inputs(model)
     feeds = input_spec.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
-    fixed = fixed_batch(input_spec.shaped(inputs))
+    fixed = fixed_batch(input_spec.apply_shapes(inputs))
     sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
     name = "given samples" if input_spec.files else "drawn samples"
     names = batched(inputs)
-    fed = {name: feeds, "zeros": zeros(input_spec.shaped(inputs), feeds)}
+    fed = {name: feeds, "zeros": zeros(input_spec.apply_shapes(inputs), feeds)}
     sets = [InputSet(label, arrays, batched=names) for label, arrays in fed.items()]
     record = {"inputs": input_spec.to_json()}
     return ComparisonInputs(sets, sizes, record, fingerprint(feeds), name, precisions=of_outputs(model))

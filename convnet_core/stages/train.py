@@ -71,7 +71,7 @@ def _write(
     test: Tensors,
     result: Trained,
 ) -> None:
-    with run.writing("train", config.to_json()) as draft:
+    with run.write_stage("train", config.to_json()) as draft:
         draft.inputs["data"] = fingerprint
         draft.result = vars(result)
         weights = {name: value.detach().cpu().contiguous() for name, value in state.model.state_dict().items()}

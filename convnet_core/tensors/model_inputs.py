@@ -1,4 +1,4 @@
-"""What the inputs of any model are fed with: arrays from files, or random ones of the declared types and shapes."""
+"""Samples for the inputs of any model: arrays from files, or random arrays of the declared types and shapes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from convnet_core.tensors.arrays import Array, Bounds, Feeds, TensorInfo, batche
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What somebody says of a model's inputs, by name: files of samples, whole shapes, ranges of values."""
+    """The user's choices for a model's inputs, by input name: files of samples, full shapes, ranges of values."""
 
     files: dict[str, str] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -31,42 +31,42 @@ class InputSpec:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """What `to_json` wrote."""
+        """Parse what `to_json` wrote."""
         shapes = {name: tuple(shape) for name, shape in value.get("shapes", {}).items()}
         ranges = {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()}
         return cls(dict(value.get("files", {})), shapes, ranges)
 
-    def shaped(self, inputs: Sequence[TensorInfo], files: Feeds | None = None) -> list[TensorInfo]:
-        """The inputs in the shapes that were given; dimensions of one name get one size, also from `files`.
+    def apply_shapes(self, inputs: Sequence[TensorInfo], files: Feeds | None = None) -> list[TensorInfo]:
+        """The inputs with these shapes and ranges; dimensions of one name get one size, also from `files`.
 
-        Raises ConfigError for a name or a rank that the model has not.
+        Raises ConfigError for an unknown input, or a shape that does not fit.
         """
-        known = {info.name: info for info in inputs}
+        infos = {info.name: info for info in inputs}
         for name in (*self.files, *self.shapes, *self.ranges):
-            if name not in known:
-                raise ConfigError(f"the model has no input {name!r}", hint=f"it has {', '.join(known)}")
+            if name not in infos:
+                raise ConfigError(f"the model has no input {name!r}", hint=f"it has {', '.join(infos)}")
         for name, shape in self.shapes.items():
-            declared = known[name].shape
+            declared = infos[name].shape
             if len(declared) != len(shape) or any(a not in (None, b) for a, b in zip(declared, shape, strict=True)):
                 raise ConfigError(
                     f"the input {name!r} has the shape {list(declared)}, which {list(shape)} does not fit"
                 )
-        seen = {**{name: array.shape for name, array in (files or {}).items()}, **self.shapes}
+        shapes = {**{name: array.shape for name, array in (files or {}).items()}, **self.shapes}
         names, sizes = batched(inputs), dict[str, int]()
-        for name, shape in seen.items():
-            for axis, (symbol, size) in enumerate(zip(known[name].symbols, shape, strict=False)):
+        for name, shape in shapes.items():
+            for axis, (symbol, size) in enumerate(zip(infos[name].symbols, shape, strict=False)):
                 if not symbol or (axis == 0 and name in names):
                     continue
                 if sizes.setdefault(symbol, size) != size:
                     raise ConfigError(
-                        f"the dimension {symbol!r} has one size in all inputs, not {sizes[symbol]} and {size}"
+                        f"the dimension {symbol!r} must have one size in all inputs, not {sizes[symbol]} and {size}"
                     )
-        return [self._shaped(info, sizes, info.name in names) for info in inputs]
+        return [self._apply_shape(info, sizes, info.name in names) for info in inputs]
 
-    def _shaped(self, info: TensorInfo, sizes: dict[str, int], has_batch: bool) -> TensorInfo:
-        """One input in its given shape, or with the `sizes` that another's gave to dimensions of the same name.
+    def _apply_shape(self, info: TensorInfo, sizes: dict[str, int], has_batch: bool) -> TensorInfo:
+        """One input with its shape from `shapes`, or with the `sizes` of its named dimensions.
 
-        A dynamic batch stays so: how many samples there are is another question.
+        A dynamic batch stays dynamic: the number of samples is decided separately.
         """
         shape: tuple[int | None, ...] = self.shapes.get(info.name, ())
         if not shape:
@@ -78,38 +78,38 @@ class InputSpec:
         return dataclasses.replace(info, shape=shape, bounds=self._bounds(info))
 
     def _bounds(self, info: TensorInfo) -> Bounds | None:
-        """The range that was given for whole numbers; of floats it is stretched over."""
+        """The range of an integer input as bounds. Floats need none: `samples` scales them to their range."""
         if info.name not in self.ranges:
             return info.bounds
         low, high = self.ranges[info.name]
         return Bounds((int(low),), (int(high),)) if info.dtype.startswith(("int", "uint")) else None
 
     def samples(self, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
-        """`count` samples of every input, or as many as the files hold; a model of one batch size gets that many.
+        """`count` samples of each input, or as many as the files have, or one batch if the batch size is fixed.
 
         Raises ConfigError and DataError.
         """
-        self.shaped(inputs)  # a wrong name is an error before any file is read
+        self.apply_shapes(inputs)  # reports a wrong name before reading any file
         from_files = {name: _read(Path(path), name) for name, path in self.files.items()}
-        shaped = self.shaped(inputs, from_files)
+        infos = self.apply_shapes(inputs, from_files)
         names = batched(inputs)
         sizes = {len(array) for name, array in from_files.items() if name in names and array.ndim}
         if len(sizes) > 1:
-            raise DataError(f"the files hold different numbers of samples: {', '.join(map(str, sorted(sizes)))}")
-        fixed = fixed_batch(shaped)
-        drawn = fixed if fixed is not None else sizes.pop() if sizes else count
-        feeds = example_feeds(shaped, drawn, np.random.default_rng(seed))
+            raise DataError(f"the files have different numbers of samples: {', '.join(map(str, sorted(sizes)))}")
+        fixed = fixed_batch(infos)
+        batch = fixed if fixed is not None else sizes.pop() if sizes else count
+        feeds = example_feeds(infos, batch, np.random.default_rng(seed))
         for name, (low, high) in self.ranges.items():
-            feeds[name] = _stretched(feeds[name], low, high)
+            feeds[name] = _scale(feeds[name], low, high)
         for name, array in from_files.items():
-            info = next(info for info in shaped if info.name == name)
+            info = next(info for info in infos if info.name == name)
             _check(array, info, self.files[name], whole=name not in names)
             feeds[name] = array
         return feeds
 
 
 def draw_samples(input_spec: InputSpec, inputs: Sequence[TensorInfo], count: int, seed: int) -> Feeds:
-    """About `count` samples, also of a model that takes batches of one size; of files as many as they hold.
+    """About `count` samples, also for a model with a fixed batch size, or as many as the files have.
 
     Raises ConfigError and DataError.
     """
@@ -125,51 +125,52 @@ def draw_samples(input_spec: InputSpec, inputs: Sequence[TensorInfo], count: int
 
 
 def fingerprint(feeds: Feeds) -> str:
-    """SHA-256 of all samples."""
-    found = hashlib.sha256()
+    """SHA-256 of all samples, as hex."""
+    sha256 = hashlib.sha256()
     for name, array in sorted(feeds.items()):
-        found.update(f"{name} {array.dtype} {array.shape}".encode())
-        # An array of strings is one of addresses, which differ in each process.
-        plain = (
+        sha256.update(f"{name} {array.dtype} {array.shape}".encode())
+        # The bytes of a string array are addresses, which differ between processes.
+        content = (
             json.dumps(array.tolist()).encode() if array.dtype.kind == "O" else np.ascontiguousarray(array).tobytes()
         )
-        found.update(plain)
-    return found.hexdigest()
+        sha256.update(content)
+    return sha256.hexdigest()
 
 
 def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
-    """Samples [n, ...] of every input from an .npz file, by name; what else it holds is left. Raises DataError."""
+    """Samples [n, ...] of each input from an .npz file, by name. Ignores its other arrays. Raises DataError."""
     try:
         check_archive(path)
         with np.load(path, allow_pickle=False) as file:
-            held = list(file.files)
-            feeds = {info.name: file[info.name] for info in inputs if info.name in held}
+            array_names = list(file.files)
+            feeds = {info.name: file[info.name] for info in inputs if info.name in array_names}
         if not all(isinstance(item, np.ndarray) for item in feeds.values()):
-            raise ValueError("something in it is no array")
-    except Exception as error:  # NumPy and zipfile have kinds of their own
+            raise ValueError("one of its members is not an array")
+    except Exception as error:  # NumPy and zipfile raise many exception types
         raise DataError(
             f"{path} cannot be read as .npz: {one_line(error)}",
-            hint="np.savez writes one, uncompressed; a compressed one may unpack to 200 MB, or to four times its size",
+            hint="write it with np.savez; a compressed file may unpack to at most 200 MB or four times its size",
         ) from error
     with_batch = batched(inputs)
     for info in inputs:
         if info.name not in feeds:
-            names = ", ".join(map(repr, held)) or "no arrays at all"
+            names = ", ".join(map(repr, array_names)) or "no arrays"
             raise DataError(
-                f"{path} has no samples of the input {info.name!r}", hint=f"it holds {names}; np.savez writes by name"
+                f"{path} has no samples for the input {info.name!r}",
+                hint=f"it has {names}; pass the arrays to np.savez by input name",
             )
         _check(feeds[info.name], info, path, whole=info.name not in with_batch)
     counts = {info.name: len(feeds[info.name]) for info in inputs if info.name in with_batch}
     if len(set(counts.values())) > 1:
-        said = ", ".join(f"{count} of {name!r}" for name, count in counts.items())
-        raise DataError(f"{path} holds different numbers of samples: {said}")
-    if (least := fixed_batch(inputs) or 0) > min(counts.values(), default=least):
-        raise DataError(f"{path} holds {min(counts.values())} samples, and the model takes batches of {least}")
+        text = ", ".join(f"{count} of {name!r}" for name, count in counts.items())
+        raise DataError(f"{path} has different numbers of samples: {text}")
+    if (batch := fixed_batch(inputs) or 0) > min(counts.values(), default=batch):
+        raise DataError(f"{path} has {min(counts.values())} samples, but the model takes batches of {batch}")
     return feeds
 
 
 def _check(array: Array, info: TensorInfo, path: Path | str, *, whole: bool) -> None:
-    """Raises DataError where an array is no samples of an input; `whole` where its first dimension is no batch."""
+    """Raises DataError if an array does not fit an input; `whole` if its first dimension is not the batch."""
     first = 0 if whole else 1
     fits = array.ndim == len(info.shape) and all(
         declared in (None, size) for declared, size in zip(info.shape[first:], array.shape[first:], strict=True)
@@ -178,25 +179,25 @@ def _check(array: Array, info: TensorInfo, path: Path | str, *, whole: bool) -> 
         declared = ["n"] if first and info.shape else []
         declared += ["any" if size is None else str(size) for size in info.shape[first:]]
         raise DataError(
-            f"{path} holds {array.dtype} {list(array.shape)} for the input {info.name!r}, which takes "
+            f"{path} has {array.dtype} {list(array.shape)} for the input {info.name!r}, which takes "
             f"{info.dtype} [{', '.join(declared)}]"
         )
     if info.shape and info.shape[0] != 0 and not len(array):
-        raise DataError(f"{path} holds no samples of the input {info.name!r}: its array is empty")
+        raise DataError(f"{path} has no samples for the input {info.name!r}: its array is empty")
 
 
 def _read(path: Path, name: str) -> Array:
     try:
         array = np.load(path, allow_pickle=False)
-    except Exception as error:  # NumPy has kinds of its own
+    except Exception as error:  # NumPy raises many exception types
         raise DataError(f"{path}, for the input {name!r}, cannot be read as .npy: {one_line(error)}") from error
     if not isinstance(array, np.ndarray):
-        raise DataError(f"{path}, for the input {name!r}, holds no array of samples")
+        raise DataError(f"{path}, for the input {name!r}, is not a single array; save it with np.save")
     return array
 
 
-def _stretched(array: Array, low: float, high: float) -> Array:
-    """Floats from 0 to 1 as floats from low to high; others as they are."""
+def _scale(array: Array, low: float, high: float) -> Array:
+    """Scale floats from [0, 1] to [low, high]; return other dtypes unchanged."""
     if array.dtype.kind in "iubOSU":
         return array
     return np.asarray(low + array.astype(np.float64) * (high - low), array.dtype)

@@ -24,7 +24,7 @@ _FILE = "state.pth"
 
 def save(run: Run, training: Training, config: TrainConfig, data: str) -> None:
     """Replace the run's checkpoint. `data` is the fingerprint of the data set."""
-    with run.writing(CHECKPOINT, config.to_json()) as draft:
+    with run.write_stage(CHECKPOINT, config.to_json()) as draft:
         draft.inputs["data"] = data
         write_json(draft.path / HISTORY_FILE, dataclasses.asdict(History(training.progress.history)))
         draft.result = {name: value for name, value in vars(training.progress).items() if name != "history"}

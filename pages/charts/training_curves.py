@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
-from convnet_core.jobs.followed_events import Following
+from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.runs.run import Run
 from convnet_core.training.history import stopped_history
 from pages.charts import style as charts
@@ -58,7 +58,7 @@ _newest = lru_cache(1)(_make)
 """The same for those who watch a training, whose curves are others twice a second."""
 
 
-def course(run: Run, told: Following) -> list[Metrics]:
+def course(run: Run, told: JobProgress) -> list[Metrics]:
     """The metrics of a training at work, from its beginning where it was resumed."""
     try:
         earlier = _before(run.path, told.job.folder.name, told.metrics[0].step)

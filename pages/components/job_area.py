@@ -10,8 +10,8 @@ import streamlit as st
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Message, Metrics, Progress
 from convnet_core.jobs import watcher
-from convnet_core.jobs.followed_events import Following, following
 from convnet_core.jobs.job_info import JobInfo
+from convnet_core.jobs.job_progress import JobProgress, progress_of
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 
@@ -56,7 +56,7 @@ def explain(error: ConvNetError) -> None:
     st.error(f"{error}" + (f"\n\n{error.hint}" if error.hint else ""))
 
 
-Draw = Callable[[Following], None]
+Draw = Callable[[JobProgress], None]
 
 
 def refusal() -> None:
@@ -78,7 +78,7 @@ def area(run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = N
     if info.live:
         _follow(job, head, draw)
         return True
-    if info.state != "done" and (not stages or {info.command, following(job).at} & set(stages)):
+    if info.state != "done" and (not stages or {info.command, progress_of(job).current_stage} & set(stages)):
         ended_badly(job, info)
     return False
 
@@ -93,7 +93,7 @@ def busy(run: Run) -> bool:
 def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
     """A job at work; when it has ended, the page is drawn again."""
     info = job.info
-    told = following(job)
+    told = progress_of(job)
     if not info.live:
         st.rerun()
     # Each part in a place of its own: where one grows or shrinks, the old Stop must not stand beside the new one.
@@ -110,17 +110,17 @@ def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
             draw(told)
 
 
-def _lines(info: JobInfo, told: Following) -> None:
+def _lines(info: JobInfo, told: JobProgress) -> None:
     """The stages of the job: done, at work, to come."""
-    for place, stage in enumerate(_STAGES if info.command == "pipeline" else told.begun or (info.command,)):
+    for place, stage in enumerate(_STAGES if info.command == "pipeline" else told.started or (info.command,)):
         if stage in told.done:
             done = told.done[stage]
             st.markdown(f":material/check_circle: **{stage}**: {done.summary} ({done.seconds:.1f} s)")
-        elif stage in told.begun:
+        elif stage in told.started:
             st.markdown(f":material/progress_activity: **{stage}**")
             _latest(told)
         else:
-            st.markdown(f":material/schedule: {stage}" + (" is starting" if not (place or told.begun) else ""))
+            st.markdown(f":material/schedule: {stage}" + (" is starting" if not (place or told.started) else ""))
 
 
 def _stop(job: JobView) -> None:
@@ -150,7 +150,7 @@ def _share(done: float, total: float) -> float:
     return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
 
 
-def _latest(told: Following) -> None:
+def _latest(told: JobProgress) -> None:
     """The newest progress of the stage that runs."""
     match told.latest:
         case Message(text=text) if text.startswith("queued"):

@@ -35,7 +35,7 @@ def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
     ):
         return
     try:
-        drawings.keep(run, drawing, int(label))
+        drawings.save(run, drawing, int(label))
     except ConvNetError as error:
         jobs.explain(error)
         return
@@ -44,12 +44,12 @@ def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
-def image_of(path: Path, case: drawings.Case) -> Any:
+def image_of(path: Path, case: drawings.SavedDrawing) -> Any:
     """The prepared image of a test case. A case's name stands for its pixels."""
-    return drawings.image(Run(path), case)
+    return drawings.load_image(Run(path), case)
 
 
-def readable(run: Run, found: list[drawings.Case]) -> dict[drawings.Case, Any]:
+def readable(run: Run, found: list[drawings.SavedDrawing]) -> dict[drawings.SavedDrawing, Any]:
     """The prepared image of each case; a line for each that cannot be read."""
     images = {}
     for case in found:
@@ -63,7 +63,7 @@ def readable(run: Run, found: list[drawings.Case]) -> dict[drawings.Case, Any]:
 def kept(run: Run, reader: RuntimePool) -> None:
     """The drawings that were kept: which runtimes read them right, and a button to remove each."""
     st.subheader("Test cases")
-    found = drawings.cases(run)
+    found = drawings.list_drawings(run)
     if not found:
         st.caption("None yet. A drawing that you keep becomes one: each comparison then includes it.")
         return
@@ -84,13 +84,13 @@ def kept(run: Run, reader: RuntimePool) -> None:
             case_card(run, case, labels, pictured=case in images)
 
 
-def included(run: Run, found: list[drawings.Case]) -> None:
+def included(run: Run, found: list[drawings.SavedDrawing]) -> None:
     """Whether the comparison knows these cases, with the button that makes it so."""
     try:
         record = run.record("compare")
     except RunError:  # damaged, as the page Compare says
         record = None
-    if record and drawings.compared(record, found):
+    if record and drawings.compared_exactly(record, found):
         st.caption("The comparison includes these drawings.")
         return
     st.caption("The next comparison includes these drawings.")
@@ -105,12 +105,12 @@ def included(run: Run, found: list[drawings.Case]) -> None:
     )
 
 
-def case_card(run: Run, case: drawings.Case, labels: dict[str, int], *, pictured: bool) -> None:
+def case_card(run: Run, case: drawings.SavedDrawing, labels: dict[str, int], *, pictured: bool) -> None:
     """One test case, without its picture where that cannot be read."""
     with st.container(border=True, width=150):
         try:
             if pictured:
-                st.image(str(drawings.picture(run, case)), width=112)
+                st.image(str(drawings.picture_file(run, case)), width=112)
         except RunError as error:  # a link, or removed elsewhere, since the images were read
             jobs.explain(error)
         st.caption(_said(case, labels))
@@ -124,7 +124,7 @@ def case_card(run: Run, case: drawings.Case, labels: dict[str, int], *, pictured
         )
 
 
-def _said(case: drawings.Case, labels: dict[str, int]) -> str:
+def _said(case: drawings.SavedDrawing, labels: dict[str, int]) -> str:
     groups = by_label(labels)
     if not groups:
         return f"a {case.label}"

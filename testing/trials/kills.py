@@ -110,14 +110,14 @@ def worker(folder: Path, seed: int, kills: int) -> Found:
         assert forked(arguments, run, log) == 0, log.read_text()[-2000:]
         took[command] = time.monotonic() - began
         steps[command] = int(Path(f"{log}.count").read_text())
-    results = {stage: run.need(stage).result for stage in PIPELINE}
+    results = {stage: run.require(stage).result for stage in PIPELINE}
     weights = digest(run.path / "train/model.safetensors")
     for number in range(2 * kills):  # some commands end before their moment comes
         if sum(found.killed.values()) == kills:
             break
         command = list(COMMANDS)[number % len(COMMANDS)]
         stage = _STAGE.get(command, command)
-        before = run.need(stage).created
+        before = run.require(stage).created
         where = luck.choice(
             [
                 *3 * [{"seconds": luck.uniform(0.01, took[command])}],
@@ -133,12 +133,12 @@ def worker(folder: Path, seed: int, kills: int) -> Found:
         try:
             run = Run.open(folder)
             hold(run, command, before)
-            found.new += run.need(stage).created != before
+            found.new += run.require(stage).created != before
             if command == "train" and run.record("checkpoint"):
                 assert forked(["train", "--resume"], run, log) == 0, log.read_text()[-500:]
                 assert digest(run.path / "train/model.safetensors") == weights, "resumed to other weights"
                 found.resumed += 1
-            assert run.need("train").result.keys() == results["train"].keys()
+            assert run.require("train").result.keys() == results["train"].keys()
         except Exception as error:
             found.faults.append(f"{command} {where}: {type(error).__name__}: {error}")
     return found

@@ -24,7 +24,7 @@ import numpy as np
 from streamlit.proto.Slider_pb2 import Slider
 
 from convnet_core.jobs import watcher
-from convnet_core.jobs.followed_events import Following
+from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.runs.run import Run
 from testing.browser import Server
 from testing.drawings import DIGITS
@@ -277,7 +277,7 @@ def trial(seconds: float, visitors: int = 50, demo: Callable[[Path], object] = m
         with patch.dict(os.environ, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(_KEPT)), Server(root) as server:
             job = watcher.start(run, ["train", "--preset", "accurate", "--epochs", "1000", "--device", "cpu"])
             try:
-                told, deadline = Following(job), time.monotonic() + 120
+                told, deadline = JobProgress(job), time.monotonic() + 120
                 while not told.metrics:
                     assert job.info.live, job.log()
                     assert time.monotonic() < deadline, job.log()

@@ -39,7 +39,7 @@ from convnet_core.graphs import from_onnx
 from convnet_core.graphs.graph_file import FILE
 from convnet_core.graphs.graph_file import read as read_graph
 from convnet_core.jobs import watcher
-from convnet_core.jobs.followed_events import Following
+from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.jobs.watcher import JobView, list_jobs
 from convnet_core.networks import convnet, weights
 from convnet_core.onnx_files.model_file import load_alone
@@ -110,7 +110,7 @@ _RUN = _json({"kind": "model", "title": "a run", "created": "2026-01-01T00:00:00
 
 def _opened(folder: Path) -> Run:
     """The run, with no record kept of an earlier file: the next one of its size may come within a tick of the clock."""
-    stage_record._kept.clear()
+    stage_record._cache.clear()
     return Run.open(folder)
 
 
@@ -122,7 +122,13 @@ def _run(path: Path) -> object:
 def _stage(path: Path) -> object:
     run = _opened(path.parent.parent)
     states = run.state("export"), run.stages, run.stale_stages("compare")
-    return run.record("export"), run.need("export"), states, artifact.artefacts(run), artifact.find(run, "model.onnx")
+    return (
+        run.record("export"),
+        run.require("export"),
+        states,
+        artifact.artefacts(run),
+        artifact.find(run, "model.onnx"),
+    )
 
 
 def _checkpoint(path: Path) -> object:
@@ -138,9 +144,9 @@ def _job(path: Path) -> object:
 
 def _events(path: Path) -> object:
     view = JobView(path.parent)
-    following = Following(view)
-    following.update()
-    return view.events(), following.at, [float(item.loss) for item in following.metrics]
+    progress = JobProgress(view)
+    progress.update()
+    return view.events(), progress.current_stage, [float(item.loss) for item in progress.metrics]
 
 
 def _report(path: Path) -> object:
@@ -202,7 +208,7 @@ PARSERS = (
         "kept drawings",
         _DRAWING,
         lambda: seeds.picture("PNG"),
-        lambda path: drawings.load(run := _opened(path.parent.parent), drawings.cases(run)),
+        lambda path: drawings.load(run := _opened(path.parent.parent), drawings.list_drawings(run)),
         {"run.json": _RUN},
     ),
     Parser("weights .safetensors", "w.safetensors", lambda: bytes(save(seeds.WEIGHTS)), _weights),

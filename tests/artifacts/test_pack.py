@@ -96,12 +96,12 @@ def test_before_the_conversion_the_onnx_file_is_packed(run):
 def test_a_file_that_is_gone_is_named_and_nothing_is_written(run, tmp_path):
     (run.path / "convert/native/frozen.pb").unlink()
     file = io.BytesIO()
-    with pytest.raises(RunError, match=r"frozen\.pb is gone") as caught:
+    with pytest.raises(RunError, match=r"frozen\.pb is missing") as caught:
         pack.pack(run, file)
     assert "convert --run" in caught.value.hint
     assert file.getvalue() == b""
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(RunError, match=r"frozen\.pb is gone"):
+    with pytest.raises(RunError, match=r"frozen\.pb is missing"):
         pack.pack_to(run, tmp_path / "out.zip")
     assert sorted(tmp_path.iterdir()) == before
     assert zip_of(run, artifact.find(run, "model.onnx")).namelist() == ["model.onnx"]
@@ -113,7 +113,7 @@ def test_a_stage_that_is_made_again_meanwhile_spoils_the_zip(run, tmp_path, monk
 
     def made_again(*arguments):
         write(*arguments)
-        with run.writing("convert/native", {}) as draft:
+        with run.write_stage("convert/native", {}) as draft:
             (draft.path / "frozen.pb").write_bytes(b"new")
 
     monkeypatch.setattr(pack, "_write_texts", made_again)

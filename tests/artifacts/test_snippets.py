@@ -107,7 +107,7 @@ def odd_run(tmp_path_factory, trained_run):
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     run = Run.create(tmp_path_factory.mktemp("odd") / "run", kind="model")
-    with run.writing("export", {}) as draft:
+    with run.write_stage("export", {}) as draft:
         onnx.save(model, draft.path / "model.onnx")
     rng = np.random.default_rng(0)
     calibration = {
@@ -115,7 +115,7 @@ def odd_run(tmp_path_factory, trained_run):
         "class": rng.integers(0, 2, (50, 1), np.int32),
         "1": rng.random((50, 3), np.float32),
     }
-    with run.writing("convert/native", {}, ("export/model.onnx",)) as draft:
+    with run.write_stage("convert/native", {}, ("export/model.onnx",)) as draft:
         convert(model, draft.path, ConvertConfig(), calibration, Monitor())
     return run
 
@@ -170,5 +170,5 @@ def test_what_has_no_snippet_is_refused_in_words(finished_run, tmp_path):
     with pytest.raises(ModelError, match=r"signature\.json is damaged"):
         snippets.snippets(run, saved_model)
     (run.path / "convert/native/saved_model/saved_model.pb").unlink()
-    with pytest.raises(RunError, match=r"saved_model\.pb is gone"):
+    with pytest.raises(RunError, match=r"saved_model\.pb is missing"):
         snippets.snippets(run, saved_model)

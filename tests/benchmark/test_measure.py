@@ -130,9 +130,9 @@ def test_a_model_with_a_fixed_batch_is_measured_at_that():
     speed = last(lambda: Fake(batch=4), TINY.replace(batch_sizes=(1, 8)))
     assert speed.latency.batch == 4
     assert {timing.batch: timing.fault for timing in speed.timings} == {
-        1: "the model takes batches of 4 only",
+        1: "the model only accepts batches of 4",
         4: "",
-        8: "the model takes batches of 4 only",
+        8: "the model only accepts batches of 4",
     }
 
 

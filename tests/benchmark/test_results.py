@@ -92,7 +92,7 @@ def test_a_converter_that_came_later_makes_it_stale(finished_run, tmp_path):
     assert [speed.name for speed in benchmark.runtimes] == ["pytorch", "onnxruntime", "onnxruntime-optimized"]
     assert run.state("benchmark").state == "fresh"
     run_convert(run, ConvertConfig(), Monitor())
-    assert run.state("benchmark").reason == "convert/native was made since"
+    assert run.state("benchmark").reason == "convert/native has been added since"
 
 
 def test_without_an_export_it_says_what_to_do_first(trained_run, tmp_path):

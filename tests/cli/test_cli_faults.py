@@ -100,7 +100,7 @@ def test_a_comparison_of_stale_stages_says_so(run):
 def test_a_missing_artefact_is_named_with_the_command_that_makes_it(run):
     (run.path / "convert/native/frozen.pb").unlink()
     done = convnet("compare", "--run", run.path, check=2)
-    assert "frozen.pb is gone" in done.stderr
+    assert "frozen.pb is missing" in done.stderr
     assert "convnet_core convert" in done.stderr
 
 

@@ -285,7 +285,7 @@ def test_an_upload_keeps_the_repaired_model_and_what_was_repaired(tmp_path):
     done = convnet("upload", "--onnx", tmp_path / "odd.onnx", "--run", tmp_path / "run")
     assert "the output 'y' had no shape" in done.stderr
     run = Run.open(tmp_path / "run")
-    assert "the output 'y' had no shape" in run.need("export").result["repairs"][0]
+    assert "the output 'y' had no shape" in run.require("export").result["repairs"][0]
     onnx.checker.check_model(run.path / "export/model.onnx", full_check=True)
 
 

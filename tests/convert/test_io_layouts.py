@@ -144,8 +144,8 @@ def test_onnx_tf_has_no_other_layout():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"place": None}, r"no samples of the input 'place'"),
-        ({"place": None, "image": None}, "no samples of the input 'image'"),
+        ({"place": None}, r"no samples for the input 'place'"),
+        ({"place": None, "image": None}, "no samples for the input 'image'"),
         (
             {"image": np.zeros((20, 2, 8, 6))},
             r"holds float64 \[20, 2, 8, 6\] for the input 'image'.*float32 \[n, 2, 8, 6\]",
@@ -173,7 +173,7 @@ def test_a_model_of_one_batch_size_is_calibrated_in_batches_of_it(run, tmp_path)
     fixed = Run.create(tmp_path / "run", kind="model")
     run_import_onnx(fixed, tmp_path / "m.onnx", Monitor())
     np.savez(tmp_path / "two.npz", **feeds(2))
-    with pytest.raises(DataError, match="holds 2 samples, and the model takes batches of 3"):
+    with pytest.raises(DataError, match="has 2 samples, but the model takes batches of 3"):
         run_convert(fixed, ConvertConfig(), Monitor(), samples=tmp_path / "two.npz")
     np.savez(tmp_path / "seven.npz", **feeds(7))
     assert run_convert(fixed, ConvertConfig(), Monitor(), samples=tmp_path / "seven.npz").failed == {}

@@ -104,8 +104,8 @@ def test_a_given_shape_reaches_every_input_with_the_same_name_of_a_dimension(tmp
 
 def test_one_name_has_one_size(tmp_path):
     infos = inputs(load(saved("shared names of dimensions", tmp_path / "odd.onnx")))
-    with pytest.raises(ConfigError, match="'seq' has one size in all inputs, not 7 and 5"):
-        InputSpec(shapes={"a": (4, 7, 2), "b": (4, 5, 1)}).shaped(infos)
+    with pytest.raises(ConfigError, match="'seq' must have one size in all inputs, not 7 and 5"):
+        InputSpec(shapes={"a": (4, 7, 2), "b": (4, 5, 1)}).apply_shapes(infos)
 
 
 def test_a_given_shape_leaves_the_number_of_samples_alone(tmp_path):

@@ -136,7 +136,7 @@ def test_a_training_that_is_killed_is_said_to_have_died_and_can_be_resumed(serve
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.kill(current(run)[1].pid, signal.SIGKILL)
-    page.get_by_text("the process died without a word").first.wait_for(timeout=3_000)
+    page.get_by_text("the process died without an error message").first.wait_for(timeout=3_000)
     page.get_by_role("button", name="Resume the training").click()
     page.get_by_text("Time left").first.wait_for(timeout=60_000)
     stop_button(page).click()

@@ -262,7 +262,7 @@ def test_search_looks_at_names_operations_and_tensors():
 
 
 def test_the_export_keeps_the_graph_and_says_what_was_checked(finished_run):
-    record = finished_run.need("export")
+    record = finished_run.require("export")
     kept = graph_file.read(finished_run.path / "export/graph.json")
     assert kept == graph_file.of_file(finished_run.path / "export/model.onnx")
     assert "graph.json" in record.outputs

@@ -12,7 +12,7 @@ import pytest
 
 from convnet_core.errors import BusyError, RunError
 from convnet_core.jobs import watcher
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import JobView, list_jobs
 from convnet_core.runs.run import Run
 from tests.conftest import ROOT
@@ -36,9 +36,9 @@ def start_worker(run, body):
     code = f"""
 import time
 from pathlib import Path
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.runs.run import Run
-with working(Run.open(Path({str(run.path)!r})), "train") as job:
+with open_job(Run.open(Path({str(run.path)!r})), "train") as job:
     {body}
 """
     worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -56,16 +56,16 @@ def test_a_killed_job_is_seen_to_have_died(run):
 
 def test_a_second_job_on_the_run_is_refused(run):
     worker = start_worker(run, _SLEEP)
-    with pytest.raises(BusyError), working(run, "export"):
+    with pytest.raises(BusyError), open_job(run, "export"):
         pass
     assert only_job(run).info.command == "train"  # the refused one left nothing that would hide it
-    with pytest.raises(BusyError), working(run, "export", job_id="asked-for"):
+    with pytest.raises(BusyError), open_job(run, "export", job_id="asked-for"):
         pass
     assert JobView(run.path / "jobs/asked-for").info.state == "refused"
     assert watcher.current(run)[1].command == "train"
     worker.kill()
     worker.wait()
-    with working(run, "export"):
+    with open_job(run, "export"):
         pass
 
 

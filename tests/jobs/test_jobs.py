@@ -11,8 +11,8 @@ from convnet_core.common.files import write_json
 from convnet_core.errors import BusyError, DataError, RunError, Stopped
 from convnet_core.events import Message, Metrics, Progress
 from convnet_core.jobs import watcher
-from convnet_core.jobs.followed_events import Following
-from convnet_core.jobs.job import device_lock, working
+from convnet_core.jobs.job import device_lock, open_job
+from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.jobs.overview import overview
 from convnet_core.jobs.watcher import JobView, list_jobs
 from convnet_core.runs.run import Run
@@ -43,7 +43,7 @@ def test_unknown_events_are_passed_over():
 
 
 def test_a_job_is_recorded_from_begin_to_end(run):
-    with working(run, "train") as job:
+    with open_job(run, "train") as job:
         assert only_job(run).info.state == "running"
         job.emit(Message(text="hello"))
     view = only_job(run)
@@ -60,7 +60,7 @@ def test_a_job_is_recorded_from_begin_to_end(run):
     ],
 )
 def test_how_a_job_ends_is_recorded(run, error, state, text):
-    with pytest.raises(type(error)), working(run, "train"):
+    with pytest.raises(type(error)), open_job(run, "train"):
         raise error
     view = only_job(run)
     assert (view.info.state, view.info.error) == (state, text)
@@ -68,7 +68,7 @@ def test_how_a_job_ends_is_recorded(run, error, state, text):
 
 
 def test_events_are_followed_by_offset_and_half_a_line_waits(run):
-    with working(run, "train") as job:
+    with open_job(run, "train") as job:
         view = only_job(run)
         job.emit(Message(text="one"))
         first, offset = view.events()
@@ -140,25 +140,25 @@ def test_a_damaged_job_file_is_an_error_in_words(run):
 
 
 def test_following_adds_up_what_a_job_tells_and_reads_nothing_twice(run):
-    with working(run, "pipeline") as job:
-        told = Following(JobView(job.folder))
+    with open_job(run, "pipeline") as job:
+        told = JobProgress(JobView(job.folder))
         job.emit(events.StageStarted(stage="train"))
         job.emit(events.Message(text="hello"))
         told.update()
-        assert (told.begun, told.at, told.latest) == (["train"], "train", events.Message(text="hello"))
+        assert (told.started, told.current_stage, told.latest) == (["train"], "train", events.Message(text="hello"))
         job.emit(_METRICS)
         job.emit(events.StageDone(stage="train", seconds=1.0))
         told.update()
         told.update()
         assert told.metrics == [_METRICS]
-        assert (told.latest, told.at, list(told.done)) == (None, None, ["train"])
+        assert (told.latest, told.current_stage, list(told.done)) == (None, None, ["train"])
 
 
 def test_whoever_looks_at_a_run_reads_only_what_its_job_has_told_since(run, monkeypatch):
     """Home draws the whole list with each act of each visitor, while a training tells more and more."""
     offsets, read = [], JobView.events
     monkeypatch.setattr(JobView, "events", lambda self, offset=0: offsets.append(offset) or read(self, offset))
-    with working(run, "train") as job:
+    with open_job(run, "train") as job:
         job.emit(events.StageStarted(stage="train"))
         for _ in range(3):
             assert overview(run).stages["train"].state == "running"
@@ -168,16 +168,16 @@ def test_whoever_looks_at_a_run_reads_only_what_its_job_has_told_since(run, monk
 
 
 def test_a_second_start_is_refused_and_leaves_no_trace(run):
-    with working(run, "train"), pytest.raises(BusyError, match="train is at work"):
+    with open_job(run, "train"), pytest.raises(BusyError, match="train is running"):
         watcher.start(run, ["export"])
     assert len(list_jobs(run)) == 1
 
 
 def test_a_job_that_was_refused_does_not_hide_the_one_before(run):
-    with working(run, "train"):
+    with open_job(run, "train"):
         pass
     folder = run.path / "jobs" / "99999999-refused"
-    with run.lock(), pytest.raises(BusyError), working(run, "export", folder.name):
+    with run.lock(), pytest.raises(BusyError), open_job(run, "export", folder.name):
         pass
     assert JobView(folder).info.state == "refused"
     assert watcher.current(run)[1].command == "train"
@@ -193,15 +193,15 @@ def test_of_a_million_events_a_share_is_read_with_all_that_counts(run):
         lines.append(dataclasses.replace(_METRICS, step=step, validation_loss=0.5 if end else None))
     lines += [events.StageDone(stage="train", seconds=9), events.StageStarted(stage="export")]
     (folder / "events.jsonl").write_text("".join(json.dumps(line.to_json()) + "\n" for line in lines))
-    following = Following(JobView(folder))
-    following.update()
-    assert following.begun == ["train", "export"]
-    assert following.done["train"].seconds == 9
-    assert sum(item.validation_loss is not None for item in following.metrics) == ends
-    steps = [item.step for item in following.metrics]
+    progress = JobProgress(JobView(folder))
+    progress.update()
+    assert progress.started == ["train", "export"]
+    assert progress.done["train"].seconds == 9
+    assert sum(item.validation_loss is not None for item in progress.metrics) == ends
+    steps = [item.step for item in progress.metrics]
     assert 400 < len(steps) <= 1001 + ends
     assert steps == sorted(steps)
     assert steps[-1] > 39_900
     assert max(after - before for before, after in itertools.pairwise(steps)) < 200
-    following.update()
-    assert [item.step for item in following.metrics] == steps
+    progress.update()
+    assert [item.step for item in progress.metrics] == steps

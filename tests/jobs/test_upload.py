@@ -65,8 +65,8 @@ def test_an_empty_file_is_refused_and_leaves_nothing(tmp_path):
 
 
 def test_a_file_that_is_too_large_gets_the_command_to_use(tmp_path, monkeypatch):
-    monkeypatch.setattr(upload, "MOST_MB", 0)
-    with pytest.raises(ModelError, match="the app takes 0") as caught:
+    monkeypatch.setattr(upload, "MAX_MB", 0)
+    with pytest.raises(ModelError, match="the app accepts up to 0") as caught:
         upload.receive(tmp_path, "a.onnx", memoryview(b"xx"))
     assert "convert --onnx" in caught.value.hint
     assert not list(tmp_path.iterdir())
@@ -217,7 +217,7 @@ def test_an_upload_notes_what_cannot_be_converted_and_removes_the_file(tmp_path)
     convnet("upload", "--onnx", file, "--run", run.path)
     assert not file.exists()
     assert not upload.is_refused(run)
-    (fault,) = Run.open(run.path).need("export").result["faults"]
+    (fault,) = Run.open(run.path).require("export").result["faults"]
     assert "strange.Foo-1" in fault
     assert onnx.load(run.path / "export/model.onnx").graph.node[0].op_type == "Foo"
     assert run.stages == ("export", "convert/native", "compare")
@@ -254,17 +254,17 @@ from convnet_core.jobs import upload
 from convnet_core.cli.main import main
 assert main(["upload", "--onnx", {str(tmp_path / "a.onnx")!r}, "--run", {str(tmp_path / "run")!r}]) == 0
 assert not {{"torch", "tensorflow", "streamlit"}} & set(sys.modules)
-upload._MOST_MEMORY = 2**30
+upload._MAX_MEMORY = 2**30
 try:
-    with upload.limits():
+    with upload.limit_resources():
         bytearray(2**31)
 except upload.ModelError as error:
     assert "more than 1 GiB" in str(error), error
 else:
     raise AssertionError("no limit on memory")
-upload._MOST_SECONDS = 1
+upload._MAX_SECONDS = 1
 try:
-    with upload.limits():
+    with upload.limit_resources():
         while True:
             pass
 except upload.ModelError as error:
@@ -282,8 +282,8 @@ def test_a_library_that_does_not_come_back_is_ended_with_the_process():
 import signal
 from convnet_core.jobs import upload
 signal.signal(signal.SIGTERM, lambda *_: None)
-upload._MOST_SECONDS, upload._SECONDS_TO_END = 1, 1
-with upload.limits():
+upload._MAX_SECONDS, upload._GRACE_SECONDS = 1, 1
+with upload.limit_resources():
     sum(range(10**11))  # one call, minutes long
 """
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)

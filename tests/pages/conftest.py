@@ -67,9 +67,9 @@ def at_work(run, command, *events):
     code = f"""
 from pathlib import Path
 from convnet_core.events import *
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.runs.run import Run
-with working(Run.open(Path({str(run.path)!r})), {command!r}) as job:
+with open_job(Run.open(Path({str(run.path)!r})), {command!r}) as job:
     for event in [{", ".join(events)}]:
         job.emit(event)
     print("ready", flush=True)

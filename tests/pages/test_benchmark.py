@@ -9,7 +9,7 @@ from convnet_core.common.files import write_json
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import RunError
 from convnet_core.jobs import watcher
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
 
@@ -40,7 +40,7 @@ def run(root, finished_run):
         config=BenchmarkConfig(batch_sizes=(1, 8)),
         runtimes=(speed("alpha", 0.25), speed("beta", 0.5, peak_mb=None, loaded_mb=None), dead),
     )
-    with run.writing(STAGE, benchmark.config.to_json(), INPUTS) as draft:
+    with run.write_stage(STAGE, benchmark.config.to_json(), INPUTS) as draft:
         write_json(draft.path / FILE, benchmark.to_json())
     return run
 
@@ -113,7 +113,7 @@ def test_a_damaged_benchmark_is_said_in_words(run):
 
 
 def test_a_failed_benchmark_says_why(run):
-    with pytest.raises(RunError), working(run, "benchmark"):
+    with pytest.raises(RunError), open_job(run, "benchmark"):
         raise RunError("no space left", "free some")
     said = text_of(open_page("benchmark"))
     assert "no space left" in said

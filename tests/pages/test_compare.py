@@ -7,7 +7,7 @@ import pytest
 from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import DataError
 from convnet_core.events import StageStarted
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
 from tests.support.links import moved_out
@@ -76,7 +76,7 @@ def test_a_link_is_not_shown_or_given_out(root, tmp_path, finished_run, name):
 
 def test_a_failed_comparison_shows_its_reason(root, finished_run):
     run = copy_of(finished_run, root)
-    with pytest.raises(DataError), working(run, "pipeline") as job:
+    with pytest.raises(DataError), open_job(run, "pipeline") as job:
         job.emit(StageStarted(stage="compare"))
         raise DataError("the folder of digits is gone", "bring it back")
     said = text_of(open_page("compare"))
@@ -86,7 +86,7 @@ def test_a_failed_comparison_shows_its_reason(root, finished_run):
 
 def test_a_failure_of_another_stage_is_not_shown_here(root, finished_run):
     run = copy_of(finished_run, root)
-    with pytest.raises(DataError), working(run, "pipeline") as job:
+    with pytest.raises(DataError), open_job(run, "pipeline") as job:
         job.emit(StageStarted(stage="export"))
         raise DataError("no exporter")
     assert "no exporter" not in text_of(open_page("compare"))

@@ -7,7 +7,7 @@ import pytest
 from convnet_core.artifacts import snippets
 from convnet_core.errors import ConversionError
 from convnet_core.jobs import watcher
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.runs.run import Run
 from tests.conftest import copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
@@ -142,9 +142,9 @@ def test_an_artefact_that_is_gone_is_named(root, finished_run):
 
 def test_the_log_of_a_conversion_that_went_well_is_there(root, finished_run):
     run = copy_of(finished_run, root)
-    with working(run, "convert") as job:
+    with open_job(run, "convert") as job:
         (job.folder / "log.txt").write_text("a <b>warning</b>\n")
-    with working(run, "compare") as job:
+    with open_job(run, "compare") as job:
         (job.folder / "log.txt").write_text("of another command\n")
     app = open_page("convert")
     app.session_state["conversion-log"] = True
@@ -154,7 +154,7 @@ def test_the_log_of_a_conversion_that_went_well_is_there(root, finished_run):
 
 def test_a_failed_conversion_shows_reason_hint_and_log_once(root, finished_run):
     run = copy_of(finished_run, root)
-    with pytest.raises(ConversionError), working(run, "convert") as job:
+    with pytest.raises(ConversionError), open_job(run, "convert") as job:
         (job.folder / "log.txt").write_text("trace\n")
         raise ConversionError("onnx-tf fails at node 'x'", "export it anew")
     app = open_page("convert")

@@ -6,7 +6,7 @@ import pytest
 
 from convnet_core.errors import ConversionError
 from convnet_core.jobs import watcher
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from tests.conftest import copy_of
 from tests.pages.conftest import at_work, button, open_page, text_of
 from tests.support.links import moved_out
@@ -144,7 +144,7 @@ def test_a_stale_export_says_so(root, finished_run):
 
 def test_a_failed_export_says_why_and_keeps_the_old_one(root, finished_run):
     run = copy_of(finished_run, root)
-    with pytest.raises(ConversionError), working(run, "export"):
+    with pytest.raises(ConversionError), open_job(run, "export"):
         raise ConversionError("no such operator", "choose a lower opset")
     app = open_page("export")
     assert "no such operator" in text_of(app)

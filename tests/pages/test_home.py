@@ -6,7 +6,7 @@ import pytest
 
 from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import DataError
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from tests.conftest import RUNTIMES, copy_of
@@ -37,7 +37,7 @@ def test_a_stale_verdict_is_not_shown(root, finished_run):
 
 def test_a_failed_job_shows_reason_hint_and_log(root):
     run = Run.create(root / "run")
-    with pytest.raises(DataError), working(run, "train"):
+    with pytest.raises(DataError), open_job(run, "train"):
         raise DataError("label 12 at position 3", "mend the file")
     app = open_page()
     assert "label 12 at position 3" in text_of(app)
@@ -88,7 +88,7 @@ def test_a_report_that_is_a_link_is_not_given_out(root, tmp_path, finished_run):
 
 def test_a_dead_job_is_said_to_have_died(root):
     run = Run.create(root / "run")
-    with working(run, "train") as job:
+    with open_job(run, "train") as job:
         running = JobView(job.folder).info
     write_json(job.folder / "job.json", dataclasses.asdict(running))
     assert "died" in text_of(open_page())

@@ -12,7 +12,7 @@ from convnet_core.config.stages import CompareConfig, ConvertConfig
 from convnet_core.errors import ModelError
 from convnet_core.events import Monitor
 from convnet_core.jobs import upload, watcher
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
@@ -90,7 +90,7 @@ def test_an_empty_file_is_refused_at_once(root, started):
 
 def test_a_refused_upload_is_explained_until_the_person_goes_on_and_leaves_nothing(root, started):
     run, _ = upload.receive(root, "bad.onnx", memoryview(b"x"))
-    with pytest.raises(ModelError), working(run, "upload"):
+    with pytest.raises(ModelError), open_job(run, "upload"):
         raise ModelError("bad.onnx is not an ONNX model", "upload another")
     app = open_page()
     assert "bad.onnx is not an ONNX model" in text_of(app)
@@ -102,7 +102,7 @@ def test_a_refused_upload_is_explained_until_the_person_goes_on_and_leaves_nothi
 
 def test_an_upload_whose_job_was_killed_is_said_to_have_died(root):
     run, _ = upload.receive(root, "large.onnx", memoryview(b"x"))
-    with working(run, "upload") as job:
+    with open_job(run, "upload") as job:
         running = JobView(job.folder).info
     write_json(job.folder / "job.json", dataclasses.asdict(running))
     assert "died" in text_of(open_page())
@@ -170,8 +170,8 @@ def test_a_stale_model_is_brought_up_to_date_on_the_same_inputs(root, compared_r
     from convnet_core.stages.refresh import run_refresh
 
     run = copy_of(compared_run, root)
-    before = run.need("compare").result["inputs"]
+    before = run.require("compare").result["inputs"]
     run.discard("convert/native")
     assert run_refresh(run, Monitor()) == ["convert/native", "compare"]
-    assert run.need("compare").result["inputs"] == before
-    assert run.need("convert/native").result["inputs"] == before
+    assert run.require("compare").result["inputs"] == before
+    assert run.require("convert/native").result["inputs"] == before

@@ -6,7 +6,7 @@ import pytest
 
 from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import DataError
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.runs import drawings
 from convnet_core.runtimes import pool_worker
 from tests.conftest import RUNTIMES, copy_of
@@ -92,13 +92,13 @@ def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run
     assert app.button_group[0].value == 7
     button(app, "Keep as a test case").click().run()
     assert not app.exception
-    assert [case.label for case in drawings.cases(run)] == [7]
+    assert [case.label for case in drawings.list_drawings(run)] == [7]
     said = text_of(app)
     assert "The next comparison includes these drawings" in said
     assert button(app, "Compare with these drawings")
     assert all(f"{name}: 1 of 1" in said for name in RUNTIMES)
     button(app, "Remove").click().run()
-    assert drawings.cases(run) == []
+    assert drawings.list_drawings(run) == []
     assert "None yet" in text_of(app)
 
 
@@ -108,15 +108,15 @@ def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mou
     app = opened()
     app.button_group[0].set_value(1).run()
     button(app, "Keep as a test case").click().run()
-    assert [case.label for case in drawings.cases(run)] == [1]
+    assert [case.label for case in drawings.list_drawings(run)] == [1]
     assert "a 1, read as 7 by all" in text_of(app)
     assert all(f"{name}: 0 of 1" in text_of(app) for name in RUNTIMES)
 
 
 def test_a_damaged_test_case_is_named(root, finished_run, drawn):
     run = copy_of(finished_run, root)
-    case = drawings.keep(run, drawn[2], 2)
-    drawings.keep(run, drawn[3], 3)
+    case = drawings.save(run, drawn[2], 2)
+    drawings.save(run, drawn[3], 3)
     (run.path / case.file).write_bytes(b"no picture")
     app = opened()
     assert case.id in text_of(app)
@@ -125,7 +125,7 @@ def test_a_damaged_test_case_is_named(root, finished_run, drawn):
 
 def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, drawn):
     run = copy_of(finished_run, root)
-    case = drawings.keep(run, drawn[2], 2)
+    case = drawings.save(run, drawn[2], 2)
     assert opened().get("image")
     moved_out(run, case.file, tmp_path)
     app = opened()
@@ -154,7 +154,7 @@ def test_a_stale_run_says_so(root, finished_run):
 
 def test_a_damaged_record_is_explained(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
-    drawings.keep(run, drawn[3], 3)
+    drawings.save(run, drawn[3], 3)
     for stage in ("convert/native", "compare"):
         (run.path / stage / "stage.json").write_text("{")
     mouse.draws(drawn[7])
@@ -163,7 +163,7 @@ def test_a_damaged_record_is_explained(root, mouse, finished_run, drawn):
 
 def test_the_comparison_that_includes_the_drawings_is_not_offered_again(root, finished_run, drawn):
     run = copy_of(finished_run, root)
-    case = drawings.keep(run, drawn[3], 3)
+    case = drawings.save(run, drawn[3], 3)
     path = run.path / "compare/stage.json"
     record = read_json(path)
     write_json(path, {**record, "inputs": {**record["inputs"], case.file: "0"}})
@@ -174,7 +174,7 @@ def test_the_comparison_that_includes_the_drawings_is_not_offered_again(root, fi
 
 def test_a_failed_conversion_is_explained(root, finished_run):
     run = copy_of(finished_run, root)
-    with pytest.raises(DataError), working(run, "convert"):
+    with pytest.raises(DataError), open_job(run, "convert"):
         raise DataError("no room on the disk", "free some space")
     said = text_of(opened())
     assert "no room on the disk" in said
@@ -183,7 +183,7 @@ def test_a_failed_conversion_is_explained(root, finished_run):
 
 def test_while_a_job_is_at_work_the_pad_is_there(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
-    drawings.keep(run, drawn[3], 3)
+    drawings.save(run, drawn[3], 3)
     mouse.draws(drawn[7])
     with at_work(run, "train", "StageStarted(stage='train')"):
         app = opened()

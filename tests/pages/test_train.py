@@ -9,7 +9,7 @@ from convnet_core.common.files import read_json, write_json
 from convnet_core.config.stages import PRESETS
 from convnet_core.errors import DataError, Stopped
 from convnet_core.events import Monitor
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import list_jobs
 from convnet_core.runs.run import Run
 from convnet_core.stages.train import run_train
@@ -112,7 +112,7 @@ def test_a_stopped_training_can_be_resumed(root):
 
 def test_a_failed_training_shows_reason_and_hint(root):
     run = Run.create(root / "run")
-    with pytest.raises(DataError), working(run, "train"):
+    with pytest.raises(DataError), open_job(run, "train"):
         raise DataError("the loss is nan", "lower --learning-rate")
     said = text_of(open_page("train"))
     assert "the loss is nan" in said
@@ -132,7 +132,7 @@ def test_a_running_training_is_drawn_live(root, trained_run):
 
 def test_a_resumed_training_is_drawn_from_its_beginning(root):
     run = Run.create(root / "resumed")
-    with run.lock(), run.writing("checkpoint", {}) as draft:
+    with run.lock(), run.write_stage("checkpoint", {}) as draft:
         write_json(draft.path / "history.json", examples.HISTORY)
     with at_work(run, "train", "StageStarted(stage='train')", METRICS):
         (figure,) = open_page("train").get("plotly_chart")

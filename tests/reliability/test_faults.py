@@ -58,5 +58,5 @@ def test_of_two_starts_at_once_one_wins_and_the_other_says_why(tmp_path):
     said = [worker.communicate(timeout=120)[1] for worker in both]
     assert sorted(worker.returncode for worker in both) == [0, 2], said
     loser = next(text for text, worker in zip(said, both, strict=True) if worker.returncode)
-    assert "another job is at work on the run" in loser
+    assert "another job is using the run" in loser
     assert run.state("train").state == "fresh"

@@ -14,7 +14,7 @@ from convnet_core.compare import report
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import RunError
 from convnet_core.graphs import graph_file
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import list_jobs
 from convnet_core.runs import drawings
 from convnet_core.training import history
@@ -34,7 +34,7 @@ def the_signature(run):
 
 
 def test_a_log_is_not_read_by_a_link(run, tmp_path):
-    with working(run, "train") as job:
+    with open_job(run, "train") as job:
         (job.folder / "log.txt").write_text("said")
     (view,) = list_jobs(run)[:1]
     assert view.log() == "said"
@@ -51,7 +51,7 @@ def test_what_has_no_end_is_not_read_for_its_digest(run, tmp_path, path):
     (run.path / "export/stage.json").unlink()
     (run.path / "export/stage.json").symlink_to(tmp_path / path)
     assert "not a regular file" in run.state("export").reason
-    with working(run, "train") as job:
+    with open_job(run, "train") as job:
         (job.folder / "events.jsonl").unlink()
         (job.folder / "events.jsonl").symlink_to(tmp_path / path)
     assert list_jobs(run)[0].events() == ([], 0)
@@ -88,7 +88,7 @@ def test_a_link_to_another_file_of_the_run_is_one_of_its_files(run):
 
 def test_a_folder_and_a_path_out_of_the_run_are_refused(run, tmp_path):
     (tmp_path / "secret").write_text("password")
-    for name, said in (("export", "is gone"), ("../secret", REFUSED), (str(tmp_path / "secret"), REFUSED)):
+    for name, said in (("export", "is missing"), ("../secret", REFUSED), (str(tmp_path / "secret"), REFUSED)):
         with pytest.raises(RunError, match=said):
             run.file(name)
 
@@ -106,7 +106,7 @@ def test_a_report_that_is_a_link_is_not_packed(run, tmp_path, kind):
 def test_a_benchmark_that_is_a_link_is_not_read(run, tmp_path):
     machine = Machine(cpu="", cores=1, system="")
     found = Benchmark(created="", machine=machine, versions={}, config=BenchmarkConfig(), runtimes=())
-    with run.writing("benchmark", {}) as draft:
+    with run.write_stage("benchmark", {}) as draft:
         write_json(draft.path / "benchmark.json", found.to_json())
     assert results.load(run) == found
     moved_out(run, "benchmark/benchmark.json", tmp_path)
@@ -117,9 +117,9 @@ def test_a_benchmark_that_is_a_link_is_not_read(run, tmp_path):
 def test_a_drawing_that_is_a_link_is_not_read(run, tmp_path):
     image = np.ones((280, 280), np.float32)
     image[100:180, 120:160] = 0
-    case = drawings.keep(run, image, 1)
+    case = drawings.save(run, image, 1)
     moved_out(run, case.file, tmp_path)
     with pytest.raises(RunError, match=REFUSED):
-        drawings.load(run, [case])
+        drawings.load_images(run, [case])
     with pytest.raises(RunError, match=REFUSED):
-        drawings.picture(run, case)
+        drawings.picture_file(run, case)

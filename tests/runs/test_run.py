@@ -12,7 +12,7 @@ import pytest
 
 from convnet_core.cli.main import main
 from convnet_core.errors import BusyError, RunError
-from convnet_core.jobs.job import working
+from convnet_core.jobs.job import open_job
 from convnet_core.runs import library
 from convnet_core.runs import run as runs
 from convnet_core.runs.run import Run
@@ -25,7 +25,7 @@ def run(tmp_path):
 
 
 def write(run, stage, text, inputs=()):
-    with run.lock(), run.writing(stage, {"text": text}, inputs) as draft:
+    with run.lock(), run.write_stage(stage, {"text": text}, inputs) as draft:
         (draft.path / "out.txt").write_text(text)
 
 
@@ -51,7 +51,7 @@ def test_a_finished_stage_is_there_with_its_record(run):
 
 def test_a_stage_that_fails_leaves_the_old_one_and_no_leftover(run):
     write(run, "train", "one")
-    with pytest.raises(ZeroDivisionError), run.writing("train", {}) as draft:
+    with pytest.raises(ZeroDivisionError), run.write_stage("train", {}) as draft:
         (draft.path / "out.txt").write_text("two")
         raise ZeroDivisionError
     assert (run.path / "train/out.txt").read_text() == "one"
@@ -96,16 +96,16 @@ def test_a_damaged_record_is_an_error_in_words_and_a_stale_stage(run):
     write(run, "train", "one")
     (run.path / "train/stage.json").write_text("{")
     with pytest.raises(RunError, match="damaged"):
-        run.need("train")
+        run.require("train")
     assert run.state("train").state == "stale"
 
 
 def test_a_record_is_read_again_when_its_file_is_another_one(run):
     write(run, "train", "one")
-    first, path = run.need("train"), run.path / "train/stage.json"
-    assert run.need("train") is first
+    first, path = run.require("train"), run.path / "train/stage.json"
+    assert run.require("train") is first
     write(run, "train", "two")
-    assert run.need("train").outputs != first.outputs
+    assert run.require("train").outputs != first.outputs
     forgotten = weakref.ref(first)
     del first
     gc.collect()
@@ -113,7 +113,7 @@ def test_a_record_is_read_again_when_its_file_is_another_one(run):
     text, written = path.read_text(), path.stat().st_mtime_ns
     path.write_text(text.replace("out.txt", "cut.txt"))  # in place, and of the same size
     os.utime(path, ns=(written, written + 1))
-    assert list(run.need("train").outputs) == ["cut.txt"]
+    assert list(run.require("train").outputs) == ["cut.txt"]
 
 
 def test_a_damaged_record_ahead_makes_what_follows_stale(run):
@@ -125,26 +125,26 @@ def test_a_damaged_record_ahead_makes_what_follows_stale(run):
 
 def test_what_was_made_since_makes_what_did_without_it_stale(run):
     write(run, "train", "one")
-    with run.writing("compare", {}, ("train/out.txt",)) as draft:
+    with run.write_stage("compare", {}, ("train/out.txt",)) as draft:
         draft.inputs["convert/native"] = runs.ABSENT
     assert run.state("compare").state == "fresh"
     write(run, "convert/native", "one")
     assert run.state("compare").state == "stale"
-    assert "was made since" in run.state("compare").reason
+    assert "has been added since" in run.state("compare").reason
 
 
 def test_a_full_disk_is_a_clear_error_and_the_old_stage_is_whole(run):
     write(run, "train", "one")
-    with pytest.raises(RunError, match="cannot write"), run.writing("train", {}):
+    with pytest.raises(RunError, match="cannot write"), run.write_stage("train", {}):
         raise OSError(28, "No space left on device", "model.pth")
-    with pytest.raises(ConnectionResetError), run.writing("train", {}):
+    with pytest.raises(ConnectionResetError), run.write_stage("train", {}):
         raise ConnectionResetError  # not about the folder, and not called so
     assert run.state("train").state == "fresh"
 
 
 def test_a_missing_stage_names_the_command_that_makes_it(run):
     with pytest.raises(RunError) as caught:
-        run.need("export")
+        run.require("export")
     assert "python -m convnet_core export" in caught.value.hint
 
 
@@ -183,7 +183,7 @@ def watch(event, args):
 sys.addaudithook(watch)
 with run.lock():
     run.recover()
-    with run.writing("train", {"text": "new"}) as draft:
+    with run.write_stage("train", {"text": "new"}) as draft:
         (draft.path / "a.txt").write_text("new")
         (draft.path / "b.txt").write_text("new")
 """
@@ -193,7 +193,7 @@ def test_killed_at_every_step_of_a_write_the_old_or_the_new_folder_is_whole(tmp_
     run = Run.create(tmp_path / "run")
     seen = set()
     for limit in range(1, 200):
-        with run.lock(), run.writing("train", {"text": "old"}) as draft:
+        with run.lock(), run.write_stage("train", {"text": "old"}) as draft:
             (draft.path / "a.txt").write_text("old")
             (draft.path / "b.txt").write_text("old")
         done = subprocess.run([sys.executable, "-c", _KILL_AT, str(run.path), str(limit)], cwd=ROOT, check=False)
@@ -237,7 +237,7 @@ def test_what_killed_jobs_left_is_gone_after_the_next_start(run):
         os.utime(path, (0, 0))
     young = run.path / "jobs/one/.job.json.0c"
     young.touch()
-    with working(run, "convert"):
+    with open_job(run, "convert"):
         pass
     assert not [path for path in left if path.exists()]
     assert young.exists(), "somebody may be at work on it"
@@ -245,7 +245,7 @@ def test_what_killed_jobs_left_is_gone_after_the_next_start(run):
 
 def test_names_with_path_tricks_are_refused(run):
     for name in ("../up", "a/b", "", ".hidden", "x" * 200, "a\nb", "ok\n"):
-        with pytest.raises(RunError, match="will not do as a name"):
+        with pytest.raises(RunError, match="is not a valid name"):
             library.rename_run(run, name)
     renamed = library.rename_run(run, "Zürich 2")
     assert renamed.name == renamed.info["title"] == "Zürich 2"
@@ -301,7 +301,7 @@ def test_runs_are_listed_newest_first_and_foreign_folders_are_left_alone(tmp_pat
 
 def test_none_is_deleted_when_one_is_busy(tmp_path):
     first, second = library.new_run(tmp_path, "first"), library.new_run(tmp_path, "second")
-    with working(second, "train"), pytest.raises(BusyError):
+    with open_job(second, "train"), pytest.raises(BusyError):
         library.delete_runs([first, second])
     assert len(library.list_runs(tmp_path)) == 2
 
@@ -318,5 +318,5 @@ def test_a_name_is_a_folder_or_a_run_under_the_root(tmp_path, monkeypatch):
 
 def test_a_folder_with_other_things_in_it_does_not_become_a_run(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(RunError, match="not empty"):
+    with pytest.raises(RunError, match="neither empty nor a run"):
         Run.create(tmp_path)

@@ -244,7 +244,7 @@ def test_an_artefact_that_is_gone_is_a_fault_with_a_hint(finished_run, tmp_path)
     (run.path / "convert/native/frozen.pb").unlink()
     reader = RuntimePool(run)
     reader.wait()
-    assert "frozen.pb is gone" in str(reader.fault)
+    assert "frozen.pb is missing" in str(reader.fault)
     assert "convert" in reader.fault.hint
     assert reader.read(IMAGES) == {}
 

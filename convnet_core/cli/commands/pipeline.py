@@ -34,7 +34,7 @@ from convnet_core.convert.targets.table import chosen
 from convnet_core.errors import ConfigError, ConvNetError, UnsupportedOpError
 from convnet_core.events import Message
 from convnet_core.graphs import graph_file
-from convnet_core.jobs.job import Job, working
+from convnet_core.jobs.job import Job, open_job
 from convnet_core.jobs.overview import overview
 from convnet_core.runs import library
 from convnet_core.runs.provenance import data_of
@@ -160,18 +160,18 @@ def converted(args: argparse.Namespace, run: Run, job: Job, inputs: InputSpec) -
 
 def upload(args: argparse.Namespace) -> int:
     """Bring in a file that nobody vouches for; it is removed, whatever comes of it."""
-    from convnet_core.jobs.upload import forget, limits
+    from convnet_core.jobs.upload import delete_upload, limit_resources
 
     run = resolve.run_of_upload(args)
     with _job(args, run, "upload") as job:
         try:
-            with limits():
+            with limit_resources():
                 from convnet_core.onnx_files import model_file
                 from convnet_core.stages.import_onnx import run_import_onnx
 
                 result = run_import_onnx(run, args.onnx, job, model_file.load_alone)
         finally:
-            forget(run)
+            delete_upload(run)
     results(args, {"run": str(run.path), **dataclasses.asdict(result)}, f"{shown(run)}/export/model.onnx")
     return 0
 
@@ -289,7 +289,7 @@ def _job(args: argparse.Namespace, run: Run, command: str) -> Iterator[Job]:
         fresh = args.job is None and not any((run.path / name).exists() for name in ("jobs", *STAGES))
         try:
             with (
-                working(run, command, args.job, observers=[display := ProgressDisplay(console)]) as job,
+                open_job(run, command, args.job, observers=[display := ProgressDisplay(console)]) as job,
                 chatter_to(job.folder / "log.txt"),
             ):
                 with display:

@@ -43,7 +43,7 @@ def predict(args: argparse.Namespace) -> int:
         lines.append(f"feature maps: {args.feature_maps}")
     if args.keep is not None:
         for answer in read:
-            answer["kept"] = drawings.keep(run, read_image(Path(answer["image"])), args.keep).file
+            answer["kept"] = drawings.save(run, read_image(Path(answer["image"])), args.keep).file
             lines.append(f"kept as a {args.keep}: {resolve.shown(run)}/{answer['kept']}")
     results(args, answers, *lines)
     return 0 if len(read) == len(answers) else DataError.exit_status
