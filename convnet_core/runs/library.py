@@ -57,7 +57,7 @@ def _entries(root: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise RunError(f"cannot list the runs in {root}: {error.strerror}") from error
+        raise RunError(f"the runs in {root} cannot be read: {error.strerror}") from error
 
 
 def find_run(root: Path, name: str | Path) -> Path:

@@ -259,7 +259,7 @@ def test_a_name_is_as_long_as_it_is_on_disk(run):
 
 def test_a_run_cannot_be_made_or_found_where_the_name_is_too_long(tmp_path, capsys):
     long = tmp_path / ("名" * 100)
-    with pytest.raises(RunError, match=r"cannot make the run .*File name too long"):
+    with pytest.raises(RunError, match=r"cannot create the run .*File name too long"):
         Run.create(long)
     for looks in (Run.open, lambda path: library.find_run(tmp_path, path), library.list_runs):
         with pytest.raises(RunError, match="cannot be read: File name too long"):

@@ -49,7 +49,7 @@ def test_a_fixed_batch_takes_no_other(rng):
     inputs = [TensorInfo("x", "float32", (2, 3))]
     assert fixed_batch(inputs) == 2
     assert example_feeds(inputs, 2, rng)["x"].shape == (2, 3)
-    with pytest.raises(ModelError, match="batches of 2 only"):
+    with pytest.raises(ModelError, match="only accepts batches of 2"):
         example_feeds(inputs, 1, rng)
 
 
