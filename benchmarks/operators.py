@@ -17,7 +17,7 @@ from benchmarks.contrib_tests import contrib_tests
 from benchmarks.node_tests import Outcome, by_kind, kind_of, outcomes, own_test
 from benchmarks.operator_models import models
 from convnet_core.common.files import write_atomic
-from convnet_core.convert.native.registry import registered
+from convnet_core.convert.native.registry import all_handlers
 from convnet_core.onnx_files.contrib import DOMAIN, OPERATORS
 from convnet_core.onnx_files.tensor_types import dtype_name
 from testing import node_tests as harness
@@ -108,7 +108,7 @@ def page() -> str:
     found = tried(tests, every_outcome)
     _add_own(found)
     passed, lite = (sum(not getattr(item, kind) for item in every_outcome) for kind in ("saved", "lite"))
-    known = {key: sorted({v for item in items for v in item.versions}) for key, items in registered().items()}
+    known = {key: sorted({v for item in items for v in item.versions}) for key, items in all_handlers().items()}
     lines = [
         "# Operators",
         "",
@@ -152,7 +152,7 @@ def page() -> str:
 
 def contrib() -> list[str]:
     """The section about com.microsoft, which has no node tests: the suite compares with ONNX Runtime's own kernels."""
-    handled = registered()
+    handled = all_handlers()
     names = sorted(op for domain, op in OPERATORS if domain == DOMAIN)
     kinds = {op: "a handler" if (DOMAIN, op) in handled else "written out as operators of ONNX" for op in names}
     entries: dict[str, Tried] = collections.defaultdict(Tried)

@@ -167,7 +167,7 @@ def test_a_mistake_of_the_converter_does_not_pass_for_noise(tmp_path, monkeypatc
 
         return tf.nn.relu(x) + tf.cast(0.1, x.dtype)
 
-    handlers = registry.registered()["", "Relu"]
+    handlers = registry.all_handlers()["", "Relu"]
     spoilt = [dataclasses.replace(handler, function=wrong) for handler in handlers]
     monkeypatch.setitem(registry._handlers, ("", "Relu"), spoilt)
     found = dissect(case("convnet", tmp_path), QUICK, silent)

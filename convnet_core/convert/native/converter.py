@@ -14,7 +14,7 @@ import onnx
 from convnet_core.convert.native.expansions.expand import expand
 from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.passes.channels_last import channels_last
-from convnet_core.convert.native.passes.channels_last_io import borders_last
+from convnet_core.convert.native.passes.channels_last_io import channels_last_io
 from convnet_core.convert.native.passes.drop_unused import drop_unused
 from convnet_core.convert.native.passes.fuse_channel_shuffle import fuse_channel_shuffle
 from convnet_core.convert.native.passes.fuse_gelu import fuse_gelu
@@ -22,31 +22,31 @@ from convnet_core.convert.native.passes.fuse_group_norm import fuse_group_norm
 from convnet_core.convert.native.passes.lift_constants import lift_constants
 from convnet_core.convert.native.passes.reorder_flattened import reorder_flattened
 from convnet_core.convert.native.passes.sink_transposes import sink_transposes
-from convnet_core.convert.native.reader import read
+from convnet_core.convert.native.reader import read_graph
 from convnet_core.convert.native.registry import unsupported_nodes
 from convnet_core.convert.native.tracer import GraphFunction
 from convnet_core.errors import UnsupportedNode, UnsupportedOpError
 
 Layout = Literal["nchw", "nhwc"]
-_FUSED = (fuse_gelu, fuse_group_norm, fuse_channel_shuffle)
-_INSIDE = (lift_constants, expand, *_FUSED, drop_unused, channels_last, sink_transposes, drop_unused)
-_BORDERS = {"nchw": (), "nhwc": (borders_last,)}
-_AFTERWARDS = (reorder_flattened, drop_unused)
+_FUSIONS = (fuse_gelu, fuse_group_norm, fuse_channel_shuffle)
+_PASSES = (lift_constants, expand, *_FUSIONS, drop_unused, channels_last, sink_transposes, drop_unused)
+_IO_PASSES = {"nchw": (), "nhwc": (channels_last_io,)}
+_FINAL_PASSES = (reorder_flattened, drop_unused)
 
 
-def prepared(model: onnx.ModelProto, layout: Layout = "nchw") -> Graph:
+def prepare(model: onnx.ModelProto, layout: Layout = "nchw") -> Graph:
     """The graph as it is converted, after all passes; with the layout "nhwc" its image inputs and outputs are channels
     last, too. Raises ConversionError where the model is malformed.
     """
-    graph = read(model)
-    for transform in (*_INSIDE, *_BORDERS[layout], *_AFTERWARDS):
+    graph = read_graph(model)
+    for transform in (*_PASSES, *_IO_PASSES[layout], *_FINAL_PASSES):
         graph = transform(graph)
     return graph
 
 
 def check(model: onnx.ModelProto) -> list[UnsupportedNode]:
     """Every node of a model that cannot be converted. Does not import TensorFlow."""
-    return unsupported_nodes(prepared(model))
+    return unsupported_nodes(prepare(model))
 
 
 def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
@@ -54,7 +54,7 @@ def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
 
     Raises UnsupportedOpError that names every node that cannot be converted.
     """
-    graph = prepared(model, layout)
+    graph = prepare(model, layout)
     found = unsupported_nodes(graph)
     if found:
         raise UnsupportedOpError(

@@ -80,7 +80,7 @@ class Info:
     shape: tuple[int | None, ...] | None
 
 
-def uses(graph: Graph) -> dict[str, int]:
+def use_counts(graph: Graph) -> dict[str, int]:
     """How often each tensor is used, by nodes, by their subgraphs and as an output."""
     counts: dict[str, int] = {}
     names = itertools.chain(

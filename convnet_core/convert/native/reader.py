@@ -25,13 +25,13 @@ from convnet_core.tensors.arrays import TensorInfo
 _INFERRED_BYTES = 2**31 - 1  # protobuf's limit; shape inference takes the model as bytes
 
 
-def read(model: onnx.ModelProto) -> Graph:
+def read_graph(model: onnx.ModelProto) -> Graph:
     """The graph of a model whose tensors are loaded. Raises ConversionError where it is malformed."""
-    model = with_shapes(onnx.inliner.inline_local_functions(model) if model.functions else model)
+    model = add_shapes(onnx.inliner.inline_local_functions(model) if model.functions else model)
     return _graph(model.graph, opsets_of(model), iter(node_scopes(model)), {})
 
 
-def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
+def add_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with what ONNX can infer of its shapes; as it is where it is too large, or inference fails."""
     light = without_weights(model)
     if light.ByteSize() > _INFERRED_BYTES:
@@ -48,7 +48,7 @@ def with_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _graph(graph: onnx.GraphProto, opsets: dict[str, int], scopes: Iterable[str], outer: dict[str, Info]) -> Graph:
-    constants = {tensor.name: array_of(tensor) for tensor in graph.initializer}
+    constants = {tensor.name: to_array(tensor) for tensor in graph.initializer}
     constants.update({tensor.values.name: _dense(tensor) for tensor in graph.sparse_initializer})
     infos = dict(outer)
     for value in itertools.chain(graph.input, graph.value_info, graph.output):
@@ -80,13 +80,13 @@ def _graph(graph: onnx.GraphProto, opsets: dict[str, int], scopes: Iterable[str]
     return Graph(inputs, tuple(value.name for value in graph.output), tuple(nodes), constants, infos)
 
 
-def array_of(tensor: onnx.TensorProto) -> Any:
+def to_array(tensor: onnx.TensorProto) -> Any:
     """The values of a tensor in the dtype that TensorFlow has for it (4-bit and 8-bit floats as ml_dtypes')."""
     return np.array(onnx.numpy_helper.to_array(tensor))
 
 
 def _dense(tensor: onnx.SparseTensorProto) -> Any:
-    values, places = array_of(tensor.values), array_of(tensor.indices)
+    values, places = to_array(tensor.values), to_array(tensor.indices)
     array = np.zeros(tuple(tensor.dims), values.dtype)
     array[tuple(places.T) if places.ndim == 2 else np.unravel_index(places, array.shape)] = values
     return array
@@ -110,11 +110,11 @@ def _attribute(item: onnx.AttributeProto, opsets: dict[str, int], infos: dict[st
         case kinds.STRINGS:
             return [text.decode(errors="replace") for text in item.strings]
         case kinds.TENSOR:
-            return array_of(item.t)
+            return to_array(item.t)
         case kinds.SPARSE_TENSOR:
             return _dense(item.sparse_tensor)
         case kinds.TENSORS:
-            return [array_of(tensor) for tensor in item.tensors]
+            return [to_array(tensor) for tensor in item.tensors]
         case kinds.GRAPH:
             return _graph(item.g, opsets, (), infos)
         case kinds.TYPE_PROTO:

@@ -57,7 +57,7 @@ class Handler:
         return [item.name for item in self.parameters if item.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
 
 
-GIVEN = {"version", "outputs", "dtype", "run"}
+EXTRA_ARGUMENTS = {"version", "outputs", "dtype", "run"}
 """What a handler may ask for that is no attribute."""
 
 _handlers: dict[tuple[str, str], list[Handler]] = {}
@@ -88,14 +88,14 @@ def handles(
 
 def handler_of(node: Node) -> Handler | None:
     """The handler of a node's operator and version; None where there is none."""
-    _load()
+    _load_handlers()
     found = _handlers.get((node.domain, node.op), [])
     return next((handler for handler in found if node.version in handler.versions), None)
 
 
-def registered() -> dict[tuple[str, str], list[Handler]]:
+def all_handlers() -> dict[tuple[str, str], list[Handler]]:
     """All handlers, by domain and operator."""
-    _load()
+    _load_handlers()
     return dict(_handlers)
 
 
@@ -103,7 +103,7 @@ def unsupported_nodes(graph: Graph) -> list[UnsupportedNode]:
     """Every node of a graph that cannot be converted, those of subgraphs included."""
     found = []
     for node in graph.nodes:
-        if (reason := _fault(node, graph)) is not None:
+        if (reason := _why_unsupported(node, graph)) is not None:
             label = f"{node.domain}.{node.op}" if node.domain else node.op
             found.append(UnsupportedNode(label, node.version, node.name, reason))
         for inner in node.subgraphs:
@@ -111,7 +111,7 @@ def unsupported_nodes(graph: Graph) -> list[UnsupportedNode]:
     return found
 
 
-_NEVER = {
+_IMPOSSIBLE = {
     ("ai.onnx.ml", "ZipMap"): "it gives maps, which are no tensors; export with the option zipmap=False",
     (
         "com.microsoft.nchwc",
@@ -121,14 +121,14 @@ _NEVER = {
 """What cannot be had, by domain and operator ("" for all of a domain), and what to do instead."""
 
 
-def _fault(node: Node, graph: Graph) -> str | None:
+def _why_unsupported(node: Node, graph: Graph) -> str | None:
     """Why a node cannot be converted: empty text where its operator is unknown; None where it can be."""
     handler = handler_of(node)
     if handler is None:
         known = [version for other in _handlers.get((node.domain, node.op), []) for version in other.versions]
         if known:
             return f"only the versions {', '.join(map(str, sorted(known)))} are known"
-        return _NEVER.get((node.domain, node.op), "") or _NEVER.get((node.domain, ""), "")
+        return _IMPOSSIBLE.get((node.domain, node.op), "") or _IMPOSSIBLE.get((node.domain, ""), "")
     if len(node.inputs) > len(handler.names) and not handler.any_number:
         return f"its input number {len(handler.names) + 1}"
     unknown = [] if handler.any_attribute else sorted(set(node.attributes) - handler.keywords)
@@ -140,7 +140,7 @@ def _fault(node: Node, graph: Graph) -> str | None:
     return limit(node, graph)
 
 
-def _load() -> None:
+def _load_handlers() -> None:
     """Import the files of handlers; each registers its own."""
     if not _handlers:
         for module in pkgutil.iter_modules(ops.__path__):

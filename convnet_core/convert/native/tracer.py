@@ -10,7 +10,7 @@ import numpy as np
 from convnet_core.convert.native.helpers import float16_arithmetic
 from convnet_core.convert.native.ir import Graph, Node
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.registry import GIVEN, Handler, handler_of
+from convnet_core.convert.native.registry import EXTRA_ARGUMENTS, Handler, handler_of
 from convnet_core.errors import ConversionError, ConvNetError, one_line
 
 Values = dict[str, Any]
@@ -59,12 +59,12 @@ class GraphFunction:
         given = [values[name] if name else None for name in node.inputs]
         keywords = {**self._asked(handler, node, graph, values), **node.attributes}  # an attribute may be called dtype
         try:
-            if not node.attributes.keys() & {"body", "then_branch", "else_branch"} and _foldable(handler, given):
+            if not node.attributes.keys() & {"body", "then_branch", "else_branch"} and _is_foldable(handler, given):
                 if self._learned.intersection(node.inputs):
                     self._learned.update(node.outputs)
-                return _folded(handler, node, graph, given, keywords)
+                return _fold(handler, node, graph, given, keywords)
             operands = self._operands(handler, node, given)
-            return _tuple(float16_arithmetic.call(handler.function, node, graph, operands, keywords))
+            return _as_tuple(float16_arithmetic.call(handler.function, node, graph, operands, keywords))
         except ConvNetError as error:
             raise ConversionError(f"{node.op}-{node.version} (node {node.name!r}): {error}", error.hint) from error
         except Exception as error:  # TensorFlow raises many kinds
@@ -79,7 +79,7 @@ class GraphFunction:
             "dtype": info.dtype if info else None,
             "run": self._runner(values),
         }
-        return {name: offers[name] for name in GIVEN & handler.keywords}
+        return {name: offers[name] for name in EXTRA_ARGUMENTS & handler.keywords}
 
     def _runner(self, values: Values) -> Callable[[Graph, Mapping[str, Any]], list[Any]]:
         """Runs a subgraph of the node: inputs by name in, its outputs in order out. It sees the tensors around it."""
@@ -132,19 +132,19 @@ def variable_name(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip("._-") or "weight"
 
 
-def _foldable(handler: Handler, given: list[Any]) -> bool:
+def _is_foldable(handler: Handler, given: list[Any]) -> bool:
     """Whether a node gives the same results each time and its inputs are known now."""
     if handler.random or not all(value is None or isinstance(value, np.ndarray) for value in given):
         return False
     return bool(sum(value.size for value in given if value is not None) <= _MOST_FOLDED)
 
 
-def _folded(handler: Handler, node: Node, graph: Graph, given: list[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
+def _fold(handler: Handler, node: Node, graph: Graph, given: list[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
     """The results as arrays, computed now."""
     with tf.init_scope():
-        results = _tuple(float16_arithmetic.call(handler.function, node, graph, given, keywords))
+        results = _as_tuple(float16_arithmetic.call(handler.function, node, graph, given, keywords))
         return tuple(np.asarray(value) if isinstance(value, tf.Tensor) else value for value in results)
 
 
-def _tuple(results: Any) -> tuple[Any, ...]:
+def _as_tuple(results: Any) -> tuple[Any, ...]:
     return results if isinstance(results, tuple) else (results,)

@@ -52,7 +52,7 @@ def moved(model):
     for value, expected in zip(model.graph.output, ReferenceEvaluator(model).run(None, feeds), strict=True):
         expected = expected.transpose(function.layouts.get(value.name, range(expected.ndim)))
         np.testing.assert_allclose(answers[value.name], expected, rtol=1e-4, atol=1e-4)
-    nodes = converter.prepared(model, "nhwc").nodes
+    nodes = converter.prepare(model, "nhwc").nodes
     return function.layouts, sum(item.op == "Transpose" for item in nodes)
 
 

@@ -11,7 +11,7 @@ from convnet_core.convert.native import converter
 from convnet_core.convert.native.passes.drop_unused import drop_unused
 from convnet_core.convert.native.passes.fuse_channel_shuffle import fuse_channel_shuffle
 from convnet_core.convert.native.passes.fuse_group_norm import fuse_group_norm
-from convnet_core.convert.native.reader import read
+from convnet_core.convert.native.reader import read_graph
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets import saved_model
 from convnet_core.onnx_files import model_file
@@ -71,7 +71,7 @@ def group_norm(groups=(0, 3, -1), back=(2, 6, 4, 5), scale=ONES, bias=ZEROS):
 
 
 def test_group_norm_written_out_is_one_operator():
-    (node,) = drop_unused(fuse_group_norm(read(group_norm()))).nodes
+    (node,) = drop_unused(fuse_group_norm(read_graph(group_norm()))).nodes
     assert (node.op, node.inputs) == ("GroupNormalization", ("x", "", ""))
     assert node.attributes == {"num_groups": 3, "epsilon": pytest.approx(1e-3)}
 
@@ -86,7 +86,7 @@ def test_group_norm_written_out_is_one_operator():
     ],
 )
 def test_what_only_looks_like_a_group_norm_stays(other):
-    assert [node.op for node in fuse_group_norm(read(group_norm(**other))).nodes][-1] == "Reshape"
+    assert [node.op for node in fuse_group_norm(read_graph(group_norm(**other))).nodes][-1] == "Reshape"
 
 
 def shuffled(perm=(0, 2, 1, 3, 4), parts=(2, 3, 2, 4, 5), back=(2, 6, 4, 5)):
@@ -99,7 +99,7 @@ def shuffled(perm=(0, 2, 1, 3, 4), parts=(2, 3, 2, 4, 5), back=(2, 6, 4, 5)):
 
 
 def test_a_shuffle_written_out_is_one_operator():
-    (node,) = drop_unused(fuse_channel_shuffle(read(shuffled()))).nodes
+    (node,) = drop_unused(fuse_channel_shuffle(read_graph(shuffled()))).nodes
     assert (node.op, node.inputs, node.attributes) == ("ChannelShuffle", ("x",), {"groups": 3})
 
 
@@ -107,4 +107,4 @@ def test_a_shuffle_written_out_is_one_operator():
     "other", [{"perm": (0, 2, 1, 4, 3)}, {"parts": (2, 3, 4, 2, 5)}, {"back": (2, 6, 5, 4)}, {"back": (2, 2, 12, 5)}]
 )
 def test_what_only_looks_like_a_shuffle_stays(other):
-    assert [node.op for node in fuse_channel_shuffle(read(shuffled(**other))).nodes][-1] == "Reshape"
+    assert [node.op for node in fuse_channel_shuffle(read_graph(shuffled(**other))).nodes][-1] == "Reshape"

@@ -45,7 +45,7 @@ def spoil(monkeypatch):
     """Spoil the attributes that all handlers of an operator are given."""
 
     def spoil(op, change):
-        for (domain, name), handlers in registry.registered().items():
+        for (domain, name), handlers in registry.all_handlers().items():
             if name == op:
                 spoilt = [
                     dataclasses.replace(handler, function=_changed(handler.function, change)) for handler in handlers

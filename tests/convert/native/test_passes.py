@@ -12,7 +12,7 @@ from convnet_core.convert.native.passes.drop_unused import drop_unused
 from convnet_core.convert.native.passes.fuse_gelu import fuse_gelu
 from convnet_core.convert.native.passes.reorder_flattened import reorder_flattened
 from convnet_core.convert.native.passes.sink_transposes import sink_transposes
-from convnet_core.convert.native.reader import read
+from convnet_core.convert.native.reader import read_graph
 
 
 def model_of(nodes, inputs, outputs, constants=None, opset=18):
@@ -33,7 +33,7 @@ def back(graph, like):
 
 def sunk(model):
     """The model after the pass, after a check that it gives the same as before."""
-    graph = drop_unused(reorder_flattened(drop_unused(sink_transposes(read(model)))))
+    graph = drop_unused(reorder_flattened(drop_unused(sink_transposes(read_graph(model)))))
     after = back(graph, model)
     rng = np.random.default_rng(0)
     feeds = {
@@ -147,7 +147,7 @@ def test_a_tensor_that_only_the_outside_needs_is_made_at_the_end():
 def test_convolutions_go_channels_last_with_their_weights():
     weights = np.arange(4 * 3 * 3 * 3, dtype=np.float32).reshape(4, 3, 3, 3)
     nodes = [oh.make_node("Conv", ["x", "w"], ["b"], pads=[1, 1, 1, 1]), oh.make_node("Relu", ["b"], ["c"])]
-    graph = channels_last(read(model_of(nodes, X, [("c", [2, 4, 4, 5])], {"w": weights})))
+    graph = channels_last(read_graph(model_of(nodes, X, [("c", [2, 4, 4, 5])], {"w": weights})))
     assert [(node.domain, node.op) for node in graph.nodes] == [
         ("", "Transpose"),
         (DOMAIN, "Conv"),
@@ -204,7 +204,7 @@ def test_gelu_written_out_is_one_operator(products, scaled):
     ]
     constants = {"scale": np.float32(scale), "one": np.float32(1), "half": np.float32(0.5)}
     model = model_of(nodes, [("x", [3, 4])], [("b", [3, 4])], constants, opset=20)
-    graph = drop_unused(fuse_gelu(read(model)))
+    graph = drop_unused(fuse_gelu(read_graph(model)))
     assert ([node.op for node in graph.nodes] == ["Gelu"]) == (scale != 0.7)
     x = np.linspace(-4, 4, 12, dtype=np.float32).reshape(3, 4)
     (expected,), (got,) = (ReferenceEvaluator(item).run(None, {"x": x}) for item in (model, back(graph, model)))
@@ -213,7 +213,7 @@ def test_gelu_written_out_is_one_operator(products, scaled):
 
 def test_what_reaches_no_output_is_dropped():
     nodes = [oh.make_node("Relu", ["x"], ["b"]), oh.make_node("Exp", ["x"], ["unused"])]
-    graph = drop_unused(read(model_of(nodes, X, [("b", [2, 3, 4, 5])], {"w": np.ones(3, np.float32)})))
+    graph = drop_unused(read_graph(model_of(nodes, X, [("b", [2, 3, 4, 5])], {"w": np.ones(3, np.float32)})))
     assert [node.op for node in graph.nodes] == ["Relu"]
     assert not graph.constants
 

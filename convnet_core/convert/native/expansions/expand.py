@@ -18,11 +18,11 @@ def expand(graph: Graph) -> Graph:
     changed = dataclasses.replace(graph, constants=dict(graph.constants), infos=dict(graph.infos))
     nodes: list[Node] = []
     for node in graph.nodes:
-        nodes += _expanded(node, changed)
+        nodes += _expand_node(node, changed)
     return dataclasses.replace(changed, nodes=tuple(nodes))
 
 
-def _expanded(node: Node, graph: Graph) -> list[Node]:
+def _expand_node(node: Node, graph: Graph) -> list[Node]:
     inner = {name: expand(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
     node = dataclasses.replace(node, attributes={**node.attributes, **inner}) if inner else node
     if node.domain == DOMAIN:

@@ -34,12 +34,12 @@ def _gelu(expansion: Expansion) -> str:
 
 @expands("BiasGelu")
 def _bias_gelu(expansion: Expansion) -> str:
-    return expansion.make("Gelu", _plus(expansion, expansion.input(0), expansion.input(1)))
+    return expansion.make("Gelu", _add_optional(expansion, expansion.input(0), expansion.input(1)))
 
 
 @expands("FastGelu")
 def _fast_gelu(expansion: Expansion) -> str:
-    return expansion.make("Gelu", _plus(expansion, expansion.input(0), expansion.input(1)), approximate="tanh")
+    return expansion.make("Gelu", _add_optional(expansion, expansion.input(0), expansion.input(1)), approximate="tanh")
 
 
 @expands("QuickGelu")
@@ -91,7 +91,7 @@ def _sum(expansion: Expansion, bias: str) -> str:
     return expansion.make("Add", y, bias, like=x, result=total) if bias else y
 
 
-def _plus(expansion: Expansion, x: str, other: str) -> str:
+def _add_optional(expansion: Expansion, x: str, other: str) -> str:
     """The sum of two tensors, the second of which may be left out."""
     return expansion.make("Add", x, other, like=x) if other else x
 
@@ -102,14 +102,14 @@ def _gemm(expansion: Expansion) -> str | None:
     options = {name: attributes[name] for name in ("alpha", "beta", "transA", "transB") if name in attributes}
     y = expansion.make("Gemm", *map(expansion.input, range(3)), like=expansion.output(0), **options)
     names = ("activation_alpha", "activation_beta")
-    return _activated(expansion, y, [attributes[name] for name in names if name in attributes])
+    return _activate(expansion, y, [attributes[name] for name in names if name in attributes])
 
 
 @expands("FusedConv")
 def _conv(expansion: Expansion) -> str | None:
     x, w, b, added = map(expansion.input, range(4))
     y = expansion.make("Conv", x, w, b, like=expansion.output(0), **expansion.window())
-    return _activated(expansion, _plus(expansion, y, added), expansion.attribute("activation_params", []))
+    return _activate(expansion, _add_optional(expansion, y, added), expansion.attribute("activation_params", []))
 
 
 @expands("NhwcConv", "NhwcFusedConv")
@@ -118,9 +118,9 @@ def _conv_last(expansion: Expansion) -> str | None:
     rank = expansion.rank(x)
     if rank is None:
         return None
-    y = expansion.make("Conv", first(expansion, x, rank), w, b, **expansion.window())
-    y = last(expansion, y, rank)
-    return _activated(expansion, _plus(expansion, y, added), expansion.attribute("activation_params", []))
+    y = expansion.make("Conv", transpose_to_first(expansion, x, rank), w, b, **expansion.window())
+    y = transpose_to_last(expansion, y, rank)
+    return _activate(expansion, _add_optional(expansion, y, added), expansion.attribute("activation_params", []))
 
 
 @expands("NhwcMaxPool")
@@ -130,11 +130,11 @@ def _max_pool_last(expansion: Expansion) -> str | None:
     if rank is None:
         return None
     dtype = expansion.dtype(x, "float32")
-    y = expansion.make("MaxPool", first(expansion, x, rank), dtype=dtype, **expansion.window())
-    return last(expansion, y, rank)
+    y = expansion.make("MaxPool", transpose_to_first(expansion, x, rank), dtype=dtype, **expansion.window())
+    return transpose_to_last(expansion, y, rank)
 
 
-def _activated(expansion: Expansion, x: str, parameters: list[Any]) -> str | None:
+def _activate(expansion: Expansion, x: str, parameters: list[Any]) -> str | None:
     """The activation that is fused into the node, if any; None where it is not known."""
     op = expansion.attribute("activation", "")
     if not op:
@@ -145,11 +145,11 @@ def _activated(expansion: Expansion, x: str, parameters: list[Any]) -> str | Non
     return expansion.make(op, x, like=x, version=_CLIP if op == "Clip" else 0, **named)
 
 
-def first(expansion: Expansion, x: str, rank: int) -> str:
+def transpose_to_first(expansion: Expansion, x: str, rank: int) -> str:
     """A tensor that is channels last as ONNX's operators take it."""
     return expansion.make("Transpose", x, dtype=expansion.dtype(x, "float32"), perm=list(to_first(rank)))
 
 
-def last(expansion: Expansion, x: str, rank: int) -> str:
+def transpose_to_last(expansion: Expansion, x: str, rank: int) -> str:
     """What an operator of ONNX gives, channels last."""
     return expansion.make("Transpose", x, perm=list(to_last(rank)))

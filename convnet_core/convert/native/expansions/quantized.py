@@ -13,22 +13,22 @@ import numpy as np
 from onnx import TensorProto
 
 from convnet_core.convert.native.expansions.expansion import Expansion, expands
-from convnet_core.convert.native.expansions.fused import first, last
+from convnet_core.convert.native.expansions.fused import transpose_to_first, transpose_to_last
 
 
-def _floats(expansion: Expansion, place: int) -> str:
+def _dequantize(expansion: Expansion, place: int) -> str:
     """What the integers of an input stand for; its scale and zero point come behind it."""
     x, scale, zero = (expansion.input(place + step) for step in range(3))
     return expansion.make("DequantizeLinear", x, scale, zero, like=x)
 
 
-def _integers(expansion: Expansion, y: str, place: int, source: int = 0) -> str:
+def _requantize(expansion: Expansion, y: str, place: int, source: int = 0) -> str:
     """Floats as integers, by the scale at an input and the zero point behind it."""
     scale, zero = expansion.input(place), expansion.input(place + 1)
-    return _rounded(expansion, y, scale, zero or _zero(expansion, source))
+    return _quantize_floats(expansion, y, scale, zero or _zero(expansion, source))
 
 
-def _rounded(expansion: Expansion, y: str, scale: str, zero: str) -> str:
+def _quantize_floats(expansion: Expansion, y: str, scale: str, zero: str) -> str:
     dtype = expansion.dtype(zero, "uint8")
     return expansion.make("QuantizeLinear", y, scale, zero, like=y, dtype=dtype)
 
@@ -48,12 +48,12 @@ def _ratio(expansion: Expansion, numerator: list[str], denominator: str) -> str:
     return expansion.make("Div", product, denominator)
 
 
-def _moved(expansion: Expansion, y: str) -> str:
+def _quantize_steps(expansion: Expansion, y: str) -> str:
     """Steps of the result's scale as integers: the zero point (the eighth input) is added before they are rounded."""
     zero = expansion.input(7)
     if zero:
         y = expansion.make("Add", y, expansion.make("Cast", zero, to=TensorProto.FLOAT), like=y)
-    return _rounded(expansion, y, expansion.constant(1.0), _zero(expansion, 0))
+    return _quantize_floats(expansion, y, expansion.constant(1.0), _zero(expansion, 0))
 
 
 @expands("QLinearAdd")
@@ -63,7 +63,7 @@ def _add(expansion: Expansion) -> str:
         ratio = _ratio(expansion, [expansion.input(place + 1)], expansion.input(6))
         x, zero = expansion.input(place), expansion.input(place + 2)
         terms.append(expansion.make("DequantizeLinear", x, ratio, zero, like=x))
-    return _moved(expansion, expansion.make("Add", *terms, like=expansion.output(0)))
+    return _quantize_steps(expansion, expansion.make("Add", *terms, like=expansion.output(0)))
 
 
 @expands("QLinearMul")
@@ -80,42 +80,42 @@ def _mul(expansion: Expansion) -> str:
     product = expansion.make("Mul", *factors, like=expansion.output(0), dtype="int32")
     product = expansion.make("Cast", product, like=product, to=TensorProto.FLOAT)
     ratio = _ratio(expansion, [expansion.input(1), expansion.input(4)], expansion.input(6))
-    return _moved(expansion, expansion.make("Mul", product, ratio, like=product))
+    return _quantize_steps(expansion, expansion.make("Mul", product, ratio, like=product))
 
 
 @expands("QLinearLeakyRelu")
 def _leaky_relu(expansion: Expansion) -> str:
-    x = _floats(expansion, 0)
+    x = _dequantize(expansion, 0)
     y = expansion.make("LeakyRelu", x, like=x, alpha=expansion.attribute("alpha", 0.01))
-    return _integers(expansion, y, 3)
+    return _requantize(expansion, y, 3)
 
 
 @expands("QLinearSigmoid")
 def _sigmoid(expansion: Expansion) -> str:
-    x = _floats(expansion, 0)
-    return _integers(expansion, expansion.make("Sigmoid", x, like=x), 3)
+    x = _dequantize(expansion, 0)
+    return _requantize(expansion, expansion.make("Sigmoid", x, like=x), 3)
 
 
 @expands("QLinearSoftmax")
 def _softmax(expansion: Expansion) -> str:
     """Before opset 13, all dimensions from the axis on count as one."""
-    x, old = _floats(expansion, 0), expansion.attribute("opset", 0) < 13
+    x, old = _dequantize(expansion, 0), expansion.attribute("opset", 0) < 13
     y = expansion.make("Softmax", x, like=x, axis=expansion.attribute("axis", -1), version=11 if old else 13)
-    return _integers(expansion, y, 3)
+    return _requantize(expansion, y, 3)
 
 
 @expands("QLinearConcat")
 def _concat(expansion: Expansion) -> str:
-    parts = [_floats(expansion, place) for place in range(2, len(expansion.node.inputs), 3)]
+    parts = [_dequantize(expansion, place) for place in range(2, len(expansion.node.inputs), 3)]
     y = expansion.make("Concat", *parts, like=expansion.output(0), axis=expansion.attribute("axis", 0))
-    return _integers(expansion, y, 0, source=2)
+    return _requantize(expansion, y, 0, source=2)
 
 
 @expands("QLinearWhere")
 def _where(expansion: Expansion) -> str:
-    either = (_floats(expansion, 1), _floats(expansion, 4))
+    either = (_dequantize(expansion, 1), _dequantize(expansion, 4))
     y = expansion.make("Where", expansion.input(0), *either, like=expansion.output(0))
-    return _integers(expansion, y, 7, source=1)
+    return _requantize(expansion, y, 7, source=1)
 
 
 @expands("QLinearReduceMean")
@@ -123,20 +123,22 @@ def _mean(expansion: Expansion) -> str:
     axes = expansion.attribute("axes", [])
     given = [expansion.constant(axes, "int64")] if axes else []
     keepdims = expansion.attribute("keepdims", 1)
-    y = expansion.make("ReduceMean", _floats(expansion, 0), *given, like=expansion.output(0), keepdims=keepdims)
-    return _integers(expansion, y, 3)
+    y = expansion.make("ReduceMean", _dequantize(expansion, 0), *given, like=expansion.output(0), keepdims=keepdims)
+    return _requantize(expansion, y, 3)
 
 
 @expands("QLinearAveragePool")
 def _average_pool(expansion: Expansion) -> str | None:
-    x, rank = _floats(expansion, 0), expansion.rank(expansion.input(0))
+    x, rank = _dequantize(expansion, 0), expansion.rank(expansion.input(0))
     if not expansion.attribute("channels_last", 0):
         y = expansion.make("AveragePool", x, like=expansion.output(0), **expansion.window())
     elif rank is None:
         return None
     else:
-        y = last(expansion, expansion.make("AveragePool", first(expansion, x, rank), **expansion.window()), rank)
-    return _integers(expansion, y, 3)
+        y = transpose_to_last(
+            expansion, expansion.make("AveragePool", transpose_to_first(expansion, x, rank), **expansion.window()), rank
+        )
+    return _requantize(expansion, y, 3)
 
 
 @expands("QLinearGlobalAveragePool")
@@ -149,9 +151,11 @@ def _global_average_pool(expansion: Expansion) -> str | None:
     elif rank is None:
         return None
     else:
-        y = last(expansion, expansion.make("GlobalAveragePool", first(expansion, whole, rank)), rank)
+        y = transpose_to_last(
+            expansion, expansion.make("GlobalAveragePool", transpose_to_first(expansion, whole, rank)), rank
+        )
     scale = _ratio(expansion, [expansion.input(3)], expansion.input(1))
-    return _rounded(expansion, y, scale, expansion.input(4))
+    return _quantize_floats(expansion, y, scale, expansion.input(4))
 
 
 @expands("QLinearConv")
@@ -163,8 +167,8 @@ def _conv(expansion: Expansion) -> str | None:
     rank = expansion.rank(inputs[0])
     if rank is None:
         return None
-    inputs[0] = first(expansion, inputs[0], rank)
-    return last(expansion, expansion.make("QLinearConv", *inputs, dtype=dtype, **expansion.window()), rank)
+    inputs[0] = transpose_to_first(expansion, inputs[0], rank)
+    return transpose_to_last(expansion, expansion.make("QLinearConv", *inputs, dtype=dtype, **expansion.window()), rank)
 
 
 @expands("QuantizeLinear", "DequantizeLinear")

@@ -6,14 +6,14 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from convnet_core.convert.native.helpers.tensors import rank_of, reshaped, shape_of, size_of
+from convnet_core.convert.native.helpers.tensors import rank_of, reshape_to, shape_of, size_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.passes.channels_last import DOMAIN, WEIGHTS, to_first, to_last, weights_last
 from convnet_core.convert.native.registry import Function, handles
 from convnet_core.errors import ConversionError
 
 
-def spatial(op: str, *versions: int, static: Iterable[str] = ()) -> Callable[[Function], Function]:
+def handles_spatial(op: str, *versions: int, static: Iterable[str] = ()) -> Callable[[Function], Function]:
     """Register a channels-last handler, also for ONNX's layout: it is left where a rank is known only when tracing."""
 
     def register(function: Function) -> Function:
@@ -32,7 +32,7 @@ def spatial(op: str, *versions: int, static: Iterable[str] = ()) -> Callable[[Fu
     return register
 
 
-def by_planes(x: Any, function: Callable[[Any, tuple[int | None, int | None]], Any]) -> Any:
+def apply_per_plane(x: Any, function: Callable[[Any, tuple[int | None, int | None]], Any]) -> Any:
     """Work along 1, 2 or 3 spatial dimensions by a function of images, where each dimension can be done on its own.
 
     It takes an image [n, h, w, c], and which spatial dimensions of x its height and width are: None for one to leave.
@@ -44,8 +44,8 @@ def by_planes(x: Any, function: Callable[[Any, tuple[int | None, int | None]], A
             return function(x, (0, 1))
         case 5:
             n, depth, height, width, channels = shape_of(x)
-            y = function(reshaped(x, [n * depth, height, width, channels]), (1, 2))
+            y = function(reshape_to(x, [n * depth, height, width, channels]), (1, 2))
             height, width = shape_of(y, 1, 3)
-            y = function(reshaped(y, [n, depth, height * width, channels]), (0, None))
-            return reshaped(y, [n, size_of(y, 1), height, width, channels])
+            y = function(reshape_to(y, [n, depth, height * width, channels]), (0, None))
+            return reshape_to(y, [n, size_of(y, 1), height, width, channels])
     raise ConversionError(f"{rank_of(x) - 2} spatial dimensions: 1 to 3 are supported")

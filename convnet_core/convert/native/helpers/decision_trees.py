@@ -37,15 +37,15 @@ class Forest:
     def values(self, x: Any, aggregate: str = "SUM") -> Any:
         """What the trees say of samples [batch, features], together: [batch, targets]."""
         leaves = self._leaves(x)
-        said = tf.gather(tf.constant(self.weights), leaves)  # [batch, trees, targets]
+        leaf_values = tf.gather(tf.constant(self.weights), leaves)  # [batch, trees, targets]
         match aggregate:
             case "SUM":
-                return tf.reduce_sum(said, 1)
+                return tf.reduce_sum(leaf_values, 1)
             case "AVERAGE":
-                return tf.reduce_sum(said, 1) / len(self.roots)
+                return tf.reduce_sum(leaf_values, 1) / len(self.roots)
         counts = tf.gather(tf.constant(self.counts), leaves)
         reduce, empty = (tf.reduce_min, np.inf) if aggregate == "MIN" else (tf.reduce_max, -np.inf)
-        extreme = reduce(tf.where(counts, said, tf.cast(empty, said.dtype)), 1)
+        extreme = reduce(tf.where(counts, leaf_values, tf.cast(empty, leaf_values.dtype)), 1)
         return tf.where(tf.reduce_any(counts, 1), extreme, tf.zeros_like(extreme))
 
     def _leaves(self, x: Any) -> Any:
@@ -64,13 +64,13 @@ class Forest:
         """Whether the condition of each node holds for the value of its feature."""
         used = sorted(set(self.modes.tolist()) - {LEAF})
         split = tf.gather(tf.constant(self.splits), place)
-        found = {mode: self._compared(mode, value, split, place) for mode in used}
+        found = {mode: self._compare(mode, value, split, place) for mode in used}
         result = found[used[0]]
         for mode in used[1:]:
             result = tf.where(tf.gather(tf.constant(self.modes == mode), place), found[mode], result)
         return result
 
-    def _compared(self, mode: str, value: Any, split: Any, place: Any) -> Any:
+    def _compare(self, mode: str, value: Any, split: Any, place: Any) -> Any:
         match mode:
             case "BRANCH_LEQ":
                 return value <= split
@@ -98,7 +98,7 @@ class Forest:
         return depth
 
 
-def of_nodes(targets: int, leaf: str, attributes: dict[str, Any], dtype: Any) -> Forest:
+def forest_of_nodes(targets: int, leaf: str, attributes: dict[str, Any], dtype: Any) -> Forest:
     """From the attributes of TreeEnsembleClassifier (`leaf` is "class") and TreeEnsembleRegressor ("target").
 
     A node is named there by the numbers of its tree and of itself.
@@ -106,16 +106,16 @@ def of_nodes(targets: int, leaf: str, attributes: dict[str, Any], dtype: Any) ->
     trees, ids = attributes["nodes_treeids"], attributes["nodes_nodeids"]
     places = {pair: place for place, pair in enumerate(zip(trees, ids, strict=True))}
     modes = np.array(attributes["nodes_modes"])
-    own = np.arange(len(modes))
+    positions = np.arange(len(modes))
 
     def branch(name: str) -> NDArray[np.int64]:
-        pairs = zip(trees, attributes[name], modes, own, strict=True)
+        pairs = zip(trees, attributes[name], modes, positions, strict=True)
         return np.array([place if mode == LEAF else places[tree, to] for tree, to, mode, place in pairs], np.int64)
 
     weights = np.zeros((len(modes), targets), dtype)
-    said = zip(attributes[f"{leaf}_treeids"], attributes[f"{leaf}_nodeids"], strict=True)
-    rows, columns = [places[pair] for pair in said], attributes[f"{leaf}_ids"]
-    np.add.at(weights, (rows, columns), floats(attributes, f"{leaf}_weights", dtype))
+    leaf_values = zip(attributes[f"{leaf}_treeids"], attributes[f"{leaf}_nodeids"], strict=True)
+    rows, columns = [places[pair] for pair in leaf_values], attributes[f"{leaf}_ids"]
+    np.add.at(weights, (rows, columns), float_attribute(attributes, f"{leaf}_weights", dtype))
     counts = np.zeros(weights.shape, bool)
     counts[rows, columns] = True
     roots = np.unique(np.array(trees), return_index=True)[1]
@@ -123,17 +123,17 @@ def of_nodes(targets: int, leaf: str, attributes: dict[str, Any], dtype: Any) ->
         roots=roots.astype(np.int64),
         features=np.array(attributes["nodes_featureids"], np.int64) * (modes != LEAF),
         modes=modes,
-        splits=floats(attributes, "nodes_values", dtype),
+        splits=float_attribute(attributes, "nodes_values", dtype),
         members=np.zeros((len(modes), 0), dtype),
         yes=branch("nodes_truenodeids"),
         no=branch("nodes_falsenodeids"),
-        missing_is_yes=np.array(attributes.get("nodes_missing_value_tracks_true") or own * 0, bool),
+        missing_is_yes=np.array(attributes.get("nodes_missing_value_tracks_true") or positions * 0, bool),
         weights=weights,
         counts=counts,
     )
 
 
-def floats(attributes: dict[str, Any], name: str, dtype: Any) -> NDArray[Any]:
+def float_attribute(attributes: dict[str, Any], name: str, dtype: Any) -> NDArray[Any]:
     """An attribute that is there as a list of floats, or under another name as a tensor; empty where it is not."""
     tensor = attributes.get(f"{name}_as_tensor")
     return np.asarray(attributes.get(name) or [] if tensor is None else tensor, dtype)
@@ -144,8 +144,8 @@ _MODES = np.array(
 )  # by number, in TreeEnsemble-5
 
 
-def of_branches(attributes: dict[str, Any]) -> Forest:
-    """From the attributes of TreeEnsemble: inner nodes first, then the leaves, which have a list of their own."""
+def forest_of_branches(attributes: dict[str, Any]) -> Forest:
+    """From the attributes of TreeEnsemble: inner nodes first, then the leaves, which have a list of their positions."""
     inner = _MODES[attributes["nodes_modes"]]
     splits, weights = attributes["nodes_splits"], attributes["leaf_weights"]
     count, targets = len(inner), np.array(attributes["leaf_targetids"])
@@ -159,19 +159,19 @@ def of_branches(attributes: dict[str, Any]) -> Forest:
         to, leaf = np.array(attributes[f"nodes_{name}nodeids"]), np.array(attributes[f"nodes_{name}leafs"])
         return np.concatenate([to + count * leaf, places])
 
-    def padded(values: Any, dtype: Any) -> NDArray[Any]:
+    def pad_leaves(values: Any, dtype: Any) -> NDArray[Any]:
         return np.concatenate([np.asarray(values, dtype), np.zeros(len(weights), dtype)])
 
     missing = attributes.get("nodes_missing_value_tracks_true") or [0] * count
     return Forest(
         roots=np.array(attributes["tree_roots"], np.int64),
-        features=padded(attributes["nodes_featureids"], np.int64),
+        features=pad_leaves(attributes["nodes_featureids"], np.int64),
         modes=np.concatenate([inner, np.full(len(weights), LEAF)]),
-        splits=padded(splits, splits.dtype),
+        splits=pad_leaves(splits, splits.dtype),
         members=_members(inner, attributes.get("membership_values"), len(table), splits.dtype),
         yes=branch("true"),
         no=branch("false"),
-        missing_is_yes=padded(missing, bool),
+        missing_is_yes=pad_leaves(missing, bool),
         weights=table,
         counts=counts,
     )

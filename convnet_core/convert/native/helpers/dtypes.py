@@ -17,7 +17,7 @@ SMALL_INTEGERS = {"int8", "int16", "uint8", "uint16"}
 UNSIGNED = {"uint8", "uint16", "uint32", "uint64"}
 INTEGERS = SMALL_INTEGERS | UNSIGNED | {"int32", "int64"}
 
-_COMPILED = {"float8_e4m3fnuz", "float8_e5m2fnuz"}
+_XLA_ONLY = {"float8_e4m3fnuz", "float8_e5m2fnuz"}
 """TensorFlow's compiler XLA converts them, its kernels do not."""
 
 _EIGHT_BIT_FLOATS = {
@@ -31,7 +31,7 @@ _EIGHT_BIT_FLOATS = {
 _FOUR_BIT = {"int4": "int8", "uint4": "uint8"}
 """TensorFlow converts them from and to integers alone."""
 
-_HELD = {"int2", "uint2", "float4_e2m1fn"}
+_STORAGE_ONLY = {"int2", "uint2", "float4_e2m1fn"}
 """TensorFlow can hold them, and not convert them."""
 
 
@@ -56,7 +56,7 @@ _WIDER = {**dict.fromkeys(SMALL_INTEGERS, "int32"), "uint32": "int64"}
 """Of which LiteRT has kernels, as it has not of the narrow ones. Both hold all values of the narrow ones."""
 
 
-def wide_integers(function: Callable[..., Any]) -> Callable[..., Any]:
+def widen_integers(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorates a handler so that integers without kernels in LiteRT are computed in wider ones.
 
     The cast back wraps around as the narrow arithmetic does. The first operand of a narrow dtype decides.
@@ -64,13 +64,13 @@ def wide_integers(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def compute(*operands: Any, **attributes: Any) -> Any:
-        names = [name_of(x) for x in operands]
+        names = [dtype_of(x) for x in operands]
         narrow = next((name for name in names if name in _WIDER), None)
         if narrow is None:
             return function(*operands, **attributes)
         wide = _WIDER[narrow]
         results = function(
-            *(converted(x, wide) if name == narrow else x for x, name in zip(operands, names, strict=True)),
+            *(convert_dtype(x, wide) if name == narrow else x for x, name in zip(operands, names, strict=True)),
             **attributes,
         )
         if isinstance(results, tuple):
@@ -80,25 +80,25 @@ def wide_integers(function: Callable[..., Any]) -> Callable[..., Any]:
     return compute
 
 
-def name_of(x: Any) -> str | None:
+def dtype_of(x: Any) -> str | None:
     """The dtype of a tensor or an array; None for anything else."""
     return tf.as_dtype(x.dtype).name if hasattr(x, "dtype") else None
 
 
-def converted(x: Any, dtype: str) -> Any:
+def convert_dtype(x: Any, dtype: str) -> Any:
     """A tensor in another dtype; an array stays an array, whose values are known."""
     return x.astype(dtype) if isinstance(x, np.ndarray) else tf.cast(x, dtype)
 
 
 def cast_to(x: Any, dtype: Any, *, saturate: bool = True) -> Any:
     """`x` in another dtype by ONNX's rules; `saturate` bounds what is too large for floats of eight bits."""
-    if isinstance(x, np.ndarray) and as_dtype(x.dtype).name in _HELD:
+    if isinstance(x, np.ndarray) and as_dtype(x.dtype).name in _STORAGE_ONLY:
         x = x.astype(np.float32)  # which holds all their values
     source = as_dtype(x.dtype)
     if source == dtype:
         return tf.identity(x)
     for name in (source.name, dtype.name):
-        if name in _HELD:
+        if name in _STORAGE_ONLY:
             raise ConversionError(f"TensorFlow cannot convert {name}")
     if source == tf.string:
         return tf.cast(tf.strings.to_number(x, tf.float64 if dtype != tf.int64 else dtype), dtype)
@@ -108,7 +108,7 @@ def cast_to(x: Any, dtype: Any, *, saturate: bool = True) -> Any:
         return cast_to(tf.cast(x, _FOUR_BIT[source.name]), dtype)
     if dtype.name in _FOUR_BIT:
         return tf.cast(tf.cast(x, tf.int32) if source.is_floating else x, dtype)
-    if source.name in _COMPILED:
+    if source.name in _XLA_ONLY:
         return cast_to(_compiled_cast(x, tf.float32), dtype, saturate=saturate)
     if dtype.name in _EIGHT_BIT_FLOATS:
         return _as_eight_bits(x if source.is_floating else tf.cast(x, tf.float32), dtype, saturate)
@@ -119,7 +119,7 @@ def _as_eight_bits(x: Any, dtype: Any, saturate: bool) -> Any:
     if saturate:
         bound = _EIGHT_BIT_FLOATS[dtype.name]
         x = tf.clip_by_value(tf.cast(x, tf.float32), -bound, bound)
-    return _compiled_cast(x, dtype) if dtype.name in _COMPILED else tf.cast(x, dtype)
+    return _compiled_cast(x, dtype) if dtype.name in _XLA_ONLY else tf.cast(x, dtype)
 
 
 def _compiled_cast(x: Any, dtype: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.shape_tensors import from_shapes
-from convnet_core.convert.native.helpers.tensors import size_of, static_of
+from convnet_core.convert.native.helpers.shape_tensors import is_from_shapes
+from convnet_core.convert.native.helpers.tensors import size_of, static_shape
 from convnet_core.convert.native.lazy_tensorflow import tf
 
 _DIVISIONS = 3
@@ -21,13 +21,13 @@ _MOST_SUMMED = 2**24 // 255**2
 """Products of numbers up to 255 whose sum float32 holds exactly: 258."""
 
 
-def divided(a: Any, b: Any) -> Any:
+def divide(a: Any, b: Any) -> Any:
     """64-bit integers divided, rounded toward zero; LiteRT 2.3 divides no 64-bit integers.
 
     What is computed from shapes fits into 32 bits. Anything else is divided without its remainder, which LiteRT has:
     by float32, then the rest by float32 again, until nothing is left.
     """
-    if from_shapes(a) and from_shapes(b):
+    if is_from_shapes(a) and is_from_shapes(b):
         return tf.cast(tf.truncatediv(tf.cast(a, tf.int32), tf.cast(b, tf.int32)), tf.int64)
     left = tf.math.floormod(a, b)  # with the sign of b
     other_sign = tf.logical_and(tf.not_equal(left, 0), tf.not_equal(left < 0, a < 0))
@@ -44,7 +44,7 @@ def matmul(a: Any, b: Any) -> Any:
 
     They take too much memory where `b` is large or of unknown size.
     """
-    count = math.prod(_MOST_MULTIPLIED + 1 if size is None else size for size in static_of(b)[-2:])
+    count = math.prod(_MOST_MULTIPLIED + 1 if size is None else size for size in static_shape(b)[-2:])
     if count > _MOST_MULTIPLIED:
         return tf.matmul(a, b)
     return tf.reduce_sum(tf.expand_dims(a, -1) * tf.expand_dims(b, -3), -2)
@@ -65,7 +65,7 @@ def matmul_of_bytes(a: Any, b: Any) -> Any:
     return sum(tf.cast(tf.matmul(a[..., part], b[..., part, :]), tf.int32) for part in parts)
 
 
-def inverted(x: Any) -> Any:
+def invert_bits(x: Any) -> Any:
     """Every bit the other way round."""
     dtype = tf.as_dtype(x.dtype)
     if dtype == tf.uint64:
@@ -80,7 +80,7 @@ def bitwise_or(a: Any, b: Any) -> Any:
     if dtype.size == 8:
         return tf.bitwise.bitwise_or(a, b)
     a, b = _as_int32(a), _as_int32(b)
-    return _from_int32(_common(a, b) + tf.bitwise.bitwise_xor(a, b), dtype)
+    return _from_int32(_shared_bits(a, b) + tf.bitwise.bitwise_xor(a, b), dtype)
 
 
 def bitwise_and(a: Any, b: Any) -> Any:
@@ -88,16 +88,16 @@ def bitwise_and(a: Any, b: Any) -> Any:
     dtype = tf.as_dtype(a.dtype)
     if dtype.size == 8:
         return tf.bitwise.bitwise_and(a, b)
-    return _from_int32(_common(_as_int32(a), _as_int32(b)), dtype)
+    return _from_int32(_shared_bits(_as_int32(a), _as_int32(b)), dtype)
 
 
-def _common(a: Any, b: Any) -> Any:
+def _shared_bits(a: Any, b: Any) -> Any:
     """The bits that two int32 share, by halves of 16 bits: LiteRT 2.3 has only exclusive or."""
-    low = _common_of_few(tf.math.floormod(a, 2**16), tf.math.floormod(b, 2**16))
-    return _common_of_few(tf.bitwise.right_shift(a, 16), tf.bitwise.right_shift(b, 16)) * 2**16 + low
+    low = _shared_small_bits(tf.math.floormod(a, 2**16), tf.math.floormod(b, 2**16))
+    return _shared_small_bits(tf.bitwise.right_shift(a, 16), tf.bitwise.right_shift(b, 16)) * 2**16 + low
 
 
-def _common_of_few(a: Any, b: Any) -> Any:
+def _shared_small_bits(a: Any, b: Any) -> Any:
     """Of int32 so small that their sum fits: it holds twice what they share, and once what they do not."""
     return tf.bitwise.right_shift(a + b - tf.bitwise.bitwise_xor(a, b), 1)
 
@@ -110,7 +110,7 @@ def _from_int32(x: Any, dtype: Any) -> Any:
     return tf.bitcast(x, dtype) if dtype == tf.uint32 else tf.cast(x, dtype)
 
 
-def shifted(x: Any, y: Any, right: bool) -> Any:
+def shift_bits(x: Any, y: Any, right: bool) -> Any:
     """The bits of `x` moved by `y` places. What is moved out is gone; a negative `y` moves all of them out."""
     dtype = tf.as_dtype(x.dtype)
     bits = 8 * dtype.size
@@ -119,7 +119,7 @@ def shifted(x: Any, y: Any, right: bool) -> Any:
     inside = tf.logical_and(places >= 0, places < bits)
     places = tf.where(inside, places, tf.zeros_like(places))
     if right:
-        moved = _moved_right(x, places, tf.int32 if wide == tf.int32 else dtype)
+        moved = _shift_right(x, places, tf.int32 if wide == tf.int32 else dtype)
     elif dtype == tf.uint64:
         moved = tf.bitwise.left_shift(x, tf.cast(places, dtype))
     else:  # LiteRT 2.3 shifts to the right alone
@@ -134,5 +134,5 @@ _POWERS = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64)).astype(np.
 """Of 2, as far as they fit into int64; as int32, those from the 32nd on are 0, and are not asked for."""
 
 
-def _moved_right(x: Any, places: Any, dtype: Any) -> Any:
+def _shift_right(x: Any, places: Any, dtype: Any) -> Any:
     return tf.bitwise.right_shift(tf.cast(x, dtype), tf.cast(places, dtype))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.tensors import bounded, computed, reshaped, shape_of
+from convnet_core.convert.native.helpers.tensors import clamp, evaluate, reshape_to, shape_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 
 IMAGE_FLAGS = ((False, False), (False, True), (True, False))
@@ -66,18 +66,23 @@ def coordinates(kind: str, size: Any, out: Any, scale: Any, start: Any, end: Any
     raise ValueError(f"coordinate_transformation_mode {kind!r} is not known")
 
 
-def found(stretch: Stretch, method: Method) -> Any:
+def source_coordinates(stretch: Stretch, method: Method) -> Any:
     """The coordinates of a dimension: an array where they can be told now."""
     function = functools.partial(coordinates, method.coordinates)
-    return computed(function, stretch.size, stretch.out, stretch.scale, stretch.start, stretch.end)
+    return evaluate(function, stretch.size, stretch.out, stretch.scale, stretch.start, stretch.end)
 
 
-def nearest(stretch: Stretch, method: Method) -> Any:
+def nearest_indices(stretch: Stretch, method: Method) -> Any:
     """The place that each value is taken from."""
-    return computed(functools.partial(_nearest, method.nearest), found(stretch, method), stretch.size, stretch.scale)
+    return evaluate(
+        functools.partial(_round_indices, method.nearest),
+        source_coordinates(stretch, method),
+        stretch.size,
+        stretch.scale,
+    )
 
 
-def _nearest(kind: str, place: Any, size: Any, scale: Any) -> Any:
+def _round_indices(kind: str, place: Any, size: Any, scale: Any) -> Any:
     match kind:
         case "round_prefer_floor":
             place = tf.math.ceil(place - 0.5)
@@ -89,15 +94,17 @@ def _nearest(kind: str, place: Any, size: Any, scale: Any) -> Any:
             place = tf.math.ceil(place)
         case "simple":  # what ONNX Runtime does before version 11
             place = tf.where(scale < 1, tf.math.ceil(place), tf.floor(place))
-    return bounded(tf.cast(place, tf.int32), 0, tf.cast(size, tf.int32) - 1)
+    return clamp(tf.cast(place, tf.int32), 0, tf.cast(size, tf.int32) - 1)
 
 
-def matrix(stretch: Stretch, method: Method) -> Any:
+def weight_matrix(stretch: Stretch, method: Method) -> Any:
     """[out, size]: each value of the resized dimension as a weighted sum of those that there were."""
-    return computed(functools.partial(_matrix, method), found(stretch, method), stretch.size, stretch.scale)
+    return evaluate(
+        functools.partial(_weight_matrix, method), source_coordinates(stretch, method), stretch.size, stretch.scale
+    )
 
 
-def _matrix(method: Method, place: Any, size: Any, scale: Any) -> Any:
+def _weight_matrix(method: Method, place: Any, size: Any, scale: Any) -> Any:
     wide = 1 / tf.minimum(tf.cast(scale, tf.float32), 1.0) if method.antialias else tf.constant(1.0)
     reach = tf.math.ceil((1 if method.mode == "linear" else 2) * wide)
     taps = tf.floor(place)[:, None] + tf.range(1 - reach, reach + 1)
@@ -120,13 +127,13 @@ def _weights(distance: Any, method: Method) -> Any:
     return tf.where(x <= 1, near, tf.where(x < 2, far, tf.zeros_like(x)))
 
 
-def along(x: Any, stretch: Stretch, rows: Any) -> Any:
+def multiply_along(x: Any, stretch: Stretch, rows: Any) -> Any:
     """x with one dimension multiplied by a matrix."""
     sizes = shape_of(x)
     before, after = math.prod(sizes[: stretch.place]), math.prod(sizes[stretch.place + 1 :])
-    flat = reshaped(x, [before, sizes[stretch.place], after])
+    flat = reshape_to(x, [before, sizes[stretch.place], after])
     sizes[stretch.place] = stretch.out
-    return reshaped(tf.matmul(tf.cast(rows, x.dtype), flat), sizes)
+    return reshape_to(tf.matmul(tf.cast(rows, x.dtype), flat), sizes)
 
 
 def image_flags(stretches: list[Stretch], method: Method) -> tuple[bool, bool] | None:
@@ -155,10 +162,10 @@ def _flags_of(stretch: Stretch, method: Method) -> list[tuple[bool, bool]]:
 
 def _nearest_flags(stretch: Stretch, method: Method) -> list[tuple[bool, bool]]:
     if isinstance(stretch.size, int) and isinstance(stretch.out, int) and stretch.size and stretch.out:
-        wanted = nearest(stretch, method)
+        wanted = nearest_indices(stretch, method)
         if not isinstance(wanted, np.ndarray):
             return []
-        return [flags for flags in IMAGE_FLAGS if np.array_equal(_of_images(stretch, *flags), wanted)]
+        return [flags for flags in IMAGE_FLAGS if np.array_equal(_image_op_indices(stretch, *flags), wanted)]
     doubling = isinstance(stretch.scale, np.floating) and math.frexp(stretch.scale)[0] == 0.5 and stretch.scale >= 1
     if stretch.exact and doubling:  # no rounding spoils what is divided by a power of two
         if (method.coordinates, method.nearest) in (("asymmetric", "floor"), ("asymmetric", "simple")):
@@ -168,7 +175,7 @@ def _nearest_flags(stretch: Stretch, method: Method) -> list[tuple[bool, bool]]:
     return []
 
 
-def _of_images(stretch: Stretch, align_corners: bool, half_pixel: bool) -> Any:
+def _image_op_indices(stretch: Stretch, align_corners: bool, half_pixel: bool) -> Any:
     """The place that TensorFlow and TFLite take each value from."""
     place = np.arange(stretch.out, dtype=np.float32)
     if align_corners and stretch.out > 1:

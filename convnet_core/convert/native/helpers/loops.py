@@ -17,7 +17,7 @@ MOST_UNROLLED = 32
 """Steps that are laid out; TFLite and every optimiser do better without a loop, a long one would make a large graph."""
 
 
-def unrolled(step: Step, state: State, count: int) -> tuple[State, list[list[Any]]]:
+def unroll(step: Step, state: State, count: int) -> tuple[State, list[list[Any]]]:
     """The last state, and what each step gave. `step` has to tell at once whether to go on."""
     gifts = []
     for number in range(count):
@@ -28,21 +28,21 @@ def unrolled(step: Step, state: State, count: int) -> tuple[State, list[list[Any
     return state, gifts
 
 
-def steps(step: Step, state: State, count: Any) -> tuple[State, list[Any]]:
+def run_steps(step: Step, state: State, count: Any) -> tuple[State, list[Any]]:
     """The last state, and what each step gave, stacked: laid out or in a loop, whichever suits their number."""
     if isinstance(count, int) and 0 < count <= MOST_UNROLLED:
-        state, gifts = unrolled(step, state, count)
+        state, gifts = unroll(step, state, count)
         return state, [tf.stack(list(items)) for items in zip(*gifts, strict=True)]
-    return repeated(step, state, count, True, stops=False)
+    return run_loop(step, state, count, True, stops=False)
 
 
-def repeated(step: Step, state: State, count: Any, go_on: Any, *, stops: bool) -> tuple[State, list[Any]]:
+def run_loop(step: Step, state: State, count: Any, go_on: Any, *, stops: bool) -> tuple[State, list[Any]]:
     """The last state, and what the steps gave, stacked.
 
     `count` is None where only the steps say when to stop; `stops` is whether they may do so at all.
     """
     state = [tf.convert_to_tensor(item) for item in state]
-    shapes, specs = _settled(step, state)
+    shapes, specs = _loop_shapes(step, state)
     fixed = count is not None and not stops
     size = tf.cast(count, tf.int32) if fixed else 0
     arrays = [tf.TensorArray(spec.dtype, size, not fixed, element_shape=spec.shape) for spec in specs]
@@ -65,7 +65,7 @@ def repeated(step: Step, state: State, count: Any, go_on: Any, *, stops: bool) -
     return list(state), [array.stack() for array in arrays]
 
 
-def _settled(step: Step, state: State) -> tuple[list[Any], list[Any]]:
+def _loop_shapes(step: Step, state: State) -> tuple[list[Any], list[Any]]:
     """The shapes of the state that hold in every step, and what is given in each, from tracing a step apart."""
     shapes = [item.shape for item in state]
 

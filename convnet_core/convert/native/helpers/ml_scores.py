@@ -10,7 +10,7 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
 
 
-def transformed(scores: Any, kind: str) -> Any:
+def apply_post_transform(scores: Any, kind: str) -> Any:
     """Scores [batch, classes] after a post_transform of ai.onnx.ml."""
     match kind:
         case "NONE":
@@ -34,6 +34,6 @@ def _softmax_zero(scores: Any) -> Any:
     return kept / tf.reduce_sum(kept, -1, keepdims=True)
 
 
-def labels_of(places: Any, integers: list[int] | None, texts: list[str] | None) -> Any:
+def class_labels(places: Any, integers: list[int] | None, texts: list[str] | None) -> Any:
     """The labels of classes, by their places [batch]."""
     return tf.gather(tf.constant(texts) if texts else tf.constant(np.array(integers, np.int64)), places)

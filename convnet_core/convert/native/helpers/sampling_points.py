@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from convnet_core.convert.native.helpers.tensors import bounded, reshaped, shape_of
+from convnet_core.convert.native.helpers.tensors import clamp, reshape_to, shape_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 
 Taps = list[tuple[Any, Any]]
@@ -39,13 +39,13 @@ def cubic_taps(place: Any, a: float = -0.75) -> Taps:
     return [(low - 1, outer(t + 1)), (low, inner(t)), (low + 1, inner(1 - t)), (low + 2, outer(2 - t))]
 
 
-def blended(x: Any, taps: Sequence[Taps], border: Callable[[Any, int], Any] | None = None) -> Any:
+def sample(x: Any, taps: Sequence[Taps], border: Callable[[Any, int], Any] | None = None) -> Any:
     """The weighted sums of pixels, [n, *points, c], for taps along each spatial dimension, [n, *points] each.
 
     `border` brings the places along a dimension inside; without it, what is outside counts as zero.
     """
     n, *space, channels = shape_of(x)
-    table = reshaped(x, [n, math.prod(space), channels])
+    table = reshape_to(x, [n, math.prod(space), channels])
     points = shape_of(taps[0][0][0])
     total: Any = 0
     for corner in itertools.product(*taps):
@@ -57,13 +57,13 @@ def blended(x: Any, taps: Sequence[Taps], border: Callable[[Any, int], Any] | No
                 shares.append(_inside(place, space[dim], x.dtype))
             else:
                 place = border(place, dim)
-            place = bounded(tf.cast(place, tf.int32), 0, tf.cast(space[dim], tf.int32) - 1)
+            place = clamp(tf.cast(place, tf.int32), 0, tf.cast(space[dim], tf.int32) - 1)
             row = row * tf.cast(space[dim], tf.int32) + place
             for item in shares:
                 weight = item if weight is None else weight if item is None else weight * item
-        values = tf.gather(table, reshaped(row, [n, math.prod(points[1:])]), batch_dims=1)
-        total += values if weight is None else values * reshaped(weight, [n, math.prod(points[1:]), 1])
-    return reshaped(total, [*points, channels])
+        values = tf.gather(table, reshape_to(row, [n, math.prod(points[1:])]), batch_dims=1)
+        total += values if weight is None else values * reshape_to(weight, [n, math.prod(points[1:]), 1])
+    return reshape_to(total, [*points, channels])
 
 
 def _inside(place: Any, size: Any, dtype: Any) -> Any:

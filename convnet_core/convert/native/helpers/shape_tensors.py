@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.tensors import items_of, known, packed
+from convnet_core.convert.native.helpers.tensors import pack_sizes, static_value, unpack
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
 
@@ -31,24 +31,24 @@ def entries(value: Any, what: str = "a shape", count: int | None = None) -> Entr
     """The entries of a vector (or a scalar) one by one. Raises ConversionError where it is not known how many."""
     if isinstance(value, list):
         return value
-    array = known(value)
+    array = static_value(value)
     if array is not None:
         return array.ravel().tolist()
-    found = parts(value)
+    found = partial_entries(value)
     if found is not None:
         return found
     count = count if value.shape.num_elements() is None else value.shape.num_elements()
     if count is None:
         raise ConversionError(f"the length of {what} is not known")
-    return items_of(tf.reshape(value, [count]), count)
+    return unpack(tf.reshape(value, [count]), count)
 
 
-def parts(value: Any) -> Entries | None:
+def partial_entries(value: Any) -> Entries | None:
     """The entries, where at least one of them is known or they were put together one by one."""
-    array = known(value)
+    array = static_value(value)
     if array is not None:
         return array.ravel().tolist() if array.dtype.kind in "iu" and array.ndim < 2 and array.size <= _MOST else None
-    if not _short(value) or not value.dtype.is_integer:
+    if not _is_short(value) or not value.dtype.is_integer:
         return None
     found = _read(value)
     if found is None or (value.op.type not in ("Pack", "Cast") and not any(_is_known(entry) for entry in found)):
@@ -59,45 +59,47 @@ def parts(value: Any) -> Entries | None:
     ]
 
 
-def joined(items: Entries, like: Any) -> Any:
+def join_entries(items: Entries, like: Any) -> Any:
     """Entries as a vector of the dtype of another: an array where all are known."""
     if all(isinstance(item, int) for item in items):
         return np.array(items, tf.as_dtype(like.dtype).as_numpy_dtype)
     return tf.stack([tf.cast(item, like.dtype) for item in items])
 
 
-def single(item: Any, like: Any) -> Any:
+def scalar_like(item: Any, like: Any) -> Any:
     """An entry as a scalar of the dtype of another tensor: an array where it is known."""
     if isinstance(item, int):
         return np.array(item, tf.as_dtype(like.dtype).as_numpy_dtype)
     return tf.cast(item, like.dtype)
 
 
-def placed(values: Any, axes: Any, others: Any) -> Entries:
+def fill_axes(values: Any, axes: Any, others: Any) -> Entries:
     """Entries for all dimensions: values for the axes, which the model may compute, and others for the rest."""
     rank = len(others)
-    given, chosen = entries(values), known(axes)
+    given, chosen = entries(values), static_value(axes)
     if chosen is not None:
         result = list(others)
         for axis, item in zip(chosen.ravel().tolist(), given, strict=True):
             result[axis % rank] = item
         return result
-    full = tf.convert_to_tensor(packed(others))
+    full = tf.convert_to_tensor(pack_sizes(others))
     places = tf.cast(tf.reshape(axes, [-1, 1]), tf.int64) % rank
-    return items_of(tf.tensor_scatter_nd_update(full, places, tf.convert_to_tensor(packed(given))), rank)
+    return unpack(tf.tensor_scatter_nd_update(full, places, tf.convert_to_tensor(pack_sizes(given))), rank)
 
 
-def origin(size: Any, tensor: Any) -> int | None:
+def source_axis(size: Any, tensor: Any) -> int | None:
     """The dimension that a scalar is the size of, where that can be seen: of a certain tensor, or of any when None."""
-    while _symbolic(size) and size.op.type in ("Cast", "Identity"):
+    while _is_symbolic(size) and size.op.type in ("Cast", "Identity"):
         size = size.op.inputs[0]
-    if not _symbolic(size) or size.op.type != "StridedSlice" or size.shape.rank != 0:
+    if not _is_symbolic(size) or size.op.type != "StridedSlice" or size.shape.rank != 0:
         return None
-    shape, place = size.op.inputs[0], known(size.op.inputs[1])
+    shape, place = size.op.inputs[0], static_value(size.op.inputs[1])
     if shape.op.type != "Shape" or place is None:
         return None
     source = shape.op.inputs[0]
-    if tensor is not None and not (_symbolic(tensor) and tensor.graph is source.graph and tensor.name == source.name):
+    if tensor is not None and not (
+        _is_symbolic(tensor) and tensor.graph is source.graph and tensor.name == source.name
+    ):
         return None
     return int(place.item()) % int(source.shape.rank)
 
@@ -109,26 +111,26 @@ _OF_SHAPES = {
 """Ops that models make sizes of sizes by."""
 
 
-def from_shapes(value: Any, depth: int = _DEEPEST) -> bool:
+def is_from_shapes(value: Any, depth: int = _DEEPEST) -> bool:
     """Whether integers are computed from shapes and 32-bit constants alone, as far as can be seen."""
-    array = known(value)
+    array = static_value(value)
     if array is not None:
         return bool((np.abs(array) < 2**31).all())
-    if not _symbolic(value) or not depth:
+    if not _is_symbolic(value) or not depth:
         return False
     if value.op.type in ("Shape", "Size"):
         return True
-    return value.op.type in _OF_SHAPES and all(from_shapes(item, depth - 1) for item in value.op.inputs)
+    return value.op.type in _OF_SHAPES and all(is_from_shapes(item, depth - 1) for item in value.op.inputs)
 
 
-def _symbolic(value: Any) -> bool:
+def _is_symbolic(value: Any) -> bool:
     """Whether it is the result of an op that can be looked at."""
     return bool(tf.is_symbolic_tensor(value))
 
 
-def _short(value: Any) -> bool:
+def _is_short(value: Any) -> bool:
     """Whether it is a scalar or a short vector, made by an op that can be looked at."""
-    if not _symbolic(value) or value.shape.rank not in (0, 1):
+    if not _is_symbolic(value) or value.shape.rank not in (0, 1):
         return False
     count = value.shape.num_elements()
     return count is not None and count <= _MOST
@@ -144,10 +146,10 @@ def _element(value: Any, place: int) -> Any:
 
 def _read(value: Any, depth: int = _DEEPEST) -> Entries | None:
     """NumPy scalars where an entry is known; where not, the scalar tensor, or None where there is none of its own."""
-    array = known(value)
+    array = static_value(value)
     if array is not None:
         return list(np.atleast_1d(array))
-    if not _short(value):
+    if not _is_short(value):
         return None
     reader = _READERS.get(value.op.type) if depth else None
     found = None if reader is None else reader(value, depth - 1)
@@ -156,12 +158,12 @@ def _read(value: Any, depth: int = _DEEPEST) -> Entries | None:
     return found if found is None or len(found) == value.shape.num_elements() else None
 
 
-def _of_pack(value: Any, depth: int) -> Entries | None:
+def _read_pack(value: Any, depth: int) -> Entries | None:
     found = [_read(item, depth) for item in value.op.inputs]
     return None if any(item is None or len(item) != 1 for item in found) else [item[0] for item in found if item]
 
 
-def _of_concat(value: Any, depth: int) -> Entries | None:
+def _read_concat(value: Any, depth: int) -> Entries | None:
     result: Entries = []
     for item in value.op.inputs[:-1]:  # the last is the axis
         count = item.shape.num_elements()
@@ -171,16 +173,16 @@ def _of_concat(value: Any, depth: int) -> Entries | None:
     return result
 
 
-def _of_shape(value: Any, depth: int) -> Entries:
+def _read_shape(value: Any, depth: int) -> Entries:
     dtype = value.dtype.as_numpy_dtype
     return [None if size is None else dtype(size) for size in value.op.inputs[0].shape.as_list()]
 
 
-def _of_same(value: Any, depth: int) -> Entries | None:
+def _read_same(value: Any, depth: int) -> Entries | None:
     return _read(value.op.inputs[0], depth)
 
 
-def _of_cast(value: Any, depth: int) -> Entries | None:
+def _read_cast(value: Any, depth: int) -> Entries | None:
     """A scalar tensor goes on only between integers: others would change its value."""
     source, dtype = value.op.inputs[0], value.dtype.as_numpy_dtype
     found = _read(source, depth)
@@ -199,12 +201,12 @@ def _elementwise(function: Callable[..., Any]) -> Reader:
             if found is None:
                 return None
             given.append(found * count if len(found) == 1 else found)
-        return [_applied(function, row, dtype) for row in zip(*given, strict=True)]
+        return [_apply(function, row, dtype) for row in zip(*given, strict=True)]
 
     return read
 
 
-def _applied(function: Callable[..., Any], row: tuple[Any, ...], dtype: Any) -> Any:
+def _apply(function: Callable[..., Any], row: tuple[Any, ...], dtype: Any) -> Any:
     if all(_is_known(entry) for entry in row):
         with np.errstate(all="ignore"):
             return dtype(function(*row))
@@ -238,10 +240,10 @@ _ELEMENTWISE: dict[str, Callable[..., Any]] = {
 }
 
 _READERS: dict[str, Reader] = {
-    "Pack": _of_pack,
-    "ConcatV2": _of_concat,
-    "Shape": _of_shape,
-    "Cast": _of_cast,
-    **dict.fromkeys(("Identity", "ExpandDims", "Squeeze", "Reshape"), _of_same),
+    "Pack": _read_pack,
+    "ConcatV2": _read_concat,
+    "Shape": _read_shape,
+    "Cast": _read_cast,
+    **dict.fromkeys(("Identity", "ExpandDims", "Squeeze", "Reshape"), _read_same),
     **{op: _elementwise(function) for op, function in _ELEMENTWISE.items()},
 }

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from convnet_core.convert.native.helpers.tensors import larger, quotient, shape_of
+from convnet_core.convert.native.helpers.tensors import larger_size, quotient, shape_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
 
@@ -55,7 +55,7 @@ class Window:
         if not isinstance(self.size, int):
             return False
         count = -(-self.size // self.stride)
-        return bool(self.count == count and self.before == _missing(self, count) // 2)
+        return bool(self.count == count and self.before == _missing_padding(self, count) // 2)
 
     def part(self, place: int) -> slice:
         """Of the padded dimension, the value at a place of every window."""
@@ -63,12 +63,12 @@ class Window:
         return slice(start, start + (self.count - 1) * self.stride + 1, self.stride)
 
 
-def _missing(window: Window, count: Any) -> Any:
+def _missing_padding(window: Window, count: Any) -> Any:
     """The padding without which there would not be so many windows."""
-    return larger((count - 1) * window.stride + window.extent - window.size, 0)
+    return larger_size((count - 1) * window.stride + window.extent - window.size, 0)
 
 
-def sliding(
+def sliding_windows(
     x: Any,
     kernel: Sequence[int],
     strides: Sequence[int] | None,
@@ -87,34 +87,34 @@ def sliding(
     windows = [Window(*row) for row in rows]
     match auto_pad:
         case "SAME_UPPER" | "SAME_LOWER":
-            return [_as_many(window, auto_pad == "SAME_UPPER") for window in windows]
+            return [_same_windows(window, auto_pad == "SAME_UPPER") for window in windows]
         case "VALID":
             return windows
     pads = pads or [0] * (2 * space)
     sides = zip(windows, pads[:space], pads[space:], strict=True)
     windows = [dataclasses.replace(window, before=a, after=b, declared=b) for window, a, b in sides]
-    return [_rounded_up(window) for window in windows] if ceil_mode else windows
+    return [_round_up(window) for window in windows] if ceil_mode else windows
 
 
-def _as_many(window: Window, upper: bool) -> Window:
+def _same_windows(window: Window, upper: bool) -> Window:
     """As many windows as the stride allows; an odd value of padding goes after, or (lower) before."""
-    total = _missing(window, -quotient(-window.size, window.stride))
+    total = _missing_padding(window, -quotient(-window.size, window.stride))
     half = quotient(total, 2)
     before, after = (half, total - half) if upper else (total - half, half)
     return dataclasses.replace(window, before=before, after=after, declared=after, upper=upper)
 
 
-def _rounded_up(window: Window) -> Window:
+def _round_up(window: Window) -> Window:
     """A window more where values are left over, unless it would start in the padding after."""
     free = window.size + window.before + window.after - window.extent
     count = -quotient(-free, window.stride) + 1
     inside = quotient(window.size + window.before - 1, window.stride) + 1  # windows that start before that padding
-    count = -larger(-count, -inside)
+    count = -larger_size(-count, -inside)
     missing = (count - 1) * window.stride + window.extent - window.size - window.before
-    return dataclasses.replace(window, after=larger(missing, 0))
+    return dataclasses.replace(window, after=larger_size(missing, 0))
 
 
-def padded(x: Any, windows: Sequence[Window], value: Any = 0) -> Any:
+def pad_windows(x: Any, windows: Sequence[Window], value: Any = 0) -> Any:
     """x [n, *space, c] with the padding of its windows."""
     if not any(window.pads for window in windows):
         return x

@@ -8,15 +8,15 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from convnet_core.convert.native.helpers.dtypes import HALVES, wide_integers
-from convnet_core.convert.native.helpers.float16_arithmetic import steps_of
-from convnet_core.convert.native.helpers.tensors import aligned, rank_of, reshaped, shape_of, size_of
+from convnet_core.convert.native.helpers.dtypes import HALVES, widen_integers
+from convnet_core.convert.native.helpers.float16_arithmetic import step_rounding
+from convnet_core.convert.native.helpers.tensors import align, rank_of, reshape_to, shape_of, size_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
 
 @handles("Relu", 1, 6, 13, 14)
-@wide_integers
+@widen_integers
 def relu(x: Any) -> Any:
     return tf.nn.relu(x)
 
@@ -33,7 +33,7 @@ def prelu(x: Any, slope: Any) -> Any:
 
 @handles("PRelu", 1, 6)
 def prelu_of_channels(x: Any, slope: Any) -> Any:
-    return prelu(x, aligned(x, slope, 1) if shape_of(slope) != [1] else slope)
+    return prelu(x, align(x, slope, 1) if shape_of(slope) != [1] else slope)
 
 
 @handles("ThresholdedRelu", 10, 22)
@@ -58,22 +58,22 @@ def hard_swish(x: Any) -> Any:
 
 @handles("Elu", 1, 6, 22)
 def elu(x: Any, *, alpha: float = 1.0) -> Any:
-    return tf.nn.elu(x) if alpha == 1 else tf.nn.relu(x) + alpha * _below(x)
+    return tf.nn.elu(x) if alpha == 1 else tf.nn.relu(x) + alpha * _negative_expm1(x)
 
 
 @handles("Selu", 1, 6, 22)
 def selu(x: Any, *, alpha: float | None = None, gamma: float | None = None, version: int) -> Any:
     alpha = (1.6732 if version == 1 else 1.67326319217681884765625) if alpha is None else alpha
     gamma = (1.0507 if version == 1 else 1.05070102214813232421875) if gamma is None else gamma
-    return gamma * (tf.nn.relu(x) + alpha * _below(x))
+    return gamma * (tf.nn.relu(x) + alpha * _negative_expm1(x))
 
 
 @handles("Celu", 12, 28)
 def celu(x: Any, *, alpha: float = 1.0) -> Any:
-    return tf.nn.relu(x) + alpha * _below(x / alpha)
+    return tf.nn.relu(x) + alpha * _negative_expm1(x / alpha)
 
 
-def _below(x: Any) -> Any:
+def _negative_expm1(x: Any) -> Any:
     """exp(x) - 1 where x is negative, else 0; never the exponential of a large value, whose gradient would be NaN."""
     return tf.math.expm1(tf.minimum(x, tf.zeros([], x.dtype)))
 
@@ -126,24 +126,24 @@ def shrink(x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
 def softmax(x: Any, *, axis: int = -1, dtype: str | None = None) -> Any:
     """Of 16 bits step by step, as ONNX defines it: TensorFlow rounds once, at the end."""
     if dtype not in HALVES:
-        return _in_three(tf.nn.softmax, x, axis)
-    rounded = steps_of(dtype)
+        return _along_axis(tf.nn.softmax, x, axis)
+    rounded = step_rounding(dtype)
     shares = rounded(tf.exp(rounded(x - tf.reduce_max(x, axis, keepdims=True))))
     return rounded(shares / rounded(tf.reduce_sum(shares, axis, keepdims=True)))
 
 
 @handles("LogSoftmax", 13)
 def log_softmax(x: Any, *, axis: int = -1) -> Any:
-    return _in_three(tf.nn.log_softmax, x, axis)
+    return _along_axis(tf.nn.log_softmax, x, axis)
 
 
-def _in_three(function: Callable[[Any, int], Any], x: Any, axis: int) -> Any:
+def _along_axis(function: Callable[[Any, int], Any], x: Any, axis: int) -> Any:
     """Along one dimension; of many dimensions as three, since oneDNN in TensorFlow 2.21 ends the run on seven."""
     if rank_of(x) <= _MOST_DIMENSIONS:
         return function(x, axis)
     sizes, axis = shape_of(x), axis % rank_of(x)
     rows = [functools.reduce(operator.mul, part, 1) for part in (sizes[:axis], sizes[axis + 1 :])]
-    return reshaped(function(reshaped(x, [rows[0], sizes[axis], rows[1]]), 1), sizes)
+    return reshape_to(function(reshape_to(x, [rows[0], sizes[axis], rows[1]]), 1), sizes)
 
 
 _MOST_DIMENSIONS = 5
@@ -157,24 +157,24 @@ def hardmax(x: Any, *, axis: int = -1) -> Any:
 
 @handles("Softmax", 1, 11)
 def softmax_of_rows(x: Any, *, axis: int = 1, dtype: str | None = None) -> Any:
-    return _of_rows(functools.partial(softmax, dtype=dtype), x, axis)
+    return _flatten_rows(functools.partial(softmax, dtype=dtype), x, axis)
 
 
 @handles("LogSoftmax", 1, 11)
 def log_softmax_of_rows(x: Any, *, axis: int = 1) -> Any:
-    return _of_rows(log_softmax, x, axis)
+    return _flatten_rows(log_softmax, x, axis)
 
 
 @handles("Hardmax", 1, 11)
 def hardmax_of_rows(x: Any, *, axis: int = 1) -> Any:
-    return _of_rows(hardmax, x, axis)
+    return _flatten_rows(hardmax, x, axis)
 
 
-def _of_rows(function: Callable[[Any], Any], x: Any, axis: int) -> Any:
+def _flatten_rows(function: Callable[[Any], Any], x: Any, axis: int) -> Any:
     """Before version 13, all dimensions from `axis` on counted as one."""
     axis %= rank_of(x)
     if axis == rank_of(x) - 1:
         return function(x)
     sizes = shape_of(x)
-    rows = reshaped(x, [*sizes[:axis], functools.reduce(operator.mul, sizes[axis:])])
-    return reshaped(function(rows), sizes)
+    rows = reshape_to(x, [*sizes[:axis], functools.reduce(operator.mul, sizes[axis:])])
+    return reshape_to(function(rows), sizes)

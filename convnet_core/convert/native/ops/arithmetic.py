@@ -6,37 +6,37 @@ import functools
 from typing import Any
 
 from convnet_core.convert.native.helpers import integer_arithmetic
-from convnet_core.convert.native.helpers.dtypes import HALVES, cast_around, wide_integers
-from convnet_core.convert.native.helpers.tensors import aligned, bounded
+from convnet_core.convert.native.helpers.dtypes import HALVES, cast_around, widen_integers
+from convnet_core.convert.native.helpers.tensors import align, clamp
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
 
 @handles("Add", 1, 6, 7, 13, 14)
-@wide_integers
+@widen_integers
 def add(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.add(a, aligned(a, b, axis))
+    return tf.add(a, align(a, b, axis))
 
 
 @handles("Sub", 1, 6, 7, 13, 14)
-@wide_integers
+@widen_integers
 def sub(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.subtract(a, aligned(a, b, axis))
+    return tf.subtract(a, align(a, b, axis))
 
 
 @handles("Mul", 1, 6, 7, 13, 14)
-@wide_integers
+@widen_integers
 def mul(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.multiply(a, aligned(a, b, axis))
+    return tf.multiply(a, align(a, b, axis))
 
 
 @handles("Div", 1, 6, 7, 13, 14)
-@wide_integers
+@widen_integers
 def div(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    b = aligned(a, b, axis)
+    b = align(a, b, axis)
     if tf.as_dtype(a.dtype).is_floating:
         return tf.math.truediv(a, b)
-    return integer_arithmetic.divided(a, b) if a.dtype == tf.int64 else tf.truncatediv(a, b)
+    return integer_arithmetic.divide(a, b) if a.dtype == tf.int64 else tf.truncatediv(a, b)
 
 
 @handles("Pow", 1, 7, 12, 13, 15)
@@ -46,11 +46,11 @@ def power(x: Any, y: Any, *, broadcast: int = 0, axis: int | None = None) -> Any
     wide = dtype
     if dtype.is_integer:
         wide = tf.float64 if exponent.is_floating else dtype if dtype in (tf.int32, tf.int64) else tf.int64
-    return tf.cast(tf.pow(tf.cast(x, wide), tf.cast(aligned(x, y, axis), wide)), dtype)
+    return tf.cast(tf.pow(tf.cast(x, wide), tf.cast(align(x, y, axis), wide)), dtype)
 
 
 @handles("Mod", 10, 13, 28)
-@wide_integers
+@widen_integers
 def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
     """With `fmod` the result has the sign of `a`; of TensorFlow's two remainders LiteRT has the other one alone."""
     if not fmod or tf.as_dtype(a.dtype).is_unsigned:
@@ -64,19 +64,19 @@ def _remainder(a: Any, b: Any) -> Any:
 
 
 @handles("Max", 1, 6, 8, 12, 13)
-@wide_integers
+@widen_integers
 def maximum(*xs: Any) -> Any:
-    return tf.identity(functools.reduce(lambda x, y: bounded(x, low=y), xs))
+    return tf.identity(functools.reduce(lambda x, y: clamp(x, low=y), xs))
 
 
 @handles("Min", 1, 6, 8, 12, 13)
-@wide_integers
+@widen_integers
 def minimum(*xs: Any) -> Any:
-    return tf.identity(functools.reduce(lambda x, y: bounded(x, high=y), xs))
+    return tf.identity(functools.reduce(lambda x, y: clamp(x, high=y), xs))
 
 
 @handles("Sum", 1, 6, 8, 13)
-@wide_integers
+@widen_integers
 def total(*xs: Any) -> Any:
     return tf.identity(functools.reduce(tf.add, xs))
 
@@ -103,10 +103,10 @@ def bitwise_xor(a: Any, b: Any) -> Any:
 
 @handles("BitwiseNot", 18)
 def bitwise_not(x: Any) -> Any:
-    return integer_arithmetic.inverted(x)
+    return integer_arithmetic.invert_bits(x)
 
 
 @handles("BitShift", 11, 28)
 def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
     """Where `y` is negative or at least the number of bits, all bits are shifted out."""
-    return integer_arithmetic.shifted(x, y, direction == "RIGHT")
+    return integer_arithmetic.shift_bits(x, y, direction == "RIGHT")

@@ -8,8 +8,8 @@ from typing import Any
 
 import onnx.helper
 
-from convnet_core.convert.native.helpers.float16_arithmetic import steps_of
-from convnet_core.convert.native.helpers.tensors import rank_of, rearranged, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.float16_arithmetic import step_rounding
+from convnet_core.convert.native.helpers.tensors import rank_of, rearrange, reshape_to, shape_of, size_of, widen
 from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.activations import softmax
@@ -30,25 +30,25 @@ def attention(
     q, k, v = (tf.convert_to_tensor(item) for item in (q, k, v))
     flat = rank_of(q) == 3
     if flat:
-        q, k, v = _heads(q, q_num_heads), _heads(k, kv_num_heads), _heads(v, kv_num_heads)
+        q, k, v = _split_heads(q, q_num_heads), _split_heads(k, kv_num_heads), _split_heads(v, kv_num_heads)
     present = [new if past is None else tf.concat([past, new], 2) for past, new in ((past_key, k), (past_value, v))]
-    k, v = (_for_all_heads(item, q) for item in present)
-    rounded = steps_of(dtype)
-    scores = raw = _scores(q, k, scale, rounded)
+    k, v = (_repeat_heads(item, q) for item in present)
+    round_step = step_rounding(dtype)
+    scores = raw = _scores(q, k, scale, round_step)
     if softcap:
-        scores = capped = rounded(softcap * rounded(tf.tanh(rounded(scores / softcap))))
+        scores = capped = round_step(softcap * round_step(tf.tanh(round_step(scores / softcap))))
     else:
         capped = raw
     bias = _bias(q, k, attn_mask, past_key, nonpad_kv_seqlen, is_causal, left_window_size, right_window_size)
-    scores = biased = scores if bias is None else rounded(scores + bias)
-    chances = rounded(tf.cast(_chances(scores, softmax_precision, dtype), q.dtype))
+    scores = biased = scores if bias is None else round_step(scores + bias)
+    probabilities = round_step(tf.cast(_probabilities(scores, softmax_precision, dtype), q.dtype))
     if bias is not None and (attn_mask is not None or nonpad_kv_seqlen is not None or left_window_size >= 0):
-        blind = tf.equal(tf.reduce_max(bias, -1, keepdims=True), -math.inf)  # a row that may see nothing gives 0
-        chances = tf.where(blind, tf.zeros([], chances.dtype), chances)
-    y = tf.matmul(chances, v)
+        masked = tf.equal(tf.reduce_max(bias, -1, keepdims=True), -math.inf)  # a row that may see nothing gives 0
+        probabilities = tf.where(masked, tf.zeros([], probabilities.dtype), probabilities)
+    y = tf.matmul(probabilities, v)
     if flat:
-        y = _flat(y)
-    return y, *present, (raw, capped, biased, chances)[qk_matmul_output_mode]
+        y = _merge_heads(y)
+    return y, *present, (raw, capped, biased, probabilities)[qk_matmul_output_mode]
 
 
 @handles("FlexAttention", 1, domain="ai.onnx.preview")
@@ -57,21 +57,21 @@ def flex_attention(
     scale: float | None = None, score_mod: Graph | None = None, prob_mod: Graph | None = None,
     softmax_precision: int | None = None, run: RunSubgraph, dtype: str | None = None,
 ) -> Any:  # fmt: skip
-    """Two graphs of the model may change the scores, and the chances that come of them."""
-    narrow, rounded = q.dtype, steps_of(dtype)
-    q, k, v = (widened(tf.convert_to_tensor(item)) for item in (q, k, v))
-    k, v = _for_all_heads(k, q), _for_all_heads(v, q)
+    """Two graphs of the model may change the scores, and the probabilities that come of them."""
+    narrow, round_step = q.dtype, step_rounding(dtype)
+    q, k, v = (widen(tf.convert_to_tensor(item)) for item in (q, k, v))
+    k, v = _repeat_heads(k, q), _repeat_heads(v, q)
     precision = onnx.helper.tensor_dtype_to_np_dtype(softmax_precision) if softmax_precision else q.dtype
-    scores = tf.cast(_scores(q, k, scale, rounded), precision)
+    scores = tf.cast(_scores(q, k, scale, round_step), precision)
     if score_mod is not None:
         (scores,) = run(score_mod, {score_mod.inputs[0].name: scores})
-    chances = softmax(scores)
+    probabilities = softmax(scores)
     if prob_mod is not None:
-        (chances,) = run(prob_mod, {prob_mod.inputs[0].name: chances})
-    return tf.cast(tf.matmul(rounded(tf.cast(chances, q.dtype)), v), narrow)
+        (probabilities,) = run(prob_mod, {prob_mod.inputs[0].name: probabilities})
+    return tf.cast(tf.matmul(round_step(tf.cast(probabilities, q.dtype)), v), narrow)
 
 
-def _for_all_heads(x: Any, q: Any) -> Any:
+def _repeat_heads(x: Any, q: Any) -> Any:
     """Keys or values, of which several heads of queries share each."""
     heads, given = size_of(q, 1), size_of(x, 1)
     if not isinstance(heads, int) or not isinstance(given, int):
@@ -79,29 +79,29 @@ def _for_all_heads(x: Any, q: Any) -> Any:
     return x if heads == given else tf.repeat(x, heads // given, axis=1)
 
 
-def _chances(scores: Any, precision: int | None, dtype: str | None) -> Any:
+def _probabilities(scores: Any, precision: int | None, dtype: str | None) -> Any:
     """Softmax in a dtype of ONNX's number, or in the model's."""
     name = dtype_name(precision) if precision else dtype
     if name == "float64":
         scores = tf.cast(scores, tf.float64)
-    return softmax(steps_of(name)(scores), dtype=name)
+    return softmax(step_rounding(name)(scores), dtype=name)
 
 
-def _scores(q: Any, k: Any, scale: float | None, rounded: Callable[[Any], Any]) -> Any:
+def _scores(q: Any, k: Any, scale: float | None, round_step: Callable[[Any], Any]) -> Any:
     """How much each query takes of each key. Both are scaled, lest the product overflow."""
     size = size_of(q, 3)
     root = math.sqrt(scale) if scale else size**-0.25 if isinstance(size, int) else tf.cast(size, tf.float32) ** -0.25
-    root = rounded(tf.cast(root, q.dtype))
-    return rounded(tf.matmul(rounded(q * root), rounded(k * root), transpose_b=True))
+    root = round_step(tf.cast(root, q.dtype))
+    return round_step(tf.matmul(round_step(q * root), round_step(k * root), transpose_b=True))
 
 
-def _heads(x: Any, count: int) -> Any:
+def _split_heads(x: Any, count: int) -> Any:
     """[batch, steps, heads * size] as [batch, heads, steps, size]."""
-    return tf.transpose(rearranged(x, lambda sizes: [*sizes[:2], count, sizes[2] // count]), [0, 2, 1, 3])
+    return tf.transpose(rearrange(x, lambda sizes: [*sizes[:2], count, sizes[2] // count]), [0, 2, 1, 3])
 
 
-def _flat(x: Any) -> Any:
-    return rearranged(tf.transpose(x, [0, 2, 1, 3]), lambda sizes: [*sizes[:2], sizes[2] * sizes[3]])
+def _merge_heads(x: Any) -> Any:
+    return rearrange(tf.transpose(x, [0, 2, 1, 3]), lambda sizes: [*sizes[:2], sizes[2] * sizes[3]])
 
 
 def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, is_causal: int, left: int, right: int) -> Any:
@@ -123,16 +123,16 @@ def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, is_causal: int, le
     if lengths is not None:
         allowed.append(keys < lengths)
     if mask is not None:
-        mask = _full(tf.convert_to_tensor(mask), total)
+        mask = _pad_mask(tf.convert_to_tensor(mask), total)
         if mask.dtype == tf.bool:
             allowed.append(mask)
-    biases = [tf.where(seen, tf.zeros([], q.dtype), tf.cast(-math.inf, q.dtype)) for seen in allowed]
+    biases = [tf.where(visible, tf.zeros([], q.dtype), tf.cast(-math.inf, q.dtype)) for visible in allowed]
     if mask is not None and mask.dtype != tf.bool:
         biases.append(mask)
     return sum(biases[1:], biases[0]) if biases else None
 
 
-def _full(mask: Any, total: Any) -> Any:
+def _pad_mask(mask: Any, total: Any) -> Any:
     """A mask for all keys: those that it does not speak of are not looked at."""
     missing = total - size_of(mask, -1)
     if isinstance(missing, int) and missing <= 0:
@@ -148,14 +148,14 @@ def rotary_embedding(
 ) -> Any:  # fmt: skip
     before, flat = shape_of(x), rank_of(x) == 3
     if flat:
-        x = reshaped(x, [*before[:2], num_heads, before[2] // num_heads])
+        x = reshape_to(x, [*before[:2], num_heads, before[2] // num_heads])
     if position_ids is not None:
         cos, sin = tf.gather(cos, position_ids), tf.gather(sin, position_ids)
     cos, sin = (tf.expand_dims(item, 2 if flat else 1) for item in (cos, sin))
     size = rotary_embedding_dim or size_of(x, 3)
     turning, rest = x[..., :size], x[..., size:]
     a, b = (turning[..., ::2], turning[..., 1::2]) if interleaved else tf.split(turning, 2, -1)
-    turned = [cos * a - sin * b, sin * a + cos * b]
-    y = reshaped(tf.stack(turned, -1), shape_of(turning)) if interleaved else tf.concat(turned, -1)
+    rotated = [cos * a - sin * b, sin * a + cos * b]
+    y = reshape_to(tf.stack(rotated, -1), shape_of(turning)) if interleaved else tf.concat(rotated, -1)
     y = tf.concat([y, rest], -1) if rotary_embedding_dim else y
-    return reshaped(y, before) if flat else y
+    return reshape_to(y, before) if flat else y

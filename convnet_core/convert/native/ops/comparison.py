@@ -4,55 +4,55 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.helpers.dtypes import wide_integers
-from convnet_core.convert.native.helpers.tensors import aligned
+from convnet_core.convert.native.helpers.dtypes import widen_integers
+from convnet_core.convert.native.helpers.tensors import align
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
 
 @handles("Equal", 1, 7, 11, 13, 19)
-@wide_integers
+@widen_integers
 def equal(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.equal(a, aligned(a, b, axis))
+    return tf.equal(a, align(a, b, axis))
 
 
 @handles("Less", 1, 7, 9, 13)
-@wide_integers
+@widen_integers
 def less(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.less(a, aligned(a, b, axis))
+    return tf.less(a, align(a, b, axis))
 
 
 @handles("Greater", 1, 7, 9, 13)
-@wide_integers
+@widen_integers
 def greater(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.greater(a, aligned(a, b, axis))
+    return tf.greater(a, align(a, b, axis))
 
 
 @handles("LessOrEqual", 12, 16)
-@wide_integers
+@widen_integers
 def less_or_equal(a: Any, b: Any) -> Any:
     return tf.less_equal(a, b)
 
 
 @handles("GreaterOrEqual", 12, 16)
-@wide_integers
+@widen_integers
 def greater_or_equal(a: Any, b: Any) -> Any:
     return tf.greater_equal(a, b)
 
 
 @handles("And", 1, 7)
 def logical_and(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.logical_and(a, aligned(a, b, axis))
+    return tf.logical_and(a, align(a, b, axis))
 
 
 @handles("Or", 1, 7)
 def logical_or(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.logical_or(a, aligned(a, b, axis))
+    return tf.logical_or(a, align(a, b, axis))
 
 
 @handles("Xor", 1, 7)
 def logical_xor(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    return tf.not_equal(a, aligned(a, b, axis))
+    return tf.not_equal(a, align(a, b, axis))
 
 
 @handles("Not", 1)
@@ -65,7 +65,7 @@ _MOST_DIMENSIONS = 5
 
 
 @handles("Where", 9, 16)
-@wide_integers
+@widen_integers
 def where(condition: Any, x: Any, y: Any) -> Any:
     shapes = [tf.TensorShape(value.shape) for value in (condition, x, y)]
     if any(shape.rank is None for shape in shapes) or max(shape.rank for shape in shapes) <= _MOST_DIMENSIONS:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from convnet_core.convert.native.helpers.dtypes import wide_integers
-from convnet_core.convert.native.helpers.shape_tensors import entries, joined, parts
-from convnet_core.convert.native.helpers.tensors import needed, packed, rank_of, size_of
+from convnet_core.convert.native.helpers.dtypes import widen_integers
+from convnet_core.convert.native.helpers.shape_tensors import entries, join_entries, partial_entries
+from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, require_constant, size_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
@@ -19,9 +19,9 @@ def concat_1(*inputs: Any, axis: int = 1) -> Any:
 
 @handles("Concat", 4, 11, 13)
 def concat(*inputs: Any, axis: int) -> Any:
-    found = [parts(item) if len(item.shape) == 1 else None for item in inputs]
+    found = [partial_entries(item) if len(item.shape) == 1 else None for item in inputs]
     if all(item is not None for item in found):
-        return joined([entry for item in found for entry in item or []], inputs[0])
+        return join_entries([entry for item in found for entry in item or []], inputs[0])
     return tf.concat(inputs, axis) if len(inputs) > 1 else tf.identity(inputs[0])
 
 
@@ -47,22 +47,22 @@ def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
         ends = list(itertools.accumulate(tf.cast(size, tf.int64) for size in sizes))
         before = (slice(None),) * axis
         return tuple(x[(*before, slice(*pair))] for pair in zip([0, *ends[:-1]], ends, strict=True))
-    if (found := parts(x)) is not None:
+    if (found := partial_entries(x)) is not None:
         starts = [sum(sizes[:place]) for place in range(count)]
-        return tuple(joined(found[start : start + size], x) for start, size in zip(starts, sizes, strict=True))
+        return tuple(join_entries(found[start : start + size], x) for start, size in zip(starts, sizes, strict=True))
     return tuple(tf.split(x, count if len(set(sizes)) == 1 else sizes, axis))
 
 
 @handles("Tile", 6, 13)
-@wide_integers
+@widen_integers
 def tile(x: Any, repeats: Any) -> Any:
-    return tf.tile(x, packed(entries(repeats, "the repeats", rank_of(x))))
+    return tf.tile(x, pack_sizes(entries(repeats, "the repeats", rank_of(x))))
 
 
 @handles("Tile", 1)
 def tile_1(x: Any, tiles: Any, axis: Any) -> Any:
     """Repeats one dimension."""
-    place = int(needed(axis, "the dimension")[0]) % rank_of(x)
+    place = int(require_constant(axis, "the dimension")[0]) % rank_of(x)
     repeats = [1] * rank_of(x)
     repeats[place] = entries(tiles)[0]
-    return tile(x, packed(repeats))
+    return tile(x, pack_sizes(repeats))

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.dtypes import wide_integers
+from convnet_core.convert.native.helpers.dtypes import widen_integers
 from convnet_core.convert.native.helpers.shape_tensors import entries
-from convnet_core.convert.native.helpers.tensors import known, packed, rank_of, shape_of
+from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, shape_of, static_value
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
@@ -43,9 +43,9 @@ def constant(
 @handles("ConstantOfShape", 9, 20, 21, 23, 24, 25)
 def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
     filled = np.float32(0) if value is None else value.reshape(())
-    if known(shape) is None and shape.shape.num_elements() is None:
+    if static_value(shape) is None and shape.shape.num_elements() is None:
         return tf.fill(shape, filled)
-    return tf.fill(packed(entries(shape)), filled)
+    return tf.fill(pack_sizes(entries(shape)), filled)
 
 
 @handles("Range", 11, 27)
@@ -63,9 +63,9 @@ def range_(start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
 
 
 @handles("OneHot", 9, 11, 28, static=("values",))
-@wide_integers
+@widen_integers
 def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
-    count = known(depth)
+    count = static_value(depth)
     size = tf.cast(tf.reshape(depth, []), tf.int32) if count is None else int(count.item())
     places = tf.cast(indices, tf.int64)
     places = tf.where(places < 0, places + tf.cast(size, tf.int64), places)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.helpers.tensors import rank_of, rearranged, size_of
+from convnet_core.convert.native.helpers.tensors import rank_of, rearrange, size_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.activations import softmax
 from convnet_core.convert.native.ops.linear import matmul
@@ -13,8 +13,8 @@ from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
 from convnet_core.onnx_files.contrib import DOMAIN
 
-_BLIND = -10000.0
-"""What is added to the score of a key that the mask hides, where `mask_filter_value` is not given."""
+_MASK_VALUE = -10000.0
+"""What is score_bias to the score of a key that the mask hides, where `mask_filter_value` is not given."""
 
 
 @handles("Attention", 1, domain=DOMAIN)
@@ -30,17 +30,17 @@ def attention(
     unidirectional: int = 0,
     qkv_hidden_sizes: list[int] | None = None,
     scale: float = 0.0,
-    mask_filter_value: float = _BLIND,
+    mask_filter_value: float = _MASK_VALUE,
     outputs: int,
 ) -> Any:
     """x [batch, steps, hidden], weights [hidden, all three]; gives [batch, steps, hidden of values], the present."""
     y = matmul(x, weights)
     y = y if bias is None else y + bias
-    q, k, v = (_heads(part, num_heads) for part in tf.split(y, qkv_hidden_sizes or 3, -1))
+    q, k, v = (_split_heads(part, num_heads) for part in tf.split(y, qkv_hidden_sizes or 3, -1))
     if past is not None:
         before = tf.unstack(past, num=2)
         k, v = (tf.concat([old, new], 2) for old, new in zip(before, (k, v), strict=True))
-    result = _attended(q, k, v, mask_index, attention_bias, scale, unidirectional, mask_filter_value)
+    result = _attend(q, k, v, mask_index, attention_bias, scale, unidirectional, mask_filter_value)
     return (result, tf.stack([k, v])) if outputs > 1 else result
 
 
@@ -59,7 +59,7 @@ def quantized_attention(
     num_heads: int,
     unidirectional: int = 0,
     scale: float = 0.0,
-    mask_filter_value: float = _BLIND,
+    mask_filter_value: float = _MASK_VALUE,
     outputs: int,
 ) -> Any:
     return attention(
@@ -90,38 +90,38 @@ def multi_head_attention(
     num_heads: int,
     unidirectional: int = 0,
     scale: float = 0.0,
-    mask_filter_value: float = _BLIND,
+    mask_filter_value: float = _MASK_VALUE,
     outputs: int,
 ) -> Any:
     """Queries, keys and values [batch, steps, heads * size], or packed: [batch, steps, heads, 3 or 2, size]."""
     if key is None:
-        query, key, value = (_joined(part) for part in tf.unstack(query, num=3, axis=3))
+        query, key, value = (_merge_heads(part) for part in tf.unstack(query, num=3, axis=3))
     elif value is None:
-        key, value = (_joined(part) for part in tf.unstack(key, num=2, axis=3))
+        key, value = (_merge_heads(part) for part in tf.unstack(key, num=2, axis=3))
     parts = [query, key, value]
     if bias is not None:
         sizes = [size_of(part, -1) if rank_of(part) == 3 else size_of(part, 1) * size_of(part, 3) for part in parts]
         biases = tf.split(bias, sizes)
         parts = [part + item if rank_of(part) == 3 else part for part, item in zip(parts, biases, strict=True)]
-    q, k, v = (_heads(part, num_heads) if rank_of(part) == 3 else part for part in parts)
+    q, k, v = (_split_heads(part, num_heads) if rank_of(part) == 3 else part for part in parts)
     if past_key is not None:
         k, v = tf.concat([past_key, k], 2), tf.concat([past_value, v], 2)
-    result = _attended(q, k, v, key_padding_mask, attention_bias, scale, unidirectional, mask_filter_value)
+    result = _attend(q, k, v, key_padding_mask, attention_bias, scale, unidirectional, mask_filter_value)
     return (result, k, v)[:outputs]
 
 
-def _joined(x: Any) -> Any:
+def _merge_heads(x: Any) -> Any:
     """[batch, steps, heads, size] as [batch, steps, heads * size]."""
-    return rearranged(x, lambda sizes: [*sizes[:2], sizes[2] * sizes[3]])
+    return rearrange(x, lambda sizes: [*sizes[:2], sizes[2] * sizes[3]])
 
 
-def _heads(x: Any, count: int) -> Any:
+def _split_heads(x: Any, count: int) -> Any:
     """[batch, steps, heads * size] as [batch, heads, steps, size]."""
-    return tf.transpose(rearranged(x, lambda sizes: [*sizes[:2], count, sizes[2] // count]), [0, 2, 1, 3])
+    return tf.transpose(rearrange(x, lambda sizes: [*sizes[:2], count, sizes[2] // count]), [0, 2, 1, 3])
 
 
-def _attended(
-    q: Any, k: Any, v: Any, mask: Any, added: Any, scale: float, unidirectional: int, blind: float
+def _attend(
+    q: Any, k: Any, v: Any, mask: Any, score_bias: Any, scale: float, unidirectional: int, mask_value: float
 ) -> Any:  # fmt: skip
     """q [batch, heads, steps, size], k and v [batch, heads, all steps, size]; gives [batch, steps, heads * size]."""
     size = size_of(q, 3)
@@ -129,16 +129,16 @@ def _attended(
     before = tf.cast(size_of(k, 2) - size_of(q, 2), tf.int32)  # steps of the past
     keys, queries = tf.range(tf.cast(size_of(k, 2), tf.int32)), tf.range(tf.cast(size_of(q, 2), tf.int32)) + before
     if mask is not None:
-        seen = _seen(tf.cast(mask, tf.int32), size_of(q, 0), keys, queries)
-        scores = scores + tf.where(seen, tf.zeros([], q.dtype), tf.cast(blind, q.dtype))
+        visible = _visible_keys(tf.cast(mask, tf.int32), size_of(q, 0), keys, queries)
+        scores = scores + tf.where(visible, tf.zeros([], q.dtype), tf.cast(mask_value, q.dtype))
     if unidirectional:
         scores = tf.where(keys <= tf.expand_dims(queries, 1), scores, q.dtype.min)
-    if added is not None:
-        scores = scores + added
-    return _joined(tf.transpose(tf.matmul(softmax(scores), v), [0, 2, 1, 3]))
+    if score_bias is not None:
+        scores = scores + score_bias
+    return _merge_heads(tf.transpose(tf.matmul(softmax(scores), v), [0, 2, 1, 3]))
 
 
-def _seen(mask: Any, batch: Any, keys: Any, queries: Any) -> Any:
+def _visible_keys(mask: Any, batch: Any, keys: Any, queries: Any) -> Any:
     """Which keys a query may look at, [batch, 1, steps or 1, all steps], by any of the masks that there are."""
     match rank_of(mask):
         case 1:  # the end of each sequence, and then, perhaps, the start of each

@@ -26,11 +26,11 @@ def fused_matmul(
     transBatchA: int = 0,
     transBatchB: int = 0,
 ) -> Any:
-    y = matmul(_turned(a, transA, transBatchA), _turned(b, transB, transBatchB))
+    y = matmul(_transpose(a, transA, transBatchA), _transpose(b, transB, transBatchB))
     return y if alpha == 1 else y * tf.cast(alpha, y.dtype)
 
 
-def _turned(x: Any, matrix: int, batch: int) -> Any:
+def _transpose(x: Any, matrix: int, batch: int) -> Any:
     """A batch of matrices with its first dimension put before the last, and then each matrix transposed."""
     order = list(range(rank_of(x)))
     if len(order) < 2 or not (matrix or batch):
@@ -57,8 +57,8 @@ def matmul_integer_to_float(
 
 @handles("DynamicQuantizeMatMul", 1, domain=DOMAIN, static=("b_scale",))
 def dynamic_quantize_matmul(a: Any, b: Any, b_scale: Any, b_zero_point: Any = None, bias: Any = None) -> Any:
-    whole, scale, zero = dynamic_quantize_linear(a)
-    return matmul_integer_to_float(whole, b, scale, b_scale, zero, b_zero_point, bias)
+    quantized, scale, zero = dynamic_quantize_linear(a)
+    return matmul_integer_to_float(quantized, b, scale, b_scale, zero, b_zero_point, bias)
 
 
 @handles("QGemm", 1, domain=DOMAIN, static=("a_scale", "b_scale", "y_scale"))
@@ -78,7 +78,7 @@ def qgemm(
     transB: int = 0,
 ) -> Any:
     """Floats without a scale for the result. `c` holds integers, in steps of alpha and both scales."""
-    y = matmul_integer(_turned(a, transA, 0), _turned(b, transB, 0), a_zero_point, b_zero_point)
+    y = matmul_integer(_transpose(a, transA, 0), _transpose(b, transB, 0), a_zero_point, b_zero_point)
     y = y if c is None else y + c
     scale = np.float32(alpha) * a_scale * b_scale
     if y_scale is None:

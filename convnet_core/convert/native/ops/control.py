@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.loops import MOST_UNROLLED, State, repeated, steps, unrolled
-from convnet_core.convert.native.helpers.tensors import known, rank_of, shape_of
+from convnet_core.convert.native.helpers.loops import MOST_UNROLLED, State, run_loop, run_steps, unroll
+from convnet_core.convert.native.helpers.tensors import rank_of, shape_of, static_value
 from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
@@ -19,7 +19,7 @@ RunSubgraph = Callable[..., list[Any]]
 
 @handles("If", 1, 11, 13, 16, 19, 21, 23, 24, 25)
 def if_(condition: Any, *, then_branch: Graph, else_branch: Graph, run: RunSubgraph) -> Any:
-    chosen = known(condition)
+    chosen = static_value(condition)
     if chosen is not None:
         return tuple(run(then_branch if chosen.item() else else_branch, {}))
     return tuple(
@@ -40,8 +40,8 @@ def tensors(value: Any) -> Any:
 def loop(trips: Any, condition: Any, *state: Any, body: Graph, run: RunSubgraph) -> Any:
     names = [info.name for info in body.inputs]
     first = np.array(True) if condition is None else condition
-    count, going = known(trips), known(first)
-    stops = not _goes_on(body)
+    count, going = static_value(trips), static_value(first)
+    stops = not _never_stops(body)
 
     def step(number: Any, go_on: Any, state: State) -> tuple[Any, State, list[Any]]:
         results = run(body, dict(zip(names, [number, go_on, *state], strict=True)))
@@ -49,27 +49,27 @@ def loop(trips: Any, condition: Any, *state: Any, body: Graph, run: RunSubgraph)
 
     sequences = any(isinstance(item, list) for item in state)
     if count is not None and going is not None and not stops and (sequences or count.item() <= MOST_UNROLLED):
-        last, gifts = unrolled(step, list(state), int(count.item()) if going.item() else 0)
-        stacked = [tf.stack(list(items)) for items in zip(*gifts, strict=True)]
-        return (*last, *(stacked or _nothing(body, 1 + len(state))))
+        last, outputs = unroll(step, list(state), int(count.item()) if going.item() else 0)
+        stacked = [tf.stack(list(items)) for items in zip(*outputs, strict=True)]
+        return (*last, *(stacked or _empty_outputs(body, 1 + len(state))))
     if sequences:
         raise ConversionError("a loop changes a sequence, and how often is not known")
-    last, stacked = repeated(step, list(state), None if trips is None else tf.reshape(trips, []), first, stops=stops)
+    last, stacked = run_loop(step, list(state), None if trips is None else tf.reshape(trips, []), first, stops=stops)
     return (*last, *stacked)
 
 
-def _goes_on(body: Graph) -> bool:
+def _never_stops(body: Graph) -> bool:
     """Whether the condition of a loop stays what it was: no step changes it."""
-    makers = {name: node for node in body.nodes for name in node.outputs}
+    producers = {name: node for node in body.nodes for name in node.outputs}
     name = body.outputs[0]
-    while name in makers and makers[name].op in ("Identity", "Cast"):
-        name = makers[name].inputs[0]
-    if name in makers and makers[name].op == "Constant":
-        return bool(np.all(makers[name].attributes.get("value", False)))
+    while name in producers and producers[name].op in ("Identity", "Cast"):
+        name = producers[name].inputs[0]
+    if name in producers and producers[name].op == "Constant":
+        return bool(np.all(producers[name].attributes.get("value", False)))
     return name == body.inputs[1].name or bool(np.all(body.constants.get(name, False)))
 
 
-def _nothing(body: Graph, start: int) -> list[Any]:
+def _empty_outputs(body: Graph, start: int) -> list[Any]:
     """What no step gives: no items of the dtype and the shape that ONNX infers."""
     infos = [body.infos.get(name) for name in body.outputs[start:]]
     if any(info is None or info.shape is None for info in infos):
@@ -112,11 +112,11 @@ def scan(
     names = [info.name for info in body.inputs]
     state = list(inputs[: len(inputs) - num_scan_inputs])
     given = len(body.outputs) - len(state)
-    in_axes, in_turns = scan_input_axes or [0] * num_scan_inputs, scan_input_directions or [0] * num_scan_inputs
-    out_axes, out_turns = scan_output_axes or [0] * given, scan_output_directions or [0] * given
+    in_axes, input_directions = scan_input_axes or [0] * num_scan_inputs, scan_input_directions or [0] * num_scan_inputs
+    out_axes, output_directions = scan_output_axes or [0] * given, scan_output_directions or [0] * given
     items = [
-        _turned(_moved(item, axis % rank_of(item), 0), turn)
-        for item, axis, turn in zip(inputs[len(state) :], in_axes, in_turns, strict=True)
+        _reverse_if(_move_axis(item, axis % rank_of(item), 0), direction)
+        for item, axis, direction in zip(inputs[len(state) :], in_axes, input_directions, strict=True)
     ]
 
     def step(number: Any, go_on: Any, state: State) -> tuple[Any, State, list[Any]]:
@@ -124,21 +124,21 @@ def scan(
         results = run(body, dict(zip(names, [*state, *slices], strict=True)))
         return go_on, results[: len(state)], results[len(state) :]
 
-    state, stacked = steps(step, state, shape_of(items[0])[0])
+    state, stacked = run_steps(step, state, shape_of(items[0])[0])
     return (
         *state,
         *(
-            _moved(_turned(item, turn), 0, axis % rank_of(item))
-            for item, axis, turn in zip(stacked, out_axes, out_turns, strict=True)
+            _move_axis(_reverse_if(item, direction), 0, axis % rank_of(item))
+            for item, axis, direction in zip(stacked, out_axes, output_directions, strict=True)
         ),
     )
 
 
-def _turned(x: Any, backwards: int) -> Any:
-    return tf.reverse(x, [0]) if backwards else x
+def _reverse_if(x: Any, backward: int) -> Any:
+    return tf.reverse(x, [0]) if backward else x
 
 
-def _moved(x: Any, source: int, target: int) -> Any:
+def _move_axis(x: Any, source: int, target: int) -> Any:
     """One dimension put in another place."""
     order = [axis for axis in range(rank_of(x)) if axis != source]
     order.insert(target, source)

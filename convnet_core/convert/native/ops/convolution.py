@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convnet_core.convert.native.helpers.channels_last import spatial
-from convnet_core.convert.native.helpers.tensors import reshaped, shape_of, size_of, widened
-from convnet_core.convert.native.helpers.windows import Window, padded, paddings, sliding
+from convnet_core.convert.native.helpers.channels_last import handles_spatial
+from convnet_core.convert.native.helpers.tensors import reshape_to, shape_of, size_of, widen
+from convnet_core.convert.native.helpers.windows import Window, pad_windows, paddings, sliding_windows
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
 
 _POINT = Window(1, 1)
 
 
-@spatial("Conv", 1, 11, 22)
+@handles_spatial("Conv", 1, 11, 22)
 def conv(
     x: Any,
     w: Any,
@@ -31,12 +31,12 @@ def conv(
     strides: list[int] | None = None,
 ) -> Any:
     kernel = kernel_shape or shape_of(w, 0, -2)
-    windows = sliding(x, kernel, strides, dilations, pads, auto_pad)
-    y = convolved(widened(x), widened(w), widened(b), windows, group)
+    windows = sliding_windows(x, kernel, strides, dilations, pads, auto_pad)
+    y = convolve(widen(x), widen(w), widen(b), windows, group)
     return tf.cast(y, x.dtype)
 
 
-def convolved(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int = 1) -> Any:
+def convolve(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int = 1) -> Any:
     """The convolution of x, with a bias where there is one."""
     match len(windows):
         case 1:
@@ -59,9 +59,9 @@ def _images(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int) -> An
     if pads and not same and counted and not depthwise:
         padding = paddings(windows)
     elif pads and not same:  # a depthwise convolution with padding of its own ends the process under oneDNN
-        x = padded(x, windows)
+        x = pad_windows(x, windows)
     if depthwise:
-        filters = reshaped(w, [height, width, group, out // group])
+        filters = reshape_to(w, [height, width, group, out // group])
         y = tf.nn.depthwise_conv2d(x, filters, [1, *strides, 1], padding)
     else:
         y = tf.nn.conv2d(x, w, strides, padding, dilations=dilations)
@@ -75,14 +75,14 @@ def _volumes(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int) -> A
     depth, *plane = windows
     n, _, height, width, channels = shape_of(x)
     if all(window.kernel == window.stride == 1 and not window.pads for window in plane):
-        rows = reshaped(x, [n, depth.size, height * width, channels])
+        rows = reshape_to(x, [n, depth.size, height * width, channels])
         y = _images(rows, tf.squeeze(w, 1), b, [depth, _POINT], group)
-        return reshaped(y, [n, depth.count, height, width, size_of(y, -1)])
-    x = padded(x, [depth, _POINT, _POINT])
+        return reshape_to(y, [n, depth.count, height, width, size_of(y, -1)])
+    x = pad_windows(x, [depth, _POINT, _POINT])
     parts = []
     for place in range(depth.kernel):
         images = x if depth.kernel == depth.stride == 1 else x[:, depth.part(place)]
-        images = reshaped(images, [n * depth.count, height, width, channels])
+        images = reshape_to(images, [n * depth.count, height, width, channels])
         parts.append(_images(images, w[place], b if place == 0 else None, plane, group))
     y = parts[0] if len(parts) == 1 else tf.add_n(parts)
-    return reshaped(y, [n, depth.count, *shape_of(y, 1)])
+    return reshape_to(y, [n, depth.count, *shape_of(y, 1)])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from convnet_core.convert.native.helpers.channels_last import spatial
-from convnet_core.convert.native.helpers.sampling_points import blended, linear_taps
-from convnet_core.convert.native.helpers.tensors import reshaped, shape_of, size_of, widened
-from convnet_core.convert.native.helpers.windows import Window, sliding
+from convnet_core.convert.native.helpers.channels_last import handles_spatial
+from convnet_core.convert.native.helpers.sampling_points import linear_taps, sample
+from convnet_core.convert.native.helpers.tensors import reshape_to, shape_of, size_of, widen
+from convnet_core.convert.native.helpers.windows import Window, sliding_windows
 from convnet_core.convert.native.lazy_tensorflow import tf
 
 
-@spatial("DeformConv", 19, 22)
+@handles_spatial("DeformConv", 19, 22)
 def deform_conv(
     x: Any,
     w: Any,
@@ -28,34 +28,34 @@ def deform_conv(
     strides: list[int] | None = None,
 ) -> Any:
     *kernel, each, out = shape_of(w)
-    windows = sliding(x, kernel, strides, dilations, pads, "NOTSET")
+    windows = sliding_windows(x, kernel, strides, dilations, pads, "NOTSET")
     n, channels = size_of(x, 0), size_of(x, -1)
     counts, taps = [window.count for window in windows], math.prod(kernel)
     groups, points = n * offset_group, math.prod(counts)
-    moves = reshaped(widened(offset), [groups, taps, len(kernel), *counts])
-    places = [linear_taps(_regular(windows, dim) + moves[:, :, dim]) for dim in range(len(kernel))]
-    values = blended(_by_group(widened(x), offset_group), places)
-    values = reshaped(values, [n, offset_group, taps, points, channels // offset_group])
+    moves = reshape_to(widen(offset), [groups, taps, len(kernel), *counts])
+    places = [linear_taps(_grid_positions(windows, dim) + moves[:, :, dim]) for dim in range(len(kernel))]
+    values = sample(_split_groups(widen(x), offset_group), places)
+    values = reshape_to(values, [n, offset_group, taps, points, channels // offset_group])
     if mask is not None:
-        values *= reshaped(widened(mask), [n, offset_group, taps, points, 1])
-    rows = reshaped(tf.transpose(values, [0, 3, 1, 4, 2]), [n * points, group, each * taps])
-    weights = tf.transpose(reshaped(widened(w), [taps, each, group, out // group]), [2, 1, 0, 3])
-    weights = reshaped(weights, [group, each * taps, out // group])
+        values *= reshape_to(widen(mask), [n, offset_group, taps, points, 1])
+    rows = reshape_to(tf.transpose(values, [0, 3, 1, 4, 2]), [n * points, group, each * taps])
+    weights = tf.transpose(reshape_to(widen(w), [taps, each, group, out // group]), [2, 1, 0, 3])
+    weights = reshape_to(weights, [group, each * taps, out // group])
     y = tf.transpose(tf.matmul(tf.transpose(rows, [1, 0, 2]), weights), [1, 0, 2])
-    y = reshaped(y, [n, *counts, out])
-    return tf.cast(y if b is None else y + widened(b), x.dtype)
+    y = reshape_to(y, [n, *counts, out])
+    return tf.cast(y if b is None else y + widen(b), x.dtype)
 
 
-def _by_group(x: Any, groups: int) -> Any:
+def _split_groups(x: Any, groups: int) -> Any:
     """[n, *space, c] as [n * groups, *space, c / groups]."""
     if groups == 1:
         return x
     n, *space, channels = shape_of(x)
-    apart = reshaped(x, [n, math.prod(space), groups, channels // groups])
-    return reshaped(tf.transpose(apart, [0, 2, 1, 3]), [n * groups, *space, channels // groups])
+    split = reshape_to(x, [n, math.prod(space), groups, channels // groups])
+    return reshape_to(tf.transpose(split, [0, 2, 1, 3]), [n * groups, *space, channels // groups])
 
 
-def _regular(windows: list[Window], dim: int) -> Any:
+def _grid_positions(windows: list[Window], dim: int) -> Any:
     """Where the values of the windows would be without offsets, along one dimension: [1, values, *windows]."""
     window, space = windows[dim], len(windows)
     inside, starts = [1] * space, [1] * space

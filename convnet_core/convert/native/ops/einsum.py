@@ -7,7 +7,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from convnet_core.convert.native.helpers.tensors import rank_of, reshaped, shape_of, size_of
+from convnet_core.convert.native.helpers.tensors import rank_of, reshape_to, shape_of, size_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.linear import product
 from convnet_core.convert.native.registry import handles
@@ -23,18 +23,18 @@ class _Term(NamedTuple):
 @handles("Einsum", 12, 28)
 def einsum(*operands: Any, equation: str) -> Any:
     """Two operands at a time, from the left."""
-    letters, result = _read(equation.replace(" ", ""), [rank_of(x) for x in operands])
+    letters, result = _parse(equation.replace(" ", ""), [rank_of(x) for x in operands])
     terms = [_diagonal(_Term(x, names)) for x, names in zip(operands, letters, strict=True)]
     first, *others = terms
     for place, term in enumerate(others):
         wanted = set(result).union(*(later.letters for later in others[place + 1 :]))
-        left = _summed(first, wanted | set(term.letters))
-        first = _multiplied(left, _summed(term, wanted | set(first.letters)), wanted)
-    first = _summed(first, set(result))
-    return _ordered(tf.identity(first.tensor) if len(terms) == 1 else first.tensor, first.letters, result)
+        left = _sum_out(first, wanted | set(term.letters))
+        first = _multiply(left, _sum_out(term, wanted | set(first.letters)), wanted)
+    first = _sum_out(first, set(result))
+    return _reorder(tf.identity(first.tensor) if len(terms) == 1 else first.tensor, first.letters, result)
 
 
-def _read(equation: str, ranks: list[int]) -> tuple[list[str], str]:
+def _parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     """The letters of each operand and of the result; the dimensions of an ellipsis become digits and the like."""
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
@@ -64,12 +64,12 @@ def _diagonal(term: _Term) -> _Term:
 
 
 def diagonal(x: Any) -> Any:
-    """Of square matrices [..., n, n], [..., n]. LiteRT 2.3 has no op of its own for it."""
+    """Of square matrices [..., n, n], [..., n]. LiteRT 2.3 has no op of its present for it."""
     size = size_of(x, -1)
-    return reshaped(x, [*shape_of(x, 0, -2), size * size])[..., :: size + 1]
+    return reshape_to(x, [*shape_of(x, 0, -2), size * size])[..., :: size + 1]
 
 
-def _summed(term: _Term, wanted: set[str]) -> _Term:
+def _sum_out(term: _Term, wanted: set[str]) -> _Term:
     """The sum over the dimensions that nobody else names."""
     alone = [place for place, letter in enumerate(term.letters) if letter not in wanted]
     if not alone:
@@ -78,7 +78,7 @@ def _summed(term: _Term, wanted: set[str]) -> _Term:
     return _Term(tf.reduce_sum(term.tensor, alone), kept)
 
 
-def _multiplied(a: _Term, b: _Term, wanted: set[str]) -> _Term:
+def _multiply(a: _Term, b: _Term, wanted: set[str]) -> _Term:
     """The product, summed over what both name and nobody else wants."""
     shared = [letter for letter in a.letters if letter in b.letters]
     batch = "".join(letter for letter in shared if letter in wanted)
@@ -86,12 +86,12 @@ def _multiplied(a: _Term, b: _Term, wanted: set[str]) -> _Term:
     left = "".join(letter for letter in a.letters if letter not in shared)
     right = "".join(letter for letter in b.letters if letter not in shared)
     if not inner:
-        return _Term(_spread(a, batch + left + right) * _spread(b, batch + left + right), batch + left + right)
+        return _Term(_expand(a, batch + left + right) * _expand(b, batch + left + right), batch + left + right)
     x, flipped_x = _matrices(a, batch, left, inner)
     y, flipped_y = _matrices(b, batch, inner, right)
     z = product(x, y, flipped_x, flipped_y)
     if len(left) != 1 or len(right) != 1:
-        z = reshaped(z, [*shape_of(z)[: len(batch)], *_sizes(a, left), *_sizes(b, right)])
+        z = reshape_to(z, [*shape_of(z)[: len(batch)], *_sizes(a, left), *_sizes(b, right)])
     return _Term(z, batch + left + right)
 
 
@@ -99,19 +99,19 @@ def _matrices(term: _Term, batch: str, rows: str, columns: str) -> tuple[Any, bo
     """The tensor as matrices, and whether they are left transposed, so that nothing has to be moved."""
     flipped = term.letters == batch + columns + rows != batch + rows + columns
     groups = (columns, rows) if flipped else (rows, columns)
-    x = _ordered(term.tensor, term.letters, batch + "".join(groups))
+    x = _reorder(term.tensor, term.letters, batch + "".join(groups))
     if all(len(group) == 1 for group in groups):
         return x, flipped
     sizes = [functools.reduce(operator.mul, _sizes(term, group), 1) for group in groups]
-    return reshaped(x, [*_sizes(term, batch), *sizes]), flipped
+    return reshape_to(x, [*_sizes(term, batch), *sizes]), flipped
 
 
-def _spread(term: _Term, letters: str) -> Any:
+def _expand(term: _Term, letters: str) -> Any:
     """The tensor with ones for the letters that it has not."""
-    own = "".join(letter for letter in letters if letter in term.letters)
-    x = _ordered(term.tensor, term.letters, own)
+    present = "".join(letter for letter in letters if letter in term.letters)
+    x = _reorder(term.tensor, term.letters, present)
     for place, letter in enumerate(letters):
-        x = x if letter in own else tf.expand_dims(x, place)
+        x = x if letter in present else tf.expand_dims(x, place)
     return x
 
 
@@ -120,6 +120,6 @@ def _sizes(term: _Term, letters: str) -> list[Any]:
     return [sizes[term.letters.index(letter)] for letter in letters]
 
 
-def _ordered(x: Any, letters: str, wanted: Sequence[str]) -> Any:
+def _reorder(x: Any, letters: str, wanted: Sequence[str]) -> Any:
     order = [letters.index(letter) for letter in wanted]
     return x if order == sorted(order) else tf.transpose(x, order)

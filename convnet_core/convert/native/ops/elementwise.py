@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.helpers.dtypes import wide_integers
-from convnet_core.convert.native.helpers.tensors import bounded
+from convnet_core.convert.native.helpers.dtypes import widen_integers
+from convnet_core.convert.native.helpers.tensors import clamp
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
 
 @handles("Abs", 1, 6, 13)
-@wide_integers
+@widen_integers
 def absolute(x: Any) -> Any:
     """LiteRT has no Abs of int64."""
     dtype = tf.as_dtype(x.dtype)
@@ -22,13 +22,13 @@ def absolute(x: Any) -> Any:
 
 
 @handles("Neg", 1, 6, 13)
-@wide_integers
+@widen_integers
 def neg(x: Any) -> Any:
     return tf.negative(x)
 
 
 @handles("Sign", 9, 13)
-@wide_integers
+@widen_integers
 def sign(x: Any) -> Any:
     dtype = tf.as_dtype(x.dtype)
     if dtype.is_unsigned:
@@ -111,7 +111,7 @@ def atan(x: Any) -> Any:
 @handles("Sinh", 9, 22)
 def sinh(x: Any) -> Any:
     """Near 0 by its series, whose next term is x^11 / 11!; elsewhere by halves that grow together."""
-    up, down = _halves(x)
+    up, down = _half_exponentials(x)
     square = x * x
     series = x * (1 + square / 6 * (1 + square / 20 * (1 + square / 42 * (1 + square / 72))))
     return tf.where(tf.abs(x) < 1, series, up - down)
@@ -119,11 +119,11 @@ def sinh(x: Any) -> Any:
 
 @handles("Cosh", 9, 22)
 def cosh(x: Any) -> Any:
-    up, down = _halves(x)
+    up, down = _half_exponentials(x)
     return up + down
 
 
-def _halves(x: Any) -> tuple[Any, Any]:
+def _half_exponentials(x: Any) -> tuple[Any, Any]:
     """e^x / 2 and e^-x / 2, which are finite where their sum is."""
     root = tf.exp(x / 2)
     return root / 2 * root, 0.5 / root / root
@@ -166,13 +166,13 @@ def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any
 
 
 @handles("Clip", 11, 12, 13)
-@wide_integers
+@widen_integers
 def clip(x: Any, low: Any = None, high: Any = None) -> Any:
-    y = bounded(x, low, high)
+    y = clamp(x, low, high)
     return tf.identity(y) if high is None else y
 
 
 @handles("Clip", 1, 6)
-@wide_integers
+@widen_integers
 def clip_between(x: Any, *, min: float | None = None, max: float | None = None) -> Any:
     return clip(x, *(None if bound is None else tf.cast(bound, x.dtype) for bound in (min, max)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.helpers.channels_last import spatial
-from convnet_core.convert.native.helpers.sampling_points import blended, cubic_taps, linear_taps, nearest_taps
+from convnet_core.convert.native.helpers.channels_last import handles_spatial
+from convnet_core.convert.native.helpers.sampling_points import cubic_taps, linear_taps, nearest_taps, sample
 from convnet_core.convert.native.helpers.shape_tensors import entries
-from convnet_core.convert.native.helpers.tensors import reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.tensors import reshape_to, shape_of, size_of, widen
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
@@ -20,17 +20,17 @@ _TAPS = {
 }
 
 
-@spatial("GridSample", 16, 20, 22)
+@handles_spatial("GridSample", 16, 20, 22)
 def grid_sample(x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linear", padding_mode: str = "zeros") -> Any:
     """`grid` [n, *points, dimensions], the last dimension of x first, from -1 to 1."""
-    wide, grid = widened(x), tf.cast(grid, widened(x).dtype)
+    wide, grid = widen(x), tf.cast(grid, widen(x).dtype)
     sizes = [tf.cast(size, grid.dtype) for size in shape_of(x, 1, -1)]
     edge = 0.0 if align_corners else 0.5  # how far the image goes beyond the middle of its last pixels
 
     def inside(place: Any, dim: int) -> Any:
         if padding_mode == "border":
             return tf.clip_by_value(place, 0.0, sizes[dim] - 1)
-        return _reflected(place, -edge, sizes[dim] - 1 + edge)
+        return _reflect(place, -edge, sizes[dim] - 1 + edge)
 
     taps = []
     for dim, size in enumerate(sizes):
@@ -41,10 +41,10 @@ def grid_sample(x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linea
             beyond = tf.logical_or(place < -edge, place > size - 1 + edge)
             place = tf.where(beyond, inside(place, dim), place)
         taps.append(_TAPS[mode](place))
-    return tf.cast(blended(wide, taps, None if padding_mode == "zeros" else inside), x.dtype)
+    return tf.cast(sample(wide, taps, None if padding_mode == "zeros" else inside), x.dtype)
 
 
-def _reflected(place: Any, low: Any, high: Any) -> Any:
+def _reflect(place: Any, low: Any, high: Any) -> Any:
     """What is beyond the borders, mirrored at them until it is not."""
     length = tf.maximum(high - low, 1e-6)
     turned = low + length - tf.abs(tf.math.floormod(place - low, 2 * length) - length)
@@ -55,16 +55,16 @@ def _reflected(place: Any, low: Any, high: Any) -> Any:
 def affine_grid(theta: Any, size: Any, *, align_corners: int = 0) -> Any:
     """[n, *space, dimensions]: where the matrices put the points of a regular grid."""
     sizes = entries(size)
-    space, dtype = sizes[2:], widened(theta).dtype
-    axes = [_regular(count, bool(align_corners), dtype) for count in space]
+    space, dtype = sizes[2:], widen(theta).dtype
+    axes = [_grid_axis(count, bool(align_corners), dtype) for count in space]
     grid = tf.meshgrid(*axes, indexing="ij")
     points = tf.stack([*grid[::-1], tf.ones_like(grid[0])], axis=-1)
     flat = tf.reshape(points, [-1, len(space) + 1])
-    moved = tf.matmul(flat, widened(theta), transpose_b=True)
-    return tf.cast(reshaped(moved, [size_of(theta, 0), *space, len(space)]), theta.dtype)
+    points_out = tf.matmul(flat, widen(theta), transpose_b=True)
+    return tf.cast(reshape_to(points_out, [size_of(theta, 0), *space, len(space)]), theta.dtype)
 
 
-def _regular(count: Any, align_corners: bool, dtype: Any) -> Any:
+def _grid_axis(count: Any, align_corners: bool, dtype: Any) -> Any:
     """Points from -1 to 1: the first and last there, or the middles of pixels that reach there."""
     place, count = tf.cast(tf.range(count), dtype), tf.cast(count, dtype)
     if align_corners:

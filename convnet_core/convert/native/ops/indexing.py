@@ -7,8 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.shape_tensors import entries, joined, parts, placed, single
-from convnet_core.convert.native.helpers.tensors import known, packed, rank_of, reshaped, shape_of, size_of, swapped
+from convnet_core.convert.native.helpers.shape_tensors import (
+    entries,
+    fill_axes,
+    join_entries,
+    partial_entries,
+    scalar_like,
+)
+from convnet_core.convert.native.helpers.tensors import (
+    pack_sizes,
+    rank_of,
+    reshape_to,
+    shape_of,
+    size_of,
+    static_value,
+    swap_axes,
+)
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
@@ -28,12 +42,12 @@ def slice_(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) 
     count = len(begins)
     chosen = np.arange(count) if axes is None else axes
     begins, limits, strides = (
-        placed(given, chosen, [other] * rank)
+        fill_axes(given, chosen, [other] * rank)
         for given, other in ((begins, 0), (ends, _FAR), ([1] * count if steps is None else steps, 1))
     )
     index = [_slice(*item) for item in zip(begins, limits, strides, strict=True)]
-    if (found := parts(x)) is not None and len(index) == 1 and _static(index[0]):
-        return joined(found[index[0]], x)
+    if (found := partial_entries(x)) is not None and len(index) == 1 and _is_static(index[0]):
+        return join_entries(found[index[0]], x)
     if all(item == slice(None) for item in index):
         return tf.identity(x)
     return (tf.constant(x) if isinstance(x, np.ndarray) else x)[tuple(index)]
@@ -51,23 +65,25 @@ def _slice(begin: Any, limit: Any, stride: Any) -> slice:
     return slice(begin, limit, None if isinstance(stride, int) and stride == 1 else stride)
 
 
-def _static(index: slice) -> bool:
+def _is_static(index: slice) -> bool:
     return all(item is None or isinstance(item, int) for item in (index.start, index.stop, index.step))
 
 
 @handles("Gather", 1, 11, 13, static=("indices",))
 def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
-    found, places = parts(x), known(indices)
+    found, places = partial_entries(x), static_value(indices)
     if found is not None and rank_of(x) == 1 and places is not None and places.ndim < 2:
-        return single(found[places], x) if places.ndim == 0 else joined([found[place] for place in places], x)
+        return (
+            scalar_like(found[places], x) if places.ndim == 0 else join_entries([found[place] for place in places], x)
+        )
     axis %= rank_of(x)
     x = tf.convert_to_tensor(x)  # freezing breaks a loop that gathers from a variable itself (TensorFlow 2.21)
-    return tf.gather(x, from_front(indices, size_of(x, axis)), axis=axis)
+    return tf.gather(x, non_negative_indices(indices, size_of(x, axis)), axis=axis)
 
 
-def from_front(indices: Any, sizes: Any) -> Any:
+def non_negative_indices(indices: Any, sizes: Any) -> Any:
     """Indices of which the negative ones count from the back, counted from the front."""
-    places = known(indices)
+    places = static_value(indices)
     if places is not None:
         if (places >= 0).all():
             return places
@@ -79,15 +95,15 @@ def from_front(indices: Any, sizes: Any) -> Any:
 
 @handles("GatherElements", 11, 13, static=("indices",))
 def gather_elements(x: Any, indices: Any, *, axis: int = 0) -> Any:
-    return tf.gather(tf.reshape(x, [-1]), along(shape_of(x), indices, axis % rank_of(x)))
+    return tf.gather(tf.reshape(x, [-1]), flat_indices(shape_of(x), indices, axis % rank_of(x)))
 
 
-def along(sizes: list[Any], indices: Any, axis: int) -> Any:
+def flat_indices(sizes: list[Any], indices: Any, axis: int) -> Any:
     """The places, in a tensor of these sizes laid out flat, of what indices along one dimension point to.
 
     In all other dimensions an index points to its own place.
     """
-    total = from_front(tf.cast(indices, tf.int64), sizes[axis]) * math.prod(sizes[axis + 1 :])
+    total = non_negative_indices(tf.cast(indices, tf.int64), sizes[axis]) * math.prod(sizes[axis + 1 :])
     for other, count in enumerate(shape_of(indices)):
         if other != axis:
             steps = tf.range(tf.cast(count, tf.int64)) * math.prod(sizes[other + 1 :])
@@ -97,13 +113,13 @@ def along(sizes: list[Any], indices: Any, axis: int) -> Any:
 
 @handles("GatherND", 11, 12, 13, static=("indices",))
 def gather_nd(x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
-    depth = depth_of(indices)
-    sizes = packed(shape_of(x)[batch_dims : batch_dims + depth])
+    depth = index_depth(indices)
+    sizes = pack_sizes(shape_of(x)[batch_dims : batch_dims + depth])
     x = tf.convert_to_tensor(x)  # TFLite's converter has no ResourceGatherNd, which gathers from a variable
-    return tf.gather_nd(x, from_front(indices, sizes), batch_dims=batch_dims)
+    return tf.gather_nd(x, non_negative_indices(indices, sizes), batch_dims=batch_dims)
 
 
-def depth_of(indices: Any) -> int:
+def index_depth(indices: Any) -> int:
     """How many dimensions each index goes into. Raises ConversionError where it is not known."""
     depth = indices.shape[-1]
     if depth is None:
@@ -120,13 +136,13 @@ def compress(x: Any, condition: Any, *, axis: int | None = None) -> Any:
 @handles("ReverseSequence", 10, 28)
 def reverse_sequence(x: Any, sequence_lens: Any, *, batch_axis: int = 1, time_axis: int = 0) -> Any:
     return (
-        reversed_sequences(x, sequence_lens)
+        reverse_steps(x, sequence_lens)
         if time_axis == 0
-        else swapped(reversed_sequences(swapped(x, 0, 1), sequence_lens), 0, 1)
+        else swap_axes(reverse_steps(swap_axes(x, 0, 1), sequence_lens), 0, 1)
     )
 
 
-def reversed_sequences(x: Any, lengths: Any) -> Any:
+def reverse_steps(x: Any, lengths: Any) -> Any:
     """x [steps, batch, ...]: the first steps of each sequence, as many as `lengths` says, in the other order.
 
     By a gather of rows: LiteRT 2.3 has ReverseSequence neither for int8 nor for 16-bit floats.
@@ -135,5 +151,5 @@ def reversed_sequences(x: Any, lengths: Any) -> Any:
     place, length = tf.range(tf.cast(steps, tf.int32))[:, tf.newaxis], tf.cast(lengths, tf.int32)
     source = tf.where(place < length, length - 1 - place, place)
     batch32 = tf.cast(batch, tf.int32)
-    rows = tf.gather(reshaped(x, [steps * batch, *rest]), source * batch32 + tf.range(batch32))
-    return reshaped(rows, [steps, batch, *rest])
+    rows = tf.gather(reshape_to(x, [steps * batch, *rest]), source * batch32 + tf.range(batch32))
+    return reshape_to(rows, [steps, batch, *rest])

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.channels_last import handles_spatial
 from convnet_core.convert.native.helpers.tensors import shape_of
-from convnet_core.convert.native.helpers.windows import sliding
+from convnet_core.convert.native.helpers.windows import sliding_windows
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.ops.convolution import convolved
+from convnet_core.convert.native.ops.convolution import convolve
 
 
-@spatial("ConvInteger", 10)
+@handles_spatial("ConvInteger", 10)
 def conv_integer(
     x: Any,
     w: Any,
@@ -33,11 +33,11 @@ def conv_integer(
         tf.cast(item, dtype) - (0 if zero is None else tf.cast(zero, dtype))
         for item, zero in ((x, x_zero_point), (w, w_zero_point))
     )
-    windows = sliding(x, kernel_shape or sizes[:-1], strides, dilations, pads, auto_pad)
-    return tf.cast(convolved(x, w, None, windows, group), tf.int32)
+    windows = sliding_windows(x, kernel_shape or sizes[:-1], strides, dilations, pads, auto_pad)
+    return tf.cast(convolve(x, w, None, windows, group), tf.int32)
 
 
-@spatial("QLinearConv", 10, static=("x_scale", "w_scale", "y_scale"))
+@handles_spatial("QLinearConv", 10, static=("x_scale", "w_scale", "y_scale"))
 def qlinear_conv(
     x: Any,
     x_scale: Any,

@@ -14,10 +14,10 @@ from convnet_core.convert.native.registry import handles
 
 @handles("MatMul", 1, 9, 13)
 def matmul(a: Any, b: Any) -> Any:
-    return _of_matrices(product, a, b)
+    return _as_matrices(product, a, b)
 
 
-def _of_matrices(multiply: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+def _as_matrices(multiply: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
     """A vector counts as a matrix of one row on the left, of one column on the right."""
     row, column = rank_of(a) == 1, rank_of(b) == 1
     y = multiply(tf.expand_dims(a, 0) if row else a, tf.expand_dims(b, 1) if column else b)
@@ -30,15 +30,15 @@ def product(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
 
     def multiply(a: Any, b: Any) -> Any:
         if a.dtype in (tf.int32, tf.int64):
-            a, b = _turned(a, transpose_a), _turned(b, transpose_b)
+            a, b = _transpose_if(a, transpose_a), _transpose_if(b, transpose_b)
             return integer_arithmetic.matmul(a, b)
         return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
     return cast_around(multiply, a, b, when=SMALL_INTEGERS | UNSIGNED, to=tf.int64)
 
 
-def _turned(x: Any, turn: bool) -> Any:
-    return tf.linalg.matrix_transpose(x) if turn else x
+def _transpose_if(x: Any, transpose: bool) -> Any:
+    return tf.linalg.matrix_transpose(x) if transpose else x
 
 
 @handles("Gemm", 1, 6, 7, 9, 11, 13)
@@ -53,7 +53,7 @@ def gemm(
     transA: int = 0,
     transB: int = 0,
 ) -> Any:
-    def combined(a: Any, b: Any, c: Any = None) -> Any:
+    def compute(a: Any, b: Any, c: Any = None) -> Any:
         y = product(a, b, bool(transA), bool(transB))
         y = y if alpha == 1 else y * tf.cast(alpha, y.dtype)
         if c is None or beta == 0:
@@ -62,27 +62,27 @@ def gemm(
             c = tf.squeeze(c, 0)
         return y + (c if beta == 1 else c * tf.cast(beta, y.dtype))
 
-    given = (a, b) if c is None else (a, b, c)
-    return cast_around(combined, *given, when=INTEGERS if alpha % 1 or beta % 1 else (), to=tf.float64)
+    operands = (a, b) if c is None else (a, b, c)
+    return cast_around(compute, *operands, when=INTEGERS if alpha % 1 or beta % 1 else (), to=tf.float64)
 
 
 @handles("MatMulInteger", 10)
 def matmul_integer(a: Any, b: Any, a_zero_point: Any = None, b_zero_point: Any = None) -> Any:
-    return integer_product(centred(a, of_rows(a_zero_point)), centred(b, b_zero_point))
+    return integer_product(subtract_zero_point(a, as_column(a_zero_point)), subtract_zero_point(b, b_zero_point))
 
 
 def integer_product(a: Any, b: Any) -> Any:
     """The int32 product of what `centred` gives."""
-    return _of_matrices(integer_arithmetic.matmul_of_bytes, a, b)
+    return _as_matrices(integer_arithmetic.matmul_of_bytes, a, b)
 
 
-def centred(x: Any, zero_point: Any) -> Any:
+def subtract_zero_point(x: Any, zero_point: Any) -> Any:
     """What integers are above their zero point."""
     wide = tf.cast(x, tf.int32)
     return wide if zero_point is None else wide - tf.cast(zero_point, tf.int32)
 
 
-def of_rows(value: Any) -> Any:
+def as_column(value: Any) -> Any:
     """Scales or zero points of the rows of a matrix as a column."""
     return tf.expand_dims(value, 1) if value is not None and rank_of(value) == 1 else value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convnet_core.convert.native.helpers.tensors import rank_of, reshaped, shape_of
+from convnet_core.convert.native.helpers.tensors import rank_of, reshape_to, shape_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.activations import log_softmax
 from convnet_core.convert.native.registry import handles
@@ -17,9 +17,9 @@ def nll_loss(
     """`x` [n, classes, ...], `target` [n, ...]; a mean is one of the weights."""
     if rank_of(x) > 3:  # LiteRT 2.3 transposes six dimensions
         sizes = shape_of(target)
-        flat = [reshaped(item, [*shape_of(item, 0, before), -1]) for item, before in ((x, 2), (target, 1))]
+        flat = [reshape_to(item, [*shape_of(item, 0, before), -1]) for item, before in ((x, 2), (target, 1))]
         loss = nll_loss(*flat, weight, ignore_index=ignore_index, reduction=reduction)
-        return reshaped(loss, sizes) if reduction == "none" else loss
+        return reshape_to(loss, sizes) if reduction == "none" else loss
     rank = rank_of(x)
     ignored = None if ignore_index is None else tf.equal(target, ignore_index)
     classes = target if ignored is None else tf.where(ignored, tf.zeros([], target.dtype), target)

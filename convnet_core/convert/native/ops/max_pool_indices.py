@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from convnet_core.convert.native.helpers.shape_tensors import entries
-from convnet_core.convert.native.helpers.tensors import packed, rank_of, reshaped, shape_of
-from convnet_core.convert.native.helpers.windows import Window, sliding
+from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, reshape_to, shape_of
+from convnet_core.convert.native.helpers.windows import Window, sliding_windows
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.pooling import lowest, max_pool
 from convnet_core.convert.native.passes.channels_last import to_first, to_last
@@ -16,7 +16,7 @@ from convnet_core.convert.native.registry import handles
 
 
 @handles("MaxPool", 1, 8, 10, 11, 12, 22)
-def max_pool_with_places(
+def max_pool_with_indices(
     x: Any,
     *,
     kernel_shape: list[int],
@@ -40,23 +40,23 @@ def max_pool_with_places(
             strides=strides,
         )
         return tf.transpose(y, to_first(rank_of(x)))
-    windows = sliding(last, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    return _largest(x, _places(x, bool(storage_order)), windows)
+    windows = sliding_windows(last, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    return _window_max(x, _flat_indices(x, bool(storage_order)), windows)
 
 
-def _places(x: Any, column_major: bool) -> Any:
+def _flat_indices(x: Any, column_major: bool) -> Any:
     """Where each value is in x as one row; column-major: as if its images were stored column by column."""
     n, channels, *space = shape_of(x)
     count = math.prod(space)
     inner = tf.range(tf.cast(count, tf.int64), dtype=tf.int64)
     if column_major:
-        inner = tf.transpose(tf.reshape(inner, packed(space[::-1])))
+        inner = tf.transpose(tf.reshape(inner, pack_sizes(space[::-1])))
     outer = tf.range(tf.cast(n * channels, tf.int64), dtype=tf.int64) * count
     ones = [1] * len(space)
-    return reshaped(outer, [n, channels, *ones]) + reshaped(inner, [1, 1, *space])
+    return reshape_to(outer, [n, channels, *ones]) + reshape_to(inner, [1, 1, *space])
 
 
-def _largest(x: Any, places: Any, windows: Sequence[Window]) -> tuple[Any, Any]:
+def _window_max(x: Any, places: Any, windows: Sequence[Window]) -> tuple[Any, Any]:
     """The largest value of each window and its place: the first, if there are several."""
     sides = [[0, 0], [0, 0], *([window.before, window.after] for window in windows)]
     x, places = tf.pad(x, sides, constant_values=lowest(x)), tf.pad(places, sides)
@@ -87,7 +87,7 @@ def max_unpool(
     shape = [n, channels, *((size - 1) * stride + kernel - a - b for size, kernel, stride, a, b in rows)]
     flat = tf.zeros([math.prod(shape)], x.dtype)
     y = tf.tensor_scatter_nd_update(flat, tf.reshape(places, [-1, 1]), tf.reshape(x, [-1]))
-    y = reshaped(y, shape)
+    y = reshape_to(y, shape)
     if output_shape is None:
         return y
     wanted = entries(output_shape, "the shape of an unpooled tensor")

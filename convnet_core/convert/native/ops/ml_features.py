@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.tensors import packed, rank_of, shape_of
+from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, shape_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
@@ -87,7 +87,7 @@ def label_encoder(x: Any, **table: Any) -> Any:
     keys, values = _column(table, "keys"), _column(table, "values")
     default = _default(table, values.dtype)
     latest = {key: value for key, value in zip(keys.tolist(), values.tolist(), strict=True) if key == key}
-    shape, flat = packed(shape_of(x)), tf.reshape(x, [-1])
+    shape, flat = pack_sizes(shape_of(x)), tf.reshape(x, [-1])
     found = tf.constant(default, shape=[1], dtype=tf.as_dtype(values.dtype) if values.dtype.kind != "U" else tf.string)
     if latest:
         matches = tf.equal(flat[:, tf.newaxis], tf.constant(list(latest), flat.dtype))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.ml_scores import labels_of, transformed
+from convnet_core.convert.native.helpers.ml_scores import apply_post_transform, class_labels
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
@@ -22,7 +22,7 @@ def linear_regressor(
     targets: int = 1,
     post_transform: str = "NONE",
 ) -> Any:
-    return transformed(_linear(x, coefficients, intercepts, targets), post_transform)
+    return apply_post_transform(_linear(x, coefficients, intercepts, targets), post_transform)
 
 
 @handles("LinearClassifier", 1, domain=_DOMAIN)
@@ -39,11 +39,11 @@ def linear_classifier(
     classes = len(classlabels_strings or classlabels_ints or [])
     scores = _linear(x, coefficients, intercepts, len(intercepts) if intercepts else classes)
     if scores.shape[-1] == 1 and classes == 2:  # one score for two classes
-        second = transformed(scores, post_transform)
+        second = apply_post_transform(scores, post_transform)
         place, scores = tf.cast(scores[:, 0] > 0, tf.int64), tf.concat([1 - second, second], -1)
     else:
-        place, scores = tf.argmax(scores, -1), transformed(scores, post_transform)
-    return labels_of(place, classlabels_ints, classlabels_strings), scores
+        place, scores = tf.argmax(scores, -1), apply_post_transform(scores, post_transform)
+    return class_labels(place, classlabels_ints, classlabels_strings), scores
 
 
 def _linear(x: Any, coefficients: list[float], intercepts: list[float] | None, rows: int) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.ml_scores import labels_of, transformed
+from convnet_core.convert.native.helpers.ml_scores import apply_post_transform, class_labels
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
@@ -66,13 +66,13 @@ def svm_classifier(
     if not sum(sizes):
         scores = tf.linalg.matmul(x, _rows(coefficients, classes), transpose_b=True) + np.float32(rho[0])
         place = _linear_place(scores, min(coefficients) >= 0, bool(prob_a))
-        scores = transformed(scores, post_transform)
+        scores = apply_post_transform(scores, post_transform)
     else:
         kernels = _kernels(x, _rows(support_vectors or [], sum(sizes)), kernel_type, kernel_params)
         pairs = tf.linalg.matmul(kernels, _of_pairs(coefficients, sizes)) + np.array(rho, np.float32)
         place = _winners(pairs, classes)
         scores = _svc_scores(pairs, classes, prob_a, prob_b, post_transform)
-    return labels_of(place, classlabels_ints, classlabels_strings), scores
+    return class_labels(place, classlabels_ints, classlabels_strings), scores
 
 
 def _samples(x: Any) -> Any:
@@ -153,9 +153,9 @@ def _svc_scores(pairs: Any, classes: int, a: list[float] | None, b: list[float] 
     """What a classifier says of the scores of its pairs."""
     if a:
         first = tf.sigmoid(-(pairs * np.array(a, np.float32) + np.array(b, np.float32)))
-        return transformed(_coupled(tf.clip_by_value(first, 1e-7, 1 - 1e-7), classes), post_transform)
+        return apply_post_transform(_coupled(tf.clip_by_value(first, 1e-7, 1 - 1e-7), classes), post_transform)
     if classes > 2:
-        return transformed(pairs, post_transform)
+        return apply_post_transform(pairs, post_transform)
     if post_transform == "PROBIT":
         raise ConversionError("PROBIT of the one score of two classes is not defined; use NONE, or prob_a and prob_b")
     if post_transform == "LOGISTIC":

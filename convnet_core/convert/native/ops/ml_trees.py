@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from convnet_core.convert.native.helpers import decision_trees
-from convnet_core.convert.native.helpers.ml_scores import labels_of, transformed
+from convnet_core.convert.native.helpers.ml_scores import apply_post_transform, class_labels
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
@@ -19,9 +19,9 @@ def tree_ensemble_regressor(
     x: Any, *, n_targets: int, aggregate_function: str = "SUM", post_transform: str = "NONE", **nodes: Any
 ) -> Any:
     dtype = _dtype(x)
-    said = decision_trees.of_nodes(n_targets, "target", nodes, dtype).values(x, aggregate_function)
-    base = decision_trees.floats(nodes, "base_values", dtype)
-    return transformed(tf.cast(said + base if base.size else said, tf.float32), post_transform)
+    totals = decision_trees.forest_of_nodes(n_targets, "target", nodes, dtype).values(x, aggregate_function)
+    base = decision_trees.float_attribute(nodes, "base_values", dtype)
+    return apply_post_transform(tf.cast(totals + base if base.size else totals, tf.float32), post_transform)
 
 
 @handles("TreeEnsembleClassifier", 1, 3, domain=_DOMAIN)
@@ -35,20 +35,20 @@ def tree_ensemble_classifier(
 ) -> Any:
     dtype = _dtype(x)
     classes = len(classlabels_strings or classlabels_int64s or [])
-    said = decision_trees.of_nodes(classes, "class", nodes, dtype).values(x)
-    base = decision_trees.floats(nodes, "base_values", dtype)
+    totals = decision_trees.forest_of_nodes(classes, "class", nodes, dtype).values(x)
+    base = decision_trees.float_attribute(nodes, "base_values", dtype)
     used = set(nodes["class_ids"])
     if classes == 2 and len(used) == 1:  # one score for two classes
-        score = said[:, used.pop()] + (base[-1] if base.size else 0)
-        fractions = bool((decision_trees.floats(nodes, "class_weights", dtype) >= 0).all())
-        place, scores = _of_two(tf.cast(score, tf.float32), fractions, post_transform)
+        score = totals[:, used.pop()] + (base[-1] if base.size else 0)
+        fractions = bool((decision_trees.float_attribute(nodes, "class_weights", dtype) >= 0).all())
+        place, scores = _binary_result(tf.cast(score, tf.float32), fractions, post_transform)
     else:
-        scores = tf.cast(said + base if base.size else said, tf.float32)
-        place, scores = tf.argmax(scores, -1), transformed(scores, post_transform)
-    return labels_of(place, classlabels_int64s, classlabels_strings), scores
+        scores = tf.cast(totals + base if base.size else totals, tf.float32)
+        place, scores = tf.argmax(scores, -1), apply_post_transform(scores, post_transform)
+    return class_labels(place, classlabels_int64s, classlabels_strings), scores
 
 
-def _of_two(score: Any, fractions: bool, post_transform: str) -> tuple[Any, Any]:
+def _binary_result(score: Any, fractions: bool, post_transform: str) -> tuple[Any, Any]:
     """The class and both scores, of the second class's score alone: a fraction where no weight is negative, else below
     zero for the first class (ONNX Runtime's rules, tree_ensemble_aggregator.h).
     """
@@ -64,8 +64,8 @@ _TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 
 @handles("TreeEnsemble", 5, domain=_DOMAIN)
 def tree_ensemble(x: Any, *, aggregate_function: int = 1, post_transform: int = 0, **nodes: Any) -> Any:
-    said = decision_trees.of_branches(nodes).values(x, _AGGREGATES[aggregate_function])
-    return transformed(said, _TRANSFORMS[post_transform])
+    totals = decision_trees.forest_of_branches(nodes).values(x, _AGGREGATES[aggregate_function])
+    return apply_post_transform(totals, _TRANSFORMS[post_transform])
 
 
 def _dtype(x: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from convnet_core.convert.native.helpers.channels_last import spatial
-from convnet_core.convert.native.helpers.tensors import rank_of, rearranged, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.channels_last import handles_spatial
+from convnet_core.convert.native.helpers.tensors import rank_of, rearrange, reshape_to, shape_of, size_of, widen
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.passes.channels_last import DOMAIN, to_first, to_last
 from convnet_core.convert.native.registry import handles
@@ -34,7 +34,7 @@ def batch_norm_7(
         return batch_norm(x, scale, bias, mean, variance, epsilon=epsilon)
     order = [*range(1, rank_of(x) - 1), 0]  # of statistics [channels, *space], one for each place
     scale, bias, mean, variance = (tf.transpose(item, order) for item in (scale, bias, mean, variance))
-    return _scaled(x, scale, bias, mean, variance, epsilon)
+    return _scale_and_shift(x, scale, bias, mean, variance, epsilon)
 
 
 @handles("BatchNormalization", 1, 6, 7, 9)
@@ -45,9 +45,9 @@ def batch_norm_7_first(x: Any, *statistics: Any, outputs: int, **attributes: Any
     return tf.transpose(y, to_first(rank))
 
 
-def _scaled(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: float) -> Any:
+def _scale_and_shift(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: float) -> Any:
     """Written out, by statistics that broadcast to x."""
-    wide = widened(x)
+    wide = widen(x)
     scale, bias, mean, variance = (tf.cast(item, wide.dtype) for item in (scale, bias, mean, variance))
     factor = scale * tf.math.rsqrt(variance + epsilon)
     return tf.cast(wide * factor + (bias - mean * factor), x.dtype)
@@ -65,16 +65,16 @@ def batch_norm(
     momentum: float = 0.9,
     training_mode: int = 0,
 ) -> Any:
-    wide, rank = widened(x), rank_of(x)
+    wide, rank = widen(x), rank_of(x)
     if wide.dtype != tf.float32 or rank not in (4, 5):
-        return _scaled(x, scale, bias, mean, variance, epsilon)
+        return _scale_and_shift(x, scale, bias, mean, variance, epsilon)
     scale, bias, mean, variance = (tf.cast(item, wide.dtype) for item in (scale, bias, mean, variance))
-    images = wide if rank == 4 else rearranged(wide, lambda sizes: [*sizes[:2], sizes[2] * sizes[3], sizes[4]])
+    images = wide if rank == 4 else rearrange(wide, lambda sizes: [*sizes[:2], sizes[2] * sizes[3], sizes[4]])
     # One op, which TensorFlow fuses with a convolution before it, and TFLite folds into it.
     y = tf.raw_ops.FusedBatchNormV3(
         x=images, scale=scale, offset=bias, mean=mean, variance=variance, epsilon=epsilon, is_training=False
     ).y  # tf.nn.fused_batch_norm would not take an epsilon below 1.001e-5
-    return tf.cast(y if rank == 4 else reshaped(y, shape_of(x)), x.dtype)
+    return tf.cast(y if rank == 4 else reshape_to(y, shape_of(x)), x.dtype)
 
 
 @handles("BatchNormalization", 14, 15)
@@ -94,32 +94,32 @@ def batch_norm_first(
     order = to_last(rank) if rank > 2 else list(range(rank))
     last = tf.transpose(x, order)
     if training_mode:
-        batch = tf.nn.moments(widened(last), list(range(rank - 1)))
+        batch = tf.nn.moments(widen(last), list(range(rank - 1)))
         new = [tf.cast(value, old.dtype) for value, old in zip(batch, (mean, variance), strict=True)]
         y = batch_norm(last, scale, bias, *batch, epsilon=epsilon)
-        kept = [old * momentum + value * (1 - momentum) for old, value in zip((mean, variance), new, strict=True)]
-        return tf.transpose(y, to_first(rank) if rank > 2 else order), *kept
+        running = [old * momentum + value * (1 - momentum) for old, value in zip((mean, variance), new, strict=True)]
+        return tf.transpose(y, to_first(rank) if rank > 2 else order), *running
     y = batch_norm(last, scale, bias, mean, variance, epsilon=epsilon)
     return tf.transpose(y, to_first(rank) if rank > 2 else order)
 
 
-def standardized(x: Any, axes: list[int], epsilon: float) -> tuple[Any, Any, Any]:
+def standardize(x: Any, axes: list[int], epsilon: float) -> tuple[Any, Any, Any]:
     """x with mean 0 and variance 1 along dimensions; the mean; and the inverse of the standard deviation."""
     mean = tf.reduce_mean(x, axes, keepdims=True)
-    centred = x - mean
-    inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
-    return centred * inverse, mean, inverse
+    centered = x - mean
+    inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centered), axes, keepdims=True) + epsilon)
+    return centered * inverse, mean, inverse
 
 
-@spatial("InstanceNormalization", 1, 6, 22)
+@handles_spatial("InstanceNormalization", 1, 6, 22)
 def instance_norm(
     x: Any, scale: Any, bias: Any, *, consumed_inputs: list[int] | None = None, epsilon: float = 1e-5
 ) -> Any:
-    y, _, _ = standardized(widened(x), list(range(1, rank_of(x) - 1)), epsilon)
-    return tf.cast(y * widened(scale) + widened(bias), x.dtype)
+    y, _, _ = standardize(widen(x), list(range(1, rank_of(x) - 1)), epsilon)
+    return tf.cast(y * widen(scale) + widen(bias), x.dtype)
 
 
-@spatial("GroupNormalization", 18)
+@handles_spatial("GroupNormalization", 18)
 def group_norm_18(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5) -> Any:
     """`scale` and `bias` hold a value for each group."""
     each = size_of(x, -1) // num_groups
@@ -127,21 +127,21 @@ def group_norm_18(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: fl
     return group_norm(x, scale, bias, num_groups=num_groups, epsilon=epsilon)
 
 
-@spatial("GroupNormalization", 21)
+@handles_spatial("GroupNormalization", 21)
 def group_norm(
     x: Any, scale: Any = None, bias: Any = None, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1
 ) -> Any:
     """Without `scale` and `bias`, which ONNX demands, where a pass has found it written out."""
     n, *space, channels = sizes = shape_of(x)
-    groups = reshaped(widened(x), [n, math.prod(space), num_groups, channels // num_groups])
-    y, _, _ = standardized(groups, [1, 3], epsilon)
-    y = reshaped(y, sizes)
-    return tf.cast(y if scale is None else y * widened(scale) + widened(bias), x.dtype)
+    groups = reshape_to(widen(x), [n, math.prod(space), num_groups, channels // num_groups])
+    y, _, _ = standardize(groups, [1, 3], epsilon)
+    y = reshape_to(y, sizes)
+    return tf.cast(y if scale is None else y * widen(scale) + widen(bias), x.dtype)
 
 
-@spatial("LRN", 1, 13)
+@handles_spatial("LRN", 1, 13)
 def local_response_norm(x: Any, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0) -> Any:
-    wide = widened(x)
+    wide = widen(x)
     if size % 2 and wide.dtype == tf.float32 and rank_of(x) == 4:
         return tf.cast(tf.nn.local_response_normalization(wide, size // 2, bias, alpha / size, beta), x.dtype)
     before = (size - 1) // 2

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.channels_last import by_planes, spatial
+from convnet_core.convert.native.helpers.channels_last import apply_per_plane, handles_spatial
 from convnet_core.convert.native.helpers.dtypes import SMALL_INTEGERS, cast_around
-from convnet_core.convert.native.helpers.tensors import computed, rank_of, widened
-from convnet_core.convert.native.helpers.windows import Window, padded, paddings, sliding
+from convnet_core.convert.native.helpers.tensors import evaluate, rank_of, widen
+from convnet_core.convert.native.helpers.windows import Window, pad_windows, paddings, sliding_windows
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.passes.channels_last import DOMAIN
 from convnet_core.convert.native.registry import handles
@@ -30,17 +30,17 @@ def max_pool(
     storage_order: int = 0,
     strides: list[int] | None = None,
 ) -> Any:
-    windows = sliding(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    return cast_around(lambda x: _largest(x, windows), x, when=SMALL_INTEGERS, to=tf.float32)
+    windows = sliding_windows(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    return cast_around(lambda x: _max_of_windows(x, windows), x, when=SMALL_INTEGERS, to=tf.float32)
 
 
-def _largest(x: Any, windows: Sequence[Window]) -> Any:
+def _max_of_windows(x: Any, windows: Sequence[Window]) -> Any:
     """The largest value of each window."""
     if any(window.dilation > 1 for window in windows):
-        return _slid(padded(x, windows, lowest(x)), windows, tf.maximum)
+        return _combine_slices(pad_windows(x, windows, lowest(x)), windows, tf.maximum)
     if all(window.same for window in windows):
-        return _pooled(tf.nn.max_pool2d, x, windows, "SAME")
-    return _pooled(tf.nn.max_pool2d, _with_low_border(x, windows), windows, "VALID")
+        return _pool(tf.nn.max_pool2d, x, windows, "SAME")
+    return _pool(tf.nn.max_pool2d, _pad_for_max(x, windows), windows, "VALID")
 
 
 def lowest(x: Any) -> Any:
@@ -49,17 +49,17 @@ def lowest(x: Any) -> Any:
     return tf.constant(-np.inf if dtype.is_floating else dtype.min, dtype)
 
 
-def _with_low_border(x: Any, windows: Sequence[Window]) -> Any:
+def _pad_for_max(x: Any, windows: Sequence[Window]) -> Any:
     """Padding that never is the largest of its window.
 
     An infinite number in it would ruin the scales of an int8 model. So it is zeros after a Relu, else the outermost
     values again and again: every window that reaches into the padding has them anyway.
     """
     if _follows_relu(x):
-        return padded(x, windows)
+        return pad_windows(x, windows)
     sides = paddings(windows)
     if not all(isinstance(side, int) for pair in sides for side in pair):
-        return padded(x, windows, lowest(x))
+        return pad_windows(x, windows, lowest(x))
     for step in range(max(map(max, sides))):
         x = tf.pad(x, [[int(side > step) for side in pair] for pair in sides], "SYMMETRIC")
     return x
@@ -71,7 +71,7 @@ def _follows_relu(x: Any) -> bool:
     return tf.is_symbolic_tensor(x) and x.op.type in ("Relu", "Relu6")
 
 
-def _pooled(pool: Callable[..., Any], x: Any, windows: Sequence[Window], padding: str) -> Any:
+def _pool(pool: Callable[..., Any], x: Any, windows: Sequence[Window], padding: str) -> Any:
     """A 2D pool along all spatial dimensions."""
 
     def images(image: Any, dims: tuple[int | None, int | None]) -> Any:
@@ -79,10 +79,10 @@ def _pooled(pool: Callable[..., Any], x: Any, windows: Sequence[Window], padding
         strides = [1 if dim is None else windows[dim].stride for dim in dims]
         return pool(image, kernel, strides, padding)
 
-    return by_planes(x, images)
+    return apply_per_plane(x, images)
 
 
-def _slid(x: Any, windows: Sequence[Window], combine: Callable[[Any, Any], Any]) -> Any:
+def _combine_slices(x: Any, windows: Sequence[Window], combine: Callable[[Any, Any], Any]) -> Any:
     """The combination of the values of each window, from shifted slices, one dimension after another."""
     for axis, window in enumerate(windows, start=1):
         before = (slice(None),) * axis
@@ -90,7 +90,7 @@ def _slid(x: Any, windows: Sequence[Window], combine: Callable[[Any, Any], Any])
     return x
 
 
-@spatial("AveragePool", 1, 7, 10, 11, 19, 22)
+@handles_spatial("AveragePool", 1, 7, 10, 11, 19, 22)
 def average_pool(
     x: Any,
     *,
@@ -102,47 +102,51 @@ def average_pool(
     pads: list[int] | None = None,
     strides: list[int] | None = None,
 ) -> Any:
-    windows = sliding(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    wide = widened(x)
+    windows = sliding_windows(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    wide = widen(x)
     plain = all(window.dilation == 1 for window in windows)
     if plain and not count_include_pad and all(window.same for window in windows):
-        return tf.cast(_pooled(tf.nn.avg_pool2d, wide, windows, "SAME"), x.dtype)
+        return tf.cast(_pool(tf.nn.avg_pool2d, wide, windows, "SAME"), x.dtype)
     mean = _mean(wide, windows)
     every = not ceil_mode if count_include_pad else not any(window.pads for window in windows)
     if not every:
-        mean = mean * tf.cast(_share_counted(windows, bool(count_include_pad)), mean.dtype)
+        mean = mean * tf.cast(_count_corrections(windows, bool(count_include_pad)), mean.dtype)
     return tf.cast(mean, x.dtype)
 
 
 def _mean(x: Any, windows: Sequence[Window]) -> Any:
     """The mean of each window, its padding counted as zeros."""
-    x = padded(x, windows)
+    x = pad_windows(x, windows)
     if all(window.dilation == 1 for window in windows):
-        return _pooled(tf.nn.avg_pool2d, x, windows, "VALID")
-    return _slid(x, windows, tf.add) / math.prod(window.kernel for window in windows)
+        return _pool(tf.nn.avg_pool2d, x, windows, "VALID")
+    return _combine_slices(x, windows, tf.add) / math.prod(window.kernel for window in windows)
 
 
-def _share_counted(windows: Sequence[Window], pads_count: bool) -> Any:
+def _count_corrections(windows: Sequence[Window], pads_count: bool) -> Any:
     """For each window its number of places, divided by the number of those that count: [1, *space, 1]."""
-    shares: Any = 1.0
+    corrections: Any = 1.0
     for axis, window in enumerate(windows):
         low = -window.before if pads_count else 0
         high = window.size + window.declared if pads_count else window.size
-        share = computed(functools.partial(_share, window), window.count, window.before, low, high)
+        correction = evaluate(functools.partial(_count_correction, window), window.count, window.before, low, high)
         shape = [1] * (len(windows) + 2)
         shape[axis + 1] = -1
-        shares = shares * share.reshape(shape) if isinstance(share, np.ndarray) else shares * tf.reshape(share, shape)
-    return shares
+        corrections = (
+            corrections * correction.reshape(shape)
+            if isinstance(correction, np.ndarray)
+            else corrections * tf.reshape(correction, shape)
+        )
+    return corrections
 
 
-def _share(window: Window, count: Any, before: Any, low: Any, high: Any) -> Any:
+def _count_correction(window: Window, count: Any, before: Any, low: Any, high: Any) -> Any:
     starts = tf.range(count)[:, None] * window.stride - before
     places = starts + tf.range(window.kernel, dtype=starts.dtype) * window.dilation
     counted = tf.logical_and(places >= low, places < high)
     return window.kernel / tf.reduce_sum(tf.cast(counted, tf.float32), axis=1)
 
 
-@spatial("LpPool", 1, 2, 11, 18, 22)
+@handles_spatial("LpPool", 1, 2, 11, 18, 22)
 def lp_pool(
     x: Any,
     *,
@@ -154,36 +158,36 @@ def lp_pool(
     pads: list[int] | None = None,
     strides: list[int] | None = None,
 ) -> Any:
-    windows = sliding(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    total = _mean(powered(widened(x), p), windows) * math.prod(kernel_shape)
-    return tf.cast(rooted(total, p), x.dtype)
+    windows = sliding_windows(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    total = _mean(abs_power(widen(x), p), windows) * math.prod(kernel_shape)
+    return tf.cast(nth_root(total, p), x.dtype)
 
 
-def powered(x: Any, p: float) -> Any:
+def abs_power(x: Any, p: float) -> Any:
     """|x| to the power of p."""
     return tf.square(x) if p == 2 else tf.abs(x) if p == 1 else tf.abs(x) ** p
 
 
-def rooted(x: Any, p: float) -> Any:
+def nth_root(x: Any, p: float) -> Any:
     """The p-th root of what is not negative."""
     return tf.sqrt(x) if p == 2 else x if p == 1 else x ** (1 / p)
 
 
-def _space(x: Any) -> list[int]:
+def _spatial_axes(x: Any) -> list[int]:
     return list(range(1, rank_of(x) - 1))
 
 
-@spatial("GlobalMaxPool", 1, 22)
+@handles_spatial("GlobalMaxPool", 1, 22)
 def global_max_pool(x: Any) -> Any:
-    return tf.reduce_max(x, _space(x), keepdims=True)
+    return tf.reduce_max(x, _spatial_axes(x), keepdims=True)
 
 
-@spatial("GlobalAveragePool", 1, 22)
+@handles_spatial("GlobalAveragePool", 1, 22)
 def global_average_pool(x: Any) -> Any:
-    return tf.cast(tf.reduce_mean(widened(x), _space(x), keepdims=True), x.dtype)
+    return tf.cast(tf.reduce_mean(widen(x), _spatial_axes(x), keepdims=True), x.dtype)
 
 
-@spatial("GlobalLpPool", 1, 2, 22)
+@handles_spatial("GlobalLpPool", 1, 2, 22)
 def global_lp_pool(x: Any, *, p: float = 2) -> Any:
-    total = tf.reduce_sum(powered(widened(x), p), _space(x), keepdims=True)
-    return tf.cast(rooted(total, p), x.dtype)
+    total = tf.reduce_sum(abs_power(widen(x), p), _spatial_axes(x), keepdims=True)
+    return tf.cast(nth_root(total, p), x.dtype)

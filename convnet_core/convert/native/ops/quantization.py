@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from convnet_core.convert.native.helpers.dtypes import as_dtype, cast_to
-from convnet_core.convert.native.helpers.tensors import rank_of, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.tensors import rank_of, reshape_to, shape_of, size_of, widen
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.ops.linear import centred, integer_product, of_rows
+from convnet_core.convert.native.ops.linear import as_column, integer_product, subtract_zero_point
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
 
@@ -36,15 +36,15 @@ def quantize_linear(
     """The division is made in the dtype of the scale unless `precision` names another."""
     target = as_dtype(y_zero_point.dtype if y_zero_point is not None else output_dtype or "uint8")
     wide = as_dtype(precision or y_scale.dtype)
-    scale = tf.cast(_along(y_scale, x, axis, block_size), wide)
-    y = tf.cast(widened(tf.cast(x, wide)) / widened(scale), wide)  # LiteRT 2.3 divides no 16-bit floats
+    scale = tf.cast(_broadcast_along(y_scale, x, axis, block_size), wide)
+    y = tf.cast(widen(tf.cast(x, wide)) / widen(scale), wide)  # LiteRT 2.3 divides no 16-bit floats
     if target.is_floating:
         return cast_to(y, target, saturate=bool(saturate))
-    zero = None if y_zero_point is None else _along(cast_to(y_zero_point, tf.float32), x, axis, block_size)
-    return _rounded(tf.cast(y, tf.float32), zero, target)
+    zero = None if y_zero_point is None else _broadcast_along(cast_to(y_zero_point, tf.float32), x, axis, block_size)
+    return _round_to(tf.cast(y, tf.float32), zero, target)
 
 
-def _rounded(y: Any, zero_point: Any, dtype: Any) -> Any:
+def _round_to(y: Any, zero_point: Any, dtype: Any) -> Any:
     """Half to even, then moved by the zero point, then kept in what the integers hold."""
     if dtype.name not in _RANGES:
         raise ConversionError(f"TensorFlow cannot convert {dtype.name}")
@@ -54,7 +54,7 @@ def _rounded(y: Any, zero_point: Any, dtype: Any) -> Any:
     return cast_to(tf.clip_by_value(y, low, high), dtype)
 
 
-def _along(value: Any, x: Any, axis: int, block_size: int) -> Any:
+def _broadcast_along(value: Any, x: Any, axis: int, block_size: int) -> Any:
     """Scales or zero points (one, one for each slice along the axis, or one for each block) so that they meet `x`."""
     rank = rank_of(value)
     if block_size:
@@ -63,7 +63,7 @@ def _along(value: Any, x: Any, axis: int, block_size: int) -> Any:
     if rank == 1 and rank_of(x) > 1:
         sizes: list[Any] = [1] * rank_of(x)
         sizes[axis if shape_of(value) != [1] else 0] = size_of(value, 0)
-        return reshaped(value, sizes)
+        return reshape_to(value, sizes)
     return value
 
 
@@ -75,8 +75,8 @@ def dequantize_linear(
     wide = dtype if dtype.size > 2 else tf.float32
     y, integers = tf.convert_to_tensor(cast_to(x, wide)), as_dtype(x.dtype).is_integer
     if integers and x_zero_point is not None:
-        y = y - _along(cast_to(x_zero_point, wide), x, axis, block_size)
-    return tf.cast(y * tf.cast(_along(x_scale, x, axis, block_size), wide), dtype)
+        y = y - _broadcast_along(cast_to(x_zero_point, wide), x, axis, block_size)
+    return tf.cast(y * tf.cast(_broadcast_along(x_scale, x, axis, block_size), wide), dtype)
 
 
 @handles("DynamicQuantizeLinear", 11)
@@ -85,7 +85,7 @@ def dynamic_quantize_linear(x: Any) -> Any:
     scale = (tf.maximum(tf.reduce_max(x), 0) - low) / 255
     scale = tf.where(scale > 0, scale, tf.ones_like(scale))  # of zeros alone, as ONNX Runtime has it; ONNX divides by 0
     zero_point = tf.round(tf.clip_by_value(-low / scale, 0, 255))
-    return _rounded(x / scale, zero_point, tf.uint8), scale, tf.cast(zero_point, tf.uint8)
+    return _round_to(x / scale, zero_point, tf.uint8), scale, tf.cast(zero_point, tf.uint8)
 
 
 @handles("QLinearMatMul", 10, 21, static=("a_scale", "b_scale", "y_scale"))
@@ -99,8 +99,8 @@ def qlinear_matmul(
     y_scale: Any,
     y_zero_point: Any,
 ) -> Any:
-    y = integer_product(centred(a, of_rows(a_zero_point)), centred(b, b_zero_point))
-    scales = (tf.cast(scale, tf.float32) for scale in (of_rows(a_scale), b_scale, of_rows(y_scale)))
+    y = integer_product(subtract_zero_point(a, as_column(a_zero_point)), subtract_zero_point(b, b_zero_point))
+    scales = (tf.cast(scale, tf.float32) for scale in (as_column(a_scale), b_scale, as_column(y_scale)))
     left, right, result = scales
-    zero = of_rows(y_zero_point)
-    return _rounded(tf.cast(y, tf.float32) * (left * right / result), zero, as_dtype(y_zero_point.dtype))
+    zero = as_column(y_zero_point)
+    return _round_to(tf.cast(y, tf.float32) * (left * right / result), zero, as_dtype(y_zero_point.dtype))

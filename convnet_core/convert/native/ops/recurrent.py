@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from convnet_core.convert.native.helpers.loops import MOST_UNROLLED, State
-from convnet_core.convert.native.helpers.tensors import packed, shape_of, size_of
+from convnet_core.convert.native.helpers.tensors import pack_sizes, shape_of, size_of
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.ops.indexing import reversed_sequences
+from convnet_core.convert.native.ops.indexing import reverse_steps
 from convnet_core.convert.native.ops.rnn_activations import gates_of
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
@@ -121,7 +121,7 @@ def _layers(
     given, last = [], []
     for way in range(ways):
         state = [
-            tf.zeros(packed([size_of(x, 1), size]), x.dtype) if item is None else tf.convert_to_tensor(item)[way]
+            tf.zeros(pack_sizes([size_of(x, 1), size]), x.dtype) if item is None else tf.convert_to_tensor(item)[way]
             for item in initial
         ]
         backwards = direction == "reverse" or way == 1
@@ -144,7 +144,7 @@ def _without_empty(state: State, lengths: Any) -> State:
 
 def _reversed(x: Any, lengths: Any) -> Any:
     """The steps of each sequence in the other order; what comes after its end stays."""
-    return tf.reverse(x, [0]) if lengths is None else reversed_sequences(x, lengths)
+    return tf.reverse(x, [0]) if lengths is None else reverse_steps(x, lengths)
 
 
 def _sequence(taken: Any, cell: Cell, lengths: Any, state: State) -> tuple[Any, State]:
@@ -179,7 +179,7 @@ def _in_turns(taken: Any, cell: Cell, count: Any, lengths: Any, state: State) ->
     turns = -(-count // _STEPS)
     taken = tf.pad(taken, [[0, turns * _STEPS - count], [0, 0], [0, 0]])
     if lengths is None and not (isinstance(count, int) and count % _STEPS == 0):
-        lengths = tf.fill(packed([batch]), count)
+        lengths = tf.fill(pack_sizes([batch]), count)
 
     def turn(number: Any, results: Any, state: Any) -> Any:
         state, gifts = list(state), []
@@ -192,7 +192,7 @@ def _in_turns(taken: Any, cell: Cell, count: Any, lengths: Any, state: State) ->
     _, results, state = tf.while_loop(
         lambda number, *_: number < turns,
         turn,
-        (tf.constant(0), tf.zeros(packed([0, batch, size]), taken.dtype), tuple(state)),
+        (tf.constant(0), tf.zeros(pack_sizes([0, batch, size]), taken.dtype), tuple(state)),
         shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, *shapes[0]]), shapes),
     )
     return results[:count], list(state)

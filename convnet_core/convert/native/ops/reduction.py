@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.dtypes import INTEGERS, cast_around, wide_integers
-from convnet_core.convert.native.helpers.integer_arithmetic import divided
-from convnet_core.convert.native.helpers.tensors import known, rank_of, reshaped, scalar_of, shape_of, size_of
+from convnet_core.convert.native.helpers.dtypes import INTEGERS, cast_around, widen_integers
+from convnet_core.convert.native.helpers.integer_arithmetic import divide
+from convnet_core.convert.native.helpers.tensors import as_scalar, rank_of, reshape_to, shape_of, size_of, static_value
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.top_k_unique_nms import top_k
 from convnet_core.convert.native.registry import handles
@@ -23,7 +23,7 @@ def _reduces(op: str, by_attribute: tuple[int, ...], by_input: tuple[int, ...]) 
     """Register a reduction; its dimensions are an attribute of the first versions and an input of the others."""
 
     def register(function: Reduction) -> Reduction:
-        reduce = wide_integers(function)
+        reduce = widen_integers(function)
 
         @handles(op, *by_attribute)
         def with_attribute(x: Any, *, axes: list[int] | None = None, keepdims: int = 1) -> Any:
@@ -33,7 +33,7 @@ def _reduces(op: str, by_attribute: tuple[int, ...], by_input: tuple[int, ...]) 
         def with_input(x: Any, axes: Any = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Any:
             if axes is None or axes.shape == (0,):
                 return reduce(x, [] if noop_with_empty_axes else None, bool(keepdims))
-            chosen = known(axes)
+            chosen = static_value(axes)
             # TFLite's converter takes a mean along computed dimensions by 32-bit numbers alone
             return _in_few(reduce, x, tf.cast(axes, tf.int32) if chosen is None else chosen.tolist(), bool(keepdims))
 
@@ -54,7 +54,7 @@ def _in_few(reduce: Reduction, x: Any, axes: Any, keep: bool) -> Any:
         return reduce(x, axes, keep)
     before, after = sizes[: where[0]], sizes[where[-1] + 1 :]
     parts = [math.prod(part) for part in (before, sizes[where[0] : where[-1] + 1], after)]
-    return reshaped(reduce(reshaped(x, parts), [1], False), [*before, *([1] * len(where) if keep else []), *after])
+    return reshape_to(reduce(reshape_to(x, parts), [1], False), [*before, *([1] * len(where) if keep else []), *after])
 
 
 def _in_float64(function: Callable[[Any], Any], x: Any) -> Any:
@@ -74,7 +74,7 @@ def reduce_mean(x: Any, axes: Any, keep: bool) -> Any:
         return _in_float64(lambda x: tf.reduce_mean(x, axes, keep), x)
     wide = tf.cast(x, tf.int64)
     count = tf.maximum(tf.reduce_sum(tf.ones_like(wide), axes, keep), 1)
-    return tf.cast(divided(tf.reduce_sum(wide, axes, keep), count), x.dtype)
+    return tf.cast(divide(tf.reduce_sum(wide, axes, keep), count), x.dtype)
 
 
 @_reduces("ReduceMax", (1, 11, 12, 13), (18, 20))
@@ -118,13 +118,13 @@ def reduce_log_sum_exp(x: Any, axes: Any, keep: bool) -> Any:
 
 
 @handles("ArgMax", 1, 11, 12, 13)
-@wide_integers
+@widen_integers
 def argmax(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
     return _place(True, x, axis, keepdims, select_last_index)
 
 
 @handles("ArgMin", 1, 11, 12, 13)
-@wide_integers
+@widen_integers
 def argmin(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
     return _place(False, x, axis, keepdims, select_last_index)
 
@@ -144,12 +144,12 @@ def _first_place(largest: bool, x: Any, axis: int) -> Any:
 
 
 @handles("CumSum", 11, 14)
-@wide_integers
+@widen_integers
 def cumsum(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
-    return tf.cumsum(x, scalar_of(axis), bool(exclusive), bool(reverse))
+    return tf.cumsum(x, as_scalar(axis), bool(exclusive), bool(reverse))
 
 
 @handles("CumProd", 26)
-@wide_integers
+@widen_integers
 def cumprod(x: Any, axis: Any, *, exclusive: int = 0, reverse: int = 0) -> Any:
-    return tf.math.cumprod(x, scalar_of(axis), bool(exclusive), bool(reverse))
+    return tf.math.cumprod(x, as_scalar(axis), bool(exclusive), bool(reverse))

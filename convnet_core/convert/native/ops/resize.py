@@ -8,44 +8,44 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.channels_last import by_planes, spatial
+from convnet_core.convert.native.helpers.channels_last import apply_per_plane, handles_spatial
 from convnet_core.convert.native.helpers.interpolation import (
     Method,
     Stretch,
-    along,
-    found,
     image_flags,
-    matrix,
-    nearest,
+    multiply_along,
+    nearest_indices,
+    source_coordinates,
+    weight_matrix,
 )
-from convnet_core.convert.native.helpers.shape_tensors import entries, origin
-from convnet_core.convert.native.helpers.tensors import axes_of, known, rank_of, shape_of
+from convnet_core.convert.native.helpers.shape_tensors import entries, source_axis
+from convnet_core.convert.native.helpers.tensors import normalize_axes, rank_of, shape_of, static_value
 from convnet_core.convert.native.lazy_tensorflow import tf
 
 _IMAGES = {"float16", "bfloat16", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64"}
 """The dtypes, beside float32, whose images TensorFlow resizes by the nearest value."""
 
-_OLD: dict[str, Any] = {"nearest": "simple", "coordinates": "asymmetric"}
+_BEFORE_11: dict[str, Any] = {"nearest": "simple", "coordinates": "asymmetric"}
 
 
-@spatial("Upsample", 1)
+@handles_spatial("Upsample", 1)
 def upsample_1(x: Any, *, height_scale: float, width_scale: float, mode: str = "nearest") -> Any:
     return upsample(x, np.array([1, 1, height_scale, width_scale], np.float32), mode=mode)
 
 
-@spatial("Upsample", 7)
+@handles_spatial("Upsample", 7)
 def upsample_7(x: Any, *, scales: list[float], mode: str = "nearest") -> Any:
     return upsample(x, np.array(scales, np.float32), mode=mode)
 
 
-@spatial("Upsample", 9, 10, static=("scales",))
-@spatial("Resize", 10, static=("scales",))
+@handles_spatial("Upsample", 9, 10, static=("scales",))
+@handles_spatial("Resize", 10, static=("scales",))
 def upsample(x: Any, scales: Any, *, mode: str = "nearest") -> Any:
     mode = {"bilinear": "linear"}.get(mode, mode)
-    return _resized(x, _by_scales(x, scales, range(rank_of(x))), Method(mode, "asymmetric", "simple"))
+    return _resize(x, _by_scales(x, scales, range(rank_of(x))), Method(mode, "asymmetric", "simple"))
 
 
-@spatial("Resize", 11, 13, 18, 19, static=("roi", "scales", "sizes"))
+@handles_spatial("Resize", 11, 13, 18, 19, static=("roi", "scales", "sizes"))
 def resize(
     x: Any,
     roi: Any = None,
@@ -71,30 +71,30 @@ def resize(
         bool(antialias),
         extrapolation_value,
     )
-    dims = axes_of(axes, rank_of(x))
+    dims = normalize_axes(axes, rank_of(x))
     crop = entries(roi) if roi is not None and coordinate_transformation_mode == "tf_crop_and_resize" else None
     if scales is not None and scales.shape != (0,):
         stretches = _by_scales(x, scales, dims, crop)
     else:
         stretches = _by_sizes(x, entries(sizes), dims, keep_aspect_ratio_policy, crop)
-    return _resized(x, stretches, method)
+    return _resize(x, stretches, method)
 
 
-def _place(axis: int) -> int:
+def _axis_of(axis: int) -> int:
     """Where a dimension of ONNX's layout is."""
     return (0, -1)[axis] if axis < 2 else axis - 1
 
 
-def _cropped(crop: list[Any] | None, at: int) -> dict[str, Any]:
+def _crop_range(crop: list[Any] | None, at: int) -> dict[str, Any]:
     return {} if crop is None else {"start": crop[at], "end": crop[at + len(crop) // 2]}
 
 
 def _by_scales(x: Any, scales: Any, axes: Any, crop: list[Any] | None = None) -> list[Stretch]:
-    array, before, rank = known(scales), shape_of(x), rank_of(x)
+    array, before, rank = static_value(scales), shape_of(x), rank_of(x)
     result = []
     for at, axis in enumerate(axes):
         scale = scales[at] if array is None else np.float32(array[at])
-        size = before[_place(axis)]
+        size = before[_axis_of(axis)]
         if array is not None and scale == 1 and crop is None:
             continue
         if array is None or not isinstance(size, int):
@@ -103,23 +103,23 @@ def _by_scales(x: Any, scales: Any, axes: Any, crop: list[Any] | None = None) ->
         else:
             out = int(np.float32(size) * scale)
             exact = out == size * float(scale)
-        result.append(Stretch(_place(axis) % rank, size, out, scale, exact, **_cropped(crop, at)))
+        result.append(Stretch(_axis_of(axis) % rank, size, out, scale, exact, **_crop_range(crop, at)))
     return result
 
 
 def _by_sizes(x: Any, sizes: list[Any], axes: list[int], policy: str, crop: list[Any] | None) -> list[Stretch]:
     before, rank = shape_of(x), rank_of(x)
-    were = [before[_place(axis)] for axis in axes]
-    scales = [_ratio(out, size) for out, size in zip(sizes, were, strict=True)]
+    old_sizes = [before[_axis_of(axis)] for axis in axes]
+    scales = [_ratio(out, size) for out, size in zip(sizes, old_sizes, strict=True)]
     if policy != "stretch":
-        scale = functools.reduce(_least if policy == "not_larger" else _most, scales)
-        sizes, scales = [_rounded(size, scale) for size in were], [scale] * len(scales)
+        scale = functools.reduce(_min_scale if policy == "not_larger" else _max_scale, scales)
+        sizes, scales = [_round_size(size, scale) for size in old_sizes], [scale] * len(scales)
     result = []
-    for at, (axis, size, out, scale) in enumerate(zip(axes, were, sizes, scales, strict=True)):
+    for at, (axis, size, out, scale) in enumerate(zip(axes, old_sizes, sizes, scales, strict=True)):
         unchanged = size == out if isinstance(size, int) and isinstance(out, int) else _is_batch(axis, out)
         if unchanged and crop is None and policy == "stretch":
             continue
-        result.append(Stretch(_place(axis) % rank, size, out, scale, policy == "stretch", **_cropped(crop, at)))
+        result.append(Stretch(_axis_of(axis) % rank, size, out, scale, policy == "stretch", **_crop_range(crop, at)))
     return result
 
 
@@ -129,15 +129,15 @@ def _ratio(out: Any, size: Any) -> Any:
     return tf.cast(out, tf.float32) / tf.cast(size, tf.float32)
 
 
-def _least(a: Any, b: Any) -> Any:
+def _min_scale(a: Any, b: Any) -> Any:
     return tf.minimum(a, b) if isinstance(a, tf.Tensor) or isinstance(b, tf.Tensor) else min(a, b)
 
 
-def _most(a: Any, b: Any) -> Any:
-    return -_least(-a, -b)
+def _max_scale(a: Any, b: Any) -> Any:
+    return -_min_scale(-a, -b)
 
 
-def _rounded(size: Any, scale: Any) -> Any:
+def _round_size(size: Any, scale: Any) -> Any:
     if isinstance(size, int) and not isinstance(scale, tf.Tensor):
         return math.floor(np.float32(size) * scale + np.float32(0.5))
     return tf.cast(tf.floor(tf.cast(size, tf.float32) * scale + 0.5), tf.int64)
@@ -145,28 +145,28 @@ def _rounded(size: Any, scale: Any) -> Any:
 
 def _is_batch(axis: int, out: Any) -> bool:
     """Whether a size that is not known is that of a batch, of whatever tensor: it stays."""
-    return axis == 0 and origin(out, None) == 0
+    return axis == 0 and source_axis(out, None) == 0
 
 
-def _resized(x: Any, stretches: list[Stretch], method: Method) -> Any:
+def _resize(x: Any, stretches: list[Stretch], method: Method) -> Any:
     if not stretches:
         return tf.identity(x)
     whole = method.mode == "nearest" or x.dtype in (tf.float32, tf.float64)
     values = x if whole else tf.cast(x, tf.float32)
-    y = _as_images(values, stretches, method)
+    y = _resize_images(values, stretches, method)
     if y is None:
         y = values
         for stretch in stretches:
             if method.mode == "nearest":
-                y = tf.gather(y, nearest(stretch, method), axis=stretch.place)
+                y = tf.gather(y, nearest_indices(stretch, method), axis=stretch.place)
             else:
-                y = along(y, stretch, matrix(stretch, method))
+                y = multiply_along(y, stretch, weight_matrix(stretch, method))
     if method.coordinates == "tf_crop_and_resize":
-        y = _extrapolated(y, stretches, method)
+        y = _extrapolate(y, stretches, method)
     return y if whole else tf.cast(y, x.dtype)
 
 
-def _as_images(x: Any, stretches: list[Stretch], method: Method) -> Any:
+def _resize_images(x: Any, stretches: list[Stretch], method: Method) -> Any:
     """By TensorFlow's own resizing of images; None where that would give something else."""
     dims = {stretch.place - 1: stretch for stretch in stretches}
     flags = image_flags(stretches, method)
@@ -185,13 +185,13 @@ def _as_images(x: Any, stretches: list[Stretch], method: Method) -> Any:
         size = tf.stack([tf.cast(item, tf.int32) for item in sizes])
         return function(image, size, align_corners=flags[0], half_pixel_centers=flags[1])
 
-    return by_planes(x, one)
+    return apply_per_plane(x, one)
 
 
-def _extrapolated(y: Any, stretches: list[Stretch], method: Method) -> Any:
+def _extrapolate(y: Any, stretches: list[Stretch], method: Method) -> Any:
     """y with a given value wherever a place is outside."""
     for stretch in stretches:
-        place = found(stretch, method)
+        place = source_coordinates(stretch, method)
         outside = tf.logical_or(place < 0, place > tf.cast(stretch.size, tf.float32) - 1)
         shape = [1] * rank_of(y)
         shape[stretch.place] = -1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from convnet_core.convert.native.helpers.channels_last import spatial
-from convnet_core.convert.native.helpers.tensors import reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.channels_last import handles_spatial
+from convnet_core.convert.native.helpers.tensors import reshape_to, shape_of, size_of, widen
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.pooling import lowest
 
 
-@spatial("RoiAlign", 10)
+@handles_spatial("RoiAlign", 10)
 def roi_align_10(
     x: Any,
     rois: Any,
@@ -36,7 +36,7 @@ def roi_align_10(
     )
 
 
-@spatial("RoiAlign", 16, 22)
+@handles_spatial("RoiAlign", 16, 22)
 def roi_align(
     x: Any,
     rois: Any,
@@ -49,7 +49,7 @@ def roi_align(
     sampling_ratio: int = 0,
     spatial_scale: float = 1.0,
 ) -> Any:
-    wide, rois = widened(x), widened(rois)
+    wide, rois = widen(x), widen(rois)
     _, height, width, channels = shape_of(x)
     half = coordinate_transformation_mode == "half_pixel"
     corners = rois * spatial_scale - (0.5 if half else 0.0)
@@ -60,25 +60,25 @@ def roi_align(
     parts = []
     for y, y_weight in rows.taps:
         for x_, x_weight in columns.taps:
-            place = _crossed((first + y) * width, x_, tf.add)
-            parts.append(tf.gather(table, place) * _crossed(y_weight, x_weight, tf.multiply)[:, None])
-    used = _crossed(rows.used, columns.used, tf.multiply)[:, None]
-    apart = [size_of(rois, 0) * output_height, rows.most, output_width, columns.most]
+            place = _cross((first + y) * width, x_, tf.add)
+            parts.append(tf.gather(table, place) * _cross(y_weight, x_weight, tf.multiply)[:, None])
+    used = _cross(rows.used, columns.used, tf.multiply)[:, None]
+    split_shape = [size_of(rois, 0) * output_height, rows.most, output_width, columns.most]
     shape = [size_of(rois, 0), output_height, output_width, channels]
     if mode == "max":
         values = functools.reduce(tf.maximum, parts)  # the largest of the four parts of each sample, as ONNX has it
-        values = reshaped(tf.where(used > 0, values, lowest(values)), [*apart, channels])
-        y = reshaped(tf.reduce_max(values, axis=[1, 3]), shape)
+        values = reshape_to(tf.where(used > 0, values, lowest(values)), [*split_shape, channels])
+        y = reshape_to(tf.reduce_max(values, axis=[1, 3]), shape)
         empty = tf.logical_or(rows.count < 1, columns.count < 1)
         return tf.cast(tf.where(tf.reshape(empty, [-1, 1, 1, 1]), tf.zeros_like(y), y), x.dtype)
-    total = reshaped(tf.reduce_sum(reshaped(tf.add_n(parts) * used, [*apart, channels]), axis=[1, 3]), shape)
+    total = reshape_to(tf.reduce_sum(reshape_to(tf.add_n(parts) * used, [*split_shape, channels]), axis=[1, 3]), shape)
     return tf.cast(total / tf.reshape(tf.maximum(rows.count * columns.count, 1), [-1, 1, 1, 1]), x.dtype)
 
 
-def _crossed(rows: Any, columns: Any, combine: Any) -> Any:
+def _cross(rows: Any, columns: Any, combine: Any) -> Any:
     """[regions, out, samples] along both dimensions in one row: regions, height, samples, width, samples."""
     (regions, height, high), (_, width, wide) = shape_of(rows), shape_of(columns)
-    across = combine(reshaped(rows, [regions, height * high, 1]), reshaped(columns, [regions, 1, width * wide]))
+    across = combine(reshape_to(rows, [regions, height * high, 1]), reshape_to(columns, [regions, 1, width * wide]))
     return tf.reshape(across, [-1])
 
 
@@ -109,13 +109,13 @@ def _taps(place: Any, size: Any) -> list[tuple[Any, Any]]:
     return [(tf.cast(low, tf.int64), (1 - share) * inside), (tf.cast(high, tf.int64), share * inside)]
 
 
-@spatial("MaxRoiPool", 1, 22)
+@handles_spatial("MaxRoiPool", 1, 22)
 def max_roi_pool(x: Any, rois: Any, *, pooled_shape: list[int], spatial_scale: float = 1.0) -> Any:
     """`rois` [regions, (batch, x1, y1, x2, y2)]."""
     _, height, width, _ = shape_of(x)
-    corners = tf.cast(_rounded(rois[:, 1:] * tf.cast(spatial_scale, rois.dtype)), tf.float32)
-    rows = _bins(corners[:, 1], corners[:, 3], pooled_shape[0], height)
-    columns = _bins(corners[:, 0], corners[:, 2], pooled_shape[1], width)
+    corners = tf.cast(_round_half_away(rois[:, 1:] * tf.cast(spatial_scale, rois.dtype)), tf.float32)
+    rows = _bin_masks(corners[:, 1], corners[:, 3], pooled_shape[0], height)
+    columns = _bin_masks(corners[:, 0], corners[:, 2], pooled_shape[1], width)
     images = tf.gather(x, tf.cast(rois[:, 0], tf.int64))
     y = tf.reduce_max(tf.where(rows[..., None, None], images[:, None], lowest(x)), axis=2)
     y = tf.reduce_max(tf.where(columns[:, None, :, :, None], y[:, :, None], lowest(x)), axis=3)
@@ -123,12 +123,12 @@ def max_roi_pool(x: Any, rois: Any, *, pooled_shape: list[int], spatial_scale: f
     return tf.where(filled[..., None], y, tf.zeros_like(y))
 
 
-def _rounded(x: Any) -> Any:
+def _round_half_away(x: Any) -> Any:
     """Half away from zero, as C does."""
     return tf.sign(x) * tf.floor(tf.abs(x) + 0.5)
 
 
-def _bins(start: Any, end: Any, out: int, size: Any) -> Any:
+def _bin_masks(start: Any, end: Any, out: int, size: Any) -> Any:
     """Whether a place is in a part of a region: [regions, out, size]."""
     each = (tf.maximum(end - start + 1, 1) / out)[:, None]
     bins = tf.range(out, dtype=tf.float32)

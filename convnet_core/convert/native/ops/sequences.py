@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from convnet_core.convert.native.helpers.shape_tensors import entries
-from convnet_core.convert.native.helpers.tensors import known, needed, rank_of, size_of
+from convnet_core.convert.native.helpers.tensors import rank_of, require_constant, size_of, static_value
 from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.control import RunSubgraph, tensors
@@ -37,25 +37,25 @@ def sequence_length(sequence: Any) -> Any:
 
 @handles("SequenceAt", 11)
 def sequence_at(sequence: Any, position: Any) -> Any:
-    return _at(position, len(sequence), lambda place: sequence[place])
+    return _at_position(position, len(sequence), lambda place: sequence[place])
 
 
 @handles("SequenceInsert", 11)
 def sequence_insert(sequence: Any, tensor: Any, position: Any = None) -> Any:
     count = len(sequence)
     position = np.array(count) if position is None else position
-    return _at(position, count, lambda place: [*sequence[:place], tensor, *sequence[place:]], count + 1)
+    return _at_position(position, count, lambda place: [*sequence[:place], tensor, *sequence[place:]], count + 1)
 
 
 @handles("SequenceErase", 11)
 def sequence_erase(sequence: Any, position: Any = None) -> Any:
     position = np.array(-1) if position is None else position
-    return _at(position, len(sequence), lambda place: [*sequence[:place], *sequence[place + 1 :]])
+    return _at_position(position, len(sequence), lambda place: [*sequence[:place], *sequence[place + 1 :]])
 
 
-def _at(position: Any, count: int, function: Callable[[int], Any], places: int | None = None) -> Any:
+def _at_position(position: Any, count: int, function: Callable[[int], Any], places: int | None = None) -> Any:
     """What a function gives for a place in a sequence, which the model may compute."""
-    place = known(position)
+    place = static_value(position)
     if place is not None:
         return function(int(place.item()) % count if place < 0 else int(place.item()))
     position = tf.cast(tf.reshape(position, []), tf.int32)
@@ -71,7 +71,7 @@ def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int
     if split is None or rank_of(split) == 0:
         if not isinstance(whole, int):
             raise ConversionError("the length of the sequence is not known")
-        size = 1 if split is None else int(needed(split, "the size of the parts")[0])
+        size = 1 if split is None else int(require_constant(split, "the size of the parts")[0])
         sizes = [min(size, whole - start) for start in range(0, whole, size)]
     else:
         sizes = entries(split, "the sizes of the parts")

@@ -9,18 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.shape_tensors import entries, joined, origin, parts, placed, single
+from convnet_core.convert.native.helpers.shape_tensors import (
+    entries,
+    fill_axes,
+    join_entries,
+    partial_entries,
+    scalar_like,
+    source_axis,
+)
 from convnet_core.convert.native.helpers.tensors import (
-    axes_of,
-    known,
-    needed,
-    packed,
+    normalize_axes,
+    pack_sizes,
     rank_of,
-    rearranged,
-    reshaped,
+    rearrange,
+    require_constant,
+    reshape_to,
     shape_of,
     size_of,
-    static_of,
+    static_shape,
+    static_value,
 )
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
@@ -34,16 +41,16 @@ def identity(x: Any) -> Any:
 @handles("Transpose", 1, 13, 21, 23, 24, 25)
 def transpose(x: Any, *, perm: list[int] | None = None) -> Any:
     order = perm or list(range(rank_of(x)))[::-1]
-    known_sizes = static_of(x)
+    known_sizes = static_shape(x)
     kept = [axis for axis in order if known_sizes[axis] != 1]
     if kept == sorted(kept):  # only ones move: no value does
-        return rearranged(x, lambda sizes: [sizes[axis] for axis in order])
+        return rearrange(x, lambda sizes: [sizes[axis] for axis in order])
     if len(order) <= _MOST_TRANSPOSED:
         return tf.transpose(x, order)
     sizes, groups = shape_of(x), _runs(order)
     where = sorted(range(len(groups)), key=lambda place: groups[place][0])
-    joined = reshaped(x, [functools.reduce(operator.mul, [sizes[axis] for axis in groups[place]]) for place in where])
-    return reshaped(
+    joined = reshape_to(x, [functools.reduce(operator.mul, [sizes[axis] for axis in groups[place]]) for place in where])
+    return reshape_to(
         tf.transpose(joined, [where.index(place) for place in range(len(groups))]), [sizes[a] for a in order]
     )
 
@@ -65,7 +72,7 @@ def _runs(order: list[int]) -> list[list[int]]:
 
 @handles("Shape", 1, 13, 15, 19, 21, 23, 24, 25)
 def shape(x: Any, *, start: int = 0, end: int | None = None) -> Any:
-    return packed(shape_of(x, start, end))
+    return pack_sizes(shape_of(x, start, end))
 
 
 @handles("Size", 1, 13, 19, 21, 23, 24, 25)
@@ -81,50 +88,50 @@ def reshape_1(x: Any, *, shape: list[int], consumed_inputs: list[int] | None = N
 
 @handles("Reshape", 5, 13, 14, 19, 21, 23, 24, 25)
 def reshape(x: Any, shape: Any, *, allowzero: int = 0) -> Any:
-    if known(shape) is None and shape.shape.num_elements() is None:
-        return tf.reshape(x, shape if allowzero else _without_zeros(x, shape))  # not even the rank is known
+    if static_value(shape) is None and shape.shape.num_elements() is None:
+        return tf.reshape(x, shape if allowzero else _fill_zeros(x, shape))  # not even the rank is known
     sizes = entries(shape)
     if not allowzero:  # 0: as it was
-        sizes = [_or_as_before(size, x, axis) for axis, size in enumerate(sizes)]
+        sizes = [_size_or_input_size(size, x, axis) for axis, size in enumerate(sizes)]
     if -1 not in [size for size in sizes if isinstance(size, int)]:
-        return reshaped(x, sizes)
-    rest = _rest(x, sizes)
+        return reshape_to(x, sizes)
+    rest = _inferred_size(x, sizes)
     if rest is None:
-        return tf.reshape(x, packed(sizes))
-    return reshaped(x, [rest if _is(size, -1) else size for size in sizes])
+        return tf.reshape(x, pack_sizes(sizes))
+    return reshape_to(x, [rest if _equals(size, -1) else size for size in sizes])
 
 
-def _without_zeros(x: Any, shape: Any) -> Any:
+def _fill_zeros(x: Any, shape: Any) -> Any:
     """A target of unknown length, in which 0 is the size that the dimension had."""
     before = tf.concat([tf.shape(x, out_type=shape.dtype), tf.zeros_like(shape)], 0)[: tf.size(shape)]
     return tf.where(shape == 0, before, shape)
 
 
-def _is(size: Any, number: int) -> bool:
+def _equals(size: Any, number: int) -> bool:
     return isinstance(size, int) and size == number
 
 
-def _or_as_before(size: Any, x: Any, axis: int) -> Any:
+def _size_or_input_size(size: Any, x: Any, axis: int) -> Any:
     """A size, or where it is 0 (perhaps only when the model runs) the one that this dimension of `x` had."""
     if axis >= rank_of(x):
         return size
     if isinstance(size, int):
         return size if size else size_of(x, axis)
-    if origin(size, None) is not None:  # the size of a dimension: if it is 0, the tensor is empty
+    if source_axis(size, None) is not None:  # the size of a dimension: if it is 0, the tensor is empty
         return size
     return tf.where(size == 0, tf.cast(size_of(x, axis), size.dtype), size)
 
 
-def _rest(x: Any, sizes: list[Any]) -> int | None:
+def _inferred_size(x: Any, sizes: list[Any]) -> int | None:
     """What the -1 in a target stands for, where it is known now. A dynamic size that stays as it is cancels out."""
-    before = static_of(x)
+    before = static_shape(x)
     had = [size for size in before if isinstance(size, int)]
     given = [size for size in sizes if isinstance(size, int) and size != -1]
     dynamic = {axis for axis, size in enumerate(before) if not isinstance(size, int)}
     for size in sizes:
         if isinstance(size, int):
             continue
-        axis = origin(size, x)
+        axis = source_axis(size, x)
         if axis not in dynamic:
             return None
         dynamic.remove(axis)
@@ -134,7 +141,7 @@ def _rest(x: Any, sizes: list[Any]) -> int | None:
 @handles("Flatten", 1, 9, 11, 13, 21, 23, 24, 25)
 def flatten(x: Any, *, axis: int = 1) -> Any:
     axis = axis + rank_of(x) if axis < 0 else axis
-    return rearranged(x, lambda sizes: [math.prod(sizes[:axis]), math.prod(sizes[axis:])])
+    return rearrange(x, lambda sizes: [math.prod(sizes[:axis]), math.prod(sizes[axis:])])
 
 
 @handles("Squeeze", 1, 11)
@@ -144,16 +151,16 @@ def squeeze_1(x: Any, *, axes: list[int] | None = None) -> Any:
 
 @handles("Squeeze", 13, 21, 23, 24, 25)
 def squeeze(x: Any, axes: Any = None) -> Any:
-    found = parts(x)
+    found = partial_entries(x)
     if found is not None and rank_of(x) == len(found) == 1 and (axes is None or len(entries(axes)) == 1):
-        return single(found[0], x)
+        return scalar_like(found[0], x)
     if axes is None:
         return tf.squeeze(x)
-    if known(axes) is None:
-        kept = placed([0] * len(entries(axes)), axes, [1] * rank_of(x))
+    if static_value(axes) is None:
+        kept = fill_axes([0] * len(entries(axes)), axes, [1] * rank_of(x))
         sizes = tf.boolean_mask(tf.shape(x), tf.stack(kept) > 0)
         return tf.reshape(x, tf.reshape(sizes, [rank_of(x) - len(entries(axes))]))  # tells the rank
-    dropped = axes_of(axes, rank_of(x))
+    dropped = normalize_axes(axes, rank_of(x))
     return tf.squeeze(x, dropped) if dropped else tf.identity(x)
 
 
@@ -164,29 +171,29 @@ def unsqueeze_1(x: Any, *, axes: list[int]) -> Any:
 
 @handles("Unsqueeze", 13, 21, 23, 24, 25)
 def unsqueeze(x: Any, axes: Any) -> Any:
-    if rank_of(x) == 0 and (found := parts(x)) is not None:
-        return joined(found, x)
-    if known(axes) is None:
+    if rank_of(x) == 0 and (found := partial_entries(x)) is not None:
+        return join_entries(found, x)
+    if static_value(axes) is None:
         count = len(entries(axes))
-        kept = tf.stack(placed([0] * count, axes, [1] * (rank_of(x) + count)))
+        kept = tf.stack(fill_axes([0] * count, axes, [1] * (rank_of(x) + count)))
         before = tf.concat([tf.shape(x, out_type=tf.int64), [1]], 0)
         return tf.reshape(x, tf.where(kept > 0, tf.gather(before, tf.maximum(tf.cumsum(kept) - 1, 0)), 1))
-    for axis in sorted(axes_of(axes, rank_of(x) + len(needed(axes, "the choice of dimensions")))):
+    for axis in sorted(normalize_axes(axes, rank_of(x) + len(require_constant(axes, "the choice of dimensions")))):
         x = tf.expand_dims(x, axis)
     return x
 
 
 @handles("Expand", 8, 13)
 def expand(x: Any, shape: Any) -> Any:
-    if (found := parts(shape)) is None:
+    if (found := partial_entries(shape)) is None:
         return tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, out_type=shape.dtype), shape))
     before = shape_of(x)
     rank = max(len(before), len(found))
     before, target = ([1] * (rank - len(sizes)) + sizes for sizes in (before, found))
-    return tf.broadcast_to(x, packed([_wider(old, new) for old, new in zip(before, target, strict=True)]))
+    return tf.broadcast_to(x, pack_sizes([_broadcast_size(old, new) for old, new in zip(before, target, strict=True)]))
 
 
-def _wider(old: Any, new: Any) -> Any:
+def _broadcast_size(old: Any, new: Any) -> Any:
     """The size of a dimension after broadcasting; where one of the two is known, it says enough unless it is 1."""
     if isinstance(new, int):
         return old if new == 1 else new

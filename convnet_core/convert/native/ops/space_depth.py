@@ -8,35 +8,43 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.channels_last import spatial
+from convnet_core.convert.native.helpers.channels_last import handles_spatial
 from convnet_core.convert.native.helpers.shape_tensors import entries
-from convnet_core.convert.native.helpers.tensors import axes_of, larger, packed, quotient, reshaped, shape_of, size_of
+from convnet_core.convert.native.helpers.tensors import (
+    larger_size,
+    normalize_axes,
+    pack_sizes,
+    quotient,
+    reshape_to,
+    shape_of,
+    size_of,
+)
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.passes.fuse_channel_shuffle import OP as CHANNEL_SHUFFLE
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
 
 
-@spatial(CHANNEL_SHUFFLE, 1)
+@handles_spatial(CHANNEL_SHUFFLE, 1)
 def channel_shuffle(x: Any, *, groups: int) -> Any:
     """No operator of ONNX: a pass puts it where a shuffle is written out."""
     *outer, channels = sizes = shape_of(x)
-    parts = reshaped(x, [*outer, groups, channels // groups])
-    return reshaped(tf.transpose(parts, [*range(len(outer)), len(outer) + 1, len(outer)]), sizes)
+    parts = reshape_to(x, [*outer, groups, channels // groups])
+    return reshape_to(tf.transpose(parts, [*range(len(outer)), len(outer) + 1, len(outer)]), sizes)
 
 
-@spatial("DepthToSpace", 1, 11, 13, 28)
+@handles_spatial("DepthToSpace", 1, 11, 13, 28)
 def depth_to_space(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
     if mode == "CRD":
-        x = tf.gather(x, _regrouped(_channels(x), blocksize), axis=-1)
+        x = tf.gather(x, _block_order(_channels(x), blocksize), axis=-1)
     return tf.nn.depth_to_space(x, blocksize)
 
 
-@spatial("SpaceToDepth", 1, 13, 28)
+@handles_spatial("SpaceToDepth", 1, 13, 28)
 def space_to_depth(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
     y = tf.nn.space_to_depth(x, blocksize)
     if mode == "CRD":
-        order = _regrouped(_channels(x) * blocksize**2, blocksize)
+        order = _block_order(_channels(x) * blocksize**2, blocksize)
         return tf.gather(y, np.argsort(order).astype(np.int32), axis=-1)
     return y
 
@@ -48,7 +56,7 @@ def _channels(x: Any) -> int:
     return channels
 
 
-def _regrouped(channels: int, block: int) -> np.ndarray[Any, Any]:
+def _block_order(channels: int, block: int) -> np.ndarray[Any, Any]:
     """Channels counted as [c, block, block], in the order [block, block, c], which is TensorFlow's."""
     return np.arange(channels, dtype=np.int32).reshape(-1, block * block).T.ravel()
 
@@ -57,8 +65,8 @@ def _regrouped(channels: int, block: int) -> np.ndarray[Any, Any]:
 def center_crop_pad(x: Any, shape: Any, *, axes: list[int] | None = None) -> Any:
     before, wanted = shape_of(x), entries(shape)
     kept, sides = [slice(None)] * len(before), [[0, 0] for _ in before]
-    for axis, size in zip(axes_of(axes, len(before)), wanted, strict=True):
-        surplus, missing = larger(before[axis] - size, 0), larger(size - before[axis], 0)
+    for axis, size in zip(normalize_axes(axes, len(before)), wanted, strict=True):
+        surplus, missing = larger_size(before[axis] - size, 0), larger_size(size - before[axis], 0)
         kept[axis] = slice(quotient(surplus, 2), quotient(surplus, 2) + before[axis] - surplus)
         half = quotient(missing, 2)
         sides[axis] = [half, missing - half]
@@ -83,10 +91,10 @@ def col2im(
     places = _block_places(whole, block, strides or ones, dilations or ones)
     n, columns, _ = shape_of(x)
     channels = quotient(columns, math.prod(block))
-    values = reshaped(tf.transpose(x, [1, 2, 0]), [channels, tf.size(places, tf.int64), n])
+    values = reshape_to(tf.transpose(x, [1, 2, 0]), [channels, tf.size(places, tf.int64), n])
     rows = tf.transpose(values, [1, 2, 0])
-    sums = tf.scatter_nd(tf.reshape(places, [-1, 1]), rows, packed([math.prod(whole), n, channels]))
-    full = tf.transpose(reshaped(sums, [*whole, n, channels]), [space, space + 1, *range(space)])
+    sums = tf.scatter_nd(tf.reshape(places, [-1, 1]), rows, pack_sizes([math.prod(whole), n, channels]))
+    full = tf.transpose(reshape_to(sums, [*whole, n, channels]), [space, space + 1, *range(space)])
     return full[(slice(None), slice(None), *(slice(a, a + b) for a, b in zip(pads[:space], image, strict=True)))]
 
 
@@ -99,5 +107,5 @@ def _block_places(whole: Sequence[Any], block: Sequence[Any], strides: Sequence[
         along = tf.cast(inside, tf.int64)[:, None] + tf.cast(starts, tf.int64)
         shape = [1] * (2 * space)
         shape[axis], shape[space + axis] = shape_of(along)
-        places = places + reshaped(along, shape) * math.prod(whole[axis + 1 :])
+        places = places + reshape_to(along, shape) * math.prod(whole[axis + 1 :])
     return places

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from convnet_core.convert.native.helpers.dtypes import HALVES, as_dtype, cast_around
-from convnet_core.convert.native.helpers.tensors import scalar_of, size_of, swapped
+from convnet_core.convert.native.helpers.tensors import as_scalar, size_of, swap_axes
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
@@ -15,12 +15,14 @@ from convnet_core.errors import ConversionError
 
 @handles("DFT", 20)
 def dft(x: Any, length: Any = None, axis: Any = None, *, inverse: int = 0, onesided: int = 0) -> Any:
-    place = -2 if axis is None else scalar_of(axis)
-    size = None if length is None else tf.cast(scalar_of(length), tf.int32)
-    pairs = _in_pairs(x)
+    place = -2 if axis is None else as_scalar(axis)
+    size = None if length is None else tf.cast(as_scalar(length), tf.int32)
+    complex_input = _is_complex(x)
 
     def transform(x: Any) -> Any:
-        return swapped(_transformed(swapped(x, place, -2), pairs, size, bool(inverse), bool(onesided)), place, -2)
+        return swap_axes(
+            _transform(swap_axes(x, place, -2), complex_input, size, bool(inverse), bool(onesided)), place, -2
+        )
 
     if not inverse:  # zeros of a spectrum come out as zeros, as ONNX's tests want them
         return cast_around(transform, x, when=HALVES | {"float32"}, to=tf.float64)
@@ -32,7 +34,7 @@ def dft_along(x: Any, length: Any = None, *, axis: int = 1, inverse: int = 0, on
     return dft(x, length, np.array(axis), inverse=inverse, onesided=onesided)
 
 
-def _in_pairs(x: Any) -> bool:
+def _is_complex(x: Any) -> bool:
     """Whether the numbers are complex."""
     size = x.shape[-1]
     if size is None:
@@ -40,26 +42,26 @@ def _in_pairs(x: Any) -> bool:
     return bool(size == 2)
 
 
-def _transformed(x: Any, pairs: bool, size: Any, inverse: bool, onesided: bool) -> Any:
+def _transform(x: Any, complex_input: bool, size: Any, inverse: bool, onesided: bool) -> Any:
     """The transform along the last dimension but one, cut or filled up to a size."""
     if onesided and inverse:
         count = 2 * (tf.shape(x)[-2] - 1) if size is None else size
         return tf.signal.irfft(tf.complex(x[..., 0], x[..., 1]), [count])[..., None]
-    x = x if size is None else _fitted(tf.convert_to_tensor(x), size)
-    if onesided and not pairs:
-        return _pairs(tf.signal.rfft(x[..., 0]))
-    values = tf.complex(x[..., 0], x[..., 1] if pairs else tf.zeros_like(x[..., 0]))
+    x = x if size is None else _crop_or_pad(tf.convert_to_tensor(x), size)
+    if onesided and not complex_input:
+        return _as_pairs(tf.signal.rfft(x[..., 0]))
+    values = tf.complex(x[..., 0], x[..., 1] if complex_input else tf.zeros_like(x[..., 0]))
     result = tf.signal.ifft(values) if inverse else tf.signal.fft(values)
-    return _pairs(result[..., : tf.shape(x)[-2] // 2 + 1] if onesided else result)
+    return _as_pairs(result[..., : tf.shape(x)[-2] // 2 + 1] if onesided else result)
 
 
-def _fitted(x: Any, size: Any) -> Any:
+def _crop_or_pad(x: Any, size: Any) -> Any:
     x = x[..., :size, :]
     after = tf.reshape(size - tf.shape(x)[-2], [1, 1])
     return tf.pad(x, tf.pad(after, [[x.shape.rank - 2, 1], [1, 0]]))
 
 
-def _pairs(values: Any) -> Any:
+def _as_pairs(values: Any) -> Any:
     return tf.stack([tf.math.real(values), tf.math.imag(values)], -1)
 
 
@@ -67,19 +69,19 @@ def _pairs(values: Any) -> Any:
 def stft(signal: Any, frame_step: Any, window: Any = None, frame_length: Any = None, *, onesided: int = 1) -> Any:
     """[batch, length, 1 or 2] -> [batch, frames, frequencies, 2]."""
     if frame_length is not None:
-        length = scalar_of(frame_length)
+        length = as_scalar(frame_length)
     else:
         length = size_of(signal, 1) if window is None else size_of(window, 0)
-    length, step = tf.cast(length, tf.int32), tf.cast(scalar_of(frame_step), tf.int32)
-    pairs = _in_pairs(signal)
+    length, step = tf.cast(length, tf.int32), tf.cast(as_scalar(frame_step), tf.int32)
+    complex_input = _is_complex(signal)
 
     def transform(signal: Any, *window: Any) -> Any:
         frames = tf.signal.frame(signal, length, step, axis=1)
         weighted = frames * window[0][:, None] if window else frames
-        return _transformed(weighted, pairs, None, False, bool(onesided))
+        return _transform(weighted, complex_input, None, False, bool(onesided))
 
-    given = (signal,) if window is None else (signal, window)
-    return cast_around(transform, *given, when=HALVES, to=tf.float32)
+    operands = (signal,) if window is None else (signal, window)
+    return cast_around(transform, *operands, when=HALVES, to=tf.float32)
 
 
 @handles("HannWindow", 17)
@@ -99,7 +101,7 @@ def blackman_window(size: Any, *, output_datatype: int = 1, periodic: int = 1) -
 
 def _window(size: Any, weights: tuple[float, ...], dtype: int, periodic: int) -> Any:
     """A sum of cosines."""
-    count = tf.cast(scalar_of(size), tf.float64)
+    count = tf.cast(as_scalar(size), tf.float64)
     turn = tf.range(count, dtype=tf.float64) * (2 * np.pi) / (count if periodic else count - 1)
     return tf.cast(sum(weight * tf.cos(order * turn) for order, weight in enumerate(weights)), as_dtype(dtype))
 
@@ -116,7 +118,7 @@ def mel_weight_matrix(
 ) -> Any:
     """Triangles with a peak of 1 over the frequencies of a spectrum."""
     bins, length, rate, low, high = (
-        tf.cast(scalar_of(value), tf.float64)
+        tf.cast(as_scalar(value), tf.float64)
         for value in (num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz)
     )
     mel, hertz = _mel(low), tf.range(bins + 2, dtype=tf.float64)
@@ -124,14 +126,14 @@ def mel_weight_matrix(
     edges = tf.floor((length + 1) * hertz / rate)
     left, peak, right = edges[:-2], edges[1:-1], edges[2:]
     places = tf.range(tf.floor(length / 2) + 1, dtype=tf.float64)[:, None]
-    rising = tf.math.divide_no_nan(places - left, peak - left) * _as_one((places >= left) & (places < peak))
-    falling = tf.math.divide_no_nan(right - places, right - peak) * _as_one((places > peak) & (places < right))
-    return tf.cast(rising + _as_one(tf.equal(places, peak)) + falling, as_dtype(output_datatype))
+    rising = tf.math.divide_no_nan(places - left, peak - left) * _as_float((places >= left) & (places < peak))
+    falling = tf.math.divide_no_nan(right - places, right - peak) * _as_float((places > peak) & (places < right))
+    return tf.cast(rising + _as_float(tf.equal(places, peak)) + falling, as_dtype(output_datatype))
 
 
 def _mel(hertz: Any) -> Any:
     return 2595 / np.log(10) * tf.math.log1p(hertz / 700)
 
 
-def _as_one(condition: Any) -> Any:
+def _as_float(condition: Any) -> Any:
     return tf.cast(condition, tf.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from convnet_core.convert.native.helpers.tensors import packed, rank_of, shape_of, size_of
+from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, shape_of, size_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
@@ -23,7 +23,9 @@ def string_split(x: Any, *, delimiter: str = "", maxsplit: int = -1) -> Any:
     if not delimiter:  # between words nothing is empty, but with a maxsplit TensorFlow gives such a last one
         found = tf.ragged.boolean_mask(found, tf.not_equal(found, ""))
     table = found.to_tensor("")
-    return tf.reshape(table, packed([*sizes, size_of(table, 1)])), tf.reshape(found.row_lengths(), packed(sizes))
+    return tf.reshape(table, pack_sizes([*sizes, size_of(table, 1)])), tf.reshape(
+        found.row_lengths(), pack_sizes(sizes)
+    )
 
 
 @handles("RegexFullMatch", 20)

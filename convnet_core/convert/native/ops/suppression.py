@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from convnet_core.convert.native.helpers.loops import MOST_UNROLLED
-from convnet_core.convert.native.helpers.tensors import reshaped, scalar_of, shape_of
+from convnet_core.convert.native.helpers.tensors import as_scalar, reshape_to, shape_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
-Kept = tuple[Any, Any]
+Selection = tuple[Any, Any]
 """For each batch and class the places of the boxes that stay, [rows, most], and how many they are, [rows]."""
 
 
@@ -30,24 +30,24 @@ def non_max_suppression(
     if center_point_box:
         middle, size = boxes[..., :2], boxes[..., 2:]
         boxes = tf.concat([middle - size / 2, middle + size / 2], -1)
-    boxes = _apart(boxes)
+    boxes = _separate_empty_boxes(boxes)
     batch, classes, count = shape_of(scores)
-    rows = reshaped(scores, [batch * classes, count])
+    rows = reshape_to(scores, [batch * classes, count])
     limits = {
-        "max_output_size": _smaller(0 if most is None else scalar_of(most), count),
-        "iou_threshold": _above(0.0 if iou_threshold is None else scalar_of(iou_threshold)),
-        "score_threshold": tf.cast(-np.inf if score_threshold is None else scalar_of(score_threshold), tf.float32),
+        "max_output_size": _limit(0 if most is None else as_scalar(most), count),
+        "iou_threshold": _raise_threshold(0.0 if iou_threshold is None else as_scalar(iou_threshold)),
+        "score_threshold": tf.cast(-np.inf if score_threshold is None else as_scalar(score_threshold), tf.float32),
     }
     several = not isinstance(batch * classes, int) or batch * classes > MOST_UNROLLED
-    places, valid = (_in_loop if several else _unrolled)(boxes, rows, classes, limits)
-    used = tf.where(tf.range(limits["max_output_size"]) < valid[:, tf.newaxis])  # [kept, (row, number)], by rows
-    row = tf.cast(used[:, 0], tf.int32)
+    places, valid = (_suppress_in_loop if several else _suppress_unrolled)(boxes, rows, classes, limits)
+    selected = tf.where(tf.range(limits["max_output_size"]) < valid[:, tf.newaxis])  # [kept, (row, number)], by rows
+    row = tf.cast(selected[:, 0], tf.int32)
     number = tf.cast(classes, tf.int32)
-    columns = [row // number, row % number, tf.gather_nd(places, used)]
+    columns = [row // number, row % number, tf.gather_nd(places, selected)]
     return tf.cast(tf.stack(columns, 1), tf.int64)
 
 
-def _apart(boxes: Any) -> Any:
+def _separate_empty_boxes(boxes: Any) -> Any:
     """Boxes [batch, count, 4] with those that have no area in places of their own, where they overlap none either.
 
     LiteRT 2.3's NonMaxSuppressionV4 gives the same box several times where a box has no area.
@@ -59,38 +59,38 @@ def _apart(boxes: Any) -> Any:
     return tf.where(height * width == 0, tf.concat([row, column, row + outside, column + outside], -1), boxes)
 
 
-def _above(threshold: Any) -> Any:
+def _raise_threshold(threshold: Any) -> Any:
     """float32: a little more, as LiteRT 2.3 also drops boxes that overlap just as much as the threshold says, and ONNX
     and TensorFlow keep them.
     """
     return tf.cast(threshold, tf.float32) * (1 + 2.0**-23) + 1e-30
 
 
-def _smaller(most: Any, count: Any) -> Any:
+def _limit(most: Any, count: Any) -> Any:
     """int32: the largest number of boxes of a row."""
     if isinstance(most, int) and isinstance(count, int):
         return np.int32(min(most, count))
     return tf.cast(tf.minimum(tf.cast(most, tf.int64), tf.cast(count, tf.int64)), tf.int32)
 
 
-def _of_row(boxes: Any, scores: Any, limits: dict[str, Any]) -> Kept:
+def _suppress_row(boxes: Any, scores: Any, limits: dict[str, Any]) -> Selection:
     return tuple(tf.raw_ops.NonMaxSuppressionV4(boxes=boxes, scores=scores, pad_to_max_output_size=True, **limits))
 
 
-def _unrolled(boxes: Any, rows: Any, classes: int, limits: dict[str, Any]) -> Kept:
-    found = [_of_row(boxes[row // classes], rows[row], limits) for row in range(shape_of(rows)[0])]
+def _suppress_unrolled(boxes: Any, rows: Any, classes: int, limits: dict[str, Any]) -> Selection:
+    found = [_suppress_row(boxes[row // classes], rows[row], limits) for row in range(shape_of(rows)[0])]
     places, valid = zip(*found, strict=True)
     return tf.stack(places), tf.stack(valid)
 
 
-def _in_loop(boxes: Any, rows: Any, classes: Any, limits: dict[str, Any]) -> Kept:
+def _suppress_in_loop(boxes: Any, rows: Any, classes: Any, limits: dict[str, Any]) -> Selection:
     """The results are joined in each turn: LiteRT 2.3 cannot run what its converter makes of `tf.map_fn` here, nor
     NonMaxSuppression of what a Gather gives in a loop.
     """
     count, classes, most = tf.shape(rows)[0], tf.cast(classes, tf.int32), limits["max_output_size"]
 
     def turn(row: Any, places: Any, valid: Any) -> Any:
-        kept, number = _of_row(boxes[row // classes], rows[row], limits)
+        kept, number = _suppress_row(boxes[row // classes], rows[row], limits)
         return row + 1, tf.concat([places, kept[tf.newaxis]], 0), tf.concat([valid, number[tf.newaxis]], 0)
 
     _, places, valid = tf.while_loop(

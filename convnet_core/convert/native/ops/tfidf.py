@@ -29,16 +29,18 @@ def tf_idf_vectorizer(
     pool = np.array(pool_int64s if pool_strings is None else pool_strings, None if pool_strings is None else object)
     rows = x if rank_of(x) == 2 else tf.reshape(x, [1, -1])
     rows = rows if pool_strings is not None else tf.cast(rows, tf.int64)
-    found = []
+    counts_by_length = []
     for length, (start, end) in enumerate(zip(ngram_counts, [*ngram_counts[1:], len(pool)], strict=True), 1):
         grams = pool[start:end].reshape(-1, length)
         skips = range(1 if length == 1 else max_skip_count + 1)  # one token alone is counted once
         counted = skips if min_gram_length <= length <= max_gram_length else ()
         none = tf.zeros([tf.shape(rows)[0], len(grams)])
-        found.append(sum((_count(rows, grams, skip + 1) for skip in counted), none))
-    columns = tf.math.unsorted_segment_sum(tf.transpose(tf.concat(found, 1)), ngram_indexes, max(ngram_indexes) + 1)
+        counts_by_length.append(sum((_count(rows, grams, skip + 1) for skip in counted), none))
+    columns = tf.math.unsorted_segment_sum(
+        tf.transpose(tf.concat(counts_by_length, 1)), ngram_indexes, max(ngram_indexes) + 1
+    )
     counts = tf.transpose(columns)
-    counts = counts if mode == "TF" or weights is None else _weighted(counts, mode, weights)
+    counts = counts if mode == "TF" or weights is None else _apply_weights(counts, mode, weights)
     return counts if rank_of(x) == 2 else counts[0]
 
 
@@ -51,5 +53,5 @@ def _count(rows: Any, grams: Any, step: int) -> Any:
     return tf.reduce_sum(tf.cast(same, tf.float32), 1)
 
 
-def _weighted(counts: Any, mode: str, weights: list[float]) -> Any:
+def _apply_weights(counts: Any, mode: str, weights: list[float]) -> Any:
     return (tf.cast(counts > 0, tf.float32) if mode == "IDF" else counts) * tf.constant(weights, tf.float32)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from convnet_core.convert.native.helpers.dtypes import as_dtype, wide_integers
-from convnet_core.convert.native.helpers.integer_arithmetic import inverted
-from convnet_core.convert.native.helpers.tensors import rank_of, scalar_of, shape_of, swapped
+from convnet_core.convert.native.helpers.dtypes import as_dtype, widen_integers
+from convnet_core.convert.native.helpers.integer_arithmetic import invert_bits
+from convnet_core.convert.native.helpers.tensors import as_scalar, rank_of, shape_of, swap_axes
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
@@ -16,9 +16,9 @@ from convnet_core.convert.native.registry import handles
 @handles("TopK", 11, 24)
 def top_k(x: Any, k: Any, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> Any:
     dtype = tf.as_dtype(x.dtype)
-    turned = (lambda x: x) if largest else inverted if dtype.is_integer else tf.negative
-    values, places = tf.math.top_k(turned(swapped(x, axis)), tf.cast(scalar_of(k), tf.int32), bool(sorted))
-    return turned(swapped(values, axis)), tf.cast(swapped(places, axis), tf.int64)
+    flip = (lambda x: x) if largest else invert_bits if dtype.is_integer else tf.negative
+    values, places = tf.math.top_k(flip(swap_axes(x, axis)), tf.cast(as_scalar(k), tf.int32), bool(sorted))
+    return flip(swap_axes(values, axis)), tf.cast(swap_axes(places, axis), tf.int64)
 
 
 @handles("TopK", 10)
@@ -32,19 +32,19 @@ def top_k_of_fixed(x: Any, *, k: int, axis: int = -1) -> Any:
 
 
 @handles("Trilu", 14)
-@wide_integers
+@widen_integers
 def trilu(x: Any, k: Any = None, *, upper: int = 1) -> Any:
-    distance = _distance(x)
-    first = tf.cast(0 if k is None else scalar_of(k), distance.dtype)
+    distance = _diagonal_offset(x)
+    first = tf.cast(0 if k is None else as_scalar(k), distance.dtype)
     return tf.where(distance >= first if upper else distance <= first, x, tf.zeros([], x.dtype))
 
 
 @handles("EyeLike", 9, 22)
 def eye_like(x: Any, *, dtype: Any = None, k: int = 0) -> Any:
-    return tf.cast(tf.equal(_distance(x), k), as_dtype(dtype or x.dtype))
+    return tf.cast(tf.equal(_diagonal_offset(x), k), as_dtype(dtype or x.dtype))
 
 
-def _distance(x: Any) -> Any:
+def _diagonal_offset(x: Any) -> Any:
     """How far each place of a matrix is right of the diagonal."""
     rows, columns = (tf.range(tf.cast(size, tf.int32)) for size in shape_of(x, -2))
     return columns - rows[:, None]
@@ -59,13 +59,13 @@ def unique(x: Any, *, axis: int | None = None, sorted: int = 1) -> Any:
     positions = tf.range(tf.shape(inverse, out_type=tf.int64)[0])
     first = tf.math.unsorted_segment_min(positions, inverse, number)
     if sorted:
-        order = _order(swapped(values, along, 0))
+        order = _lexicographic_order(swap_axes(values, along, 0))
         values, first, counts = tf.gather(values, order, axis=along), tf.gather(first, order), tf.gather(counts, order)
         inverse = tf.gather(tf.argsort(order), inverse)
     return values, first, tf.cast(inverse, tf.int64), counts
 
 
-def _order(x: Any) -> Any:
+def _lexicographic_order(x: Any) -> Any:
     """The order of slices, by their first value, then by the second, and so on."""
     if x.dtype == tf.bool:
         x = tf.cast(x, tf.int32)

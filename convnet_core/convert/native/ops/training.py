@@ -11,7 +11,7 @@ from convnet_core.convert.native.registry import handles
 _DOMAIN = "ai.onnx.preview.training"
 
 
-def _each(step: Callable[..., tuple[Any, ...]], inputs: tuple[Any, ...], kinds: int) -> tuple[Any, ...]:
+def _for_each_tensor(step: Callable[..., tuple[Any, ...]], inputs: tuple[Any, ...], kinds: int) -> tuple[Any, ...]:
     """The step for each tensor; the inputs and results hold all of one kind, then all of the next."""
     count = len(inputs) // kinds
     results = [step(*inputs[place::count]) for place in range(count)]
@@ -33,7 +33,7 @@ def adagrad(
         squares = squares + gradient * gradient
         return x - current * gradient / (tf.sqrt(squares) + epsilon), squares
 
-    return _each(step, inputs, 3)
+    return _for_each_tensor(step, inputs, 3)
 
 
 @handles("Adam", 1, domain=_DOMAIN)
@@ -57,7 +57,7 @@ def adam(
         x = x - current * mean / (tf.sqrt(squares) + epsilon)
         return (1 - norm_coefficient_post) * x, mean, squares
 
-    return _each(step, inputs, 4)
+    return _for_each_tensor(step, inputs, 4)
 
 
 @handles("Momentum", 1, domain=_DOMAIN)
@@ -68,4 +68,4 @@ def momentum(rate: Any, steps: Any, *inputs: Any, alpha: float, beta: float, mod
         speed = alpha * speed + share * gradient
         return x - rate * (gradient + alpha * speed if mode == "nesterov" else speed), speed
 
-    return _each(step, inputs, 3)
+    return _for_each_tensor(step, inputs, 3)

@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from convnet_core.convert.native.helpers.channels_last import spatial
-from convnet_core.convert.native.helpers.tensors import larger, packed, reshaped, shape_of, size_of, widened
+from convnet_core.convert.native.helpers.channels_last import handles_spatial
+from convnet_core.convert.native.helpers.tensors import larger_size, pack_sizes, reshape_to, shape_of, size_of, widen
 from convnet_core.convert.native.helpers.windows import Window
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.ops.convolution import convolved
+from convnet_core.convert.native.ops.convolution import convolve
 from convnet_core.errors import ConversionError
 
 
@@ -52,7 +52,7 @@ class _Spread:
         return known and surplus >= 0 and self.start == surplus // 2 and self.start + self.end == surplus
 
 
-@spatial("ConvTranspose", 1, 11, 22)
+@handles_spatial("ConvTranspose", 1, 11, 22)
 def conv_transpose(
     x: Any,
     w: Any,
@@ -75,7 +75,7 @@ def conv_transpose(
     extra = output_padding or [0] * space
     if output_shape or auto_pad.startswith("SAME"):
         outs = output_shape[-space:] if output_shape else [spread.size * spread.stride for spread in spreads]
-        spreads = [_of_size(*row, auto_pad) for row in zip(spreads, extra, outs, strict=True)]
+        spreads = [_fit_size(*row, auto_pad) for row in zip(spreads, extra, outs, strict=True)]
     else:
         given = pads if pads and auto_pad == "NOTSET" else [0] * (2 * space)
         spreads = [
@@ -83,18 +83,18 @@ def conv_transpose(
             for spread, more, before, after in zip(spreads, extra, given[:space], given[space:], strict=True)
         ]
     plain = group == 1 and all(spread.dilation == 1 for spread in spreads)
-    y = (_transposed if plain else _stuffed)(widened(x), widened(w), widened(b), spreads, group)
+    y = (_transpose_directly if plain else _convolve_with_zeros)(widen(x), widen(w), widen(b), spreads, group)
     return tf.cast(y, x.dtype)
 
 
-def _of_size(spread: _Spread, extra: int, out: Any, auto_pad: str) -> _Spread:
+def _fit_size(spread: _Spread, extra: int, out: Any, auto_pad: str) -> _Spread:
     """What is too much is cut away on both sides; an odd value of it before, or (SAME_UPPER) after."""
-    total = larger(spread.full + extra - out, 0)
+    total = larger_size(spread.full + extra - out, 0)
     start = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
     return dataclasses.replace(spread, start=start, end=spread.full - start - out)
 
 
-def _transposed(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], _: int) -> Any:
+def _transpose_directly(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], _: int) -> Any:
     """TensorFlow's own, which has neither groups nor dilations on a CPU."""
     space = len(spreads)
     function = {1: tf.nn.conv1d_transpose, 2: tf.nn.conv2d_transpose, 3: tf.nn.conv3d_transpose}.get(space)
@@ -102,21 +102,21 @@ def _transposed(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], _: int) -> A
         raise ConversionError(f"a transposed convolution over {space} dimensions: 1 to 3 are supported")
     same = all(spread.same for spread in spreads)
     sizes = [spread.out if same else spread.full for spread in spreads]
-    shape = tf.cast(packed([size_of(x, 0), *sizes, size_of(w, -2)]), tf.int32)
+    shape = tf.cast(pack_sizes([size_of(x, 0), *sizes, size_of(w, -2)]), tf.int32)
     y = function(x, w, shape, [spread.stride for spread in spreads], "SAME" if same else "VALID")
-    y = y if same else _cut(y, spreads)
+    y = y if same else _crop_or_pad(y, spreads)
     return y if b is None else tf.nn.bias_add(y, b)
 
 
-def _cut(y: Any, spreads: Sequence[_Spread]) -> Any:
+def _crop_or_pad(y: Any, spreads: Sequence[_Spread]) -> Any:
     """The part that is kept, with zeros where it is larger than what there is."""
-    missing = [larger(-spread.end, 0) for spread in spreads]
+    missing = [larger_size(-spread.end, 0) for spread in spreads]
     if any(not isinstance(size, int) or size for size in missing):
         y = tf.pad(y, [[0, 0], *([0, size] for size in missing), [0, 0]])
-    return _kept(y, spreads)
+    return _crop(y, spreads)
 
 
-def _kept(y: Any, spreads: Sequence[_Spread]) -> Any:
+def _crop(y: Any, spreads: Sequence[_Spread]) -> Any:
     """The part between what is cut away."""
     starts, ends = [spread.start for spread in spreads], [spread.end for spread in spreads]
     if all(isinstance(side, int) and side <= 0 for side in (*starts, *ends)):
@@ -127,31 +127,31 @@ def _kept(y: Any, spreads: Sequence[_Spread]) -> Any:
     return y[(slice(None), *(slice(start, stop) for start, stop in zip(starts, stops, strict=True)))]
 
 
-def _stuffed(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], group: int) -> Any:
+def _convolve_with_zeros(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], group: int) -> Any:
     """A convolution of the values with zeros between them, by the kernel turned round."""
     windows, rest = [], []
     for axis, spread in enumerate(spreads, start=1):
-        x, size = _with_zeros(x, axis, spread.stride), (spread.size - 1) * spread.stride + 1
-        before, after = larger(spread.reach - spread.start, 0), larger(spread.reach - spread.end, 0)
+        x, size = _insert_zeros(x, axis, spread.stride), (spread.size - 1) * spread.stride + 1
+        before, after = larger_size(spread.reach - spread.start, 0), larger_size(spread.reach - spread.end, 0)
         windows.append(Window(size, spread.kernel, 1, spread.dilation, before, after))
-        cut = {"start": larger(spread.start - spread.reach, 0), "end": larger(spread.end - spread.reach, 0)}
+        cut = {"start": larger_size(spread.start - spread.reach, 0), "end": larger_size(spread.end - spread.reach, 0)}
         rest.append(dataclasses.replace(spread, size=windows[-1].count, kernel=1, stride=1, dilation=1, **cut))
-    return _kept(convolved(x, _turned(w, group), b, windows, group), rest)
+    return _crop(convolve(x, _flip_kernel(w, group), b, windows, group), rest)
 
 
-def _with_zeros(x: Any, axis: int, stride: int) -> Any:
+def _insert_zeros(x: Any, axis: int, stride: int) -> Any:
     """x with stride - 1 zeros between the values of a dimension."""
     if stride == 1:
         return x
     sizes = shape_of(x)
-    rows = reshaped(x, [math.prod(sizes[: axis + 1]), 1, math.prod(sizes[axis + 1 :])])
+    rows = reshape_to(x, [math.prod(sizes[: axis + 1]), 1, math.prod(sizes[axis + 1 :])])
     spaced = tf.pad(rows, [[0, 0], [0, stride - 1], [0, 0]])
     sizes[axis] = sizes[axis] * stride
-    whole = reshaped(spaced, sizes)
+    whole = reshape_to(spaced, sizes)
     return whole[(slice(None),) * axis + (slice(0, sizes[axis] - stride + 1),)]
 
 
-def _turned(w: Any, group: int) -> Any:
+def _flip_kernel(w: Any, group: int) -> Any:
     """[*kernel, out / group, in] as the weights [*kernel, in / group, out] of a convolution."""
     *kernel, out, channels = shape_of(w)
     space = len(kernel)

@@ -66,7 +66,7 @@ def channels_last(graph: Graph) -> Graph:
     changed = dataclasses.replace(graph, constants=constants, infos=infos, places=places)
     nodes: list[Node] = []
     for node in graph.nodes:
-        nodes += _rewritten(node, changed) if _applies(node, graph) else [node]
+        nodes += _rewrite(node, changed) if _applies(node, graph) else [node]
     return dataclasses.replace(changed, nodes=tuple(nodes))
 
 
@@ -77,7 +77,7 @@ def _applies(node: Node, graph: Graph) -> bool:
     return rank is not None and rank >= _LEAST_RANK and not node.attributes.get("training_mode")
 
 
-def _rewritten(node: Node, graph: Graph) -> Iterator[Node]:
+def _rewrite(node: Node, graph: Graph) -> Iterator[Node]:
     """The node between two transposes; what it needs is added to the graph."""
     rank = graph.rank(node.inputs[0])
     assert rank is not None, "_applies has looked"

@@ -19,7 +19,7 @@ from convnet_core.convert.tensor_location import TensorLocation
 _RANKS = (3, 4, 5)
 
 
-def borders_last(graph: Graph) -> Graph:
+def channels_last_io(graph: Graph) -> Graph:
     """The graph with its image inputs and outputs channels last, noted in `layouts`; its transposes have to be sunk."""
     return _outputs_last(sink_transposes(_inputs_last(graph)))
 
@@ -31,8 +31,8 @@ def _inputs_last(graph: Graph) -> Graph:
         return graph
     former = {name: f"{name}|first" for name in images}
     turned = [_transpose(name, former[name], to_first(graph.rank(name) or 0)) for name in images]
-    graph = _moved(graph, images)
-    return dataclasses.replace(graph, nodes=(*turned, *(_renamed(node, former) for node in graph.nodes)))
+    graph = _mark_channels_last(graph, images)
+    return dataclasses.replace(graph, nodes=(*turned, *(_rename(node, former) for node in graph.nodes)))
 
 
 def _outputs_last(graph: Graph) -> Graph:
@@ -42,12 +42,12 @@ def _outputs_last(graph: Graph) -> Graph:
     if not images:
         return graph
     former = {name: f"{name}|first" for name in images}
-    nodes = [_renamed(node, former) for node in graph.nodes]
+    nodes = [_rename(node, former) for node in graph.nodes]
     nodes += [
         Node("Identity", makers[name].inputs, (name,), {}, "", 1, f"{name}/layout", makers[name].scope)
         for name in images
     ]
-    return dataclasses.replace(_moved(graph, images), nodes=tuple(nodes))
+    return dataclasses.replace(_mark_channels_last(graph, images), nodes=tuple(nodes))
 
 
 def _is_image(name: str, graph: Graph) -> bool:
@@ -85,7 +85,7 @@ def _gives_image(name: str, maker: Node, graph: Graph) -> bool:
     return not wanted.isdisjoint(graph.layouts)
 
 
-def _moved(graph: Graph, names: list[str]) -> Graph:
+def _mark_channels_last(graph: Graph, names: list[str]) -> Graph:
     """The graph with these inputs or outputs declared channels last."""
     infos, layouts, places = dict(graph.infos), dict(graph.layouts), dict(graph.places)
     for name in names:
@@ -102,12 +102,12 @@ def _moved(graph: Graph, names: list[str]) -> Graph:
     return dataclasses.replace(graph, inputs=inputs, infos=infos, layouts=layouts, places=places)
 
 
-def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+def _rename(node: Node, names: Mapping[str, str]) -> Node:
     """A node, and the graphs inside it, where tensors have other names."""
 
     def inner(graph: Graph) -> Graph:
         outputs = tuple(names.get(name, name) for name in graph.outputs)
-        return dataclasses.replace(graph, outputs=outputs, nodes=tuple(_renamed(item, names) for item in graph.nodes))
+        return dataclasses.replace(graph, outputs=outputs, nodes=tuple(_rename(item, names) for item in graph.nodes))
 
     return dataclasses.replace(
         node,

@@ -18,14 +18,14 @@ def fuse_channel_shuffle(graph: Graph) -> Graph:
     makers = {name: node for node in graph.nodes for name in node.outputs}
     nodes = []
     for node in graph.nodes:
-        if (found := _shuffled(node, graph, makers)) is not None:
+        if (found := _match_shuffle(node, graph, makers)) is not None:
             x, groups = found
             node = dataclasses.replace(node, op=OP, version=1, inputs=(x,), attributes={"groups": groups})
         nodes.append(node)
     return dataclasses.replace(graph, nodes=tuple(nodes))
 
 
-def _shuffled(node: Node, graph: Graph, makers: dict[str, Node]) -> tuple[str, int] | None:
+def _match_shuffle(node: Node, graph: Graph, makers: dict[str, Node]) -> tuple[str, int] | None:
     """x and the number of its groups, where a node ends a shuffle of x."""
     swap = makers.get(node.inputs[0]) if node.op == "Reshape" and not node.domain else None
     if swap is None or swap.op != "Transpose" or swap.domain:

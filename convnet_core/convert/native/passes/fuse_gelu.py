@@ -20,14 +20,14 @@ def fuse_gelu(graph: Graph) -> Graph:
     makers = {name: node for node in graph.nodes for name in node.outputs}
     nodes: list[Node] = []
     for node in graph.nodes:
-        x = _argument(node, graph, makers) if node.op == "Mul" else None
+        x = _match_gelu(node, graph, makers) if node.op == "Mul" else None
         nodes.append(
             node if x is None else dataclasses.replace(node, op="Gelu", version=20, inputs=(x,), attributes={})
         )
     return dataclasses.replace(graph, nodes=tuple(nodes))
 
 
-def _argument(node: Node, graph: Graph, makers: Mapping[str, Node]) -> str | None:
+def _match_gelu(node: Node, graph: Graph, makers: Mapping[str, Node]) -> str | None:
     """x, where the product is GELU(x)."""
     factors: list[str] = []
     for name in node.inputs:
@@ -37,31 +37,31 @@ def _argument(node: Node, graph: Graph, makers: Mapping[str, Node]) -> str | Non
         return None
     for name in factors:
         others = [other for other in factors if other != name]
-        x = _of_erf(name, graph, makers)
-        if x is not None and x in others and any(_is(other, 0.5, graph) for other in others):
+        x = _match_erf(name, graph, makers)
+        if x is not None and x in others and any(_is_number(other, 0.5, graph) for other in others):
             return x
     return None
 
 
-def _of_erf(name: str, graph: Graph, makers: Mapping[str, Node]) -> str | None:
+def _match_erf(name: str, graph: Graph, makers: Mapping[str, Node]) -> str | None:
     """x, where a tensor is 1 + erf(x / √2)."""
     added = makers.get(name)
-    if added is None or added.op != "Add" or not any(_is(term, 1.0, graph) for term in added.inputs):
+    if added is None or added.op != "Add" or not any(_is_number(term, 1.0, graph) for term in added.inputs):
         return None
     erf = next((makers[term] for term in added.inputs if term in makers and makers[term].op == "Erf"), None)
     scaled = makers.get(erf.inputs[0]) if erf is not None else None
     if scaled is None:
         return None
     first, second = (*scaled.inputs, "")[:2]
-    if scaled.op == "Div" and _is(second, math.sqrt(2), graph):
+    if scaled.op == "Div" and _is_number(second, math.sqrt(2), graph):
         return first
     if scaled.op == "Mul":
         scale = math.sqrt(0.5)
-        return first if _is(second, scale, graph) else second if _is(first, scale, graph) else None
+        return first if _is_number(second, scale, graph) else second if _is_number(first, scale, graph) else None
     return None
 
 
-def _is(name: str, value: float, graph: Graph) -> bool:
+def _is_number(name: str, value: float, graph: Graph) -> bool:
     """Whether a tensor is this one number, as its dtype has it."""
     array = graph.constants.get(name)
     if array is None or array.size != 1 or array.dtype.kind != "f":

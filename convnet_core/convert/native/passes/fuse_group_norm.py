@@ -20,7 +20,7 @@ def fuse_group_norm(graph: Graph) -> Graph:
     makers = {name: node for node in graph.nodes for name in node.outputs}
     nodes, infos = [], dict(graph.infos)
     for node in graph.nodes:
-        if (found := _normalised(node, graph, makers)) is not None:
+        if (found := _match_group_norm(node, graph, makers)) is not None:
             x, norm = found
             attributes = {"num_groups": graph.constants[norm.inputs[1]].size, "epsilon": _epsilon(norm)}
             node = dataclasses.replace(
@@ -31,10 +31,10 @@ def fuse_group_norm(graph: Graph) -> Graph:
     return dataclasses.replace(graph, nodes=tuple(nodes), infos=infos)
 
 
-def _normalised(node: Node, graph: Graph, makers: dict[str, Node]) -> tuple[str, Node] | None:
+def _match_group_norm(node: Node, graph: Graph, makers: dict[str, Node]) -> tuple[str, Node] | None:
     """x and the normalisation, where a node reshapes the normalised groups of x back to its shape."""
     norm = makers.get(node.inputs[0]) if node.op == "Reshape" and not node.domain else None
-    if norm is None or norm.op != "InstanceNormalization" or norm.domain or not _plain(norm, graph):
+    if norm is None or norm.op != "InstanceNormalization" or norm.domain or not _is_plain(norm, graph):
         return None
     grouped = makers.get(norm.inputs[0])
     if grouped is None or grouped.op != "Reshape" or grouped.domain:
@@ -48,16 +48,16 @@ def _normalised(node: Node, graph: Graph, makers: dict[str, Node]) -> tuple[str,
         return None
     if shape[0] != 0 and (graph.infos[x].shape or (None,))[0] != shape[0]:
         return None
-    return (x, norm) if _same_shape(node, x, graph, makers) else None
+    return (x, norm) if _restores_shape(node, x, graph, makers) else None
 
 
-def _plain(norm: Node, graph: Graph) -> bool:
+def _is_plain(norm: Node, graph: Graph) -> bool:
     """Whether it neither scales nor shifts."""
     scale, bias = (graph.constants.get(name) for name in norm.inputs[1:3])
     return scale is not None and bias is not None and bool((scale == 1).all() and (bias == 0).all())
 
 
-def _same_shape(node: Node, x: str, graph: Graph, makers: dict[str, Node]) -> bool:
+def _restores_shape(node: Node, x: str, graph: Graph, makers: dict[str, Node]) -> bool:
     """Whether a reshape gives the shape of x."""
     shape = makers.get(node.inputs[1])
     if shape is not None and shape.op == "Shape" and not shape.domain and shape.inputs[0] == x:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from convnet_core.convert.native.ir import Graph, Node, uses
+from convnet_core.convert.native.ir import Graph, Node, use_counts
 from convnet_core.convert.native.passes.operator_kinds import UNARY
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.tensors.arrays import Array
@@ -23,10 +23,10 @@ _LINEAR = {"Gemm", "MatMul"}
 def reorder_flattened(graph: Graph) -> Graph:
     """The graph without transposes between a flattening and the weights that follow it."""
     makers = {name: node for node in graph.nodes for name in node.outputs}
-    counts = uses(graph)
+    counts = use_counts(graph)
     constants, places, changed = dict(graph.constants), dict(graph.places), {}
     for node in graph.nodes:
-        if (found := _flattening(node, graph, makers, counts)) is None:
+        if (found := _match_flattening(node, graph, makers, counts)) is None:
             continue
         flatten, transpose = found
         info = graph.infos[flatten.inputs[0]]
@@ -34,9 +34,9 @@ def reorder_flattened(graph: Graph) -> Graph:
         weights = f"{node.inputs[1]}|last"
         rows_first = not node.attributes.get("transB")
         perm = transpose.attributes["perm"]
-        constants[weights] = _reordered(graph.constants[node.inputs[1]], info.shape[1:], perm, rows_first)
+        constants[weights] = _reorder(graph.constants[node.inputs[1]], info.shape[1:], perm, rows_first)
         sizes = [info.shape[perm.index(axis)] for axis in range(len(perm))]
-        places |= _places(node, flatten, makers, weights, sizes, perm)
+        places |= _locations(node, flatten, makers, weights, sizes, perm)
         changed[id(node)] = dataclasses.replace(node, inputs=(node.inputs[0], weights, *node.inputs[2:]))
         changed[id(flatten)] = dataclasses.replace(
             flatten, op="Flatten", version=13, inputs=transpose.inputs, attributes={"axis": 1}
@@ -45,7 +45,7 @@ def reorder_flattened(graph: Graph) -> Graph:
     return dataclasses.replace(graph, nodes=nodes, constants=constants, places=places)
 
 
-def _places(
+def _locations(
     node: Node, flatten: Node, makers: Mapping[str, Node], weights: str, sizes: list[int | None], perm: list[int]
 ) -> dict[str, TensorLocation]:
     """Where the flat values, from the flattening to the linear layer, and the layer's weights are in ONNX's order."""
@@ -66,7 +66,7 @@ def _places(
     return found
 
 
-def _flattening(
+def _match_flattening(
     node: Node, graph: Graph, makers: Mapping[str, Node], counts: Mapping[str, int]
 ) -> tuple[Node, Node] | None:
     """The flattening that a linear layer's input comes from, and the transpose before it; each used by it alone."""
@@ -74,17 +74,17 @@ def _flattening(
         return None
     if node.inputs[1] not in graph.constants:
         return None
-    before = _maker(node.inputs[0], makers, counts)
+    before = _sole_producer(node.inputs[0], makers, counts)
     while before is not None and before.op in UNARY and not before.domain:
-        before = _maker(before.inputs[0], makers, counts)
+        before = _sole_producer(before.inputs[0], makers, counts)
     if before is None or not _flattens(before, graph):
         return None
-    transpose = _maker(before.inputs[0], makers, counts)
+    transpose = _sole_producer(before.inputs[0], makers, counts)
     moves = transpose is not None and transpose.op == "Transpose" and transpose.attributes["perm"][0] == 0
     return (before, transpose) if transpose is not None and moves else None
 
 
-def _maker(name: str, makers: Mapping[str, Node], counts: Mapping[str, int]) -> Node | None:
+def _sole_producer(name: str, makers: Mapping[str, Node], counts: Mapping[str, int]) -> Node | None:
     return makers.get(name) if counts[name] == 1 else None
 
 
@@ -99,7 +99,7 @@ def _flattens(node: Node, graph: Graph) -> bool:
     return len(sizes) == len(shapes[0]) - 1 and shapes[1][1] == math.prod(sizes)
 
 
-def _reordered(weights: Array, shape: tuple[int | None, ...], perm: list[int], rows_first: bool) -> Array:
+def _reorder(weights: Array, shape: tuple[int | None, ...], perm: list[int], rows_first: bool) -> Array:
     """Weights for values flattened in the order from which `perm` made the order of `shape` (without n)."""
     order = np.arange(weights.shape[0 if rows_first else 1]).reshape([size or 0 for size in shape])
     order = order.transpose([perm[1:].index(axis) for axis in range(1, len(perm))]).ravel()

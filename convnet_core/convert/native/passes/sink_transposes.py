@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 from convnet_core.convert.native.ir import Graph, Node
-from convnet_core.convert.native.passes.transpose_rules import RULES, Moved, Sinking
+from convnet_core.convert.native.passes.transpose_rules import RULES, Sinking, View
 from convnet_core.convert.tensor_location import TensorLocation
 
 
@@ -19,16 +19,16 @@ def sink_transposes(graph: Graph) -> Graph:
     sinking = Sinking(graph)
     nodes: list[Node] = []
     for node in graph.nodes:
-        nodes += _through(node, sinking)
+        nodes += _rewrite(node, sinking)
     makers = {name: node.scope for node in graph.nodes for name in node.outputs}
     for name in graph.outputs:
-        nodes += _made(name, sinking, makers.get(name, ""))
+        nodes += _emit(name, sinking, makers.get(name, ""))
     return dataclasses.replace(
-        graph, nodes=tuple(nodes), constants=sinking.constants, infos=sinking.infos, places=_places(graph, sinking)
+        graph, nodes=tuple(nodes), constants=sinking.constants, infos=sinking.infos, places=_locations(graph, sinking)
     )
 
 
-def _places(graph: Graph, sinking: Sinking) -> dict[str, TensorLocation]:
+def _locations(graph: Graph, sinking: Sinking) -> dict[str, TensorLocation]:
     """Where the values are of which nothing was made, or whose place has moved on."""
     unmade = {name: moved for name, moved in sinking.moved.items() if name not in sinking.made}
     found = {name: TensorLocation(*moved) for name, moved in unmade.items()} | sinking.places
@@ -37,10 +37,10 @@ def _places(graph: Graph, sinking: Sinking) -> dict[str, TensorLocation]:
     return found
 
 
-def _through(node: Node, sinking: Sinking) -> list[Node]:
+def _rewrite(node: Node, sinking: Sinking) -> list[Node]:
     """What a node becomes."""
     if node.op == "Transpose" and not node.domain:
-        if (made := _remembered(node, sinking)) is not None:
+        if (made := _remember(node, sinking)) is not None:
             return made
     elif node.op in RULES and any(name in sinking.moved for name in node.inputs):
         sunk = RULES[node.op](node, sinking)
@@ -49,23 +49,23 @@ def _through(node: Node, sinking: Sinking) -> list[Node]:
     made = []
     captured = {name for inner in node.subgraphs for name in inner.captured()}
     for name in (*node.inputs, *sorted(captured)):
-        made += _made(name, sinking, node.scope)
+        made += _emit(name, sinking, node.scope)
     return [*made, node]
 
 
-def _remembered(node: Node, sinking: Sinking) -> list[Node] | None:
+def _remember(node: Node, sinking: Sinking) -> list[Node] | None:
     """A transpose: nothing is made of it yet. None where the order of its dimensions is not known."""
     (name,), (result,) = node.inputs, node.outputs
     rank = sinking.rank(name)
     perm = node.attributes.get("perm") or (list(range(rank))[::-1] if rank is not None else None)
     if perm is None:
         return None
-    source, before = sinking.moved.get(name, Moved(name, tuple(range(len(perm)))))
+    source, before = sinking.moved.get(name, View(name, tuple(range(len(perm)))))
     sinking.remember(result, source, tuple(before[axis] for axis in perm))
     return []
 
 
-def _made(name: str, sinking: Sinking, scope: str) -> list[Node]:
+def _emit(name: str, sinking: Sinking, scope: str) -> list[Node]:
     """The transpose that makes a remembered tensor, the first time that somebody needs it."""
     if name not in sinking.moved or name in sinking.made:
         return []

@@ -21,7 +21,7 @@ from convnet_core.tensors.arrays import Array
 Perm = tuple[int, ...]
 
 
-class Moved(NamedTuple):
+class View(NamedTuple):
     """A tensor is this source with its dimensions in the order of perm."""
 
     source: str
@@ -34,7 +34,7 @@ class Sinking:
     def __init__(self, graph: Graph) -> None:
         self.constants = dict(graph.constants)
         self.infos = dict(graph.infos)
-        self.moved: dict[str, Moved] = {}
+        self.moved: dict[str, View] = {}
         self.made: set[str] = set()
         self.places: dict[str, TensorLocation] = {}
         """Of constants that are used in another order."""
@@ -51,7 +51,7 @@ class Sinking:
         if source in self.constants:
             self.constants[name] = np.asarray(self.constants[source].transpose(perm), order="C")
             return
-        self.moved[name] = Moved(source, perm)
+        self.moved[name] = View(source, perm)
         info = self.infos.get(name)
         if source not in self.infos and info is not None:
             back = inverse(perm)
@@ -84,7 +84,7 @@ def _rule(*ops: str) -> Callable[[Rule], Rule]:
     return register
 
 
-def _sunk(node: Node, sinking: Sinking, inputs: list[str], perm: Perm, **attributes: object) -> list[Node]:
+def _sink(node: Node, sinking: Sinking, inputs: list[str], perm: Perm, **attributes: object) -> list[Node]:
     """The node on other inputs, each of its results a transpose of what it makes now."""
     outputs = []
     for name in node.outputs:
@@ -107,7 +107,7 @@ def _unary(node: Node, sinking: Sinking) -> list[Node] | None:
     if len([name for name in node.outputs if name]) > 1:
         return None
     source, perm = sinking.moved[node.inputs[0]]
-    return _sunk(node, sinking, [source, *node.inputs[1:]], perm)
+    return _sink(node, sinking, [source, *node.inputs[1:]], perm)
 
 
 @_rule(*BROADCASTING)
@@ -127,7 +127,7 @@ def _broadcasting(node: Node, sinking: Sinking) -> list[Node] | None:
             return None
         inputs.append(other[0])
         before += other[1]
-    return [*before, *_sunk(node, sinking, inputs, perm)]
+    return [*before, *_sink(node, sinking, inputs, perm)]
 
 
 def _in_order(name: str, perm: Perm, sinking: Sinking, node: Node) -> tuple[str, list[Node]] | None:
@@ -178,7 +178,7 @@ def _concat(node: Node, sinking: Sinking) -> list[Node] | None:
         else:
             return None
     axis = node.attributes["axis"] % len(perm)
-    return [*before, *_sunk(node, sinking, inputs, perm, axis=perm[axis])]
+    return [*before, *_sink(node, sinking, inputs, perm, axis=perm[axis])]
 
 
 @_rule("Split", "Softmax", "LogSoftmax", "Hardmax")
@@ -188,7 +188,7 @@ def _along_an_axis(node: Node, sinking: Sinking) -> list[Node] | None:
         return None
     source, perm = sinking.moved[node.inputs[0]]
     axis = node.attributes.get("axis", 0 if node.op == "Split" else -1) % len(perm)
-    return _sunk(node, sinking, [source, *node.inputs[1:]], perm, axis=perm[axis])
+    return _sink(node, sinking, [source, *node.inputs[1:]], perm, axis=perm[axis])
 
 
 @_rule(*OVER_AXES)
@@ -205,15 +205,15 @@ def _over_axes(node: Node, sinking: Sinking) -> list[Node] | None:
         return None
     axes = [axis % len(perm) for axis in axes]
     keeps = node.op != "Squeeze" and node.attributes.get("keepdims", 1)
-    after = perm if keeps else without(perm, axes)
+    after = perm if keeps else drop_axes(perm, axes)
     moved_axes = sorted(perm[axis] for axis in axes)
     if not given:
-        return _sunk(node, sinking, [source], after, axes=moved_axes)
+        return _sink(node, sinking, [source], after, axes=moved_axes)
     name = sinking.constant(f"{node.outputs[0]}|axes", np.array(moved_axes, np.int64))
-    return _sunk(node, sinking, [source, name], after)
+    return _sink(node, sinking, [source, name], after)
 
 
-def without(perm: Perm, axes: list[int]) -> Perm:
+def drop_axes(perm: Perm, axes: list[int]) -> Perm:
     """The permutation of what is left when dimensions of t are taken out."""
     left = [perm[axis] for axis in range(len(perm)) if axis not in axes]
     order = sorted(left)
@@ -237,9 +237,9 @@ def _pad(node: Node, sinking: Sinking) -> list[Node] | None:
         for place, axis in enumerate(axes):
             full[:, perm[axis % rank]] = pads.reshape(2, -1)[:, place]
         inputs = [source, sinking.constant(f"{node.outputs[0]}|pads", full.reshape(-1)), *inputs[2:3]]
-        return _sunk(node, sinking, inputs, perm)
+        return _sink(node, sinking, inputs, perm)
     pads = np.array(node.attributes["pads"]).reshape(2, rank)
-    return _sunk(node, sinking, [source], perm, pads=pads[:, list(inverse(perm))].reshape(-1).tolist())
+    return _sink(node, sinking, [source], perm, pads=pads[:, list(inverse(perm))].reshape(-1).tolist())
 
 
 @_rule("Slice")
@@ -251,7 +251,7 @@ def _slice(node: Node, sinking: Sinking) -> list[Node] | None:
     if len(node.inputs) == 1:
         count = len(node.attributes["starts"])
         axes = node.attributes.get("axes") or list(range(count))
-        return _sunk(node, sinking, [source], perm, axes=[perm[axis] for axis in axes])
+        return _sink(node, sinking, [source], perm, axes=[perm[axis] for axis in axes])
     inputs = [*node.inputs, "", ""][:5]
     if (inputs[3] and inputs[3] not in sinking.constants) or inputs[1] not in sinking.constants:
         return None
@@ -259,7 +259,7 @@ def _slice(node: Node, sinking: Sinking) -> list[Node] | None:
     axes = sinking.constants[inputs[3]].tolist() if inputs[3] else list(range(count))
     moved_axes = np.array([perm[axis % len(perm)] for axis in axes], np.int64)
     inputs[0], inputs[3] = source, sinking.constant(f"{node.outputs[0]}|axes", moved_axes)
-    return _sunk(node, sinking, inputs if inputs[4] else inputs[:4], perm)
+    return _sink(node, sinking, inputs if inputs[4] else inputs[:4], perm)
 
 
 @_rule("Shape")
@@ -287,5 +287,5 @@ def _quantize(node: Node, sinking: Sinking) -> list[Node] | None:
     source, perm = sinking.moved[node.inputs[0]]
     axis = node.attributes.get("axis", 1) % len(perm)
     if sinking.rank(node.inputs[1]) == 0:
-        return _sunk(node, sinking, [source, *node.inputs[1:]], perm)
-    return _sunk(node, sinking, [source, *node.inputs[1:]], perm, axis=perm[axis])
+        return _sink(node, sinking, [source, *node.inputs[1:]], perm)
+    return _sink(node, sinking, [source, *node.inputs[1:]], perm, axis=perm[axis])
