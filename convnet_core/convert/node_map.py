@@ -70,19 +70,19 @@ def _perm(op: Any) -> list[int]:
 
 def _where(name: str, function: Traced) -> dict[str, Any]:
     """The TensorFlow tensor that holds the value of an ONNX tensor, and its order; without `tensor` where none does."""
-    place = function.places.get(name, TensorLocation(name))
-    value = function.values.get(place.source)
+    location = function.locations.get(name, TensorLocation(name))
+    value = function.values.get(location.source)
     if value is None:
         return {"tensor": "", "constant": False, "place": None}
     if isinstance(value, np.ndarray) or not hasattr(value, "op"):
         return {"tensor": "", "constant": True, "place": None}
-    return {"tensor": value.name, "constant": False, "place": place.to_json()}
+    return {"tensor": value.name, "constant": False, "place": location.to_json()}
 
 
 def _weight(name: str, function: Traced, captured: dict[int, str]) -> dict[str, Any]:
     """In which order a weight is kept, and the `constant` of the frozen graph that it is, where it is no variable."""
-    place = function.places.get(name, TensorLocation(name))
-    return {**place.to_json(), "constant": captured.get(id(function.values.get(place.source)), "")}
+    location = function.locations.get(name, TensorLocation(name))
+    return {**location.to_json(), "constant": captured.get(id(function.values.get(location.source)), "")}
 
 
 def _became(ops: list[dict[str, Any]], tensors: list[dict[str, Any]]) -> str:

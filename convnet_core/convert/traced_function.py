@@ -1,4 +1,4 @@
-"""What a converter gives: a graph as a function of tensors, which remembers what it has made."""
+"""The result of a converter: a graph as a function of tensors, which keeps the values of its last trace."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from convnet_core.convert.tensor_location import TensorLocation
 
 
 class Traced(Protocol):
-    """Tensors by ONNX input name in, tensors by ONNX output name out; to be called inside a `tf.function`.
+    """Maps tensors by ONNX input name to tensors by ONNX output name. Call it inside a `tf.function`.
 
-    `layouts` names the inputs and outputs whose dimensions are in another order than in ONNX. `places` says where the
-    value of an ONNX tensor is that has no name of its own, and `values` has what the last trace has made: tensors, or
-    arrays where they were known.
+    `layouts` has the dimension order of reordered inputs and outputs. `locations` tells where to find an ONNX tensor
+    that was renamed or transposed. `values` has the values of the last trace: tensors, or arrays if known.
     """
 
     layouts: dict[str, tuple[int, ...]]
-    places: dict[str, TensorLocation]
+    locations: dict[str, TensorLocation]
     values: dict[str, Any]
 
     def __call__(self, feeds: dict[str, Any]) -> dict[str, Any]: ...

@@ -256,7 +256,7 @@ LIMITED = {
             weights=dict.fromkeys("sbmv", np.ones(3, np.float32)),
             opset=9,
         ),
-        "a batch normalization that learns is known from version 14 on",
+        "batch normalization in training mode is supported from version 14 on",
     ),
 }
 

@@ -1,6 +1,6 @@
-"""The project's own converter: an ONNX graph as a TensorFlow function, operator by operator.
+"""The native converter: turns an ONNX graph into a TensorFlow function, operator by operator.
 
-`reader` makes plain nodes of the model, `expansions` write some of them out as others, `passes` put the graph into
-TensorFlow's layout, `tracer` calls the handler of each node (`ops/`, found by `registry`) in the node's name scope.
-To add an operator, add a function to the file of its kind in `ops/`, and a test.
+`reader` turns the model into plain nodes, `expansions` break fused operators into standard ones, and `passes` move the
+graph to TensorFlow's layout. `tracer` then calls each node's handler (in `ops/`, looked up by `registry`) inside the
+node's name scope. To add an operator, write a function in the matching file in `ops/`, and a test.
 """

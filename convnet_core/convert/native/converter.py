@@ -1,9 +1,4 @@
-"""The project's own converter: an ONNX graph as a TensorFlow function, operator by operator.
-
-`read.py` makes plain nodes of the model, the `expansions/` write some of them out as others, the `passes/` put the
-graph into TensorFlow's layout, `walk.py` calls the handler of each node (`ops/`, found by `registry.py`) in the node's
-name scope. To add an operator, add a function to the file of its kind in `ops/`, and a test.
-"""
+"""Entry points of the native converter: read a model, run the passes, check it or turn it into a function."""
 
 from __future__ import annotations
 
@@ -35,8 +30,9 @@ _FINAL_PASSES = (reorder_flattened, drop_unused)
 
 
 def prepare(model: onnx.ModelProto, layout: Layout = "nchw") -> Graph:
-    """The graph as it is converted, after all passes; with the layout "nhwc" its image inputs and outputs are channels
-    last, too. Raises ConversionError where the model is malformed.
+    """Read a model and run all passes. The layout "nhwc" also makes its image inputs and outputs channels last.
+
+    Raises ConversionError if the model is malformed.
     """
     graph = read_graph(model)
     for transform in (*_PASSES, *_IO_PASSES[layout], *_FINAL_PASSES):
@@ -45,22 +41,23 @@ def prepare(model: onnx.ModelProto, layout: Layout = "nchw") -> Graph:
 
 
 def check(model: onnx.ModelProto) -> list[UnsupportedNode]:
-    """Every node of a model that cannot be converted. Does not import TensorFlow."""
+    """List every node of a model that cannot be converted. Does not import TensorFlow."""
     return unsupported_nodes(prepare(model))
 
 
 def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
-    """The graph as a function of tensors; its `layouts` say which inputs and outputs "nhwc" has made channels last.
+    """Turn a model into a function of tensors.
 
-    Raises UnsupportedOpError that names every node that cannot be converted.
+    Its `layouts` list the inputs and outputs that "nhwc" made channels last. Raises
+    UnsupportedOpError, which names every node that cannot be converted.
     """
     graph = prepare(model, layout)
-    found = unsupported_nodes(graph)
-    if found:
+    unsupported = unsupported_nodes(graph)
+    if unsupported:
+        count = f"{len(unsupported)} {'node' if len(unsupported) == 1 else 'nodes'}"
         raise UnsupportedOpError(
-            f"the model holds {len(found)} {'node' if len(found) == 1 else 'nodes'} that cannot be converted: "
-            f"{'; '.join(map(str, found))}",
+            f"the model has {count} that cannot be converted: {'; '.join(map(str, unsupported))}",
             hint="export with other operators, or add a handler to convnet_core/convert/native/ops",
-            nodes=found,
+            nodes=unsupported,
         )
     return GraphFunction(graph)

@@ -1,4 +1,4 @@
-"""An ONNX graph as plain Python: what the passes change and the converter walks. NumPy and onnx alone."""
+"""The intermediate representation: an ONNX graph as plain Python objects. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from convnet_core.tensors.arrays import Array, TensorInfo
 
 @dataclass(frozen=True)
 class Node:
-    """One operation. `inputs` holds "" where an optional one is left out.
+    """One operation. An omitted optional input is "" in `inputs`.
 
-    `version` is the newest of the operator that the model's opset includes. `scope` names the node of the ONNX model
-    that it comes from, as TensorFlow may write it; a pass that adds a node gives it the scope of the one it serves.
-    `attributes` are Python values: int, float, str, lists of them, arrays, and Graphs.
+    `version` is the operator's newest version in the model's opset. `scope` is the TensorFlow name scope of the
+    ONNX node it comes from; a node added by a pass takes the scope of the node it was added for.
+    `attributes` are Python values: int, float, str, lists of these, arrays, and Graphs.
     """
 
     op: str
@@ -31,18 +31,17 @@ class Node:
 
     @property
     def subgraphs(self) -> Iterator[Graph]:
-        """The graphs among the attributes: branches and bodies."""
+        """Graphs among the attributes: branches of If, bodies of loops."""
         return (value for value in self.attributes.values() if isinstance(value, Graph))
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in an order in which each comes after what it needs.
+    """Nodes in topological order.
 
-    `constants` holds the initializers, `infos` what is known of every tensor (a shape of None: the rank is unknown).
-    `layouts` names the inputs and outputs whose dimensions are in another order than in the ONNX model: dimension i is
-    dimension layouts[name][i] there. `places` says where the value of a tensor of the ONNX model is that is not here
-    under its own name, in its own order.
+    `constants` has the initializers, `infos` the inferred dtype and shape of each tensor.
+    `layouts` has the inputs and outputs whose dimensions were reordered: dimension i is dimension layouts[name][i] in
+    the ONNX model. `locations` tells where to find an ONNX tensor that was renamed or transposed.
     """
 
     inputs: tuple[TensorInfo, ...]
@@ -51,42 +50,42 @@ class Graph:
     constants: dict[str, Array]
     infos: dict[str, Info]
     layouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    places: dict[str, TensorLocation] = field(default_factory=dict)
+    locations: dict[str, TensorLocation] = field(default_factory=dict)
 
     def rank(self, name: str) -> int | None:
-        """The number of dimensions of a tensor, where it is known."""
+        """The number of dimensions of a tensor; None if unknown."""
         if name in self.constants:
             return int(self.constants[name].ndim)
         info = self.infos.get(name)
         return None if info is None or info.shape is None else len(info.shape)
 
-    def captured(self) -> set[str]:
-        """The tensors of an outer graph that this one, or one inside it, uses."""
-        made = {info.name for info in self.inputs} | set(self.constants)
-        made.update(itertools.chain.from_iterable(node.outputs for node in self.nodes))
+    def captured_names(self) -> set[str]:
+        """Names of outer-graph tensors that this graph or its subgraphs use."""
+        local = {info.name for info in self.inputs} | set(self.constants)
+        local.update(itertools.chain.from_iterable(node.outputs for node in self.nodes))
         used = set(self.outputs)
         for node in self.nodes:
             used.update(node.inputs)
             for inner in node.subgraphs:
-                used |= inner.captured()
-        return used - made - {""}
+                used |= inner.captured_names()
+        return used - local - {""}
 
 
 @dataclass(frozen=True)
 class Info:
-    """What shape inference says of a tensor: NumPy's name of its dtype, and its shape where the rank is known."""
+    """A tensor's NumPy dtype name and shape, as inferred. A shape of None means that the rank is unknown."""
 
     dtype: str
     shape: tuple[int | None, ...] | None
 
 
 def use_counts(graph: Graph) -> dict[str, int]:
-    """How often each tensor is used, by nodes, by their subgraphs and as an output."""
+    """How often each tensor is used: as a node's input, in a subgraph, or as a graph output."""
     counts: dict[str, int] = {}
     names = itertools.chain(
         graph.outputs,
         *(node.inputs for node in graph.nodes),
-        *(inner.captured() for node in graph.nodes for inner in node.subgraphs),
+        *(inner.captured_names() for node in graph.nodes for inner in node.subgraphs),
     )
     for name in names:
         counts[name] = counts.get(name, 0) + 1

@@ -1,4 +1,4 @@
-"""TensorFlow, imported when it is first used: the handlers can be looked up without it."""
+"""TensorFlow, imported on first use, so that handlers can be looked up without it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from convnet_core.common.tensorflow_import import import_tensorflow
 
 
 class _TensorFlow:
-    """Stands for the module `tensorflow`."""
+    """A stand-in for the module `tensorflow`."""
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(import_tensorflow(), name)

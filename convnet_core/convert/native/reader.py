@@ -1,4 +1,4 @@
-"""An ONNX model as a `Graph`: functions inlined, shapes inferred, names made unique."""
+"""Read an ONNX model into a `Graph`: inline functions, infer shapes, make node names unique."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from convnet_core.onnx_files.shape_inference import infer, without_weights
 from convnet_core.onnx_files.tensor_types import dtype_name
 from convnet_core.tensors.arrays import TensorInfo
 
-_INFERRED_BYTES = 2**31 - 1  # protobuf's limit; shape inference takes the model as bytes
+_INFERRED_BYTES = 2**31 - 1  # protobuf's limit; shape inference serializes the model
 
 
 def read_graph(model: onnx.ModelProto) -> Graph:
-    """The graph of a model whose tensors are loaded. Raises ConversionError where it is malformed."""
+    """Read a model whose tensors are loaded. Raises ConversionError if it is malformed."""
     model = add_shapes(onnx.inliner.inline_local_functions(model) if model.functions else model)
     return _graph(model.graph, opsets_of(model), iter(node_scopes(model)), {})
 
 
 def add_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with what ONNX can infer of its shapes; as it is where it is too large, or inference fails."""
+    """Add inferred shapes to a model. Returns it unchanged if it is too large or inference fails."""
     light = without_weights(model)
     if light.ByteSize() > _INFERRED_BYTES:
         return model
     try:
         inferred = infer(light)
-    except onnx.shape_inference.InferenceError:  # shapes are an aid, the graph is read without them
+    except onnx.shape_inference.InferenceError:  # the graph can be read without shapes
         return model
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -81,14 +81,14 @@ def _graph(graph: onnx.GraphProto, opsets: dict[str, int], scopes: Iterable[str]
 
 
 def to_array(tensor: onnx.TensorProto) -> Any:
-    """The values of a tensor in the dtype that TensorFlow has for it (4-bit and 8-bit floats as ml_dtypes')."""
+    """A tensor as an array of the matching dtype (ml_dtypes for bfloat16 and the 4-bit and 8-bit types)."""
     return np.array(onnx.numpy_helper.to_array(tensor))
 
 
 def _dense(tensor: onnx.SparseTensorProto) -> Any:
-    values, places = to_array(tensor.values), to_array(tensor.indices)
+    values, indices = to_array(tensor.values), to_array(tensor.indices)
     array = np.zeros(tuple(tensor.dims), values.dtype)
-    array[tuple(places.T) if places.ndim == 2 else np.unravel_index(places, array.shape)] = values
+    array[tuple(indices.T) if indices.ndim == 2 else np.unravel_index(indices, array.shape)] = values
     return array
 
 
@@ -123,6 +123,4 @@ def _attribute(item: onnx.AttributeProto, opsets: dict[str, int], infos: dict[st
             return onnx.helper.get_attribute_value(item)
         case kinds.INTS | kinds.FLOATS:
             return list(onnx.helper.get_attribute_value(item))
-    raise ConversionError(
-        f"the attribute {item.name!r} is of a kind that is not read: {kinds.AttributeType.Name(item.type)}"
-    )
+    raise ConversionError(f"the attribute {item.name!r} has an unsupported type: {kinds.AttributeType.Name(item.type)}")

@@ -1,4 +1,4 @@
-"""Which function converts which ONNX operator. Light: TensorFlow is imported when a handler runs."""
+"""Which function converts which ONNX operator. TensorFlow is imported only when a handler runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Handler:
-    """A function that makes TensorFlow ops of one ONNX operator.
+    """A function that converts one ONNX operator to TensorFlow ops.
 
-    It takes the node's inputs by position (None where an optional one is left out) and its attributes by keyword under
-    ONNX's names, and gives one value, or a tuple of them. Parameters without a default are required. Besides, it is
-    given what it names: `version` (of the operator), `outputs` (how many are asked for), `dtype` (ONNX's for the first
-    output, or None), `run` (runs a subgraph). `static` names inputs that must not become variables, because their
-    values decide shapes or the choice of ops. A `random` one draws numbers, so it is never computed while converting:
-    that would give the same numbers in each run.
+    It takes the node's inputs by position (None for an omitted optional input) and its attributes by keyword under
+    their ONNX names, and returns one value or a tuple. Parameters without a default are required. It may also
+    declare these keyword parameters: `version` (of the operator), `outputs` (how many the node has), `dtype` (the first
+    output's inferred dtype, or None) and `run` (runs a subgraph). `static` names inputs that must not become variables
+    because their values determine shapes or the choice of ops. A `random` handler draws random numbers, so its result is
+    never folded to a constant, which would be the same in every run.
     """
 
     function: Function
@@ -38,27 +38,27 @@ class Handler:
 
     @property
     def keywords(self) -> set[str]:
-        """The attributes, and the other things asked for, by name."""
+        """Names of the keyword parameters: attributes and extra arguments."""
         return {item.name for item in self.parameters if item.kind is inspect.Parameter.KEYWORD_ONLY}
 
     @property
-    def any_attribute(self) -> bool:
-        """Whether it takes whatever attributes there are, as `**` of a name."""
+    def accepts_any_attribute(self) -> bool:
+        """Whether it has a `**` parameter."""
         return any(item.kind is inspect.Parameter.VAR_KEYWORD for item in self.parameters)
 
     @property
-    def any_number(self) -> bool:
-        """Whether it takes any number of inputs."""
+    def accepts_any_inputs(self) -> bool:
+        """Whether it has a `*` parameter."""
         return any(item.kind is inspect.Parameter.VAR_POSITIONAL for item in self.parameters)
 
     @property
-    def names(self) -> list[str]:
-        """The inputs that have a name of their own, in their order."""
+    def input_names(self) -> list[str]:
+        """Names of the positional parameters, in order."""
         return [item.name for item in self.parameters if item.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
 
 
 EXTRA_ARGUMENTS = {"version", "outputs", "dtype", "run"}
-"""What a handler may ask for that is no attribute."""
+"""Keyword parameters that a handler may declare besides attributes."""
 
 _handlers: dict[tuple[str, str], list[Handler]] = {}
 
@@ -71,9 +71,10 @@ def handles(
     dtypes: Iterable[str] | None = None,
     random: bool = False,
 ) -> Callable[[Function], Function]:
-    """Register a function for an operator, and for those of its versions that it covers.
+    """Register a function for these versions of an operator.
 
-    `dtypes` are the dtypes of the first input that it takes; any when None. `random` says that it draws numbers.
+    `dtypes` lists the dtypes it accepts for its first input; None accepts any. `random` marks one that draws random
+    numbers.
     """
 
     def register(function: Function) -> Function:
@@ -87,10 +88,10 @@ def handles(
 
 
 def handler_of(node: Node) -> Handler | None:
-    """The handler of a node's operator and version; None where there is none."""
+    """The handler for a node's operator and version, or None."""
     _load_handlers()
-    found = _handlers.get((node.domain, node.op), [])
-    return next((handler for handler in found if node.version in handler.versions), None)
+    candidates = _handlers.get((node.domain, node.op), [])
+    return next((handler for handler in candidates if node.version in handler.versions), None)
 
 
 def all_handlers() -> dict[tuple[str, str], list[Handler]]:
@@ -100,38 +101,38 @@ def all_handlers() -> dict[tuple[str, str], list[Handler]]:
 
 
 def unsupported_nodes(graph: Graph) -> list[UnsupportedNode]:
-    """Every node of a graph that cannot be converted, those of subgraphs included."""
-    found = []
+    """Every node of a graph and its subgraphs that cannot be converted."""
+    unsupported = []
     for node in graph.nodes:
         if (reason := _why_unsupported(node, graph)) is not None:
             label = f"{node.domain}.{node.op}" if node.domain else node.op
-            found.append(UnsupportedNode(label, node.version, node.name, reason))
+            unsupported.append(UnsupportedNode(label, node.version, node.name, reason))
         for inner in node.subgraphs:
-            found += unsupported_nodes(inner)
-    return found
+            unsupported += unsupported_nodes(inner)
+    return unsupported
 
 
 _IMPOSSIBLE = {
-    ("ai.onnx.ml", "ZipMap"): "it gives maps, which are no tensors; export with the option zipmap=False",
+    ("ai.onnx.ml", "ZipMap"): "it outputs maps, not tensors; export with the option zipmap=False",
     (
         "com.microsoft.nchwc",
         "",
-    ): "ONNX Runtime wrote it for one kind of processor; let it optimize up to ORT_ENABLE_EXTENDED",
+    ): "ONNX Runtime wrote it for one kind of processor; optimize with ORT_ENABLE_EXTENDED at most",
 }
-"""What cannot be had, by domain and operator ("" for all of a domain), and what to do instead."""
+"""Operators that cannot be supported, by domain and operator ("" for a whole domain), and what to do instead."""
 
 
 def _why_unsupported(node: Node, graph: Graph) -> str | None:
-    """Why a node cannot be converted: empty text where its operator is unknown; None where it can be."""
+    """Why a node cannot be converted: an empty string for an unknown operator, None if it can be."""
     handler = handler_of(node)
     if handler is None:
-        known = [version for other in _handlers.get((node.domain, node.op), []) for version in other.versions]
-        if known:
-            return f"only the versions {', '.join(map(str, sorted(known)))} are known"
+        versions = [version for other in _handlers.get((node.domain, node.op), []) for version in other.versions]
+        if versions:
+            return f"only versions {', '.join(map(str, sorted(versions)))} are supported"
         return _IMPOSSIBLE.get((node.domain, node.op), "") or _IMPOSSIBLE.get((node.domain, ""), "")
-    if len(node.inputs) > len(handler.names) and not handler.any_number:
-        return f"its input number {len(handler.names) + 1}"
-    unknown = [] if handler.any_attribute else sorted(set(node.attributes) - handler.keywords)
+    if len(node.inputs) > len(handler.input_names) and not handler.accepts_any_inputs:
+        return f"input number {len(handler.input_names) + 1}"
+    unknown = [] if handler.accepts_any_attribute else sorted(set(node.attributes) - handler.keywords)
     if unknown:
         return f"attribute {', '.join(unknown)}"
     info = graph.infos.get(node.inputs[0]) if node.inputs else None
@@ -141,7 +142,7 @@ def _why_unsupported(node: Node, graph: Graph) -> str | None:
 
 
 def _load_handlers() -> None:
-    """Import the files of handlers; each registers its own."""
+    """Import all handler modules, which register themselves."""
     if not _handlers:
         for module in pkgutil.iter_modules(ops.__path__):
             importlib.import_module(f"{ops.__name__}.{module.name}")

@@ -1,4 +1,4 @@
-"""Walk a graph inside a `tf.function`: each node's handler, in the node's name scope."""
+"""Run a graph inside a `tf.function`: call each node's handler in the node's name scope."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from convnet_core.convert.native.registry import EXTRA_ARGUMENTS, Handler, handl
 from convnet_core.errors import ConversionError, ConvNetError, one_line
 
 Values = dict[str, Any]
-"""By the name of an ONNX tensor: a TensorFlow tensor or variable, or an array whose value is known now."""
+"""By ONNX tensor name: a TensorFlow tensor or variable, or an array if the value is already known."""
 
-_MOST_FOLDED = 2**26
-"""Values of a constant that is computed now; what is larger would make the artefact large instead of small."""
+_FOLD_LIMIT = 2**26
+"""Most elements that a node's inputs may have for constant folding; larger results would bloat the artifact."""
 
 
 class GraphFunction:
     """The graph as a function of tensors, to be traced.
 
-    Weights are `tf.Variable`s, made once, under the names that they have in ONNX, so that a SavedModel can be
-    fine-tuned; what decides shapes, and what can be computed from constants alone, is computed while tracing.
+    Weights become `tf.Variable`s, created once under their ONNX names, so that the SavedModel can be fine-tuned.
+    Shapes and constant expressions are computed during tracing.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self.layouts = graph.layouts
-        self.places = graph.places
+        self.locations = graph.locations
         self.values: Values = {}
-        """What the last trace has made, by the names of the graph after its passes."""
+        """Values from the last trace, by their names in the graph after all passes."""
         self.variables: dict[str, Any] = {}
         self._sources: dict[str, Any] = {}
         self._learned: set[str] = set()
-        """The constants of the model, and what is computed from them alone."""
+        """Names of the model's constants and of values computed only from them."""
 
     def __call__(self, feeds: Values) -> Values:
-        """Tensors by ONNX input name in, by ONNX output name out. Raises ConversionError with the node's name."""
+        """Map tensors by ONNX input name to tensors by ONNX output name. A ConversionError names the failing node."""
         self.values = values = self._run(self._graph, feeds)
         return {name: _result(values[name]) for name in self._graph.outputs}
 
@@ -47,7 +47,7 @@ class GraphFunction:
         values: Values = {**graph.constants, **feeds}
         self._learned.update(graph.constants)
         for node in graph.nodes:
-            with tf.name_scope(f"{node.scope}/"):  # with the slash the same scope again, however many nodes share it
+            with tf.name_scope(f"{node.scope}/"):  # the slash reopens the same scope, even when several nodes share it
                 results = self._node(node, graph, values)
             values.update((name, value) for name, value in zip(node.outputs, results, strict=False) if name)
         return values
@@ -56,33 +56,34 @@ class GraphFunction:
         handler = handler_of(node)
         if handler is None:
             raise ConversionError(f"no handler for {node.op}-{node.version} (node {node.name!r})")
-        given = [values[name] if name else None for name in node.inputs]
-        keywords = {**self._asked(handler, node, graph, values), **node.attributes}  # an attribute may be called dtype
+        inputs = [values[name] if name else None for name in node.inputs]
+        extra = self._extra_arguments(handler, node, graph, values)
+        keywords = {**extra, **node.attributes}  # an attribute may also be called dtype
         try:
-            if not node.attributes.keys() & {"body", "then_branch", "else_branch"} and _is_foldable(handler, given):
+            if not node.attributes.keys() & {"body", "then_branch", "else_branch"} and _is_foldable(handler, inputs):
                 if self._learned.intersection(node.inputs):
                     self._learned.update(node.outputs)
-                return _fold(handler, node, graph, given, keywords)
-            operands = self._operands(handler, node, given)
+                return _fold(handler, node, graph, inputs, keywords)
+            operands = self._operands(handler, node, inputs)
             return _as_tuple(float16_arithmetic.call(handler.function, node, graph, operands, keywords))
         except ConvNetError as error:
             raise ConversionError(f"{node.op}-{node.version} (node {node.name!r}): {error}", error.hint) from error
         except Exception as error:  # TensorFlow raises many kinds
             raise ConversionError(f"{node.op}-{node.version} (node {node.name!r}): {one_line(error)}") from error
 
-    def _asked(self, handler: Handler, node: Node, graph: Graph, values: Values) -> dict[str, Any]:
-        """What the handler wants to know beside inputs and attributes."""
+    def _extra_arguments(self, handler: Handler, node: Node, graph: Graph, values: Values) -> dict[str, Any]:
+        """The values for the extra keyword parameters that the handler declares."""
         info = graph.infos.get(node.outputs[0])
-        offers = {
+        available = {
             "version": node.version,
             "outputs": len(node.outputs),
             "dtype": info.dtype if info else None,
             "run": self._runner(values),
         }
-        return {name: offers[name] for name in EXTRA_ARGUMENTS & handler.keywords}
+        return {name: available[name] for name in EXTRA_ARGUMENTS & handler.keywords}
 
     def _runner(self, values: Values) -> Callable[[Graph, Mapping[str, Any]], list[Any]]:
-        """Runs a subgraph of the node: inputs by name in, its outputs in order out. It sees the tensors around it."""
+        """A function that runs a subgraph: from inputs by name to a list of outputs. It can use all outer tensors."""
 
         def run(graph: Graph, feeds: Mapping[str, Any]) -> list[Any]:
             inner = self._run(graph, {**values, **graph.constants, **feeds})
@@ -90,16 +91,16 @@ class GraphFunction:
 
         return run
 
-    def _operands(self, handler: Handler, node: Node, given: list[Any]) -> list[Any]:
-        """The inputs, weights among them as variables."""
-        names = handler.names
+    def _operands(self, handler: Handler, node: Node, inputs: list[Any]) -> list[Any]:
+        """The inputs, with weights as variables."""
+        names = handler.input_names
         return [
             self._variable(name, value)
             if name in self._learned
             and _is_weight(value)
-            and not (place < len(names) and names[place] in handler.static)
+            and not (index < len(names) and names[index] in handler.static)
             else value
-            for place, (name, value) in enumerate(zip(node.inputs, given, strict=True))
+            for index, (name, value) in enumerate(zip(node.inputs, inputs, strict=True))
         ]
 
     def _variable(self, name: str, value: Any) -> Any:
@@ -110,39 +111,39 @@ class GraphFunction:
         source = self._sources[name]
         if source is value or np.array_equal(source, value):
             return self.variables[name]
-        return tf.constant(value)  # a name in a subgraph, whose value is another in each step, or in another subgraph
+        return tf.constant(value)  # a subgraph name whose value differs between steps or subgraphs
 
 
 def _result(value: Any) -> Any:
-    """A tensor; a list of them where the model gives a sequence, None where it gives no value."""
+    """A tensor; a list for a sequence, None for an empty optional."""
     if isinstance(value, list):
         return [_result(item) for item in value]
     return None if value is None else tf.convert_to_tensor(value)
 
 
 def _is_weight(value: Any) -> bool:
-    """Whether a known value is one that training would change: float, and more than one number."""
+    """Whether a value is a trainable weight: a float array of more than one element."""
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fV" or value.size <= 1:
         return False
     return bool(tf.as_dtype(value.dtype).is_floating)
 
 
 def variable_name(name: str) -> str:
-    """The name of the variable that holds a weight: its own, as far as TensorFlow allows."""
+    """The variable name for a weight: its ONNX name, with characters replaced that TensorFlow does not allow."""
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name).lstrip("._-") or "weight"
 
 
-def _is_foldable(handler: Handler, given: list[Any]) -> bool:
-    """Whether a node gives the same results each time and its inputs are known now."""
-    if handler.random or not all(value is None or isinstance(value, np.ndarray) for value in given):
+def _is_foldable(handler: Handler, inputs: list[Any]) -> bool:
+    """Whether a node's inputs are known and small enough, and it is not random."""
+    if handler.random or not all(value is None or isinstance(value, np.ndarray) for value in inputs):
         return False
-    return bool(sum(value.size for value in given if value is not None) <= _MOST_FOLDED)
+    return bool(sum(value.size for value in inputs if value is not None) <= _FOLD_LIMIT)
 
 
-def _fold(handler: Handler, node: Node, graph: Graph, given: list[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
-    """The results as arrays, computed now."""
+def _fold(handler: Handler, node: Node, graph: Graph, inputs: list[Any], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """Compute a node's results as arrays."""
     with tf.init_scope():
-        results = _as_tuple(float16_arithmetic.call(handler.function, node, graph, given, keywords))
+        results = _as_tuple(float16_arithmetic.call(handler.function, node, graph, inputs, keywords))
         return tuple(np.asarray(value) if isinstance(value, tf.Tensor) else value for value in results)
 
 

@@ -42,7 +42,7 @@ class GraphFunction:
         self._model, self._renamed, self._graph, self._backend = model, renamed, graph, backend
         self._constants = {**dict(graph.initializer_dict), **graph.handler_variables}
         self.layouts: dict[str, tuple[int, ...]] = {}
-        self.places: dict[str, TensorLocation] = {}
+        self.locations: dict[str, TensorLocation] = {}
         """Both empty: onnx-tf gives every value in ONNX's own order."""
         self.values: dict[str, Any] = {}
         """What the last trace has made, by ONNX name."""

@@ -54,7 +54,7 @@ class DoubleProbe(Probe):
         return {name: self._place(name).value(value.numpy()) for name, value in found.items()}
 
     def _place(self, name: str) -> TensorLocation:
-        return self._function.places.get(name, TensorLocation(name))
+        return self._function.locations.get(name, TensorLocation(name))
 
 
 def _is_tensor(value: Any) -> bool:

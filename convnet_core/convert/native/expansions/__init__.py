@@ -1,5 +1,5 @@
-"""Operators that are written out as operators of ONNX before anything else is done to a graph.
+"""Replace fused operators by standard ONNX operators before any other pass.
 
-So the passes see a convolution in FusedConv and a sum in QLinearAdd, and each has one handler. To add one, add a
-function to the file of its kind and a line to `onnx_files/contrib.py`.
+This way, the passes see the convolution in FusedConv and the sum in QLinearAdd, and each needs only one handler. To add
+an operator, write a function in the matching file and add a line to `onnx_files/contrib.py`.
 """

@@ -1,4 +1,4 @@
-"""Write out the operators of a graph for which there is an expansion."""
+"""Expand the operators of a graph that have an expansion."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from convnet_core.convert.native.expansions.expansion import EXPANSIONS, Expansi
 from convnet_core.convert.native.ir import Graph, Node
 from convnet_core.onnx_files.contrib import DOMAIN
 
-_HARMLESS = {"do_rotary", "past_present_share_buffer"}
-"""Attributes that say nothing where they are 0."""
+_IGNORED_IF_0 = {"do_rotary", "past_present_share_buffer"}
+"""Attributes that have no effect when 0."""
 
 
 def expand(graph: Graph) -> Graph:
-    """The graph with what can be written out written out, in its subgraphs, too."""
+    """Expand all operators that have an expansion, including in subgraphs."""
     changed = dataclasses.replace(graph, constants=dict(graph.constants), infos=dict(graph.infos))
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -26,7 +26,7 @@ def _expand_node(node: Node, graph: Graph) -> list[Node]:
     inner = {name: expand(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
     node = dataclasses.replace(node, attributes={**node.attributes, **inner}) if inner else node
     if node.domain == DOMAIN:
-        kept = {name: value for name, value in node.attributes.items() if value or name not in _HARMLESS}
+        kept = {name: value for name, value in node.attributes.items() if value or name not in _IGNORED_IF_0}
         node = dataclasses.replace(node, attributes=kept)
     function = EXPANSIONS.get((node.domain, node.op))
     if function is None:

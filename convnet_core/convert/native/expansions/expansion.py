@@ -1,4 +1,4 @@
-"""What writes one node out as several, and the table of operators for which that is done."""
+"""Expand one node into several, and the table of operators with expansions."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from convnet_core.convert.native.ir import Graph, Info, Node
 from convnet_core.onnx_files.contrib import DOMAIN
 
 _OPSET = 24
-"""The opset of the nodes that are written."""
+"""The opset of the new nodes."""
 _FLOATS = {"float16", "bfloat16", "float32", "float64"}
 
 
 class Expansion:
-    """The nodes that take the place of one. Attributes are those of the node; names are those of tensors."""
+    """Collects the nodes that replace `node`. All names are tensor names."""
 
     def __init__(self, node: Node, graph: Graph) -> None:
         self.node = node
         self.nodes: list[Node] = []
         self._graph = graph
 
-    def input(self, place: int) -> str:
-        """The name of an input; "" where it is left out."""
-        return self.node.inputs[place] if place < len(self.node.inputs) else ""
+    def input(self, index: int) -> str:
+        """The name of an input; "" if omitted."""
+        return self.node.inputs[index] if index < len(self.node.inputs) else ""
 
-    def output(self, place: int) -> str:
-        """The name of an output; "" where nobody asks for it."""
-        return self.node.outputs[place] if place < len(self.node.outputs) else ""
+    def output(self, index: int) -> str:
+        """The name of an output; "" if unused."""
+        return self.node.outputs[index] if index < len(self.node.outputs) else ""
 
     def attribute(self, name: str, default: Any) -> Any:
         """An attribute of the node."""
         return self.node.attributes.get(name, default)
 
     def window(self) -> dict[str, Any]:
-        """The attributes of the node that say how a window slides."""
+        """The node's attributes that describe a sliding window."""
         names = {"auto_pad", "ceil_mode", "count_include_pad", "dilations", "group", "kernel_shape", "pads", "strides"}
         return {name: value for name, value in self.node.attributes.items() if name in names}
 
     def dtype(self, name: str, default: str) -> str:
-        """NumPy's name of a tensor's dtype, where it is known."""
+        """The NumPy dtype name of a tensor, or `default` if unknown."""
         info = self._graph.infos.get(name)
         return default if info is None else info.dtype
 
     def rank(self, name: str) -> int | None:
-        """The number of dimensions of a tensor, where it is known."""
+        """The number of dimensions of a tensor; None if unknown."""
         return self._graph.rank(name)
 
     def value(self, name: str) -> Any:
-        """A constant; None where the tensor is none."""
+        """The value of a constant; None for other tensors."""
         return self._graph.constants.get(name)
 
     def constant(self, value: Any, dtype: str = "float32") -> str:
-        """The name of a new constant."""
+        """Add a constant and return its name."""
         name = f"{self.node.outputs[0]}|{len(self.nodes)}|constant{len(self._graph.constants)}"
         self._graph.constants[name] = array = np.array(value, dtype)
         self._graph.infos[name] = Info(dtype, array.shape)
@@ -72,25 +72,25 @@ class Expansion:
         version: int = 0,
         **attributes: Any,
     ) -> str:
-        """Add a node; the name of its first result, which is `result` where that is given. `more` names further ones.
+        """Add a node and return the name of its first output: `result` or a new name. `more` names further outputs.
 
-        `like` names a tensor of the shape that the result has. `dtype` is the result's dtype: by default that of `like`
-        where it is floating point, else float32.
+        `like` names a tensor with the output's shape. `dtype` is the output's dtype; the default is that of `like` if
+        it is floating point, else float32.
         """
-        place = len(self.nodes)
-        result = result or f"{self.node.outputs[0]}|{place}"
+        index = len(self.nodes)
+        result = result or f"{self.node.outputs[0]}|{index}"
         if result not in self._graph.infos and (info := self._graph.infos.get(like)) is not None:
             self._graph.infos[result] = Info(dtype or (info.dtype if info.dtype in _FLOATS else "float32"), info.shape)
         version = version or int(onnx.defs.get_schema(op, _OPSET).since_version)
         while not inputs[-1]:
             inputs = inputs[:-1]
-        name = f"{self.node.name}/{op}_{place}"
+        name = f"{self.node.name}/{op}_{index}"
         self.nodes.append(Node(op, inputs, (result, *more), attributes, "", version, name, self.node.scope))
         return result
 
 
 Expand = Callable[[Expansion], str | None]
-"""Adds the nodes; the tensor that is the first result, or None where the node cannot be written out and stays."""
+"""Adds nodes and returns the tensor that replaces the first output, or None to leave the node unchanged."""
 
 EXPANSIONS: dict[tuple[str, str], Expand] = {}
 """By domain and operator."""

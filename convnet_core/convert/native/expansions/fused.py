@@ -1,4 +1,4 @@
-"""What ONNX Runtime's optimizer has fused: activations behind products, biases, sums before a normalization."""
+"""Expand what ONNX Runtime's optimizer fuses: activations after products, biases, sums before normalization."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _PARAMETERS: dict[str, tuple[str, ...]] = {
     "HardSigmoid": ("alpha", "beta"),
     "Clip": ("min", "max"),
 }
-"""The activations that are fused, and what each of their parameters is, in order."""
+"""The activations that may be fused, with the names of their parameters in order."""
 
-_LAYER_NORM = 17
-"""The opset that brought it."""
+_LAYER_NORM_OPSET = 17
+"""The opset that introduced LayerNormalization."""
 
-_CLIP = 6
-"""The version in which the bounds are attributes."""
+_CLIP_VERSION = 6
+"""The Clip version in which the bounds are attributes."""
 
 
 @expands("Gelu")
@@ -49,7 +49,7 @@ def _quick_gelu(expansion: Expansion) -> str:
 
 @expands("SkipLayerNormalization")
 def _skip_layer_norm(expansion: Expansion) -> str:
-    """A bias is added before the normalization, too. The fourth output is the sum."""
+    """Normalize input + skip + bias. The fourth output is that sum."""
     epsilon = expansion.attribute("epsilon", 1e-12)
     total = _sum(expansion, expansion.input(4))
     scale, bias = expansion.input(2), expansion.input(3)
@@ -77,22 +77,22 @@ def _rms_norm(expansion: Expansion) -> str | None:
 
 @expands("LayerNormalization", domain="")
 def _layer_norm(expansion: Expansion) -> str | None:
-    """ONNX Runtime's optimizer writes it into models of opsets that do not have it yet."""
-    if expansion.node.version >= _LAYER_NORM:
+    """ONNX Runtime's optimizer also uses it in models with older opsets."""
+    if expansion.node.version >= _LAYER_NORM_OPSET:
         return None
     inputs, more = expansion.node.inputs, expansion.node.outputs[1:]
     return expansion.make("LayerNormalization", *inputs, more=more, **expansion.node.attributes)
 
 
 def _sum(expansion: Expansion, bias: str) -> str:
-    """Of an input, of what went round a block, and of a bias."""
+    """The sum of the input, the skip connection and the bias."""
     x, total = expansion.input(0), expansion.output(3)
     y = expansion.make("Add", x, expansion.input(1), like=x, result="" if bias else total)
     return expansion.make("Add", y, bias, like=x, result=total) if bias else y
 
 
 def _add_optional(expansion: Expansion, x: str, other: str) -> str:
-    """The sum of two tensors, the second of which may be left out."""
+    """The sum of two tensors; the second may be omitted."""
     return expansion.make("Add", x, other, like=x) if other else x
 
 
@@ -107,20 +107,20 @@ def _gemm(expansion: Expansion) -> str | None:
 
 @expands("FusedConv")
 def _conv(expansion: Expansion) -> str | None:
-    x, w, b, added = map(expansion.input, range(4))
+    x, w, b, addend = map(expansion.input, range(4))
     y = expansion.make("Conv", x, w, b, like=expansion.output(0), **expansion.window())
-    return _activate(expansion, _add_optional(expansion, y, added), expansion.attribute("activation_params", []))
+    return _activate(expansion, _add_optional(expansion, y, addend), expansion.attribute("activation_params", []))
 
 
 @expands("NhwcConv", "NhwcFusedConv")
 def _conv_last(expansion: Expansion) -> str | None:
-    x, w, b, added = map(expansion.input, range(4))
+    x, w, b, addend = map(expansion.input, range(4))
     rank = expansion.rank(x)
     if rank is None:
         return None
     y = expansion.make("Conv", transpose_to_first(expansion, x, rank), w, b, **expansion.window())
     y = transpose_to_last(expansion, y, rank)
-    return _activate(expansion, _add_optional(expansion, y, added), expansion.attribute("activation_params", []))
+    return _activate(expansion, _add_optional(expansion, y, addend), expansion.attribute("activation_params", []))
 
 
 @expands("NhwcMaxPool")
@@ -135,21 +135,21 @@ def _max_pool_last(expansion: Expansion) -> str | None:
 
 
 def _activate(expansion: Expansion, x: str, parameters: list[Any]) -> str | None:
-    """The activation that is fused into the node, if any; None where it is not known."""
+    """Add the fused activation, if any. Returns None if it is unknown."""
     op = expansion.attribute("activation", "")
     if not op:
         return x
     if op not in _PARAMETERS:
         return None
     named = dict(zip(_PARAMETERS[op], parameters, strict=False))
-    return expansion.make(op, x, like=x, version=_CLIP if op == "Clip" else 0, **named)
+    return expansion.make(op, x, like=x, version=_CLIP_VERSION if op == "Clip" else 0, **named)
 
 
 def transpose_to_first(expansion: Expansion, x: str, rank: int) -> str:
-    """A tensor that is channels last as ONNX's operators take it."""
+    """Transpose a channels-last tensor to channels first."""
     return expansion.make("Transpose", x, dtype=expansion.dtype(x, "float32"), perm=list(to_first(rank)))
 
 
 def transpose_to_last(expansion: Expansion, x: str, rank: int) -> str:
-    """What an operator of ONNX gives, channels last."""
+    """Transpose a channels-first tensor to channels last."""
     return expansion.make("Transpose", x, perm=list(to_last(rank)))

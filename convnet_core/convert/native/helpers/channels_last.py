@@ -1,4 +1,4 @@
-"""Handlers that work channels last: how they are registered, and what carries them over 1, 2 and 3 dimensions."""
+"""Register handlers that work channels last, and apply 2D functions to 1, 2 and 3 spatial dimensions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convnet_core.errors import ConversionError
 
 
 def handles_spatial(op: str, *versions: int, static: Iterable[str] = ()) -> Callable[[Function], Function]:
-    """Register a channels-last handler, also for ONNX's layout: it is left where a rank is known only when tracing."""
+    """Register a channels-last handler, also for nodes that keep ONNX's layout because their rank was unknown."""
 
     def register(function: Function) -> Function:
         @functools.wraps(function)
@@ -33,9 +33,10 @@ def handles_spatial(op: str, *versions: int, static: Iterable[str] = ()) -> Call
 
 
 def apply_per_plane(x: Any, function: Callable[[Any, tuple[int | None, int | None]], Any]) -> Any:
-    """Work along 1, 2 or 3 spatial dimensions by a function of images, where each dimension can be done on its own.
+    """Apply a separable function of images to 1, 2 or 3 spatial dimensions.
 
-    It takes an image [n, h, w, c], and which spatial dimensions of x its height and width are: None for one to leave.
+    The function takes an image [n, h, w, c] and the spatial dimensions of x that its height and width correspond to;
+    None means to leave that side unchanged.
     """
     match rank_of(x):
         case 3:

@@ -1,4 +1,4 @@
-"""Decision trees as tables: every tree of an ensemble over one list of nodes, walked level by level."""
+"""Decision tree ensembles as tables: one node list for all trees, evaluated level by level."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _MEMBER = "BRANCH_MEMBER"
 
 @dataclass(frozen=True)
 class Forest:
-    """Nodes [n] of all trees. A leaf leads to itself, so that trees of any depth are walked in the same steps.
+    """The nodes [n] of all trees. A leaf points to itself, so trees of any depth take the same number of steps.
 
-    `splits` hold the number that a feature is compared with, `members` [n, m] the set that it is looked up in (NaN
-    where a set is smaller); `weights` [n, targets] what a leaf adds, `counts` [n, targets] whether it adds anything.
+    A feature is compared with `splits` [n] or looked up in the set `members` [n, m] (padded with NaN). `weights`
+    [n, targets] is what a leaf adds; `counts` [n, targets] tells whether it adds anything.
     """
 
     roots: NDArray[np.int64]
@@ -35,7 +35,7 @@ class Forest:
     counts: NDArray[np.bool_]
 
     def values(self, x: Any, aggregate: str = "SUM") -> Any:
-        """What the trees say of samples [batch, features], together: [batch, targets]."""
+        """The combined output [batch, targets] of all trees for samples [batch, features]."""
         leaves = self._leaves(x)
         leaf_values = tf.gather(tf.constant(self.weights), leaves)  # [batch, trees, targets]
         match aggregate:
@@ -49,28 +49,28 @@ class Forest:
         return tf.where(tf.reduce_any(counts, 1), extreme, tf.zeros_like(extreme))
 
     def _leaves(self, x: Any) -> Any:
-        """The leaf that each sample ends in, of each tree: [batch, trees]."""
+        """The index of the leaf that each sample reaches in each tree: [batch, trees]."""
         x = tf.cast(x, self.splits.dtype)
-        place = tf.tile(tf.constant(self.roots)[tf.newaxis], [tf.shape(x)[0], 1])
+        index = tf.tile(tf.constant(self.roots)[tf.newaxis], [tf.shape(x)[0], 1])
         for _ in range(self._depth()):
-            value = tf.gather(x, tf.gather(tf.constant(self.features), place), batch_dims=1)
-            holds = self._holds(value, place)
+            value = tf.gather(x, tf.gather(tf.constant(self.features), index), batch_dims=1)
+            holds = self._holds(value, index)
             if self.missing_is_yes.any():
-                holds |= tf.math.is_nan(value) & tf.gather(tf.constant(self.missing_is_yes), place)
-            place = tf.where(holds, tf.gather(tf.constant(self.yes), place), tf.gather(tf.constant(self.no), place))
-        return place
+                holds |= tf.math.is_nan(value) & tf.gather(tf.constant(self.missing_is_yes), index)
+            index = tf.where(holds, tf.gather(tf.constant(self.yes), index), tf.gather(tf.constant(self.no), index))
+        return index
 
-    def _holds(self, value: Any, place: Any) -> Any:
+    def _holds(self, value: Any, index: Any) -> Any:
         """Whether the condition of each node holds for the value of its feature."""
         used = sorted(set(self.modes.tolist()) - {LEAF})
-        split = tf.gather(tf.constant(self.splits), place)
-        found = {mode: self._compare(mode, value, split, place) for mode in used}
-        result = found[used[0]]
+        split = tf.gather(tf.constant(self.splits), index)
+        outcomes = {mode: self._compare(mode, value, split, index) for mode in used}
+        result = outcomes[used[0]]
         for mode in used[1:]:
-            result = tf.where(tf.gather(tf.constant(self.modes == mode), place), found[mode], result)
+            result = tf.where(tf.gather(tf.constant(self.modes == mode), index), outcomes[mode], result)
         return result
 
-    def _compare(self, mode: str, value: Any, split: Any, place: Any) -> Any:
+    def _compare(self, mode: str, value: Any, split: Any, index: Any) -> Any:
         match mode:
             case "BRANCH_LEQ":
                 return value <= split
@@ -85,11 +85,11 @@ class Forest:
             case "BRANCH_NEQ":
                 return tf.not_equal(value, split)
             case "BRANCH_MEMBER":
-                return tf.reduce_any(tf.equal(value[..., tf.newaxis], tf.gather(tf.constant(self.members), place)), -1)
-        raise ConversionError(f"the trees' condition {mode} is not known")
+                return tf.reduce_any(tf.equal(value[..., tf.newaxis], tf.gather(tf.constant(self.members), index)), -1)
+        raise ConversionError(f"unknown tree condition {mode}")
 
     def _depth(self) -> int:
-        """The steps from the roots to the lowest leaf. Raises ConversionError where a branch leads back."""
+        """The depth of the deepest leaf. Raises ConversionError if a branch forms a cycle."""
         level, depth = self.roots, 0
         while (level := level[self.modes[level] != LEAF]).size:
             level, depth = np.unique(np.concatenate([self.yes[level], self.no[level]])), depth + 1
@@ -99,22 +99,22 @@ class Forest:
 
 
 def forest_of_nodes(targets: int, leaf: str, attributes: dict[str, Any], dtype: Any) -> Forest:
-    """From the attributes of TreeEnsembleClassifier (`leaf` is "class") and TreeEnsembleRegressor ("target").
+    """A forest from the attributes of TreeEnsembleClassifier (`leaf` is "class") or TreeEnsembleRegressor ("target").
 
-    A node is named there by the numbers of its tree and of itself.
+    These operators identify a node by its tree number and node number.
     """
     trees, ids = attributes["nodes_treeids"], attributes["nodes_nodeids"]
-    places = {pair: place for place, pair in enumerate(zip(trees, ids, strict=True))}
+    indices = {pair: index for index, pair in enumerate(zip(trees, ids, strict=True))}
     modes = np.array(attributes["nodes_modes"])
     positions = np.arange(len(modes))
 
     def branch(name: str) -> NDArray[np.int64]:
         pairs = zip(trees, attributes[name], modes, positions, strict=True)
-        return np.array([place if mode == LEAF else places[tree, to] for tree, to, mode, place in pairs], np.int64)
+        return np.array([index if mode == LEAF else indices[tree, to] for tree, to, mode, index in pairs], np.int64)
 
     weights = np.zeros((len(modes), targets), dtype)
     leaf_values = zip(attributes[f"{leaf}_treeids"], attributes[f"{leaf}_nodeids"], strict=True)
-    rows, columns = [places[pair] for pair in leaf_values], attributes[f"{leaf}_ids"]
+    rows, columns = [indices[pair] for pair in leaf_values], attributes[f"{leaf}_ids"]
     np.add.at(weights, (rows, columns), float_attribute(attributes, f"{leaf}_weights", dtype))
     counts = np.zeros(weights.shape, bool)
     counts[rows, columns] = True
@@ -134,14 +134,14 @@ def forest_of_nodes(targets: int, leaf: str, attributes: dict[str, Any], dtype: 
 
 
 def float_attribute(attributes: dict[str, Any], name: str, dtype: Any) -> NDArray[Any]:
-    """An attribute that is there as a list of floats, or under another name as a tensor; empty where it is not."""
+    """An attribute stored as a list of floats or, with the suffix `_as_tensor`, as a tensor; empty if absent."""
     tensor = attributes.get(f"{name}_as_tensor")
     return np.asarray(attributes.get(name) or [] if tensor is None else tensor, dtype)
 
 
 _MODES = np.array(
     ["BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", _MEMBER]
-)  # by number, in TreeEnsemble-5
+)  # indexed by the numbers in TreeEnsemble-5
 
 
 def forest_of_branches(attributes: dict[str, Any]) -> Forest:
@@ -149,15 +149,15 @@ def forest_of_branches(attributes: dict[str, Any]) -> Forest:
     inner = _MODES[attributes["nodes_modes"]]
     splits, weights = attributes["nodes_splits"], attributes["leaf_weights"]
     count, targets = len(inner), np.array(attributes["leaf_targetids"])
-    places = count + np.arange(len(weights))
+    indices = count + np.arange(len(weights))
     table = np.zeros((count + len(weights), attributes["n_targets"]), weights.dtype)
-    table[places, targets] = weights
+    table[indices, targets] = weights
     counts = np.zeros(table.shape, bool)
-    counts[places, targets] = True
+    counts[indices, targets] = True
 
     def branch(name: str) -> NDArray[np.int64]:
         to, leaf = np.array(attributes[f"nodes_{name}nodeids"]), np.array(attributes[f"nodes_{name}leafs"])
-        return np.concatenate([to + count * leaf, places])
+        return np.concatenate([to + count * leaf, indices])
 
     def pad_leaves(values: Any, dtype: Any) -> NDArray[Any]:
         return np.concatenate([np.asarray(values, dtype), np.zeros(len(weights), dtype)])
@@ -178,7 +178,7 @@ def forest_of_branches(attributes: dict[str, Any]) -> Forest:
 
 
 def _members(modes: NDArray[np.str_], values: Any, nodes: int, dtype: Any) -> NDArray[Any]:
-    """The sets that nodes look a feature up in, [nodes, the largest set]; they come one after another, NaN between."""
+    """The nodes' sets as a table [nodes, largest set]. In `values` the sets are separated by NaN."""
     if values is None:
         return np.zeros((nodes, 0), dtype)
     sets: list[list[float]] = [[]]
@@ -188,6 +188,6 @@ def _members(modes: NDArray[np.str_], values: Any, nodes: int, dtype: Any) -> ND
         else:
             sets[-1].append(value)
     table = np.full((nodes, max(map(len, sets))), np.nan, dtype)
-    for place, members in zip(np.flatnonzero(modes == _MEMBER), sets, strict=False):
-        table[place, : len(members)] = members
+    for index, members in zip(np.flatnonzero(modes == _MEMBER), sets, strict=False):
+        table[index, : len(members)] = members
     return table

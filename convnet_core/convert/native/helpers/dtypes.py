@@ -1,4 +1,4 @@
-"""Dtypes: ONNX's in TensorFlow, casts between them, and what to do where TensorFlow lacks one for an operation."""
+"""Dtypes: from ONNX to TensorFlow, casts, and wider dtypes where a kernel is missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNSIGNED = {"uint8", "uint16", "uint32", "uint64"}
 INTEGERS = SMALL_INTEGERS | UNSIGNED | {"int32", "int64"}
 
 _XLA_ONLY = {"float8_e4m3fnuz", "float8_e5m2fnuz"}
-"""TensorFlow's compiler XLA converts them, its kernels do not."""
+"""Only XLA, TensorFlow's compiler, can cast these; the regular kernels cannot."""
 
 _EIGHT_BIT_FLOATS = {
     "float8_e4m3fn": 448.0,
@@ -26,18 +26,18 @@ _EIGHT_BIT_FLOATS = {
     "float8_e4m3fnuz": 240.0,
     "float8_e5m2fnuz": 57344.0,
 }
-"""The largest values."""
+"""By dtype: the largest finite value."""
 
 _FOUR_BIT = {"int4": "int8", "uint4": "uint8"}
-"""TensorFlow converts them from and to integers alone."""
+"""TensorFlow casts these only from and to integers."""
 
 _STORAGE_ONLY = {"int2", "uint2", "float4_e2m1fn"}
-"""TensorFlow can hold them, and not convert them."""
+"""TensorFlow can store these but not cast them."""
 
 
-def as_dtype(given: Any) -> Any:
-    """TensorFlow's dtype for ONNX's number, or for a name. Raises ConversionError where it has none."""
-    name = dtype_name(given) if isinstance(given, int) else str(getattr(given, "name", given))
+def as_dtype(dtype: Any) -> Any:
+    """TensorFlow's dtype for an ONNX type number, a dtype or its name. Raises ConversionError if it has none."""
+    name = dtype_name(dtype) if isinstance(dtype, int) else str(getattr(dtype, "name", dtype))
     try:
         return tf.string if name in ("str", "object") else tf.as_dtype(name)
     except TypeError:
@@ -45,7 +45,7 @@ def as_dtype(given: Any) -> Any:
 
 
 def cast_around(function: Callable[..., Any], *tensors: Any, when: Collection[str], to: Any) -> Any:
-    """A function of tensors of one dtype, computed in another where theirs is one that TensorFlow lacks for it."""
+    """Call a function in the dtype `to` if the tensors' dtype is in `when`, and cast the result back."""
     dtype = tf.as_dtype(tensors[0].dtype)
     if dtype.name not in when:
         return function(*tensors)
@@ -53,13 +53,13 @@ def cast_around(function: Callable[..., Any], *tensors: Any, when: Collection[st
 
 
 _WIDER = {**dict.fromkeys(SMALL_INTEGERS, "int32"), "uint32": "int64"}
-"""Of which LiteRT has kernels, as it has not of the narrow ones. Both hold all values of the narrow ones."""
+"""Wider dtypes for which LiteRT has kernels; each can represent all values of the narrow dtype."""
 
 
 def widen_integers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a handler so that integers without kernels in LiteRT are computed in wider ones.
+    """Decorate a handler to compute integers that LiteRT has no kernels for in a wider dtype.
 
-    The cast back wraps around as the narrow arithmetic does. The first operand of a narrow dtype decides.
+    The cast back wraps around like narrow arithmetic. The first operand with a narrow dtype determines the dtype.
     """
 
     @functools.wraps(function)
@@ -81,25 +81,25 @@ def widen_integers(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def dtype_of(x: Any) -> str | None:
-    """The dtype of a tensor or an array; None for anything else."""
+    """The dtype name of a tensor or array; None for anything else."""
     return tf.as_dtype(x.dtype).name if hasattr(x, "dtype") else None
 
 
 def convert_dtype(x: Any, dtype: str) -> Any:
-    """A tensor in another dtype; an array stays an array, whose values are known."""
+    """Cast to another dtype. An array stays an array, so that its values remain known."""
     return x.astype(dtype) if isinstance(x, np.ndarray) else tf.cast(x, dtype)
 
 
 def cast_to(x: Any, dtype: Any, *, saturate: bool = True) -> Any:
-    """`x` in another dtype by ONNX's rules; `saturate` bounds what is too large for floats of eight bits."""
+    """Cast `x` by ONNX's rules. `saturate` clamps values that are too large for 8-bit floats."""
     if isinstance(x, np.ndarray) and as_dtype(x.dtype).name in _STORAGE_ONLY:
-        x = x.astype(np.float32)  # which holds all their values
+        x = x.astype(np.float32)  # which can represent all their values
     source = as_dtype(x.dtype)
     if source == dtype:
         return tf.identity(x)
     for name in (source.name, dtype.name):
         if name in _STORAGE_ONLY:
-            raise ConversionError(f"TensorFlow cannot convert {name}")
+            raise ConversionError(f"TensorFlow cannot cast {name}")
     if source == tf.string:
         return tf.cast(tf.strings.to_number(x, tf.float64 if dtype != tf.int64 else dtype), dtype)
     if dtype == tf.string:
@@ -127,7 +127,7 @@ def _compiled_cast(x: Any, dtype: Any) -> Any:
 
 
 def _as_text(x: Any, source: Any) -> Any:
-    """As ONNX Runtime writes numbers: eight digits of a float, seventeen of a double."""
+    """Format numbers as ONNX Runtime does: 8 digits for a float, 17 for a double."""
     if source.is_floating:
         return tf.strings.as_string(x, precision=17 if source == tf.float64 else 8, shortest=True)
     return tf.strings.as_string(tf.cast(x, tf.int32) if source == tf.bool else x)

@@ -1,7 +1,7 @@
-"""Nodes of 16-bit floats: computed in float32, their results rounded once.
+"""16-bit float nodes: compute in float32 and round the results once.
 
-ONNX Runtime does the same on the CPU where it has no kernel of float16. LiteRT 2.3 has none but casts, and TensorFlow's
-of float16 and bfloat16 are no faster than those of float32.
+ONNX Runtime does the same on the CPU where it has no float16 kernel. LiteRT 2.3 has only casts for float16, and
+TensorFlow's float16 and bfloat16 kernels are no faster than float32.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 
 
 def step_rounding(dtype: str | None) -> Callable[[Any], Any]:
-    """What a handler of float32 does after each step that ONNX rounds in 16 bits; nothing for other dtypes."""
+    """A function that rounds float32 to a 16-bit dtype, for steps that ONNX rounds; identity for other dtypes."""
     if dtype not in HALVES:
         return lambda x: x
     return lambda x: tf.cast(tf.cast(x, dtype), tf.float32)
 
 
 _DTYPE_AWARE = {"BitCast", "Cast", "CastLike", "DequantizeLinear", "Identity", "QuantizeLinear", "Shape", "Size"}
-"""Operators that the dtype means something to, or whose values are not looked at."""
+"""Operators that depend on the dtype itself or do not read values."""
 
 
 def call(function: Callable[..., Any], node: Node, graph: Graph, operands: list[Any], keywords: dict[str, Any]) -> Any:
-    """A node's results by its handler."""
+    """Call a node's handler, in float32 if an operand is a 16-bit float."""
     names = [dtype_of(x) for x in operands]
     half = next((name for name in names if name in HALVES), None)
     if half is None or node.op in _DTYPE_AWARE or any(node.subgraphs):
@@ -39,7 +39,7 @@ def call(function: Callable[..., Any], node: Node, graph: Graph, operands: list[
 
 
 def _round(x: Any, name: str, half: str, graph: Graph) -> Any:
-    """A float32 result in the dtype that the model has for it; where that is not known, in that of the operands."""
+    """Round a float32 result to the dtype inferred for it or, if unknown, to the operands' dtype."""
     info = graph.infos.get(name)
-    wanted = info.dtype if info is not None and info.dtype else half
-    return convert_dtype(x, wanted) if dtype_of(x) == "float32" and wanted in HALVES else x
+    dtype = info.dtype if info is not None and info.dtype else half
+    return convert_dtype(x, dtype) if dtype_of(x) == "float32" and dtype in HALVES else x

@@ -1,4 +1,4 @@
-"""What the classifiers of ai.onnx.ml do with their scores."""
+"""Post-processing of classifier scores in ai.onnx.ml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convnet_core.errors import ConversionError
 
 
 def apply_post_transform(scores: Any, kind: str) -> Any:
-    """Scores [batch, classes] after a post_transform of ai.onnx.ml."""
+    """Apply a post_transform of ai.onnx.ml to scores [batch, classes]."""
     match kind:
         case "NONE":
             return scores
@@ -23,17 +23,17 @@ def apply_post_transform(scores: Any, kind: str) -> Any:
             return tf.math.ndtri(scores)
         case "SOFTMAX_ZERO":
             return _softmax_zero(scores)
-    raise ConversionError(f"post_transform {kind!r} is not known")
+    raise ConversionError(f"unknown post_transform {kind!r}")
 
 
 def _softmax_zero(scores: Any) -> Any:
-    """Softmax in which a score of zero stays near zero, as ONNX Runtime has it (ml_common.h, ComputeSoftmaxZero)."""
-    lowered = tf.exp(scores - tf.reduce_max(scores, -1, keepdims=True))
+    """Softmax that keeps a score of zero near zero, as in ONNX Runtime (ml_common.h, ComputeSoftmaxZero)."""
+    shifted = tf.exp(scores - tf.reduce_max(scores, -1, keepdims=True))
     small = tf.abs(scores) <= 1e-7
-    kept = tf.where(small, scores * tf.exp(-tf.reduce_max(scores, -1, keepdims=True)), lowered)
-    return kept / tf.reduce_sum(kept, -1, keepdims=True)
+    scores = tf.where(small, scores * tf.exp(-tf.reduce_max(scores, -1, keepdims=True)), shifted)
+    return scores / tf.reduce_sum(scores, -1, keepdims=True)
 
 
-def class_labels(places: Any, integers: list[int] | None, texts: list[str] | None) -> Any:
-    """The labels of classes, by their places [batch]."""
-    return tf.gather(tf.constant(texts) if texts else tf.constant(np.array(integers, np.int64)), places)
+def class_labels(indices: Any, integers: list[int] | None, texts: list[str] | None) -> Any:
+    """The labels of class indices [batch]."""
+    return tf.gather(tf.constant(texts) if texts else tf.constant(np.array(integers, np.int64)), indices)

@@ -1,4 +1,4 @@
-"""The values of images [n, *space, c] at points between the pixels."""
+"""Interpolate images [n, *space, c] at points between pixels."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from convnet_core.convert.native.helpers.tensors import clamp, reshape_to, shape
 from convnet_core.convert.native.lazy_tensorflow import tf
 
 Taps = list[tuple[Any, Any]]
-"""Along one dimension, the pixels that count for each point: their place (a whole number, as float), their weight."""
+"""Along one dimension, the contributing pixels of each point as pairs of position (integral float) and weight."""
 
 
-def nearest_taps(place: Any) -> Taps:
-    """The nearest pixel; the even one of two."""
-    return [(tf.round(place), None)]
+def nearest_taps(position: Any) -> Taps:
+    """The nearest pixel; ties go to the even one."""
+    return [(tf.round(position), None)]
 
 
-def linear_taps(place: Any) -> Taps:
-    """The pixels on both sides."""
-    low = tf.floor(place)
-    return [(low, 1 - (place - low)), (low + 1, place - low)]
+def linear_taps(position: Any) -> Taps:
+    """The two neighboring pixels."""
+    low = tf.floor(position)
+    return [(low, 1 - (position - low)), (low + 1, position - low)]
 
 
-def cubic_taps(place: Any, a: float = -0.75) -> Taps:
-    """Four pixels."""
-    low = tf.floor(place)
-    t = place - low
+def cubic_taps(position: Any, a: float = -0.75) -> Taps:
+    """Four pixels, by cubic convolution with the coefficient `a`."""
+    low = tf.floor(position)
+    t = position - low
 
     def inner(x: Any) -> Any:
         return ((a + 2) * x - (a + 3)) * x * x + 1
@@ -40,9 +40,9 @@ def cubic_taps(place: Any, a: float = -0.75) -> Taps:
 
 
 def sample(x: Any, taps: Sequence[Taps], border: Callable[[Any, int], Any] | None = None) -> Any:
-    """The weighted sums of pixels, [n, *points, c], for taps along each spatial dimension, [n, *points] each.
+    """Weighted sums of pixels, [n, *points, c], from taps [n, *points] along each spatial dimension.
 
-    `border` brings the places along a dimension inside; without it, what is outside counts as zero.
+    `border` maps positions along a dimension to inside the image; without it, pixels outside count as zero.
     """
     n, *space, channels = shape_of(x)
     table = reshape_to(x, [n, math.prod(space), channels])
@@ -51,20 +51,20 @@ def sample(x: Any, taps: Sequence[Taps], border: Callable[[Any, int], Any] | Non
     for corner in itertools.product(*taps):
         row: Any = 0
         weight = None
-        for dim, (place, share) in enumerate(corner):
-            shares = [share]
+        for dim, (position, factor) in enumerate(corner):
+            factors = [factor]
             if border is None:
-                shares.append(_inside(place, space[dim], x.dtype))
+                factors.append(_inside(position, space[dim], x.dtype))
             else:
-                place = border(place, dim)
-            place = clamp(tf.cast(place, tf.int32), 0, tf.cast(space[dim], tf.int32) - 1)
-            row = row * tf.cast(space[dim], tf.int32) + place
-            for item in shares:
+                position = border(position, dim)
+            position = clamp(tf.cast(position, tf.int32), 0, tf.cast(space[dim], tf.int32) - 1)
+            row = row * tf.cast(space[dim], tf.int32) + position
+            for item in factors:
                 weight = item if weight is None else weight if item is None else weight * item
         values = tf.gather(table, reshape_to(row, [n, math.prod(points[1:])]), batch_dims=1)
         total += values if weight is None else values * reshape_to(weight, [n, math.prod(points[1:]), 1])
     return reshape_to(total, [*points, channels])
 
 
-def _inside(place: Any, size: Any, dtype: Any) -> Any:
-    return tf.cast(tf.logical_and(place >= 0, place <= tf.cast(size, place.dtype) - 1), dtype)
+def _inside(position: Any, size: Any, dtype: Any) -> Any:
+    return tf.cast(tf.logical_and(position >= 0, position <= tf.cast(size, position.dtype) - 1), dtype)

@@ -1,7 +1,7 @@
-"""Tensors of sizes of which a part is known while tracing.
+"""Shape tensors whose entries are partly known during tracing.
 
-Exporters compute shapes in the graph (Shape, Gather, Concat, Reshape), and one dynamic dimension would hide all the
-others. What is known of each entry is read back from the TensorFlow ops that make the tensor.
+Exporters compute shapes in the graph (Shape, Gather, Concat, Reshape). One dynamic dimension would make the whole
+tensor unknown, so these functions recover the known entries by walking back through the TensorFlow ops.
 """
 
 from __future__ import annotations
@@ -16,103 +16,107 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
 
 Entries = list[Any]
-"""Ints where they are known, scalar tensors where not."""
+"""Ints where known, scalar tensors where not."""
 
-_MOST = 64
-"""Entries of the longest tensor that is looked at: shapes are short."""
+_MAX_ENTRIES = 64
+"""Longest tensor to examine: shapes are short."""
 
-_DEEPEST = 8
-"""Ops that are looked through, one behind the other, so that the time stays linear."""
+_MAX_DEPTH = 8
+"""Most ops to walk back through, so that the time stays linear."""
 
 Reader = Callable[[Any, int], Entries | None]
 
 
 def entries(value: Any, what: str = "a shape", count: int | None = None) -> Entries:
-    """The entries of a vector (or a scalar) one by one. Raises ConversionError where it is not known how many."""
+    """The entries of a vector or scalar. Raises ConversionError if their number is unknown."""
     if isinstance(value, list):
         return value
     array = static_value(value)
     if array is not None:
         return array.ravel().tolist()
-    found = partial_entries(value)
-    if found is not None:
-        return found
+    known = partial_entries(value)
+    if known is not None:
+        return known
     count = count if value.shape.num_elements() is None else value.shape.num_elements()
     if count is None:
-        raise ConversionError(f"the length of {what} is not known")
+        raise ConversionError(f"the length of {what} is unknown")
     return unpack(tf.reshape(value, [count]), count)
 
 
 def partial_entries(value: Any) -> Entries | None:
-    """The entries, where at least one of them is known or they were put together one by one."""
+    """The entries if at least one is known or the tensor was packed from scalars, else None."""
     array = static_value(value)
     if array is not None:
-        return array.ravel().tolist() if array.dtype.kind in "iu" and array.ndim < 2 and array.size <= _MOST else None
+        return (
+            array.ravel().tolist()
+            if array.dtype.kind in "iu" and array.ndim < 2 and array.size <= _MAX_ENTRIES
+            else None
+        )
     if not _is_short(value) or not value.dtype.is_integer:
         return None
-    found = _read(value)
-    if found is None or (value.op.type not in ("Pack", "Cast") and not any(_is_known(entry) for entry in found)):
+    read = _read(value)
+    if read is None or (value.op.type not in ("Pack", "Cast") and not any(_is_known(entry) for entry in read)):
         return None
     return [
-        entry.item() if _is_known(entry) else (_element(value, place) if entry is None else entry)
-        for place, entry in enumerate(found)
+        entry.item() if _is_known(entry) else (_element(value, index) if entry is None else entry)
+        for index, entry in enumerate(read)
     ]
 
 
 def join_entries(items: Entries, like: Any) -> Any:
-    """Entries as a vector of the dtype of another: an array where all are known."""
+    """Combine entries into a vector with the dtype of `like`: an array if all are known."""
     if all(isinstance(item, int) for item in items):
         return np.array(items, tf.as_dtype(like.dtype).as_numpy_dtype)
     return tf.stack([tf.cast(item, like.dtype) for item in items])
 
 
 def scalar_like(item: Any, like: Any) -> Any:
-    """An entry as a scalar of the dtype of another tensor: an array where it is known."""
+    """An entry as a scalar with the dtype of `like`: an array if it is known."""
     if isinstance(item, int):
         return np.array(item, tf.as_dtype(like.dtype).as_numpy_dtype)
     return tf.cast(item, like.dtype)
 
 
 def fill_axes(values: Any, axes: Any, others: Any) -> Entries:
-    """Entries for all dimensions: values for the axes, which the model may compute, and others for the rest."""
+    """Entries for all dimensions: `values` at `axes` (which may be a tensor), `others` elsewhere."""
     rank = len(others)
-    given, chosen = entries(values), static_value(axes)
-    if chosen is not None:
+    new, known_axes = entries(values), static_value(axes)
+    if known_axes is not None:
         result = list(others)
-        for axis, item in zip(chosen.ravel().tolist(), given, strict=True):
+        for axis, item in zip(known_axes.ravel().tolist(), new, strict=True):
             result[axis % rank] = item
         return result
     full = tf.convert_to_tensor(pack_sizes(others))
-    places = tf.cast(tf.reshape(axes, [-1, 1]), tf.int64) % rank
-    return unpack(tf.tensor_scatter_nd_update(full, places, tf.convert_to_tensor(pack_sizes(given))), rank)
+    indices = tf.cast(tf.reshape(axes, [-1, 1]), tf.int64) % rank
+    return unpack(tf.tensor_scatter_nd_update(full, indices, tf.convert_to_tensor(pack_sizes(new))), rank)
 
 
 def source_axis(size: Any, tensor: Any) -> int | None:
-    """The dimension that a scalar is the size of, where that can be seen: of a certain tensor, or of any when None."""
+    """The axis of `tensor` (any tensor if None) whose size the scalar is, or None if that cannot be determined."""
     while _is_symbolic(size) and size.op.type in ("Cast", "Identity"):
         size = size.op.inputs[0]
     if not _is_symbolic(size) or size.op.type != "StridedSlice" or size.shape.rank != 0:
         return None
-    shape, place = size.op.inputs[0], static_value(size.op.inputs[1])
-    if shape.op.type != "Shape" or place is None:
+    shape, index = size.op.inputs[0], static_value(size.op.inputs[1])
+    if shape.op.type != "Shape" or index is None:
         return None
     source = shape.op.inputs[0]
     if tensor is not None and not (
         _is_symbolic(tensor) and tensor.graph is source.graph and tensor.name == source.name
     ):
         return None
-    return int(place.item()) % int(source.shape.rank)
+    return int(index.item()) % int(source.shape.rank)
 
 
 _OF_SHAPES = {
     "Cast", "ConcatV2", "ExpandDims", "GatherV2", "Identity", "Pack", "Prod", "Reshape", "Squeeze", "StridedSlice",
     "AddV2", "FloorDiv", "Maximum", "Minimum", "Mul", "Neg", "SelectV2", "Sub", "TruncateDiv",
 }  # fmt: skip
-"""Ops that models make sizes of sizes by."""
+"""Ops that compute sizes from sizes."""
 
 
-def is_from_shapes(value: Any, depth: int = _DEEPEST) -> bool:
-    """Whether integers are computed from shapes and 32-bit constants alone, as far as can be seen."""
+def is_from_shapes(value: Any, depth: int = _MAX_DEPTH) -> bool:
+    """Whether integers are provably computed only from shapes and 32-bit constants."""
     array = static_value(value)
     if array is not None:
         return bool((np.abs(array) < 2**31).all())
@@ -124,43 +128,43 @@ def is_from_shapes(value: Any, depth: int = _DEEPEST) -> bool:
 
 
 def _is_symbolic(value: Any) -> bool:
-    """Whether it is the result of an op that can be looked at."""
+    """Whether it is a graph tensor, whose op can be examined."""
     return bool(tf.is_symbolic_tensor(value))
 
 
 def _is_short(value: Any) -> bool:
-    """Whether it is a scalar or a short vector, made by an op that can be looked at."""
+    """Whether it is a scalar or short vector in the graph."""
     if not _is_symbolic(value) or value.shape.rank not in (0, 1):
         return False
     count = value.shape.num_elements()
-    return count is not None and count <= _MOST
+    return count is not None and count <= _MAX_ENTRIES
 
 
 def _is_known(entry: Any) -> bool:
     return isinstance(entry, np.generic)
 
 
-def _element(value: Any, place: int) -> Any:
-    return value if value.shape.rank == 0 else value[place]
+def _element(value: Any, index: int) -> Any:
+    return value if value.shape.rank == 0 else value[index]
 
 
-def _read(value: Any, depth: int = _DEEPEST) -> Entries | None:
-    """NumPy scalars where an entry is known; where not, the scalar tensor, or None where there is none of its own."""
+def _read(value: Any, depth: int = _MAX_DEPTH) -> Entries | None:
+    """Per entry: a NumPy scalar if known, else its scalar tensor, or None if it has no tensor."""
     array = static_value(value)
     if array is not None:
         return list(np.atleast_1d(array))
     if not _is_short(value):
         return None
     reader = _READERS.get(value.op.type) if depth else None
-    found = None if reader is None else reader(value, depth - 1)
-    if found is None and value.shape.rank == 0:
+    read = None if reader is None else reader(value, depth - 1)
+    if read is None and value.shape.rank == 0:
         return [value]
-    return found if found is None or len(found) == value.shape.num_elements() else None
+    return read if read is None or len(read) == value.shape.num_elements() else None
 
 
 def _read_pack(value: Any, depth: int) -> Entries | None:
-    found = [_read(item, depth) for item in value.op.inputs]
-    return None if any(item is None or len(item) != 1 for item in found) else [item[0] for item in found if item]
+    items = [_read(item, depth) for item in value.op.inputs]
+    return None if any(item is None or len(item) != 1 for item in items) else [item[0] for item in items if item]
 
 
 def _read_concat(value: Any, depth: int) -> Entries | None:
@@ -183,25 +187,25 @@ def _read_same(value: Any, depth: int) -> Entries | None:
 
 
 def _read_cast(value: Any, depth: int) -> Entries | None:
-    """A scalar tensor goes on only between integers: others would change its value."""
+    """Keeps scalar tensors only for casts between integers, which preserve their values."""
     source, dtype = value.op.inputs[0], value.dtype.as_numpy_dtype
-    found = _read(source, depth)
-    if found is None:
+    read = _read(source, depth)
+    if read is None:
         return None
     same = source.dtype.is_integer and value.dtype.is_integer
-    return [dtype(entry) if _is_known(entry) else (entry if same else None) for entry in found]
+    return [dtype(entry) if _is_known(entry) else (entry if same else None) for entry in read]
 
 
 def _elementwise(function: Callable[..., Any]) -> Reader:
     def read(value: Any, depth: int) -> Entries | None:
         count, dtype = value.shape.num_elements(), value.dtype.as_numpy_dtype
-        given = []
+        operands = []
         for item in value.op.inputs:
-            found = _read(item, depth)
-            if found is None:
+            operand = _read(item, depth)
+            if operand is None:
                 return None
-            given.append(found * count if len(found) == 1 else found)
-        return [_apply(function, row, dtype) for row in zip(*given, strict=True)]
+            operands.append(operand * count if len(operand) == 1 else operand)
+        return [_apply(function, row, dtype) for row in zip(*operands, strict=True)]
 
     return read
 
@@ -210,7 +214,7 @@ def _apply(function: Callable[..., Any], row: tuple[Any, ...], dtype: Any) -> An
     if all(_is_known(entry) for entry in row):
         with np.errstate(all="ignore"):
             return dtype(function(*row))
-    if function is np.where and _is_known(row[0]):  # the side that is not chosen need not be known
+    if function is np.where and _is_known(row[0]):  # the branch not taken may be unknown
         return row[1] if row[0] else row[2]
     return None
 

@@ -1,4 +1,4 @@
-"""What handlers share: shapes that are known in part, values that are known now, padding."""
+"""Shared helpers for handlers: partly known shapes, values known during tracing, reshapes and casts."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from convnet_core.errors import ConversionError
 
 
 def static_shape(x: Any) -> list[int | None]:
-    """The dimensions as far as they are known; None where not. Makes no ops."""
+    """The dimensions, None where unknown. Creates no ops."""
     sizes: list[int | None] = list(x.shape) if isinstance(x, np.ndarray) else x.shape.as_list()
     return sizes
 
 
 def shape_of(x: Any, start: int | None = None, stop: int | None = None) -> list[Any]:
-    """The dimensions, or those of a slice: ints where they are known, scalar tensors (int64) where not.
+    """The dimensions (or a slice of them): ints where known, int64 scalar tensors where not.
 
-    Ask for those alone that are needed: each tensor is an op of the graph, needed or not.
+    Request only what you need: each unknown dimension adds an op to the graph.
     """
     sizes = static_shape(x)
-    chosen = range(len(sizes))[start:stop]
-    if all(sizes[axis] is not None for axis in chosen):
-        return [sizes[axis] for axis in chosen]
+    axes = range(len(sizes))[start:stop]
+    if all(sizes[axis] is not None for axis in axes):
+        return [sizes[axis] for axis in axes]
     dynamic = tf.shape(x, out_type=tf.int64)
-    return [dynamic[axis] if sizes[axis] is None else sizes[axis] for axis in chosen]
+    return [dynamic[axis] if sizes[axis] is None else sizes[axis] for axis in axes]
 
 
 def size_of(x: Any, axis: int) -> Any:
-    """One dimension, as `shape_of` gives it."""
+    """One dimension: an int where known, else an int64 scalar tensor."""
     axis = range(rank_of(x))[axis]
     return shape_of(x, axis, axis + 1)[0]
 
 
 def rank_of(x: Any) -> int:
-    """The number of dimensions. Raises ConversionError where it is not known."""
+    """The number of dimensions. Raises ConversionError if it is unknown."""
     rank = x.ndim if isinstance(x, np.ndarray) else x.shape.rank
     if rank is None:
-        raise ConversionError("the rank of its input is not known")
+        raise ConversionError("the rank of its input is unknown")
     return int(rank)
 
 
 def static_value(value: Any) -> np.ndarray[Any, Any] | None:
-    """The value as an array where it can be told now, else None."""
+    """The value as an array if it is known during tracing, else None."""
     if value is None or isinstance(value, np.ndarray):
         return value
     array: np.ndarray[Any, Any] | None = tf.get_static_value(value)
@@ -53,53 +53,54 @@ def static_value(value: Any) -> np.ndarray[Any, Any] | None:
 
 
 def require_constant(value: Any, what: str) -> list[Any]:
-    """A value that has to be known now, as a list. Raises ConversionError that says what is not."""
+    """A value as a list. Raises ConversionError, naming it as `what`, if the model computes it at run time."""
     array = static_value(value)
     if array is None:
-        raise ConversionError(f"{what} is computed by the model, and has to be a constant")
+        raise ConversionError(f"{what} must be a constant, but the model computes it")
     return list(np.atleast_1d(array).tolist())
 
 
 def pack_sizes(sizes: Sequence[Any]) -> Any:
-    """Sizes, ints and scalar tensors mixed, as one shape: an int64 array, or a tensor."""
+    """Combine ints and scalar tensors into one int64 shape: an array if all are ints, else a tensor."""
     if all(isinstance(size, int | np.integer) for size in sizes):
         return np.array(sizes, np.int64)
     return tf.stack([tf.cast(size, tf.int64) for size in sizes])
 
 
 def normalize_axes(axes: Any, rank: int) -> list[int]:
-    """Dimensions counted from the front; all of them when None."""
-    given = range(rank) if axes is None else require_constant(axes, "the choice of dimensions")
-    return [int(axis) % rank if rank else 0 for axis in given]
+    """Axes as non-negative ints; None selects all."""
+    values = range(rank) if axes is None else require_constant(axes, "the choice of dimensions")
+    return [int(axis) % rank if rank else 0 for axis in values]
 
 
 def reshape_to(x: Any, sizes: Sequence[Any]) -> Any:
-    """`x` in another shape, given as ints and scalar tensors; one that is not known is left to TensorFlow."""
-    unknown = [place for place, size in enumerate(sizes) if not isinstance(size, int | np.integer)]
+    """Reshape `x` to ints and scalar tensors. A single unknown size becomes -1, so that it needs no op."""
+    unknown = [index for index, size in enumerate(sizes) if not isinstance(size, int | np.integer)]
     if len(unknown) == 1 and 0 not in [size for size in sizes if isinstance(size, int | np.integer)]:
-        return tf.reshape(x, [-1 if place in unknown else int(size) for place, size in enumerate(sizes)])
+        return tf.reshape(x, [-1 if index in unknown else int(size) for index, size in enumerate(sizes)])
     return tf.reshape(x, pack_sizes(sizes))
 
 
 def rearrange(x: Any, arrange: Callable[[list[Any]], list[Any]]) -> Any:
-    """`x` in the shape that a function makes of its dimensions: it uses each once, may multiply and divide them, and
-    knows nothing of their values. One that is not known is left to TensorFlow, and needs no ops of its own.
+    """Reshape `x` to `arrange(dimensions)`. A single unknown dimension becomes -1, so that it needs no op.
+
+    `arrange` must use each dimension exactly once. It may multiply and divide them, but not depend on their values.
     """
     sizes = static_shape(x)
     if sizes.count(None) == 1 and 0 not in sizes:
         target = arrange([-1 if size is None else size for size in sizes])
-        return tf.reshape(x, [max(size, -1) for size in target])  # negative: the one with what is not known in it
+        return tf.reshape(x, [max(size, -1) for size in target])  # negative: contains the unknown dimension
     return reshape_to(x, arrange(shape_of(x)))
 
 
 def widen(x: Any) -> Any:
-    """float32 instead of a 16-bit float, whose sums would lose digits; anything else as it is."""
+    """Cast 16-bit floats to float32, because sums in 16 bits lose precision. Leaves other dtypes unchanged."""
     narrow = x is not None and tf.as_dtype(x.dtype) in (tf.float16, tf.bfloat16)
     return tf.cast(x, tf.float32) if narrow else x
 
 
 def evaluate(function: Callable[..., Any], *arguments: Any) -> Any:
-    """The result of a function of numbers: an array, computed now, where none of them is a tensor of the graph."""
+    """Call a function; if no argument is a graph tensor, compute its result now and return an array."""
     if any(isinstance(item, tf.Tensor) for item in arguments):
         return function(*arguments)
     with tf.init_scope():
@@ -107,10 +108,10 @@ def evaluate(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def clamp(x: Any, low: Any = None, high: Any = None) -> Any:
-    """`x` not below `low` and not above `high`, where they are given.
+    """Limit `x` to at least `low` and at most `high`. None means no limit.
 
-    Bounds of integers come first: TensorFlow 2.21 converts maximum(minimum(x, 6), 0), which `tf.clip_by_value` makes,
-    to TFLite as Relu6, and LiteRT has that for floats alone.
+    Integer bounds come first: TensorFlow 2.21 converts maximum(minimum(x, 6), 0), the pattern of `tf.clip_by_value`,
+    to TFLite's Relu6, which LiteRT supports only for floats.
     """
     for function, bound in ((tf.maximum, low), (tf.minimum, high)):
         if bound is not None:
@@ -119,46 +120,46 @@ def clamp(x: Any, low: Any = None, high: Any = None) -> Any:
 
 
 def quotient(size: Any, by: Any) -> Any:
-    """A size divided by another and rounded down, by way of int32: LiteRT 2.3 divides no 64-bit integers."""
+    """Floor division of sizes, in int32 because LiteRT 2.3 cannot divide 64-bit integers."""
     if isinstance(size, int) and isinstance(by, int):
         return size // by
     return tf.cast(tf.cast(size, tf.int32) // tf.cast(by, tf.int32), tf.int64)
 
 
 def unpack(vector: Any, count: int) -> list[Any]:
-    """The values of a vector as scalars, by slices: LiteRT 2.3 unpacks no 64-bit integers."""
-    return [vector[place] for place in range(count)]
+    """Split a vector into scalars by slicing, because LiteRT 2.3 cannot unpack 64-bit integers."""
+    return [vector[index] for index in range(count)]
 
 
 def larger_size(first: Any, second: Any) -> Any:
-    """The larger of two sizes, ints or scalar tensors."""
+    """The larger of two sizes, each an int or a scalar tensor."""
     if isinstance(first, int) and isinstance(second, int):
         return max(first, second)
     return tf.maximum(tf.cast(first, tf.int64), tf.cast(second, tf.int64))
 
 
 def align(x: Any, y: Any, axis: int | None) -> Any:
-    """`y` with ones behind it, so that its first dimension meets dimension `axis` of `x`; as it is when None."""
+    """Append ones to the shape of `y` so that its first dimension aligns with axis `axis` of `x`. None: unchanged."""
     if axis is None:
         return y
-    behind = rank_of(x) - axis % rank_of(x) - rank_of(y)
-    return reshape_to(y, [*shape_of(y), *[1] * behind])
+    trailing = rank_of(x) - axis % rank_of(x) - rank_of(y)
+    return reshape_to(y, [*shape_of(y), *[1] * trailing])
 
 
 def as_scalar(value: Any) -> Any:
-    """A tensor of one value as an int or a float where it is known, else as a scalar tensor."""
+    """A one-element tensor as a Python number if known, else as a scalar tensor."""
     array = static_value(value)
     return tf.reshape(value, []) if array is None else array.item()
 
 
 def swap_axes(x: Any, axis: Any, other: int = -1) -> Any:
-    """`x` with two dimensions in each other's place; the first may be a scalar tensor."""
+    """Swap two axes of `x`. The first may be a scalar tensor."""
     rank = rank_of(x)
     order = list(range(rank))
     if isinstance(axis, int):
         order[axis], order[other] = order[other], order[axis]
         return x if order == sorted(order) else tf.transpose(x, order)
     first, second = axis % rank, other % rank
-    places = tf.range(rank, dtype=axis.dtype)
-    order = tf.where(places == second, first, places)
-    return tf.transpose(x, tf.where(places == first, tf.cast(second, axis.dtype), order))
+    indices = tf.range(rank, dtype=axis.dtype)
+    order = tf.where(indices == second, first, indices)
+    return tf.transpose(x, tf.where(indices == first, tf.cast(second, axis.dtype), order))

@@ -1,4 +1,4 @@
-"""Windows that slide along dimensions: where they start, how many there are, and the padding they need."""
+"""Sliding windows of convolutions and pools: positions, counts and padding."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from convnet_core.errors import ConversionError
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """The windows along one dimension of a tensor. Sizes are ints, or scalar tensors where they are not known.
+    """The windows along one dimension. Sizes are ints, or scalar tensors if unknown.
 
-    `before` and `after` is the padding that the windows reach into; `declared` what of `after` the model asks for (the
-    rest comes from rounding up). `upper`: it is what TensorFlow calls SAME, whatever the size.
+    `before` and `after` are the padding that the windows cover. `declared` is the part of `after` that the model
+    specifies; the rest comes from rounding up. `upper` means TensorFlow's SAME padding for every size.
     """
 
     size: Any
@@ -30,22 +30,22 @@ class Window:
 
     @property
     def extent(self) -> int:
-        """From the first value of a window to its last."""
+        """The number of positions from a window's first value to its last."""
         return (self.kernel - 1) * self.dilation + 1
 
     @property
     def count(self) -> Any:
-        """How many windows there are."""
+        """The number of windows."""
         return quotient(self.size + self.before + self.after - self.extent, self.stride) + 1
 
     @property
-    def pads(self) -> bool:
-        """Whether there is padding, or might be."""
+    def has_padding(self) -> bool:
+        """Whether there is, or may be, any padding."""
         return not (isinstance(self.before, int) and isinstance(self.after, int) and self.before == self.after == 0)
 
     @property
     def same(self) -> bool:
-        """Whether the windows are surely where TensorFlow's SAME has them."""
+        """Whether the windows certainly match TensorFlow's SAME padding."""
         if self.upper:
             return True
         if not (isinstance(self.before, int) and isinstance(self.after, int)):
@@ -57,14 +57,14 @@ class Window:
         count = -(-self.size // self.stride)
         return bool(self.count == count and self.before == _missing_padding(self, count) // 2)
 
-    def part(self, place: int) -> slice:
-        """Of the padded dimension, the value at a place of every window."""
-        start = place * self.dilation
+    def part(self, index: int) -> slice:
+        """The slice of the padded dimension with the value at `index` of every window."""
+        start = index * self.dilation
         return slice(start, start + (self.count - 1) * self.stride + 1, self.stride)
 
 
 def _missing_padding(window: Window, count: Any) -> Any:
-    """The padding without which there would not be so many windows."""
+    """The padding needed for `count` windows."""
     return larger_size((count - 1) * window.stride + window.extent - window.size, 0)
 
 
@@ -77,12 +77,12 @@ def sliding_windows(
     auto_pad: str,
     ceil_mode: int = 0,
 ) -> list[Window]:
-    """The windows along the spatial dimensions of x [n, *space, c], from the attributes that ONNX has for them."""
+    """The windows along the spatial dimensions of x [n, *space, c], from ONNX's attributes."""
     sizes, space = shape_of(x, 1, -1), len(kernel)
     if len(sizes) != space:
-        raise ConversionError(f"a kernel of {space} dimensions for {len(sizes)} spatial dimensions")
+        raise ConversionError(f"a kernel with {space} dimensions for {len(sizes)} spatial dimensions")
     if not all(isinstance(size, int) for size in kernel):
-        raise ConversionError("the size of the kernel is not known")
+        raise ConversionError("the size of the kernel is unknown")
     rows = zip(sizes, kernel, strides or [1] * space, dilations or [1] * space, strict=True)
     windows = [Window(*row) for row in rows]
     match auto_pad:
@@ -97,7 +97,7 @@ def sliding_windows(
 
 
 def _same_windows(window: Window, upper: bool) -> Window:
-    """As many windows as the stride allows; an odd value of padding goes after, or (lower) before."""
+    """SAME padding: one window per stride. Odd padding puts the extra value after (upper) or before."""
     total = _missing_padding(window, -quotient(-window.size, window.stride))
     half = quotient(total, 2)
     before, after = (half, total - half) if upper else (total - half, half)
@@ -105,22 +105,24 @@ def _same_windows(window: Window, upper: bool) -> Window:
 
 
 def _round_up(window: Window) -> Window:
-    """A window more where values are left over, unless it would start in the padding after."""
+    """Add a window for leftover values, unless it would start in the padding after them (ceil_mode)."""
     free = window.size + window.before + window.after - window.extent
     count = -quotient(-free, window.stride) + 1
-    inside = quotient(window.size + window.before - 1, window.stride) + 1  # windows that start before that padding
+    inside = (
+        quotient(window.size + window.before - 1, window.stride) + 1
+    )  # windows that start before the trailing padding
     count = -larger_size(-count, -inside)
     missing = (count - 1) * window.stride + window.extent - window.size - window.before
     return dataclasses.replace(window, after=larger_size(missing, 0))
 
 
 def pad_windows(x: Any, windows: Sequence[Window], value: Any = 0) -> Any:
-    """x [n, *space, c] with the padding of its windows."""
-    if not any(window.pads for window in windows):
+    """Pad x [n, *space, c] for its windows."""
+    if not any(window.has_padding for window in windows):
         return x
     return tf.pad(x, paddings(windows), constant_values=value)
 
 
 def paddings(windows: Sequence[Window]) -> list[list[Any]]:
-    """Before and after every dimension of [n, *space, c]."""
+    """Pairs of padding before and after, for all dimensions of [n, *space, c]."""
     return [[0, 0], *([window.before, window.after] for window in windows), [0, 0]]

@@ -1,4 +1,4 @@
-"""Activations: functions of each value alone, and those that make shares of one."""
+"""Activation functions, elementwise and softmax-like."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def celu(x: Any, *, alpha: float = 1.0) -> Any:
 
 
 def _negative_expm1(x: Any) -> Any:
-    """exp(x) - 1 where x is negative, else 0; never the exponential of a large value, whose gradient would be NaN."""
+    """exp(x) - 1 where x is negative, else 0. Avoids exp of large values, whose gradient would be NaN."""
     return tf.math.expm1(tf.minimum(x, tf.zeros([], x.dtype)))
 
 
 @handles("Gelu", 20)
 def gelu(x: Any, *, approximate: str = "none") -> Any:
     if approximate == "none" and x.dtype == tf.float64:
-        # tf.nn.gelu of TensorFlow 2.21 has the square root of 2 in float32, whatever x is
+        # tf.nn.gelu of TensorFlow 2.21 uses a float32 square root of 2 for every dtype
         return 0.5 * x * (1 + tf.math.erf(x / tf.constant(math.sqrt(2), tf.float64)))
     return tf.nn.gelu(x, approximate=approximate == "tanh")
 
@@ -98,15 +98,15 @@ def swiglu(gate: Any, x: Any, *, alpha: float = 1.0) -> Any:
 
 @handles("Mish", 18, 22)
 def mish(x: Any) -> Any:
-    """x tanh(log(1 + e^x)) as x n / (n + 2) with n = e^x (e^x + 2): LiteRT's logarithm loses digits near 1."""
-    e = tf.exp(tf.minimum(x, tf.constant(20, x.dtype)))  # from there on, the factor is 1 in float64, too
+    """x tanh(log(1 + e^x)) as x n / (n + 2) with n = e^x (e^x + 2): LiteRT's log is imprecise near 1."""
+    e = tf.exp(tf.minimum(x, tf.constant(20, x.dtype)))  # beyond 20 the factor is 1 even in float64
     n = e * (e + 2)
     return x * (n / (n + 2))
 
 
 @handles("Softplus", 1, 22)
 def softplus(x: Any) -> Any:
-    return tf.nn.relu(x) + tf.math.log1p(tf.exp(-tf.abs(x)))  # TFLite would make tf.nn.softplus infinite from 89
+    return tf.nn.relu(x) + tf.math.log1p(tf.exp(-tf.abs(x)))  # in TFLite, tf.nn.softplus overflows from 89
 
 
 @handles("Softsign", 1, 22)
@@ -124,12 +124,12 @@ def shrink(x: Any, *, bias: float = 0.0, lambd: float = 0.5) -> Any:
 
 @handles("Softmax", 13)
 def softmax(x: Any, *, axis: int = -1, dtype: str | None = None) -> Any:
-    """Of 16 bits step by step, as ONNX defines it: TensorFlow rounds once, at the end."""
+    """16-bit floats are rounded after each step, as ONNX defines it; TensorFlow rounds only at the end."""
     if dtype not in HALVES:
         return _along_axis(tf.nn.softmax, x, axis)
-    rounded = step_rounding(dtype)
-    shares = rounded(tf.exp(rounded(x - tf.reduce_max(x, axis, keepdims=True))))
-    return rounded(shares / rounded(tf.reduce_sum(shares, axis, keepdims=True)))
+    round_step = step_rounding(dtype)
+    exps = round_step(tf.exp(round_step(x - tf.reduce_max(x, axis, keepdims=True))))
+    return round_step(exps / round_step(tf.reduce_sum(exps, axis, keepdims=True)))
 
 
 @handles("LogSoftmax", 13)
@@ -138,7 +138,7 @@ def log_softmax(x: Any, *, axis: int = -1) -> Any:
 
 
 def _along_axis(function: Callable[[Any, int], Any], x: Any, axis: int) -> Any:
-    """Along one dimension; of many dimensions as three, since oneDNN in TensorFlow 2.21 ends the run on seven."""
+    """Apply along one axis. Flatten many dimensions to three: oneDNN in TensorFlow 2.21 aborts on seven."""
     if rank_of(x) <= _MOST_DIMENSIONS:
         return function(x, axis)
     sizes, axis = shape_of(x), axis % rank_of(x)

@@ -1,4 +1,4 @@
-"""Arithmetic between tensors, which ONNX broadcasts as NumPy does (before version 7: from dimension `axis` on)."""
+"""Arithmetic with NumPy broadcasting (before version 7: aligned at dimension `axis`)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def div(a: Any, b: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
 
 @handles("Pow", 1, 7, 12, 13, 15)
 def power(x: Any, y: Any, *, broadcast: int = 0, axis: int | None = None) -> Any:
-    """The dtypes may differ; the result has that of `x`."""
+    """The dtypes may differ; the result has the dtype of `x`."""
     dtype, exponent = tf.as_dtype(x.dtype), tf.as_dtype(y.dtype)
     wide = dtype
     if dtype.is_integer:
@@ -52,7 +52,7 @@ def power(x: Any, y: Any, *, broadcast: int = 0, axis: int | None = None) -> Any
 @handles("Mod", 10, 13, 28)
 @widen_integers
 def mod(a: Any, b: Any, *, fmod: int = 0) -> Any:
-    """With `fmod` the result has the sign of `a`; of TensorFlow's two remainders LiteRT has the other one alone."""
+    """With `fmod` the result has the sign of `a`, computed from floormod because LiteRT lacks truncatemod."""
     if not fmod or tf.as_dtype(a.dtype).is_unsigned:
         return tf.math.floormod(a, b)
     return cast_around(_remainder, a, b, when=HALVES, to=tf.float32)
@@ -108,5 +108,5 @@ def bitwise_not(x: Any) -> Any:
 
 @handles("BitShift", 11, 28)
 def bit_shift(x: Any, y: Any, *, direction: str) -> Any:
-    """Where `y` is negative or at least the number of bits, all bits are shifted out."""
+    """A negative `y`, or one of at least the number of bits, shifts out all bits."""
     return integer_arithmetic.shift_bits(x, y, direction == "RIGHT")

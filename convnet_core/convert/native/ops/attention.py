@@ -1,4 +1,4 @@
-"""Attention, and the rotary embedding of positions."""
+"""Attention and rotary position embedding."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def attention(
     scores = biased = scores if bias is None else round_step(scores + bias)
     probabilities = round_step(tf.cast(_probabilities(scores, softmax_precision, dtype), q.dtype))
     if bias is not None and (attn_mask is not None or nonpad_kv_seqlen is not None or left_window_size >= 0):
-        masked = tf.equal(tf.reduce_max(bias, -1, keepdims=True), -math.inf)  # a row that may see nothing gives 0
+        masked = tf.equal(tf.reduce_max(bias, -1, keepdims=True), -math.inf)  # a fully masked row gives 0
         probabilities = tf.where(masked, tf.zeros([], probabilities.dtype), probabilities)
     y = tf.matmul(probabilities, v)
     if flat:
@@ -57,7 +57,7 @@ def flex_attention(
     scale: float | None = None, score_mod: Graph | None = None, prob_mod: Graph | None = None,
     softmax_precision: int | None = None, run: RunSubgraph, dtype: str | None = None,
 ) -> Any:  # fmt: skip
-    """Two graphs of the model may change the scores, and the probabilities that come of them."""
+    """`score_mod` and `prob_mod` are subgraphs that modify the scores and the probabilities."""
     narrow, round_step = q.dtype, step_rounding(dtype)
     q, k, v = (widen(tf.convert_to_tensor(item)) for item in (q, k, v))
     k, v = _repeat_heads(k, q), _repeat_heads(v, q)
@@ -72,15 +72,15 @@ def flex_attention(
 
 
 def _repeat_heads(x: Any, q: Any) -> Any:
-    """Keys or values, of which several heads of queries share each."""
-    heads, given = size_of(q, 1), size_of(x, 1)
-    if not isinstance(heads, int) or not isinstance(given, int):
-        raise ConversionError("the number of heads is not known")
-    return x if heads == given else tf.repeat(x, heads // given, axis=1)
+    """Repeat keys or values for the query heads that share them (grouped-query attention)."""
+    heads, kv_heads = size_of(q, 1), size_of(x, 1)
+    if not isinstance(heads, int) or not isinstance(kv_heads, int):
+        raise ConversionError("the number of heads is unknown")
+    return x if heads == kv_heads else tf.repeat(x, heads // kv_heads, axis=1)
 
 
 def _probabilities(scores: Any, precision: int | None, dtype: str | None) -> Any:
-    """Softmax in a dtype of ONNX's number, or in the model's."""
+    """Softmax of the scores in an ONNX dtype (`precision`), or else in the model's dtype."""
     name = dtype_name(precision) if precision else dtype
     if name == "float64":
         scores = tf.cast(scores, tf.float64)
@@ -88,7 +88,7 @@ def _probabilities(scores: Any, precision: int | None, dtype: str | None) -> Any
 
 
 def _scores(q: Any, k: Any, scale: float | None, round_step: Callable[[Any], Any]) -> Any:
-    """How much each query takes of each key. Both are scaled, lest the product overflow."""
+    """Scaled dot products of queries and keys. Both are scaled before the product to avoid overflow."""
     size = size_of(q, 3)
     root = math.sqrt(scale) if scale else size**-0.25 if isinstance(size, int) else tf.cast(size, tf.float32) ** -0.25
     root = round_step(tf.cast(root, q.dtype))
@@ -105,14 +105,14 @@ def _merge_heads(x: Any) -> Any:
 
 
 def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, is_causal: int, left: int, right: int) -> Any:
-    """What is added to the scores: the mask, and minus infinity where a query may not look. None for nothing."""
+    """The value to add to the scores: the mask, and minus infinity for masked keys. None if there is no mask."""
     steps, total = size_of(q, 2), size_of(k, 2)
     keys = tf.range(tf.cast(total, tf.int64))
     before: Any = 0 if past is None else size_of(past, 2)  # keys before the first query
     if lengths is not None:
         lengths = tf.reshape(tf.cast(lengths, tf.int64), [-1, 1, 1, 1])
         before = lengths - steps
-    ahead = keys - (tf.range(tf.cast(steps, tf.int64))[:, tf.newaxis] + before)  # of the query, negative behind it
+    ahead = keys - (tf.range(tf.cast(steps, tf.int64))[:, tf.newaxis] + before)  # key position relative to the query
     allowed = []
     if is_causal:
         allowed.append(ahead <= 0)
@@ -133,12 +133,12 @@ def _bias(q: Any, k: Any, mask: Any, past: Any, lengths: Any, is_causal: int, le
 
 
 def _pad_mask(mask: Any, total: Any) -> Any:
-    """A mask for all keys: those that it does not speak of are not looked at."""
+    """Pad a mask to all keys; the added keys are masked."""
     missing = total - size_of(mask, -1)
     if isinstance(missing, int) and missing <= 0:
         return mask
-    around = [[0, 0]] * (rank_of(mask) - 1) + [[0, missing]]
-    return tf.pad(mask, around, constant_values=False if mask.dtype == tf.bool else tf.cast(-math.inf, mask.dtype))
+    paddings = [[0, 0]] * (rank_of(mask) - 1) + [[0, missing]]
+    return tf.pad(mask, paddings, constant_values=False if mask.dtype == tf.bool else tf.cast(-math.inf, mask.dtype))
 
 
 @handles("RotaryEmbedding", 23)
@@ -153,9 +153,9 @@ def rotary_embedding(
         cos, sin = tf.gather(cos, position_ids), tf.gather(sin, position_ids)
     cos, sin = (tf.expand_dims(item, 2 if flat else 1) for item in (cos, sin))
     size = rotary_embedding_dim or size_of(x, 3)
-    turning, rest = x[..., :size], x[..., size:]
-    a, b = (turning[..., ::2], turning[..., 1::2]) if interleaved else tf.split(turning, 2, -1)
+    rotary_part, rest = x[..., :size], x[..., size:]
+    a, b = (rotary_part[..., ::2], rotary_part[..., 1::2]) if interleaved else tf.split(rotary_part, 2, -1)
     rotated = [cos * a - sin * b, sin * a + cos * b]
-    y = reshape_to(tf.stack(rotated, -1), shape_of(turning)) if interleaved else tf.concat(rotated, -1)
+    y = reshape_to(tf.stack(rotated, -1), shape_of(rotary_part)) if interleaved else tf.concat(rotated, -1)
     y = tf.concat([y, rest], -1) if rotary_embedding_dim else y
     return reshape_to(y, before) if flat else y

@@ -1,4 +1,4 @@
-"""From one dtype to another."""
+"""Casts between dtypes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons, logic, and the choice between two tensors."""
+"""Comparisons, logic operators and Where."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def logical_not(x: Any) -> Any:
 
 
 _MOST_DIMENSIONS = 5
-"""That TFLite's SELECT_V2 takes (TensorFlow 2.21: "failed to legalize operation 'tfl.select_v2'")."""
+"""Limit of TFLite's SELECT_V2 (TensorFlow 2.21: "failed to legalize operation 'tfl.select_v2'")."""
 
 
 @handles("Where", 9, 16)

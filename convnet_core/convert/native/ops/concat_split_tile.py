@@ -1,4 +1,4 @@
-"""Joining tensors, cutting one into parts, repeating it."""
+"""Concat, Split and Tile."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def concat_1(*inputs: Any, axis: int = 1) -> Any:
 
 @handles("Concat", 4, 11, 13)
 def concat(*inputs: Any, axis: int) -> Any:
-    found = [partial_entries(item) if len(item.shape) == 1 else None for item in inputs]
-    if all(item is not None for item in found):
-        return join_entries([entry for item in found for entry in item or []], inputs[0])
+    vectors = [partial_entries(item) if len(item.shape) == 1 else None for item in inputs]
+    if all(item is not None for item in vectors):
+        return join_entries([entry for item in vectors for entry in item or []], inputs[0])
     return tf.concat(inputs, axis) if len(inputs) > 1 else tf.identity(inputs[0])
 
 
@@ -39,17 +39,17 @@ def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
     axis %= rank_of(x)
     if sizes is None:
         whole = size_of(x, axis)
-        whole = whole if isinstance(whole, int) else tf.cast(whole, tf.int32)  # TFLite divides no 64-bit ints
+        whole = whole if isinstance(whole, int) else tf.cast(whole, tf.int32)  # TFLite cannot divide 64-bit integers
         size = -(-whole // count)  # rounded up: the last part may be smaller
         sizes = [size] * (count - 1) + [whole - size * (count - 1)]
-    if not all(isinstance(size, int) for size in sizes):  # slices, because TFLite splits by known sizes alone
+    if not all(isinstance(size, int) for size in sizes):  # by slices, because TFLite can split only into known sizes
         x = tf.convert_to_tensor(x)
         ends = list(itertools.accumulate(tf.cast(size, tf.int64) for size in sizes))
         before = (slice(None),) * axis
         return tuple(x[(*before, slice(*pair))] for pair in zip([0, *ends[:-1]], ends, strict=True))
-    if (found := partial_entries(x)) is not None:
-        starts = [sum(sizes[:place]) for place in range(count)]
-        return tuple(join_entries(found[start : start + size], x) for start, size in zip(starts, sizes, strict=True))
+    if (known := partial_entries(x)) is not None:
+        starts = [sum(sizes[:index]) for index in range(count)]
+        return tuple(join_entries(known[start : start + size], x) for start, size in zip(starts, sizes, strict=True))
     return tuple(tf.split(x, count if len(set(sizes)) == 1 else sizes, axis))
 
 
@@ -61,8 +61,8 @@ def tile(x: Any, repeats: Any) -> Any:
 
 @handles("Tile", 1)
 def tile_1(x: Any, tiles: Any, axis: Any) -> Any:
-    """Repeats one dimension."""
-    place = int(require_constant(axis, "the dimension")[0]) % rank_of(x)
+    """Repeat along one dimension."""
+    index = int(require_constant(axis, "the dimension")[0]) % rank_of(x)
     repeats = [1] * rank_of(x)
-    repeats[place] = entries(tiles)[0]
+    repeats[index] = entries(tiles)[0]
     return tile(x, pack_sizes(repeats))

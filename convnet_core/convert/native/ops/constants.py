@@ -1,4 +1,4 @@
-"""Tensors made of nothing, or of numbers that describe them."""
+"""Constants, ranges, one-hot vectors and NonZero."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def constant(
     value_string: str | None = None,
     value_strings: list[str] | None = None,
 ) -> Any:
-    for given, dtype in (
+    for content, dtype in (
         (value, None),
         (sparse_value, None),
         (value_float, np.float32),
@@ -35,17 +35,17 @@ def constant(
         (value_string, object),
         (value_strings, object),
     ):
-        if given is not None:
-            return np.array(given, dtype)
-    return np.array([], np.float32)  # an empty list of a kind that cannot be told
+        if content is not None:
+            return np.array(content, dtype)
+    return np.array([], np.float32)  # an empty list of unknown type
 
 
 @handles("ConstantOfShape", 9, 20, 21, 23, 24, 25)
 def constant_of_shape(shape: Any, *, value: Any = None) -> Any:
-    filled = np.float32(0) if value is None else value.reshape(())
+    fill_value = np.float32(0) if value is None else value.reshape(())
     if static_value(shape) is None and shape.shape.num_elements() is None:
-        return tf.fill(shape, filled)
-    return tf.fill(pack_sizes(entries(shape)), filled)
+        return tf.fill(shape, fill_value)
+    return tf.fill(pack_sizes(entries(shape)), fill_value)
 
 
 @handles("Range", 11, 27)
@@ -56,9 +56,11 @@ def range_(start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
         wide = tf.float64
     start, limit, delta = (tf.cast(tf.reshape(item, []), wide) for item in (start, limit, delta))
     if wide.is_integer:
-        limit = tf.where(delta > 0, tf.maximum(limit, start), tf.minimum(limit, start))  # none, not an error
+        limit = tf.where(
+            delta > 0, tf.maximum(limit, start), tf.minimum(limit, start)
+        )  # an empty range instead of an error
         return tf.cast(tf.range(start, limit, delta), dtype)
-    count = tf.maximum(tf.math.ceil((limit - start) / delta), 0)  # by ONNX's formula; tf.range adds up
+    count = tf.maximum(tf.math.ceil((limit - start) / delta), 0)  # ONNX's formula; tf.range accumulates rounding errors
     return tf.cast(start + tf.cast(tf.range(tf.cast(count, tf.int64)), wide) * delta, dtype)
 
 
@@ -67,10 +69,10 @@ def range_(start: Any, limit: Any, delta: Any, *, stash_type: int = 1) -> Any:
 def one_hot(indices: Any, depth: Any, values: Any, *, axis: int = -1) -> Any:
     count = static_value(depth)
     size = tf.cast(tf.reshape(depth, []), tf.int32) if count is None else int(count.item())
-    places = tf.cast(indices, tf.int64)
-    places = tf.where(places < 0, places + tf.cast(size, tf.int64), places)
-    axis = axis if axis >= 0 else axis + rank_of(indices) + 1  # TensorFlow counts from the back only as far as -1
-    return tf.one_hot(places, size, on_value=values[1], off_value=values[0], axis=axis)
+    positions = tf.cast(indices, tf.int64)
+    positions = tf.where(positions < 0, positions + tf.cast(size, tf.int64), positions)
+    axis = axis if axis >= 0 else axis + rank_of(indices) + 1  # TensorFlow accepts only -1
+    return tf.one_hot(positions, size, on_value=values[1], off_value=values[0], axis=axis)
 
 
 @handles("NonZero", 9, 13)

@@ -1,4 +1,4 @@
-"""Attention as ONNX Runtime's optimizer fuses it: with the projections in it, or for many heads."""
+"""Attention operators fused by ONNX Runtime's optimizer, with or without the projections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convnet_core.errors import ConversionError
 from convnet_core.onnx_files.contrib import DOMAIN
 
 _MASK_VALUE = -10000.0
-"""What is score_bias to the score of a key that the mask hides, where `mask_filter_value` is not given."""
+"""Default of `mask_filter_value`, which is added to the scores of masked keys."""
 
 
 @handles("Attention", 1, domain=DOMAIN)
@@ -33,7 +33,7 @@ def attention(
     mask_filter_value: float = _MASK_VALUE,
     outputs: int,
 ) -> Any:
-    """x [batch, steps, hidden], weights [hidden, all three]; gives [batch, steps, hidden of values], the present."""
+    """x [batch, steps, hidden], weights [hidden, q + k + v]; returns [batch, steps, value size] and the new state."""
     y = matmul(x, weights)
     y = y if bias is None else y + bias
     q, k, v = (_split_heads(part, num_heads) for part in tf.split(y, qkv_hidden_sizes or 3, -1))
@@ -123,7 +123,7 @@ def _split_heads(x: Any, count: int) -> Any:
 def _attend(
     q: Any, k: Any, v: Any, mask: Any, score_bias: Any, scale: float, unidirectional: int, mask_value: float
 ) -> Any:  # fmt: skip
-    """q [batch, heads, steps, size], k and v [batch, heads, all steps, size]; gives [batch, steps, heads * size]."""
+    """q [batch, heads, steps, size], k and v [batch, heads, all steps, size]; returns [batch, steps, heads * size]."""
     size = size_of(q, 3)
     scores = tf.matmul(q, k, transpose_b=True) * tf.cast(scale or size**-0.5, q.dtype)
     before = tf.cast(size_of(k, 2) - size_of(q, 2), tf.int32)  # steps of the past
@@ -139,9 +139,9 @@ def _attend(
 
 
 def _visible_keys(mask: Any, batch: Any, keys: Any, queries: Any) -> Any:
-    """Which keys a query may look at, [batch, 1, steps or 1, all steps], by any of the masks that there are."""
+    """Which keys each query can see, [batch, 1, steps or 1, all steps], from a mask of 1 to 4 dimensions."""
     match rank_of(mask):
-        case 1:  # the end of each sequence, and then, perhaps, the start of each
+        case 1:  # the end of each sequence, optionally followed by the starts
             batch = tf.cast(batch, tf.int32)
             ends = tf.slice(mask, [0], [batch])
             starts = tf.slice(tf.concat([tf.slice(mask, [batch], [-1]), tf.zeros_like(ends)], 0), [0], [batch])
@@ -153,4 +153,4 @@ def _visible_keys(mask: Any, batch: Any, keys: Any, queries: Any) -> Any:
             return tf.expand_dims(mask, 1) > 0
         case 4:
             return tf.gather(tf.gather(mask, queries, axis=2), keys, axis=3) > 0
-    raise ConversionError(f"a mask of {rank_of(mask)} dimensions: 1 to 4 are supported")
+    raise ConversionError(f"a mask with {rank_of(mask)} dimensions: 1 to 4 are supported")

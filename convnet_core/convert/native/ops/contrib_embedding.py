@@ -1,4 +1,4 @@
-"""The embedding of words, places and segments of a BERT that ONNX Runtime has optimized."""
+"""The embedding of words, positions and segments in a BERT model optimized by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def embed_layer_norm(
     mask_index_type: int = 0,
     outputs: int,
 ) -> Any:
-    """Ids int32 [batch, steps]; gives [batch, steps, hidden], the number of words by the mask, and the sum."""
+    """From int32 ids [batch, steps], returns [batch, steps, hidden], the masked word counts, and the sum."""
     steps = tf.range(tf.cast(size_of(input_ids, 1), tf.int32)) if position_ids is None else position_ids
     total = tf.gather(word_embedding, input_ids) + tf.gather(position_embedding, steps)
     if segment_ids is not None:

@@ -1,4 +1,4 @@
-"""Products of matrices of com.microsoft: with transposes and a factor, and of integers."""
+"""Matrix products of com.microsoft: with transposes and a scale factor, and for integers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def fused_matmul(
 
 
 def _transpose(x: Any, matrix: int, batch: int) -> Any:
-    """A batch of matrices with its first dimension put before the last, and then each matrix transposed."""
+    """Optionally move the first dimension before the last (`batch`), then transpose each matrix (`matrix`)."""
     order = list(range(rank_of(x)))
     if len(order) < 2 or not (matrix or batch):
         return x
@@ -50,7 +50,7 @@ def matmul_integer_to_float(
     b_zero_point: Any = None,
     bias: Any = None,
 ) -> Any:
-    """The scales of `b` are one, or one for each column."""
+    """`b_scale` is a scalar or has one scale per column."""
     y = tf.cast(matmul_integer(a, b, a_zero_point, b_zero_point), a_scale.dtype) * (a_scale * b_scale)
     return y if bias is None else y + bias
 
@@ -77,7 +77,7 @@ def qgemm(
     transA: int = 0,
     transB: int = 0,
 ) -> Any:
-    """Floats without a scale for the result. `c` holds integers, in steps of alpha and both scales."""
+    """Returns floats if there is no `y_scale`. `c` is int32 in units of alpha * a_scale * b_scale."""
     y = matmul_integer(_transpose(a, transA, 0), _transpose(b, transB, 0), a_zero_point, b_zero_point)
     y = y if c is None else y + c
     scale = np.float32(alpha) * a_scale * b_scale

@@ -1,4 +1,4 @@
-"""Branches and loops: operators that hold graphs."""
+"""Branches and loops: operators with subgraphs."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ RunSubgraph = Callable[..., list[Any]]
 
 @handles("If", 1, 11, 13, 16, 19, 21, 23, 24, 25)
 def if_(condition: Any, *, then_branch: Graph, else_branch: Graph, run: RunSubgraph) -> Any:
-    chosen = static_value(condition)
-    if chosen is not None:
-        return tuple(run(then_branch if chosen.item() else else_branch, {}))
+    known = static_value(condition)
+    if known is not None:
+        return tuple(run(then_branch if known.item() else else_branch, {}))
     return tuple(
         tf.cond(
             tf.reshape(condition, []),
-            lambda: [tensors(item) for item in run(then_branch, {})],
-            lambda: [tensors(item) for item in run(else_branch, {})],
+            lambda: [as_tensors(item) for item in run(then_branch, {})],
+            lambda: [as_tensors(item) for item in run(else_branch, {})],
         )
     )
 
 
-def tensors(value: Any) -> Any:
-    """A value, or the items of a sequence, as tensors."""
-    return [tensors(item) for item in value] if isinstance(value, list) else tf.convert_to_tensor(value)
+def as_tensors(value: Any) -> Any:
+    """Convert a value, or each item of a sequence, to tensors."""
+    return [as_tensors(item) for item in value] if isinstance(value, list) else tf.convert_to_tensor(value)
 
 
 @handles("Loop", 1, 11, 13, 16, 19, 21, 23, 24, 25)
 def loop(trips: Any, condition: Any, *state: Any, body: Graph, run: RunSubgraph) -> Any:
     names = [info.name for info in body.inputs]
     first = np.array(True) if condition is None else condition
-    count, going = static_value(trips), static_value(first)
+    count, start = static_value(trips), static_value(first)
     stops = not _never_stops(body)
 
     def step(number: Any, go_on: Any, state: State) -> tuple[Any, State, list[Any]]:
@@ -48,18 +48,18 @@ def loop(trips: Any, condition: Any, *state: Any, body: Graph, run: RunSubgraph)
         return results[0], results[1 : 1 + len(state)], results[1 + len(state) :]
 
     sequences = any(isinstance(item, list) for item in state)
-    if count is not None and going is not None and not stops and (sequences or count.item() <= MOST_UNROLLED):
-        last, outputs = unroll(step, list(state), int(count.item()) if going.item() else 0)
+    if count is not None and start is not None and not stops and (sequences or count.item() <= MOST_UNROLLED):
+        last, outputs = unroll(step, list(state), int(count.item()) if start.item() else 0)
         stacked = [tf.stack(list(items)) for items in zip(*outputs, strict=True)]
         return (*last, *(stacked or _empty_outputs(body, 1 + len(state))))
     if sequences:
-        raise ConversionError("a loop changes a sequence, and how often is not known")
+        raise ConversionError("a loop modifies a sequence, and the number of iterations is unknown")
     last, stacked = run_loop(step, list(state), None if trips is None else tf.reshape(trips, []), first, stops=stops)
     return (*last, *stacked)
 
 
 def _never_stops(body: Graph) -> bool:
-    """Whether the condition of a loop stays what it was: no step changes it."""
+    """Whether no step of a loop changes its condition."""
     producers = {name: node for node in body.nodes for name in node.outputs}
     name = body.outputs[0]
     while name in producers and producers[name].op in ("Identity", "Cast"):
@@ -70,10 +70,10 @@ def _never_stops(body: Graph) -> bool:
 
 
 def _empty_outputs(body: Graph, start: int) -> list[Any]:
-    """What no step gives: no items of the dtype and the shape that ONNX infers."""
+    """Empty scan outputs for a loop without iterations, with inferred dtypes and shapes."""
     infos = [body.infos.get(name) for name in body.outputs[start:]]
     if any(info is None or info.shape is None for info in infos):
-        raise ConversionError("a loop without steps, and the shape of what they give is not known")
+        raise ConversionError("a loop without iterations, and the shape of its outputs is unknown")
     return [np.zeros((0, *(size or 0 for size in info.shape or ())), info.dtype) for info in infos if info]
 
 
@@ -81,19 +81,19 @@ def _empty_outputs(body: Graph, start: int) -> list[Any]:
 def scan_8(
     lengths: Any, *inputs: Any, body: Graph, num_scan_inputs: int, directions: list[int] | None = None, run: RunSubgraph
 ) -> Any:
-    """Scans each item of a batch by itself."""
+    """Scan each batch item separately."""
     batch = shape_of(inputs[0])[0]
     if lengths is not None or not isinstance(batch, int):
-        raise ConversionError("Scan-8 is known for a batch of a known size without lengths alone")
+        raise ConversionError("Scan-8 is supported only for a known batch size and without sequence lengths")
     results = [
         scan(
-            *(item[place] for item in inputs),
+            *(item[index] for item in inputs),
             body=body,
             num_scan_inputs=num_scan_inputs,
             scan_input_directions=directions,
             run=run,
         )
-        for place in range(batch)
+        for index in range(batch)
     ]
     return tuple(tf.stack(list(items)) for items in zip(*results, strict=True))
 
@@ -111,9 +111,9 @@ def scan(
 ) -> Any:
     names = [info.name for info in body.inputs]
     state = list(inputs[: len(inputs) - num_scan_inputs])
-    given = len(body.outputs) - len(state)
+    scan_outputs = len(body.outputs) - len(state)
     in_axes, input_directions = scan_input_axes or [0] * num_scan_inputs, scan_input_directions or [0] * num_scan_inputs
-    out_axes, output_directions = scan_output_axes or [0] * given, scan_output_directions or [0] * given
+    out_axes, output_directions = scan_output_axes or [0] * scan_outputs, scan_output_directions or [0] * scan_outputs
     items = [
         _reverse_if(_move_axis(item, axis % rank_of(item), 0), direction)
         for item, axis, direction in zip(inputs[len(state) :], in_axes, input_directions, strict=True)
@@ -139,7 +139,7 @@ def _reverse_if(x: Any, backward: int) -> Any:
 
 
 def _move_axis(x: Any, source: int, target: int) -> Any:
-    """One dimension put in another place."""
+    """Move one axis to another position."""
     order = [axis for axis in range(rank_of(x)) if axis != source]
     order.insert(target, source)
     return x if source == target else tf.transpose(x, order)

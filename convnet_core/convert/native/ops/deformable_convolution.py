@@ -32,9 +32,9 @@ def deform_conv(
     n, channels = size_of(x, 0), size_of(x, -1)
     counts, taps = [window.count for window in windows], math.prod(kernel)
     groups, points = n * offset_group, math.prod(counts)
-    moves = reshape_to(widen(offset), [groups, taps, len(kernel), *counts])
-    places = [linear_taps(_grid_positions(windows, dim) + moves[:, :, dim]) for dim in range(len(kernel))]
-    values = sample(_split_groups(widen(x), offset_group), places)
+    shifts = reshape_to(widen(offset), [groups, taps, len(kernel), *counts])
+    positions = [linear_taps(_grid_positions(windows, dim) + shifts[:, :, dim]) for dim in range(len(kernel))]
+    values = sample(_split_groups(widen(x), offset_group), positions)
     values = reshape_to(values, [n, offset_group, taps, points, channels // offset_group])
     if mask is not None:
         values *= reshape_to(widen(mask), [n, offset_group, taps, points, 1])
@@ -56,7 +56,7 @@ def _split_groups(x: Any, groups: int) -> Any:
 
 
 def _grid_positions(windows: list[Window], dim: int) -> Any:
-    """Where the values of the windows would be without offsets, along one dimension: [1, values, *windows]."""
+    """Positions of the window values without offsets along one dimension: [1, values, *windows]."""
     window, space = windows[dim], len(windows)
     inside, starts = [1] * space, [1] * space
     inside[dim], starts[dim] = -1, -1

@@ -1,4 +1,4 @@
-"""Dropout: nothing, unless a model asks for training."""
+"""Dropout: the identity, unless the model is in training mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convnet_core.convert.native.registry import handles
 def dropout_1(
     x: Any, *, consumed_inputs: list[int] | None = None, is_test: int = 0, ratio: float = 0.5, outputs: int
 ) -> Any:
-    return _pass_through(x, outputs, x.dtype)  # a model that is converted is not trained
+    return _pass_through(x, outputs, x.dtype)  # converted models are for inference
 
 
 @handles("Dropout", 7)

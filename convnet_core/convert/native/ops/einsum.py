@@ -1,4 +1,4 @@
-"""Einstein's notation as transposes, sums and products of matrices, which every runtime has."""
+"""Einsum as transposes, sums and matrix products, which every runtime supports."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class _Term(NamedTuple):
 
 @handles("Einsum", 12, 28)
 def einsum(*operands: Any, equation: str) -> Any:
-    """Two operands at a time, from the left."""
+    """Contract two operands at a time, from left to right."""
     letters, result = _parse(equation.replace(" ", ""), [rank_of(x) for x in operands])
     terms = [_diagonal(_Term(x, names)) for x, names in zip(operands, letters, strict=True)]
     first, *others = terms
-    for place, term in enumerate(others):
-        wanted = set(result).union(*(later.letters for later in others[place + 1 :]))
+    for index, term in enumerate(others):
+        wanted = set(result).union(*(later.letters for later in others[index + 1 :]))
         left = _sum_out(first, wanted | set(term.letters))
         first = _multiply(left, _sum_out(term, wanted | set(first.letters)), wanted)
     first = _sum_out(first, set(result))
@@ -35,31 +35,31 @@ def einsum(*operands: Any, equation: str) -> Any:
 
 
 def _parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result; the dimensions of an ellipsis become digits and the like."""
+    """The letters of each operand and of the result. Ellipsis dimensions get letters from U+0100 on."""
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
     counts = [rank - len(term.replace("...", "")) for rank, term in zip(ranks, terms, strict=True) if "..." in term]
     most = max(counts, default=0)
-    free = "".join(chr(0x100 + place) for place in range(most))
+    free = "".join(chr(0x100 + index) for index in range(most))
     letters = [
         term.replace("...", free[most - (rank - len(term) + 3) :]) if "..." in term else term
         for rank, term in zip(ranks, terms, strict=True)
     ]
     if not arrow:
-        named = "".join(terms).replace(".", "")
-        return letters, free + "".join(sorted(letter for letter in set(named) if named.count(letter) == 1))
+        all_letters = "".join(terms).replace(".", "")
+        return letters, free + "".join(sorted(letter for letter in set(all_letters) if all_letters.count(letter) == 1))
     return letters, right.replace("...", free)
 
 
 def _diagonal(term: _Term) -> _Term:
-    """A letter that stands for two dimensions of one operand takes their diagonal."""
+    """Take the diagonal for a letter that appears twice in one operand."""
     x, letters = term
     for letter in dict.fromkeys(letters):
         while letters.count(letter) > 1:
             first, second = letters.index(letter), letters.rindex(letter)
-            rest = [place for place in range(len(letters)) if place not in (first, second)]
+            rest = [index for index in range(len(letters)) if index not in (first, second)]
             x = diagonal(tf.transpose(x, [*rest, first, second]))
-            letters = "".join(letters[place] for place in rest) + letter
+            letters = "".join(letters[index] for index in rest) + letter
     return _Term(x, letters)
 
 
@@ -70,16 +70,16 @@ def diagonal(x: Any) -> Any:
 
 
 def _sum_out(term: _Term, wanted: set[str]) -> _Term:
-    """The sum over the dimensions that nobody else names."""
-    alone = [place for place, letter in enumerate(term.letters) if letter not in wanted]
-    if not alone:
+    """Sum over the dimensions that appear nowhere else."""
+    unused = [index for index, letter in enumerate(term.letters) if letter not in wanted]
+    if not unused:
         return term
-    kept = "".join(letter for letter in term.letters if letter in wanted)
-    return _Term(tf.reduce_sum(term.tensor, alone), kept)
+    remaining = "".join(letter for letter in term.letters if letter in wanted)
+    return _Term(tf.reduce_sum(term.tensor, unused), remaining)
 
 
 def _multiply(a: _Term, b: _Term, wanted: set[str]) -> _Term:
-    """The product, summed over what both name and nobody else wants."""
+    """Multiply, summing over the letters that only these two operands have."""
     shared = [letter for letter in a.letters if letter in b.letters]
     batch = "".join(letter for letter in shared if letter in wanted)
     inner = "".join(letter for letter in shared if letter not in wanted)
@@ -96,7 +96,7 @@ def _multiply(a: _Term, b: _Term, wanted: set[str]) -> _Term:
 
 
 def _matrices(term: _Term, batch: str, rows: str, columns: str) -> tuple[Any, bool]:
-    """The tensor as matrices, and whether they are left transposed, so that nothing has to be moved."""
+    """Reshape to matrices; the flag tells that they are still transposed, which saves a transpose."""
     flipped = term.letters == batch + columns + rows != batch + rows + columns
     groups = (columns, rows) if flipped else (rows, columns)
     x = _reorder(term.tensor, term.letters, batch + "".join(groups))
@@ -107,11 +107,11 @@ def _matrices(term: _Term, batch: str, rows: str, columns: str) -> tuple[Any, bo
 
 
 def _expand(term: _Term, letters: str) -> Any:
-    """The tensor with ones for the letters that it has not."""
+    """Add dimensions of size 1 for missing letters."""
     present = "".join(letter for letter in letters if letter in term.letters)
     x = _reorder(term.tensor, term.letters, present)
-    for place, letter in enumerate(letters):
-        x = x if letter in present else tf.expand_dims(x, place)
+    for index, letter in enumerate(letters):
+        x = x if letter in present else tf.expand_dims(x, index)
     return x
 
 

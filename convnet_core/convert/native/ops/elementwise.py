@@ -1,6 +1,6 @@
-"""Mathematical functions that look at each value alone.
+"""Elementwise math functions.
 
-LiteRT 2.3 has no tan, asin, acos, atan, sinh and cosh; they are made of what it has.
+LiteRT 2.3 has no tan, asin, acos, atan, sinh or cosh, so these are built from other functions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from convnet_core.convert.native.registry import handles
 @handles("Abs", 1, 6, 13)
 @widen_integers
 def absolute(x: Any) -> Any:
-    """LiteRT has no Abs of int64."""
+    """LiteRT has no Abs for int64."""
     dtype = tf.as_dtype(x.dtype)
     return tf.identity(x) if dtype.is_unsigned else tf.maximum(x, -x) if dtype == tf.int64 else tf.abs(x)
 
@@ -33,14 +33,14 @@ def sign(x: Any) -> Any:
     dtype = tf.as_dtype(x.dtype)
     if dtype.is_unsigned:
         return tf.cast(x > 0, dtype)
-    if dtype == tf.int64:  # LiteRT 2.3 has no sign of it
+    if dtype == tf.int64:  # LiteRT 2.3 has no Sign for int64
         return tf.cast(x > 0, dtype) - tf.cast(x < 0, dtype)
     return tf.sign(x)
 
 
 @handles("Reciprocal", 1, 6, 13)
 def reciprocal(x: Any) -> Any:
-    return tf.math.truediv(tf.ones([], x.dtype), x)  # tf.math.reciprocal is less exact
+    return tf.math.truediv(tf.ones([], x.dtype), x)  # tf.math.reciprocal is less accurate
 
 
 @handles("Ceil", 1, 6, 13)
@@ -110,7 +110,7 @@ def atan(x: Any) -> Any:
 
 @handles("Sinh", 9, 22)
 def sinh(x: Any) -> Any:
-    """Near 0 by its series, whose next term is x^11 / 11!; elsewhere by halves that grow together."""
+    """Taylor series near 0 (the next term is x^11 / 11!), else e^x / 2 - e^-x / 2."""
     up, down = _half_exponentials(x)
     square = x * x
     series = x * (1 + square / 6 * (1 + square / 20 * (1 + square / 42 * (1 + square / 72))))
@@ -124,7 +124,7 @@ def cosh(x: Any) -> Any:
 
 
 def _half_exponentials(x: Any) -> tuple[Any, Any]:
-    """e^x / 2 and e^-x / 2, which are finite where their sum is."""
+    """e^x / 2 and e^-x / 2, finite wherever their sum is finite."""
     root = tf.exp(x / 2)
     return root / 2 * root, 0.5 / root / root
 
@@ -156,7 +156,7 @@ def is_nan(x: Any) -> Any:
 
 @handles("IsInf", 10, 20)
 def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
-    """By finite numbers: TensorFlow 2.21 converts an infinite constant to TFLite as the largest finite one."""
+    """Compare with the largest finite value: TensorFlow 2.21 writes infinite constants to TFLite as that value."""
     most = tf.constant(tf.as_dtype(x.dtype).max, x.dtype)
     if detect_negative and detect_positive:
         return tf.abs(x) > most

@@ -1,4 +1,4 @@
-"""Sampling of images at given points; channels last: x [n, *space, c]."""
+"""Sample images at grid points, channels last: x [n, *space, c]."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ def grid_sample(x: Any, grid: Any, *, align_corners: int = 0, mode: str = "linea
     """`grid` [n, *points, dimensions], the last dimension of x first, from -1 to 1."""
     wide, grid = widen(x), tf.cast(grid, widen(x).dtype)
     sizes = [tf.cast(size, grid.dtype) for size in shape_of(x, 1, -1)]
-    edge = 0.0 if align_corners else 0.5  # how far the image goes beyond the middle of its last pixels
+    edge = 0.0 if align_corners else 0.5  # how far the image extends beyond the centers of its border pixels
 
-    def inside(place: Any, dim: int) -> Any:
+    def inside(position: Any, dim: int) -> Any:
         if padding_mode == "border":
-            return tf.clip_by_value(place, 0.0, sizes[dim] - 1)
-        return _reflect(place, -edge, sizes[dim] - 1 + edge)
+            return tf.clip_by_value(position, 0.0, sizes[dim] - 1)
+        return _reflect(position, -edge, sizes[dim] - 1 + edge)
 
     taps = []
     for dim, size in enumerate(sizes):
-        given = grid[..., len(sizes) - 1 - dim]
-        place = (given + 1) / 2 * (size - 1) if align_corners else ((given + 1) * size - 1) / 2
-        place = tf.round(place) if mode == "nearest" else place
+        coordinate = grid[..., len(sizes) - 1 - dim]
+        position = (coordinate + 1) / 2 * (size - 1) if align_corners else ((coordinate + 1) * size - 1) / 2
+        position = tf.round(position) if mode == "nearest" else position
         if padding_mode == "reflection" or (padding_mode == "border" and _TAPS[mode] is not cubic_taps):
-            beyond = tf.logical_or(place < -edge, place > size - 1 + edge)
-            place = tf.where(beyond, inside(place, dim), place)
-        taps.append(_TAPS[mode](place))
+            beyond = tf.logical_or(position < -edge, position > size - 1 + edge)
+            position = tf.where(beyond, inside(position, dim), position)
+        taps.append(_TAPS[mode](position))
     return tf.cast(sample(wide, taps, None if padding_mode == "zeros" else inside), x.dtype)
 
 
-def _reflect(place: Any, low: Any, high: Any) -> Any:
-    """What is beyond the borders, mirrored at them until it is not."""
+def _reflect(position: Any, low: Any, high: Any) -> Any:
+    """Reflect positions at the borders until they are inside."""
     length = tf.maximum(high - low, 1e-6)
-    turned = low + length - tf.abs(tf.math.floormod(place - low, 2 * length) - length)
-    return tf.where(tf.logical_or(place < low, place > high), turned, place)
+    reflected = low + length - tf.abs(tf.math.floormod(position - low, 2 * length) - length)
+    return tf.where(tf.logical_or(position < low, position > high), reflected, position)
 
 
 @handles("AffineGrid", 20, static=("size",))
 def affine_grid(theta: Any, size: Any, *, align_corners: int = 0) -> Any:
-    """[n, *space, dimensions]: where the matrices put the points of a regular grid."""
+    """A grid [n, *space, dimensions]: regular points transformed by the matrices `theta`."""
     sizes = entries(size)
     space, dtype = sizes[2:], widen(theta).dtype
     axes = [_grid_axis(count, bool(align_corners), dtype) for count in space]
@@ -65,8 +65,8 @@ def affine_grid(theta: Any, size: Any, *, align_corners: int = 0) -> Any:
 
 
 def _grid_axis(count: Any, align_corners: bool, dtype: Any) -> Any:
-    """Points from -1 to 1: the first and last there, or the middles of pixels that reach there."""
-    place, count = tf.cast(tf.range(count), dtype), tf.cast(count, dtype)
+    """Points from -1 to 1: either the end points (`align_corners`) or the centers of pixels that cover the range."""
+    position, count = tf.cast(tf.range(count), dtype), tf.cast(count, dtype)
     if align_corners:
-        return tf.where(count > 1, place * 2 / tf.maximum(count - 1, 1) - 1, tf.zeros_like(place))
-    return (2 * place + 1) / count - 1
+        return tf.where(count > 1, position * 2 / tf.maximum(count - 1, 1) - 1, tf.zeros_like(position))
+    return (2 * position + 1) / count - 1

@@ -1,4 +1,4 @@
-"""Reading values by their places: slices, gathers, selections."""
+"""Slices, gathers and selections."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
 
-_FAR = 2**31 - 1
-"""Beyond every end; TFLite slices by 32-bit numbers."""
+_END = 2**31 - 1
+"""Beyond every end. TFLite slices with 32-bit indices."""
 
 
 @handles("Slice", 1)
@@ -40,25 +40,25 @@ def slice_1(x: Any, *, starts: list[int], ends: list[int], axes: list[int] | Non
 def slice_(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
     rank, begins = rank_of(x), entries(starts, "the starts")
     count = len(begins)
-    chosen = np.arange(count) if axes is None else axes
+    axes = np.arange(count) if axes is None else axes
     begins, limits, strides = (
-        fill_axes(given, chosen, [other] * rank)
-        for given, other in ((begins, 0), (ends, _FAR), ([1] * count if steps is None else steps, 1))
+        fill_axes(values, axes, [default] * rank)
+        for values, default in ((begins, 0), (ends, _END), ([1] * count if steps is None else steps, 1))
     )
     index = [_slice(*item) for item in zip(begins, limits, strides, strict=True)]
-    if (found := partial_entries(x)) is not None and len(index) == 1 and _is_static(index[0]):
-        return join_entries(found[index[0]], x)
+    if (known := partial_entries(x)) is not None and len(index) == 1 and _is_static(index[0]):
+        return join_entries(known[index[0]], x)
     if all(item == slice(None) for item in index):
         return tf.identity(x)
     return (tf.constant(x) if isinstance(x, np.ndarray) else x)[tuple(index)]
 
 
 def _slice(begin: Any, limit: Any, stride: Any) -> slice:
-    """Python's slices mean the same; None where it goes to the border, so that TensorFlow knows."""
-    begin, limit = (max(min(item, _FAR), -_FAR) if isinstance(item, int) else item for item in (begin, limit))
+    """A Python slice, with None for the ends of the dimension, so that TensorFlow can infer its size."""
+    begin, limit = (max(min(item, _END), -_END) if isinstance(item, int) else item for item in (begin, limit))
     if isinstance(stride, int):
-        begin = None if isinstance(begin, int) and begin == (0 if stride > 0 else _FAR) else begin
-        limit = None if isinstance(limit, int) and limit == (_FAR if stride > 0 else -_FAR) else limit
+        begin = None if isinstance(begin, int) and begin == (0 if stride > 0 else _END) else begin
+        limit = None if isinstance(limit, int) and limit == (_END if stride > 0 else -_END) else limit
     begin, limit = (
         item if item is None or isinstance(item, int) else tf.cast(item, tf.int64) for item in (begin, limit)
     )
@@ -71,24 +71,26 @@ def _is_static(index: slice) -> bool:
 
 @handles("Gather", 1, 11, 13, static=("indices",))
 def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
-    found, places = partial_entries(x), static_value(indices)
-    if found is not None and rank_of(x) == 1 and places is not None and places.ndim < 2:
+    known, positions = partial_entries(x), static_value(indices)
+    if known is not None and rank_of(x) == 1 and positions is not None and positions.ndim < 2:
         return (
-            scalar_like(found[places], x) if places.ndim == 0 else join_entries([found[place] for place in places], x)
+            scalar_like(known[positions], x)
+            if positions.ndim == 0
+            else join_entries([known[item] for item in positions], x)
         )
     axis %= rank_of(x)
-    x = tf.convert_to_tensor(x)  # freezing breaks a loop that gathers from a variable itself (TensorFlow 2.21)
+    x = tf.convert_to_tensor(x)  # TensorFlow 2.21 fails to freeze a loop that gathers directly from a variable
     return tf.gather(x, non_negative_indices(indices, size_of(x, axis)), axis=axis)
 
 
 def non_negative_indices(indices: Any, sizes: Any) -> Any:
-    """Indices of which the negative ones count from the back, counted from the front."""
-    places = static_value(indices)
-    if places is not None:
-        if (places >= 0).all():
-            return places
+    """Convert negative indices, which count from the end, to non-negative ones."""
+    positions = static_value(indices)
+    if positions is not None:
+        if (positions >= 0).all():
+            return positions
         if isinstance(sizes, int | np.ndarray):
-            return np.where(places < 0, places + sizes, places)
+            return np.where(positions < 0, positions + sizes, positions)
     indices = tf.cast(indices, tf.int64) if not isinstance(sizes, int) else tf.convert_to_tensor(indices)
     return tf.where(indices < 0, indices + tf.cast(sizes, indices.dtype), indices)
 
@@ -99,15 +101,15 @@ def gather_elements(x: Any, indices: Any, *, axis: int = 0) -> Any:
 
 
 def flat_indices(sizes: list[Any], indices: Any, axis: int) -> Any:
-    """The places, in a tensor of these sizes laid out flat, of what indices along one dimension point to.
+    """Positions in the flattened tensor of these sizes that indices along one axis point to.
 
-    In all other dimensions an index points to its own place.
+    Along all other axes, an index keeps its own position.
     """
     total = non_negative_indices(tf.cast(indices, tf.int64), sizes[axis]) * math.prod(sizes[axis + 1 :])
     for other, count in enumerate(shape_of(indices)):
         if other != axis:
             steps = tf.range(tf.cast(count, tf.int64)) * math.prod(sizes[other + 1 :])
-            total += tf.reshape(steps, [-1 if place == other else 1 for place in range(len(sizes))])
+            total += tf.reshape(steps, [-1 if position == other else 1 for position in range(len(sizes))])
     return total
 
 
@@ -115,22 +117,24 @@ def flat_indices(sizes: list[Any], indices: Any, axis: int) -> Any:
 def gather_nd(x: Any, indices: Any, *, batch_dims: int = 0) -> Any:
     depth = index_depth(indices)
     sizes = pack_sizes(shape_of(x)[batch_dims : batch_dims + depth])
-    x = tf.convert_to_tensor(x)  # TFLite's converter has no ResourceGatherNd, which gathers from a variable
+    x = tf.convert_to_tensor(x)  # TFLite's converter does not support ResourceGatherNd, which gathers from a variable
     return tf.gather_nd(x, non_negative_indices(indices, sizes), batch_dims=batch_dims)
 
 
 def index_depth(indices: Any) -> int:
-    """How many dimensions each index goes into. Raises ConversionError where it is not known."""
+    """How many axes each index covers. Raises ConversionError if unknown."""
     depth = indices.shape[-1]
     if depth is None:
-        raise ConversionError("the size of an index is not known")
+        raise ConversionError("the size of an index is unknown")
     return int(depth)
 
 
 @handles("Compress", 9, 11, 28)
 def compress(x: Any, condition: Any, *, axis: int | None = None) -> Any:
-    places = tf.reshape(tf.where(condition), [-1])
-    return tf.gather(tf.reshape(x, [-1]), places) if axis is None else tf.gather(x, places, axis=axis % rank_of(x))
+    positions = tf.reshape(tf.where(condition), [-1])
+    return (
+        tf.gather(tf.reshape(x, [-1]), positions) if axis is None else tf.gather(x, positions, axis=axis % rank_of(x))
+    )
 
 
 @handles("ReverseSequence", 10, 28)
@@ -143,13 +147,13 @@ def reverse_sequence(x: Any, sequence_lens: Any, *, batch_axis: int = 1, time_ax
 
 
 def reverse_steps(x: Any, lengths: Any) -> Any:
-    """x [steps, batch, ...]: the first steps of each sequence, as many as `lengths` says, in the other order.
+    """Reverse the first `lengths` steps of each sequence in x [steps, batch, ...].
 
-    By a gather of rows: LiteRT 2.3 has ReverseSequence neither for int8 nor for 16-bit floats.
+    Gathers rows, because LiteRT 2.3 supports ReverseSequence neither for int8 nor for 16-bit floats.
     """
     steps, batch, *rest = shape_of(x)
-    place, length = tf.range(tf.cast(steps, tf.int32))[:, tf.newaxis], tf.cast(lengths, tf.int32)
-    source = tf.where(place < length, length - 1 - place, place)
+    position, length = tf.range(tf.cast(steps, tf.int32))[:, tf.newaxis], tf.cast(lengths, tf.int32)
+    source = tf.where(position < length, length - 1 - position, position)
     batch32 = tf.cast(batch, tf.int32)
     rows = tf.gather(reshape_to(x, [steps * batch, *rest]), source * batch32 + tf.range(batch32))
     return reshape_to(rows, [steps, batch, *rest])

@@ -1,4 +1,4 @@
-"""Convolutions of integers, channels last: by way of floats that hold every sum exactly."""
+"""Integer convolutions, channels last, computed in floats that represent every sum exactly."""
 
 from __future__ import annotations
 

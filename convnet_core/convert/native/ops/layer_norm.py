@@ -1,4 +1,4 @@
-"""Normalisation dims given dimensions, in ONNX's layout."""
+"""Normalization along given axes, in ONNX's layout."""
 
 from __future__ import annotations
 

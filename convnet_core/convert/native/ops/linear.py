@@ -1,4 +1,4 @@
-"""Products of matrices."""
+"""Matrix products and determinants."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def matmul(a: Any, b: Any) -> Any:
 
 
 def _as_matrices(multiply: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-    """A vector counts as a matrix of one row on the left, of one column on the right."""
+    """Treat a vector on the left as one row, on the right as one column."""
     row, column = rank_of(a) == 1, rank_of(b) == 1
     y = multiply(tf.expand_dims(a, 0) if row else a, tf.expand_dims(b, 1) if column else b)
-    places = [place for place, single in ((-2, row), (-1, column)) if single]
-    return tf.squeeze(y, places) if places else y
+    axes = [axis for axis, single in ((-2, row), (-1, column)) if single]
+    return tf.squeeze(y, axes) if axes else y
 
 
 def product(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
-    """The product of matrices of any dtype."""
+    """The matrix product in any dtype."""
 
     def multiply(a: Any, b: Any) -> Any:
         if a.dtype in (tf.int32, tf.int64):
@@ -58,7 +58,7 @@ def gemm(
         y = y if alpha == 1 else y * tf.cast(alpha, y.dtype)
         if c is None or beta == 0:
             return y
-        if tf.TensorShape(c.shape)[:-1] == [1]:  # TensorFlow fuses such a sum into the product, and then wants a vector
+        if tf.TensorShape(c.shape)[:-1] == [1]:  # TensorFlow fuses this sum into the product and then requires a vector
             c = tf.squeeze(c, 0)
         return y + (c if beta == 1 else c * tf.cast(beta, y.dtype))
 
@@ -77,13 +77,13 @@ def integer_product(a: Any, b: Any) -> Any:
 
 
 def subtract_zero_point(x: Any, zero_point: Any) -> Any:
-    """What integers are above their zero point."""
+    """Subtract the zero point from integers, as int32."""
     wide = tf.cast(x, tf.int32)
     return wide if zero_point is None else wide - tf.cast(zero_point, tf.int32)
 
 
 def as_column(value: Any) -> Any:
-    """Scales or zero points of the rows of a matrix as a column."""
+    """Per-row scales or zero points as a column."""
     return tf.expand_dims(value, 1) if value is not None and rank_of(value) == 1 else value
 
 

@@ -1,4 +1,4 @@
-"""What language models without attention over all keys use: states that each step changes."""
+"""Linear attention and causal convolution: language model operators with a recurrent state."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from convnet_core.convert.native.registry import handles
 def causal_conv_with_state(
     x: Any, weight: Any, bias: Any = None, past_state: Any = None, *, activation: str = "none"
 ) -> Any:
-    """Each channel by itself, looking back alone; so short that a sum of shifted copies does it."""
+    """A depthwise convolution over past values. Kernels are short, so it is a sum of shifted copies."""
     dtype, count = x.dtype, size_of(weight, 2)
     past = tf.pad(x[:, :, :0], [[0, 0], [0, 0], [count - 1, 0]]) if past_state is None else past_state
-    whole = tf.concat([past, x], 2)
-    wide, weight = widen(whole), widen(weight)
+    extended = tf.concat([past, x], 2)
+    wide, weight = widen(extended), widen(weight)
     y = 0 if bias is None else widen(bias)[:, tf.newaxis]
     for tap in range(count):
         y += weight[:, :, tap] * wide[:, :, tap : tap + 1 - count or None]
     y = tf.cast(y, dtype)
     if activation in ("silu", "swish"):
         y = tf.cast(tf.nn.silu(widen(y)), dtype)
-    return y, whole[:, :, size_of(x, 2) :]
+    return y, extended[:, :, size_of(x, 2) :]
 
 
 @handles("LinearAttention", 27)
@@ -34,9 +34,9 @@ def linear_attention(
     query: Any, key: Any, value: Any, past_state: Any = None, decay: Any = None, beta: Any = None, *,
     q_num_heads: int, kv_num_heads: int, scale: float = 0.0, update_rule: str = "gated_delta", chunk_size: int = 64,
 ) -> Any:  # fmt: skip
-    """A state of each head, [keys, values], that forgets by `decay` and takes in the outer product of key and value.
+    """Each head has a state [keys, values] that decays by `decay` and adds the outer product of key and value.
 
-    By the delta rule it takes in only what differs from what it holds for the key, as far as `beta` says.
+    With the delta rule, it adds only the difference from the value stored for the key, scaled by `beta`.
     """
     dtype = query.dtype
     q, k, v = (
@@ -52,8 +52,8 @@ def linear_attention(
         if rates is not None:
             new = tf.gather(rates, number) * (new - tf.reduce_sum(memory * keys, 2))
         memory += keys * new[:, :, tf.newaxis]
-        read = tf.repeat(memory, q_num_heads // kv_num_heads, axis=1)
-        return go_on, [memory], [tf.reduce_sum(tf.gather(q, number)[..., tf.newaxis] * read, 2)]
+        shared = tf.repeat(memory, q_num_heads // kv_num_heads, axis=1)
+        return go_on, [memory], [tf.reduce_sum(tf.gather(q, number)[..., tf.newaxis] * shared, 2)]
 
     batch = size_of(query, 0)
     sizes = pack_sizes([batch, kv_num_heads, depth, width])
@@ -65,6 +65,6 @@ def linear_attention(
 
 
 def _split_steps(x: Any, heads: int) -> Any:
-    """[batch, steps, heads * size] as [steps, batch, heads, size], in 32 bits at least."""
-    batch, count, whole = shape_of(x)
-    return tf.transpose(reshape_to(widen(x), [batch, count, heads, whole // heads]), [1, 0, 2, 3])
+    """[batch, steps, heads * size] as [steps, batch, heads, size], widened to float32."""
+    batch, count, width = shape_of(x)
+    return tf.transpose(reshape_to(widen(x), [batch, count, heads, width // heads]), [1, 0, 2, 3])

@@ -1,4 +1,4 @@
-"""Losses."""
+"""Loss functions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from convnet_core.convert.native.registry import handles
 def nll_loss(
     x: Any, target: Any, weight: Any = None, *, ignore_index: int | None = None, reduction: str = "mean"
 ) -> Any:
-    """`x` [n, classes, ...], `target` [n, ...]; a mean is one of the weights."""
-    if rank_of(x) > 3:  # LiteRT 2.3 transposes six dimensions
+    """`x` [n, classes, ...], `target` [n, ...]; "mean" divides by the sum of the weights."""
+    if rank_of(x) > 3:  # LiteRT 2.3 can transpose at most six dimensions
         sizes = shape_of(target)
         flat = [reshape_to(item, [*shape_of(item, 0, before), -1]) for item, before in ((x, 2), (target, 1))]
         loss = nll_loss(*flat, weight, ignore_index=ignore_index, reduction=reduction)
@@ -38,5 +38,7 @@ def nll_loss(
 def softmax_cross_entropy_loss(
     scores: Any, labels: Any, weights: Any = None, *, ignore_index: int | None = None, reduction: str = "mean"
 ) -> Any:
-    shares = log_softmax(scores, axis=1)
-    return nll_loss(shares, labels, weights, ignore_index=ignore_index, reduction=reduction), shares
+    log_probabilities = log_softmax(scores, axis=1)
+    return nll_loss(
+        log_probabilities, labels, weights, ignore_index=ignore_index, reduction=reduction
+    ), log_probabilities

@@ -1,4 +1,4 @@
-"""Max pooling that says where the maxima are, and what goes back from there. In ONNX's layout: [n, c, *space]."""
+"""Max pooling that returns the indices of the maxima, and MaxUnpool. In ONNX's layout: [n, c, *space]."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def max_pool_with_indices(
 
 
 def _flat_indices(x: Any, column_major: bool) -> Any:
-    """Where each value is in x as one row; column-major: as if its images were stored column by column."""
+    """Flat indices of all values in x; `column_major` numbers each image column by column."""
     n, channels, *space = shape_of(x)
     count = math.prod(space)
     inner = tf.range(tf.cast(count, tf.int64), dtype=tf.int64)
@@ -56,24 +56,24 @@ def _flat_indices(x: Any, column_major: bool) -> Any:
     return reshape_to(outer, [n, channels, *ones]) + reshape_to(inner, [1, 1, *space])
 
 
-def _window_max(x: Any, places: Any, windows: Sequence[Window]) -> tuple[Any, Any]:
-    """The largest value of each window and its place: the first, if there are several."""
+def _window_max(x: Any, positions: Any, windows: Sequence[Window]) -> tuple[Any, Any]:
+    """The maximum of each window and its position; ties go to the first."""
     sides = [[0, 0], [0, 0], *([window.before, window.after] for window in windows)]
-    x, places = tf.pad(x, sides, constant_values=lowest(x)), tf.pad(places, sides)
+    x, positions = tf.pad(x, sides, constant_values=lowest(x)), tf.pad(positions, sides)
     for axis, window in reversed(list(enumerate(windows, start=2))):
-        part = [(*(slice(None),) * axis, window.part(place)) for place in range(window.kernel)]
-        best, where = x[part[0]], places[part[0]]
+        part = [(*(slice(None),) * axis, window.part(position)) for position in range(window.kernel)]
+        best, where = x[part[0]], positions[part[0]]
         for item in part[1:]:
             better = x[item] > best
-            best, where = tf.where(better, x[item], best), tf.where(better, places[item], where)
-        x, places = best, where
-    return x, places
+            best, where = tf.where(better, x[item], best), tf.where(better, positions[item], where)
+        x, positions = best, where
+    return x, positions
 
 
 @handles("MaxUnpool", 9, 11, 22, static=("output_shape",))
 def max_unpool(
     x: Any,
-    places: Any,
+    positions: Any,
     output_shape: Any = None,
     *,
     kernel_shape: list[int],
@@ -86,9 +86,9 @@ def max_unpool(
     rows = zip(sizes, kernel_shape, strides, pads[:space], pads[space:], strict=True)
     shape = [n, channels, *((size - 1) * stride + kernel - a - b for size, kernel, stride, a, b in rows)]
     flat = tf.zeros([math.prod(shape)], x.dtype)
-    y = tf.tensor_scatter_nd_update(flat, tf.reshape(places, [-1, 1]), tf.reshape(x, [-1]))
+    y = tf.tensor_scatter_nd_update(flat, tf.reshape(positions, [-1, 1]), tf.reshape(x, [-1]))
     y = reshape_to(y, shape)
     if output_shape is None:
         return y
-    wanted = entries(output_shape, "the shape of an unpooled tensor")
-    return tf.pad(y, [[0, after - before] for after, before in zip(wanted, shape, strict=True)])
+    target = entries(output_shape, "the shape of an unpooled tensor")
+    return tf.pad(y, [[0, after - before] for after, before in zip(target, shape, strict=True)])

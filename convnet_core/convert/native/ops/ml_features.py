@@ -1,4 +1,4 @@
-"""What ai.onnx.ml does to features before a model sees them."""
+"""Feature preprocessing operators of ai.onnx.ml."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def scaler(x: Any, *, offset: list[float], scale: list[float]) -> Any:
 @handles("Normalizer", 1, domain=_DOMAIN)
 def normalizer(x: Any, *, norm: str = "MAX") -> Any:
     x = tf.cast(x, tf.float32)
-    axis = rank_of(x) - 1  # of a vector the vector itself, of a table each row
+    axis = rank_of(x) - 1  # a vector as a whole, each row of a table
     match norm:
         case "MAX":
             size = tf.reduce_max(x, axis, keepdims=True)
@@ -31,7 +31,7 @@ def normalizer(x: Any, *, norm: str = "MAX") -> Any:
         case "L2":
             size = tf.sqrt(tf.reduce_sum(x * x, axis, keepdims=True))
         case _:
-            raise ConversionError(f"norm {norm!r} is not known")
+            raise ConversionError(f"unknown norm {norm!r}")
     return tf.where(tf.equal(size, 0), x, x / size)
 
 
@@ -57,8 +57,8 @@ def imputer(
 
 @handles("ArrayFeatureExtractor", 1, domain=_DOMAIN)
 def array_feature_extractor(x: Any, y: Any) -> Any:
-    chosen = tf.gather(x, tf.reshape(y, [-1]), axis=-1)
-    return chosen[tf.newaxis] if rank_of(x) == 1 else chosen
+    columns = tf.gather(x, tf.reshape(y, [-1]), axis=-1)
+    return columns[tf.newaxis] if rank_of(x) == 1 else columns
 
 
 @handles("FeatureVectorizer", 1, domain=_DOMAIN)
@@ -71,10 +71,10 @@ def feature_vectorizer(*inputs: Any, inputdimensions: list[int]) -> Any:
 def one_hot_encoder(
     x: Any, *, cats_int64s: list[int] | None = None, cats_strings: list[str] | None = None, zeros: int = 1
 ) -> Any:
-    """A category that is not known gives zeros, also where `zeros` is 0 and ONNX would end with an error."""
+    """An unknown category gives zeros, even if `zeros` is 0, where ONNX specifies an error."""
     categories = tf.constant(cats_strings) if cats_strings else tf.constant(cats_int64s, tf.int64)
-    given = x if cats_strings else tf.cast(x, tf.int64)
-    return tf.cast(tf.equal(given[..., tf.newaxis], categories), tf.float32)
+    values = x if cats_strings else tf.cast(x, tf.int64)
+    return tf.cast(tf.equal(values[..., tf.newaxis], categories), tf.float32)
 
 
 _KINDS = ("tensor", "strings", "int64s", "floats")
@@ -83,24 +83,24 @@ _DEFAULTS = {"string": "_Unused", "int64": -1, "float": -0.0}
 
 @handles("LabelEncoder", 2, 4, domain=_DOMAIN)
 def label_encoder(x: Any, **table: Any) -> Any:
-    """Looked up one by one in the sorted keys; a key that comes twice counts with its last value."""
+    """Compare with every key. If a key appears twice, its last value counts."""
     keys, values = _column(table, "keys"), _column(table, "values")
     default = _default(table, values.dtype)
     latest = {key: value for key, value in zip(keys.tolist(), values.tolist(), strict=True) if key == key}
     shape, flat = pack_sizes(shape_of(x)), tf.reshape(x, [-1])
-    found = tf.constant(default, shape=[1], dtype=tf.as_dtype(values.dtype) if values.dtype.kind != "U" else tf.string)
+    result = tf.constant(default, shape=[1], dtype=tf.as_dtype(values.dtype) if values.dtype.kind != "U" else tf.string)
     if latest:
         matches = tf.equal(flat[:, tf.newaxis], tf.constant(list(latest), flat.dtype))
-        chosen = tf.gather(tf.constant(list(latest.values()), found.dtype), tf.argmax(tf.cast(matches, tf.int8), -1))
-        found = tf.where(tf.reduce_any(matches, -1), chosen, found)
+        matched = tf.gather(tf.constant(list(latest.values()), result.dtype), tf.argmax(tf.cast(matches, tf.int8), -1))
+        result = tf.where(tf.reduce_any(matches, -1), matched, result)
     missing = [value for key, value in zip(keys.tolist(), values.tolist(), strict=True) if key != key]
-    if missing:  # NaN is a key of its own
-        found = tf.where(tf.math.is_nan(flat), tf.constant(missing[-1], found.dtype), found)
-    return tf.reshape(tf.broadcast_to(found, tf.shape(flat)), shape)
+    if missing:  # a NaN key matches NaN
+        result = tf.where(tf.math.is_nan(flat), tf.constant(missing[-1], result.dtype), result)
+    return tf.reshape(tf.broadcast_to(result, tf.shape(flat)), shape)
 
 
 def _column(table: dict[str, Any], side: str) -> Any:
-    """The keys or the values, whichever of ONNX's attributes they are given in."""
+    """The keys or the values, from whichever attribute has them."""
     kind = next(kind for kind in _KINDS if table.get(f"{side}_{kind}") is not None)
     dtype = {"int64s": np.int64, "floats": np.float32, "strings": np.str_}.get(kind)
     array = np.asarray(table[f"{side}_{kind}"], dtype)
@@ -108,7 +108,7 @@ def _column(table: dict[str, Any], side: str) -> Any:
 
 
 def _default(table: dict[str, Any], dtype: Any) -> Any:
-    """The value of what is no key: the attribute of the values' type, or ONNX's own default for it."""
+    """The value for missing keys: the default attribute of the values' type, or ONNX's default."""
     if table.get("default_tensor") is not None:
         value = np.asarray(table["default_tensor"]).ravel()[0]
         return value.decode() if isinstance(value, bytes) else value

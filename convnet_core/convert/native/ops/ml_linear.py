@@ -38,12 +38,12 @@ def linear_classifier(
 ) -> Any:
     classes = len(classlabels_strings or classlabels_ints or [])
     scores = _linear(x, coefficients, intercepts, len(intercepts) if intercepts else classes)
-    if scores.shape[-1] == 1 and classes == 2:  # one score for two classes
+    if scores.shape[-1] == 1 and classes == 2:  # a single score for two classes
         second = apply_post_transform(scores, post_transform)
-        place, scores = tf.cast(scores[:, 0] > 0, tf.int64), tf.concat([1 - second, second], -1)
+        index, scores = tf.cast(scores[:, 0] > 0, tf.int64), tf.concat([1 - second, second], -1)
     else:
-        place, scores = tf.argmax(scores, -1), apply_post_transform(scores, post_transform)
-    return class_labels(place, classlabels_ints, classlabels_strings), scores
+        index, scores = tf.argmax(scores, -1), apply_post_transform(scores, post_transform)
+    return class_labels(index, classlabels_ints, classlabels_strings), scores
 
 
 def _linear(x: Any, coefficients: list[float], intercepts: list[float] | None, rows: int) -> Any:

@@ -28,7 +28,7 @@ def svm_regressor(
     one_class: int = 0,
     post_transform: str = "NONE",
 ) -> Any:
-    """One value [batch, 1] for each sample, 1 or -1 with `one_class`; `post_transform` does nothing, as there."""
+    """One value [batch, 1] per sample, 1 or -1 with `one_class`. As in ONNX Runtime, `post_transform` has no effect."""
     weights = np.array(coefficients, np.float32)[:, None]
     x = _samples(x)
     if n_supports:
@@ -55,24 +55,24 @@ def svm_classifier(
 ) -> Any:
     """The labels [batch], and a score for each class, or for each pair of more than two classes without `prob_a`.
 
-    ONNX Runtime adds the scores of pairs up in float64, here it is float32: where a score is zero but for rounding, its
-    vote may go to the other class; where large terms cancel out, scores differ by the rounding. Its
-    PROBIT is an approximation, and undefined for the one score of two classes.
+    ONNX Runtime sums pair scores in float64, this code in float32. A score near zero may therefore vote for the other
+    class, and scores differ by rounding if large terms cancel. ONNX Runtime's PROBIT is an approximation, and
+    undefined for the single score of two classes.
     """
     classes = len(classlabels_strings or classlabels_ints or [])
     if classes < 2:
-        raise ConversionError(f"a classifier needs the labels of two classes at least; it has {classes}")
+        raise ConversionError(f"a classifier needs labels for at least two classes; it has {classes}")
     x, sizes = _samples(x), vectors_per_class or []
     if not sum(sizes):
         scores = tf.linalg.matmul(x, _rows(coefficients, classes), transpose_b=True) + np.float32(rho[0])
-        place = _linear_place(scores, min(coefficients) >= 0, bool(prob_a))
+        index = _linear_class(scores, min(coefficients) >= 0, bool(prob_a))
         scores = apply_post_transform(scores, post_transform)
     else:
         kernels = _kernels(x, _rows(support_vectors or [], sum(sizes)), kernel_type, kernel_params)
-        pairs = tf.linalg.matmul(kernels, _of_pairs(coefficients, sizes)) + np.array(rho, np.float32)
-        place = _winners(pairs, classes)
+        pairs = tf.linalg.matmul(kernels, _pair_coefficients(coefficients, sizes)) + np.array(rho, np.float32)
+        index = _most_votes(pairs, classes)
         scores = _svc_scores(pairs, classes, prob_a, prob_b, post_transform)
-    return class_labels(place, classlabels_ints, classlabels_strings), scores
+    return class_labels(index, classlabels_ints, classlabels_strings), scores
 
 
 def _samples(x: Any) -> Any:
@@ -82,7 +82,7 @@ def _samples(x: Any) -> Any:
 
 
 def _rows(values: list[float], rows: int) -> Any:
-    """A list as a matrix with so many rows."""
+    """A list as a matrix with this many rows."""
     return np.array(values, np.float32).reshape(rows, -1)
 
 
@@ -99,38 +99,38 @@ def _kernels(x: Any, vectors: Any, kind: str, params: list[float] | None) -> Any
             return tf.pow(gamma * products + bias, degree)
         case "SIGMOID":
             return tf.tanh(gamma * products + bias)
-    raise ConversionError(f"kernel_type {kind!r} is not known; LINEAR, POLY, RBF and SIGMOID are")
+    raise ConversionError(f"unknown kernel_type {kind!r}; supported are LINEAR, POLY, RBF and SIGMOID")
 
 
 def _squared_distances(x: Any, vectors: Any) -> Any:
-    """Feature by feature: neither the rounding of x² - 2xv + v², nor the memory of [batch, vectors, features]."""
+    """Summed feature by feature, to avoid the rounding of x² - 2xv + v² and the memory of the full difference."""
     samples, supports = tf.transpose(x), tf.constant(vectors.T)
 
     def add(feature: Any, total: Any) -> tuple[Any, Any]:
-        apart = tf.gather(samples, feature)[:, None] - tf.gather(supports, feature)
-        return feature + 1, total + apart * apart
+        difference = tf.gather(samples, feature)[:, None] - tf.gather(supports, feature)
+        return feature + 1, total + difference * difference
 
     none = tf.zeros_like(x[:, :1]) * tf.zeros_like(supports[0])
     return tf.while_loop(lambda feature, _: feature < vectors.shape[1], add, (tf.constant(0), none))[1]
 
 
-def _of_pairs(coefficients: list[float], sizes: list[int]) -> Any:
-    """The coefficients as a matrix [vectors, pairs]: row j - 1 of the list has those of class i against j, row i those
-    of class j against i (i < j).
+def _pair_coefficients(coefficients: list[float], sizes: list[int]) -> Any:
+    """The coefficients as a matrix [vectors, pairs]. For i < j, row j - 1 of the list has those of class i against j,
+    and row i those of class j against i.
     """
-    given = _rows(coefficients, len(sizes) - 1)
+    table = _rows(coefficients, len(sizes) - 1)
     ends = np.cumsum(sizes)
-    of = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    parts = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
     pairs = _pairs_of(len(sizes))
     matrix = np.zeros((ends[-1], len(pairs)), np.float32)
     for column, (i, j) in enumerate(pairs):
-        matrix[of[i], column] = given[j - 1, of[i]]
-        matrix[of[j], column] = given[i, of[j]]
+        matrix[parts[i], column] = table[j - 1, parts[i]]
+        matrix[parts[j], column] = table[i, parts[j]]
     return matrix
 
 
-def _winners(pairs: Any, classes: int) -> Any:
-    """The class that wins the most pairs, the first among equals: a score above zero is a vote for a pair's first."""
+def _most_votes(pairs: Any, classes: int) -> Any:
+    """The class that wins the most pairs; ties go to the first. A score above zero is a vote for a pair's first."""
     first, second = (np.eye(classes, dtype=np.float32)[list(side)] for side in zip(*_pairs_of(classes), strict=True))
     won = tf.cast(pairs > 0, tf.float32)
     return tf.argmax(tf.linalg.matmul(won, first) + tf.linalg.matmul(1 - won, second), -1)
@@ -140,35 +140,35 @@ def _pairs_of(classes: int) -> list[tuple[int, int]]:
     return list(combinations(range(classes), 2))
 
 
-def _linear_place(scores: Any, positive: bool, fractions: bool) -> Any:
-    """The class of the highest score; of two classes the second wherever a score is high enough (ChooseClass)."""
-    place = tf.argmax(scores, -1)
+def _linear_class(scores: Any, positive: bool, fractions: bool) -> Any:
+    """The class of the highest score. Of two classes, the second if a score is high enough (ChooseClass)."""
+    index = tf.argmax(scores, -1)
     if scores.shape[-1] != 2 or fractions:
-        return place
+        return index
     highest = tf.reduce_max(scores, -1)
-    return tf.where(highest >= 0.5 if positive else highest > 0, tf.ones_like(place), place)
+    return tf.where(highest >= 0.5 if positive else highest > 0, tf.ones_like(index), index)
 
 
 def _svc_scores(pairs: Any, classes: int, a: list[float] | None, b: list[float] | None, post_transform: str) -> Any:
-    """What a classifier says of the scores of its pairs."""
+    """Class scores from pair scores."""
     if a:
         first = tf.sigmoid(-(pairs * np.array(a, np.float32) + np.array(b, np.float32)))
-        return apply_post_transform(_coupled(tf.clip_by_value(first, 1e-7, 1 - 1e-7), classes), post_transform)
+        return apply_post_transform(_couple(tf.clip_by_value(first, 1e-7, 1 - 1e-7), classes), post_transform)
     if classes > 2:
         return apply_post_transform(pairs, post_transform)
     if post_transform == "PROBIT":
-        raise ConversionError("PROBIT of the one score of two classes is not defined; use NONE, or prob_a and prob_b")
+        raise ConversionError("PROBIT is undefined for a single score of two classes; use NONE, or prob_a and prob_b")
     if post_transform == "LOGISTIC":
         return tf.sigmoid(tf.concat([-pairs, pairs], -1))
     return tf.concat([-pairs if post_transform == "NONE" else 1 - pairs, pairs], -1)
 
 
-def _coupled(first: Any, classes: int) -> Any:
-    """Probabilities [batch, classes] of those [batch, pairs] that the first of each pair has against the second.
+def _couple(first: Any, classes: int) -> Any:
+    """Class probabilities [batch, classes] from the probabilities [batch, pairs] of each pair's first class.
 
-    Algorithm 2 of Wu, Lin and Weng, Probability Estimates for Multi-class Classification by Pairwise Coupling, 2004. As
-    in ONNX Runtime it stops early, sample by sample, in float32: where rounding makes it stop a round sooner or later,
-    the probabilities differ by some thousandths.
+    Algorithm 2 of Wu, Lin and Weng, Probability Estimates for Multi-class Classification by Pairwise Coupling, 2004.
+    Like ONNX Runtime, it stops early for each sample. If rounding changes the number of rounds, the probabilities
+    differ by a few thousandths.
     """
     cells = np.eye(classes * classes, dtype=np.float32)
     upper = cells[[i * classes + j for i, j in _pairs_of(classes)]]
@@ -185,12 +185,12 @@ def _coupled(first: Any, classes: int) -> Any:
         active = tf.reduce_max(tf.abs(qp - pqp), -1, keepdims=True) >= 0.005 / classes
         new = p
         for i in range(classes):
-            own = q[:, i, i, None]
-            step = (pqp - qp[:, i, None]) / own
+            diagonal = q[:, i, i, None]
+            step = (pqp - qp[:, i, None]) / diagonal
             new = (new + step * identity[i]) / (1 + step)
-            pqp = (pqp + step * (step * own + 2 * qp[:, i, None])) / (1 + step) ** 2
+            pqp = (pqp + step * (step * diagonal + 2 * qp[:, i, None])) / (1 + step) ** 2
             qp = (qp + step * q[:, i]) / (1 + step)
         return tf.where(active, new, p), tf.reduce_any(active)
 
     start = tf.ones_like(q[:, 0]) / classes
-    return tf.while_loop(lambda _, more: more, improve, (start, tf.constant(True)), maximum_iterations=100)[0]
+    return tf.while_loop(lambda _, active: active, improve, (start, tf.constant(True)), maximum_iterations=100)[0]

@@ -38,24 +38,26 @@ def tree_ensemble_classifier(
     totals = decision_trees.forest_of_nodes(classes, "class", nodes, dtype).values(x)
     base = decision_trees.float_attribute(nodes, "base_values", dtype)
     used = set(nodes["class_ids"])
-    if classes == 2 and len(used) == 1:  # one score for two classes
+    if classes == 2 and len(used) == 1:  # a single score for two classes
         score = totals[:, used.pop()] + (base[-1] if base.size else 0)
         fractions = bool((decision_trees.float_attribute(nodes, "class_weights", dtype) >= 0).all())
-        place, scores = _binary_result(tf.cast(score, tf.float32), fractions, post_transform)
+        index, scores = _binary_result(tf.cast(score, tf.float32), fractions, post_transform)
     else:
         scores = tf.cast(totals + base if base.size else totals, tf.float32)
-        place, scores = tf.argmax(scores, -1), apply_post_transform(scores, post_transform)
-    return class_labels(place, classlabels_int64s, classlabels_strings), scores
+        index, scores = tf.argmax(scores, -1), apply_post_transform(scores, post_transform)
+    return class_labels(index, classlabels_int64s, classlabels_strings), scores
 
 
 def _binary_result(score: Any, fractions: bool, post_transform: str) -> tuple[Any, Any]:
-    """The class and both scores, of the second class's score alone: a fraction where no weight is negative, else below
-    zero for the first class (ONNX Runtime's rules, tree_ensemble_aggregator.h).
+    """The class and both scores, from the score of the second class.
+
+    The threshold is 0.5 if no weight is negative (the score is a fraction), else 0. These are ONNX Runtime's rules
+    (tree_ensemble_aggregator.h).
     """
-    place = tf.cast(score > (0.5 if fractions else 0), tf.int64)
+    index = tf.cast(score > (0.5 if fractions else 0), tf.int64)
     if post_transform == "LOGISTIC":
-        return place, tf.sigmoid(tf.stack([-score, score], -1))
-    return place, tf.stack([1 - score if fractions else -score, score], -1)
+        return index, tf.sigmoid(tf.stack([-score, score], -1))
+    return index, tf.stack([1 - score if fractions else -score, score], -1)
 
 
 _AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
@@ -69,5 +71,5 @@ def tree_ensemble(x: Any, *, aggregate_function: int = 1, post_transform: int = 
 
 
 def _dtype(x: Any) -> Any:
-    """What thresholds are compared in: float64 for float64, float32 for everything else."""
+    """The dtype for comparing thresholds: float64 for float64 inputs, else float32."""
     return np.float64 if x.dtype == tf.float64 else np.float32

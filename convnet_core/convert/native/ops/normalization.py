@@ -1,4 +1,4 @@
-"""Normalisation over space, channels or groups of them; channels last: x [n, *space, c]."""
+"""Normalization over space, channels or groups of channels; channels last: x [n, *space, c]."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def batch_norm_7(
     outputs: int,
 ) -> Any:
     if outputs > 1:
-        raise ConversionError("a batch normalisation that learns is known from version 14 on")
+        raise ConversionError("batch normalization in training mode is supported from version 14 on")
     if spatial:
         return batch_norm(x, scale, bias, mean, variance, epsilon=epsilon)
-    order = [*range(1, rank_of(x) - 1), 0]  # of statistics [channels, *space], one for each place
+    order = [*range(1, rank_of(x) - 1), 0]  # statistics [channels, *space] are per position
     scale, bias, mean, variance = (tf.transpose(item, order) for item in (scale, bias, mean, variance))
     return _scale_and_shift(x, scale, bias, mean, variance, epsilon)
 
 
 @handles("BatchNormalization", 1, 6, 7, 9)
 def batch_norm_7_first(x: Any, *statistics: Any, outputs: int, **attributes: Any) -> Any:
-    """In ONNX's layout: x of rank 2, or of one that is known only when tracing."""
+    """In ONNX's layout: x has rank 2, or a rank known only during tracing."""
     rank = rank_of(x)
     y = batch_norm_7(tf.transpose(x, to_last(rank)), *statistics, outputs=outputs, **attributes)
     return tf.transpose(y, to_first(rank))
 
 
 def _scale_and_shift(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, epsilon: float) -> Any:
-    """Written out, by statistics that broadcast to x."""
+    """Apply scale and shift with statistics that broadcast to x."""
     wide = widen(x)
     scale, bias, mean, variance = (tf.cast(item, wide.dtype) for item in (scale, bias, mean, variance))
     factor = scale * tf.math.rsqrt(variance + epsilon)
@@ -70,10 +70,10 @@ def batch_norm(
         return _scale_and_shift(x, scale, bias, mean, variance, epsilon)
     scale, bias, mean, variance = (tf.cast(item, wide.dtype) for item in (scale, bias, mean, variance))
     images = wide if rank == 4 else rearrange(wide, lambda sizes: [*sizes[:2], sizes[2] * sizes[3], sizes[4]])
-    # One op, which TensorFlow fuses with a convolution before it, and TFLite folds into it.
+    # A single op, which TensorFlow fuses with a preceding convolution and TFLite folds into it.
     y = tf.raw_ops.FusedBatchNormV3(
         x=images, scale=scale, offset=bias, mean=mean, variance=variance, epsilon=epsilon, is_training=False
-    ).y  # tf.nn.fused_batch_norm would not take an epsilon below 1.001e-5
+    ).y  # tf.nn.fused_batch_norm rejects an epsilon below 1.001e-5
     return tf.cast(y if rank == 4 else reshape_to(y, shape_of(x)), x.dtype)
 
 
@@ -89,7 +89,7 @@ def batch_norm_first(
     momentum: float = 0.9,
     training_mode: int = 0,
 ) -> Any:
-    """In ONNX's layout: x of rank 2, or one that learns, which also gives the new mean and variance."""
+    """In ONNX's layout: x has rank 2, or training mode, which also returns the new mean and variance."""
     rank = rank_of(x)
     order = to_last(rank) if rank > 2 else list(range(rank))
     last = tf.transpose(x, order)
@@ -104,7 +104,7 @@ def batch_norm_first(
 
 
 def standardize(x: Any, axes: list[int], epsilon: float) -> tuple[Any, Any, Any]:
-    """x with mean 0 and variance 1 along dimensions; the mean; and the inverse of the standard deviation."""
+    """x scaled to mean 0 and variance 1 along `axes`, the mean, and the inverse standard deviation."""
     mean = tf.reduce_mean(x, axes, keepdims=True)
     centered = x - mean
     inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centered), axes, keepdims=True) + epsilon)
@@ -121,7 +121,7 @@ def instance_norm(
 
 @handles_spatial("GroupNormalization", 18)
 def group_norm_18(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: float = 1e-5) -> Any:
-    """`scale` and `bias` hold a value for each group."""
+    """`scale` and `bias` have one value per group."""
     each = size_of(x, -1) // num_groups
     scale, bias = (tf.repeat(item, each) for item in (scale, bias))
     return group_norm(x, scale, bias, num_groups=num_groups, epsilon=epsilon)
@@ -131,7 +131,7 @@ def group_norm_18(x: Any, scale: Any, bias: Any, *, num_groups: int, epsilon: fl
 def group_norm(
     x: Any, scale: Any = None, bias: Any = None, *, num_groups: int, epsilon: float = 1e-5, stash_type: int = 1
 ) -> Any:
-    """Without `scale` and `bias`, which ONNX demands, where a pass has found it written out."""
+    """`scale` and `bias` are None for nodes made by the pass `fuse_group_norm`; ONNX requires them."""
     n, *space, channels = sizes = shape_of(x)
     groups = reshape_to(widen(x), [n, math.prod(space), num_groups, channels // num_groups])
     y, _, _ = standardize(groups, [1, 3], epsilon)
@@ -147,5 +147,5 @@ def local_response_norm(x: Any, *, size: int, alpha: float = 1e-4, beta: float =
     before = (size - 1) // 2
     channels = size_of(x, -1)
     squares = tf.pad(tf.square(wide), [*[[0, 0]] * (rank_of(x) - 1), [before, size - 1 - before]])
-    total = tf.add_n([squares[..., place : place + channels] for place in range(size)])
+    total = tf.add_n([squares[..., index : index + channels] for index in range(size)])
     return tf.cast(wide / (bias + alpha / size * total) ** beta, x.dtype)

@@ -1,4 +1,4 @@
-"""Pad, in all its modes. A negative pad takes values away."""
+"""Pad in all modes. A negative pad crops."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
 
-_MIRRORED_RANK = 5
-"""The largest rank that TensorFlow mirrors."""
+_MIRROR_RANK = 5
+"""Largest rank for which TensorFlow supports mirror padding."""
 
 
 @handles("Pad", 1)
@@ -31,55 +31,55 @@ def pad_2(x: Any, *, pads: list[int], mode: str = "constant", value: float = 0.0
 @handles("Pad", 11, 13, 18, 19, 21, 23, 24, 25)
 @widen_integers
 def pad(x: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
-    given = entries(pads, "the pads", 2 * rank_of(x) if axes is None else None)
-    half = len(given) // 2
-    none, places = [0] * rank_of(x), np.arange(rank_of(x)) if axes is None else axes
-    befores, afters = fill_axes(given[:half], places, none), fill_axes(given[half:], places, none)
+    amounts = entries(pads, "the pads", 2 * rank_of(x) if axes is None else None)
+    half = len(amounts) // 2
+    zeros, axes = [0] * rank_of(x), np.arange(rank_of(x)) if axes is None else axes
+    befores, afters = fill_axes(amounts[:half], axes, zeros), fill_axes(amounts[half:], axes, zeros)
     x = _crop(x, list(zip(befores, afters, strict=True)))
-    around = [(_non_negative(before), _non_negative(after)) for before, after in zip(befores, afters, strict=True)]
-    if all(_is_zero(size) for pair in around for size in pair):
+    pairs = [(_non_negative(before), _non_negative(after)) for before, after in zip(befores, afters, strict=True)]
+    if all(_is_zero(size) for pair in pairs for size in pair):
         return tf.identity(x)
     if mode == "constant":
-        return _pad_in_few_dims(x, around, constant_value)
-    if mode == "reflect" and _can_mirror(x, around):
-        return tf.pad(x, pack_sizes([size for pair in around for size in pair]).reshape(-1, 2), "REFLECT")
-    for axis, (before, after) in enumerate(around):
+        return _pad_in_few_dims(x, pairs, constant_value)
+    if mode == "reflect" and _can_mirror(x, pairs):
+        return tf.pad(x, pack_sizes([size for pair in pairs for size in pair]).reshape(-1, 2), "REFLECT")
+    for axis, (before, after) in enumerate(pairs):
         if not (_is_zero(before) and _is_zero(after)):
             x = tf.gather(x, _source_indices(size_of(x, axis), before, after, mode), axis=axis)
     return x
 
 
-def _pad_constant(x: Any, around: list[tuple[Any, Any]], value: Any) -> Any:
-    paddings = tf.reshape(pack_sizes([size for pair in around for size in pair]), [-1, 2])
+def _pad_constant(x: Any, pairs: list[tuple[Any, Any]], value: Any) -> Any:
+    paddings = tf.reshape(pack_sizes([size for pair in pairs for size in pair]), [-1, 2])
     dtype = tf.as_dtype(x.dtype)
     value = tf.zeros([], dtype) if value is None else tf.cast(tf.reshape(value, []), dtype)
     return tf.pad(x, paddings, constant_values=value)
 
 
 _MOST_DIMENSIONS = 5
-"""That LiteRT 2.3 pads."""
+"""Most dimensions that LiteRT 2.3 can pad."""
 
 
-def _pad_in_few_dims(x: Any, around: list[tuple[Any, Any]], value: Any) -> Any:
-    """Of many dimensions, two at a time."""
+def _pad_in_few_dims(x: Any, pairs: list[tuple[Any, Any]], value: Any) -> Any:
+    """Pad many dimensions two at a time."""
     if rank_of(x) <= _MOST_DIMENSIONS:
-        return _pad_constant(x, around, value)
-    axes = [axis for axis, pair in enumerate(around) if not all(map(_is_zero, pair))]
+        return _pad_constant(x, pairs, value)
+    axes = [axis for axis, pair in enumerate(pairs) if not all(map(_is_zero, pair))]
     for start in range(0, len(axes), 2):
-        x = _pad_axes(x, {axis: around[axis] for axis in axes[start : start + 2]}, value)
+        x = _pad_axes(x, {axis: pairs[axis] for axis in axes[start : start + 2]}, value)
     return x
 
 
-def _pad_axes(x: Any, around: dict[int, tuple[Any, Any]], value: Any) -> Any:
-    """Padded at these dimensions; the others between them count as one."""
+def _pad_axes(x: Any, pairs: dict[int, tuple[Any, Any]], value: Any) -> Any:
+    """Pad these axes, merging all axes between them."""
     sizes, merged, pads, after = shape_of(x), [], [], 0
-    for axis, pair in around.items():
+    for axis, pair in pairs.items():
         merged += [math.prod(sizes[after:axis]), sizes[axis]]
         pads += [(0, 0), pair]
         after = axis + 1
     y = _pad_constant(reshape_to(x, [*merged, math.prod(sizes[after:])]), [*pads, (0, 0)], value)
-    for place, axis in enumerate(around):
-        sizes[axis] = size_of(y, 2 * place + 1)
+    for position, axis in enumerate(pairs):
+        sizes[axis] = size_of(y, 2 * position + 1)
     return reshape_to(y, sizes)
 
 
@@ -91,9 +91,9 @@ def _non_negative(size: Any) -> Any:
     return max(size, 0) if isinstance(size, int) else tf.maximum(size, tf.zeros([], size.dtype))
 
 
-def _crop(x: Any, around: list[tuple[Any, Any]]) -> Any:
-    """Without what negative pads take away."""
-    crops = [(_crop_size(before), _crop_size(after)) for before, after in around]
+def _crop(x: Any, pairs: list[tuple[Any, Any]]) -> Any:
+    """Crop as negative pads request."""
+    crops = [(_crop_size(before), _crop_size(after)) for before, after in pairs]
     if all(_is_zero(size) for pair in crops for size in pair):
         return x
     sizes = shape_of(x)
@@ -104,28 +104,28 @@ def _crop_size(size: Any) -> Any:
     return max(-size, 0) if isinstance(size, int) else tf.cast(tf.maximum(-size, tf.zeros([], size.dtype)), tf.int64)
 
 
-def _can_mirror(x: Any, around: list[tuple[Any, Any]]) -> bool:
-    """Whether TensorFlow can mirror it: not more than once, which is taken for granted where a size is not known."""
-    if rank_of(x) > _MIRRORED_RANK:
+def _can_mirror(x: Any, pairs: list[tuple[Any, Any]]) -> bool:
+    """Whether TensorFlow can mirror-pad x: each pad must be smaller than the dimension (assumed if unknown)."""
+    if rank_of(x) > _MIRROR_RANK:
         return False
     return all(
         isinstance(pad, int) and (not isinstance(size, int) or pad < size or pad == 0)
-        for size, pair in zip(static_shape(x), around, strict=True)
+        for size, pair in zip(static_shape(x), pairs, strict=True)
         for pad in pair
     )
 
 
 def _source_indices(size: Any, before: Any, after: Any, mode: str) -> Any:
-    """Where along a dimension each value of the result comes from."""
+    """The input position along a dimension for each value of the result."""
     static = all(isinstance(item, int) for item in (size, before, after))
     size, before, after = (np.int64(item) if static else tf.cast(item, tf.int64) for item in (size, before, after))
-    maths = np if static else tf
-    places = (np.arange if static else tf.range)(-before, size + after)
+    ops = np if static else tf
+    positions = (np.arange if static else tf.range)(-before, size + after)
     if mode == "edge":
-        return maths.minimum(maths.maximum(places, 0), size - 1)
+        return ops.minimum(ops.maximum(positions, 0), size - 1)
     if mode == "wrap":
-        return places % size
+        return positions % size
     if mode == "reflect":
-        period = maths.maximum(2 * (size - 1), 1)
-        return maths.minimum(places % period, period - places % period) % maths.maximum(size, 1)
-    raise ConversionError(f"no mode {mode!r}")
+        period = ops.maximum(2 * (size - 1), 1)
+        return ops.minimum(positions % period, period - positions % period) % ops.maximum(size, 1)
+    raise ConversionError(f"unknown mode {mode!r}")

@@ -1,4 +1,4 @@
-"""Pooling, channels last: x [n, *space, c]. 3D pools are made of 2D ones: TFLite has no others, and they are faster."""
+"""Pooling, channels last: x [n, *space, c]. 3D pools use 2D ones, which are faster and the only ones in TFLite."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def max_pool(
 
 
 def _max_of_windows(x: Any, windows: Sequence[Window]) -> Any:
-    """The largest value of each window."""
+    """The maximum of each window."""
     if any(window.dilation > 1 for window in windows):
         return _combine_slices(pad_windows(x, windows, lowest(x)), windows, tf.maximum)
     if all(window.same for window in windows):
@@ -44,16 +44,16 @@ def _max_of_windows(x: Any, windows: Sequence[Window]) -> Any:
 
 
 def lowest(x: Any) -> Any:
-    """The lowest number of the dtype of x."""
+    """The lowest value of the dtype of x."""
     dtype = tf.as_dtype(x.dtype)
     return tf.constant(-np.inf if dtype.is_floating else dtype.min, dtype)
 
 
 def _pad_for_max(x: Any, windows: Sequence[Window]) -> Any:
-    """Padding that never is the largest of its window.
+    """Pad so that the padding never changes a maximum.
 
-    An infinite number in it would ruin the scales of an int8 model. So it is zeros after a Relu, else the outermost
-    values again and again: every window that reaches into the padding has them anyway.
+    Infinities would ruin the scales of an int8 model. So pad with zeros after a Relu, else by repeating the border
+    values, which every window that covers padding also contains.
     """
     if _follows_relu(x):
         return pad_windows(x, windows)
@@ -72,7 +72,7 @@ def _follows_relu(x: Any) -> bool:
 
 
 def _pool(pool: Callable[..., Any], x: Any, windows: Sequence[Window], padding: str) -> Any:
-    """A 2D pool along all spatial dimensions."""
+    """Apply a 2D pool along all spatial dimensions."""
 
     def images(image: Any, dims: tuple[int | None, int | None]) -> Any:
         kernel = [1 if dim is None else windows[dim].kernel for dim in dims]
@@ -83,10 +83,10 @@ def _pool(pool: Callable[..., Any], x: Any, windows: Sequence[Window], padding: 
 
 
 def _combine_slices(x: Any, windows: Sequence[Window], combine: Callable[[Any, Any], Any]) -> Any:
-    """The combination of the values of each window, from shifted slices, one dimension after another."""
+    """Combine the values of each window from strided slices, one dimension at a time."""
     for axis, window in enumerate(windows, start=1):
         before = (slice(None),) * axis
-        x = functools.reduce(combine, [x[(*before, window.part(place))] for place in range(window.kernel)])
+        x = functools.reduce(combine, [x[(*before, window.part(position))] for position in range(window.kernel)])
     return x
 
 
@@ -108,14 +108,14 @@ def average_pool(
     if plain and not count_include_pad and all(window.same for window in windows):
         return tf.cast(_pool(tf.nn.avg_pool2d, wide, windows, "SAME"), x.dtype)
     mean = _mean(wide, windows)
-    every = not ceil_mode if count_include_pad else not any(window.pads for window in windows)
-    if not every:
+    all_count = not ceil_mode if count_include_pad else not any(window.has_padding for window in windows)
+    if not all_count:
         mean = mean * tf.cast(_count_corrections(windows, bool(count_include_pad)), mean.dtype)
     return tf.cast(mean, x.dtype)
 
 
 def _mean(x: Any, windows: Sequence[Window]) -> Any:
-    """The mean of each window, its padding counted as zeros."""
+    """The mean of each window, counting padding as zeros."""
     x = pad_windows(x, windows)
     if all(window.dilation == 1 for window in windows):
         return _pool(tf.nn.avg_pool2d, x, windows, "VALID")
@@ -123,7 +123,7 @@ def _mean(x: Any, windows: Sequence[Window]) -> Any:
 
 
 def _count_corrections(windows: Sequence[Window], pads_count: bool) -> Any:
-    """For each window its number of places, divided by the number of those that count: [1, *space, 1]."""
+    """For each window, its size divided by the number of positions that count: [1, *space, 1]."""
     corrections: Any = 1.0
     for axis, window in enumerate(windows):
         low = -window.before if pads_count else 0
@@ -141,8 +141,8 @@ def _count_corrections(windows: Sequence[Window], pads_count: bool) -> Any:
 
 def _count_correction(window: Window, count: Any, before: Any, low: Any, high: Any) -> Any:
     starts = tf.range(count)[:, None] * window.stride - before
-    places = starts + tf.range(window.kernel, dtype=starts.dtype) * window.dilation
-    counted = tf.logical_and(places >= low, places < high)
+    positions = starts + tf.range(window.kernel, dtype=starts.dtype) * window.dilation
+    counted = tf.logical_and(positions >= low, positions < high)
     return window.kernel / tf.reduce_sum(tf.cast(counted, tf.float32), axis=1)
 
 
@@ -164,12 +164,12 @@ def lp_pool(
 
 
 def abs_power(x: Any, p: float) -> Any:
-    """|x| to the power of p."""
+    """|x| ** p."""
     return tf.square(x) if p == 2 else tf.abs(x) if p == 1 else tf.abs(x) ** p
 
 
 def nth_root(x: Any, p: float) -> Any:
-    """The p-th root of what is not negative."""
+    """The p-th root of a non-negative x."""
     return tf.sqrt(x) if p == 2 else x if p == 1 else x ** (1 / p)
 
 

@@ -1,4 +1,4 @@
-"""Numbers as small integers with a scale and a zero point."""
+"""Quantization to small integers with a scale and a zero point."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def quantize_linear(
     precision: int = 0,
     saturate: int = 1,
 ) -> Any:
-    """The division is made in the dtype of the scale unless `precision` names another."""
+    """Divide in the dtype of the scale, unless `precision` names another dtype."""
     target = as_dtype(y_zero_point.dtype if y_zero_point is not None else output_dtype or "uint8")
     wide = as_dtype(precision or y_scale.dtype)
     scale = tf.cast(_broadcast_along(y_scale, x, axis, block_size), wide)
-    y = tf.cast(widen(tf.cast(x, wide)) / widen(scale), wide)  # LiteRT 2.3 divides no 16-bit floats
+    y = tf.cast(widen(tf.cast(x, wide)) / widen(scale), wide)  # LiteRT 2.3 cannot divide 16-bit floats
     if target.is_floating:
         return cast_to(y, target, saturate=bool(saturate))
     zero = None if y_zero_point is None else _broadcast_along(cast_to(y_zero_point, tf.float32), x, axis, block_size)
@@ -45,9 +45,9 @@ def quantize_linear(
 
 
 def _round_to(y: Any, zero_point: Any, dtype: Any) -> Any:
-    """Half to even, then moved by the zero point, then kept in what the integers hold."""
+    """Round half to even, add the zero point, and clamp to the range of the dtype."""
     if dtype.name not in _RANGES:
-        raise ConversionError(f"TensorFlow cannot convert {dtype.name}")
+        raise ConversionError(f"TensorFlow cannot cast {dtype.name}")
     y = tf.round(y)
     y = y if zero_point is None else y + tf.cast(zero_point, y.dtype)
     low, high = _RANGES[dtype.name]
@@ -55,11 +55,11 @@ def _round_to(y: Any, zero_point: Any, dtype: Any) -> Any:
 
 
 def _broadcast_along(value: Any, x: Any, axis: int, block_size: int) -> Any:
-    """Scales or zero points (one, one for each slice along the axis, or one for each block) so that they meet `x`."""
+    """Broadcast scales or zero points (one, one per slice along the axis, or one per block) to `x`."""
     rank = rank_of(value)
     if block_size:
-        whole = tf.repeat(value, block_size, axis)
-        return tf.gather(whole, tf.range(size_of(x, axis)), axis=axis)  # the last block may be shorter
+        repeated = tf.repeat(value, block_size, axis)
+        return tf.gather(repeated, tf.range(size_of(x, axis)), axis=axis)  # the last block may be shorter
     if rank == 1 and rank_of(x) > 1:
         sizes: list[Any] = [1] * rank_of(x)
         sizes[axis if shape_of(value) != [1] else 0] = size_of(value, 0)
@@ -83,7 +83,7 @@ def dequantize_linear(
 def dynamic_quantize_linear(x: Any) -> Any:
     low = tf.minimum(tf.reduce_min(x), 0)
     scale = (tf.maximum(tf.reduce_max(x), 0) - low) / 255
-    scale = tf.where(scale > 0, scale, tf.ones_like(scale))  # of zeros alone, as ONNX Runtime has it; ONNX divides by 0
+    scale = tf.where(scale > 0, scale, tf.ones_like(scale))  # all zeros: 1 as in ONNX Runtime; ONNX divides by 0
     zero_point = tf.round(tf.clip_by_value(-low / scale, 0, 255))
     return _round_to(x / scale, zero_point, tf.uint8), scale, tf.cast(zero_point, tf.uint8)
 

@@ -1,4 +1,4 @@
-"""Random numbers: the right distribution, never the very values of another runtime."""
+"""Random numbers: same distribution as in other runtimes, but not the same values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from convnet_core.convert.native.registry import handles
 
 
 def _seed(seed: float | None) -> int | None:
-    """ONNX's seeds are floats: their bits."""
+    """An integer seed from the bits of ONNX's float seed."""
     return None if seed is None else int(np.float32(seed).view(np.int32))
 
 
@@ -46,8 +46,8 @@ def random_uniform_like(
 
 @handles("Bernoulli", 15, 22, random=True)
 def bernoulli(x: Any, *, dtype: Any = None, seed: float | None = None) -> Any:
-    drawn = tf.random.uniform(tf.shape(x), dtype=x.dtype, seed=_seed(seed))
-    return tf.cast(drawn < x, as_dtype(dtype or x.dtype))
+    samples = tf.random.uniform(tf.shape(x), dtype=x.dtype, seed=_seed(seed))
+    return tf.cast(samples < x, as_dtype(dtype or x.dtype))
 
 
 @handles("Multinomial", 7, 22, random=True)

@@ -23,7 +23,7 @@ from convnet_core.convert.native.helpers.tensors import normalize_axes, rank_of,
 from convnet_core.convert.native.lazy_tensorflow import tf
 
 _IMAGES = {"float16", "bfloat16", "float64", "uint8", "int8", "uint16", "int16", "int32", "int64"}
-"""The dtypes, beside float32, whose images TensorFlow resizes by the nearest value."""
+"""Dtypes besides float32 that TensorFlow can resize to the nearest value."""
 
 _BEFORE_11: dict[str, Any] = {"nearest": "simple", "coordinates": "asymmetric"}
 
@@ -81,7 +81,7 @@ def resize(
 
 
 def _axis_of(axis: int) -> int:
-    """Where a dimension of ONNX's layout is."""
+    """The channels-last position of a dimension in ONNX's layout."""
     return (0, -1)[axis] if axis < 2 else axis - 1
 
 
@@ -144,31 +144,31 @@ def _round_size(size: Any, scale: Any) -> Any:
 
 
 def _is_batch(axis: int, out: Any) -> bool:
-    """Whether a size that is not known is that of a batch, of whatever tensor: it stays."""
+    """Whether an unknown size is a batch size, which is not resized."""
     return axis == 0 and source_axis(out, None) == 0
 
 
 def _resize(x: Any, stretches: list[Stretch], method: Method) -> Any:
     if not stretches:
         return tf.identity(x)
-    whole = method.mode == "nearest" or x.dtype in (tf.float32, tf.float64)
-    values = x if whole else tf.cast(x, tf.float32)
+    keeps_dtype = method.mode == "nearest" or x.dtype in (tf.float32, tf.float64)
+    values = x if keeps_dtype else tf.cast(x, tf.float32)
     y = _resize_images(values, stretches, method)
     if y is None:
         y = values
         for stretch in stretches:
             if method.mode == "nearest":
-                y = tf.gather(y, nearest_indices(stretch, method), axis=stretch.place)
+                y = tf.gather(y, nearest_indices(stretch, method), axis=stretch.axis)
             else:
                 y = multiply_along(y, stretch, weight_matrix(stretch, method))
     if method.coordinates == "tf_crop_and_resize":
         y = _extrapolate(y, stretches, method)
-    return y if whole else tf.cast(y, x.dtype)
+    return y if keeps_dtype else tf.cast(y, x.dtype)
 
 
 def _resize_images(x: Any, stretches: list[Stretch], method: Method) -> Any:
-    """By TensorFlow's own resizing of images; None where that would give something else."""
-    dims = {stretch.place - 1: stretch for stretch in stretches}
+    """Resize with TensorFlow's image ops; None if their result would differ."""
+    dims = {stretch.axis - 1: stretch for stretch in stretches}
     flags = image_flags(stretches, method)
     space = rank_of(x) - 2
     if flags is None or not all(0 <= dim < space for dim in dims) or not 1 <= space <= 3:
@@ -178,22 +178,22 @@ def _resize_images(x: Any, stretches: list[Stretch], method: Method) -> Any:
     images = tf.compat.v1.image
     function = images.resize_nearest_neighbor if method.mode == "nearest" else images.resize_bilinear
 
-    def one(image: Any, given: tuple[int | None, int | None]) -> Any:
-        sizes = [dims[dim].out if dim in dims else size for dim, size in zip(given, shape_of(image, 1, 3), strict=True)]
-        if not any(dim in dims for dim in given):
+    def resize_image(image: Any, plane: tuple[int | None, int | None]) -> Any:
+        sizes = [dims[dim].out if dim in dims else size for dim, size in zip(plane, shape_of(image, 1, 3), strict=True)]
+        if not any(dim in dims for dim in plane):
             return image
         size = tf.stack([tf.cast(item, tf.int32) for item in sizes])
         return function(image, size, align_corners=flags[0], half_pixel_centers=flags[1])
 
-    return apply_per_plane(x, one)
+    return apply_per_plane(x, resize_image)
 
 
 def _extrapolate(y: Any, stretches: list[Stretch], method: Method) -> Any:
-    """y with a given value wherever a place is outside."""
+    """Replace values whose source position is outside the input by the extrapolation value."""
     for stretch in stretches:
-        place = source_coordinates(stretch, method)
-        outside = tf.logical_or(place < 0, place > tf.cast(stretch.size, tf.float32) - 1)
+        position = source_coordinates(stretch, method)
+        outside = tf.logical_or(position < 0, position > tf.cast(stretch.size, tf.float32) - 1)
         shape = [1] * rank_of(y)
-        shape[stretch.place] = -1
+        shape[stretch.axis] = -1
         y = tf.where(tf.reshape(outside, shape), tf.cast(method.extrapolation, y.dtype), y)
     return y

@@ -1,4 +1,4 @@
-"""The activations that the gates of recurrent layers may have."""
+"""Activation functions for the gates of recurrent layers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from convnet_core.errors import ConversionError
 
 @dataclass(frozen=True)
 class Gate:
-    """An activation with its numbers. What it takes in is clipped before."""
+    """An activation function with its parameters. Its input is clipped first if `clip` is set."""
 
     function: Callable[..., Any]
-    numbers: tuple[float, ...]
+    parameters: tuple[float, ...]
     clip: float | None
 
     def __call__(self, x: Any) -> Any:
         return self.unclipped(x if self.clip is None else tf.clip_by_value(x, -self.clip, self.clip))
 
     def unclipped(self, x: Any) -> Any:
-        """The activation alone."""
-        return self.function(x, *self.numbers)
+        """Apply the activation without clipping."""
+        return self.function(x, *self.parameters)
 
 
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, float]]] = {
@@ -39,7 +39,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, float]]] = {
     "hardsigmoid": (lambda x, alpha, beta: tf.clip_by_value(alpha * x + beta, 0, 1), {"alpha": 0.2, "beta": 0.5}),
     "elu": (lambda x, alpha: tf.where(x >= 0, x, alpha * tf.math.expm1(x)), {"alpha": 1.0}),
 }
-"""With the numbers that each takes, and ONNX's defaults of them."""
+"""By name: the function and ONNX's defaults for its parameters."""
 
 
 def gates_of(
@@ -50,16 +50,16 @@ def gates_of(
     clip: float | None,
     direction: str,
 ) -> list[list[Gate]]:
-    """For each direction the activations in ONNX's order. The alphas and betas go to those that take one, in turn."""
-    ways = 2 if direction == "bidirectional" else 1
-    names = names or defaults * ways
-    given = {"alpha": iter(alphas or []), "beta": iter(betas or [])}
-    gates = [_gate(name, given, clip or None) for name in names]
-    return [gates[way * len(defaults) : (way + 1) * len(defaults)] for way in range(ways)]
+    """Each direction's activations in ONNX's order. Activations with an alpha or beta take them in order."""
+    directions = 2 if direction == "bidirectional" else 1
+    names = names or defaults * directions
+    values = {"alpha": iter(alphas or []), "beta": iter(betas or [])}
+    gates = [_gate(name, values, clip or None) for name in names]
+    return [gates[side * len(defaults) : (side + 1) * len(defaults)] for side in range(directions)]
 
 
-def _gate(name: str, given: dict[str, Iterator[float]], clip: float | None) -> Gate:
+def _gate(name: str, values: dict[str, Iterator[float]], clip: float | None) -> Gate:
     if name.lower() not in _FUNCTIONS:
-        raise ConversionError(f"no activation {name!r}")
+        raise ConversionError(f"unknown activation {name!r}")
     function, defaults = _FUNCTIONS[name.lower()]
-    return Gate(function, tuple(next(given[kind], default) for kind, default in defaults.items()), clip)
+    return Gate(function, tuple(next(values[kind], default) for kind, default in defaults.items()), clip)

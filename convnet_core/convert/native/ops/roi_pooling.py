@@ -1,4 +1,4 @@
-"""Regions of images, each brought to the same size; channels last: x [n, h, w, c], rois as ONNX has them."""
+"""Pooling of image regions, channels last: x [n, h, w, c], rois as in ONNX."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def roi_align(
     parts = []
     for y, y_weight in rows.taps:
         for x_, x_weight in columns.taps:
-            place = _cross((first + y) * width, x_, tf.add)
-            parts.append(tf.gather(table, place) * _cross(y_weight, x_weight, tf.multiply)[:, None])
+            position = _cross((first + y) * width, x_, tf.add)
+            parts.append(tf.gather(table, position) * _cross(y_weight, x_weight, tf.multiply)[:, None])
     used = _cross(rows.used, columns.used, tf.multiply)[:, None]
-    split_shape = [size_of(rois, 0) * output_height, rows.most, output_width, columns.most]
+    split_shape = [size_of(rois, 0) * output_height, rows.max_count, output_width, columns.max_count]
     shape = [size_of(rois, 0), output_height, output_width, channels]
     if mode == "max":
-        values = functools.reduce(tf.maximum, parts)  # the largest of the four parts of each sample, as ONNX has it
+        values = functools.reduce(tf.maximum, parts)  # of the four weighted pixels of each sample, as in ONNX
         values = reshape_to(tf.where(used > 0, values, lowest(values)), [*split_shape, channels])
         y = reshape_to(tf.reduce_max(values, axis=[1, 3]), shape)
         empty = tf.logical_or(rows.count < 1, columns.count < 1)
@@ -76,36 +76,39 @@ def roi_align(
 
 
 def _cross(rows: Any, columns: Any, combine: Any) -> Any:
-    """[regions, out, samples] along both dimensions in one row: regions, height, samples, width, samples."""
+    """Combine [regions, out, samples] of both dimensions, flattened: regions, height, samples, width, samples."""
     (regions, height, high), (_, width, wide) = shape_of(rows), shape_of(columns)
     across = combine(reshape_to(rows, [regions, height * high, 1]), reshape_to(columns, [regions, 1, width * wide]))
     return tf.reshape(across, [-1])
 
 
 class _Samples:
-    """Points along one dimension of every region, [regions, out, samples]; `used` is 0 where there are fewer."""
+    """Sample points along one dimension of every region: [regions, out, samples].
+
+    `count` [regions] is the number of samples per output value and `max_count` the largest. `used` is 0 for padding.
+    """
 
     def __init__(self, start: Any, end: Any, out: int, ratio: int, half: bool, size: Any) -> None:
         dtype = start.dtype
         length = end - start if half else tf.maximum(end - start, 1.0)
         step = tf.reshape(length / out, [-1, 1, 1])
         self.count = tf.maximum(tf.math.ceil(length / out), 0) if ratio < 1 else tf.fill(tf.shape(start), float(ratio))
-        self.most: Any = ratio if ratio > 0 else tf.cast(tf.reduce_max(tf.concat([self.count, [1]], 0)), tf.int64)
-        sample = tf.cast(tf.range(self.most), dtype)
+        self.max_count: Any = ratio if ratio > 0 else tf.cast(tf.reduce_max(tf.concat([self.count, [1]], 0)), tf.int64)
+        sample = tf.cast(tf.range(self.max_count), dtype)
         count = tf.reshape(self.count, [-1, 1, 1])
         bins = tf.reshape(tf.range(out, dtype=dtype), [1, -1, 1])
-        place = tf.reshape(start, [-1, 1, 1]) + bins * step + (sample + 0.5) * step / tf.maximum(count, 1)
+        position = tf.reshape(start, [-1, 1, 1]) + bins * step + (sample + 0.5) * step / tf.maximum(count, 1)
         self.used = tf.cast(sample < count, dtype) * tf.ones_like(bins)
-        self.taps = _taps(place, tf.cast(size, dtype))
+        self.taps = _taps(position, tf.cast(size, dtype))
 
 
-def _taps(place: Any, size: Any) -> list[tuple[Any, Any]]:
-    """The two pixels around each point and their weights, which are zero further than a pixel outside."""
-    inside = tf.cast(tf.logical_and(place >= -1, place <= size), place.dtype)
-    place = tf.clip_by_value(place, 0.0, size - 1)
-    low = tf.floor(place)
+def _taps(position: Any, size: Any) -> list[tuple[Any, Any]]:
+    """The two neighboring pixels of each point with weights, which are 0 more than one pixel outside."""
+    inside = tf.cast(tf.logical_and(position >= -1, position <= size), position.dtype)
+    position = tf.clip_by_value(position, 0.0, size - 1)
+    low = tf.floor(position)
     high = tf.minimum(low + 1, size - 1)
-    share = place - low
+    share = position - low
     return [(tf.cast(low, tf.int64), (1 - share) * inside), (tf.cast(high, tf.int64), share * inside)]
 
 
@@ -119,20 +122,20 @@ def max_roi_pool(x: Any, rois: Any, *, pooled_shape: list[int], spatial_scale: f
     images = tf.gather(x, tf.cast(rois[:, 0], tf.int64))
     y = tf.reduce_max(tf.where(rows[..., None, None], images[:, None], lowest(x)), axis=2)
     y = tf.reduce_max(tf.where(columns[:, None, :, :, None], y[:, :, None], lowest(x)), axis=3)
-    filled = tf.logical_and(tf.reduce_any(rows, -1)[:, :, None], tf.reduce_any(columns, -1)[:, None])
-    return tf.where(filled[..., None], y, tf.zeros_like(y))
+    non_empty = tf.logical_and(tf.reduce_any(rows, -1)[:, :, None], tf.reduce_any(columns, -1)[:, None])
+    return tf.where(non_empty[..., None], y, tf.zeros_like(y))
 
 
 def _round_half_away(x: Any) -> Any:
-    """Half away from zero, as C does."""
+    """Round half away from zero, as C does."""
     return tf.sign(x) * tf.floor(tf.abs(x) + 0.5)
 
 
 def _bin_masks(start: Any, end: Any, out: int, size: Any) -> Any:
-    """Whether a place is in a part of a region: [regions, out, size]."""
+    """Whether each position belongs to each bin of a region: [regions, out, size]."""
     each = (tf.maximum(end - start + 1, 1) / out)[:, None]
     bins = tf.range(out, dtype=tf.float32)
     low = (tf.floor(bins * each) + start[:, None])[..., None]
     high = (tf.math.ceil((bins + 1) * each) + start[:, None])[..., None]
-    place = tf.cast(tf.range(size), tf.float32)
-    return tf.logical_and(place >= low, place < high)
+    position = tf.cast(tf.range(size), tf.float32)
+    return tf.logical_and(position >= low, position < high)

@@ -1,4 +1,4 @@
-"""Writing values by their places."""
+"""Scatter operators."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from convnet_core.errors import ConversionError
 @widen_integers
 def scatter_elements(x: Any, indices: Any, updates: Any, *, axis: int = 0, reduction: str = "none") -> Any:
     sizes = shape_of(x)
-    places = flat_indices(sizes, indices, axis % rank_of(x))
-    flat = _scatter(tf.reshape(x, [-1]), tf.reshape(places, [-1]), tf.reshape(updates, [-1]), reduction)
+    positions = flat_indices(sizes, indices, axis % rank_of(x))
+    flat = _scatter(tf.reshape(x, [-1]), tf.reshape(positions, [-1]), tf.reshape(updates, [-1]), reduction)
     return reshape_to(flat, sizes)
 
 
@@ -28,26 +28,24 @@ def scatter_elements(x: Any, indices: Any, updates: Any, *, axis: int = 0, reduc
 @widen_integers
 def scatter_nd(x: Any, indices: Any, updates: Any, *, reduction: str = "none") -> Any:
     sizes, depth = shape_of(x), index_depth(indices)
-    if any(
-        isinstance(size, int) and size == 0 for size in sizes
-    ):  # nothing to write to; TensorFlow 2.21 refuses places in rows without values
+    if 0 in [size for size in sizes if isinstance(size, int)]:  # TensorFlow 2.21 rejects updates of an empty tensor
         return x
-    places = non_negative_indices(tf.cast(indices, tf.int64), pack_sizes(sizes[:depth]))
+    positions = non_negative_indices(tf.cast(indices, tf.int64), pack_sizes(sizes[:depth]))
     strides = pack_sizes([math.prod(sizes[axis + 1 : depth]) for axis in range(depth)])
     inner = math.prod(sizes[depth:])
     rows = _scatter(
         reshape_to(x, [math.prod(sizes[:depth]), inner]),
-        tf.reshape(tf.reduce_sum(places * strides, -1), [-1]),
+        tf.reshape(tf.reduce_sum(positions * strides, -1), [-1]),
         reshape_to(updates, [math.prod(shape_of(indices, 0, -1)), inner]),
         reduction,
     )
     return reshape_to(rows, sizes)
 
 
-def _scatter(rows: Any, places: Any, updates: Any, reduction: str) -> Any:
-    """The rows at these places changed. Of several changes to one row, the last counts, or all by a reduction."""
+def _scatter(rows: Any, positions: Any, updates: Any, reduction: str) -> Any:
+    """Update rows at these positions. Without a reduction, the last update of a row wins; with one, all combine."""
     if reduction == "none":
-        return tf.tensor_scatter_nd_update(rows, places[:, tf.newaxis], updates)
+        return tf.tensor_scatter_nd_update(rows, positions[:, tf.newaxis], updates)
     reductions = {
         "add": (tf.math.unsorted_segment_sum, tf.add),
         "mul": (tf.math.unsorted_segment_prod, tf.multiply),
@@ -55,21 +53,21 @@ def _scatter(rows: Any, places: Any, updates: Any, reduction: str) -> Any:
         "min": (tf.math.unsorted_segment_min, tf.minimum),
     }
     if reduction not in reductions:
-        raise ConversionError(f"no reduction {reduction!r}")
+        raise ConversionError(f"unknown reduction {reduction!r}")
     combine, merge = reductions[reduction]
-    return merge(rows, combine(updates, places, size_of(rows, 0)))
+    return merge(rows, combine(updates, positions, size_of(rows, 0)))
 
 
 @handles("TensorScatter", 24, static=("write_indices",))
 def tensor_scatter(cache: Any, update: Any, write_indices: Any = None, *, axis: int = -2, mode: str = "linear") -> Any:
-    """Writes an update into a cache along one dimension, from a place of its own in each item of the batch."""
+    """Write an update into a cache along one axis, starting at a separate index for each batch item."""
     axis %= rank_of(cache)
     sizes, new = shape_of(cache), shape_of(update)
-    places = tf.range(tf.cast(new[axis], tf.int64))[tf.newaxis]
+    positions = tf.range(tf.cast(new[axis], tf.int64))[tf.newaxis]
     if write_indices is not None:
-        places += tf.cast(write_indices, tf.int64)[:, tf.newaxis]
+        positions += tf.cast(write_indices, tf.int64)[:, tf.newaxis]
     if mode == "circular":
-        places %= tf.cast(sizes[axis], tf.int64)
-    whole = [new[place] if place == axis else -1 if place == 0 else 1 for place in range(len(new))]
-    indices = tf.broadcast_to(tf.reshape(places, pack_sizes(whole)), pack_sizes(new))
+        positions %= tf.cast(sizes[axis], tf.int64)
+    broadcast = [new[position] if position == axis else -1 if position == 0 else 1 for position in range(len(new))]
+    indices = tf.broadcast_to(tf.reshape(positions, pack_sizes(broadcast)), pack_sizes(new))
     return scatter_elements(cache, indices, update, axis=axis)

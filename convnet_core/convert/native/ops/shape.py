@@ -1,4 +1,4 @@
-"""Shapes: asking for them, and giving a tensor another one with its values as they are."""
+"""Shape queries, and operators that change only the shape or the order of dimensions."""
 
 from __future__ import annotations
 
@@ -42,25 +42,24 @@ def identity(x: Any) -> Any:
 def transpose(x: Any, *, perm: list[int] | None = None) -> Any:
     order = perm or list(range(rank_of(x)))[::-1]
     known_sizes = static_shape(x)
-    kept = [axis for axis in order if known_sizes[axis] != 1]
-    if kept == sorted(kept):  # only ones move: no value does
+    moved = [axis for axis in order if known_sizes[axis] != 1]
+    if moved == sorted(moved):  # only dimensions of size 1 move
         return rearrange(x, lambda sizes: [sizes[axis] for axis in order])
-    if len(order) <= _MOST_TRANSPOSED:
+    if len(order) <= _MOST_DIMENSIONS:
         return tf.transpose(x, order)
-    sizes, groups = shape_of(x), _runs(order)
-    where = sorted(range(len(groups)), key=lambda place: groups[place][0])
-    joined = reshape_to(x, [functools.reduce(operator.mul, [sizes[axis] for axis in groups[place]]) for place in where])
-    return reshape_to(
-        tf.transpose(joined, [where.index(place) for place in range(len(groups))]), [sizes[a] for a in order]
-    )
+    sizes, groups = shape_of(x), _adjacent_runs(order)
+    sorted_groups = sorted(range(len(groups)), key=lambda index: groups[index][0])
+    group_sizes = [functools.reduce(operator.mul, [sizes[axis] for axis in groups[index]]) for index in sorted_groups]
+    group_order = [sorted_groups.index(index) for index in range(len(groups))]
+    return reshape_to(tf.transpose(reshape_to(x, group_sizes), group_order), [sizes[axis] for axis in order])
 
 
-_MOST_TRANSPOSED = 6
-"""Dimensions that LiteRT's Transpose takes; those that stay together count as one."""
+_MOST_DIMENSIONS = 6
+"""Most dimensions that LiteRT's Transpose supports; dimensions that stay adjacent count as one."""
 
 
-def _runs(order: list[int]) -> list[list[int]]:
-    """The dimensions of a permutation in runs that stay together: [0, 2, 3, 1] gives [[0], [2, 3], [1]]."""
+def _adjacent_runs(order: list[int]) -> list[list[int]]:
+    """Split a permutation into runs of adjacent dimensions: [0, 2, 3, 1] gives [[0], [2, 3], [1]]."""
     runs: list[list[int]] = []
     for axis in order:
         if runs and axis == runs[-1][-1] + 1:
@@ -89,9 +88,9 @@ def reshape_1(x: Any, *, shape: list[int], consumed_inputs: list[int] | None = N
 @handles("Reshape", 5, 13, 14, 19, 21, 23, 24, 25)
 def reshape(x: Any, shape: Any, *, allowzero: int = 0) -> Any:
     if static_value(shape) is None and shape.shape.num_elements() is None:
-        return tf.reshape(x, shape if allowzero else _fill_zeros(x, shape))  # not even the rank is known
+        return tf.reshape(x, shape if allowzero else _fill_zeros(x, shape))  # even the rank is unknown
     sizes = entries(shape)
-    if not allowzero:  # 0: as it was
+    if not allowzero:  # 0 copies the input size
         sizes = [_size_or_input_size(size, x, axis) for axis, size in enumerate(sizes)]
     if -1 not in [size for size in sizes if isinstance(size, int)]:
         return reshape_to(x, sizes)
@@ -102,7 +101,7 @@ def reshape(x: Any, shape: Any, *, allowzero: int = 0) -> Any:
 
 
 def _fill_zeros(x: Any, shape: Any) -> Any:
-    """A target of unknown length, in which 0 is the size that the dimension had."""
+    """Replace 0 in a target shape of unknown length by the input size."""
     before = tf.concat([tf.shape(x, out_type=shape.dtype), tf.zeros_like(shape)], 0)[: tf.size(shape)]
     return tf.where(shape == 0, before, shape)
 
@@ -112,21 +111,21 @@ def _equals(size: Any, number: int) -> bool:
 
 
 def _size_or_input_size(size: Any, x: Any, axis: int) -> Any:
-    """A size, or where it is 0 (perhaps only when the model runs) the one that this dimension of `x` had."""
+    """A target size; if it is 0 (possibly known only at run time), the size of this dimension of `x`."""
     if axis >= rank_of(x):
         return size
     if isinstance(size, int):
         return size if size else size_of(x, axis)
-    if source_axis(size, None) is not None:  # the size of a dimension: if it is 0, the tensor is empty
+    if source_axis(size, None) is not None:  # it is a dimension, which is 0 only if the tensor is empty
         return size
     return tf.where(size == 0, tf.cast(size_of(x, axis), size.dtype), size)
 
 
 def _inferred_size(x: Any, sizes: list[Any]) -> int | None:
-    """What the -1 in a target stands for, where it is known now. A dynamic size that stays as it is cancels out."""
+    """The size that -1 in a target stands for, or None if unknown. Dynamic sizes that are kept cancel out."""
     before = static_shape(x)
-    had = [size for size in before if isinstance(size, int)]
-    given = [size for size in sizes if isinstance(size, int) and size != -1]
+    known_before = [size for size in before if isinstance(size, int)]
+    known_after = [size for size in sizes if isinstance(size, int) and size != -1]
     dynamic = {axis for axis, size in enumerate(before) if not isinstance(size, int)}
     for size in sizes:
         if isinstance(size, int):
@@ -135,7 +134,7 @@ def _inferred_size(x: Any, sizes: list[Any]) -> int | None:
         if axis not in dynamic:
             return None
         dynamic.remove(axis)
-    return None if dynamic or not math.prod(given) else math.prod(had) // math.prod(given)
+    return None if dynamic or not math.prod(known_after) else math.prod(known_before) // math.prod(known_after)
 
 
 @handles("Flatten", 1, 9, 11, 13, 21, 23, 24, 25)
@@ -151,17 +150,17 @@ def squeeze_1(x: Any, *, axes: list[int] | None = None) -> Any:
 
 @handles("Squeeze", 13, 21, 23, 24, 25)
 def squeeze(x: Any, axes: Any = None) -> Any:
-    found = partial_entries(x)
-    if found is not None and rank_of(x) == len(found) == 1 and (axes is None or len(entries(axes)) == 1):
-        return scalar_like(found[0], x)
+    known = partial_entries(x)
+    if known is not None and rank_of(x) == len(known) == 1 and (axes is None or len(entries(axes)) == 1):
+        return scalar_like(known[0], x)
     if axes is None:
         return tf.squeeze(x)
     if static_value(axes) is None:
-        kept = fill_axes([0] * len(entries(axes)), axes, [1] * rank_of(x))
-        sizes = tf.boolean_mask(tf.shape(x), tf.stack(kept) > 0)
-        return tf.reshape(x, tf.reshape(sizes, [rank_of(x) - len(entries(axes))]))  # tells the rank
-    dropped = normalize_axes(axes, rank_of(x))
-    return tf.squeeze(x, dropped) if dropped else tf.identity(x)
+        keep = fill_axes([0] * len(entries(axes)), axes, [1] * rank_of(x))
+        sizes = tf.boolean_mask(tf.shape(x), tf.stack(keep) > 0)
+        return tf.reshape(x, tf.reshape(sizes, [rank_of(x) - len(entries(axes))]))  # sets the rank
+    axes = normalize_axes(axes, rank_of(x))
+    return tf.squeeze(x, axes) if axes else tf.identity(x)
 
 
 @handles("Unsqueeze", 1, 11)
@@ -171,13 +170,13 @@ def unsqueeze_1(x: Any, *, axes: list[int]) -> Any:
 
 @handles("Unsqueeze", 13, 21, 23, 24, 25)
 def unsqueeze(x: Any, axes: Any) -> Any:
-    if rank_of(x) == 0 and (found := partial_entries(x)) is not None:
-        return join_entries(found, x)
+    if rank_of(x) == 0 and (known := partial_entries(x)) is not None:
+        return join_entries(known, x)
     if static_value(axes) is None:
         count = len(entries(axes))
-        kept = tf.stack(fill_axes([0] * count, axes, [1] * (rank_of(x) + count)))
+        keep = tf.stack(fill_axes([0] * count, axes, [1] * (rank_of(x) + count)))
         before = tf.concat([tf.shape(x, out_type=tf.int64), [1]], 0)
-        return tf.reshape(x, tf.where(kept > 0, tf.gather(before, tf.maximum(tf.cumsum(kept) - 1, 0)), 1))
+        return tf.reshape(x, tf.where(keep > 0, tf.gather(before, tf.maximum(tf.cumsum(keep) - 1, 0)), 1))
     for axis in sorted(normalize_axes(axes, rank_of(x) + len(require_constant(axes, "the choice of dimensions")))):
         x = tf.expand_dims(x, axis)
     return x
@@ -185,16 +184,16 @@ def unsqueeze(x: Any, axes: Any) -> Any:
 
 @handles("Expand", 8, 13)
 def expand(x: Any, shape: Any) -> Any:
-    if (found := partial_entries(shape)) is None:
+    if (wanted := partial_entries(shape)) is None:
         return tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, out_type=shape.dtype), shape))
     before = shape_of(x)
-    rank = max(len(before), len(found))
-    before, target = ([1] * (rank - len(sizes)) + sizes for sizes in (before, found))
+    rank = max(len(before), len(wanted))
+    before, target = ([1] * (rank - len(sizes)) + sizes for sizes in (before, wanted))
     return tf.broadcast_to(x, pack_sizes([_broadcast_size(old, new) for old, new in zip(before, target, strict=True)]))
 
 
 def _broadcast_size(old: Any, new: Any) -> Any:
-    """The size of a dimension after broadcasting; where one of the two is known, it says enough unless it is 1."""
+    """The broadcast size of two dimensions. A single known size is enough, unless it is 1."""
     if isinstance(new, int):
         return old if new == 1 else new
     if isinstance(old, int):

@@ -1,4 +1,4 @@
-"""Fourier transforms, window functions and mel weights. A complex number is two real ones in the last dimension."""
+"""Fourier transforms, window functions and mel weights. Complex numbers are pairs in the last dimension."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from convnet_core.errors import ConversionError
 
 @handles("DFT", 20)
 def dft(x: Any, length: Any = None, axis: Any = None, *, inverse: int = 0, onesided: int = 0) -> Any:
-    place = -2 if axis is None else as_scalar(axis)
+    position = -2 if axis is None else as_scalar(axis)
     size = None if length is None else tf.cast(as_scalar(length), tf.int32)
     complex_input = _is_complex(x)
 
     def transform(x: Any) -> Any:
         return swap_axes(
-            _transform(swap_axes(x, place, -2), complex_input, size, bool(inverse), bool(onesided)), place, -2
+            _transform(swap_axes(x, position, -2), complex_input, size, bool(inverse), bool(onesided)), position, -2
         )
 
-    if not inverse:  # zeros of a spectrum come out as zeros, as ONNX's tests want them
+    if not inverse:  # float64, so that zeros in a spectrum stay zeros, as ONNX's tests expect
         return cast_around(transform, x, when=HALVES | {"float32"}, to=tf.float64)
     return cast_around(transform, x, when=HALVES, to=tf.float32)
 
@@ -35,15 +35,15 @@ def dft_along(x: Any, length: Any = None, *, axis: int = 1, inverse: int = 0, on
 
 
 def _is_complex(x: Any) -> bool:
-    """Whether the numbers are complex."""
+    """Whether the input is complex."""
     size = x.shape[-1]
     if size is None:
-        raise ConversionError("whether its input is complex (the last dimension) is not known")
+        raise ConversionError("its last dimension is unknown, so its input may be real or complex")
     return bool(size == 2)
 
 
 def _transform(x: Any, complex_input: bool, size: Any, inverse: bool, onesided: bool) -> Any:
-    """The transform along the last dimension but one, cut or filled up to a size."""
+    """Transform along the second to last dimension, cropped or padded to `size`."""
     if onesided and inverse:
         count = 2 * (tf.shape(x)[-2] - 1) if size is None else size
         return tf.signal.irfft(tf.complex(x[..., 0], x[..., 1]), [count])[..., None]
@@ -100,10 +100,10 @@ def blackman_window(size: Any, *, output_datatype: int = 1, periodic: int = 1) -
 
 
 def _window(size: Any, weights: tuple[float, ...], dtype: int, periodic: int) -> Any:
-    """A sum of cosines."""
+    """A window function as a sum of cosines."""
     count = tf.cast(as_scalar(size), tf.float64)
-    turn = tf.range(count, dtype=tf.float64) * (2 * np.pi) / (count if periodic else count - 1)
-    return tf.cast(sum(weight * tf.cos(order * turn) for order, weight in enumerate(weights)), as_dtype(dtype))
+    angle = tf.range(count, dtype=tf.float64) * (2 * np.pi) / (count if periodic else count - 1)
+    return tf.cast(sum(weight * tf.cos(order * angle) for order, weight in enumerate(weights)), as_dtype(dtype))
 
 
 @handles("MelWeightMatrix", 17)
@@ -116,7 +116,7 @@ def mel_weight_matrix(
     *,
     output_datatype: int = 1,
 ) -> Any:
-    """Triangles with a peak of 1 over the frequencies of a spectrum."""
+    """Triangular filters with a peak of 1 over the frequencies of a spectrum."""
     bins, length, rate, low, high = (
         tf.cast(as_scalar(value), tf.float64)
         for value in (num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz)
@@ -125,10 +125,10 @@ def mel_weight_matrix(
     hertz = 700 * tf.math.expm1((mel + hertz * (_mel(high) - mel) / (bins + 2)) * (np.log(10) / 2595))
     edges = tf.floor((length + 1) * hertz / rate)
     left, peak, right = edges[:-2], edges[1:-1], edges[2:]
-    places = tf.range(tf.floor(length / 2) + 1, dtype=tf.float64)[:, None]
-    rising = tf.math.divide_no_nan(places - left, peak - left) * _as_float((places >= left) & (places < peak))
-    falling = tf.math.divide_no_nan(right - places, right - peak) * _as_float((places > peak) & (places < right))
-    return tf.cast(rising + _as_float(tf.equal(places, peak)) + falling, as_dtype(output_datatype))
+    freqs = tf.range(tf.floor(length / 2) + 1, dtype=tf.float64)[:, None]
+    rising = tf.math.divide_no_nan(freqs - left, peak - left) * _as_float((freqs >= left) & (freqs < peak))
+    falling = tf.math.divide_no_nan(right - freqs, right - peak) * _as_float((freqs > peak) & (freqs < right))
+    return tf.cast(rising + _as_float(tf.equal(freqs, peak)) + falling, as_dtype(output_datatype))
 
 
 def _mel(hertz: Any) -> Any:

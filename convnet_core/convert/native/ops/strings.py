@@ -1,4 +1,4 @@
-"""Texts."""
+"""String operators."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def string_concat(x: Any, y: Any) -> Any:
 @handles("StringSplit", 20)
 def string_split(x: Any, *, delimiter: str = "", maxsplit: int = -1) -> Any:
     texts, sizes = tf.reshape(x, [-1]), shape_of(x)
-    found = tf.strings.split(texts, delimiter or None, maxsplit)
-    if not delimiter:  # between words nothing is empty, but with a maxsplit TensorFlow gives such a last one
-        found = tf.ragged.boolean_mask(found, tf.not_equal(found, ""))
-    table = found.to_tensor("")
+    parts = tf.strings.split(texts, delimiter or None, maxsplit)
+    if not delimiter:  # TensorFlow adds an empty last part if `maxsplit` is set
+        parts = tf.ragged.boolean_mask(parts, tf.not_equal(parts, ""))
+    table = parts.to_tensor("")
     return tf.reshape(table, pack_sizes([*sizes, size_of(table, 1)])), tf.reshape(
-        found.row_lengths(), pack_sizes(sizes)
+        parts.row_lengths(), pack_sizes(sizes)
     )
 
 

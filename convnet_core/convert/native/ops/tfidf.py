@@ -1,4 +1,4 @@
-"""How often sequences of tokens appear."""
+"""TF-IDF counts of token n-grams."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def tf_idf_vectorizer(
     pool_strings: list[str] | None = None,
     weights: list[float] | None = None,
 ) -> Any:
-    """`ngram_counts` holds where in the pool the sequences of one token begin, those of two, and so on."""
+    """`ngram_counts` has the start index in the pool of the 1-grams, of the 2-grams, and so on."""
     pool = np.array(pool_int64s if pool_strings is None else pool_strings, None if pool_strings is None else object)
     rows = x if rank_of(x) == 2 else tf.reshape(x, [1, -1])
     rows = rows if pool_strings is not None else tf.cast(rows, tf.int64)
     counts_by_length = []
     for length, (start, end) in enumerate(zip(ngram_counts, [*ngram_counts[1:], len(pool)], strict=True), 1):
         grams = pool[start:end].reshape(-1, length)
-        skips = range(1 if length == 1 else max_skip_count + 1)  # one token alone is counted once
-        counted = skips if min_gram_length <= length <= max_gram_length else ()
-        none = tf.zeros([tf.shape(rows)[0], len(grams)])
-        counts_by_length.append(sum((_count(rows, grams, skip + 1) for skip in counted), none))
+        skips = range(1 if length == 1 else max_skip_count + 1)  # single tokens have no skips
+        used_skips = skips if min_gram_length <= length <= max_gram_length else ()
+        zeros = tf.zeros([tf.shape(rows)[0], len(grams)])
+        counts_by_length.append(sum((_count(rows, grams, skip + 1) for skip in used_skips), zeros))
     columns = tf.math.unsorted_segment_sum(
         tf.transpose(tf.concat(counts_by_length, 1)), ngram_indexes, max(ngram_indexes) + 1
     )
@@ -45,10 +45,10 @@ def tf_idf_vectorizer(
 
 
 def _count(rows: Any, grams: Any, step: int) -> Any:
-    """How often each sequence is in each row, its tokens `step` apart: [rows, sequences]."""
+    """Count each n-gram in each row, with its tokens `step` apart: [rows, n-grams]."""
     length = grams.shape[1]
-    places = tf.maximum(tf.shape(rows)[1] - (length - 1) * step, 0)
-    windows = tf.stack([rows[:, first * step : first * step + places] for first in range(length)], -1)
+    indices = tf.maximum(tf.shape(rows)[1] - (length - 1) * step, 0)
+    windows = tf.stack([rows[:, first * step : first * step + indices] for first in range(length)], -1)
     same = tf.reduce_all(tf.equal(windows[:, :, None, :], tf.constant(grams)), -1)
     return tf.reduce_sum(tf.cast(same, tf.float32), 1)
 

@@ -1,4 +1,4 @@
-"""Operators that choose values by their size or their place."""
+"""TopK, Unique, Trilu and EyeLike."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from convnet_core.convert.native.registry import handles
 def top_k(x: Any, k: Any, *, axis: int = -1, largest: int = 1, sorted: int = 1) -> Any:
     dtype = tf.as_dtype(x.dtype)
     flip = (lambda x: x) if largest else invert_bits if dtype.is_integer else tf.negative
-    values, places = tf.math.top_k(flip(swap_axes(x, axis)), tf.cast(as_scalar(k), tf.int32), bool(sorted))
-    return flip(swap_axes(values, axis)), tf.cast(swap_axes(places, axis), tf.int64)
+    values, positions = tf.math.top_k(flip(swap_axes(x, axis)), tf.cast(as_scalar(k), tf.int32), bool(sorted))
+    return flip(swap_axes(values, axis)), tf.cast(swap_axes(positions, axis), tf.int64)
 
 
 @handles("TopK", 10)
@@ -45,7 +45,7 @@ def eye_like(x: Any, *, dtype: Any = None, k: int = 0) -> Any:
 
 
 def _diagonal_offset(x: Any) -> Any:
-    """How far each place of a matrix is right of the diagonal."""
+    """How far right of the diagonal each element of a matrix is."""
     rows, columns = (tf.range(tf.cast(size, tf.int32)) for size in shape_of(x, -2))
     return columns - rows[:, None]
 
@@ -66,7 +66,7 @@ def unique(x: Any, *, axis: int | None = None, sorted: int = 1) -> Any:
 
 
 def _lexicographic_order(x: Any) -> Any:
-    """The order of slices, by their first value, then by the second, and so on."""
+    """Sort slices by their first value, then by the second, and so on; returns their order."""
     if x.dtype == tf.bool:
         x = tf.cast(x, tf.int32)
     rows = tf.reshape(x, [tf.shape(x)[0], -1]) if rank_of(x) > 1 else x[:, None]

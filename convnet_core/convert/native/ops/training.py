@@ -1,4 +1,4 @@
-"""Steps of optimizers: the learning rate, the number of steps made, then tensors, their gradients and their state."""
+"""Optimizer steps. Inputs: learning rate, step count, then tensors, their gradients and optimizer state."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _DOMAIN = "ai.onnx.preview.training"
 
 
 def _for_each_tensor(step: Callable[..., tuple[Any, ...]], inputs: tuple[Any, ...], kinds: int) -> tuple[Any, ...]:
-    """The step for each tensor; the inputs and results hold all of one kind, then all of the next."""
+    """Apply a step to each tensor. Inputs and results are grouped by kind: all tensors, then all gradients, ..."""
     count = len(inputs) // kinds
-    results = [step(*inputs[place::count]) for place in range(count)]
+    results = [step(*inputs[index::count]) for index in range(count)]
     return tuple(result for kind in zip(*results, strict=True) for result in kind)
 
 

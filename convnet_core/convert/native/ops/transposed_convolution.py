@@ -17,9 +17,9 @@ from convnet_core.errors import ConversionError
 
 @dataclasses.dataclass(frozen=True)
 class _Spread:
-    """How a dimension grows: each value is spread over a kernel, `stride` from the next.
+    """How one dimension grows: each value is spread over a kernel, `stride` apart.
 
-    Of the result, `start` values before and `end` values after are cut away (negative: zeros are added).
+    The result is cropped by `start` values before and `end` values after; negative numbers add zeros.
     """
 
     size: Any
@@ -31,12 +31,12 @@ class _Spread:
 
     @property
     def reach(self) -> int:
-        """From the first to the last value of the kernel."""
+        """The distance from the first to the last value of the kernel."""
         return (self.kernel - 1) * self.dilation
 
     @property
     def full(self) -> Any:
-        """The size before anything is cut away."""
+        """The size before cropping."""
         return (self.size - 1) * self.stride + self.reach + 1
 
     @property
@@ -46,10 +46,10 @@ class _Spread:
 
     @property
     def same(self) -> bool:
-        """Whether it is the opposite of a convolution with TensorFlow's SAME padding, whatever the size."""
+        """Whether it reverses a convolution with TensorFlow's SAME padding, for every size."""
         surplus = self.kernel - self.stride
-        known = isinstance(self.start, int) and isinstance(self.end, int)
-        return known and surplus >= 0 and self.start == surplus // 2 and self.start + self.end == surplus
+        is_static = isinstance(self.start, int) and isinstance(self.end, int)
+        return is_static and surplus >= 0 and self.start == surplus // 2 and self.start + self.end == surplus
 
 
 @handles_spatial("ConvTranspose", 1, 11, 22)
@@ -77,10 +77,10 @@ def conv_transpose(
         outs = output_shape[-space:] if output_shape else [spread.size * spread.stride for spread in spreads]
         spreads = [_fit_size(*row, auto_pad) for row in zip(spreads, extra, outs, strict=True)]
     else:
-        given = pads if pads and auto_pad == "NOTSET" else [0] * (2 * space)
+        padding = pads if pads and auto_pad == "NOTSET" else [0] * (2 * space)
         spreads = [
             dataclasses.replace(spread, start=before, end=after - more)
-            for spread, more, before, after in zip(spreads, extra, given[:space], given[space:], strict=True)
+            for spread, more, before, after in zip(spreads, extra, padding[:space], padding[space:], strict=True)
         ]
     plain = group == 1 and all(spread.dilation == 1 for spread in spreads)
     y = (_transpose_directly if plain else _convolve_with_zeros)(widen(x), widen(w), widen(b), spreads, group)
@@ -88,14 +88,14 @@ def conv_transpose(
 
 
 def _fit_size(spread: _Spread, extra: int, out: Any, auto_pad: str) -> _Spread:
-    """What is too much is cut away on both sides; an odd value of it before, or (SAME_UPPER) after."""
+    """Crop both sides to the size `out`. An odd value is cropped before, or with SAME_UPPER after."""
     total = larger_size(spread.full + extra - out, 0)
     start = total // 2 if auto_pad == "SAME_UPPER" else total - total // 2
     return dataclasses.replace(spread, start=start, end=spread.full - start - out)
 
 
 def _transpose_directly(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], _: int) -> Any:
-    """TensorFlow's own, which has neither groups nor dilations on a CPU."""
+    """Use TensorFlow's transposed convolution, which supports neither groups nor dilations on a CPU."""
     space = len(spreads)
     function = {1: tf.nn.conv1d_transpose, 2: tf.nn.conv2d_transpose, 3: tf.nn.conv3d_transpose}.get(space)
     if function is None:
@@ -109,7 +109,7 @@ def _transpose_directly(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], _: i
 
 
 def _crop_or_pad(y: Any, spreads: Sequence[_Spread]) -> Any:
-    """The part that is kept, with zeros where it is larger than what there is."""
+    """Crop, and pad with zeros at negative ends."""
     missing = [larger_size(-spread.end, 0) for spread in spreads]
     if any(not isinstance(size, int) or size for size in missing):
         y = tf.pad(y, [[0, 0], *([0, size] for size in missing), [0, 0]])
@@ -117,7 +117,7 @@ def _crop_or_pad(y: Any, spreads: Sequence[_Spread]) -> Any:
 
 
 def _crop(y: Any, spreads: Sequence[_Spread]) -> Any:
-    """The part between what is cut away."""
+    """Crop `start` and `end` values where they are positive."""
     starts, ends = [spread.start for spread in spreads], [spread.end for spread in spreads]
     if all(isinstance(side, int) and side <= 0 for side in (*starts, *ends)):
         return y
@@ -128,31 +128,31 @@ def _crop(y: Any, spreads: Sequence[_Spread]) -> Any:
 
 
 def _convolve_with_zeros(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], group: int) -> Any:
-    """A convolution of the values with zeros between them, by the kernel turned round."""
-    windows, rest = [], []
+    """Insert zeros between values, then convolve with the flipped kernel."""
+    windows, crops = [], []
     for axis, spread in enumerate(spreads, start=1):
         x, size = _insert_zeros(x, axis, spread.stride), (spread.size - 1) * spread.stride + 1
         before, after = larger_size(spread.reach - spread.start, 0), larger_size(spread.reach - spread.end, 0)
         windows.append(Window(size, spread.kernel, 1, spread.dilation, before, after))
         cut = {"start": larger_size(spread.start - spread.reach, 0), "end": larger_size(spread.end - spread.reach, 0)}
-        rest.append(dataclasses.replace(spread, size=windows[-1].count, kernel=1, stride=1, dilation=1, **cut))
-    return _crop(convolve(x, _flip_kernel(w, group), b, windows, group), rest)
+        crops.append(dataclasses.replace(spread, size=windows[-1].count, kernel=1, stride=1, dilation=1, **cut))
+    return _crop(convolve(x, _flip_kernel(w, group), b, windows, group), crops)
 
 
 def _insert_zeros(x: Any, axis: int, stride: int) -> Any:
-    """x with stride - 1 zeros between the values of a dimension."""
+    """Insert stride - 1 zeros between the values of one dimension."""
     if stride == 1:
         return x
     sizes = shape_of(x)
     rows = reshape_to(x, [math.prod(sizes[: axis + 1]), 1, math.prod(sizes[axis + 1 :])])
     spaced = tf.pad(rows, [[0, 0], [0, stride - 1], [0, 0]])
     sizes[axis] = sizes[axis] * stride
-    whole = reshape_to(spaced, sizes)
-    return whole[(slice(None),) * axis + (slice(0, sizes[axis] - stride + 1),)]
+    joined = reshape_to(spaced, sizes)
+    return joined[(slice(None),) * axis + (slice(0, sizes[axis] - stride + 1),)]
 
 
 def _flip_kernel(w: Any, group: int) -> Any:
-    """[*kernel, out / group, in] as the weights [*kernel, in / group, out] of a convolution."""
+    """Turn weights [*kernel, out / group, in] into convolution weights [*kernel, in / group, out], flipped."""
     *kernel, out, channels = shape_of(w)
     space = len(kernel)
     w = tf.reverse(w, list(range(space)))

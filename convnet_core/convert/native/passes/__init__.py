@@ -1,1 +1,1 @@
-"""What is done to a graph before it is converted. A pass is a function from a graph to a graph."""
+"""Passes, which transform a graph before conversion. A pass is a function from a graph to a graph."""

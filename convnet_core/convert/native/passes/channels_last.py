@@ -1,9 +1,9 @@
-"""Put the operators that look at neighbours in space into the layout that TensorFlow is fast in: channels last.
+"""Convert spatial operators to channels last, the layout that TensorFlow runs fastest.
 
-Each becomes an operator of the same name in `DOMAIN`, between two transposes, which `sink_transposes` then moves and
-cancels. Its first input and output are [n, ..., channels]; all other inputs (scales, sizes, statistics) stay as ONNX
-has them, but the weights of convolutions: [out, in, *kernel] becomes [*kernel, in, out], and those of transposed
-convolutions, [in, out, *kernel], become [*kernel, out, in], which is TensorFlow's way for both.
+Each becomes an operator of the same name in `DOMAIN`, between two transposes that `sink_transposes` then moves and
+cancels. Its first input and its output are [n, ..., channels]. Other inputs (scales, sizes, statistics) keep ONNX's
+layout, except weights, which change to TensorFlow's layout: [out, in, *kernel] of convolutions becomes
+[*kernel, in, out], and [in, out, *kernel] of transposed convolutions becomes [*kernel, out, in].
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from convnet_core.convert.tensor_location import TensorLocation
 DOMAIN = "channels_last"
 
 WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3}
-"""Which input holds the weights."""
+"""The index of the weights input."""
 
 _OPS = WEIGHTS.keys() | {
     "MaxPool",
@@ -42,7 +42,7 @@ _OPS = WEIGHTS.keys() | {
     "MaxRoiPool",
     CHANNEL_SHUFFLE,
 }
-_LEAST_RANK = 3
+_MIN_RANK = 3
 
 
 def to_last(rank: int) -> tuple[int, ...]:
@@ -61,9 +61,9 @@ def weights_last(rank: int) -> tuple[int, ...]:
 
 
 def channels_last(graph: Graph) -> Graph:
-    """The graph with its spatial operators channels last."""
-    constants, infos, places = dict(graph.constants), dict(graph.infos), dict(graph.places)
-    changed = dataclasses.replace(graph, constants=constants, infos=infos, places=places)
+    """Convert the spatial operators of a graph to channels last."""
+    constants, infos, locations = dict(graph.constants), dict(graph.infos), dict(graph.locations)
+    changed = dataclasses.replace(graph, constants=constants, infos=infos, locations=locations)
     nodes: list[Node] = []
     for node in graph.nodes:
         nodes += _rewrite(node, changed) if _applies(node, graph) else [node]
@@ -72,30 +72,30 @@ def channels_last(graph: Graph) -> Graph:
 
 def _applies(node: Node, graph: Graph) -> bool:
     if node.domain or node.op not in _OPS or len([name for name in node.outputs if name]) > 1:
-        return False  # a pool that tells places, or a normalisation that learns, counts in ONNX's own layout
+        return False  # pools that return indices and normalizations in training mode keep ONNX's layout
     rank = graph.rank(node.inputs[0])
-    return rank is not None and rank >= _LEAST_RANK and not node.attributes.get("training_mode")
+    return rank is not None and rank >= _MIN_RANK and not node.attributes.get("training_mode")
 
 
 def _rewrite(node: Node, graph: Graph) -> Iterator[Node]:
-    """The node between two transposes; what it needs is added to the graph."""
+    """The node between two transposes. Adds its constants and infos to the graph."""
     rank = graph.rank(node.inputs[0])
-    assert rank is not None, "_applies has looked"
+    assert rank is not None, "checked by _applies"
     source, result = node.inputs[0], node.outputs[0]
     inner_source, inner_result = f"{source}|last|{result}", f"{result}|last"
     inputs = [inner_source, *node.inputs[1:]]
     yield _transpose(node, source, inner_source, to_last(rank))
     if node.op in WEIGHTS:
-        place = WEIGHTS[node.op]
-        given = node.inputs[place]
-        inputs[place] = weights = f"{given}|last"
-        if given in graph.constants:
+        index = WEIGHTS[node.op]
+        weights_name = node.inputs[index]
+        inputs[index] = weights = f"{weights_name}|last"
+        if weights_name in graph.constants:
             perm = weights_last(rank)
-            graph.constants[weights] = np.ascontiguousarray(graph.constants[given].transpose(perm))
-            graph.places[given] = TensorLocation(weights, tuple(perm.index(axis) for axis in range(rank)))
+            graph.constants[weights] = np.ascontiguousarray(graph.constants[weights_name].transpose(perm))
+            graph.locations[weights_name] = TensorLocation(weights, tuple(perm.index(axis) for axis in range(rank)))
         else:
-            inputs[place] = weights = f"{weights}|{result}"
-            yield _transpose(node, given, weights, weights_last(rank))
+            inputs[index] = weights = f"{weights}|{result}"
+            yield _transpose(node, weights_name, weights, weights_last(rank))
     for outer, inner in ((source, inner_source), (result, inner_result)):
         if (info := graph.infos.get(outer)) is not None:
             shape = None if info.shape is None else tuple(info.shape[axis] for axis in to_last(len(info.shape)))
@@ -105,5 +105,5 @@ def _rewrite(node: Node, graph: Graph) -> Iterator[Node]:
 
 
 def _transpose(node: Node, source: str, result: str, perm: tuple[int, ...]) -> Node:
-    """A transpose that serves a node."""
+    """A transpose in the scope of a node."""
     return Node("Transpose", (source,), (result,), {"perm": list(perm)}, "", 1, f"{node.name}/layout", node.scope)

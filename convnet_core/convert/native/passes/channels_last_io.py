@@ -1,8 +1,8 @@
-"""Move the borders too: images come in and go out channels last, so that no transpose is left there.
+"""Make image inputs and outputs channels last too, so that no transpose remains at the ends of the graph.
 
-Which inputs are images the graph tells: those that an operator on neighbours in space (`channels_last`) takes through
-a transpose, whatever was done to each value before it (a cast, a normalisation). An output is one where it comes from
-such an operator, or from such an input, through a transpose. A rank says little: [n, words, features] is no image.
+An input is an image if a spatial operator (`channels_last`) reads it through a transpose, possibly after elementwise
+operators such as a cast or a normalization. An output is an image if it comes through a transpose from such an operator
+or input. The rank alone is not enough: [n, words, features] is not an image.
 """
 
 from __future__ import annotations
@@ -20,38 +20,38 @@ _RANKS = (3, 4, 5)
 
 
 def channels_last_io(graph: Graph) -> Graph:
-    """The graph with its image inputs and outputs channels last, noted in `layouts`; its transposes have to be sunk."""
+    """Make image inputs and outputs channels last and record them in `layouts`. Needs a graph with sunk transposes."""
     return _outputs_last(sink_transposes(_inputs_last(graph)))
 
 
 def _inputs_last(graph: Graph) -> Graph:
-    """Each image input is channels last, and put into its former order before it is used."""
+    """Make image inputs channels last, with a transpose back before their first use."""
     images = [info.name for info in graph.inputs if _is_image(info.name, graph)]
     if not images:
         return graph
-    former = {name: f"{name}|first" for name in images}
-    turned = [_transpose(name, former[name], to_first(graph.rank(name) or 0)) for name in images]
+    renames = {name: f"{name}|first" for name in images}
+    transposes = [_transpose(name, renames[name], to_first(graph.rank(name) or 0)) for name in images]
     graph = _mark_channels_last(graph, images)
-    return dataclasses.replace(graph, nodes=(*turned, *(_rename(node, former) for node in graph.nodes)))
+    return dataclasses.replace(graph, nodes=(*transposes, *(_rename(node, renames) for node in graph.nodes)))
 
 
 def _outputs_last(graph: Graph) -> Graph:
-    """Each image output is what its last transpose was made of; other uses of it keep the transpose."""
-    makers = {name: node for node in graph.nodes for name in node.outputs}
-    images = [name for name in graph.outputs if name in makers and _gives_image(name, makers[name], graph)]
+    """Bypass the last transpose of each image output. Other uses of the output keep the transpose."""
+    producers = {name: node for node in graph.nodes for name in node.outputs}
+    images = [name for name in graph.outputs if name in producers and _gives_image(name, producers[name], graph)]
     if not images:
         return graph
-    former = {name: f"{name}|first" for name in images}
-    nodes = [_rename(node, former) for node in graph.nodes]
+    renames = {name: f"{name}|first" for name in images}
+    nodes = [_rename(node, renames) for node in graph.nodes]
     nodes += [
-        Node("Identity", makers[name].inputs, (name,), {}, "", 1, f"{name}/layout", makers[name].scope)
+        Node("Identity", producers[name].inputs, (name,), {}, "", 1, f"{name}/layout", producers[name].scope)
         for name in images
     ]
     return dataclasses.replace(_mark_channels_last(graph, images), nodes=tuple(nodes))
 
 
 def _is_image(name: str, graph: Graph) -> bool:
-    """Whether a spatial operator takes an input, through one transpose to channels last."""
+    """Whether a spatial operator reads an input through one transpose to channels last."""
     rank = graph.rank(name)
     if rank not in _RANKS or name in graph.outputs:
         return False
@@ -64,46 +64,46 @@ def _is_image(name: str, graph: Graph) -> bool:
         if node.op == "Transpose" and node.inputs[0] in first and _perm(node) == to_last(rank):
             last.update(node.outputs)
         elif node.op in RULES:
-            for found in (first, last):
-                if found.intersection(node.inputs):
-                    found.update(output for output in node.outputs if graph.rank(output) == rank)
+            for names in (first, last):
+                if names.intersection(node.inputs):
+                    names.update(output for output in node.outputs if graph.rank(output) == rank)
     return False
 
 
-def _gives_image(name: str, maker: Node, graph: Graph) -> bool:
-    """Whether an output comes from a spatial operator, or an image input, with a transpose at its end."""
+def _gives_image(name: str, producer: Node, graph: Graph) -> bool:
+    """Whether an output comes from a spatial operator or image input and ends with a transpose."""
     rank = graph.rank(name)
-    if rank not in _RANKS or maker.op != "Transpose" or maker.domain or _perm(maker) != to_first(rank):
+    if rank not in _RANKS or producer.op != "Transpose" or producer.domain or _perm(producer) != to_first(rank):
         return False
-    wanted = set(maker.inputs)
+    sources = set(producer.inputs)
     for node in reversed(graph.nodes):
-        if wanted.intersection(node.outputs):
+        if sources.intersection(node.outputs):
             if node.domain == DOMAIN:
                 return True
             if node.op in RULES and not node.domain:
-                wanted.update(source for source in node.inputs if graph.rank(source) == rank)
-    return not wanted.isdisjoint(graph.layouts)
+                sources.update(source for source in node.inputs if graph.rank(source) == rank)
+    return not sources.isdisjoint(graph.layouts)
 
 
 def _mark_channels_last(graph: Graph, names: list[str]) -> Graph:
-    """The graph with these inputs or outputs declared channels last."""
-    infos, layouts, places = dict(graph.infos), dict(graph.layouts), dict(graph.places)
+    """Declare these inputs or outputs as channels last."""
+    infos, layouts, locations = dict(graph.infos), dict(graph.layouts), dict(graph.locations)
     for name in names:
         info = infos[name]
         assert info.shape is not None, "its rank is known"
         layouts[name] = to_last(len(info.shape))
         infos[name] = Info(info.dtype, tuple(info.shape[axis] for axis in layouts[name]))
         infos[f"{name}|first"] = info
-        places[name] = TensorLocation(name, to_first(len(info.shape)))
+        locations[name] = TensorLocation(name, to_first(len(info.shape)))
     inputs = tuple(
         dataclasses.replace(item, shape=infos[item.name].shape or ()) if item.name in names else item
         for item in graph.inputs
     )
-    return dataclasses.replace(graph, inputs=inputs, infos=infos, layouts=layouts, places=places)
+    return dataclasses.replace(graph, inputs=inputs, infos=infos, layouts=layouts, locations=locations)
 
 
 def _rename(node: Node, names: Mapping[str, str]) -> Node:
-    """A node, and the graphs inside it, where tensors have other names."""
+    """Rename tensors in a node and its subgraphs."""
 
     def inner(graph: Graph) -> Graph:
         outputs = tuple(names.get(name, name) for name in graph.outputs)

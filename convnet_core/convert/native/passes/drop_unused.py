@@ -1,4 +1,4 @@
-"""Drop what nobody uses."""
+"""Remove unused nodes and constants."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from convnet_core.convert.native.ir import Graph
 
 
 def drop_unused(graph: Graph) -> Graph:
-    """The graph without nodes and constants whose results reach no output. Subgraphs are left as they are."""
-    wanted = set(graph.outputs)
-    kept = []
+    """Remove nodes and constants that no output depends on. Leaves subgraphs unchanged."""
+    used = set(graph.outputs)
+    nodes = []
     for node in reversed(graph.nodes):
-        if wanted.intersection(node.outputs):
-            kept.append(node)
-            wanted.update(node.inputs)
-            wanted.update(*(inner.captured() for inner in node.subgraphs))
-    constants = {name: value for name, value in graph.constants.items() if name in wanted}
-    return dataclasses.replace(graph, nodes=tuple(reversed(kept)), constants=constants)
+        if used.intersection(node.outputs):
+            nodes.append(node)
+            used.update(node.inputs)
+            used.update(*(inner.captured_names() for inner in node.subgraphs))
+    constants = {name: value for name, value in graph.constants.items() if name in used}
+    return dataclasses.replace(graph, nodes=tuple(reversed(nodes)), constants=constants)

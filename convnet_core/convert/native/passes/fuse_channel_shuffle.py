@@ -1,7 +1,7 @@
-"""A channel shuffle written out, made one operator: `ChannelShuffle` of `groups`, which ONNX has not.
+"""Fuse the nodes of a channel shuffle into one operator, `ChannelShuffle` with `groups`, which ONNX does not have.
 
-x [n, groups * each, ...] is reshaped to [n, groups, each, ...], the two are swapped, and it is reshaped back. Channels
-last, the swap is one transpose of the last two dimensions; written out, it would stand between two of the layout.
+The pattern reshapes x [n, groups * each, ...] to [n, groups, each, ...], swaps the two dimensions, and reshapes back.
+Channels last, the swap is one transpose of the last two dimensions. Unfused, it would block the layout transposes.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ OP = "ChannelShuffle"
 
 
 def fuse_channel_shuffle(graph: Graph) -> Graph:
-    """The graph with shuffles replaced by the operator; what they were made of is left to `drop_unused`."""
-    makers = {name: node for node in graph.nodes for name in node.outputs}
+    """Replace channel shuffles. `drop_unused` removes the replaced nodes."""
+    producers = {name: node for node in graph.nodes for name in node.outputs}
     nodes = []
     for node in graph.nodes:
-        if (found := _match_shuffle(node, graph, makers)) is not None:
-            x, groups = found
+        if (match := _match_shuffle(node, graph, producers)) is not None:
+            x, groups = match
             node = dataclasses.replace(node, op=OP, version=1, inputs=(x,), attributes={"groups": groups})
         nodes.append(node)
     return dataclasses.replace(graph, nodes=tuple(nodes))
 
 
-def _match_shuffle(node: Node, graph: Graph, makers: dict[str, Node]) -> tuple[str, int] | None:
-    """x and the number of its groups, where a node ends a shuffle of x."""
-    swap = makers.get(node.inputs[0]) if node.op == "Reshape" and not node.domain else None
+def _match_shuffle(node: Node, graph: Graph, producers: dict[str, Node]) -> tuple[str, int] | None:
+    """x and its number of groups if `node` is the end of a shuffle of x, else None."""
+    swap = producers.get(node.inputs[0]) if node.op == "Reshape" and not node.domain else None
     if swap is None or swap.op != "Transpose" or swap.domain:
         return None
-    split = makers.get(swap.inputs[0])
+    split = producers.get(swap.inputs[0])
     if split is None or split.op != "Reshape" or split.domain:
         return None
     x = split.inputs[0]

@@ -1,4 +1,4 @@
-"""Constants that a model makes by nodes, as the constants of the graph, so that the other passes see their values."""
+"""Turn Constant nodes into constants of the graph, so that other passes see their values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DTYPES = {"value_float": np.float32, "value_floats": np.float32, "value_int": n
 
 
 def lift_constants(graph: Graph) -> Graph:
-    """The graph without Constant nodes of numbers."""
+    """Replace numeric Constant nodes by graph constants."""
     constants, infos, nodes = dict(graph.constants), dict(graph.infos), []
     for node in graph.nodes:
         value = _value(node) if node.op == "Constant" and not node.domain else None
@@ -26,7 +26,7 @@ def lift_constants(graph: Graph) -> Graph:
 
 
 def _value(node: Node) -> Array | None:
-    """What a Constant gives, where that is numbers."""
+    """The value of a Constant node if it is numeric, else None."""
     ((name, value),) = node.attributes.items()
     if isinstance(value, np.ndarray):
         return value if value.dtype.kind not in "OUS" else None

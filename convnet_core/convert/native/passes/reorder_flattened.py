@@ -1,7 +1,7 @@
-"""Reorder weights once instead of activations each time, where channels-last values are flattened into a linear layer.
+"""Reorder the weights of a linear layer after a flattening, instead of transposing its input on each run.
 
-PyTorch flattens [n, c, h, w] with the channel as the slowest, so the transpose back to it cannot pass; but the rows of
-the weights that the flat values meet can come in the order [h, w, c] instead.
+PyTorch flattens [n, c, h, w] with the channel varying slowest, which blocks the transpose from [n, h, w, c]. Reordering
+the weight rows to [h, w, c] makes that transpose unnecessary.
 """
 
 from __future__ import annotations
@@ -21,75 +21,75 @@ _LINEAR = {"Gemm", "MatMul"}
 
 
 def reorder_flattened(graph: Graph) -> Graph:
-    """The graph without transposes between a flattening and the weights that follow it."""
-    makers = {name: node for node in graph.nodes for name in node.outputs}
+    """Remove transposes before a flattening that feeds a linear layer."""
+    producers = {name: node for node in graph.nodes for name in node.outputs}
     counts = use_counts(graph)
-    constants, places, changed = dict(graph.constants), dict(graph.places), {}
+    constants, locations, changed = dict(graph.constants), dict(graph.locations), {}
     for node in graph.nodes:
-        if (found := _match_flattening(node, graph, makers, counts)) is None:
+        if (match := _match_flattening(node, graph, producers, counts)) is None:
             continue
-        flatten, transpose = found
+        flatten, transpose = match
         info = graph.infos[flatten.inputs[0]]
-        assert info.shape is not None, "_flattens has looked"
+        assert info.shape is not None, "checked by _flattens"
         weights = f"{node.inputs[1]}|last"
         rows_first = not node.attributes.get("transB")
         perm = transpose.attributes["perm"]
         constants[weights] = _reorder(graph.constants[node.inputs[1]], info.shape[1:], perm, rows_first)
         sizes = [info.shape[perm.index(axis)] for axis in range(len(perm))]
-        places |= _locations(node, flatten, makers, weights, sizes, perm)
+        locations |= _locations(node, flatten, producers, weights, sizes, perm)
         changed[id(node)] = dataclasses.replace(node, inputs=(node.inputs[0], weights, *node.inputs[2:]))
         changed[id(flatten)] = dataclasses.replace(
             flatten, op="Flatten", version=13, inputs=transpose.inputs, attributes={"axis": 1}
         )
     nodes = tuple(changed.get(id(node), node) for node in graph.nodes)
-    return dataclasses.replace(graph, nodes=nodes, constants=constants, places=places)
+    return dataclasses.replace(graph, nodes=nodes, constants=constants, locations=locations)
 
 
 def _locations(
-    node: Node, flatten: Node, makers: Mapping[str, Node], weights: str, sizes: list[int | None], perm: list[int]
+    node: Node, flatten: Node, producers: Mapping[str, Node], weights: str, sizes: list[int | None], perm: list[int]
 ) -> dict[str, TensorLocation]:
-    """Where the flat values, from the flattening to the linear layer, and the layer's weights are in ONNX's order."""
+    """Locations of the flat values, from the flattening to the linear layer, and of the layer's weights."""
     split = tuple(size or 0 for size in sizes[1:])
-    found, name = {}, node.inputs[0]
+    locations, name = {}, node.inputs[0]
     while True:
-        found[name] = TensorLocation(name, tuple(perm), split, axis=1)
+        locations[name] = TensorLocation(name, tuple(perm), split, axis=1)
         if name == flatten.outputs[0]:
             break
-        name = makers[name].inputs[0]
-    transpose = makers[flatten.inputs[0]]
-    found[transpose.outputs[0]] = TensorLocation(transpose.inputs[0], tuple(perm))
+        name = producers[name].inputs[0]
+    transpose = producers[flatten.inputs[0]]
+    locations[transpose.outputs[0]] = TensorLocation(transpose.inputs[0], tuple(perm))
     rank = len(perm)
     if node.attributes.get("transB"):
-        found[node.inputs[1]] = TensorLocation(weights, tuple(perm), split, axis=1)
+        locations[node.inputs[1]] = TensorLocation(weights, tuple(perm), split, axis=1)
     else:
-        found[node.inputs[1]] = TensorLocation(weights, (*(axis - 1 for axis in perm[1:]), rank - 1), split, axis=0)
-    return found
+        locations[node.inputs[1]] = TensorLocation(weights, (*(axis - 1 for axis in perm[1:]), rank - 1), split, axis=0)
+    return locations
 
 
 def _match_flattening(
-    node: Node, graph: Graph, makers: Mapping[str, Node], counts: Mapping[str, int]
+    node: Node, graph: Graph, producers: Mapping[str, Node], counts: Mapping[str, int]
 ) -> tuple[Node, Node] | None:
-    """The flattening that a linear layer's input comes from, and the transpose before it; each used by it alone."""
+    """The flattening before a linear layer and the transpose before that, if neither has other uses, else None."""
     if node.op not in _LINEAR or node.domain or node.attributes.get("transA") or graph.rank(node.inputs[1]) != 2:
         return None
     if node.inputs[1] not in graph.constants:
         return None
-    before = _sole_producer(node.inputs[0], makers, counts)
+    before = _sole_producer(node.inputs[0], producers, counts)
     while before is not None and before.op in UNARY and not before.domain:
-        before = _sole_producer(before.inputs[0], makers, counts)
+        before = _sole_producer(before.inputs[0], producers, counts)
     if before is None or not _flattens(before, graph):
         return None
-    transpose = _sole_producer(before.inputs[0], makers, counts)
+    transpose = _sole_producer(before.inputs[0], producers, counts)
     moves = transpose is not None and transpose.op == "Transpose" and transpose.attributes["perm"][0] == 0
     return (before, transpose) if transpose is not None and moves else None
 
 
-def _sole_producer(name: str, makers: Mapping[str, Node], counts: Mapping[str, int]) -> Node | None:
-    return makers.get(name) if counts[name] == 1 else None
+def _sole_producer(name: str, producers: Mapping[str, Node], counts: Mapping[str, int]) -> Node | None:
+    return producers.get(name) if counts[name] == 1 else None
 
 
 def _flattens(node: Node, graph: Graph) -> bool:
-    """Whether it gives [n, all the rest], all but n known."""
+    """Whether a node flattens all dimensions but the first, and their sizes are known."""
     if node.op not in ("Flatten", "Reshape") or node.domain:
         return False
     shapes = [info.shape for name in (node.inputs[0], node.outputs[0]) if (info := graph.infos.get(name)) is not None]
@@ -100,7 +100,7 @@ def _flattens(node: Node, graph: Graph) -> bool:
 
 
 def _reorder(weights: Array, shape: tuple[int | None, ...], perm: list[int], rows_first: bool) -> Array:
-    """Weights for values flattened in the order from which `perm` made the order of `shape` (without n)."""
+    """Reorder weights for values flattened before `perm`, which produced `shape` (without n)."""
     order = np.arange(weights.shape[0 if rows_first else 1]).reshape([size or 0 for size in shape])
     order = order.transpose([perm[1:].index(axis) for axis in range(1, len(perm))]).ravel()
     return np.ascontiguousarray(weights[order] if rows_first else weights[:, order])

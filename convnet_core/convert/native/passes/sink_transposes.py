@@ -1,8 +1,8 @@
-"""Push transposes through what does not care about the order of dimensions, so that they meet and cancel.
+"""Push transposes past nodes that do not depend on the order of dimensions, so that transposes meet and cancel.
 
-The nodes are gone through in order. A transpose is not kept but remembered: `moved[name] = (source, perm)` says that
-the tensor is the source with its dimensions in the order of perm. A node that has a rule (`rules.py`) is rewritten to
-work on the sources, and its results are remembered the same way; any other gets the transpose made just before it.
+The pass visits nodes in order. It replaces a transpose by a view: `views[name] = (source, perm)` means that the tensor
+is `source` transposed by `perm`. A node with a rule (`transpose_rules.py`) is rewritten to use the sources, and
+its outputs become views. Before any other node, the views that it needs are emitted as transposes.
 """
 
 from __future__ import annotations
@@ -15,62 +15,66 @@ from convnet_core.convert.tensor_location import TensorLocation
 
 
 def sink_transposes(graph: Graph) -> Graph:
-    """The graph with its transposes as late as possible, and those that cancel gone."""
+    """Move transposes as late as possible and remove those that cancel."""
     sinking = Sinking(graph)
     nodes: list[Node] = []
     for node in graph.nodes:
         nodes += _rewrite(node, sinking)
-    makers = {name: node.scope for node in graph.nodes for name in node.outputs}
+    scopes = {name: node.scope for node in graph.nodes for name in node.outputs}
     for name in graph.outputs:
-        nodes += _emit(name, sinking, makers.get(name, ""))
+        nodes += _emit(name, sinking, scopes.get(name, ""))
     return dataclasses.replace(
-        graph, nodes=tuple(nodes), constants=sinking.constants, infos=sinking.infos, places=_locations(graph, sinking)
+        graph,
+        nodes=tuple(nodes),
+        constants=sinking.constants,
+        infos=sinking.infos,
+        locations=_locations(graph, sinking),
     )
 
 
 def _locations(graph: Graph, sinking: Sinking) -> dict[str, TensorLocation]:
-    """Where the values are of which nothing was made, or whose place has moved on."""
-    unmade = {name: moved for name, moved in sinking.moved.items() if name not in sinking.made}
-    found = {name: TensorLocation(*moved) for name, moved in unmade.items()} | sinking.places
-    for name, place in graph.places.items():
-        found[name] = place.moved_on(*unmade[place.source]) if place.source in unmade else place
-    return found
+    """Locations of tensors that remained views, and existing locations whose source became a view."""
+    views = {name: view for name, view in sinking.views.items() if name not in sinking.emitted}
+    result = {name: TensorLocation(*view) for name, view in views.items()} | sinking.locations
+    for name, location in graph.locations.items():
+        result[name] = location.with_source(*views[location.source]) if location.source in views else location
+    return result
 
 
 def _rewrite(node: Node, sinking: Sinking) -> list[Node]:
-    """What a node becomes."""
+    """The nodes that replace a node."""
     if node.op == "Transpose" and not node.domain:
-        if (made := _remember(node, sinking)) is not None:
-            return made
-    elif node.op in RULES and any(name in sinking.moved for name in node.inputs):
+        if (nodes := _remember(node, sinking)) is not None:
+            return nodes
+    elif node.op in RULES and any(name in sinking.views for name in node.inputs):
         sunk = RULES[node.op](node, sinking)
         if sunk is not None:
             return sunk
-    made = []
-    captured = {name for inner in node.subgraphs for name in inner.captured()}
+    nodes = []
+    captured = {name for inner in node.subgraphs for name in inner.captured_names()}
     for name in (*node.inputs, *sorted(captured)):
-        made += _emit(name, sinking, node.scope)
-    return [*made, node]
+        nodes += _emit(name, sinking, node.scope)
+    return [*nodes, node]
 
 
 def _remember(node: Node, sinking: Sinking) -> list[Node] | None:
-    """A transpose: nothing is made of it yet. None where the order of its dimensions is not known."""
+    """Replace a transpose by a view, which needs no node yet. None if its permutation is unknown."""
     (name,), (result,) = node.inputs, node.outputs
     rank = sinking.rank(name)
     perm = node.attributes.get("perm") or (list(range(rank))[::-1] if rank is not None else None)
     if perm is None:
         return None
-    source, before = sinking.moved.get(name, View(name, tuple(range(len(perm)))))
+    source, before = sinking.views.get(name, View(name, tuple(range(len(perm)))))
     sinking.remember(result, source, tuple(before[axis] for axis in perm))
     return []
 
 
 def _emit(name: str, sinking: Sinking, scope: str) -> list[Node]:
-    """The transpose that makes a remembered tensor, the first time that somebody needs it."""
-    if name not in sinking.moved or name in sinking.made:
+    """The transpose that computes a view, when it is first needed."""
+    if name not in sinking.views or name in sinking.emitted:
         return []
-    source, perm = sinking.moved[name]
-    sinking.made.add(name)
+    source, perm = sinking.views[name]
+    sinking.emitted.add(name)
     if perm == tuple(range(len(perm))):
         return [Node("Identity", (source,), (name,), {}, "", 1, f"{name}/same", scope or "layout")]
     return [Node("Transpose", (source,), (name,), {"perm": list(perm)}, "", 1, f"{name}/layout", scope or "layout")]
