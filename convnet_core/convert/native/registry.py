@@ -25,8 +25,8 @@ class Handler:
     their ONNX names, and returns one value or a tuple. Parameters without a default are required. It may also
     declare these keyword parameters: `version` (of the operator), `outputs` (how many the node has), `dtype` (the first
     output's inferred dtype, or None) and `run` (runs a subgraph). `static` names inputs that must not become variables
-    because their values determine shapes or the choice of ops. A `random` handler draws random numbers, so its result is
-    never folded to a constant, which would be the same in every run.
+    because their values determine shapes or the choice of ops. A `random` handler draws random numbers, so its result
+    is never folded to a constant, which would be the same in every run.
     """
 
     function: Function
