@@ -1,0 +1,89 @@
+"""Whatever is killed while it writes, the old stage or the new one is whole."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from convnet_core.jobs.job import open_job
+from convnet_core.runs.run import Run
+from tests.conftest import ROOT
+from tests.runs.stages import write
+
+# Kills the process at the n-th thing that it does to a file or folder of the run.
+_KILL_AT = """
+import os, signal, sys
+from pathlib import Path
+from convnet_core.runs.run import Run
+run, limit = Run(Path(sys.argv[1])), int(sys.argv[2])
+count = 0
+def watch(event, args):
+    global count
+    if event in ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.scandir", "shutil.rmtree"):
+        if str(run.path) in str(args[0]):
+            count += 1
+            if count == limit:
+                os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(watch)
+with run.lock():
+    run.recover()
+    with run.write_stage("train", {"text": "new"}) as draft:
+        (draft.path / "a.txt").write_text("new")
+        (draft.path / "b.txt").write_text("new")
+"""
+
+
+def test_killed_at_every_step_of_a_write_the_old_or_the_new_folder_is_whole(tmp_path):
+    run = Run.create(tmp_path / "run")
+    seen = set()
+    for limit in range(1, 200):
+        with run.lock(), run.write_stage("train", {"text": "old"}) as draft:
+            (draft.path / "a.txt").write_text("old")
+            (draft.path / "b.txt").write_text("old")
+        done = subprocess.run([sys.executable, "-c", _KILL_AT, str(run.path), str(limit)], cwd=ROOT, check=False)
+        between = not (run.path / "train").exists()
+        opened = Run.open(run.path)
+        text = opened.record("train").config["text"]
+        assert {(run.path / "train" / name).read_text() for name in ("a.txt", "b.txt")} == {text}
+        assert opened.state("train").state == "fresh"
+        assert not [path.name for path in run.path.iterdir() if ".new-" in path.name or ".old-" in path.name]
+        seen.add((text, between))
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+    else:
+        pytest.fail("the write never ended")
+    assert seen == {("old", False), ("new", True), ("new", False)}  # between the two renames, too
+
+
+def test_killed_while_recovering_the_next_start_recovers(tmp_path):
+    run = Run.create(tmp_path / "run")
+    write(run, "train", "old")
+    os.replace(run.path / "train", run.path / "train.old-aa")  # a swap cut between its renames, nothing new
+    write(run, "export", "x")
+    os.replace(run.path / "export", run.path / "export.new-bb")  # a first write that was never swapped in
+    opened = Run.open(run.path)
+    assert opened.record("train").config == {"text": "old"}
+    assert opened.state("export").state == "missing"
+
+
+def test_a_lesson_that_was_killed_while_it_was_written_leaves_nothing(run):
+    (run.path / "lessons/epsilon.new-aa").mkdir(parents=True)
+    assert not list((Run.open(run.path).path / "lessons").iterdir())
+
+
+def test_what_killed_jobs_left_is_gone_after_the_next_start(run):
+    write(run, "export", "x")
+    left = [run.path / name for name in (".run.json.0a", "jobs/one/.job.json.0b", "upload/theirs.onnx")]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (0, 0))
+    young = run.path / "jobs/one/.job.json.0c"
+    young.touch()
+    with open_job(run, "convert"):
+        pass
+    assert not [path for path in left if path.exists()]
+    assert young.exists(), "somebody may be at work on it"

@@ -1,0 +1,93 @@
+"""The list of runs: names, renaming, deleting."""
+
+import errno
+import json
+import os
+
+import filelock
+import pytest
+
+from convnet_core.cli.main import main
+from convnet_core.errors import BusyError, RunError
+from convnet_core.jobs.job import open_job
+from convnet_core.runs import library
+from convnet_core.runs.run import Run
+
+
+def test_names_with_path_tricks_are_refused(run):
+    for name in ("../up", "a/b", "", ".hidden", "x" * 200, "a\nb", "ok\n"):
+        with pytest.raises(RunError, match="is not a valid name"):
+            library.rename_run(run, name)
+    renamed = library.rename_run(run, "Zürich 2")
+    assert renamed.name == renamed.info["title"] == "Zürich 2"
+
+
+def test_a_name_is_as_long_as_it_is_on_disk(run):
+    assert library.rename_run(run, "名" * 60).name == "名" * 60
+    with pytest.raises(RunError, match="too long for a folder: 300 bytes, at most 200"):
+        library.rename_run(Run(run.path.with_name("名" * 60)), "名" * 100)
+
+
+def test_a_run_cannot_be_made_or_found_where_the_name_is_too_long(tmp_path, capsys):
+    long = tmp_path / ("名" * 100)
+    with pytest.raises(RunError, match=r"cannot create the run .*File name too long"):
+        Run.create(long)
+    for looks in (Run.open, lambda path: library.find_run(tmp_path, path), library.list_runs):
+        with pytest.raises(RunError, match="cannot be read: File name too long"):
+            looks(long)
+    for command in ("train", "compare", "pack"):
+        assert main([command, "--run", str(long)]) == 2
+        assert "File name too long" in capsys.readouterr().err
+    made = library.new_run(tmp_path, "x" * 300)
+    assert len(made.name) < 100
+
+
+def test_a_read_only_root_is_an_error_in_words(run, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "rename", refused)
+    for change in (lambda: library.rename_run(run, "other"), lambda: library.delete_runs([run])):
+        with pytest.raises(RunError, match=r"cannot write .*Read-only file system"):
+            change()
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    with pytest.raises(RunError, match=r"cannot write .*Read-only file system"):
+        library.delete_runs([run])
+    assert library.list_runs(run.path.parent)[0].path == run.path
+
+
+def test_runs_are_listed_newest_first_and_foreign_folders_are_left_alone(tmp_path):
+    root = tmp_path / "root"
+    first, second = library.new_run(root, "first"), library.new_run(root, "second/..")
+    (root / "notes").mkdir()
+    (root / "broken").mkdir()
+    (root / "broken/run.json").write_text("{")
+    info = json.loads((first.path / "run.json").read_text())
+    (first.path / "run.json").write_text(json.dumps({**info, "created": "2020"}))
+    assert [run.name for run in library.list_runs(root)] == [second.name, first.name]
+    library.delete_runs([first])
+    assert [run.name for run in library.list_runs(root)] == [second.name]
+    assert {path.name for path in root.iterdir()} == {"broken", "notes", second.name}
+
+
+def test_none_is_deleted_when_one_is_busy(tmp_path):
+    first, second = library.new_run(tmp_path, "first"), library.new_run(tmp_path, "second")
+    with open_job(second, "train"), pytest.raises(BusyError):
+        library.delete_runs([first, second])
+    assert len(library.list_runs(tmp_path)) == 2
+
+
+def test_a_name_is_a_folder_or_a_run_under_the_root(tmp_path, monkeypatch):
+    root = tmp_path / "root"
+    Run.create(root / "demo")
+    monkeypatch.chdir(tmp_path)
+    assert library.find_run(root, "demo") == root / "demo"
+    Run.create(tmp_path / "demo")
+    assert library.find_run(root, "demo").resolve() == tmp_path / "demo"
+    assert str(library.find_run(root, "other")) == "other"
+
+
+def test_a_folder_with_other_things_in_it_does_not_become_a_run(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(RunError, match="neither empty nor a run"):
+        Run.create(tmp_path)
