@@ -12,7 +12,7 @@ from convnet_core.common.files import runs_root
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
 from convnet_core.data.sources import MNIST, absolute
 from convnet_core.errors import ConfigError, RunError
-from convnet_core.onnx_files.file_faults import need_onnx
+from convnet_core.onnx_files.file_faults import require_onnx
 from convnet_core.runs import library
 from convnet_core.runs.run import Run
 from convnet_core.tensors.model_inputs import InputSpec
@@ -59,7 +59,7 @@ def run_of_model(args: argparse.Namespace) -> Run:
     """
     if args.onnx is None:
         return existing_run(args, "export")
-    need_onnx(args.onnx)
+    require_onnx(args.onnx)
     return run_for_model(args, args.onnx.stem, args.onnx.name)
 
 

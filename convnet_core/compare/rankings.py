@@ -13,7 +13,7 @@ import onnx.inliner
 import onnxruntime
 
 from convnet_core.compare.ties import Ranking
-from convnet_core.onnx_files.functions import inside
+from convnet_core.onnx_files.functions import walk_nodes
 from convnet_core.tensors.arrays import Array, Feeds
 
 _SAME_ORDER = {"Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
@@ -98,7 +98,7 @@ def _choices(model: onnx.ModelProto) -> Iterator[_Choice]:
         same = {node.output[1 if node.op_type == "TopK" else 0]}
         reached = set(node.output)
         for later in nodes[place + 1 :]:
-            if any(name in reached for part in inside([later]) for name in part.input):
+            if any(name in reached for part in walk_nodes([later]) for name in part.input):
                 reached.update(later.output)
             if later.op_type in _SAME_ORDER and later.input[0] in same:
                 same.update(later.output)

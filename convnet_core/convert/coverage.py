@@ -28,7 +28,7 @@ _MOST_BYTES = 2**28
 """A larger model is not tried in other opsets, which copies it for each."""
 
 
-def refused(model: onnx.ModelProto, config: ConvertConfig) -> tuple[UnsupportedNode, ...]:
+def refused_nodes(model: onnx.ModelProto, config: ConvertConfig) -> tuple[UnsupportedNode, ...]:
     """The nodes for which a converter refuses a model, found by trying; none where it takes it.
 
     Raises ConversionError and MissingError where the reason is another than a node.
@@ -41,12 +41,12 @@ def refused(model: onnx.ModelProto, config: ConvertConfig) -> tuple[UnsupportedN
     return ()
 
 
-def others(model: onnx.ModelProto, converter: str) -> list[str]:
+def capable_converters(model: onnx.ModelProto, converter: str) -> list[str]:
     """The other converters that have all of a model's operators."""
     return [name for name in CHECKS if name != converter and _has_all(model, name)]
 
 
-def opset_for(model: onnx.ModelProto, converter: str) -> int | None:
+def convertible_opset(model: onnx.ModelProto, converter: str) -> int | None:
     """The newest older opset at which a converter has all of the model's operators; None where none is found."""
     opset = next((item.version for item in model.opset_import if item.domain == ""), 0)
     if model.ByteSize() > _MOST_BYTES:

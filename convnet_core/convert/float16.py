@@ -9,7 +9,7 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 
-from convnet_core.onnx_files.functions import inside
+from convnet_core.onnx_files.functions import walk_nodes
 from convnet_core.tensors.arrays import Array
 
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.BFLOAT16)
@@ -17,7 +17,7 @@ _LARGEST = float(np.finfo(np.float16).max)
 _MOST = 3
 
 
-def lost(model: onnx.ModelProto) -> str:
+def lost_constants(model: onnx.ModelProto) -> str:
     """The constants that become 0 or 65504 in float16, with their values, in one line; empty where there are none.
 
     Of a tensor that is all its values but zeros: a few tiny ones among others are no loss.
@@ -28,7 +28,7 @@ def lost(model: onnx.ModelProto) -> str:
 
 def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, Array]]:
     """Each by its name and first value."""
-    nodes = [node for part in (model.graph, *model.functions) for node in inside(part.node)]
+    nodes = [node for part in (model.graph, *model.functions) for node in walk_nodes(part.node)]
     graphs = [model.graph, *(item.g for node in nodes for item in node.attribute if item.HasField("g"))]
     tensors = [(tensor.name, tensor) for graph in graphs for tensor in graph.initializer]
     tensors += [(node.output[0], item.t) for node in nodes for item in node.attribute if item.HasField("t")]

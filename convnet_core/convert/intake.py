@@ -1,4 +1,4 @@
-"""How an ONNX model comes in: one way for `convert`, `convert --check`, `graph` and the app's uploads."""
+"""Open an ONNX model and check whether it converts, for `convert`, `convert --check`, `graph` and uploads."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from convnet_core.onnx_files.open_model import open_model
 
 @dataclass(frozen=True)
 class Intake:
-    """A model that was opened, repaired and checked.
+    """A model after repair and check.
 
-    `repairs` says what was changed in it, `faults` what the native converter cannot take, a line each.
+    `repairs` lists what was changed, `unsupported` what the native converter cannot convert, one line each.
     """
 
     model: onnx.ModelProto
     repairs: tuple[str, ...]
-    faults: tuple[str, ...]
+    unsupported: tuple[str, ...]
 
 
-def take_in(path: Path, load: Callable[[Path], onnx.ModelProto] = model_file.load) -> Intake:
-    """The model of a file as `open_model` gives it, and whether it can be converted. Does not import TensorFlow.
+def open_and_check(path: Path, load: Callable[[Path], onnx.ModelProto] = model_file.load) -> Intake:
+    """Open a model with `open_model` and check whether it can be converted. Does not import TensorFlow.
 
-    Raises ModelError also where an input or output is no plain tensor.
+    Also raises ModelError if an input or output is not a plain tensor.
     """
     model, repairs = open_model(path, load)
     return examine(model, repairs)
 
 
 def examine(model: onnx.ModelProto, repairs: list[str]) -> Intake:
-    """A model that was repaired and checked, and whether it can be converted. Raises ModelError as `take_in` does."""
+    """Check whether a repaired model can be converted. Raises ModelError like `open_and_check`."""
     model_file.inputs(model), model_file.outputs(model)
-    return Intake(model, tuple(repairs), _faults(model))
+    return Intake(model, tuple(repairs), _unsupported(model))
 
 
-def _faults(model: onnx.ModelProto) -> tuple[str, ...]:
+def _unsupported(model: onnx.ModelProto) -> tuple[str, ...]:
     try:
-        return tuple(str(fault) for fault in converter.check(model))
+        return tuple(str(node) for node in converter.check(model))
     except ConversionError as error:
         return (str(error),)

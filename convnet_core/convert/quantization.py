@@ -9,7 +9,7 @@ import numpy as np
 from convnet_core.tensors.arrays import Array
 
 
-def quantized(array: Array, details: dict[str, Any]) -> Array:
+def quantize(array: Array, details: dict[str, Any]) -> Array:
     """An array as the file takes it."""
     dtype = np.dtype(details["dtype"])
     scale, zero_point = details["quantization"]
@@ -19,7 +19,7 @@ def quantized(array: Array, details: dict[str, Any]) -> Array:
     return np.asarray(np.rint(array / scale + zero_point).clip(limits.min, limits.max), dtype)
 
 
-def dequantized(array: Array, dtype: str, details: dict[str, Any]) -> Array:
+def dequantize(array: Array, dtype: str, details: dict[str, Any]) -> Array:
     """What the file gives as an array of the model's dtype."""
     scale, zero_point = details["quantization"]
     if array.dtype == dtype or not scale:

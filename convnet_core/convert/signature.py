@@ -56,7 +56,7 @@ class Port:
         """An array in ONNX's order of dimensions as TensorFlow takes it. A view."""
         return array.transpose(self.perm) if self.perm else array
 
-    def laid_out(self, array: Array) -> Array:
+    def lay_out(self, array: Array) -> Array:
         """The same array, in ONNX's order of dimensions, with its values in memory in TensorFlow's."""
         return self.to_onnx(np.ascontiguousarray(self.from_onnx(array))) if self.perm else array
 

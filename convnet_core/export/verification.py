@@ -16,8 +16,8 @@ from convnet_core.export import eager
 from convnet_core.export.eager import UNKNOWN, Call, answer
 from convnet_core.networks.convnet import eval_mode, is_plain, kind_of
 from convnet_core.onnx_files.model_file import inputs
-from convnet_core.onnx_files.precision import of_outputs, tolerance
-from convnet_core.onnx_files.tensor_types import types
+from convnet_core.onnx_files.precision import output_precisions, tolerance
+from convnet_core.onnx_files.tensor_types import infer_types
 from convnet_core.tensors.arrays import Array
 
 _QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
@@ -108,7 +108,7 @@ def verify(model: nn.Module, made: onnx.ModelProto, calls: Sequence[Call]) -> fl
     options.log_severity_level = 4  # what goes wrong is in the error
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # as the file says
     names = [info.name for info in inputs(made)]
-    precisions = of_outputs(made)
+    precisions = output_precisions(made)
     worst = 0.0
     try:
         session = onnxruntime.InferenceSession(made.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -157,7 +157,7 @@ def _error(got: Array, expected: Array, precision: str) -> tuple[float, bool]:
 
 def _not_run(error: Exception, made: onnx.ModelProto) -> ConversionError:
     """For an error of ONNX Runtime, which begins with its number and kind."""
-    rare = sorted({dtype for dtype, _ in types(made).values()} & {"bfloat16", "float16", "float64"})
+    rare = sorted({dtype for dtype, _ in infer_types(made).values()} & {"bfloat16", "float16", "float64"})
     return ConversionError(
         f"ONNX Runtime cannot run the export: {one_line(error).rpartition(' : ')[2]}",
         hint=f"it has few operators for {' and '.join(rare)}: export the network in float32" if rare else "",

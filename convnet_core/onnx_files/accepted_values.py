@@ -28,20 +28,22 @@ class Sizes(Protocol):
     def is_whole(self, name: str) -> bool: ...
 
 
-def accepted(node: onnx.NodeProto, sizes: Sizes) -> Iterator[tuple[int, Bounds]]:
+def accepted_bounds(node: onnx.NodeProto, sizes: Sizes) -> Iterator[tuple[int, Bounds]]:
     """For each such input that the node has: its position, and its bounds."""
-    for position, low, high in _accepted(node, sizes):
+    for position, low, high in _accepted_limits(node, sizes):
         known_low, known_high = ([limit for limit in limits if limit is not None] for limits in (low, high))
         is_there = position < len(node.input) and node.input[position]
         if is_there and len(known_low) == len(low) and len(known_high) == len(high):
             yield position, Bounds(tuple(known_low), tuple(known_high))
 
 
-def _accepted(node: onnx.NodeProto, sizes: Sizes) -> Iterator[tuple[int, list[Limit | None], list[Limit | None]]]:
+def _accepted_limits(
+    node: onnx.NodeProto, sizes: Sizes
+) -> Iterator[tuple[int, list[Limit | None], list[Limit | None]]]:
     kept = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
 
     def places(data: int, axis: int) -> tuple[list[Limit | None], list[Limit | None]]:
-        return [0], [_less(sizes.size(node.input[data], axis))]
+        return [0], [_last_index(sizes.size(node.input[data], axis))]
 
     def lengths(axis: int) -> tuple[list[Limit | None], list[Limit | None]]:
         return [1], [sizes.size(node.input[0], axis)]
@@ -52,7 +54,7 @@ def _accepted(node: onnx.NodeProto, sizes: Sizes) -> Iterator[tuple[int, list[Li
         case "GatherND" | "ScatterND":
             along, first = sizes.shape(node.input[1]), kept.get("batch_dims", 0)
             if along and isinstance(along[-1], int):
-                high = [_less(sizes.size(node.input[0], first + axis)) for axis in range(along[-1])]
+                high = [_last_index(sizes.size(node.input[0], first + axis)) for axis in range(along[-1])]
                 yield 1, [0] * len(high), high
         case "ArrayFeatureExtractor":
             yield 1, *places(0, -1)
@@ -115,7 +117,7 @@ def _accepted(node: onnx.NodeProto, sizes: Sizes) -> Iterator[tuple[int, list[Li
             yield 1, *_axis(node, 1, sizes)
 
 
-def _less(size: Limit | None) -> Limit | None:
+def _last_index(size: Limit | None) -> Limit | None:
     """One less than a size: the last place."""
     if isinstance(size, Dimension):
         return Dimension(size.name, size.axis, size.offset - 1)

@@ -14,7 +14,7 @@ import onnx.defs
 from onnx.defs import OpSchema
 
 from convnet_core.onnx_files import contrib_shapes as shapes
-from convnet_core.onnx_files.functions import inside
+from convnet_core.onnx_files.functions import walk_nodes
 
 DOMAIN = "com.microsoft"
 
@@ -22,7 +22,7 @@ _WINDOW = "auto_pad:s dilations:is group:i kernel_shape:is pads:is strides:is"
 _POOL = "auto_pad:s ceil_mode:i kernel_shape:is pads:is strides:is"
 _BATCHES = "alpha:f transA:i transB:i transBatchA:i transBatchB:i"
 _HEADS = "num_heads:i unidirectional:i scale:f mask_filter_value:f do_rotary:i past_present_share_buffer:i"
-_CONV_OF_INTEGERS = "x x_scale x_zero_point w w_scale w_zero_point y_scale y_zero_point B?"
+_QLINEAR_CONV_INPUTS = "x x_scale x_zero_point w w_scale w_zero_point y_scale y_zero_point B?"
 
 _OPERATORS: dict[str, shapes.Infer] = {
     # name: inputs -> outputs | attributes; "?" may be left out, "*" is any number
@@ -50,17 +50,17 @@ _OPERATORS: dict[str, shapes.Infer] = {
     f"FusedConv: X W B? Z? -> Y | {_WINDOW} activation:s activation_params:fs": shapes.conv,
     f"NhwcConv: X W B? -> Y | {_WINDOW}": shapes.conv_last,
     f"NhwcFusedConv: X W B? Z? -> Y | {_WINDOW} activation:s activation_params:fs": shapes.conv_last,
-    f"QLinearConv: {_CONV_OF_INTEGERS} -> y | {_WINDOW} channels_last:i": shapes.quantized_conv,
+    f"QLinearConv: {_QLINEAR_CONV_INPUTS} -> y | {_WINDOW} channels_last:i": shapes.quantized_conv,
     f"NhwcMaxPool: x -> y | {_POOL} dilations:is": shapes.pool_last,
-    "QuantizeLinear: x y_scale y_zero_point? -> y | axis:i": shapes.quantized,
-    "DequantizeLinear: x x_scale x_zero_point? -> y | axis:i": shapes.dequantized,
-    "QLinearAdd: A A_scale A_zero_point? B B_scale B_zero_point? C_scale C_zero_point? -> C": shapes.two_quantized,
-    "QLinearMul: A A_scale A_zero_point? B B_scale B_zero_point? C_scale C_zero_point? -> C": shapes.two_quantized,
+    "QuantizeLinear: x y_scale y_zero_point? -> y | axis:i": shapes.quantize,
+    "DequantizeLinear: x x_scale x_zero_point? -> y | axis:i": shapes.dequantize,
+    "QLinearAdd: A A_scale A_zero_point? B B_scale B_zero_point? C_scale C_zero_point? -> C": shapes.broadcast,
+    "QLinearMul: A A_scale A_zero_point? B B_scale B_zero_point? C_scale C_zero_point? -> C": shapes.broadcast,
     "QLinearLeakyRelu: X X_scale X_zero_point? Y_scale Y_zero_point? -> Y | alpha:f": shapes.same,
     "QLinearSigmoid: X X_scale X_zero_point? Y_scale Y_zero_point? -> Y": shapes.same,
     "QLinearSoftmax: X X_scale X_zero_point? Y_scale Y_zero_point -> Y | axis:i opset:i": shapes.same,
-    "QLinearConcat: Y_scale Y_zero_point inputs* -> Y | axis:i": shapes.joined,
-    "QLinearWhere: condition X x_scale x_zero_point Y y_scale y_zero_point z_scale z_zero_point -> Z": shapes.chosen,
+    "QLinearConcat: Y_scale Y_zero_point inputs* -> Y | axis:i": shapes.concat,
+    "QLinearWhere: condition X x_scale x_zero_point Y y_scale y_zero_point z_scale z_zero_point -> Z": shapes.where,
     "QLinearReduceMean: data data_scale data_zero_point? reduced_scale reduced_zero_point? -> reduced"
     " | axes:is keepdims:i": shapes.mean,
     f"QLinearAveragePool: X x_scale x_zero_point? y_scale y_zero_point? -> Y | {_POOL} channels_last:i"
@@ -72,7 +72,7 @@ _OPERATORS: dict[str, shapes.Infer] = {
     "DynamicQuantizeMatMul: A B b_scale b_zero_point? bias? -> Y": shapes.matmul,
     "MatMulIntegerToFloat: A B a_scale b_scale a_zero_point? b_zero_point? bias? -> Y": shapes.matmul,
 }
-_ONNX_S = {
+_ONNX_OPERATORS = {
     # ONNX Runtime's optimizer writes these into ONNX's own domain, the first also into opsets that do not have it yet
     "LayerNormalization: X Scale B? -> Y Mean? InvStdDev? | axis:i epsilon:f stash_type:i": shapes.same,
     "SimplifiedLayerNormalization: X scale -> Y inv_std_var? | axis:i epsilon:f stash_type:i": shapes.same,
@@ -80,7 +80,7 @@ _ONNX_S = {
 
 _SIGNATURES = {
     (domain, text.partition(":")[0]): (text.partition(":")[2], infer)
-    for domain, operators in ((DOMAIN, _OPERATORS), ("", _ONNX_S))
+    for domain, operators in ((DOMAIN, _OPERATORS), ("", _ONNX_OPERATORS))
     for text, infer in operators.items()
 }
 OPERATORS = frozenset(_SIGNATURES)
@@ -98,12 +98,12 @@ _ATTRIBUTES = {
 
 
 @contextlib.contextmanager
-def known(model: onnx.ModelProto) -> Iterator[None]:
+def use_schemas(model: onnx.ModelProto) -> Iterator[None]:
     """Let onnx know these operators for a while, where a model has any of them.
 
     Not for good: onnx.reference of onnx 1.23 cannot be imported while two domains have an operator of one name (Gelu).
     """
-    used = {(node.domain, node.op_type) for part in (model.graph, *model.functions) for node in inside(part.node)}
+    used = {(node.domain, node.op_type) for part in (model.graph, *model.functions) for node in walk_nodes(part.node)}
     used &= _SIGNATURES.keys()
     if not used:
         yield

@@ -22,7 +22,7 @@ _OPSET = 13
 def same(ctx: InferenceContext) -> None:
     """Like the first input; so is the fourth output, the sum that SkipLayerNormalization takes."""
     for place in (0, 3):
-        _give(ctx, _element(ctx, 0), _dims(ctx, 0), place)
+        _set_output(ctx, _element_type(ctx, 0), _dims(ctx, 0), place)
 
 
 def embedding(ctx: InferenceContext) -> None:
@@ -30,26 +30,26 @@ def embedding(ctx: InferenceContext) -> None:
     ids, table = _dims(ctx, 0), _dims(ctx, 2)
     dims = None if ids is None or table is None else [*ids, table[-1]]
     for place in (0, 2):
-        _give(ctx, _element(ctx, 2), dims, place)
-    _give(ctx, TensorProto.INT32, None if ids is None else ids[:1], 1)
+        _set_output(ctx, _element_type(ctx, 2), dims, place)
+    _set_output(ctx, TensorProto.INT32, None if ids is None else ids[:1], 1)
 
 
 def matmul(ctx: InferenceContext) -> None:
     """Batches of matrices, either of them transposed; floats, whatever the inputs are."""
-    a = _turned(_dims(ctx, 0), _attribute(ctx, "transA"), _attribute(ctx, "transBatchA"))
-    b = _turned(_dims(ctx, 1), _attribute(ctx, "transB"), _attribute(ctx, "transBatchB"))
-    element = _element(ctx, 0)
-    _give(ctx, element if element in _FLOATS else TensorProto.FLOAT, _standard("MatMul", [a, b]))
+    a = _transpose(_dims(ctx, 0), _attribute(ctx, "transA"), _attribute(ctx, "transBatchA"))
+    b = _transpose(_dims(ctx, 1), _attribute(ctx, "transB"), _attribute(ctx, "transBatchB"))
+    element = _element_type(ctx, 0)
+    _set_output(ctx, element if element in _FLOATS else TensorProto.FLOAT, _infer_dims("MatMul", [a, b]))
 
 
 def gemm(ctx: InferenceContext) -> None:
     """As Gemm."""
-    _give(ctx, _element(ctx, 0), _of_gemm(ctx, 0, 1))
+    _set_output(ctx, _element_type(ctx, 0), _gemm_dims(ctx, 0, 1))
 
 
 def quantized_gemm(ctx: InferenceContext) -> None:
     """Integers where there is a scale for the result, else floats."""
-    _give(ctx, _element(ctx, 8), _of_gemm(ctx, 0, 3))
+    _set_output(ctx, _element_type(ctx, 8), _gemm_dims(ctx, 0, 3))
 
 
 def attention(ctx: InferenceContext) -> None:
@@ -60,9 +60,9 @@ def attention(ctx: InferenceContext) -> None:
     sizes, heads = _attribute(ctx, "qkv_hidden_sizes", None), _attribute(ctx, "num_heads")
     whole = weights[-1]
     hidden = sizes[2] if sizes else whole // 3 if isinstance(whole, int) else None
-    element = _element(ctx, 2)
-    _give(ctx, element, [*source[:2], hidden])
-    _give(ctx, element, [2, source[0], heads, None, hidden // heads if hidden and heads else None], 1)
+    element = _element_type(ctx, 2)
+    _set_output(ctx, element, [*source[:2], hidden])
+    _set_output(ctx, element, [2, source[0], heads, None, hidden // heads if hidden and heads else None], 1)
 
 
 def heads(ctx: InferenceContext) -> None:
@@ -77,35 +77,39 @@ def heads(ctx: InferenceContext) -> None:
         hidden = value[2]
     elif value is not None and len(value) == 4:
         hidden = value[1] * value[3] if isinstance(value[1], int) and isinstance(value[3], int) else None
-    element = _element(ctx, 0)
-    _give(ctx, element, [*query[:2], hidden])
+    element = _element_type(ctx, 0)
+    _set_output(ctx, element, [*query[:2], hidden])
     for place in (1, 2):
-        _give(ctx, element, [query[0], count or None, None, None], place)
+        _set_output(ctx, element, [query[0], count or None, None, None], place)
 
 
 def conv(ctx: InferenceContext) -> None:
     """As Conv."""
-    _give(ctx, _element(ctx, 0), _of_window(ctx, "Conv", 0, 1))
+    _set_output(ctx, _element_type(ctx, 0), _window_dims(ctx, "Conv", 0, 1))
 
 
 def conv_last(ctx: InferenceContext) -> None:
     """Channels last, but for the weights."""
-    _give(ctx, _element(ctx, 0), _of_window(ctx, "Conv", 0, 1, last=True))
+    _set_output(ctx, _element_type(ctx, 0), _window_dims(ctx, "Conv", 0, 1, last=True))
 
 
 def quantized_conv(ctx: InferenceContext) -> None:
     """As QLinearConv; in either order of dimensions."""
-    _give(ctx, _element(ctx, 7), _of_window(ctx, "Conv", 0, 3, last=bool(_attribute(ctx, "channels_last"))))
+    _set_output(
+        ctx, _element_type(ctx, 7), _window_dims(ctx, "Conv", 0, 3, last=bool(_attribute(ctx, "channels_last")))
+    )
 
 
 def pool_last(ctx: InferenceContext) -> None:
     """As MaxPool, channels last."""
-    _give(ctx, _element(ctx, 0), _of_window(ctx, "MaxPool", 0, last=True))
+    _set_output(ctx, _element_type(ctx, 0), _window_dims(ctx, "MaxPool", 0, last=True))
 
 
 def pool(ctx: InferenceContext) -> None:
     """As AveragePool, in either order of dimensions."""
-    _give(ctx, _element(ctx, 0), _of_window(ctx, "AveragePool", 0, last=bool(_attribute(ctx, "channels_last"))))
+    _set_output(
+        ctx, _element_type(ctx, 0), _window_dims(ctx, "AveragePool", 0, last=bool(_attribute(ctx, "channels_last")))
+    )
 
 
 def global_pool(ctx: InferenceContext) -> None:
@@ -114,65 +118,67 @@ def global_pool(ctx: InferenceContext) -> None:
     if dims is not None:
         ones = [1] * (len(dims) - 2)
         dims = [dims[0], *ones, dims[-1]] if _attribute(ctx, "channels_last") else [*dims[:2], *ones]
-    _give(ctx, _element(ctx, 0), dims)
+    _set_output(ctx, _element_type(ctx, 0), dims)
 
 
-def quantized(ctx: InferenceContext) -> None:
+def quantize(ctx: InferenceContext) -> None:
     """Integers of the zero point's type."""
-    _give(ctx, _element(ctx, 2, TensorProto.UINT8), _dims(ctx, 0))
+    _set_output(ctx, _element_type(ctx, 2, TensorProto.UINT8), _dims(ctx, 0))
 
 
-def dequantized(ctx: InferenceContext) -> None:
+def dequantize(ctx: InferenceContext) -> None:
     """Floats of the scale's type."""
-    _give(ctx, _element(ctx, 1), _dims(ctx, 0))
+    _set_output(ctx, _element_type(ctx, 1), _dims(ctx, 0))
 
 
-def two_quantized(ctx: InferenceContext) -> None:
+def broadcast(ctx: InferenceContext) -> None:
     """The first and the fourth input, broadcast."""
-    _give(ctx, _element(ctx, 0), _standard("Add", [_dims(ctx, 0), _dims(ctx, 3)]))
+    _set_output(ctx, _element_type(ctx, 0), _infer_dims("Add", [_dims(ctx, 0), _dims(ctx, 3)]))
 
 
-def chosen(ctx: InferenceContext) -> None:
+def where(ctx: InferenceContext) -> None:
     """A condition and two tensors, broadcast."""
-    either = _standard("Add", [_dims(ctx, 1), _dims(ctx, 4)])
-    _give(ctx, _element(ctx, 1), _standard("Add", [_dims(ctx, 0), either]))
+    either = _infer_dims("Add", [_dims(ctx, 1), _dims(ctx, 4)])
+    _set_output(ctx, _element_type(ctx, 1), _infer_dims("Add", [_dims(ctx, 0), either]))
 
 
-def joined(ctx: InferenceContext) -> None:
+def concat(ctx: InferenceContext) -> None:
     """Every third input from the third on, one behind the other."""
     parts = [_dims(ctx, place) for place in range(2, ctx.get_num_inputs(), 3)]
-    _give(ctx, _element(ctx, 2), _standard("Concat", parts, axis=_attribute(ctx, "axis")))
+    _set_output(ctx, _element_type(ctx, 2), _infer_dims("Concat", parts, axis=_attribute(ctx, "axis")))
 
 
 def mean(ctx: InferenceContext) -> None:
     """As ReduceMean."""
     axes = _attribute(ctx, "axes", None)
     more = {"axes": axes} if axes else {}
-    _give(
-        ctx, _element(ctx, 0), _standard("ReduceMean", [_dims(ctx, 0)], keepdims=_attribute(ctx, "keepdims", 1), **more)
+    _set_output(
+        ctx,
+        _element_type(ctx, 0),
+        _infer_dims("ReduceMean", [_dims(ctx, 0)], keepdims=_attribute(ctx, "keepdims", 1), **more),
     )
 
 
 _FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16}
 
 
-def _of_gemm(ctx: InferenceContext, a: int, b: int) -> Dims:
+def _gemm_dims(ctx: InferenceContext, a: int, b: int) -> Dims:
     turns = {name: _attribute(ctx, name) for name in ("transA", "transB")}
-    return _standard("Gemm", [_dims(ctx, a), _dims(ctx, b)], **turns)
+    return _infer_dims("Gemm", [_dims(ctx, a), _dims(ctx, b)], **turns)
 
 
-def _of_window(ctx: InferenceContext, op: str, *places: int, last: bool = False) -> Dims:
+def _window_dims(ctx: InferenceContext, op: str, *places: int, last: bool = False) -> Dims:
     names = ("auto_pad", "ceil_mode", "dilations", "group", "kernel_shape", "pads", "strides")
     found = {name: _attribute(ctx, name, None) for name in names}
     given = {name: value for name, value in found.items() if value is not None}
     shapes = [_dims(ctx, place) for place in places]
     if last and shapes[0] is not None:
         shapes[0] = [shapes[0][0], shapes[0][-1], *shapes[0][1:-1]]
-    dims = _standard(op, shapes, **given)
+    dims = _infer_dims(op, shapes, **given)
     return [dims[0], *dims[2:], dims[1]] if last and dims is not None else dims
 
 
-def _turned(dims: Dims, matrix: bool, batch: bool) -> Dims:
+def _transpose(dims: Dims, matrix: bool, batch: bool) -> Dims:
     """The shape of a batch of matrices: with the batch's first dimension put before the last, and transposed."""
     if dims is None or len(dims) < 2:
         return dims
@@ -181,7 +187,7 @@ def _turned(dims: Dims, matrix: bool, batch: bool) -> Dims:
     return [*dims[:-2], dims[-1], dims[-2]] if matrix else dims
 
 
-def _standard(op: str, shapes: Sequence[Dims], **attributes: Any) -> Dims:
+def _infer_dims(op: str, shapes: Sequence[Dims], **attributes: Any) -> Dims:
     """The shape of what an operator of ONNX gives for floats of these shapes; None where it cannot be told."""
     if any(dims is None for dims in shapes):
         return None
@@ -195,15 +201,15 @@ def _standard(op: str, shapes: Sequence[Dims], **attributes: Any) -> Dims:
         )
     except InferenceError:  # shapes that do not fit: whoever runs it says so
         return None
-    return _of_type(found["y"]) if "y" in found else None
+    return _type_dims(found["y"]) if "y" in found else None
 
 
 def _dims(ctx: InferenceContext, place: int) -> Dims:
     kind = _input(ctx, place)
-    return None if kind is None else _of_type(kind)
+    return None if kind is None else _type_dims(kind)
 
 
-def _of_type(kind: onnx.TypeProto) -> Dims:
+def _type_dims(kind: onnx.TypeProto) -> Dims:
     if not kind.tensor_type.HasField("shape"):
         return None
     return [dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None for dim in kind.tensor_type.shape.dim]
@@ -213,7 +219,7 @@ def _input(ctx: InferenceContext, place: int) -> onnx.TypeProto | None:
     return ctx.get_input_type(place) if place < ctx.get_num_inputs() and ctx.has_input(place) else None
 
 
-def _element(ctx: InferenceContext, place: int, default: int = TensorProto.FLOAT) -> int:
+def _element_type(ctx: InferenceContext, place: int, default: int = TensorProto.FLOAT) -> int:
     kind = _input(ctx, place)
     return default if kind is None else int(kind.tensor_type.elem_type)
 
@@ -223,6 +229,6 @@ def _attribute(ctx: InferenceContext, name: str, default: Any = 0) -> Any:
     return default if item is None else onnx.helper.get_attribute_value(item)
 
 
-def _give(ctx: InferenceContext, element: int, dims: Dims, place: int = 0) -> None:
+def _set_output(ctx: InferenceContext, element: int, dims: Dims, place: int = 0) -> None:
     if place < ctx.get_num_outputs() and ctx.has_output(place):
         ctx.set_output_type(place, onnx.helper.make_tensor_type_proto(element, dims))

@@ -20,14 +20,14 @@ _GRAPH = 7
 _LARGEST_FIELD = 30
 """No field of ModelProto has a larger number."""
 
-_AGAIN = "download or copy it again, and compare its size with the original's"
+_COPY_AGAIN = "download or copy it again, and compare its size with the original's"
 _EXPORT = "export the network itself to ONNX: torch.onnx.export, or python -m convnet_core export --factory"
 _TF2ONNX = "it is TensorFlow's already; python -m tf2onnx.convert makes ONNX of it"
 _CHECKPOINT = FileKind("a PyTorch checkpoint (.pt, .pth)", _EXPORT)
-_FOLDER_OF_TENSORFLOW = FileKind("the folder of a TensorFlow SavedModel", _TF2ONNX)
+_SAVED_MODEL_FOLDER = FileKind("the folder of a TensorFlow SavedModel", _TF2ONNX)
 
 _FIXES = {
-    file_kinds.EMPTY: _AGAIN,
+    file_kinds.EMPTY: _COPY_AGAIN,
     file_kinds.SAFETENSORS: f"it holds weights without the network: {_EXPORT}",
     file_kinds.TORCHSCRIPT: _EXPORT,
     file_kinds.TORCH_EXPORT: "torch.onnx.export(torch.export.load(FILE), dynamo=True).save(...) makes ONNX of it",
@@ -46,18 +46,18 @@ _FIXES = {
 """What to do about a file that should be an ONNX model; of others, what file_kinds says."""
 
 
-def need_onnx(path: Path, shown: str | None = None) -> None:
+def require_onnx(path: Path, shown: str | None = None) -> None:
     """Raises ModelError where a file is missing, or is plainly something else; `shown` is its name in the message."""
     shown = shown or str(path)
     if not path.exists():
         raise ModelError(f"{shown}: no such file")
-    kind = _folder(path) if path.is_dir() else _kind(path)
+    kind = _folder_kind(path) if path.is_dir() else _file_kind(path)
     if kind is not None:
         what = kind.name if kind.name.startswith(("a ", "an ", "the ")) or "-compressed" in kind.name else "a text file"
         raise ModelError(f"{shown} is {what}", hint=_FIXES.get(kind) or kind.fix or "choose an .onnx file")
 
 
-def _kind(path: Path) -> FileKind | None:
+def _file_kind(path: Path) -> FileKind | None:
     """What a file is; None where it may be an ONNX model."""
     kind = file_kind(path)
     if kind is None:
@@ -68,14 +68,14 @@ def _kind(path: Path) -> FileKind | None:
     return None if kind is file_kinds.ONNX else kind
 
 
-def _folder(path: Path) -> FileKind:
+def _folder_kind(path: Path) -> FileKind:
     if (path / "saved_model.pb").is_file():
-        return _FOLDER_OF_TENSORFLOW
+        return _SAVED_MODEL_FOLDER
     inside = sorted(file.name for file in path.glob("*.onnx"))
     return FileKind("a folder, not a file", f"name the file in it: {inside[0]}" if inside else "choose an .onnx file")
 
 
-def damage(path: Path, shown: str | None = None) -> ModelError:
+def damage_error(path: Path, shown: str | None = None) -> ModelError:
     """Why protobuf cannot read a file that `need_onnx` lets through, or finds no graph in it."""
     shown, size = shown or str(path), path.stat().st_size
     if size > ONE_FILE:
@@ -88,10 +88,12 @@ def damage(path: Path, shown: str | None = None) -> ModelError:
         return ModelError(f"{shown} is not an ONNX model, nor of another known kind", "choose an .onnx file")
     needed = max(end for _, end in fields)
     if needed > size:
-        return ModelError(f"{shown} is cut off: it has {size:,} bytes, and needs {needed:,} at least", _AGAIN)
+        return ModelError(f"{shown} is cut off: it has {size:,} bytes, and needs {needed:,} at least", _COPY_AGAIN)
     if _GRAPH not in numbers:
-        return ModelError(f"{shown} holds no ONNX graph: it is cut off, or is another protobuf file (a tensor)", _AGAIN)
-    return ModelError(f"{shown} is a damaged ONNX model: protobuf cannot read what is inside it", _AGAIN)
+        return ModelError(
+            f"{shown} holds no ONNX graph: it is cut off, or is another protobuf file (a tensor)", _COPY_AGAIN
+        )
+    return ModelError(f"{shown} is a damaged ONNX model: protobuf cannot read what is inside it", _COPY_AGAIN)
 
 
 def _fields(data: mmap.mmap) -> Iterator[tuple[int, int]]:

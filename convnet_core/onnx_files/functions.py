@@ -15,7 +15,7 @@ from convnet_core.errors import ModelError
 _NAME_LENGTH = 80
 
 
-def inside(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+def walk_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
     """The nodes, and those of graphs in their attributes."""
     waiting = list(nodes)
     while waiting:
@@ -32,7 +32,7 @@ def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
         yield from _graphs(attribute)
 
 
-def expanded(model: onnx.ModelProto, most: int, name: str, hint: str) -> int:
+def expanded_size(model: onnx.ModelProto, most: int, name: str, hint: str) -> int:
     """How many nodes the model's graph comes to, a call counted as a node too. The time goes with the file's size.
 
     Raises ModelError where a function calls itself, takes a graph as an attribute, or comes to more than `most` nodes.
@@ -40,19 +40,19 @@ def expanded(model: onnx.ModelProto, most: int, name: str, hint: str) -> int:
     called: dict[str, Counter[str]] = {}
     for function in model.functions:
         called.setdefault(_identity(function.domain, function.name, function.overload), Counter()).update(
-            _operator(node) for node in inside(function.node)
+            _operator(node) for node in walk_nodes(function.node)
         )
-    _without_graphs(model, set(called), name)
+    _refuse_graph_attributes(model, set(called), name)
     counts: dict[str, int] = {}
     for operator in _callees_first(called, name):
         counts[operator] = 1 + sum(times * counts[inner] for inner, times in called.get(operator, {}).items())
         if counts[operator] > most:
             raise ModelError(
-                f"{name}: the function {_shown(operator)} comes to {counts[operator]:,} nodes, "
+                f"{name}: the function {_display(operator)} comes to {counts[operator]:,} nodes, "
                 f"and at most {most:,} are taken",
                 hint=hint,
             )
-    return sum(counts.get(_operator(node), 1) for node in inside(model.graph.node))
+    return sum(counts.get(_operator(node), 1) for node in walk_nodes(model.graph.node))
 
 
 def _callees_first(called: dict[str, Counter[str]], name: str) -> list[str]:
@@ -62,19 +62,19 @@ def _callees_first(called: dict[str, Counter[str]], name: str) -> list[str]:
     except CycleError as error:
         cycle: list[str] = error.args[1]  # each is called by the next; the last is the first
         first = cycle[0]
-        through = f", through {_shown(cycle[-2])}" if cycle[-2] != first else ""
+        through = f", through {_display(cycle[-2])}" if cycle[-2] != first else ""
         raise ModelError(
-            f"{name}: the function {_shown(first)} calls itself{through}",
+            f"{name}: the function {_display(first)} calls itself{through}",
             hint="ONNX has no recursion: write it as a Loop node, and export it again",
         ) from error
 
 
-def _without_graphs(model: onnx.ModelProto, functions: set[str], name: str) -> None:
+def _refuse_graph_attributes(model: onnx.ModelProto, functions: set[str], name: str) -> None:
     """Refuse functions that take a graph: it may call them again, and each level multiplies what a call comes to."""
     given = (
         _operator(node)
         for part in (model.graph, *model.functions)
-        for node in inside(part.node)
+        for node in walk_nodes(part.node)
         if _operator(node) in functions and any(map(_graphs, node.attribute))
     )
     by_default = (
@@ -85,7 +85,7 @@ def _without_graphs(model: onnx.ModelProto, functions: set[str], name: str) -> N
     operator = next(chain(given, by_default), None)
     if operator is not None:
         raise ModelError(
-            f"{name}: the function {_shown(operator)} takes a graph as an attribute",
+            f"{name}: the function {_display(operator)} takes a graph as an attribute",
             hint="export it again with the graph inside the function, or without functions",
         )
 
@@ -103,5 +103,5 @@ def _identity(domain: str, name: str, overload: str) -> str:
     return re.sub(":+", ":", f"{'' if domain == 'ai.onnx' else domain}:{name}:{overload}").strip(":")
 
 
-def _shown(operator: str) -> str:
+def _display(operator: str) -> str:
     return repr(operator[:_NAME_LENGTH])

@@ -14,29 +14,29 @@ import onnx.inliner
 import onnx.numpy_helper
 
 from convnet_core.onnx_files import model_file
-from convnet_core.onnx_files.accepted_values import accepted
+from convnet_core.onnx_files.accepted_values import accepted_bounds
 from convnet_core.onnx_files.functions import graphs_of
 from convnet_core.onnx_files.shapes import Shape
-from convnet_core.onnx_files.tensor_types import types
+from convnet_core.onnx_files.tensor_types import infer_types
 from convnet_core.tensors.arrays import Bounds, Dimension, Limit, TensorInfo, batched
 
-_KEEPS_PLACES = {"Cast", "CastLike", "Identity"}
-_MOVES = _KEEPS_PLACES | {
+_KEEPS_POSITIONS = {"Cast", "CastLike", "Identity"}
+_MOVES = _KEEPS_POSITIONS | {
     *("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile", "Slice", "Split"),
     *("Gather", "GatherElements", "GatherND", "Concat"),
 }
 """Operators whose outputs hold the values of their first input, and no others but those of a Concat's."""
 
-_Reached = dict[str, dict[str, tuple[int, bool]]]
+_Origins = dict[str, dict[str, tuple[int, bool]]]
 """Tensors that hold an input's values: what was added to them, and whether each is where it was."""
 
 
-def bounded_inputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:
+def inputs_with_bounds(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:
     """The inputs of a model, with the `bounds` of their values where the graph tells."""
     inputs = model_file.inputs(model)
     plain = onnx.inliner.inline_local_functions(model) if model.functions else model
     found: dict[str, Bounds] = {}
-    reached: _Reached = {info.name: {info.name: (0, True)} for info in inputs}
+    reached: _Origins = {info.name: {info.name: (0, True)} for info in inputs}
     sizes = _Sizes(plain, inputs)
     for name, bounds in _walk(plain.graph, reached, sizes):
         found[name] = found[name].within(bounds) if name in found else bounds
@@ -47,7 +47,7 @@ class _Sizes:
     """The sizes of tensors' dimensions: numbers, or those of an input's dimension; and the values of constants."""
 
     def __init__(self, model: onnx.ModelProto, inputs: tuple[TensorInfo, ...]) -> None:
-        self._types = types(model)
+        self._types = infer_types(model)
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
         batches = batched(inputs)
         self._symbols: dict[str, Limit] = {}
@@ -87,7 +87,7 @@ class _Sizes:
         return int(values.reshape(())) if values.size == 1 else None
 
 
-def _walk(graph: onnx.GraphProto, reached: _Reached, sizes: _Sizes) -> Iterator[tuple[str, Bounds]]:
+def _walk(graph: onnx.GraphProto, reached: _Origins, sizes: _Sizes) -> Iterator[tuple[str, Bounds]]:
     """What the nodes of a graph, and of graphs in it, accept of the inputs."""
     for tensor in graph.initializer:
         reached.pop(tensor.name, None)
@@ -95,14 +95,14 @@ def _walk(graph: onnx.GraphProto, reached: _Reached, sizes: _Sizes) -> Iterator[
         sizes.note(node)
         for inner in graphs_of(node):
             yield from _walk(inner, reached, sizes)
-        for position, bounds in accepted(node, sizes):
+        for position, bounds in accepted_bounds(node, sizes):
             for name, (added, in_place) in reached.get(node.input[position], {}).items():
                 if in_place or len(bounds.low) == len(bounds.high) == 1:
                     yield name, bounds.minus(added)
         _follow(node, reached, sizes)
 
 
-def _follow(node: onnx.NodeProto, reached: _Reached, sizes: _Sizes) -> None:
+def _follow(node: onnx.NodeProto, reached: _Origins, sizes: _Sizes) -> None:
     """Note which inputs' values a node's outputs hold."""
     held: dict[str, tuple[int, bool]] = {}
     if node.op_type in ("Add", "Sub"):
@@ -110,14 +110,17 @@ def _follow(node: onnx.NodeProto, reached: _Reached, sizes: _Sizes) -> None:
             constant = sizes.constant(node.input[other])
             if constant is not None:
                 more = constant if node.op_type == "Add" else -constant
-                held = {name: (added + more, same) for name, (added, same) in _of(reached, node.input[place]).items()}
+                held = {
+                    name: (added + more, same)
+                    for name, (added, same) in _origins_of(reached, node.input[place]).items()
+                }
     elif node.op_type in _MOVES:
-        same = node.op_type in _KEEPS_PLACES
+        same = node.op_type in _KEEPS_POSITIONS
         for source in node.input if node.op_type == "Concat" else node.input[:1]:
-            held |= {name: (added, same and kept) for name, (added, kept) in _of(reached, source).items()}
+            held |= {name: (added, same and kept) for name, (added, kept) in _origins_of(reached, source).items()}
     if held:
         reached.update(dict.fromkeys(node.output, held))
 
 
-def _of(reached: _Reached, name: str) -> Mapping[str, tuple[int, bool]]:
+def _origins_of(reached: _Origins, name: str) -> Mapping[str, tuple[int, bool]]:
     return reached.get(name, {})

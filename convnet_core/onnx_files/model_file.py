@@ -19,7 +19,7 @@ from onnx.external_data_helper import load_external_data_for_model, uses_externa
 from convnet_core.common.files import digest
 from convnet_core.errors import ConversionError, ModelError, one_line
 from convnet_core.onnx_files import contrib, file_faults
-from convnet_core.onnx_files.functions import expanded, inside
+from convnet_core.onnx_files.functions import expanded_size, walk_nodes
 from convnet_core.onnx_files.shape_inference import without_weights
 from convnet_core.tensors.arrays import TensorInfo
 
@@ -35,7 +35,7 @@ MOST_NODES = 50_000
 MOST_VALUES = 2**29
 """Of one tensor of a stranger's model, as its shape has it: 2 GB of float32."""
 
-CHECKED = f"onnx.checker {onnx.__version__} with full shape inference"
+CHECKER = f"onnx.checker {onnx.__version__} with full shape inference"
 """What every model has passed before it is kept."""
 
 
@@ -44,14 +44,14 @@ def parse(path: Path, shown: str | None = None) -> onnx.ModelProto:
 
     Raises ModelError, which says what the file is where it is no ONNX model.
     """
-    file_faults.need_onnx(path, shown)
+    file_faults.require_onnx(path, shown)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(path.read_bytes())
     except (DecodeError, ValueError) as error:  # ValueError: over protobuf's limit
-        raise file_faults.damage(path, shown) from error
+        raise file_faults.damage_error(path, shown) from error
     if not model.HasField("graph"):
-        raise file_faults.damage(path, shown)
+        raise file_faults.damage_error(path, shown)
     if any(isinstance(text, bytes) for text in _texts(model)):  # so protobuf gives what is not UTF-8
         raise ModelError(
             f"{shown or path} is a damaged ONNX model: a name in it is not text",
@@ -125,7 +125,7 @@ def fingerprint(path: Path) -> str:
     return hashlib.sha256("".join(found).encode()).hexdigest() if outside else found[0]
 
 
-def load_alone(path: Path) -> onnx.ModelProto:
+def load_untrusted(path: Path) -> onnx.ModelProto:
     """The model of a file that nobody vouches for: weights in other files are refused. Raises ModelError."""
     model = parse(path, path.name)
     outside = next((tensor.name for tensor in tensors(model) if uses_external_data(tensor)), None)
@@ -135,17 +135,17 @@ def load_alone(path: Path) -> onnx.ModelProto:
             hint="export it with external_data=False, or use the command line: "
             "`python -m convnet_core convert --onnx FILE`",
         )
-    _within_limits(model, path.name)
+    _check_limits(model, path.name)
     return model
 
 
-def _within_limits(model: onnx.ModelProto, name: str) -> None:
+def _check_limits(model: onnx.ModelProto, name: str) -> None:
     """Refuse what would take more memory or time than any network needs, before anything is made of it."""
     command = "on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`"
-    nodes = sum(1 for part in (model.graph, *model.functions) for _ in inside(part.node))
+    nodes = sum(1 for part in (model.graph, *model.functions) for _ in walk_nodes(part.node))
     if nodes > MOST_NODES:
         raise ModelError(f"{name} has {nodes:,} nodes, and at most {MOST_NODES:,} are taken", hint=command)
-    nodes = expanded(model, MOST_NODES, name, command)
+    nodes = expanded_size(model, MOST_NODES, name, command)
     if nodes > MOST_NODES:
         raise ModelError(
             f"{name} comes to {nodes:,} nodes with its functions in the place of their calls, "
@@ -171,9 +171,9 @@ def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
         yield from _tensors(graph)
     for function in model.functions:
         for node in function.node:
-            yield from _kept(node)
+            yield from _node_tensors(node)
         for attribute in function.attribute_proto:
-            yield from _of_attribute(attribute)
+            yield from _attribute_tensors(attribute)
 
 
 def size(model: onnx.ModelProto) -> int:
@@ -186,15 +186,15 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
     for node in graph.node:
-        yield from _kept(node)
+        yield from _node_tensors(node)
 
 
-def _kept(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
+def _node_tensors(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
     for attribute in node.attribute:
-        yield from _of_attribute(attribute)
+        yield from _attribute_tensors(attribute)
 
 
-def _of_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
+def _attribute_tensors(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
     yield from (*((attribute.t,) if attribute.HasField("t") else ()), *attribute.tensors)
     for sparse in (
         *((attribute.sparse_tensor,) if attribute.HasField("sparse_tensor") else ()),
@@ -208,7 +208,7 @@ def _of_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
 def check(model: onnx.ModelProto) -> None:
     """`onnx.checker` with strict shape inference; over 2 GB without the large weights. Raises ConversionError."""
     try:
-        with contrib.known(model):
+        with contrib.use_schemas(model):
             onnx.checker.check_model(without_weights(model) if size(model) > ONE_FILE else model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         # ValueError: a type of tensors that ONNX has not, or a message with bytes of an attribute that are no text

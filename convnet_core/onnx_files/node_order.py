@@ -13,19 +13,19 @@ from convnet_core.onnx_files.functions import graphs_of
 _MOST_SHOWN = 6  # nodes of a cycle
 
 
-def sort(model: onnx.ModelProto) -> Iterator[str]:
+def sort_nodes(model: onnx.ModelProto) -> Iterator[str]:
     """Sort the nodes of the graph, of graphs inside it and of functions, where they need it; a line where one did.
 
     Raises ConversionError where nodes need each other in a ring, where a node reads what nothing gives, and where
     nothing gives an output.
     """
     graph = model.graph
-    moved = _sort(graph.node, _before(graph), "the model")
+    moved = _sort_in_place(graph.node, _initial_names(graph), "the model")
     for function in model.functions:
-        moved |= _sort(function.node, set(function.input), f"the function {function.name!r}")
+        moved |= _sort_in_place(function.node, set(function.input), f"the function {function.name!r}")
     if not graph.output:
         raise ConversionError("the model has no outputs", hint="name what it gives in `graph.output`")
-    made = _before(graph).union(*(node.output for node in graph.node))
+    made = _initial_names(graph).union(*(node.output for node in graph.node))
     for value in graph.output:
         if value.name not in made:
             raise ConversionError(
@@ -36,13 +36,13 @@ def sort(model: onnx.ModelProto) -> Iterator[str]:
         yield "nodes stood before what they read, and were put in order"
 
 
-def _before(graph: onnx.GraphProto) -> set[str]:
+def _initial_names(graph: onnx.GraphProto) -> set[str]:
     """The tensors that are there before a graph's nodes."""
     known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     return known | {tensor.values.name for tensor in graph.sparse_initializer}
 
 
-def _sort(nodes: Sequence[onnx.NodeProto], known: set[str], where: str = "") -> bool:
+def _sort_in_place(nodes: Sequence[onnx.NodeProto], known: set[str], where: str = "") -> bool:
     """Sort nodes in place, and those of graphs inside them; whether any was moved.
 
     `known` is there before them. Without `where`, in a graph inside a node, other names come from around it.
@@ -52,8 +52,8 @@ def _sort(nodes: Sequence[onnx.NodeProto], known: set[str], where: str = "") -> 
     for node in nodes:
         inner = list(graphs_of(node))
         for graph in inner:
-            moved |= _sort(graph.node, _before(graph))
-        names = [name for name in (*node.input, *sorted(set[str]().union(*map(_captured, inner)))) if name]
+            moved |= _sort_in_place(graph.node, _initial_names(graph))
+        names = [name for name in (*node.input, *sorted(set[str]().union(*map(_outer_names, inner)))) if name]
         for name in names:
             if where and name not in known and name not in makers:
                 raise ConversionError(
@@ -83,10 +83,10 @@ def _order(nodes: Sequence[onnx.NodeProto], needs: list[list[str]], makers: dict
         ) from error
 
 
-def _captured(graph: onnx.GraphProto) -> set[str]:
+def _outer_names(graph: onnx.GraphProto) -> set[str]:
     """What a graph inside a node reads of those around it."""
-    own = _before(graph).union(*(node.output for node in graph.node))
+    own = _initial_names(graph).union(*(node.output for node in graph.node))
     read = {value.name for value in graph.output}.union(*(node.input for node in graph.node))
     for node in graph.node:
-        read = read.union(*map(_captured, graphs_of(node)))
+        read = read.union(*map(_outer_names, graphs_of(node)))
     return read - own - {""}

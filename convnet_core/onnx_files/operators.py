@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import onnx
 import onnx.defs
 
-OWN = ("", "ai.onnx")
+ONNX_DOMAINS = ("", "ai.onnx")
 """The two names of ONNX's own domain."""
 
 
 def opsets_of(model: onnx.ModelProto) -> dict[str, int]:
     """The opset that a model imports of each domain; ONNX's own domain is "" whatever the model calls it."""
-    return {"" if item.domain in OWN else item.domain: item.version for item in model.opset_import}
+    return {"" if item.domain in ONNX_DOMAINS else item.domain: item.version for item in model.opset_import}
 
 
 def operator_version(node: onnx.NodeProto, opsets: Mapping[str, int]) -> int | None:
@@ -21,7 +21,7 @@ def operator_version(node: onnx.NodeProto, opsets: Mapping[str, int]) -> int | N
 
     The opset's own version where onnx does not know the operator, None where the model imports no such opset.
     """
-    domain = "" if node.domain in OWN else node.domain
+    domain = "" if node.domain in ONNX_DOMAINS else node.domain
     opset = opsets.get(domain)
     if opset is None:
         return None

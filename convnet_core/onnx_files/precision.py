@@ -49,7 +49,7 @@ def tolerance(config: CompareConfig, precision: str = FLOAT32) -> tuple[float, f
     return min(factor * config.rtol, max(config.rtol, 0.1)), factor * config.atol
 
 
-def of_outputs(model: onnx.ModelProto) -> dict[str, str]:
+def output_precisions(model: onnx.ModelProto) -> dict[str, str]:
     """The coarsest precision on the way from the inputs to each output of a model: a key of `EPSILON`, or float32.
 
     Weights that are kept in half precision, or quantized, do not count where they are cast to float32 first: every
@@ -57,25 +57,25 @@ def of_outputs(model: onnx.ModelProto) -> dict[str, str]:
     """
     import onnx.inliner  # not at the top: who judges measurements needs neither onnx nor NumPy
 
-    from convnet_core.onnx_files.functions import inside
-    from convnet_core.onnx_files.tensor_types import types
+    from convnet_core.onnx_files.functions import walk_nodes
+    from convnet_core.onnx_files.tensor_types import infer_types
 
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
-    known = {name: dtype for name, (dtype, _) in types(model).items()}
+    known = {name: dtype for name, (dtype, _) in infer_types(model).items()}
     found = {value.name: FLOAT32 for value in model.graph.input}
     for tensor in model.graph.initializer:
         found.pop(tensor.name, None)
     for node in model.graph.node:
-        parts = list(inside([node]))
+        parts = list(walk_nodes([node]))
         before = [found[name] for part in parts for name in part.input if name in found]
         if before:  # else it is a constant
             for name in node.output:
-                found[name] = _coarsest([*before, *_own(parts, known)])
+                found[name] = _coarsest([*before, *_node_precisions(parts, known)])
     return {value.name: found.get(value.name, FLOAT32) for value in model.graph.output}
 
 
-def _own(nodes: Iterable[onnx.NodeProto], known: dict[str, str]) -> Iterator[str]:
+def _node_precisions(nodes: Iterable[onnx.NodeProto], known: dict[str, str]) -> Iterator[str]:
     """The precisions of what nodes compute."""
     for node in nodes:
         if node.op_type.startswith(_QUANTIZES_INSIDE):

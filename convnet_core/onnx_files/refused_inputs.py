@@ -7,21 +7,19 @@ import re
 import onnx
 
 from convnet_core.errors import DataError, one_line
-from convnet_core.onnx_files.functions import inside
+from convnet_core.onnx_files.functions import walk_nodes
 from convnet_core.tensors.arrays import Array, Feeds
 from convnet_core.tensors.model_inputs import InputSpec
 
 _MOST = 3
 
 
-def explained(
-    error: Exception, model: onnx.ModelProto, feeds: Feeds, input_spec: InputSpec, batch: int = 0
-) -> DataError:
+def explain(error: Exception, model: onnx.ModelProto, feeds: Feeds, input_spec: InputSpec, batch: int = 0) -> DataError:
     """What to raise for an error of ONNX Runtime on `feeds`, run `batch` at a time, where they are (else 0)."""
     node, reason = _node_and_reason(one_line(error))
     sources = [name for name in _sources(model, node) if name in feeds] or list(feeds)
     whole = [name for name in sources if feeds[name].dtype.kind in "iu"]  # of two, floats are seldom at fault
-    held = [_described(name, feeds[name], input_spec) for name in (whole or sources)[:_MOST]]
+    held = [_describe(name, feeds[name], input_spec) for name in (whole or sources)[:_MOST]]
     first = (whole or sources or ["NAME"])[0]
     at = f" at batch size {batch}" if batch else ""
     return DataError(
@@ -41,7 +39,7 @@ def _node_and_reason(text: str) -> tuple[str, str]:
 
 def _sources(model: onnx.ModelProto, name: str) -> list[str]:
     """The inputs of the model that a node's values come from."""
-    nodes = list(inside(model.graph.node))
+    nodes = list(walk_nodes(model.graph.node))
     makers = {output: node for node in nodes for output in node.output}
     waiting = [item for node in nodes if node.name == name and name for item in node.input]
     seen = set[str]()
@@ -53,7 +51,7 @@ def _sources(model: onnx.ModelProto, name: str) -> list[str]:
     return [value.name for value in model.graph.input if value.name in seen]
 
 
-def _described(name: str, array: Array, input_spec: InputSpec) -> str:
+def _describe(name: str, array: Array, input_spec: InputSpec) -> str:
     shape = f"{array.dtype} [{', '.join(map(str, array.shape))}]"
     if array.dtype.kind in "iufb" and array.size:
         shape += f", from {array.min():g} to {array.max():g}"

@@ -15,15 +15,15 @@ import onnx.shape_inference
 from convnet_core.common.formatting import format_count
 from convnet_core.errors import ConversionError
 from convnet_core.onnx_files import node_order, type_repairs
-from convnet_core.onnx_files.functions import inside
+from convnet_core.onnx_files.functions import walk_nodes
 from convnet_core.onnx_files.shape_inference import graphs_inside
 
 Notes = Iterator[str]
 
-_SEPARATE = 4
+_SEPARATE_INITIALIZERS = 4
 """The first IR version in which an initializer need not be an input too."""
 
-_KNOWN = {"com.microsoft": 1, "ai.onnx.ml": onnx.defs.onnx_ml_opset_version()}
+_IMPLIED_DOMAINS = {"com.microsoft": 1, "ai.onnx.ml": onnx.defs.onnx_ml_opset_version()}
 """The domains that ONNX Runtime knows without an import, and the version that it takes then."""
 
 
@@ -44,15 +44,15 @@ def _ir_version(model: onnx.ModelProto) -> Notes:
             hint=f"export it for an older version of ONNX; often `model.ir_version = {onnx.IR_VERSION}` is enough",
         )
     apart = {tensor.name for tensor in model.graph.initializer} - {value.name for value in model.graph.input}
-    if model.ir_version < 3 or (model.ir_version < _SEPARATE and apart):
+    if model.ir_version < 3 or (model.ir_version < _SEPARATE_INITIALIZERS and apart):
         why = "in which every initializer is an input, too" if apart else "which knows no opsets"
-        yield f"IR version {model.ir_version}, {why}, was raised to {_SEPARATE}"
-        model.ir_version = _SEPARATE
+        yield f"IR version {model.ir_version}, {why}, was raised to {_SEPARATE_INITIALIZERS}"
+        model.ir_version = _SEPARATE_INITIALIZERS
 
 
 def _domains(model: onnx.ModelProto) -> Notes:
     """ONNX Runtime takes both names of ONNX's own domain, onnx's checker takes the empty one alone."""
-    nodes = [node for part in (model.graph, *model.functions) for node in inside(part.node)]
+    nodes = [node for part in (model.graph, *model.functions) for node in walk_nodes(part.node)]
     imports = [item for part in (model, *model.functions) for item in part.opset_import]
     renamed = [item for item in (*nodes, *imports) if item.domain == "ai.onnx"]
     for item in renamed:
@@ -74,9 +74,9 @@ def _opsets(model: onnx.ModelProto) -> Notes:
             "the model does not say which opset it is written in: it has no opset_import for ONNX's own operators",
             hint="export it again: the file may be cut off; or add `onnx.helper.make_opsetid('', 17)` to opset_import",
         )
-    for domain in sorted((used & _KNOWN.keys()) - imports.keys()):
-        model.opset_import.append(onnx.helper.make_opsetid(domain, _KNOWN[domain]))
-        yield f"the missing opset_import of {domain} was added, version {_KNOWN[domain]}"
+    for domain in sorted((used & _IMPLIED_DOMAINS.keys()) - imports.keys()):
+        model.opset_import.append(onnx.helper.make_opsetid(domain, _IMPLIED_DOMAINS[domain]))
+        yield f"the missing opset_import of {domain} was added, version {_IMPLIED_DOMAINS[domain]}"
 
 
 def _graph_names(model: onnx.ModelProto) -> Notes:
@@ -89,12 +89,12 @@ def _graph_names(model: onnx.ModelProto) -> Notes:
 
 def _node_names(model: onnx.ModelProto) -> Notes:
     """ONNX Runtime 1.32 refuses two nodes of one name in a graph. Nodes without a name are usual, and get one."""
-    repeated = sum(_named(graph.node) for graph in _graphs(model))
+    repeated = sum(_name_nodes(graph.node) for graph in _graphs(model))
     if repeated:
         yield f"{format_count(repeated, 'node')} had the name of another and got a new one"
 
 
-def _named(nodes: Iterable[onnx.NodeProto]) -> int:
+def _name_nodes(nodes: Iterable[onnx.NodeProto]) -> int:
     """Give every node a name, and no two the same: `MatMul_3` where it has none. How many had another's."""
     taken: set[str] = set()
     repeated = 0
@@ -108,7 +108,7 @@ def _named(nodes: Iterable[onnx.NodeProto]) -> int:
     return repeated
 
 
-def _doubles(model: onnx.ModelProto) -> Notes:
+def _duplicates(model: onnx.ModelProto) -> Notes:
     """ONNX Runtime takes the last of equal names."""
     for graph in _graphs(model):
         last = {tensor.name: tensor for tensor in graph.initializer if tensor.name}
@@ -162,8 +162,8 @@ _STEPS: tuple[Callable[[onnx.ModelProto], Notes], ...] = (
     _opsets,
     _graph_names,
     _node_names,
-    _doubles,
+    _duplicates,
     _negative_sizes,
-    node_order.sort,
-    type_repairs.settle,
+    node_order.sort_nodes,
+    type_repairs.repair_types,
 )

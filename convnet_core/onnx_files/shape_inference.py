@@ -15,7 +15,7 @@ from convnet_core.onnx_files.functions import graphs_of
 _SMALL = 1024
 """Values; a weight up to this size is shown to shape inference, which reads the targets of Reshape and the like."""
 
-UNKNOWN = "unk__"
+GENERATED_PREFIX = "unk__"
 """How the names begin that ONNX's shape inference makes up for dimensions of which it knows nothing."""
 
 
@@ -39,7 +39,7 @@ def infer(light: onnx.ModelProto, *, strict: bool = False) -> onnx.ModelProto:
 
     Raises onnx.shape_inference.InferenceError where it contradicts itself: `strict` also where a node does.
     """
-    with contrib.known(light):
+    with contrib.use_schemas(light):
         return onnx.shape_inference.infer_shapes(light, strict_mode=strict, data_prop=True)
 
 

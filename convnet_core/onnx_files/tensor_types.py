@@ -9,13 +9,13 @@ import numpy as np
 import onnx.helper
 from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 
-from convnet_core.onnx_files.shape_inference import UNKNOWN, infer, without_weights
+from convnet_core.onnx_files.shape_inference import GENERATED_PREFIX, infer, without_weights
 from convnet_core.onnx_files.shapes import Dimension, Shape
 
 log = logging.getLogger(__name__)
 
 
-def types(model: ModelProto) -> dict[str, tuple[str, Shape | None]]:
+def infer_types(model: ModelProto) -> dict[str, tuple[str, Shape | None]]:
     """The dtype and shape of each tensor, in inner graphs too, where they can be inferred; "" and None where not."""
     found: dict[str, tuple[str, Shape | None]] = {}
     waiting = [inferred_graph(model)]
@@ -56,7 +56,7 @@ def type_of(value: TypeProto) -> tuple[str, tuple[Dimension, ...] | None]:
 
 
 def _shape(shape: Any) -> tuple[Dimension, ...]:
-    names = (dim.dim_param if not dim.dim_param.startswith(UNKNOWN) else "" for dim in shape.dim)
+    names = (dim.dim_param if not dim.dim_param.startswith(GENERATED_PREFIX) else "" for dim in shape.dim)
     return tuple(
         dim.dim_value if dim.HasField("dim_value") else name or None for dim, name in zip(shape.dim, names, strict=True)
     )

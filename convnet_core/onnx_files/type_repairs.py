@@ -11,10 +11,10 @@ import onnx.shape_inference
 
 from convnet_core.errors import ConversionError
 from convnet_core.onnx_files.contrib import OPERATORS
-from convnet_core.onnx_files.shape_inference import UNKNOWN, graphs_inside, infer, without_weights
+from convnet_core.onnx_files.shape_inference import GENERATED_PREFIX, graphs_inside, infer, without_weights
 
 
-def settle(model: onnx.ModelProto) -> Iterator[str]:
+def repair_types(model: onnx.ModelProto) -> Iterator[str]:
     """Replace wrong shapes of outputs and of tensors in between, and fill in missing ones; a line for each output.
 
     ONNX Runtime warns of a wrong shape and goes on. It refuses an output of another type, and so does this: raises
@@ -36,12 +36,14 @@ def settle(model: onnx.ModelProto) -> Iterator[str]:
     except onnx.shape_inference.InferenceError:
         return  # the checker says what is wrong
     for value in model.graph.output:
-        if (note := _settle_output(value, known.get(value.name))) is not None:
+        if (note := _repair_output(value, known.get(value.name))) is not None:
             yield note
-    wrong = [value.name for value in model.graph.value_info if _settle_value(value, known.get(value.name))]
+    wrong = [value.name for value in model.graph.value_info if _repair_value(value, known.get(value.name))]
     if wrong:
-        yield _replaced(", ".join(map(repr, wrong[:3])) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""))
-    yield from _settle_inside(model)
+        yield _replaced_note(
+            ", ".join(map(repr, wrong[:3])) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+        )
+    yield from _repair_subgraphs(model)
     for value in (*model.graph.input, *model.graph.output):
         if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
             raise ConversionError(
@@ -57,14 +59,14 @@ def _has_schema(node: onnx.NodeProto, functions: set[tuple[str, str]]) -> bool:
     return key in functions or key in OPERATORS or onnx.defs.has(node.op_type, domain)
 
 
-def _settle_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> str | None:
+def _repair_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> str | None:
     """Bring the type of an output together with what was inferred; what to say of it."""
     name, declared = value.name, value.type
     if inferred is None or not inferred.WhichOneof("value"):
         return None
     if not declared.WhichOneof("value"):
         declared.CopyFrom(inferred)
-        _forget_made_up(declared)
+        _drop_generated_names(declared)
         return f"the output {name!r} had no type: the inferred one, {_text(declared)}, was taken"
     if not (declared.HasField("tensor_type") and inferred.HasField("tensor_type")):
         return None
@@ -76,9 +78,9 @@ def _settle_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) 
         )
     before = _text(declared)
     missing = not declared.tensor_type.HasField("shape")
-    contradicted = _settle_tensor(declared, inferred)
+    contradicted = _repair_tensor(declared, inferred)
     if contradicted:
-        return f"{_replaced(repr(name))}: {before} by {_text(declared)}"
+        return f"{_replaced_note(repr(name))}: {before} by {_text(declared)}"
     if not old:
         return f"the output {name!r} had no element type: the inferred one, {_dtype(new)}, was taken"
     if missing and declared.tensor_type.HasField("shape"):
@@ -86,19 +88,19 @@ def _settle_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) 
     return None
 
 
-def _replaced(names: str) -> str:
+def _replaced_note(names: str) -> str:
     return f"the declared shape of {names} was wrong and was replaced by the inferred one"
 
 
-def _settle_value(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> bool:
+def _repair_value(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> bool:
     """The same for a tensor in between; whether what was declared was wrong."""
     if inferred is None or not (value.type.HasField("tensor_type") and inferred.HasField("tensor_type")):
         return False
     wrong_type = value.type.tensor_type.elem_type not in (0, inferred.tensor_type.elem_type)
-    return _settle_tensor(value.type, inferred) or wrong_type
+    return _repair_tensor(value.type, inferred) or wrong_type
 
 
-def _settle_tensor(declared: onnx.TypeProto, inferred: onnx.TypeProto) -> bool:
+def _repair_tensor(declared: onnx.TypeProto, inferred: onnx.TypeProto) -> bool:
     """Bring two types of a tensor together in the first; whether they contradicted each other.
 
     What inference knows of a dimension is right; what it does not know is as declared.
@@ -110,23 +112,23 @@ def _settle_tensor(declared: onnx.TypeProto, inferred: onnx.TypeProto) -> bool:
     if not mine.HasField("shape") or len(mine.shape.dim) != len(other.shape.dim):
         wrong = bool(mine.HasField("shape"))
         mine.shape.CopyFrom(other.shape)
-        _forget_made_up(declared)
+        _drop_generated_names(declared)
         return wrong
     wrong = False
     for old, new in zip(mine.shape.dim, other.shape.dim, strict=True):
-        if new.HasField("dim_value") or (new.dim_param and not new.dim_param.startswith(UNKNOWN)):
+        if new.HasField("dim_value") or (new.dim_param and not new.dim_param.startswith(GENERATED_PREFIX)):
             wrong |= old.HasField("dim_value") and (old.dim_value != new.dim_value or bool(new.dim_param))
             old.CopyFrom(new)
     return wrong
 
 
-def _forget_made_up(kind: onnx.TypeProto) -> None:
+def _drop_generated_names(kind: onnx.TypeProto) -> None:
     for dim in kind.tensor_type.shape.dim:
-        if dim.dim_param.startswith(UNKNOWN):
+        if dim.dim_param.startswith(GENERATED_PREFIX):
             dim.ClearField("value")
 
 
-def _settle_inside(model: onnx.ModelProto) -> Iterator[str]:
+def _repair_subgraphs(model: onnx.ModelProto) -> Iterator[str]:
     """Shapes that are declared in graphs inside nodes are dropped where they contradict what is inferred there."""
     inner = list(graphs_inside(model.graph.node))
     if not inner:

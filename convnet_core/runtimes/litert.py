@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ai_edge_litert.interpreter import Interpreter
 
-from convnet_core.convert.quantization import dequantized, quantized
+from convnet_core.convert.quantization import dequantize, quantize
 from convnet_core.convert.signature import Signature
 from convnet_core.errors import ModelError, one_line
 from convnet_core.runtimes.base import Runtime
@@ -35,7 +35,7 @@ class LiteRT(Runtime):
 
     def prepared(self, feeds: Feeds) -> Feeds:
         return {
-            port.onnx: port.laid_out(quantized(feeds[port.onnx], self._takes[port.tensorflow]))
+            port.onnx: port.lay_out(quantize(feeds[port.onnx], self._takes[port.tensorflow]))
             for port in self._signature.inputs
         }
 
@@ -43,11 +43,11 @@ class LiteRT(Runtime):
         # The runner fits the tensors to a new batch size by itself.
         results = self._runner(
             **{
-                port.tensorflow: quantized(port.from_onnx(feeds[port.onnx]), self._takes[port.tensorflow])
+                port.tensorflow: quantize(port.from_onnx(feeds[port.onnx]), self._takes[port.tensorflow])
                 for port in self._signature.inputs
             }
         )
         return {
-            port.onnx: port.to_onnx(dequantized(results[port.tensorflow], port.dtype, self._gives[port.tensorflow]))
+            port.onnx: port.to_onnx(dequantize(results[port.tensorflow], port.dtype, self._gives[port.tensorflow]))
             for port in self._signature.outputs
         }

@@ -26,7 +26,7 @@ class _TensorFlow(Runtime):
         self._tf = import_tensorflow()
 
     def prepared(self, feeds: Feeds) -> Feeds:
-        return {port.onnx: port.laid_out(feeds[port.onnx]) for port in self._signature.inputs}
+        return {port.onnx: port.lay_out(feeds[port.onnx]) for port in self._signature.inputs}
 
 
 class TensorFlowSavedModel(_TensorFlow):

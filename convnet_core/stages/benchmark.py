@@ -11,7 +11,7 @@ from convnet_core.common.files import write_json
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.jobs.job import device_lock
-from convnet_core.onnx_files.input_bounds import bounded_inputs
+from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runs.stage_record import now
@@ -51,7 +51,7 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
 
 def _measured(run: Run, found: list[Source], config: BenchmarkConfig, monitor: Monitor) -> list[Speed]:
     each, speeds = steps(config), []
-    infos = bounded_inputs(model_of(run)) if run.is_model else ()
+    infos = inputs_with_bounds(model_of(run)) if run.is_model else ()
     bounds = {info.name: info.bounds for info in infos if info.bounds}
     for position, source in enumerate(found):
         done = each * position

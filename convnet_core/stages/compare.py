@@ -24,7 +24,7 @@ from convnet_core.convert import float16
 from convnet_core.dissect.report import content as dissect
 from convnet_core.dissect.report import documents
 from convnet_core.events import Message, Monitor, Progress
-from convnet_core.onnx_files.refused_inputs import explained
+from convnet_core.onnx_files.refused_inputs import explain
 from convnet_core.runs import drawings
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
@@ -82,7 +82,7 @@ def run_compare(
                     config,
                 )
             except ReferenceFault as error:
-                raise explained(error, model_of(run), error.feeds, input_spec, error.batch) from error
+                raise explain(error, model_of(run), error.feeds, input_spec, error.batch) from error
             measured = _with_losses(measured, model_of(run))
             sizes = {(source.name, source.converter): source.bytes for source in found}
             comparison = judge(measured, sizes, found[0].name, config)
@@ -117,7 +117,7 @@ def _write(
 
 def _with_losses(measured: list[Measurement], model: onnx.ModelProto) -> list[Measurement]:
     """With the constants that are lost in float16, where the answers of a float16 file are not finite."""
-    losses = float16.lost(model)
+    losses = float16.lost_constants(model)
     return [
         replace(item, fault=f"{item.fault}, as in float16 {losses}")
         if losses and item.fault.endswith(NOT_FINITE) and spec_of(item.key.runtime).precision == "float16"

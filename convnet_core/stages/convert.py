@@ -44,7 +44,7 @@ def run_convert(
             draft.inputs["data"] = chosen.fingerprint
             model = model_file.load(run.path / "export/model.onnx")
             converted = convert(model, draft.path, config, chosen.feeds, monitor)
-            if TFLITE_FP16.file in converted.sizes and (losses := float16.lost(model)):
+            if TFLITE_FP16.file in converted.sizes and (losses := float16.lost_constants(model)):
                 monitor.emit(Message(text=f"{TFLITE_FP16.file} holds float16: {losses}"))
             draft.result = {**dataclasses.asdict(converted), **chosen.record}
         line.summary = (

@@ -24,8 +24,8 @@ from convnet_core.errors import ConfigError, DataError, InputsError, Unsupported
 from convnet_core.events import Event, Monitor, Progress
 from convnet_core.networks.convnet import INPUT
 from convnet_core.onnx_files import model_file
-from convnet_core.onnx_files.input_bounds import bounded_inputs
-from convnet_core.onnx_files.refused_inputs import explained
+from convnet_core.onnx_files.input_bounds import inputs_with_bounds
+from convnet_core.onnx_files.refused_inputs import explain
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import Feeds, TensorInfo, batch_of, batched, fixed_batch
@@ -64,7 +64,7 @@ def take_apart(content: Content, arrays: Feeds, tell: Tell) -> Message:
         try:
             found = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
         except InputsError as error:
-            raise explained(error, case.model, case.many, input_spec) from error
+            raise explain(error, case.model, case.many, input_spec) from error
         title = report.title_of(str(run.info.get("title") or run.name), config.lesson)
         written = _write(found, case, title, config, folder)
     findings = [dataclasses.asdict(item) for item in found.findings]
@@ -94,11 +94,11 @@ def _case(
 ) -> Case:
     path, stage = run.path / "export" / model_file.FILE, f"convert/{config.converter}"
     model = model_file.load(path)
-    inputs = bounded_inputs(model)
+    inputs = inputs_with_bounds(model)
     names = batched(inputs)
     refused: tuple[UnsupportedNode, ...] = ()
     if config.lesson == "none" and run.state(stage).state != "fresh":
-        refused = coverage.refused(model, ConvertConfig(converter=config.converter))
+        refused = coverage.refused_nodes(model, ConvertConfig(converter=config.converter))
     if not refused:
         run.require(stage)
     learned: Learned | None

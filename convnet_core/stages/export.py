@@ -17,7 +17,7 @@ from convnet_core.graphs import from_onnx, graph_file
 from convnet_core.networks.convnet import from_weights
 from convnet_core.networks.recognition import recognize
 from convnet_core.networks.weights import read_weights
-from convnet_core.onnx_files.model_file import CHECKED
+from convnet_core.onnx_files.model_file import CHECKER
 from convnet_core.runs.run import Run
 from convnet_core.stages.stage import ExportResult, stage_events
 
@@ -50,7 +50,11 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
             )
             write_json(draft.path / graph_file.FILE, graph_file.arranged(from_onnx.read(exported.model)).to_json())
             result = ExportResult(
-                len(exported.model.graph.node), path.stat().st_size, config.opset, CHECKED, exported.max_abs_error
+                len(exported.model.graph.node),
+                path.stat().st_size,
+                config.opset,
+                CHECKER,
+                exported.max_abs_error,
             )
             draft.result = {**dataclasses.asdict(result), "model": model_config.to_json()}
         monitor.emit(Progress(label="exported", done=1, total=1))

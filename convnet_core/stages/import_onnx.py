@@ -10,7 +10,7 @@ import onnx
 
 from convnet_core.common.files import write_json
 from convnet_core.common.formatting import format_count
-from convnet_core.convert.intake import Intake, take_in
+from convnet_core.convert.intake import Intake, open_and_check
 from convnet_core.events import Message, Monitor
 from convnet_core.graphs import from_onnx, graph_file
 from convnet_core.onnx_files import model_file
@@ -28,7 +28,7 @@ def run_import_onnx(
     `load` opens the file. Raises ModelError where it cannot be read, ConversionError where it is no valid model.
     """
     with stage_events("export", monitor) as line:
-        intake = take_in(path, load)
+        intake = open_and_check(path, load)
         for text in intake.repairs:
             monitor.emit(Message(text=text))
         with run.write_stage("export", {}) as draft:
@@ -46,6 +46,6 @@ def keep(intake: Intake, draft: Draft, max_abs_error: float | None = None) -> Ex
     nodes = len(model.graph.node)
     files = model_file.save(model, draft.path)  # takes the weights out of a model that is too large for one file
     size = sum(file.stat().st_size for file in files)
-    result = ExportResult(nodes, size, opset, model_file.CHECKED, max_abs_error)
-    draft.result = {**dataclasses.asdict(result), "faults": [*intake.faults], "repairs": [*intake.repairs]}
+    result = ExportResult(nodes, size, opset, model_file.CHECKER, max_abs_error)
+    draft.result = {**dataclasses.asdict(result), "faults": [*intake.unsupported], "repairs": [*intake.repairs]}
     return result

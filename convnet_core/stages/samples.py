@@ -18,8 +18,8 @@ from convnet_core.errors import ModelError
 from convnet_core.events import Message, Monitor
 from convnet_core.networks.convnet import INPUT
 from convnet_core.onnx_files import model_file
-from convnet_core.onnx_files.input_bounds import bounded_inputs
-from convnet_core.onnx_files.precision import of_outputs
+from convnet_core.onnx_files.input_bounds import inputs_with_bounds
+from convnet_core.onnx_files.precision import output_precisions
 from convnet_core.runs import drawings
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
@@ -120,7 +120,7 @@ def _drawings(run: Run, kept: list[drawings.SavedDrawing]) -> list[InputSet]:
 
 def _drawn(model: onnx.ModelProto, config: CompareConfig, input_spec: InputSpec) -> ComparisonInputs:
     """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
-    inputs = bounded_inputs(model)
+    inputs = inputs_with_bounds(model)
     feeds = input_spec.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
     fixed = fixed_batch(input_spec.apply_shapes(inputs))
     sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
@@ -129,11 +129,11 @@ def _drawn(model: onnx.ModelProto, config: CompareConfig, input_spec: InputSpec)
     fed = {name: feeds, "zeros": zeros(input_spec.apply_shapes(inputs), feeds)}
     sets = [InputSet(label, arrays, batched=names) for label, arrays in fed.items()]
     record = {"inputs": input_spec.to_json()}
-    return ComparisonInputs(sets, sizes, record, fingerprint(feeds), name, precisions=of_outputs(model))
+    return ComparisonInputs(sets, sizes, record, fingerprint(feeds), name, precisions=output_precisions(model))
 
 
 def _inputs(run: Run) -> tuple[TensorInfo, ...]:
-    return bounded_inputs(model_of(run))
+    return inputs_with_bounds(model_of(run))
 
 
 def model_of(run: Run) -> onnx.ModelProto:

@@ -10,7 +10,7 @@ from onnx.reference import ReferenceEvaluator
 from convnet_core.benchmark.measure import measure
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
-from convnet_core.onnx_files.input_bounds import bounded_inputs
+from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.runtimes.onnxruntime import OnnxRuntime
 from convnet_core.runtimes.registry import Source
 
@@ -73,6 +73,6 @@ def test_a_benchmark_draws_within_the_bounds_of_the_graph(tmp_path):
     onnx.save(model, tmp_path / "m.onnx")
     source = Source("onnxruntime", None, (), 0, lambda: None, lambda: OnnxRuntime(tmp_path / "m.onnx"))
     config = BenchmarkConfig(batch_sizes=(1,), seconds=0.01, warmup=0)
-    bounds = {info.name: info.bounds for info in bounded_inputs(model)}
+    bounds = {info.name: info.bounds for info in inputs_with_bounds(model)}
     assert not list(measure(source, config, bounds))[-1].faults
     assert "out of data bounds" in list(measure(source, config))[-1].faults

@@ -7,7 +7,7 @@ from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
 from convnet_core.config.stages import CompareConfig, ConvertConfig
-from convnet_core.convert.float16 import lost
+from convnet_core.convert.float16 import lost_constants
 from convnet_core.events import Message, Monitor
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
@@ -46,7 +46,7 @@ def model(nodes, weights):
     ],
 )
 def test_what_becomes_zero_or_the_largest_number(value, said):
-    assert lost(model([helper.make_node("Add", ["x", "c"], ["y"])], {"c": value})) == said
+    assert lost_constants(model([helper.make_node("Add", ["x", "c"], ["y"])], {"c": value})) == said
 
 
 def test_constants_of_nodes_and_epsilons_count():
@@ -55,7 +55,7 @@ def test_constants_of_nodes_and_epsilons_count():
         helper.make_node("Add", ["x", "tiny"], ["more"]),
         helper.make_node("LayerNormalization", ["more", "w"], ["y"], "norm", epsilon=1e-12),
     ]
-    said = lost(model(nodes, {"w": np.ones(4, np.float32)}))
+    said = lost_constants(model(nodes, {"w": np.ones(4, np.float32)}))
     assert said == "the constant 'tiny' (1e-10) becomes 0; epsilon (1e-12) of LayerNormalization 'norm' becomes 0"
 
 

@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
-from convnet_core.convert.intake import take_in
+from convnet_core.convert.intake import open_and_check
 from convnet_core.convert.native import converter
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs.graph_file import of_file
@@ -132,8 +132,8 @@ FINE = {
 def answers(proto, path):
     """What ONNX Runtime gives for a model as it is, for the repaired one, and what the converted one gives."""
     onnx.save(proto, path)
-    intake = take_in(path)
-    assert not intake.faults
+    intake = open_and_check(path)
+    assert not intake.unsupported
     size = 3 if "n" in [dim.dim_param for dim in proto.graph.input[0].type.tensor_type.shape.dim][1:] else 2
     feeds = {"x": f(size, 3), "c": np.array(True), "z": f(2)}
     feeds = {value.name: feeds[value.name] for value in node_tests.fed(proto)}
@@ -153,7 +153,7 @@ def test_what_onnx_runtime_runs_is_repaired_and_that_is_said(tmp_path, name):
         np.testing.assert_array_equal(one, expected)
         np.testing.assert_allclose(other, expected, rtol=1e-6)
     onnx.save(intake.model, tmp_path / "repaired.onnx")
-    assert not take_in(tmp_path / "repaired.onnx").repairs
+    assert not open_and_check(tmp_path / "repaired.onnx").repairs
 
 
 @pytest.mark.parametrize("name", FINE)
@@ -169,7 +169,7 @@ def test_nodes_of_one_name_get_others(tmp_path):
     """ONNX Runtime 1.32 refuses two nodes of one name, which other programs write."""
     proto = model([node("Relu", "x", "h", name="a"), node("Neg", "h", "y", name="a")])
     onnx.save(proto, tmp_path / "a.onnx")
-    intake = take_in(tmp_path / "a.onnx")
+    intake = open_and_check(tmp_path / "a.onnx")
     assert intake.repairs == ("1 node had the name of another and got a new one",)
     assert [item.name for item in intake.model.graph.node] == ["a", "a_1"]
     onnxruntime.InferenceSession(intake.model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -183,7 +183,7 @@ def test_nodes_in_the_wrong_order_are_sorted_those_inside_a_branch_too(tmp_path)
         [port("x", ["n", 3]), port("c", [], T.BOOL)],
     )
     onnx.save(proto, tmp_path / "a.onnx")
-    intake = take_in(tmp_path / "a.onnx")
+    intake = open_and_check(tmp_path / "a.onnx")
     assert intake.repairs == ("nodes stood before what they read, and were put in order",)
     x = f(2, 3)
     np.testing.assert_allclose(node_tests.run(intake.model, [x, np.array(True)])[0], np.exp(x), rtol=1e-6)
@@ -228,7 +228,7 @@ def test_what_means_nothing_is_refused_with_a_whole_sentence(tmp_path, name):
     proto, sentence = REFUSED[name]
     onnx.save(proto, tmp_path / "bad.onnx")
     with pytest.raises(ConvNetError) as caught:
-        take_in(tmp_path / "bad.onnx")
+        open_and_check(tmp_path / "bad.onnx")
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -265,8 +265,8 @@ LIMITED = {
 def test_what_a_handler_cannot_do_is_said_by_the_check_as_by_the_conversion(tmp_path, name):
     proto, sentence = LIMITED[name]
     onnx.save(proto, tmp_path / "a.onnx")
-    intake = take_in(tmp_path / "a.onnx")
-    (fault,) = intake.faults
+    intake = open_and_check(tmp_path / "a.onnx")
+    (fault,) = intake.unsupported
     assert sentence in fault
     with pytest.raises(ConvNetError) as caught:
         converter.convert(intake.model)

@@ -14,7 +14,7 @@ from convnet_core.compare.differences import Key, difference
 from convnet_core.config.stages import BenchmarkConfig, CompareConfig, ConvertConfig
 from convnet_core.errors import ConfigError, ModelError
 from convnet_core.events import Monitor
-from convnet_core.onnx_files.model_file import fingerprint, inputs, load, load_alone
+from convnet_core.onnx_files.model_file import fingerprint, inputs, load, load_untrusted
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.registry import sources
 from convnet_core.stages.compare import run_compare
@@ -172,7 +172,7 @@ def test_weights_of_functions_are_looked_at_too(tmp_path):
     model = helper.make_model(graph, functions=[function], opset_imports=opsets, ir_version=10)
     (tmp_path / "odd.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match="keeps weights in another file"):
-        load_alone(tmp_path / "odd.onnx")
+        load_untrusted(tmp_path / "odd.onnx")
     with pytest.raises(ModelError, match=r"'secret\.txt', which is not there"):
         load(tmp_path / "odd.onnx")
 

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
-from convnet_core.onnx_files.input_bounds import bounded_inputs
+from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.tensors.arrays import example_feeds, fixed_batch, zeros
 
 RNG = np.random.default_rng(0)
@@ -26,7 +26,7 @@ def model(nodes, inputs, weights=None, output=T.FLOAT, opset=18):
 
 def drawn(made):
     """What is drawn for a model, which ONNX Runtime has run on it and on its zeros."""
-    infos = bounded_inputs(made)
+    infos = inputs_with_bounds(made)
     session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
     feeds = example_feeds(infos, fixed_batch(infos) or 16, np.random.default_rng(0))
     for given in (feeds, zeros(infos, feeds)):
@@ -217,10 +217,10 @@ def test_a_node_inside_a_branch_bounds_an_input_of_the_whole():
 def test_a_scalar_stays_one_within_its_bounds():
     values = {"values": np.array([0, 1], np.float32)}
     made = model([node("OneHot", ["ids", "depth", "values"])], IDS | {"depth": (T.INT64, [])}, values)
-    infos = bounded_inputs(made)
+    infos = inputs_with_bounds(made)
     assert zeros(infos, drawn(made))["depth"].shape == ()
 
 
 def test_what_is_computed_on_the_way_has_no_bounds():
     made = model([node("Mul", ["ids", "ids"], ["square"]), node("Add", ["square", "square"])], IDS, output=T.INT64)
-    assert bounded_inputs(made)[0].bounds is None
+    assert inputs_with_bounds(made)[0].bounds is None

@@ -6,7 +6,7 @@ from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
 from convnet_core.config.stages import CompareConfig
-from convnet_core.onnx_files.precision import of_outputs, tolerance
+from convnet_core.onnx_files.precision import output_precisions, tolerance
 
 
 def node(op, inputs, outputs, **attributes):
@@ -32,17 +32,17 @@ def to(dtype):
 
 @pytest.mark.parametrize(("dtype", "name"), [(T.FLOAT16, "float16"), (T.BFLOAT16, "bfloat16"), (T.DOUBLE, "float32")])
 def test_half_precision_inside_counts_though_the_outputs_are_float32(dtype, name):
-    assert of_outputs(model(to(dtype), {"y": T.FLOAT})) == {"y": name}
+    assert output_precisions(model(to(dtype), {"y": T.FLOAT})) == {"y": name}
 
 
 def test_an_output_that_half_precision_does_not_reach_stays_float32():
     nodes = [*to(T.FLOAT16), node("Relu", ["x"], ["z"])]
-    assert of_outputs(model(nodes, {"y": T.FLOAT, "z": T.FLOAT})) == {"y": "float16", "z": "float32"}
+    assert output_precisions(model(nodes, {"y": T.FLOAT, "z": T.FLOAT})) == {"y": "float16", "z": "float32"}
 
 
 def test_weights_that_are_only_kept_in_half_precision_do_not_count():
     nodes = [node("Cast", ["w"], ["wide"], to=T.FLOAT), node("MatMul", ["x", "wide"], ["y"])]
-    assert of_outputs(model(nodes, {"y": T.FLOAT}, {"w": np.ones((4, 2), np.float16)})) == {"y": "float32"}
+    assert output_precisions(model(nodes, {"y": T.FLOAT}, {"w": np.ones((4, 2), np.float16)})) == {"y": "float32"}
 
 
 def test_constants_that_are_only_kept_in_half_precision_do_not_count():
@@ -52,20 +52,20 @@ def test_constants_that_are_only_kept_in_half_precision_do_not_count():
         node("Cast", ["w"], ["wide"], to=T.FLOAT),
         node("MatMul", ["x", "wide"], ["y"]),
     ]
-    assert of_outputs(model(nodes, {"y": T.FLOAT})) == {"y": "float32"}
+    assert output_precisions(model(nodes, {"y": T.FLOAT})) == {"y": "float32"}
 
 
 def test_a_quantized_activation_counts_and_quantized_weights_do_not():
     scale, zero = {"s": np.float32(0.1)}, {"z": np.uint8(128)}
     activation = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["y"])]
     weight = [node("DequantizeLinear", ["w", "s"], ["d"]), node("MatMul", ["x", "d"], ["y"])]
-    assert of_outputs(model(activation, {"y": T.FLOAT}, scale | zero)) == {"y": "uint8"}
-    assert of_outputs(model(weight, {"y": T.FLOAT}, scale | {"w": np.ones((4, 2), np.int8)})) == {"y": "float32"}
+    assert output_precisions(model(activation, {"y": T.FLOAT}, scale | zero)) == {"y": "uint8"}
+    assert output_precisions(model(weight, {"y": T.FLOAT}, scale | {"w": np.ones((4, 2), np.int8)})) == {"y": "float32"}
 
 
 def test_whole_numbers_that_nothing_quantized_to_do_not_count():
     nodes = [node("Cast", ["x"], ["y"], to=T.FLOAT)]
-    assert of_outputs(model(nodes, {"y": T.FLOAT}, dtype=T.UINT8)) == {"y": "float32"}
+    assert output_precisions(model(nodes, {"y": T.FLOAT}, dtype=T.UINT8)) == {"y": "float32"}
 
 
 def test_half_precision_in_an_inner_graph_counts():
@@ -80,7 +80,7 @@ def test_half_precision_in_an_inner_graph_counts():
         [helper.make_tensor_value_info("b", T.FLOAT, None)],
     )
     nodes = [node("If", ["always"], ["y"], then_branch=inner, else_branch=inner)]
-    assert of_outputs(model(nodes, {"y": T.FLOAT}, {"always": np.bool_(True)})) == {"y": "float16"}
+    assert output_precisions(model(nodes, {"y": T.FLOAT}, {"always": np.bool_(True)})) == {"y": "float16"}
 
 
 def test_the_tolerance_grows_with_the_steps_of_the_precision_and_with_the_setting():

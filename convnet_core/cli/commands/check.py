@@ -10,11 +10,11 @@ from convnet_core.cli.terminal import results
 
 def check(args: argparse.Namespace) -> int:
     """Whether the native converter takes a model, without converting it."""
-    from convnet_core.convert.intake import take_in
+    from convnet_core.convert.intake import open_and_check
 
     path = args.onnx or resolve.existing_run(args, "export").path / "export" / "model.onnx"
-    intake = take_in(path)
-    faults, repairs = list(intake.faults), list(intake.repairs)
+    intake = open_and_check(path)
+    faults, repairs = list(intake.unsupported), list(intake.repairs)
     said = [f"{path} can be converted"]
     if faults:
         said = [f"{path} cannot be converted:", *(f"  {fault}" for fault in faults)]

@@ -169,7 +169,7 @@ def upload(args: argparse.Namespace) -> int:
                 from convnet_core.onnx_files import model_file
                 from convnet_core.stages.import_onnx import run_import_onnx
 
-                result = run_import_onnx(run, args.onnx, job, model_file.load_alone)
+                result = run_import_onnx(run, args.onnx, job, model_file.load_untrusted)
         finally:
             delete_upload(run)
     results(args, {"run": str(run.path), **dataclasses.asdict(result)}, f"{shown(run)}/export/model.onnx")

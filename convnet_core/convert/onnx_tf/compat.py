@@ -30,7 +30,7 @@ from convnet_core.errors import MissingError
 
 def import_onnx_tf() -> Any:
     """The module `onnx_tf.backend`. Raises MissingError where onnx-tf is not installed."""
-    with _restored():
+    with _patched_modules():
         try:
             import onnx_tf.backend
         except ImportError as error:
@@ -42,7 +42,7 @@ def import_onnx_tf() -> Any:
 
 
 @contextlib.contextmanager
-def _restored() -> Iterator[None]:
+def _patched_modules() -> Iterator[None]:
     """Put the removed names back, and take them away again."""
     mapping, addons = _mapping(), _addons()
     modules = {"onnx.mapping": mapping, "tensorflow_addons": addons}

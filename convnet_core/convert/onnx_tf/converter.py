@@ -22,7 +22,7 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
     """
     module = import_onnx_tf()
     backend = module.TensorflowBackend
-    _raise_for(_lacking(model, backend))
+    _raise_if_unsupported(_unsupported_nodes(model, backend))
     scopes = node_scopes(model)
     renamed = onnx.ModelProto()
     renamed.CopyFrom(model)
@@ -74,10 +74,10 @@ def check(model: onnx.ModelProto) -> list[UnsupportedNode]:
 
     More may fail while it converts: attributes and dtypes are not looked at.
     """
-    return _lacking(model, import_onnx_tf().TensorflowBackend)
+    return _unsupported_nodes(model, import_onnx_tf().TensorflowBackend)
 
 
-def _lacking(model: onnx.ModelProto, backend: Any) -> list[UnsupportedNode]:
+def _unsupported_nodes(model: onnx.ModelProto, backend: Any) -> list[UnsupportedNode]:
     opsets = opsets_of(model)
     handlers = backend._get_handlers(model.opset_import)
     found = []
@@ -88,7 +88,7 @@ def _lacking(model: onnx.ModelProto, backend: Any) -> list[UnsupportedNode]:
     return found
 
 
-def _raise_for(lacking: list[UnsupportedNode]) -> None:
+def _raise_if_unsupported(lacking: list[UnsupportedNode]) -> None:
     if lacking:
         more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
         raise UnsupportedOpError(

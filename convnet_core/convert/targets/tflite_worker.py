@@ -14,7 +14,7 @@ import numpy as np
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.config.stages import ConvertConfig
-from convnet_core.convert.quantization import quantized
+from convnet_core.convert.quantization import quantize
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets.tflite_errors import reason
 from convnet_core.convert.targets.tflite_infinity import may_have_lost_infinity, restore_infinity
@@ -125,7 +125,7 @@ def _check(path: Path, kind: str, saved_model: Path, samples: Feeds, signature: 
     for size in (1, 2) if fixed is None else (fixed,):
         feeds = _fed(_sized(samples, size, names), signature)
         try:
-            runner(**{name: quantized(array, takes[name]) for name, array in feeds.items()})
+            runner(**{name: quantize(array, takes[name]) for name, array in feeds.items()})
         except (ValueError, RuntimeError) as error:
             if _tensorflow_answers(saved_model, feeds):
                 at = f" at batch {size}" if fixed is None else ""

@@ -154,8 +154,8 @@ def refused(case: Case) -> list[Finding]:
     if not case.refused:
         return []
     first, more = case.refused[0], len(case.refused) - 1
-    others = coverage.others(case.model, case.converter)
-    opset = None if first.reason else coverage.opset_for(case.model, case.converter)
+    others = coverage.capable_converters(case.model, case.converter)
+    opset = None if first.reason else coverage.convertible_opset(case.model, case.converter)
     takers = [f"the {name} converter takes the model" for name in others]
     takers += [f"at opset {opset} {case.converter} has all its operators"] if opset is not None else []
     text = f"{case.converter} lacks {first}" + (f", and {more} more" if more else "")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from convnet_core.convert.quantization import dequantized, quantized
+from convnet_core.convert.quantization import dequantize, quantize
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Kernel, Probe
@@ -79,16 +79,16 @@ class LiteRTProbe(Probe):
         details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
         for port in self._signature.inputs:
             index = self._inputs[port.tensorflow]
-            self._interpreter.set_tensor(index, quantized(port.from_onnx(feeds[port.onnx]), details[index]))
+            self._interpreter.set_tensor(index, quantize(port.from_onnx(feeds[port.onnx]), details[index]))
         self._interpreter.invoke()
         found: Feeds = {port.onnx: feeds[port.onnx] for port in self._signature.inputs}
         for index, (name, place) in self._held().items():
-            array = dequantized(self._interpreter.get_tensor(index), "float32", details[index])
+            array = dequantize(self._interpreter.get_tensor(index), "float32", details[index])
             if (value := _placed(array, place)) is not None:
                 found[name] = value
         for port in self._signature.outputs:
             index = self._outputs[port.tensorflow]
-            found[port.onnx] = port.to_onnx(dequantized(self._interpreter.get_tensor(index), "float32", details[index]))
+            found[port.onnx] = port.to_onnx(dequantize(self._interpreter.get_tensor(index), "float32", details[index]))
         return found
 
     def ranges(self) -> dict[str, Range]:

@@ -15,7 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantiz
 from onnxruntime.transformers import optimizer
 from torch import nn
 
-from convnet_core.convert.intake import take_in
+from convnet_core.convert.intake import open_and_check
 from convnet_core.convert.native.lazy_tensorflow import tf
 from testing import node_tests
 
@@ -106,8 +106,8 @@ def expected_of(path, feeds):
 
 @pytest.mark.parametrize("kind", ["plain", "fused", "session"])
 def test_a_bert_gives_what_onnx_runtime_gives(berts, kind):
-    intake = take_in(berts / f"{kind}.onnx")
-    assert not intake.faults
+    intake = open_and_check(berts / f"{kind}.onnx")
+    assert not intake.unsupported
     feeds = words()
     (got,) = node_tests.run(intake.model, list(feeds.values()))
     np.testing.assert_allclose(got, expected_of(berts / f"{kind}.onnx", feeds), atol=1e-5)
@@ -123,7 +123,7 @@ def test_the_fused_bert_is_what_it_is_meant_to_be(berts):
 @pytest.mark.parametrize("kind", ["plain", "fused", "session"])
 def test_a_bert_runs_as_tflite(berts, kind):
     feeds = words()
-    model = take_in(berts / f"{kind}.onnx").model
+    model = open_and_check(berts / f"{kind}.onnx").model
     np.testing.assert_allclose(in_tflite(model, feeds), expected_of(berts / f"{kind}.onnx", feeds), atol=1e-5)
 
 
@@ -188,8 +188,8 @@ def quantized(tmp_path_factory):
 def test_a_network_of_qlinear_operators_gives_what_onnx_runtime_gives(quantized):
     ops = {node.op_type for node in onnx.load(quantized).graph.node}
     assert {"QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearConcat", "QGemm"} <= ops
-    intake = take_in(quantized)
-    assert not intake.faults
+    intake = open_and_check(quantized)
+    assert not intake.unsupported
     x = np.random.default_rng(2).standard_normal((5, 3, 8, 8)).astype(np.float32)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
