@@ -1,1 +1,1 @@
-"""Measurements that the README and docs/TARGETS.md quote; each is `python -m benchmarks.NAME`."""
+"""Measurements quoted in the README and docs/TARGETS.md; run each with `python -m benchmarks.NAME`."""

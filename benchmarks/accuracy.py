@@ -1,9 +1,9 @@
-"""Accuracies beside the times: means over seeds, on test sets that nothing was tuned on.
+"""Accuracies: means over seeds, on test sets never used for tuning.
 
     python -m benchmarks.accuracy --data-dir FOLDER [--only NAME ...]
 
 `precision`: the reference recipe in float32 and in bfloat16, ten seeds each. `mnist`: each preset on MNIST. `strokes`:
-trained on generated handwriting alone, read on MNIST's test set; the generator was tuned on MNIST's training images.
+trained only on generated handwriting, tested on MNIST's test set. The generator was tuned on MNIST's training images.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ import argparse
 import statistics
 
 from benchmarks.training import our_loop
-from benchmarks.turns import Row, merged, save
+from benchmarks.turns import Row, merge_rows, save
 from convnet_core.config.stages import PRESETS, DataConfig, TrainConfig
 from convnet_core.data import digits as data
 from convnet_core.training import loop
 from convnet_core.training.loop import Tensors
 
 _WITHIN = 0.1
-"""Points between the means of two precisions that keep the same accuracy."""
+"""Largest difference, in percentage points, between means that count as the same accuracy."""
 
 
 def accuracies(config: TrainConfig, train: Tensors, test: Tensors, seeds: int) -> list[float]:
-    """Percent of the test set, for each seed."""
-    found = []
+    """Test accuracy in percent, for each seed."""
+    results = []
     for seed in range(seeds):
         model, seconds = our_loop(config.replace(seed=seed, device="cpu"), train)
-        found.append(100 * loop.evaluate(model, test).accuracy)
-        print(f"  seed {seed}: {found[-1]:.2f} % in {seconds:.0f} s", flush=True)
-    return found
+        results.append(100 * loop.evaluate(model, test).accuracy)
+        print(f"  seed {seed}: {results[-1]:.2f} % in {seconds:.0f} s", flush=True)
+    return results
 
 
-def row(what: str, against: str, found: list[float], least: float | None) -> Row:
-    """The mean, with the worst and the best seed."""
-    mean = statistics.mean(found)
+def row(what: str, against: str, values: list[float], least: float | None) -> Row:
+    """A row with the mean, the worst and the best seed; `least` is the target."""
+    mean = statistics.mean(values)
     target, met = ("–", None) if least is None else (f"≥ {least:g} %", mean >= least)
-    return Row(what, against, mean, min(found), max(found), "%", target, met, f"mean of {len(found)} seeds")
+    return Row(what, against, mean, min(values), max(values), "%", target, met, f"mean of {len(values)} seeds")
 
 
 def precision(mnist: Tensors, strokes: Tensors, test: Tensors) -> list[Row]:
     recipe = PRESETS["reference"]
     full, short = (accuracies(recipe.replace(precision=name), mnist, test, 10) for name in ("float32", "bfloat16"))
     gap = statistics.mean(short) - statistics.mean(full)
-    wide = [one - other for one, other in zip(short, full, strict=True)]
+    gaps = [one - other for one, other in zip(short, full, strict=True)]
     return [
         row("the reference recipe, float32", "MNIST's test set", full, None),
         row("the reference recipe, bfloat16", "MNIST's test set", short, None),
-        Row("bfloat16 − float32, the reference recipe", "MNIST's test set", gap, min(wide), max(wide), "%",
+        Row("bfloat16 − float32, the reference recipe", "MNIST's test set", gap, min(gaps), max(gaps), "%",
             f"within ± {_WITHIN} points", abs(gap) <= _WITHIN, "difference of the means of 10 seeds"),
     ]  # fmt: skip
 
@@ -79,7 +79,7 @@ def main() -> None:
     for name in args.only:
         print(f"{name}:")
         rows = PARTS[name](Tensors.of(digits.train), drawn, Tensors.of(digits.test))
-        save("accuracy", merged("accuracy", rows))
+        save("accuracy", merge_rows("accuracy", rows))
 
 
 if __name__ == "__main__":

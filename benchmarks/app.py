@@ -1,7 +1,7 @@
 """How fast the app answers, in a real browser: `python -m benchmarks.app`.
 
-Prints a table: the first page after `streamlit run`, page changes once warm, a stroke to all answers, an event of a
-training to the screen, a graph of 2,000 nodes, and the memory of the server with all runtimes loaded.
+Prints a table: the first page after `streamlit run`, warm page changes, from a stroke to all answers, from a training
+event to the screen, a graph of 2,000 nodes, and the server's memory with all runtimes loaded.
 """
 
 from __future__ import annotations
@@ -36,80 +36,81 @@ Line = tuple[str, str, list[float]]
 
 
 def timed(work: Callable[[], object]) -> float:
-    began = time.monotonic()
+    """Seconds of one call."""
+    start = time.monotonic()
     work()
-    return time.monotonic() - began
+    return time.monotonic() - start
 
 
-_SEEN = """([css, text]) => [...document.querySelectorAll(css)].some(element =>
+_IS_VISIBLE = """([css, text]) => [...document.querySelectorAll(css)].some(element =>
     element.checkVisibility({visibilityProperty: true}) && element.textContent.includes(text))"""
 
 
-def see(page: Page, css: str, text: str = "") -> None:
-    """Wait until an element that has a text in it is drawn, looking with each frame of the screen.
+def wait_for_element(page: Page, css: str, text: str = "") -> None:
+    """Wait until an element containing a text is visible, checking on every frame.
 
-    Playwright's own `wait_for` looks ever more rarely, in the end each 500 ms, and would measure its own pauses.
+    Playwright's `wait_for` backs off to checking every 500 ms, which would add to the measured times.
     """
-    page.wait_for_function(_SEEN, arg=[css, text], polling="raf", timeout=60_000)
+    page.wait_for_function(_IS_VISIBLE, arg=[css, text], polling="raf", timeout=60_000)
 
 
-def drawn(page: Page, css: str, text: str = "") -> None:
-    """The same, and the page's script has ended."""
-    see(page, css, text)
-    see(page, "[data-testid=stApp][data-test-script-state=notRunning]")
+def wait_until_drawn(page: Page, css: str, text: str = "") -> None:
+    """Wait for the element and for the end of the page's script."""
+    wait_for_element(page, css, text)
+    wait_for_element(page, "[data-testid=stApp][data-test-script-state=notRunning]")
 
 
 def first_page(server: Server, page: Page) -> float:
-    """Seconds from the start of the server's process to the first button; the server is stopped then."""
-    began = time.monotonic()
+    """Seconds from starting the server process to the first button. Stops the server afterwards."""
+    start = time.monotonic()
     with server:
         page.goto(server.address)
-        see(page, "button", "Run the pipeline")
-        took = time.monotonic() - began
+        wait_for_element(page, "button", "Run the pipeline")
+        seconds = time.monotonic() - start
         page.goto("about:blank")
-    time.sleep(5)  # a look at the machine that it had begun goes on without it, and imports torch
-    return took
+    time.sleep(5)  # the server's check of the machine continues without it, and imports torch
+    return seconds
 
 
 def first_pages(root: Path, page: Page) -> Iterator[Line]:
-    """The app's first page, without a run and with one, and in turns with them Streamlit's of a single button."""
-    bare, none = root / "bare.py", root / "none"
+    """The app's first page, without and with a run, and for comparison a Streamlit app with a single button."""
+    bare, empty = root / "bare.py", root / "none"
     bare.write_text('import streamlit as st\n\nst.button("Run the pipeline")\n')
-    found = []
-    for _ in range(_STARTS + 1):  # each server has a port of its own, so that the browser has cached nothing of it
-        servers = Server(none), Server(root), Server(root, bare)
-        found.append([first_page(server, page) for server in servers])
-    first, again, button = zip(*found[1:], strict=True)
+    rounds = []
+    for _ in range(_STARTS + 1):  # each server has a new port, so the browser has cached nothing
+        servers = Server(empty), Server(root), Server(root, bare)
+        rounds.append([first_page(server, page) for server in servers])
+    first, again, button = zip(*rounds[1:], strict=True)
     yield "first page after `streamlit run`, without a run", "≤ 2 s", list(first)
     yield "… with a finished run", "≤ 2 s", list(again)
     yield "… of an app that is one button and nothing else", "–", list(button)
 
 
 def change_pages(page: Page) -> list[float]:
-    """Seconds from the click in the menu to the drawn page, every page twice, after one round to warm up."""
+    """Seconds from a click in the menu to the drawn page: every page twice, after a warm-up round."""
 
     def visit(name: str) -> None:
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
         title = "PyTorch → TensorFlow, proven equal" if name == "Home" else name
-        drawn(page, "h1", title)
+        wait_until_drawn(page, "h1", title)
 
     for name in PAGES:
         visit(name)
-    page.wait_for_timeout(15_000)  # the runtimes of the sketchpad warm up meanwhile
+    page.wait_for_timeout(15_000)  # time for the sketchpad's runtimes to warm up
     return [timed(lambda name=name: visit(name)) for _ in range(2) for name in PAGES]
 
 
 def strokes(page: Page, address: str, run: str) -> list[float]:
-    """Seconds from the end of a stroke to all answers on the screen."""
-    found = []
+    """Seconds from the end of a stroke to all answers on screen."""
+    times = []
     for _ in range(_STROKES):
         page.goto(f"{address}/sketchpad?run={run}")
         page.locator("canvas").last.wait_for()
         settle(page)
         page.wait_for_timeout(500)
         draw(page, SEVEN)
-        found.append(timed(lambda: see(page, MAIN, "All runtimes read")))
-    return found
+        times.append(timed(lambda: wait_for_element(page, MAIN, "All runtimes read")))
+    return times
 
 
 def strokes_in_server(run: Run) -> list[float]:
@@ -121,11 +122,11 @@ def strokes_in_server(run: Run) -> list[float]:
 
     paper = np.ones((280, 280), np.float32)
     paper[60:75, 80:200] = paper[60:220, 185:200] = 0
-    reader = RuntimePool(run)
-    reader.wait()
-    found = [timed(lambda: reader.read(prepare(paper))) for _ in range(20)]
-    reader.close()
-    return found
+    pool = RuntimePool(run)
+    pool.wait()
+    times = [timed(lambda: pool.read(prepare(paper))) for _ in range(20)]
+    pool.close()
+    return times
 
 
 def events(page: Page, address: str, root: Path) -> Iterator[float]:
@@ -134,11 +135,11 @@ def events(page: Page, address: str, root: Path) -> Iterator[float]:
     with open_job(run, "train") as job:
         job.emit(StageStarted(stage="train"))
         page.goto(f"{address}/train?run=events")
-        drawn(page, f"{MAIN} button", "Stop")
+        wait_until_drawn(page, f"{MAIN} button", "Stop")
         for number in range(_EVENTS):
-            time.sleep(0.37)  # at another place of the page's half second each time
+            time.sleep(0.37)  # a different phase of the page's half-second refresh each time
             job.emit(Message(text=f"event number {number}"))
-            yield timed(lambda number=number: see(page, MAIN, f"event number {number}"))
+            yield timed(lambda number=number: wait_for_element(page, MAIN, f"event number {number}"))
 
 
 def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
@@ -158,20 +159,20 @@ def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
 
     def opened() -> None:
         page.goto(f"{address}/export?run=large")
-        drawn(page, PLOT)
+        wait_until_drawn(page, PLOT)
 
     return [timed(opened) for _ in range(5)]
 
 
 def many_events(page: Page, address: str, root: Path) -> Iterator[float]:
-    """Seconds to open the Train page of a training at work that has told 1,000,000 events."""
+    """Seconds to open the Train page of a running training that has recorded 1,000,000 events."""
     run = Run.create(root / "million")
-    told = Metrics(
+    metrics = Metrics(
         epoch=0, step=0, total_steps=_MANY, loss=1, accuracy=0.9, learning_rate=0.1, images_per_second=1, seconds_left=1
     )
     with open_job(run, "train") as job:
         job.emit(StageStarted(stage="train"))
-        line = json.dumps(told.to_json())
+        line = json.dumps(metrics.to_json())
         with (job.folder / "events.jsonl").open("a") as file:
             for step in range(_MANY):
                 file.write(
@@ -180,23 +181,23 @@ def many_events(page: Page, address: str, root: Path) -> Iterator[float]:
                 file.write("\n")
         for _ in range(5):
             page.goto("about:blank")
-            yield timed(lambda: _charts(page, f"{address}/train?run=million"))
+            yield timed(lambda: _open_charts(page, f"{address}/train?run=million"))
 
 
-def _charts(page: Page, address: str) -> None:
+def _open_charts(page: Page, address: str) -> None:
     page.goto(address)
-    see(page, PLOT)
-    see(page, f"{MAIN} button", "Stop")
+    wait_for_element(page, PLOT)
+    wait_for_element(page, f"{MAIN} button", "Stop")
 
 
 def many_runs(page: Page, address: str, root: Path) -> list[float]:
-    """Seconds to open Home with a folder of 1,000 runs."""
+    """Seconds to open Home with 1,000 runs."""
     for number in range(1000):
         Run.create(root / f"run{number:04}")
 
     def opened() -> None:
         page.goto(f"{address}/?run=demo")
-        drawn(page, "h3", "Recent runs")
+        wait_until_drawn(page, "h3", "Recent runs")
 
     return [timed(opened) for _ in range(5)]
 
@@ -205,13 +206,13 @@ MEMORY = "memory of the server with all runtimes loaded"
 
 
 def memory(pid: int) -> float:
-    """The memory of a process and its children (the worker) in MB; what they share is counted once (PSS)."""
+    """Memory of a process and its children (the worker) in MB, counting shared pages once (PSS)."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     children = [child for task in tasks for child in (task / "children").read_text().split()]
-    return _own_memory(pid) + sum(memory(int(child)) for child in children)
+    return _memory_without_children(pid) + sum(memory(int(child)) for child in children)
 
 
-def _own_memory(pid: int) -> float:
+def _memory_without_children(pid: int) -> float:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
@@ -219,6 +220,7 @@ def _own_memory(pid: int) -> float:
 
 
 def measure(root: Path) -> Iterator[Line]:
+    """All lines: name, target and measured values."""
     subprocess.run(
         [sys.executable, "-m", "convnet_core", "pipeline", "--run", str(root / "demo")], cwd=ROOT, check=True
     )
@@ -253,11 +255,11 @@ def main() -> None:
     save("app", [_row(*line) for line in lines])
 
 
-def _row(name: str, target: str, found: list[float]) -> Row:
-    middle, unit = statistics.median(found), "MB" if name == MEMORY else "s"
+def _row(name: str, target: str, values: list[float]) -> Row:
+    median, unit = statistics.median(values), "MB" if name == MEMORY else "s"
     limit = float(target.split()[1].replace(",", "")) if " " in target else None
-    met = None if limit is None else middle <= limit
-    return Row(name, "–", middle, min(found), max(found), unit, target, met, f"{len(found)} times, in Chromium")
+    met = None if limit is None else median <= limit
+    return Row(name, "–", median, min(values), max(values), unit, target, met, f"{len(values)} times, in Chromium")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Charts as SVG: a bar for each ratio with its spread and its target, and a line for each thing that grows."""
+"""SVG charts: bars for ratios with their spread and target, and lines for growth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STYLE = (
 
 
 def bars(rows: Sequence[tuple[str, float, float, float, float | None]]) -> str:
-    """Ratios: label, value, lowest, highest, target; on a logarithmic scale, since 2 × and 20 × stand side by side."""
+    """A bar chart of (label, ratio, lowest, highest, target) rows, on a logarithmic scale to fit 2 × and 20 ×."""
     top = max(max(high, target or 0) for _, _, _, high, target in rows)
     low = min(0.5, *(least for _, _, least, _, _ in rows)) / 1.2
     left, width = 330, 400
@@ -24,8 +24,8 @@ def bars(rows: Sequence[tuple[str, float, float, float, float | None]]) -> str:
         return left + width * math.log(max(value, low) / low) / math.log(top * 1.1 / low)
 
     parts = []
-    for place, (label, value, least, most, target) in enumerate(rows):
-        y = 12 + 28 * place
+    for index, (label, value, least, most, target) in enumerate(rows):
+        y = 12 + 28 * index
         miss = ' class="miss"' if target is not None and value < target else ""
         parts += [
             f'<text x="{left - 8}" y="{y + 12}" text-anchor="end">{escape(label)}</text>',
@@ -39,7 +39,7 @@ def bars(rows: Sequence[tuple[str, float, float, float, float | None]]) -> str:
 
 
 def line(title: str, xs: Sequence[float], ys: Sequence[float], unit: str) -> str:
-    """One curve over a logarithmic axis of sizes."""
+    """A curve over a logarithmic axis of sizes."""
     left, top, width, height = 70, 34, 320, 150
     low, high = math.log(min(xs)), math.log(max(xs))
     most = max(ys) * 1.1

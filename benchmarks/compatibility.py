@@ -1,11 +1,11 @@
-"""Which releases of TensorFlow and LiteRT open what the converter writes: docs/COMPATIBILITY.md.
+"""Find the releases of TensorFlow and LiteRT that open the converter's files: docs/COMPATIBILITY.md.
 
     python -m benchmarks.compatibility FOLDER [RELEASE ...] [--again]
 
-Writes the artefacts of `compatibility_networks.py` into FOLDER once; then makes a fresh virtual environment there for
-one release after another (and removes it), in which `compatibility_probe.py` opens them with no code of the project.
-Needs an interpreter of each Python that is named below on the PATH; a release whose interpreter is missing is left out.
-What was found stays in benchmarks/results/compatibility.json; `--again` tries those anew that are there.
+Writes the artifacts of `compatibility_networks.py` into FOLDER once. For each release it creates a temporary virtual
+environment there, in which `compatibility_probe.py` opens them without any of the project's code. Needs every Python
+named below on the PATH; releases whose Python is missing are skipped. Results are saved in
+benchmarks/results/compatibility.json; `--again` repeats those already there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROBE = Path(__file__).with_name("compatibility_probe.py")
 LONGEST = 1800  # seconds; ends a hang
 
 ALLOWED = {"fp32": 1e-5, "fp16": 1e-3, "int8": 5e-2}
-"""The largest error of TFLite files, as a part of the range; of everything else it is 1e-5."""
+"""The largest allowed error of TFLite files, as a fraction of the range; 1e-5 for all other artifacts."""
 
 COLUMNS = {
     "saved_model": "SavedModel",
@@ -46,7 +46,7 @@ MODULES = {"tensorflow-cpu": "tensorflow", "ai-edge-litert": "ai_edge_litert", "
 
 @dataclass(frozen=True)
 class Release:
-    """A package of the registry, and the newest Python that it has wheels for."""
+    """A package version, and the newest Python that it has wheels for."""
 
     package: str
     version: str
@@ -54,12 +54,12 @@ class Release:
 
     @property
     def name(self) -> str:
-        """As pip takes it."""
+        """The requirement for pip."""
         return f"{self.package}=={self.version}"
 
     @property
-    def beside(self) -> list[str]:
-        """Limits that old releases forgot to declare: what came later breaks their import."""
+    def constraints(self) -> list[str]:
+        """Version limits that old releases do not declare; later versions break their import."""
         if self.package == "tensorflow-cpu" and _number(self.version) < (2, 12):
             return ["protobuf<3.21", "numpy<1.24"]
         return ["numpy<2"] if self.package == "tflite-runtime" or _number(self.version)[0] == 1 else []
@@ -87,19 +87,19 @@ RELEASES = [
 ]
 
 
-def tried(release: Release, python: str, artefacts: Path) -> dict[str, Any]:
-    """What one release makes of every network: an error or a line of text by artefact; or why there is nothing."""
-    environment = artefacts.parent / f"environment-{release.package}-{release.version}"
+def try_release(release: Release, python: str, artifacts: Path) -> dict[str, Any]:
+    """The result of one release for every network: an error figure or message by artifact, or why it could not run."""
+    environment = artifacts.parent / f"environment-{release.package}-{release.version}"
     shutil.rmtree(environment, ignore_errors=True)
     try:
         _run(python, "-m", "venv", environment)
-        inside = environment / "bin/python"
-        _run(inside, "-m", "pip", "install", "--quiet", "--no-cache-dir", release.name, *release.beside)
+        interpreter = environment / "bin/python"
+        _run(interpreter, "-m", "pip", "install", "--quiet", "--no-cache-dir", release.name, *release.constraints)
         return {
-            "numpy": _run(inside, "-c", "import numpy; print(numpy.__version__)"),
+            "numpy": _run(interpreter, "-c", "import numpy; print(numpy.__version__)"),
             "networks": {
-                folder.name: json.loads(_run(inside, PROBE, MODULES[release.package], folder).splitlines()[-1])
-                for folder in sorted(artefacts.iterdir())
+                folder.name: json.loads(_run(interpreter, PROBE, MODULES[release.package], folder).splitlines()[-1])
+                for folder in sorted(artifacts.iterdir())
             },
         }
     except RuntimeError as error:
@@ -109,7 +109,7 @@ def tried(release: Release, python: str, artefacts: Path) -> dict[str, Any]:
 
 
 def _run(*command: object) -> str:
-    """What a command prints. Raises RuntimeError with one line of why it failed."""
+    """Run a command; returns its output. Raises RuntimeError with a one-line reason if it fails."""
     words = list(map(str, command))
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST, check=False)
@@ -124,7 +124,7 @@ def _run(*command: object) -> str:
 
 def page(results: dict[str, Any], networks: dict[str, str]) -> str:
     """docs/COMPATIBILITY.md."""
-    found = {release: results[release.name] for release in RELEASES if release.name in results}
+    entries = {release: results[release.name] for release in RELEASES if release.name in results}
     lines = _INTRODUCTION.format(
         tensorflow=version("tensorflow"),
         numpy=version("numpy"),
@@ -132,7 +132,7 @@ def page(results: dict[str, Any], networks: dict[str, str]) -> str:
         networks="; ".join(f"`{name}`, {what}" for name, what in networks.items()),
         fp16=ALLOWED["fp16"],
         int8=ALLOWED["int8"],
-        oldest=_oldest([release for release in found if "tensorflow" in release.package], found),
+        oldest=_oldest([release for release in entries if "tensorflow" in release.package], entries),
     ).splitlines()
     for title, packages, columns in (
         ("TensorFlow", ("tensorflow-cpu",), list(COLUMNS)),
@@ -141,10 +141,10 @@ def page(results: dict[str, Any], networks: dict[str, str]) -> str:
         heads = " | ".join(COLUMNS[kind] for kind in columns)
         lines += ["", f"## {title}", "", f"| release | Python | NumPy | {heads} |"]
         lines += ["| --- |" + " ---: |" * (2 + len(columns))]
-        lines += [_row(release, entry, columns) for release, entry in found.items() if release.package in packages]
-    failures = _failures(found)
+        lines += [_row(release, entry, columns) for release, entry in entries.items() if release.package in packages]
+    failures = _failures(entries)
     if failures:
-        lines += ["", "## What fails", "", "| artefact | why | networks | releases |", "| --- | --- | --- | --- |"]
+        lines += ["", "## What fails", "", "| artifact | reason | networks | releases |", "| --- | --- | --- | --- |"]
         lines += [f"| {' | '.join(line)} |" for line in failures]
     return "\n".join([*lines, *_SERVING.splitlines()]) + "\n"
 
@@ -152,26 +152,26 @@ def page(results: dict[str, Any], networks: dict[str, str]) -> str:
 _INTRODUCTION = """\
 # Compatibility
 
-Which releases open what the project's own converter writes. The artefacts are made once, with TensorFlow {tensorflow}
-and NumPy {numpy}; each release opens them in a fresh environment of its own, in a script that holds no code of the
-project (`benchmarks/compatibility_probe.py`). Made by `python -m benchmarks.compatibility FOLDER` on {today}, on
-Linux (x86-64).
+Releases that open the files of the project's own converter. The artifacts were written once, with TensorFlow
+{tensorflow} and NumPy {numpy}; each release opened them in a fresh environment, with a script that uses none of the
+project's code (`benchmarks/compatibility_probe.py`). Generated by `python -m benchmarks.compatibility FOLDER` on
+{today}, on Linux (x86-64).
 
-**Claimed: TensorFlow {oldest} and later.** From there on every artefact below was opened and gave the right answer.
+**Claimed: TensorFlow {oldest} and later.** Since that release, every artifact below opens and gives the right answer.
 
 Networks: {networks}.
-Parameters are random; the artefacts were made with a batch of 2 and are run with 3.
+Parameters are random; the networks were exported with a batch of 2 and run with 3.
 
 - *SavedModel*: `tf.saved_model.load(FOLDER).signatures["serving_default"]`.
 - *`model/1/`*: the same files laid out for serving, and loaded the way TensorFlow Serving does it: the graph with the
   tag `serve`, restored by its own saver op, run in a session by the names in its signature. TensorFlow Serving itself
-  was not run: the package registries have its client alone.
+  was not run: the package registries only have its client.
 - *frozen graph*: the GraphDef in a session.
 - *TFLite*: the file in `tf.lite.Interpreter`, or in that of the runtime's own package, resized to the batch.
 
-A cell is the largest error over the networks, as a part of the output's range: for float32 against ONNX Runtime (1e-5
-is allowed), for fp16 and int8 against today's LiteRT ({fp16:g} and {int8:g}). Where not all are right it says how
-many are."""
+A cell is the largest error over all networks, as a fraction of the output's range: float32 against ONNX Runtime (1e-5
+is allowed), fp16 and int8 against today's LiteRT ({fp16:g} and {int8:g}). If some networks fail, the cell says how many
+pass."""
 
 _SERVING = """
 ## Laying out for TensorFlow Serving
@@ -188,11 +188,11 @@ The signature is `serving_default`, its tag `serve`; the names of its inputs and
 the SavedModel, and `saved_model_cli show --all --dir serving/digits/1` prints them."""
 
 
-def _oldest(releases: list[Release], found: dict[Release, Any]) -> str:
-    """The first release of the row of good ones that ends with the newest."""
+def _oldest(releases: list[Release], entries: dict[Release, Any]) -> str:
+    """The oldest release such that it and all newer ones pass."""
     oldest = "(none)"
     for release in reversed(releases):
-        if _failures({release: found[release]}):
+        if _failures({release: entries[release]}):
             break
         oldest = ".".join(map(str, _number(release.version)))
     return oldest
@@ -205,25 +205,25 @@ def _row(release: Release, entry: dict[str, Any], columns: list[str]) -> str:
     cells = []
     for kind in columns:
         values = [network[kind] for network in entry["networks"].values()]
-        right = [value for value in values if _right(kind, value)]
-        cells.append(f"{max(right):.1e}" if len(right) == len(values) else f"{len(right)} of {len(values)}")
+        passing = [value for value in values if _passes(kind, value)]
+        cells.append(f"{max(passing):.1e}" if len(passing) == len(values) else f"{len(passing)} of {len(values)}")
     return f"{start}| {entry['numpy']} | {' | '.join(cells)} |"
 
 
-def _right(kind: str, value: float | str) -> bool:
+def _passes(kind: str, value: float | str) -> bool:
     return not isinstance(value, str) and value <= ALLOWED.get(kind, 1e-5)
 
 
-def _failures(found: dict[Release, dict[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """Artefact, why, networks and releases; equal ones in one line."""
+def _failures(entries: dict[Release, dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """Artifact, reason, networks and releases of each distinct failure."""
     networks: dict[tuple[str, str, Release], list[str]] = defaultdict(list)
-    for release, entry in found.items():
+    for release, entry in entries.items():
         if "missing" in entry:
             networks["all", entry["missing"], release] = ["all"]
             continue
         for name, by_kind in entry["networks"].items():
             for kind, value in by_kind.items():
-                if not _right(kind, value):
+                if not _passes(kind, value):
                     networks[COLUMNS[kind], _why(value), release].append(name)
     releases: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for (kind, why, release), names in networks.items():
@@ -232,7 +232,7 @@ def _failures(found: dict[Release, dict[str, Any]]) -> list[tuple[str, str, str,
 
 
 def _why(value: float | str) -> str:
-    """The first sentence of a message, without its list of details; or that the answer is wrong."""
+    """The first sentence of an error message; or that the values are wrong."""
     if isinstance(value, str):
         return re.split(r"; |\. | in binary", value)[0].replace("|", "/")[:200]
     return "wrong values, without an error"
@@ -240,33 +240,33 @@ def _why(value: float | str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="for the artefacts and the environments (up to 3 GB)")
-    parser.add_argument("releases", nargs="*", metavar="RELEASE", help="these alone, as pip takes them (default: all)")
-    parser.add_argument("--again", action="store_true", help="also what was tried before")
+    parser.add_argument("folder", type=Path, help="for the artifacts and the environments (up to 3 GB)")
+    parser.add_argument("releases", nargs="*", metavar="RELEASE", help="only these, as pip requirements (default: all)")
+    parser.add_argument("--again", action="store_true", help="also repeat earlier results")
     args = parser.parse_args()
     if unknown := sorted(set(args.releases) - {release.name for release in RELEASES}):
-        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(release.name for release in RELEASES)}")
-    artefacts = args.folder.resolve() / "artefacts"
-    if not artefacts.exists():
+        parser.error(f"unknown: {', '.join(unknown)}; choose from {', '.join(release.name for release in RELEASES)}")
+    artifacts = args.folder.resolve() / "artifacts"
+    if not artifacts.exists():
         from benchmarks.compatibility_networks import networks, write
 
-        draft = artefacts.with_name("artefacts.new")
+        draft = artifacts.with_name("artifacts.new")
         shutil.rmtree(draft, ignore_errors=True)
         for network in networks():
             write(network, draft / network.name)
             print(f"{network.name}: written", flush=True)
-        draft.rename(artefacts)
-    what = {folder.name: read_json(folder / "what.json")["what"] for folder in sorted(artefacts.iterdir())}
+        draft.rename(artifacts)
+    what = {folder.name: read_json(folder / "what.json")["what"] for folder in sorted(artifacts.iterdir())}
     results = read_json(RESULTS) if RESULTS.exists() else {}
     for release in RELEASES:
-        known = "networks" in results.get(release.name, {})
-        if (args.releases and release.name not in args.releases) or (known and not args.again):
+        done = "networks" in results.get(release.name, {})
+        if (args.releases and release.name not in args.releases) or (done and not args.again):
             continue
         python = shutil.which(f"python{release.python}")
         if python is None:
-            print(f"{release.name}: left out, there is no python{release.python} on the PATH", flush=True)
+            print(f"{release.name}: skipped, no python{release.python} on the PATH", flush=True)
             continue
-        results[release.name] = tried(release, python, artefacts)
+        results[release.name] = try_release(release, python, artifacts)
         RESULTS.parent.mkdir(exist_ok=True)
         write_json(RESULTS, results)
         print(f"{release.name}: {_failures({release: results[release.name]}) or 'good'}", flush=True)

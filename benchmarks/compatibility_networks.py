@@ -1,4 +1,4 @@
-"""The networks whose artefacts are opened by other releases, with inputs and what is expected for them."""
+"""The networks whose artifacts other releases open, with inputs and expected outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.onnxruntime import OnnxRuntime
 from convnet_core.tensors.arrays import Feeds
 from testing.zoo import export
-from testing.zoo_networks import randomise, recipes
+from testing.zoo_networks import randomize, recipes
 
 BATCH = 3
 CALIBRATION = 32
@@ -44,7 +44,7 @@ class Transformer(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """Steps [batch, 10, 8] → features [batch, 10, 32], forwards and backwards through time."""
+    """Steps float32 [batch, 10, 8] → features [batch, 10, 32], a bidirectional LSTM."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Recurrent(nn.Module):
 
 @dataclass(frozen=True)
 class Network:
-    """A network in eval mode, and inputs [n, ...] for it; what is exported is its first two samples."""
+    """A network in eval mode and its inputs [n, ...]; the first two samples are used for export."""
 
     name: str
     what: str
@@ -66,31 +66,31 @@ class Network:
 
 
 def networks() -> list[Network]:
-    """All of them, with random parameters."""
+    """All networks, with random parameters."""
     generator = torch.Generator().manual_seed(0)
     zoo = {recipe.name: recipe for recipe in recipes()}
     count = BATCH + CALIBRATION
     words = torch.randint(_WORDS, (count, 12), generator=generator)
     steps = torch.randn(count, 10, 8, generator=generator)
     images = torch.rand(count, 1, 28, 28, generator=generator)
-    found = [Network("convnet", "our ConvNet", build(ModelConfig(), seed=0), images)]
+    result = [Network("convnet", "our ConvNet", build(ModelConfig(), seed=0), images)]
     for name, what in (("resnet18", "ResNet-18"), ("mobilenet_v3_small", "MobileNetV3 with hard swish")):
-        found.append(Network(name, what, zoo[name].build(), *zoo[name].inputs(count, 1)))
+        result.append(Network(name, what, zoo[name].build(), *zoo[name].inputs(count, 1)))
     for name, what, model, samples in (
-        ("transformer", "a transformer encoder of int64 words", Transformer(), words),
-        ("lstm", "an LSTM of two layers and both directions", Recurrent(), steps),
+        ("transformer", "a transformer encoder with int64 token inputs", Transformer(), words),
+        ("lstm", "a bidirectional LSTM with two layers", Recurrent(), steps),
     ):
-        randomise(model, generator)
-        found.append(Network(name, what, model, samples))
-    for network in found:
+        randomize(model, generator)
+        result.append(Network(name, what, model, samples))
+    for network in result:
         network.model.eval()
-    return found
+    return result
 
 
 def write(network: Network, folder: Path) -> None:
-    """Every artefact, the layout that TensorFlow Serving wants (`model/1/`), and .npz files of what goes in and out.
+    """Write every artifact, the TensorFlow Serving layout (`model/1/`), and .npz files of inputs and expected outputs.
 
-    What is expected of float32 is ONNX Runtime's answer; of fp16 and int8, today's LiteRT's.
+    The expected outputs are ONNX Runtime's for float32, and today's LiteRT's for fp16 and int8.
     """
     folder.mkdir(parents=True)
     assert export(network.model, (network.samples[:2],), folder / "model.onnx"), f"{network.name}: the batch is fixed"

@@ -1,4 +1,4 @@
-"""The suite's tests of com.microsoft's operators, each as a model with inputs and ONNX Runtime's answers."""
+"""Collect the test suite's com.microsoft models, with inputs and ONNX Runtime's answers."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _FILES = [f"tests/convert/native/test_contrib_{name}.py" for name in ("attention
 
 
 def contrib_tests() -> list[tuple[str, Test]]:
-    """Operators with a test each."""
-    found: list[tuple[str, Test]] = []
+    """Pairs of an operator and a test of it."""
+    collected: list[tuple[str, Test]] = []
 
-    def answers(model: onnx.ModelProto, feeds: dict[str, Any]) -> tuple[Any, Any]:
+    def collect(model: onnx.ModelProto, feeds: dict[str, Any]) -> tuple[Any, Any]:
         session = onnxruntime.InferenceSession(model.SerializeToString())
         expected = session.run(None, feeds)
         arrays = [feeds[value.name] for value in session.get_inputs()]
         repair(model)
         op = model.graph.node[0].op_type
-        found.append((op, Test(op, model, [(arrays, expected)], atol=1e-5)))
+        collected.append((op, Test(op, model, [(arrays, expected)], atol=1e-5)))
         return expected, expected
 
     with (
-        mock.patch.object(contrib, "answers", answers),
-        mock.patch.object(harness, "run"),  # TensorFlow may not run here: what is forked later would hang
+        mock.patch.object(contrib, "run_both", collect),
+        mock.patch.object(harness, "run"),  # TensorFlow must not run here: later forks would hang
         contextlib.redirect_stdout(io.StringIO()),
     ):
         pytest.main(["-q", "-p", "no:cacheprovider", *_FILES])
-    return found
+    return collected

@@ -1,10 +1,10 @@
-"""How long a conversion takes, over graphs of 10 to 2,000 nodes: nothing worse than linear.
+"""Conversion time for graphs of 10 to 2,000 nodes; it must grow at most linearly.
 
     python -m benchmarks.conversion [--repeats 3]
 
-Each graph is a chain of blocks of a convolution, a ReLU, a skip, a product with a constant and a shape computed by the
-model, as exporters leave them. *check*, and *convert* again: passes and the list of faults. *trace*: TensorFlow's
-graph. *write*: the SavedModel. *TFLite*: the fp32 file. Imports are not counted.
+Each graph is a chain of blocks: a convolution, a ReLU, a skip connection, a product with a constant and a shape that
+the model computes, as exporters write them. *check*, and again in *convert*: the passes and the check for unsupported
+nodes. *trace*: TensorFlow's graph. *write*: the SavedModel. *TFLite*: the fp32 file. Imports are not counted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHANNELS = 8
 
 
 def chain(count: int) -> onnx.ModelProto:
-    """About `count` nodes, 8 to a block."""
+    """A model of about `count` nodes, 8 per block."""
     rng, nodes, weights = np.random.default_rng(0), [], []
     x = "x"
     for block in range(max(1, count // 8)):
@@ -56,17 +56,17 @@ def chain(count: int) -> onnx.ModelProto:
 
 
 def seconds(model: onnx.ModelProto) -> dict[str, float]:
-    """Each step once."""
+    """Seconds of each step, run once."""
     from convnet_core.convert.native import converter
     from convnet_core.convert.signature import Signature
     from convnet_core.convert.targets import saved_model, tflite
 
-    found: dict[str, float] = {}
+    durations: dict[str, float] = {}
 
     def timed(step: str, call: Callable[[], Any]) -> Any:
-        began = time.perf_counter()
+        start = time.perf_counter()
         result = call()
-        found[step] = time.perf_counter() - began
+        durations[step] = time.perf_counter() - start
         return result
 
     with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +77,7 @@ def seconds(model: onnx.ModelProto) -> dict[str, float]:
         path = Path(folder)
         timed("write", lambda: saved_model.save(concrete, path / "saved_model"))
         timed("TFLite", lambda: tflite.save(path / "saved_model", path / "model.tflite", "fp32", {}, signature))
-    return found
+    return durations
 
 
 def main() -> None:
@@ -88,15 +88,15 @@ def main() -> None:
 
     import_tensorflow()
     seconds(chain(10))  # the first conversion of a process imports more
-    print(f"{'nodes':>6} {'check':>8} {'trace':>8} {'write':>8} {'TFLite':>8}   SavedModel, each node")
+    print(f"{'nodes':>6} {'check':>8} {'trace':>8} {'write':>8} {'TFLite':>8}   SavedModel, per node")
     for size in SIZES:
         model = chain(size)
         runs = [seconds(model) for _ in range(repeats)]
-        middle = {step: statistics.median(run[step] for run in runs) for step in runs[0]}
-        whole = middle["convert"] + middle["trace"] + middle["write"]
+        median = {step: statistics.median(run[step] for run in runs) for step in runs[0]}
+        total = median["convert"] + median["trace"] + median["write"]
         nodes = len(model.graph.node)
-        steps = " ".join(f"{middle[step]:7.2f}s" for step in ("check", "trace", "write", "TFLite"))
-        print(f"{nodes:>6} {steps}   {whole:.2f} s, {1000 * whole / nodes:.2f} ms", flush=True)
+        steps = " ".join(f"{median[step]:7.2f}s" for step in ("check", "trace", "write", "TFLite"))
+        print(f"{nodes:>6} {steps}   {total:.2f} s, {1000 * total / nodes:.2f} ms", flush=True)
 
 
 if __name__ == "__main__":

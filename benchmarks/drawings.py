@@ -1,8 +1,7 @@
-"""How many drawings a network that was trained on strokes reads: preset `fast`, three seeds, 1,000 drawings.
+"""Share of drawings that networks trained on strokes read correctly: preset `fast`, three seeds, 1,000 drawings.
 
-The drawings (testing/drawings.py) are made by other shapes and another renderer than the training images. Then
-the same as photographs (testing/sheets.py), by the first seed's network: under light that falls to a third, in
-frames, on lines.
+The drawings (testing/drawings.py) use different shapes and a different renderer from the training images. Then the
+first seed's network reads simulated photographs of them (testing/sheets.py): uneven light, frames and ruled paper.
 
     python -m benchmarks.drawings [COUNT]
 """
@@ -28,28 +27,28 @@ from testing import sheets
 from testing.drawings import drawings
 
 
-def sheets_read(model: torch.nn.Module, images: list[Any], digits: NDArray[np.int64]) -> None:
-    """A line for each kind of photograph: the share of all that is read right; one that is refused is not."""
-    marked = [(light, mark) for light in ("even", "linear", "edge") for mark in sheets.MARKS[1:]]
-    for light, mark in [*((light, "plain") for light in sheets.LIGHTS), *marked]:
+def read_sheets(model: torch.nn.Module, images: list[Any], digits: NDArray[np.int64]) -> None:
+    """Print the share read correctly for each kind of photograph; a rejected one counts as wrong."""
+    combinations = [(light, mark) for light in ("even", "linear", "edge") for mark in sheets.MARKS[1:]]
+    for light, mark in [*((light, "plain") for light in sheets.LIGHTS), *combinations]:
         rng = np.random.default_rng(3)
-        right = refused = 0
+        correct = rejected = 0
         for image, digit in zip(images, digits, strict=True):
             try:
-                found = torch.from_numpy(prepare(sheets.sheet(image, light, mark, rng)))
+                prepared = torch.from_numpy(prepare(sheets.sheet(image, light, mark, rng)))
             except DataError:
-                refused += 1
+                rejected += 1
                 continue
             with torch.no_grad():
-                right += int(model(found[None, None]).argmax()) == digit
-        print(f"{light} light, {mark}: {100 * right / len(images):.1f} % read, {refused} refused", flush=True)
+                correct += int(model(prepared[None, None]).argmax()) == digit
+        print(f"{light} light, {mark}: {100 * correct / len(images):.1f} % read, {rejected} rejected", flush=True)
 
 
 def main() -> None:
-    began = time.monotonic()
+    start = time.monotonic()
     generate(60_000, 0)
     generate(10_000, 1)
-    print(f"70,000 images generated in {time.monotonic() - began:.1f} s")
+    print(f"70,000 images generated in {time.monotonic() - start:.1f} s")
     images, digits = drawings(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, seed=7)
     prepared = torch.from_numpy(np.stack([prepare(image.astype(np.float32) / 255) for image in images])[:, None])
     train = Tensors.of(data.load(DataConfig()).train)
@@ -58,12 +57,12 @@ def main() -> None:
         model, _ = our_loop(PRESETS["fast"].replace(seed=seed, device="cpu"), train)
         networks.append(model)
         with torch.no_grad():
-            right = model.eval()(prepared).argmax(1).numpy() == digits
+            correct = model.eval()(prepared).argmax(1).numpy() == digits
         print(
-            f"seed {seed}: {100 * right.mean():.1f} % of {len(images):,} drawings read; worst digit "
-            f"{min(range(10), key=lambda d: right[digits == d].mean())}"
+            f"seed {seed}: {100 * correct.mean():.1f} % of {len(images):,} drawings read; worst digit "
+            f"{min(range(10), key=lambda d: correct[digits == d].mean())}"
         )
-    sheets_read(networks[0], images, digits)
+    read_sheets(networks[0], images, digits)
 
 
 if __name__ == "__main__":

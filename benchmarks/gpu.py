@@ -1,14 +1,14 @@
-"""Training on a GPU: does it learn what the CPU learns, stop and resume bit for bit, export, and how fast.
+"""Check training on a GPU against the CPU: losses, accuracy, bit-exact stop and resume, export, and speed.
 
     benchmarks/gpu.sh > gpu.jsonl
 
-One JSON object a line, each as soon as it is known: first the machine, then the rows of the table, last all of it. The
-exit status is 1 where a row is wrong, and 2 where some were not reached in time. Without CUDA the same in small.
+Prints one JSON object a line as results arrive: the machine, the rows of the table, and finally the whole table. The
+exit status is 1 if a row fails, and 2 if some did not finish in time. Without CUDA it runs a smaller version.
 
-Losses are compared without augmentation, whose random numbers are another device's own, and float32 is float32 (no
-TF32). Kernels add up in orders of their own, and Adam makes large steps of small differences: of the CPU's own kernels,
-contiguous and channels last, losses lie up to 2e-4 apart after 5 steps and 5e-3 after 60 in float32, 8e-4 and 8e-3 in
-bfloat16. Allowed is about four times that.
+Losses are compared without augmentation, whose random numbers depend on the device, and without TF32. Kernels sum in
+different orders, and Adam amplifies small differences: on the CPU, contiguous and channels-last kernels differ by up to
+2e-4 in the loss after 5 steps and 5e-3 after 60 in float32, and by 8e-4 and 8e-3 in bfloat16. The limits are about four
+times that.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ from convnet_core.training.loop import Tensors, choose_device
 
 SECONDS = 205.0
 LIMITS = {"losses": 20.0, "accuracy": 40.0, "resume": 20.0, "export": 40.0, "whole": 30.0}
-"""Seconds that a row of each part may take, of `SECONDS` in all."""
+"""Time limit in seconds for a row of each part, out of `SECONDS` in total."""
 
 
 class Table:
-    """The rows so far; each is printed as soon as it is known, and none keeps the next from being tried."""
+    """Collects and prints rows. A failing row does not stop the next one."""
 
     def __init__(self, seconds: float) -> None:
         self.rows: list[Row] = []
         self._patience = seconds / SECONDS
-        self._began = time.monotonic()
-        self._end = self._began + seconds
+        self._start = time.monotonic()
+        self._end = self._start + seconds
 
     def add(self, part: str, config: TrainConfig, preset: str, measure: Callable[[float], Row]) -> None:
-        """Measure a row; `measure` takes the time at which it has to give up."""
-        began = time.monotonic()
+        """Measure a row; `measure` gets its deadline (time.monotonic())."""
+        start = time.monotonic()
         row: Row = {
             "part": part,
             "preset": preset,
@@ -59,32 +59,32 @@ class Table:
             "mode": "graph" if config.cuda_graph else "eager",
         }
         try:
-            if began > self._end:
+            if start > self._end:
                 raise NotReached
-            row |= measure(min(self._end, began + self._patience * LIMITS[part]))
+            row |= measure(min(self._end, start + self._patience * LIMITS[part]))
         except NotReached:
             row |= {"ok": None, "error": "not reached in time"}
-        except Exception as error:  # whatever a GPU makes of it, the next row is tried
+        except Exception as error:  # whatever goes wrong on a GPU, try the next row
             traceback.print_exc()
             row |= {"ok": False, "error": f"{type(error).__name__}: {one_line(error)}"}
-        row["took"] = round(time.monotonic() - began, 2)
+        row["took"] = round(time.monotonic() - start, 2)
         self.rows.append(row)
-        say(row)
+        print_json(row)
 
     def end(self) -> int:
-        """Print the whole; gives the exit status."""
-        found = [row["ok"] for row in self.rows]
-        say({"table": self.rows, "ok": all(found), "seconds": round(time.monotonic() - self._began, 1)})
-        return 1 if False in found else 2 if None in found else 0
+        """Print the whole table; returns the exit status."""
+        results = [row["ok"] for row in self.rows]
+        print_json({"table": self.rows, "ok": all(results), "seconds": round(time.monotonic() - self._start, 1)})
+        return 1 if False in results else 2 if None in results else 0
 
 
-def say(value: dict[str, Any]) -> None:
-    """A line of JSON."""
+def print_json(value: dict[str, Any]) -> None:
+    """Print a value as one line of JSON."""
     print(json.dumps(value), flush=True)
 
 
 def plan_for(device: torch.device) -> Plan:
-    """MNIST where $CONVNET_DATA_DIR holds it, else digits that are generated; few where the CPU has to do all of it."""
+    """A plan with MNIST if $CONVNET_DATA_DIR contains it, else generated digits; a smaller one for the CPU."""
     folder = Path(os.environ.get("CONVNET_DATA_DIR") or "-")
     source = "mnist" if any(folder.glob("train-images*")) else "strokes"
     large = device.type == "cuda"
@@ -97,7 +97,7 @@ def plan_for(device: torch.device) -> Plan:
 
 
 def machine(plan: Plan) -> dict[str, Any]:
-    """What the figures are of."""
+    """The machine, the versions and the amount of data."""
     cuda = plan.device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name() if cuda else platform.processor() or platform.machine(),
@@ -110,7 +110,7 @@ def machine(plan: Plan) -> dict[str, Any]:
 
 
 def measure(table: Table, plan: Plan, presets: dict[str, TrainConfig], folder: Path) -> None:
-    """All rows: in eager mode first, then by the graph, which has the most ways to go wrong."""
+    """Measure all rows: eager mode first, then CUDA graphs, which can fail in the most ways."""
     forever = float("inf")
 
     @functools.cache
@@ -123,25 +123,25 @@ def measure(table: Table, plan: Plan, presets: dict[str, TrainConfig], folder: P
         return float(row["accuracy"])
 
     for graph in (False, True) if plan.device.type == "cuda" else (False,):
-        tried = [
+        configs = [
             (name, config.replace(device=plan.device.type, cuda_graph=graph, precision=precision))
             for name, config in presets.items()
             for precision in ("float32", "bfloat16")
         ]
-        for name, config in tried:
+        for name, config in configs:
             expected = functools.partial(cpu_losses, name, config.precision)
             table.add(
                 "losses", config, name,
                 lambda end, c=config, e=expected: parts.compare_losses(plan, c, e(), end),
             )  # fmt: skip
-        for name, config in tried:
-            place = folder / f"{name}-{config.precision}-{graph}"
-            table.add("resume", config, name, lambda end, c=config, p=place: parts.resume(c, p, end))
-        for name, config in tried:
+        for name, config in configs:
+            run_folder = folder / f"{name}-{config.precision}-{graph}"
+            table.add("resume", config, name, lambda end, c=config, f=run_folder: parts.resume(c, f, end))
+        for name, config in configs:
             if not graph and config.precision == "float32":
                 table.add("export", config, name, lambda end, c=config: parts.export(plan, c, end))
         for part, function in (("accuracy", parts.compare_accuracy), ("whole", parts.whole)):
-            for name, config in tried:
+            for name, config in configs:
                 table.add(
                     part, config, name,
                     lambda end, c=config, n=name, f=function: f(plan, c, cpu_accuracy(n), end),
@@ -152,13 +152,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--presets", nargs="+", choices=("reference", "accurate"), default=["reference", "accurate"])
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="for all; a row that takes too long is given up")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="total time limit; slow rows are skipped")
     args = parser.parse_args()
     table = Table(args.seconds)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CONVNET_CACHE_DIR"] = folder
         plan = plan_for(choose_device(TrainConfig(device=args.device)))
-        say(machine(plan))
+        print_json(machine(plan))
         presets = {name: PRESETS[name] for name in args.presets}
         if plan.device.type != "cuda":
             presets = {name: config.replace(epochs=1, validation_size=500) for name, config in presets.items()}

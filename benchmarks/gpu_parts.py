@@ -1,4 +1,4 @@
-"""What `benchmarks.gpu` tries, a row of its table each. Raises NotReached where the time is over."""
+"""The checks of `benchmarks.gpu`, one per table row. They raise NotReached when time runs out."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from convnet_core.training.steps import make_step, scaled
 
 CPU = torch.device("cpu")
 EARLY = 5
-"""Steps after which losses are looked at, and after all."""
+"""Losses are checked after this many steps, and after all."""
 
 ALLOWED = {"float32": (1e-3, 2e-2), "bfloat16": (5e-3, 4e-2)}
-"""How far losses may lie apart, of the loss: within the early steps, and within all."""
+"""Largest relative difference of losses allowed within the early steps, and within all."""
 
 POINTS = 1.5
-"""Percent of the test set by which the accuracies of a short training may differ; seeds differ by about one."""
+"""Allowed difference in accuracy of a short training, in percentage points; seeds differ by about one."""
 
 Row = dict[str, Any]
 
 
 class NotReached(Exception):
-    """The time is over."""
+    """The time limit was reached."""
 
 
 class Until(Monitor):
-    """Asks a training to stop when its time is over, or after so many batches."""
+    """Stops a training at a deadline, or after a number of batches."""
 
     def __init__(self, end: float, batches: float = float("inf")) -> None:
         self._end, self._left = end, batches
@@ -59,8 +59,8 @@ class Until(Monitor):
 
 @dataclass(frozen=True)
 class Plan:
-    """The device that is tried, the digits (on the CPU), and how much of them: `steps` whose losses are compared, and
-    `images` and `epochs` of a training that is short enough for the CPU.
+    """The device to check, the digits (on the CPU), the number of `steps` whose losses are compared, and the `images`
+    and `epochs` of the short training.
     """
 
     device: torch.device
@@ -72,45 +72,45 @@ class Plan:
 
 
 def losses(plan: Plan, config: TrainConfig, device: torch.device, end: float) -> Tensor:
-    """The loss of each of the first steps, float64 [steps], without augmentation."""
+    """The losses of the first steps without augmentation, float64 [steps]."""
     config = config.replace(augment=AugmentConfig())
-    state, train, monitor = _begun(config, device), plan.train.to(device), Until(end)
+    state, train, monitor = _begin_training(config, device), plan.train.to(device), Until(end)
     step = make_step(state, train, config)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(config.seed)).to(device)
     total = config.epochs * len(train) // config.batch_size
-    found = []
-    for place, batch in enumerate(torch.split(order, config.batch_size)[: plan.steps]):
+    values = []
+    for index, batch in enumerate(torch.split(order, config.batch_size)[: plan.steps]):
         if monitor.stop_requested():
             raise NotReached
-        loss, _ = step(batch, learning_rate(config, place, total))
-        found.append(loss.clone())  # a graph leaves each result in the same tensor
-    return torch.stack(found).double().cpu()
+        loss, _ = step(batch, learning_rate(config, index, total))
+        values.append(loss.clone())  # a CUDA graph writes every result to the same tensor
+    return torch.stack(values).double().cpu()
 
 
 def compare_losses(plan: Plan, config: TrainConfig, expected: Tensor, end: float) -> Row:
-    """The device's losses step by step, against the CPU's."""
-    apart = (losses(plan, config, plan.device, end) / expected - 1).abs()
-    early, every = ALLOWED[config.precision]
-    found = {
-        "first": float(apart[0]),
-        f"first {EARLY}": float(apart[:EARLY].max()),
-        f"all {len(apart)}": float(apart.max()),
+    """Compare the device's losses with the CPU's, step by step."""
+    differences = (losses(plan, config, plan.device, end) / expected - 1).abs()
+    early_limit, limit = ALLOWED[config.precision]
+    largest = {
+        "first": float(differences[0]),
+        f"first {EARLY}": float(differences[:EARLY].max()),
+        f"all {len(differences)}": float(differences.max()),
     }
     return {
-        "apart": found,
-        "allowed": [early, every],
-        "ok": bool(apart[:EARLY].max() <= early and apart.max() <= every),
+        "apart": largest,
+        "allowed": [early_limit, limit],
+        "ok": bool(differences[:EARLY].max() <= early_limit and differences.max() <= limit),
     }
 
 
 def train(plan: Plan, config: TrainConfig, device: torch.device, end: float, *, short: bool) -> tuple[nn.Module, Row]:
-    """A training as the presets do it, or a short one without validation; accuracy in percent of the test set."""
+    """Train with a preset, or briefly and without validation; accuracy is in percent of the test set."""
     part = plan.train
     if short:
         config = config.replace(epochs=plan.epochs, validation_size=0)
         part = Tensors(part.images[: plan.images], part.labels[: plan.images])
     learned, held = loop.split_off_validation(part, config)
-    state = _begun(config, device)
+    state = _begin_training(config, device)
     try:
         loop.fit(state, learned.to(device), held and held.to(device), config, Until(end))
     except Stopped as error:
@@ -123,36 +123,36 @@ def train(plan: Plan, config: TrainConfig, device: torch.device, end: float, *, 
 
 
 def compare_accuracy(plan: Plan, config: TrainConfig, expected: float, end: float) -> Row:
-    """A short training's accuracy, against the CPU's in float32."""
+    """Compare a short training's accuracy with that of the CPU in float32."""
     _, row = train(plan, config, plan.device, end, short=True)
     return {**row, "accuracy of the CPU": expected, "ok": abs(row["accuracy"] - expected) <= POINTS}
 
 
 def whole(plan: Plan, config: TrainConfig, least: float, end: float) -> Row:
-    """A preset as it is, which has to become as good as the CPU's short training at the least."""
+    """Train a full preset; it must be at least as accurate as the CPU's short training."""
     _, row = train(plan, config, plan.device, end, short=False)
     return {**row, "ok": row["accuracy"] >= least - POINTS}
 
 
 def resume(config: TrainConfig, folder: Path, end: float) -> Row:
-    """A training in one go, again, and stopped and resumed: the same weights, bit for bit."""
+    """Train in one go, repeat it, and stop and resume; all three must give the same weights, bit for bit."""
     config = config.replace(data=DataConfig(train_size=1230, test_size=400), epochs=2, validation_size=200)
-    found = {}
+    digests = {}
     for name, batches in (("whole", None), ("again", None), ("resumed", 13)):
         run = Run.create(folder / name)
         try:
             if batches is not None:
-                with_stop(run, config, Until(end, batches))
+                train_until_stopped(run, config, Until(end, batches))
             run_train(run, config, Until(end), resume=batches is not None)
         except Stopped as error:
             raise NotReached from error
-        found[name] = digest(run.path / "train/model.safetensors")
-    same = {name: value == found["whole"] for name, value in found.items() if name != "whole"}
-    return {"the same weights": same, "ok": all(same.values())}
+        digests[name] = digest(run.path / "train/model.safetensors")
+    matches = {name: value == digests["whole"] for name, value in digests.items() if name != "whole"}
+    return {"the same weights": matches, "ok": all(matches.values())}
 
 
-def with_stop(run: Run, config: TrainConfig, monitor: Until) -> None:
-    """The part of a training before its stop. Raises Stopped where the time is over."""
+def train_until_stopped(run: Run, config: TrainConfig, monitor: Until) -> None:
+    """Train until the monitor stops it. Raises Stopped if the deadline has passed."""
     try:
         run_train(run, config, monitor)
     except Stopped:
@@ -161,35 +161,38 @@ def with_stop(run: Run, config: TrainConfig, monitor: Until) -> None:
 
 
 def export(plan: Plan, config: TrainConfig, end: float) -> Row:
-    """A network that was trained on the device: on the CPU and as ONNX it gives the same.
+    """A network trained on the device gives the same output there, on the CPU and as ONNX.
 
-    By PyTorch's older exporter and onnx.reference: the new one needs onnxscript, and `convnet_core.export.onnx_export`
-    ONNX Runtime and more.
+    Uses PyTorch's older exporter and onnx.reference, since the new exporter needs onnxscript, and
+    `convnet_core.export.onnx_export` needs ONNX Runtime and more.
     """
     model, _ = train(plan, config, plan.device, end, short=True)
     images = plan.test.images[:8]
     with torch.no_grad():
-        there = model.eval()(scaled(images.to(plan.device))).float().cpu().numpy()
-        here = model.cpu()(scaled(images)).numpy()
+        device_output = model.eval()(scaled(images.to(plan.device))).float().cpu().numpy()
+        cpu_output = model.cpu()(scaled(images)).numpy()
     file = io.BytesIO()
     axes = {name: {0: "batch"} for name in (INPUT, OUTPUT)}
     names = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
     torch.onnx.export(model, (scaled(images[:2]),), file, **names, opset_version=ExportConfig().opset, dynamo=False)
     exported = onnx.load_from_string(file.getvalue())
     onnx.checker.check_model(exported, full_check=True)
-    (answer,) = ReferenceEvaluator(exported).run(None, {INPUT: scaled(images).numpy()})
+    (onnx_output,) = ReferenceEvaluator(exported).run(None, {INPUT: scaled(images).numpy()})
     tolerance = CompareConfig()
-    allowed = float(tolerance.atol + tolerance.rtol * np.abs(here).max())
-    apart = {"device": float(np.abs(there - here).max()), "ONNX": float(np.abs(answer - here).max())}
+    allowed = float(tolerance.atol + tolerance.rtol * np.abs(cpu_output).max())
+    differences = {
+        "device": float(np.abs(device_output - cpu_output).max()),
+        "ONNX": float(np.abs(onnx_output - cpu_output).max()),
+    }
     return {
         "exporter": "torch.onnx.export(dynamo=False)",
-        "from PyTorch on the CPU": apart,
+        "from PyTorch on the CPU": differences,
         "allowed": allowed,
-        "ok": max(apart.values()) <= allowed,
+        "ok": max(differences.values()) <= allowed,
     }
 
 
-def _begun(config: TrainConfig, device: torch.device) -> loop.Training:
+def _begin_training(config: TrainConfig, device: torch.device) -> loop.Training:
     state = loop.begin(build(config.model, config.seed), config, device)
     state.model.train()
     return state

@@ -1,10 +1,10 @@
-"""How long the layout of a graph takes, over graphs of 10 to 2,000 nodes and of several kinds.
+"""Graph layout time for several kinds of graphs of 10 to 2,000 nodes.
 
     python -m benchmarks.graphs [--repeats 3]
 
-`chain` is one node after another; `residual` adds skips over three; `dense` joins each node to all before it in
-its block of 24; `skips` gives every third node an edge from the very first one; `wide` is 16 chains that
-leave one node; in `tangled` each node reads from two of the 40 before it.
+`chain` is one node after another; `residual` adds skips over three nodes; `dense` connects each node to all earlier
+ones in its block of 24; `skips` connects every third node to the first one; `wide` is 16 chains that start at one node;
+in `tangled` each node reads from two of the previous 40.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
-    print("seconds     " + "".join(f"{size:>8}" for size in SIZES) + "   for each node, 2000 against 100")
+    print("seconds     " + "".join(f"{size:>8}" for size in SIZES) + "   time per node, 2000 vs. 100")
     for make in (chain, residual, dense, skips, wide, tangled):
-        took = {}
+        durations = {}
         for size in SIZES:
             links, times = make(size), []
             for _ in range(repeats):
-                began = time.perf_counter()
+                start = time.perf_counter()
                 lay_out(size, links)
-                times.append(time.perf_counter() - began)
-            took[size] = statistics.median(times)
-        line = "".join(f"{seconds:8.3f}" for seconds in took.values())
-        print(f"{make.__name__:12}{line}   {took[2000] / took[100] / 20:.2f} ×", flush=True)
+                times.append(time.perf_counter() - start)
+            durations[size] = statistics.median(times)
+        line = "".join(f"{seconds:8.3f}" for seconds in durations.values())
+        print(f"{make.__name__:12}{line}   {durations[2000] / durations[100] / 20:.2f} ×", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How cost grows: training over the number of images, comparison and drawing over the size of a graph.
+"""How cost grows: training with the number of images, comparison and drawing with the size of the graph.
 
     python -m benchmarks.growth
 
-Charts for docs/PERFORMANCE.md; nothing should be worse than linear. Memory is the largest that the process held, above
-what it held before the digits were there.
+Writes charts for docs/PERFORMANCE.md; nothing should grow faster than linearly. Memory is the process's peak minus its
+size before the digits were generated.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ IMAGES = (1_000, 8_000, 60_000, 120_000, 240_000, 480_000)
 NODES = (10, 100, 500, 1000, 2000)
 _REPEATS = 5
 _ENOUGH = 60_000
-"""Images at the least in a measurement: of a small set, several epochs."""
+"""Least number of images in a measurement; small sets train for several epochs."""
 
 
 def resident() -> float:
-    """Memory of this process, MB."""
+    """Resident memory of this process in MB."""
     text = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1024
 
 
-def trained(count: int) -> Callable[[int], tuple[float, float]]:
-    """Images per second of the preset `fast` on so many strokes, and MB while it draws and trains."""
+def training(count: int) -> Callable[[int], tuple[float, float]]:
+    """A function that measures images per second of the preset `fast` on `count` images, and peak MB."""
     from benchmarks.training import our_loop
     from convnet_core.config.stages import PRESETS
     from convnet_core.data.split import Split
@@ -48,12 +48,12 @@ def trained(count: int) -> Callable[[int], tuple[float, float]]:
     from convnet_core.training.loop import Tensors
 
     config = PRESETS["fast"].replace(validation_size=0, device="cpu")
-    our_loop(config, Tensors.of(Split(*generate(1000, 9))))  # what the first training of a process sets up
-    before, most, going = resident(), [0.0], [True]
+    our_loop(config, Tensors.of(Split(*generate(1000, 9))))  # warm-up for the first training of a process
+    before, peak, running = resident(), [0.0], [True]
 
     def watch() -> None:
-        while going[0]:
-            most[0] = max(most[0], resident())
+        while running[0]:
+            peak[0] = max(peak[0], resident())
             time.sleep(0.02)
 
     def measure(seed: int) -> tuple[float, float]:
@@ -62,23 +62,23 @@ def trained(count: int) -> Callable[[int], tuple[float, float]]:
         data = Tensors.of(Split(*generate(count, seed)))
         epochs = max(1, _ENOUGH // count)
         _, seconds = our_loop(config.replace(epochs=epochs, seed=seed), data)
-        going[0] = False
+        running[0] = False
         watcher.join()
-        return count * epochs / seconds, most[0] - before
+        return count * epochs / seconds, peak[0] - before
 
     return measure
 
 
-def compared(size: int, folder: Path) -> float:
-    """Seconds to compare ONNX Runtime with itself on a graph of so many nodes, 64 samples one by one."""
+def comparison_seconds(size: int, folder: Path) -> float:
+    """Seconds to compare ONNX Runtime with itself on a graph of `size` nodes, 64 samples one by one."""
     model = conversion.chain(size)
     path = folder / f"{size}.onnx"
     onnx.save(model, path)
     samples = {"x": np.random.default_rng(0).random((64, conversion.CHANNELS, 8, 8), np.float32)}
     with OnnxRuntime(path) as runtime:
-        began = time.perf_counter()
+        start = time.perf_counter()
         compare(runtime, [_Open(path)], [InputSet("samples", samples)], (1,))
-        return time.perf_counter() - began
+        return time.perf_counter() - start
 
 
 class _Open:
@@ -88,31 +88,31 @@ class _Open:
         self.open = lambda: OnnxRuntime(path)
 
 
-def drawn(size: int) -> float:
-    """Seconds to lay a graph of so many nodes out and to make its figure."""
+def drawing_seconds(size: int) -> float:
+    """Seconds to lay out a graph of `size` nodes and to make its figure."""
     from pages.charts.graph import draw
 
     model = conversion.chain(size)
-    began = time.perf_counter()
+    start = time.perf_counter()
     draw(arranged(from_onnx.read(model)), [], None, whole=True)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def main() -> None:
     speeds, memory = [], []
     for count in IMAGES:
-        found = []
+        measurements = []
         for _ in range(_REPEATS if count <= _ENOUGH else 2):
-            with Worker(trained, count) as worker:
-                found.append(worker(1))
-        speeds.append(statistics.median(speed for speed, _ in found))
-        memory.append(max(used for _, used in found))
+            with Worker(training, count) as worker:
+                measurements.append(worker(1))
+        speeds.append(statistics.median(speed for speed, _ in measurements))
+        memory.append(max(used for _, used in measurements))
         print(f"{count:>8} images: {speeds[-1]:,.0f} images/s, {memory[-1]:,.0f} MB", flush=True)
     comparing, drawing = [], []
     with tempfile.TemporaryDirectory() as folder:
         for size in NODES:
-            comparing.append(statistics.median(compared(size, Path(folder)) for _ in range(_REPEATS)))
-            drawing.append(statistics.median(drawn(size) for _ in range(_REPEATS)))
+            comparing.append(statistics.median(comparison_seconds(size, Path(folder)) for _ in range(_REPEATS)))
+            drawing.append(statistics.median(drawing_seconds(size) for _ in range(_REPEATS)))
             print(f"{size:>8} nodes: compared in {comparing[-1]:.3f} s, drawn in {drawing[-1]:.3f} s", flush=True)
     slope = (memory[-1] - memory[2]) * 1e6 / (IMAGES[-1] - IMAGES[2])
     rows = [

@@ -1,11 +1,10 @@
-"""What a network that was trained on generated handwriting misreads, beside the nearest digits that were generated.
+"""Show the digits that a network trained on generated handwriting misreads, with the nearest generated ones.
 
     python -m benchmarks.handwriting SHEET.png --data-dir FOLDER [--preset accurate] [--off INGREDIENT ...]
 
-A line for each of the commonest mistakes on MNIST's training images (the generator is tuned on these; the test set is
-for the final figure): above, digits that were misread; below each, the generated one of its own kind that is closest
-to it. Where those below look otherwise, a way of writing is missing. `--off` leaves ingredients of the hand out, to see
-what they are worth.
+One line per common mistake on MNIST's training images (the generator is tuned on these; the test set is for the final
+figure): misread digits above, and below each the closest generated digit of the true class. If those look different,
+the generator lacks a way of writing. `--off` turns off ingredients of the generator, to see what they contribute.
 """
 
 from __future__ import annotations
@@ -40,28 +39,28 @@ PLAIN = {
     "rough": 0.0,
     "grain": 0.0,
 }
-"""Each ingredient as if it were not there."""
+"""The values that turn off each ingredient."""
 
 
-def nearest(images: NDArray[np.uint8], drawn: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """For each image the drawn one with the least squared difference of pixels."""
-    a, b = (item.reshape(len(item), -1).astype(np.float32) for item in (images, drawn))
+def nearest(images: NDArray[np.uint8], generated: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """For each image, the generated one with the least squared pixel difference."""
+    a, b = (item.reshape(len(item), -1).astype(np.float32) for item in (images, generated))
     distance = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-    return drawn[distance.argmin(1)]
+    return generated[distance.argmin(1)]
 
 
-def sheet(digits: Split, answers: NDArray[np.int64], drawn: Split) -> Image.Image:
-    """The commonest mistakes, a pair of lines each."""
+def sheet(digits: Split, answers: NDArray[np.int64], generated: Split) -> Image.Image:
+    """A picture of the most common mistakes, two lines each."""
     wrong = answers != digits.labels
     pairs, counts = np.unique(np.stack([digits.labels[wrong], answers[wrong]]), axis=1, return_counts=True)
     lines = []
-    for place in counts.argsort()[::-1][:_LINES]:
-        truth, answer = pairs[:, place]
-        found = digits.images[(digits.labels == truth) & (answers == answer)][:_ACROSS]
-        print(f"{truth} read as {answer}: {counts[place]} times")
-        both = np.stack([found, nearest(found, drawn.images[drawn.labels == truth])])
-        both = np.pad(both, ((0, 0), (0, _ACROSS - len(found)), (1, 1), (1, 1)))
-        lines.append(both.transpose(0, 2, 1, 3).reshape(2 * 30, _ACROSS * 30))
+    for index in counts.argsort()[::-1][:_LINES]:
+        truth, answer = pairs[:, index]
+        misread = digits.images[(digits.labels == truth) & (answers == answer)][:_ACROSS]
+        print(f"{truth} read as {answer}: {counts[index]} times")
+        rows = np.stack([misread, nearest(misread, generated.images[generated.labels == truth])])
+        rows = np.pad(rows, ((0, 0), (0, _ACROSS - len(misread)), (1, 1), (1, 1)))
+        lines.append(rows.transpose(0, 2, 1, 3).reshape(2 * 30, _ACROSS * 30))
         lines.append(np.full((3, _ACROSS * 30), 128, np.uint8))
     picture = Image.fromarray(255 - np.concatenate(lines))
     return picture.resize((2 * picture.width, 2 * picture.height))
@@ -75,12 +74,12 @@ def main() -> None:
     parser.add_argument("--off", nargs="*", choices=list(PLAIN), default=[])
     args = parser.parse_args()
     hand = dataclasses.replace(Hand(), **{name: PLAIN[name] for name in args.off})
-    drawn = Split(*generate(60_000, 0, hand))
+    generated = Split(*generate(60_000, 0, hand))
     digits = data.load(DataConfig(source="mnist", folder=args.data_dir)).train
-    model, seconds = our_loop(PRESETS[args.preset].replace(device="cpu"), Tensors.of(drawn))
-    found = loop.evaluate(model, Tensors.of(digits))
-    print(f"{100 * found.accuracy:.2f} % of MNIST's training images, after {seconds:.0f} s")
-    sheet(digits, found.logits.argmax(1).numpy(), drawn).save(args.sheet)
+    model, seconds = our_loop(PRESETS[args.preset].replace(device="cpu"), Tensors.of(generated))
+    evaluation = loop.evaluate(model, Tensors.of(digits))
+    print(f"{100 * evaluation.accuracy:.2f} % of MNIST's training images, after {seconds:.0f} s")
+    sheet(digits, evaluation.logits.argmax(1).numpy(), generated).save(args.sheet)
 
 
 if __name__ == "__main__":

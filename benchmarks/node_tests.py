@@ -1,8 +1,8 @@
-"""ONNX's node tests as SavedModel and as TFLite, in processes that may die.
+"""Run ONNX's node tests as SavedModel and TFLite, in child processes that may crash.
 
 python -m benchmarks.node_tests [word ...]
 
-prints how many pass as TFLite and why the others do not; words choose tests whose names hold one of them.
+prints how many pass as TFLite and why the rest fail; words select tests whose name contains one of them.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from convnet_core.errors import one_line
 from testing import litert
 from testing import node_tests as harness
 
-_PATIENCE = 120
-"""Seconds that one test may take."""
+_TIMEOUT = 120
+"""Time limit of one test in seconds."""
 
-_FORK = multiprocessing.get_context("fork")  # the child gets the tests, some of them lambdas, without pickling
+_FORK = multiprocessing.get_context("fork")  # the child inherits the tests, some of them lambdas, without pickling
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one test: why it does not pass as SavedModel and as TFLite (float32); empty where it does."""
+    """Why a test fails as SavedModel and as TFLite (float32); empty if it passes."""
 
     saved: str
     lite: str
 
 
 def outcomes(tests: list[Any], processes: int = 2) -> list[Outcome]:
-    """What each test gives, in order."""
+    """The outcome of each test, in order."""
     share = -(-len(tests) // processes)
     parts = [tests[start : start + share] for start in range(0, len(tests), share)]
     with ThreadPoolExecutor(processes) as pool:
@@ -49,18 +49,18 @@ def outcomes(tests: list[Any], processes: int = 2) -> list[Outcome]:
 
 
 def _in_child(tests: list[Any]) -> Iterator[Outcome]:
-    """The outcomes from a child process, which is replaced when it dies or takes too long."""
+    """Run tests in a child process, which is replaced when it dies or takes too long."""
     child = None
     for number in range(len(tests)):
         if child is None:
-            connection, theirs = _FORK.Pipe()
-            child = _FORK.Process(target=_answer, args=(theirs, tests), daemon=True)
+            connection, child_end = _FORK.Pipe()
+            child = _FORK.Process(target=_serve, args=(child_end, tests), daemon=True)
             child.start()
-            theirs.close()
+            child_end.close()
         connection.send(number)
         try:
-            saved = connection.recv() if connection.poll(_PATIENCE) else "no answer in time"
-            lite = connection.recv() if connection.poll(_PATIENCE) else "no answer in time"
+            saved = connection.recv() if connection.poll(_TIMEOUT) else "no answer in time"
+            lite = connection.recv() if connection.poll(_TIMEOUT) else "no answer in time"
         except EOFError:
             child.join()
             lite = f"the process dies (exit status {child.exitcode})"
@@ -74,7 +74,7 @@ def _in_child(tests: list[Any]) -> Iterator[Outcome]:
         child.kill()
 
 
-def _answer(connection: Connection, tests: list[Any]) -> None:
+def _serve(connection: Connection, tests: list[Any]) -> None:
     warnings.simplefilter("ignore")
     while True:
         test = tests[connection.recv()]
@@ -86,28 +86,28 @@ def _reason(check: Any, test: Any) -> str:
     try:
         check(test)
     except AssertionError as error:
-        return _kind_of_difference(str(error))
+        return _shorten_difference(str(error))
     except Exception as error:  # TensorFlow and LiteRT raise many kinds
         return one_line(error) or type(error).__name__
     return ""
 
 
-def _kind_of_difference(text: str) -> str:
+def _shorten_difference(text: str) -> str:
     if text.startswith(("shape", "dtype")):
         return text
-    found = re.search(r"Mismatched elements.*|.*nan location mismatch.*|.*inf location mismatch.*", text)
-    return f"another answer: {one_line(found[0] if found else text)}"
+    match = re.search(r"Mismatched elements.*|.*nan location mismatch.*|.*inf location mismatch.*", text)
+    return f"wrong answer: {one_line(match[0] if match else text)}"
 
 
 def check_lite(test: Any) -> None:
-    """Raises where LiteRT's answer is not the expected one, or where there is no TFLite file."""
-    model, sets = harness.loaded(test)
+    """Raise if there is no TFLite file or LiteRT's answer is wrong."""
+    model, sets = harness.load_test(test)
     if not _is_plain(model):
-        raise ValueError("sequences and optional values are no inputs or outputs of a TFLite file")
+        raise ValueError("a TFLite file cannot take or return sequences and optional values")
     run = litert.runner(model)
     for inputs, expected in sets:
         for result, value in zip(run(*inputs), expected, strict=True):
-            harness.same(result, np.asarray(value), test.rtol, test.atol)
+            harness.assert_same(result, np.asarray(value), test.rtol, test.atol)
 
 
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
@@ -115,7 +115,7 @@ _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "Rand
 
 @dataclass(frozen=True)
 class Test:
-    """As ONNX's own: a model, and inputs with the outputs that are expected."""
+    """A model, and inputs with expected outputs; the same interface as ONNX's tests."""
 
     name: str
     model: onnx.ModelProto
@@ -124,15 +124,15 @@ class Test:
     rtol: float = 1e-4
 
 
-def own_test(model: onnx.ModelProto) -> Test:
-    """A test of a model that ONNX Runtime runs, of inputs that are drawn; random outputs are not compared."""
-    draw = np.random.default_rng(0)
+def random_test(model: onnx.ModelProto) -> Test:
+    """A test with random inputs and ONNX Runtime's outputs; values of random operators are not compared."""
+    rng = np.random.default_rng(0)
     session = onnxruntime.InferenceSession(model.SerializeToString())
     feeds = {}
     for value in session.get_inputs():
         shape = [size if isinstance(size, int) else 2 for size in value.shape]
         feeds[value.name] = (
-            draw.integers(1, 3, shape) if value.type == "tensor(int64)" else draw.standard_normal(shape, np.float32)
+            rng.integers(1, 3, shape) if value.type == "tensor(int64)" else rng.standard_normal(shape, np.float32)
         )
     op, sets = model.graph.node[0].op_type, [(list(feeds.values()), session.run(None, feeds))]
     return Test(op, model, sets, atol=np.inf if op in _RANDOM else 1e-6)
@@ -143,41 +143,41 @@ def _is_plain(model: onnx.ModelProto) -> bool:
 
 
 _KINDS = {
-    "Invalid tensor size": "LiteRT takes no empty tensor",
-    "sequences": "sequences and optional values are no inputs or outputs of a TFLite file",
-    "another answer: inf": "TFLite's converter makes an infinite constant the largest finite number",
-    "another answer: nan": "NaN where the test has none, or the other way round",
-    "another answer": "another number",
-    "shape": "another shape",
+    "Invalid tensor size": "LiteRT does not accept empty tensors",
+    "sequences": "a TFLite file cannot take or return sequences and optional values",
+    "wrong answer: inf": "TFLite's converter replaces an infinite constant with the largest finite number",
+    "wrong answer: nan": "NaN in only one of the two outputs",
+    "wrong answer": "wrong values",
+    "shape": "wrong shape",
 }
-"""What LiteRT and NumPy say, by how it starts, in plain words."""
+"""Plain words for messages of LiteRT and NumPy, by how they start."""
 
 
 def kind_of(outcome: Outcome) -> str:
-    """Why a test does not pass as TFLite, in few words, the same for all tests of a kind."""
+    """A short reason why a test fails as TFLite, the same for all tests with that cause."""
     reason = outcome.lite.removeprefix("TFLite fp32: ")
     if outcome.saved:
-        return "not as SavedModel either (see the limits of the operator)"
-    if found := re.match("not among LiteRT's built-in ops: (.+)", reason):
-        ops = [re.sub(r" \(node.*?\)", "", item) for item in found[1].split("; ")]
+        return "fails as SavedModel too (see the operator's limits)"
+    if match := re.match("not among LiteRT's built-in ops: (.+)", reason):
+        ops = [re.sub(r" \(node.*?\)", "", item) for item in match[1].split("; ")]
         for dtype in ("float64", "string", "uint64", "complex"):
             if any(f" {dtype}" in op for op in ops):
                 return f"LiteRT has few kernels of {dtype}"
         return f"LiteRT has no {', '.join(sorted(ops))}"
     if "INT4" in reason or "uint4" in reason:
-        return "LiteRT cannot take or give 4-bit integers"
-    if found := re.match(r"LiteRT has no tensors of (\w+)", reason):
-        return f"LiteRT has no tensors of {found[1]}"
+        return "LiteRT cannot take or return 4-bit integers"
+    if match := re.match(r"LiteRT has no tensors of (\w+)", reason):
+        return f"LiteRT has no tensors of {match[1]}"
     for start, kind in _KINDS.items():
         if reason.startswith(start):
             return kind
     return re.sub(r"(?<![\w-])\d[\d.]*", "N", re.sub(r" ?\(node.*?\)", "", reason))
 
 
-def by_kind(tests: Iterable[Any], found: Iterable[Outcome]) -> dict[str, list[str]]:
-    """The names of the tests that do not pass as TFLite, by the kind of their reason, the most frequent first."""
+def by_kind(tests: Iterable[Any], results: Iterable[Outcome]) -> dict[str, list[str]]:
+    """The names of tests that fail as TFLite, by reason, the most frequent first."""
     kinds: dict[str, list[str]] = collections.defaultdict(list)
-    for test, outcome in zip(tests, found, strict=True):
+    for test, outcome in zip(tests, results, strict=True):
         if outcome.lite:
             kinds[kind_of(outcome)].append(test.name)
     return dict(sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0])))
@@ -185,10 +185,10 @@ def by_kind(tests: Iterable[Any], found: Iterable[Outcome]) -> dict[str, list[st
 
 def main() -> None:
     tests = list(harness.node_tests(*sys.argv[1:]))
-    found = outcomes(tests)
-    for reason, names in by_kind(tests, found).items():
+    results = outcomes(tests)
+    for reason, names in by_kind(tests, results).items():
         print(f"{len(names):4} {reason}   e.g. {', '.join(names[:4])}")
-    saved, lite = (sum(not getattr(outcome, kind) for outcome in found) for kind in ("saved", "lite"))
+    saved, lite = (sum(not getattr(outcome, kind) for outcome in results) for kind in ("saved", "lite"))
     print(f"{saved} of {len(tests)} pass as SavedModel, {lite} as TFLite")
 
 

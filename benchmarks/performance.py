@@ -1,9 +1,8 @@
-"""docs/PERFORMANCE.md: the table and the charts of everything that was measured side by side.
+"""Write docs/PERFORMANCE.md: the table and the charts of all measurements.
 
     python -m benchmarks.performance
 
-Reads benchmarks/results/*.json, which the other benchmarks write; what stands below the marker in the document is
-written by hand and kept.
+Reads benchmarks/results/*.json, which the other benchmarks write. Keeps the handwritten part below the marker.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ MARKER = "<!-- from here on written by hand -->"
 
 
 def main() -> None:
-    found = {name: content for name in PARTS if (content := load(name)) is not None}
+    results = {name: content for name in PARTS if (content := load(name)) is not None}
     pictures = DOCS / "performance"
     pictures.mkdir(exist_ok=True)
-    rows = [row for content in found.values() for row in content["rows"]]
+    rows = [row for content in results.values() for row in content["rows"]]
     ratios = [
         (_label(row), row["value"], row["low"], row["high"], _target(row))
         for row in rows
@@ -36,18 +35,18 @@ def main() -> None:
         "the highest. Made by `make bench` from `benchmarks/results/*.json`. A GPU was not at hand: not measured.", "",
         *(f"- `python -m benchmarks.{name}`: {content['date'][:10]}, {content['machine']}, torch "
           f"{content['versions'].get('torch', '?')}, TensorFlow {content['versions'].get('tensorflow', '?')}"
-          for name, content in found.items()), "",
+          for name, content in results.items()), "",
         "| what | against | measured | target | met | |", "| --- | --- | --- | --- | --- | --- |",
         *(_line(row) for row in rows), "",
         "![Ratios with their spread; the upright line is the target](performance/ratios.svg)", "",
     ]  # fmt: skip
-    for number, (title, chart) in enumerate(found.get("growth", {}).get("charts", {}).items()):
+    for number, (title, chart) in enumerate(results.get("growth", {}).get("charts", {}).items()):
         name = f"growth{number}.svg"
         (pictures / name).write_text(charts.line(title, chart["x"], chart["y"], chart["unit"]), encoding="utf-8")
         lines.append(f"![{title}](performance/{name})")
     path = DOCS / "PERFORMANCE.md"
-    kept = path.read_text(encoding="utf-8").partition(MARKER)[2] if path.is_file() else "\n"
-    path.write_text("\n".join(lines) + f"\n\n{MARKER}{kept}", encoding="utf-8")
+    handwritten = path.read_text(encoding="utf-8").partition(MARKER)[2] if path.is_file() else "\n"
+    path.write_text("\n".join(lines) + f"\n\n{MARKER}{handwritten}", encoding="utf-8")
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -64,7 +63,7 @@ def _target(row: dict[str, Any]) -> float | None:
 
 
 def _label(row: dict[str, Any]) -> str:
-    """What against what, as short as a chart has room for."""
+    """What was compared with what, short enough for a chart."""
     what, _, batch = row["what"].partition(", a batch of ")
     against = row["against"].removesuffix("'s SavedModel")
     text = f"SavedModel at {batch} / {against}" if batch else what

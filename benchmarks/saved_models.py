@@ -1,8 +1,8 @@
-"""The SavedModel of our own converter against onnx-tf's, and against ONNX Runtime on the same ONNX file.
+"""Compare the speed of our converter's SavedModel with onnx-tf's, and with ONNX Runtime on the same ONNX file.
 
     python -m benchmarks.saved_models [--repeats 7]
 
-ConvNet of the reference recipe, batches of 512 and of 1, each runtime in a process of its own on one thread.
+Uses the ConvNet of the reference recipe and batches of 512 and 1; each runtime has its own process and one thread.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ def runtime(folder: str, kind: str, batch: int) -> Callable[[int], float]:
     from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
 
     path = Path(folder)
-    opened = (
+    inference = (
         OnnxRuntime(path / model_file.FILE, optimized=True)
         if kind == "onnxruntime"
         else TensorFlowSavedModel(path / kind / "saved_model", kind)
     )
-    feeds = opened.prepared({INPUT: np.random.default_rng(0).random((batch, 1, 28, 28), np.float32)})
+    feeds = inference.prepared({INPUT: np.random.default_rng(0).random((batch, 1, 28, 28), np.float32)})
     for _ in range(5):
-        opened.infer(feeds)
+        inference.infer(feeds)
 
     def measure(_: int) -> float:
-        began = time.perf_counter()
+        start = time.perf_counter()
         for _ in range(_CALLS[batch]):
-            opened.infer(feeds)
-        return (time.perf_counter() - began) / _CALLS[batch]
+            inference.infer(feeds)
+        return (time.perf_counter() - start) / _CALLS[batch]
 
     return measure
 
 
-def made(folder: Path) -> dict[str, str]:
-    """Export and convert by both converters; the TensorFlow ops of each, counted."""
+def convert_with_both(folder: Path) -> dict[str, str]:
+    """Export and convert with both converters; returns the TensorFlow ops of each with their counts."""
     model = export(build(PRESETS["reference"].model, 0), ExportConfig()).model
     model_file.save(model, folder)
     ops = {}
@@ -62,8 +62,8 @@ def made(folder: Path) -> dict[str, str]:
         samples = {INPUT: np.random.default_rng(0).random((50, 1, 28, 28), np.float32)}
         convert(model, folder / converter, ConvertConfig.from_json({"converter": converter}), samples, Monitor())
         entries = json.loads((folder / converter / "nodes.json").read_text())
-        counted = Counter(op["type"] for entry in entries for op in entry["ops"])
-        ops[converter] = ", ".join(f"{count} {name}" for name, count in counted.most_common())
+        counts = Counter(op["type"] for entry in entries for op in entry["ops"])
+        ops[converter] = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     return ops
 
 
@@ -73,21 +73,21 @@ def main() -> None:
     args = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        ops = made(Path(folder))
+        ops = convert_with_both(Path(folder))
         for batch, target in ((512, 1.7), (1, 1.3)):
             with (
                 Worker(runtime, folder, "native", batch) as ours,
                 Worker(runtime, folder, "onnx-tf", batch) as theirs,
                 Worker(runtime, folder, "onnxruntime", batch) as reference,
             ):
-                found = in_turns({"native": ours, "onnx-tf": theirs, "onnxruntime": reference}, args.repeats)
+                times = in_turns({"native": ours, "onnx-tf": theirs, "onnxruntime": reference}, args.repeats)
             what = f"SavedModel of our own converter, a batch of {batch}"
             scale, unit = (1e3, "ms") if batch > 1 else (1e6, "µs")
-            middle = {name: float(np.median(values)) * scale for name, values in found.items()}
-            detail = ", ".join(f"{name} {value:.3g} {unit}" for name, value in middle.items())
+            medians = {name: float(np.median(values)) * scale for name, values in times.items()}
+            detail = ", ".join(f"{name} {value:.3g} {unit}" for name, value in medians.items())
             ops_of = f"; ops: native {ops['native']}; onnx-tf {ops['onnx-tf']}" if batch > 1 else ""
-            rows.append(ratio(what, "onnx-tf's SavedModel", found["onnx-tf"], found["native"], target, detail + ops_of))
-            row = ratio(what, "ONNX Runtime", found["onnxruntime"], found["native"], 1 / 1.6, detail)
+            rows.append(ratio(what, "onnx-tf's SavedModel", times["onnx-tf"], times["native"], target, detail + ops_of))
+            row = ratio(what, "ONNX Runtime", times["onnxruntime"], times["native"], 1 / 1.6, detail)
             rows.append(Row(**{**row.__dict__, "met": row.met if batch > 1 else None,
                                "target": "≥ 0.63 × (within 1.6 ×)" if batch > 1 else "–"}))  # fmt: skip
     save("saved_models", rows)

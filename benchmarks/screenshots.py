@@ -1,7 +1,7 @@
-"""Pictures of every page, light and dark: `python -m benchmarks.screenshots FOLDER [--docs]`.
+"""Take screenshots of every page, light and dark: `python -m benchmarks.screenshots FOLDER [--docs]`.
 
-Makes a run with the preset `fast`, measures it, draws a 7, and writes eighteen PNG files. With --docs those that
-the README may show go into docs/screenshots, in 256 colours, below 200 kB each.
+Creates a run with the preset `fast`, benchmarks it, draws a 7, and writes eighteen PNG files. With --docs, those for
+the README go into docs/screenshots, in 256 colors and under 200 kB each.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _MOST_BYTES = 200_000
 _HEIGHTS = {"home": 1000, "sketchpad": 1150, "export": 1250, "train": 1900, "data": 1400, "dissect": 1500}
 
 
-def prepared(page: Page, name: str) -> None:
-    """Bring a page into the state worth a picture."""
+def prepare(page: Page, name: str) -> None:
+    """Bring a page into the state to show."""
     if name == "sketchpad":
         page.locator("canvas").last.wait_for()
         draw(page, SEVEN)
@@ -34,12 +34,12 @@ def prepared(page: Page, name: str) -> None:
     if name == "dissect":
         choose_node(page, "Gemm")
     settle(page)
-    page.wait_for_timeout(2500)  # charts and pictures arrive after the text
+    page.wait_for_timeout(2500)  # charts and pictures load after the text
 
 
 def take(folder: Path, runs: Path) -> list[Path]:
-    """All pages, light and dark."""
-    found = []
+    """Take screenshots of all pages, light and dark."""
+    paths = []
     with Server(runs) as server, sync_playwright() as playwright:
         browser = launch(playwright)
         for scheme in ("light", "dark"):
@@ -48,16 +48,16 @@ def take(folder: Path, runs: Path) -> list[Path]:
                 page = browser.new_page(viewport=size, color_scheme=scheme)
                 page.goto(f"{server.address}/{'' if name == 'home' else name}")
                 page.get_by_role("heading", level=1).first.wait_for()
-                prepared(page, name)
-                found.append(folder / f"{name}-{scheme}.png")
-                page.screenshot(path=found[-1])
+                prepare(page, name)
+                paths.append(folder / f"{name}-{scheme}.png")
+                page.screenshot(path=paths[-1])
                 page.close()
         browser.close()
-    return found
+    return paths
 
 
 def publish(pictures: list[Path]) -> None:
-    """The README's pictures, small."""
+    """Write small versions of the README's screenshots."""
     target = ROOT / "docs" / "screenshots"
     for picture in pictures:
         name, scheme = picture.stem.split("-")
@@ -70,7 +70,7 @@ def publish(pictures: list[Path]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--docs", action="store_true", help="also renew docs/screenshots")
+    parser.add_argument("--docs", action="store_true", help="also update docs/screenshots")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as runs:

@@ -1,8 +1,8 @@
-"""The training loop against the one that everybody writes, side by side, each in a process of its own.
+"""Compare our training loop with a standard PyTorch loop, side by side, each in its own process.
 
 Reference loop: torchvision's MNIST with ToTensor, DataLoader, eager Adam, batch 50. Ours: the same recipe (preset
-`reference`) in float32 and in bfloat16; the same network as soon as it has the reference loop's accuracy; and 99.0 %
-with any network, against the network and the recipe of PyTorch's examples.
+`reference`) in float32 and in bfloat16; the time of the same network to the reference loop's accuracy; and the time of
+any network to 99.0 %, compared with the network and the recipe of PyTorch's examples.
 
     python -m benchmarks.training --data-dir FOLDER [--repeats 5]
 """
@@ -35,7 +35,7 @@ from convnet_core.training.loop import Tensors
 
 CPU = torch.device("cpu")
 _EXAMPLES = 2
-"""Trainings of the example, which takes minutes."""
+"""Number of trainings of PyTorch's example; each takes minutes."""
 
 REFERENCE_ACCURACY = 97.66
 """Percent of MNIST's test set after five epochs of the reference loop."""
@@ -43,11 +43,11 @@ REFERENCE_ACCURACY = 97.66
 QUICK = PRESETS["fast"].replace(
     batch_size=100, learning_rate=0.01, precision="bfloat16", validation_size=0, device="cpu"
 )
-"""The same network in one epoch; chosen on 5,000 held-out training images."""
+"""One epoch of the same network; tuned on 5,000 held-out training images."""
 
 QUICK_IMAGES = 48_000
-"""How many of the 60,000 it learns from. Chosen on 5,000 held-out images too, mean of 4 seeds: 98.54 % with all of the
-other 55,000, 98.43 % with 44,000, 98.26 % with 40,000."""
+"""Number of training images out of 60,000. Also tuned on 5,000 held-out images, mean of 4 seeds: 98.54 % with the other
+55,000, 98.43 % with 44,000, 98.26 % with 40,000."""
 
 NINETY_NINE = TrainConfig(
     model=ModelConfig(architecture="deep", channels=16),
@@ -60,11 +60,11 @@ NINETY_NINE = TrainConfig(
     precision="bfloat16",
     device="cpu",
 )
-"""99.0 % on MNIST; chosen on 5,000 held-out training images, where it had 99.2 %."""
+"""99.0 % on MNIST; tuned on 5,000 held-out training images, where it reached 99.2 %."""
 
 
 def torchvision_root(folder: Path, into: Path) -> Path:
-    """A root that torchvision's MNIST reads: the raw files in MNIST/raw."""
+    """Prepare a root folder for torchvision's MNIST: raw files in MNIST/raw."""
     raw = into / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for path in folder.glob("*ubyte.gz"):
@@ -76,7 +76,7 @@ def torchvision_root(folder: Path, into: Path) -> Path:
 def reference_loop(
     model: nn.Module, loader: DataLoader[Any], optimizer: torch.optim.Optimizer, loss: Callable[..., torch.Tensor]
 ) -> None:
-    """One epoch of the loop that everybody writes."""
+    """One epoch of a standard PyTorch training loop."""
     model.train()
     for images, labels in loader:
         value = loss(model(images), labels)
@@ -86,12 +86,12 @@ def reference_loop(
 
 
 def our_loop(config: TrainConfig, train: Tensors) -> tuple[nn.Module, float]:
-    """Our loop; the network and the seconds."""
+    """Train with our loop; returns the network and the seconds."""
     state = training.begin(build(config.model, config.seed), config, CPU)
-    part, held = training.split_off_validation(train, config)
-    began = time.monotonic()
-    training.fit(state, part, held, config, Monitor())
-    return state.model, time.monotonic() - began
+    part, validation = training.split_off_validation(train, config)
+    start = time.monotonic()
+    training.fit(state, part, validation, config, Monitor())
+    return state.model, time.monotonic() - start
 
 
 class ExamplesNet(nn.Module):
@@ -110,15 +110,15 @@ class ExamplesNet(nn.Module):
         return self.layers(images)  # type: ignore[no-any-return]
 
 
-def _theirs(folder: str, train: bool, normalise: bool) -> datasets.MNIST:
+def _torchvision_mnist(folder: str, train: bool, normalize: bool) -> datasets.MNIST:
     steps: list[Any] = [transforms.ToTensor()]
-    if normalise:
+    if normalize:
         steps.append(transforms.Normalize((0.1307,), (0.3081,)))
     return datasets.MNIST(folder, train=train, transform=transforms.Compose(steps))
 
 
 class ReferenceNet(nn.Module):
-    """The ConvNet of PyTorch's own layers alone, with a `ConvNet`'s weights to begin with."""
+    """The ConvNet built only from PyTorch's layers, with a `ConvNet`'s initial weights."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -130,53 +130,54 @@ class ReferenceNet(nn.Module):
         return self.fc(self.layer1(images).flatten(1))  # type: ignore[no-any-return]
 
 
-def theirs(folder: str) -> Callable[[int], float]:
-    """Seconds for one epoch of the reference loop."""
-    loader = DataLoader(_theirs(folder, True, False), batch_size=50, shuffle=True)
+def reference_epoch(folder: str) -> Callable[[int], float]:
+    """A function that measures seconds for one epoch of the reference loop."""
+    loader = DataLoader(_torchvision_mnist(folder, True, False), batch_size=50, shuffle=True)
 
     def measure(seed: int) -> float:
         model = ReferenceNet(seed)
         optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
-        began = time.monotonic()
+        start = time.monotonic()
         reference_loop(model, loader, optimizer, nn.CrossEntropyLoss())
-        return time.monotonic() - began
+        return time.monotonic() - start
 
     return measure
 
 
 def examples(folder: str) -> Callable[[int], tuple[float, list[float]]]:
-    """Seconds of training until PyTorch's example reaches 99.0 % of the test set, and the accuracy of each epoch: its
-    network, batches of 64, Adadelta from 1.0, times 0.7 each epoch, 14 epochs at most.
+    """A function that measures seconds until PyTorch's example reaches 99.0 %, and the test accuracy of each epoch.
+
+    Uses its network, batches of 64, and Adadelta with a learning rate of 1.0, times 0.7 each epoch; at most 14 epochs.
     """
-    loader = DataLoader(_theirs(folder, True, True), batch_size=64, shuffle=True)
-    test = DataLoader(_theirs(folder, False, True), batch_size=1000)
+    loader = DataLoader(_torchvision_mnist(folder, True, True), batch_size=64, shuffle=True)
+    test = DataLoader(_torchvision_mnist(folder, False, True), batch_size=1000)
 
     def measure(seed: int) -> tuple[float, list[float]]:
         torch.manual_seed(seed)
         model = ExamplesNet()
         optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.7)
-        seconds, found = 0.0, [0.0]
-        while found[-1] < 99.0 and len(found) <= 14:
-            began = time.monotonic()
+        seconds, accuracies = 0.0, [0.0]
+        while accuracies[-1] < 99.0 and len(accuracies) <= 14:
+            start = time.monotonic()
             reference_loop(model, loader, optimizer, nn.functional.nll_loss)
             schedule.step()
-            seconds += time.monotonic() - began
-            found.append(_read_right(model, test))
-        return seconds, found[1:]
+            seconds += time.monotonic() - start
+            accuracies.append(_accuracy(model, test))
+        return seconds, accuracies[1:]
 
     return measure
 
 
 @torch.no_grad()
-def _read_right(model: nn.Module, test: DataLoader[Any]) -> float:
+def _accuracy(model: nn.Module, test: DataLoader[Any]) -> float:
     model.eval()
-    right = sum(int((model(images).argmax(1) == labels).sum()) for images, labels in test)
-    return right / 100  # percent of 10,000
+    correct = sum(int((model(images).argmax(1) == labels).sum()) for images, labels in test)
+    return correct / 100  # percent of 10,000
 
 
 def ours(folder: str, config: TrainConfig, images: int = 0) -> Callable[[int], tuple[float, float]]:
-    """Seconds for a training of ours on so many images (0: all), and its accuracy on the test set."""
+    """A function that measures seconds of our training on `images` images (0: all), and test accuracy in percent."""
     digits = data.load(DataConfig(source="mnist", folder=folder, train_size=images))
     train, test = Tensors.of(digits.train), Tensors.of(digits.test)
 
@@ -187,57 +188,57 @@ def ours(folder: str, config: TrainConfig, images: int = 0) -> Callable[[int], t
     return measure
 
 
-def against_the_loop(root: str, folder: str, repeats: int) -> list[Row]:
+def compare_with_reference(root: str, folder: str, repeats: int) -> list[Row]:
     """The reference recipe in both precisions, and the time to the reference loop's accuracy."""
     recipe = PRESETS["reference"].replace(epochs=1, device="cpu")
     reached: list[float] = []
     with (
-        Worker(theirs, root) as loop,
+        Worker(reference_epoch, root) as loop,
         Worker(ours, folder, recipe) as full,
         Worker(ours, folder, recipe.replace(precision="bfloat16")) as short,
         Worker(ours, folder, QUICK, QUICK_IMAGES) as quick,
     ):
 
-        def quickly(seed: int) -> float:
+        def train_quick(seed: int) -> float:
             seconds, accuracy = quick(seed)
             reached.append(accuracy)
             return float(seconds)
 
-        turns = {"loop": loop, "float32": lambda s: full(s)[0], "bfloat16": lambda s: short(s)[0], "quick": quickly}
-        found = in_turns(turns, repeats)
-    speed = {name: 60_000 / statistics.median(values) for name, values in found.items()}
-    said = ", ".join(f"{name} {value:,.0f} images/s" for name, value in list(speed.items())[:3])
+        turns = {"loop": loop, "float32": lambda s: full(s)[0], "bfloat16": lambda s: short(s)[0], "quick": train_quick}
+        times = in_turns(turns, repeats)
+    speed = {name: 60_000 / statistics.median(values) for name, values in times.items()}
+    speeds = ", ".join(f"{name} {value:,.0f} images/s" for name, value in list(speed.items())[:3])
     mean = statistics.mean(reached)
-    five = [5 * seconds for seconds in found["loop"]]
+    five = [5 * seconds for seconds in times["loop"]]
     quick_row = ratio(
         f"time to {REFERENCE_ACCURACY} % on MNIST, the same network", "5 epochs of the reference loop", five,
-        found["quick"], 20, f"{statistics.median(found['quick']):.2f} s against {statistics.median(five):.1f} s; one "
+        times["quick"], 20, f"{statistics.median(times['quick']):.2f} s against {statistics.median(five):.1f} s; one "
         f"epoch of {QUICK_IMAGES:,} images, bfloat16, batch 100; mean of {len(reached)} seeds {mean:.2f} % "
         f"({min(reached):.2f} to {max(reached):.2f})",
     )  # fmt: skip
     if mean < REFERENCE_ACCURACY:
         quick_row = Row(**{**quick_row.__dict__, "met": False})
     return [
-        ratio("the reference recipe, float32", "the reference loop", found["loop"], found["float32"], 2.4, said),
-        ratio("the reference recipe, bfloat16", "the reference loop", found["loop"], found["bfloat16"], 5, said),
+        ratio("the reference recipe, float32", "the reference loop", times["loop"], times["float32"], 2.4, speeds),
+        ratio("the reference recipe, bfloat16", "the reference loop", times["loop"], times["bfloat16"], 5, speeds),
         quick_row,
     ]
 
 
 def ninety_nine(root: str, folder: str, repeats: int) -> Row:
-    """99.0 % on MNIST. The example is trained `_EXAMPLES` times; ours once more than `repeats`."""
+    """Time to 99.0 % on MNIST. Trains the example `_EXAMPLES` times, and ours `repeats` + 1 times."""
     with Worker(examples, root) as example:
-        theirs_took = [example(seed) for seed in range(_EXAMPLES)]
-    for seconds, epochs in theirs_took:
+        example_results = [example(seed) for seed in range(_EXAMPLES)]
+    for seconds, epochs in example_results:
         print(f"  PyTorch's example: {seconds:.0f} s, {epochs}", flush=True)
     with Worker(ours, folder, NINETY_NINE) as quick:
-        took = [quick(seed) for seed in range(repeats + 1)]
-    reached = [accuracy for _, accuracy in took]
-    slow, fast = (statistics.median(seconds for seconds, _ in item) for item in (theirs_took, took))
-    ratios = [one / other for one, _ in theirs_took for other, _ in took]
+        our_results = [quick(seed) for seed in range(repeats + 1)]
+    reached = [accuracy for _, accuracy in our_results]
+    slow, fast = (statistics.median(seconds for seconds, _ in item) for item in (example_results, our_results))
+    ratios = [one / other for one, _ in example_results for other, _ in our_results]
     detail = (
-        f"{fast:.1f} s against {slow:.0f} s ({', '.join(str(len(epochs)) for _, epochs in theirs_took)} epochs); two "
-        f"epochs of DeepConvNet with 16 channels, bfloat16; mean of {len(reached)} seeds "
+        f"{fast:.1f} s against {slow:.0f} s ({', '.join(str(len(epochs)) for _, epochs in example_results)} epochs); "
+        f"two epochs of DeepConvNet with 16 channels, bfloat16; mean of {len(reached)} seeds "
         f"{statistics.mean(reached):.2f} % ({min(reached):.2f} to {max(reached):.2f})"
     )
     met = slow / fast >= 15 and statistics.mean(reached) >= 99.0
@@ -254,7 +255,7 @@ def main() -> None:
     folder = MNIST.folder(DataConfig(source="mnist", folder=args.data_dir))
     with tempfile.TemporaryDirectory() as root:
         torchvision_root(folder, Path(root))
-        rows = against_the_loop(root, str(folder), args.repeats)
+        rows = compare_with_reference(root, str(folder), args.repeats)
         save("training", [*rows, ninety_nine(root, str(folder), args.repeats)])
 
 

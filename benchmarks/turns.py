@@ -1,7 +1,6 @@
-"""Measurements side by side: several things take turns, and what counts are their ratios.
+"""Side-by-side measurements: several workers take turns, and their ratios are reported.
 
-A busy machine is then busy for all of them. Each repetition gives one ratio; reported are the middle one and the
-lowest and highest.
+A busy machine then slows all of them. Each repetition gives one ratio; the median, lowest and highest are reported.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of docs/PERFORMANCE.md: what was measured against what, the figure with its spread, and the target.
+    """A line of docs/PERFORMANCE.md: what was compared with what, the figure with its spread, and the target.
 
-    `unit` is "×" for ratios (more is better), "s", "MB" or "%"; `detail` says what lies behind it.
+    `unit` is "×" for ratios (more is better), "s", "MB" or "%"; `detail` explains the figure.
     """
 
     what: str
@@ -43,23 +42,23 @@ class Row:
 
 
 def ratio(what: str, against: str, slow: Sequence[float], fast: Sequence[float], target: float, detail: str) -> Row:
-    """How many times as fast, from seconds that were measured in turns."""
-    found = [one / other for one, other in zip(slow, fast, strict=True)]
-    middle = statistics.median(found)
-    return Row(what, against, middle, min(found), max(found), "×", f"≥ {target:g} ×", middle >= target, detail)
+    """How many times as fast, from seconds measured in turns."""
+    ratios = [one / other for one, other in zip(slow, fast, strict=True)]
+    median = statistics.median(ratios)
+    return Row(what, against, median, min(ratios), max(ratios), "×", f"≥ {target:g} ×", median >= target, detail)
 
 
-def seconds(what: str, found: Sequence[float], most: float | None, detail: str = "") -> Row:
-    """Seconds against a limit; None where there is none."""
-    middle = statistics.median(found)
-    target, met = ("–", None) if most is None else (f"≤ {most:g} s", middle <= most)
-    return Row(what, "–", middle, min(found), max(found), "s", target, met, detail)
+def seconds(what: str, values: Sequence[float], limit: float | None, detail: str = "") -> Row:
+    """A row of seconds with an upper limit, or None."""
+    median = statistics.median(values)
+    target, met = ("–", None) if limit is None else (f"≤ {limit:g} s", median <= limit)
+    return Row(what, "–", median, min(values), max(values), "s", target, met, detail)
 
 
 class Worker:
-    """A process of its own that measures one thing whenever it is asked: what it sets up changes nobody else's speed.
+    """A separate process that measures one thing on request, so that its setup does not affect other measurements.
 
-    `prepare` is a module's function that returns the function to be measured; that returns seconds.
+    `prepare` is a module-level function that returns the measuring function; that one returns seconds.
     """
 
     def __init__(self, prepare: Callable[..., Callable[[int], Any]], *arguments: Any) -> None:
@@ -98,22 +97,22 @@ def _serve(pipe: Connection, prepare: Callable[..., Callable[[int], Any]], argum
 
 
 def in_turns(workers: dict[str, Callable[[int], float]], repeats: int) -> dict[str, list[float]]:
-    """Seconds of each, by name; the first round warms up and is left out."""
-    found: dict[str, list[float]] = {name: [] for name in workers}
+    """Seconds of each worker by name, without the first round, which warms up."""
+    times: dict[str, list[float]] = {name: [] for name in workers}
     for repetition in range(repeats + 1):
         for name, worker in workers.items():
             value = worker(repetition)
             if repetition:
-                found[name].append(value)
-        print("  " + "   ".join(f"{name} {values[-1]:.4g} s" for name, values in found.items() if values), flush=True)
-    return found
+                times[name].append(value)
+        print("  " + "   ".join(f"{name} {values[-1]:.4g} s" for name, values in times.items() if values), flush=True)
+    return times
 
 
 def timed(function: Callable[[], object]) -> float:
     """Seconds of one call."""
-    began = time.perf_counter()
+    start = time.perf_counter()
     function()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def machine() -> str:
@@ -126,11 +125,11 @@ def machine() -> str:
     return f"{name} ({extra}), {fields.get('CPU(s)', '?').strip()} cores, {platform.system()}"
 
 
-def merged(name: str, rows: Sequence[Row]) -> list[Row]:
-    """These rows among those that were measured before, each in its old place."""
+def merge_rows(name: str, rows: Sequence[Row]) -> list[Row]:
+    """The earlier rows with these inserted: a row measured again replaces its predecessor."""
     before = load(name)
-    kept = {} if before is None else {item["what"]: Row(**item) for item in before["rows"]}
-    return list({**kept, **{row.what: row for row in rows}}.values())
+    earlier = {} if before is None else {item["what"]: Row(**item) for item in before["rows"]}
+    return list({**earlier, **{row.what: row for row in rows}}.values())
 
 
 def save(name: str, rows: Sequence[Row], charts: dict[str, Any] | None = None) -> None:
@@ -142,6 +141,6 @@ def save(name: str, rows: Sequence[Row], charts: dict[str, Any] | None = None) -
 
 
 def load(name: str) -> dict[str, Any] | None:
-    """What `save` wrote; None where nothing was measured yet."""
+    """What `save` wrote; None if nothing has been measured yet."""
     path = RESULTS / f"{name}.json"
     return dict(read_json(path)) if path.is_file() else None

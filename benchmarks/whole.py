@@ -1,4 +1,4 @@
-"""Whole steps as a user runs them: drawing the handwriting, the pipeline, a conversion, a comparison.
+"""Time whole steps as a user runs them: generating digits, the pipeline, a conversion, a comparison.
 
 python -m benchmarks.whole [--repeats 5]
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from benchmarks.turns import Row, Worker, in_turns, merged, ratio, save, seconds
+from benchmarks.turns import Row, Worker, in_turns, merge_rows, ratio, save, seconds
 from convnet_core.config.stages import CompareConfig, ConvertConfig
 from convnet_core.events import Monitor
 from convnet_core.networks.convnet import INPUT
@@ -28,31 +28,31 @@ ROOT = Path(__file__).parent.parent
 
 
 def strokes() -> Callable[[int], float]:
-    """Seconds to draw 60,000 images."""
+    """A function that measures seconds to generate 60,000 images."""
     from convnet_core.data.strokes import generate
 
     def measure(seed: int) -> float:
-        began = time.perf_counter()
+        start = time.perf_counter()
         generate(60_000, seed)
-        return time.perf_counter() - began
+        return time.perf_counter() - start
 
     return measure
 
 
 def pipeline(folder: Path, repetition: int | str) -> float:
-    """Seconds of the whole process, digits from the cache."""
+    """Seconds of the whole process, with digits from the cache."""
     command = [sys.executable, "-m", "convnet_core", "pipeline", "--preset", "fast", "--data", "strokes"]
-    began = time.perf_counter()
+    start = time.perf_counter()
     done = subprocess.run(
         [*command, "--run", str(folder / str(repetition))], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    took = time.perf_counter() - began
+    elapsed = time.perf_counter() - start
     assert done.returncode == 0, done.stderr
-    return took
+    return elapsed
 
 
 def conversion(path: str) -> Callable[[int], float]:
-    """Seconds of our conversion to the SavedModel, the frozen graph and three TFLite files, after imports."""
+    """A function that measures seconds of our conversion to all formats, without imports."""
     from convnet_core.convert.convert import convert
 
     model = onnx.load(path)
@@ -60,9 +60,9 @@ def conversion(path: str) -> Callable[[int], float]:
 
     def measure(_: int) -> float:
         with tempfile.TemporaryDirectory() as folder:
-            began = time.perf_counter()
+            start = time.perf_counter()
             convert(model, Path(folder), ConvertConfig(), samples, Monitor())
-            return time.perf_counter() - began
+            return time.perf_counter() - start
 
     return measure
 
@@ -88,56 +88,56 @@ def plain_conversion(path: str) -> Callable[[int], float]:
 
     def measure(_: int) -> float:
         with tempfile.TemporaryDirectory() as folder:
-            began = time.perf_counter()
+            start = time.perf_counter()
             backend.prepare(model).export_graph(folder)
             for kind in ("fp32", "fp16", "int8"):
                 tflite(folder, kind)
-            return time.perf_counter() - began
+            return time.perf_counter() - start
 
     return measure
 
 
 def comparison(folder: str) -> Callable[[int], float]:
-    """Seconds of the full comparison, after imports: eight runtimes, the whole test set, noise, zeros, four batches."""
+    """A function that measures seconds of a full comparison, without imports."""
     from convnet_core.compare.measure import measure as compare
     from convnet_core.stages.compare import at_once
     from convnet_core.stages.samples import comparison_inputs
     from convnet_core.tensors.model_inputs import InputSpec
 
     run = Run.open(Path(folder))
-    found = sources(run)
-    for source in found:
+    runtimes = sources(run)
+    for source in runtimes:
         source.import_library()
 
     def measure(_: int) -> float:
-        began = time.perf_counter()
+        start = time.perf_counter()
         chosen = comparison_inputs(run, CompareConfig(), Monitor(), None, InputSpec())
-        with found[0].open() as reference:
-            compare(reference, found, chosen.inputs, chosen.batch_sizes, None, at_once(found))
-        return time.perf_counter() - began
+        with runtimes[0].open() as reference:
+            compare(reference, runtimes, chosen.inputs, chosen.batch_sizes, None, at_once(runtimes))
+        return time.perf_counter() - start
 
     return measure
 
 
 def measure(what: str, folder: Path, repeats: int) -> Row:
-    """One of the parts; the run in `folder` is there."""
+    """Measure one part; `folder` contains a finished run named `first`."""
     if what == "strokes":
         with Worker(strokes) as draw:
             return seconds("strokes: 60,000 images generated", in_turns({what: draw}, repeats)[what], 6)
     if what == "pipeline":
-        took = in_turns({what: lambda repetition: pipeline(folder, repetition)}, repeats)[what]
-        return seconds("pipeline, preset `fast`, strokes, warm cache, whole process", took, 25)
+        values = in_turns({what: lambda repetition: pipeline(folder, repetition)}, repeats)[what]
+        return seconds("pipeline, preset `fast`, strokes, warm cache, whole process", values, 25)
     if what == "comparison":
         with Worker(comparison, str(folder / "first")) as compare:
-            took = in_turns({what: compare}, repeats)[what]
+            values = in_turns({what: compare}, repeats)[what]
         name = f"full comparison, 8 runtimes × 10,000 images × 4 batch sizes, {os.cpu_count()} at once"
-        return seconds(name, took, 8, "after imports; noise and zeros included")
+        return seconds(name, values, 8, "after imports; noise and zeros included")
     path = str(folder / "first/export/model.onnx")
     with Worker(conversion, path) as ours, Worker(plain_conversion, path) as plain:
-        both = in_turns({"ours": ours, "plain": plain}, repeats)
-    detail = f"{np.median(both['ours']):.2f} s against {np.median(both['plain']):.2f} s"
+        times = in_turns({"ours": ours, "plain": plain}, repeats)
+    detail = f"{np.median(times['ours']):.2f} s against {np.median(times['plain']):.2f} s"
     name = "ONNX → SavedModel and three TFLite files (ours: and the frozen graph)"
-    return ratio(name, "onnx-tf's API, then TensorFlow's converter", both["plain"], both["ours"], 1.5, detail)
+    return ratio(name, "onnx-tf's API, then TensorFlow's converter", times["plain"], times["ours"], 1.5, detail)
 
 
 PARTS = ("strokes", "pipeline", "conversion", "comparison")
@@ -152,7 +152,7 @@ def main() -> None:
         folder = Path(name)
         pipeline(folder, "first")
         for part in args.only:
-            save("whole", merged("whole", [measure(part, folder, args.repeats)]))
+            save("whole", merge_rows("whole", [measure(part, folder, args.repeats)]))
 
 
 if __name__ == "__main__":

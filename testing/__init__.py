@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: a browser, drawn digits, ONNX's node tests, networks, trials."""
+"""Shared by tests and benchmarks: a browser, drawn digits, ONNX's node tests, networks, reliability trials."""

@@ -1,4 +1,4 @@
-"""A real server of the app and a real browser: for the browser tests, the measurements and the screenshots."""
+"""A real app server and a real browser, for browser tests, measurements and screenshots."""
 
 import os
 import re
@@ -17,19 +17,19 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 class Server:
-    """The app on a port of its own; can be ended and started again at the same address."""
+    """The app on a free port. It can be stopped and restarted at the same address."""
 
     def __init__(self, runs: Path, app: Path = ROOT / "app.py"):
         self.runs, self.app = runs, app
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115, it is open as long as the server is
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, open as long as the server
 
     def start(self):
         command = [sys.executable, "-m", "streamlit", "run", str(self.app), "--server.port", str(self.port)]
-        # Streamlit 1.67 prints stack traces by rich, to stdout and in a frame, where rich is installed
+        # Streamlit 1.67 prints boxed stack traces to stdout when rich is installed
         env = {**os.environ, "CONVNET_RUNS_DIR": str(self.runs), "STREAMLIT_LOGGER_ENABLE_RICH": "false"}
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=self._log)
         deadline = time.monotonic() + 60
@@ -46,7 +46,7 @@ class Server:
         self.process.wait(timeout=20)
 
     def tracebacks(self):
-        """The last two lines of each stack trace in its log: the page itself shows none of it."""
+        """The last two lines of each stack trace in the log; the page itself shows none of it."""
         self._log.seek(0)
         text = self._log.read().decode(errors="replace")
         traces = re.findall(r"^Traceback .*\n(?:[ \t|].*\n|\n)*\S.*", text, re.MULTILINE)
@@ -61,25 +61,25 @@ class Server:
 
 
 def launch(playwright):
-    """Debian's Chromium; Playwright's own is not everywhere to be had."""
+    """Debian's Chromium, since Playwright's own build is not available everywhere."""
     return playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
 
 
 def settle(page):
-    """Wait until the page has been drawn whole."""
+    """Wait until the page is fully drawn."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=60_000)
 
 
 def stop_button(page):
-    """The button that stops a job; Streamlit's own toolbar has a Stop too, while a script runs.
+    """The button that stops a job, not the Stop in Streamlit's toolbar.
 
-    The first: for a moment the old one may stand beside it, while a page whose parts have moved is drawn anew.
+    The first match: while Streamlit redraws a page whose parts moved, the old button can still be there too.
     """
     return page.get_by_test_id("stMain").get_by_role("button", name="Stop").first
 
 
 def draw(page, strokes):
-    """Draw with the mouse on the pad; strokes are lists of (x, y) from 0 to 1 of its width and height."""
+    """Draw on the pad with the mouse. Strokes are lists of (x, y), as fractions of the pad's width and height."""
     pad = page.locator("canvas").last
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
@@ -105,15 +105,15 @@ _POINT = """name => {
 
 
 def click_node(page, op):
-    """Click the first node of an operation in the graph of the page Export."""
+    """Click the first node of operator type `op` in the graph on the Export page."""
     page.locator(".js-plotly-plot .scatterlayer").wait_for()
     settle(page)
     page.wait_for_timeout(500)  # Plotly moves its axes once more after the first draw
     page.mouse.click(*page.evaluate(_POINT, op))
 
 
-_LABELLED = """([place, label]) => {
-    const plot = document.querySelectorAll('.js-plotly-plot')[place];
+_LABELED_POINT = """([index, label]) => {
+    const plot = document.querySelectorAll('.js-plotly-plot')[index];
     const trace = plot._fullData.find(data => (data.text || []).length);
     const point = trace.text.findIndex(text => text.trim() === label);
     const box = plot.getBoundingClientRect(), layout = plot._fullLayout;
@@ -123,11 +123,11 @@ _LABELLED = """([place, label]) => {
 
 
 def choose_node(page, label, graph=0):
-    """Click a node by what is written beside it, in one of the graphs of the page Dissect."""
+    """Click the node with this label in one of the graphs on the Dissect page."""
     picture = page.locator(".js-plotly-plot").nth(graph)
     picture.locator(".scatterlayer").first.wait_for()
     settle(page)
     page.wait_for_timeout(500)  # Plotly moves its axes once more after the first draw
     picture.evaluate("plot => plot.scrollIntoView({block: 'center'})")
     page.wait_for_timeout(300)
-    page.mouse.click(*page.evaluate(_LABELLED, [graph, label]))
+    page.mouse.click(*page.evaluate(_LABELED_POINT, [graph, label]))

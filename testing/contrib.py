@@ -1,4 +1,4 @@
-"""What the tests of com.microsoft's operators share: a model of one node, and the answers of both sides."""
+"""Helpers for testing com.microsoft operators: one-node models, run by ONNX Runtime and by the converted model."""
 
 import numpy as np
 import onnxruntime
@@ -11,8 +11,8 @@ from testing import node_tests
 MS = "com.microsoft"
 
 
-def draws(seed):
-    """A generator, and functions of a shape that draw floats, uint8 and int8 by it: each file draws its own."""
+def random_arrays(seed):
+    """A seeded generator, and functions of a shape that draw float32, uint8 and int8 arrays from it."""
     rng = np.random.default_rng(seed)
     return (
         rng,
@@ -23,25 +23,31 @@ def draws(seed):
 
 
 def s(value):
+    """A scale."""
     return np.float32(value)
 
 
 def z(value, dtype=np.uint8):
+    """A zero point."""
     return dtype(value)
 
 
 def model(op, inputs, fixed, outputs=1, domain=MS, **attributes):
-    """One node. `inputs` are fed, [n, ...] where they are not in `fixed`; None where one is left out."""
-    names = ["" if value is None else f"x{place}" for place, value in enumerate(inputs)]
-    results = ["" if place in attributes.get("skipped", ()) else f"y{place}" for place in range(outputs)]
+    """A one-node model.
+
+    `inputs` are arrays, or None for an omitted input. Those whose index is in `fixed` become initializers; the rest
+    become graph inputs [n, ...]. `skipped` (in `attributes`) lists outputs that the node leaves out.
+    """
+    names = ["" if value is None else f"x{index}" for index, value in enumerate(inputs)]
+    results = ["" if index in attributes.get("skipped", ()) else f"y{index}" for index in range(outputs)]
     attributes.pop("skipped", None)
     node = helper.make_node(op, names, results, domain=domain, **attributes)
     ports, weights = [], []
-    for place, (name, value) in enumerate(zip(names, inputs, strict=True)):
+    for index, (name, value) in enumerate(zip(names, inputs, strict=True)):
         if not name:
             continue
         array = np.asarray(value)
-        if place in fixed:
+        if index in fixed:
             weights.append(numpy_helper.from_array(array, name))
         else:
             shape = ["n", *array.shape[1:]] if array.ndim else []
@@ -51,8 +57,8 @@ def model(op, inputs, fixed, outputs=1, domain=MS, **attributes):
     return helper.make_model(helper.make_graph([node], "g", ports, outs, weights), opset_imports=opsets, ir_version=8)
 
 
-def answers(proto, feeds):
-    """What ONNX Runtime gives, and what the converted model gives."""
+def run_both(proto, feeds):
+    """The outputs of ONNX Runtime and of the converted model."""
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     expected = session.run(None, feeds)
     intake = examine(proto, repair(proto))
@@ -60,20 +66,24 @@ def answers(proto, feeds):
     declared = [
         [dim.dim_value or dim.dim_param for dim in value.type.tensor_type.shape.dim] for value in proto.graph.output
     ]
-    got = node_tests.run(proto, [feeds[value.name] for value in node_tests.fed(proto)])
+    actual = node_tests.run(proto, [feeds[value.name] for value in node_tests.required_inputs(proto)])
     for shape, array in zip(declared, expected, strict=True):
         assert len(shape) == array.ndim
-        assert all(size == real for size, real in zip(shape, array.shape, strict=True) if isinstance(size, int))
-    return expected, got
+        assert all(
+            declared_size == size
+            for declared_size, size in zip(shape, array.shape, strict=True)
+            if isinstance(declared_size, int)
+        )
+    return expected, actual
 
 
-def same(op, inputs, fixed=(), atol=1e-5, outputs=1, **attributes):
-    """Floats within `atol` and a relative 1e-5; integers equal."""
+def assert_same_answers(op, inputs, fixed=(), atol=1e-5, outputs=1, **attributes):
+    """Both sides agree: floats within `atol` and a relative 1e-5, integers exactly."""
     proto = model(op, inputs, fixed, outputs, **attributes)
-    feeds = {value.name: np.asarray(inputs[int(value.name[1:])]) for value in node_tests.fed(proto)}
-    for expected, got in zip(*answers(proto, feeds), strict=True):
-        assert got.dtype == expected.dtype
+    feeds = {value.name: np.asarray(inputs[int(value.name[1:])]) for value in node_tests.required_inputs(proto)}
+    for expected, actual in zip(*run_both(proto, feeds), strict=True):
+        assert actual.dtype == expected.dtype
         if expected.dtype.kind == "f":
-            np.testing.assert_allclose(got, expected, rtol=1e-5, atol=atol)
+            np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=atol)
         else:
-            np.testing.assert_array_equal(got, expected)
+            np.testing.assert_array_equal(actual, expected)

@@ -1,6 +1,6 @@
-"""A varied set of digits as people draw them with a mouse: polylines and arcs, drawn by Pillow.
+"""A varied set of digits as people draw them with a mouse: polylines and arcs, rendered by Pillow.
 
-Independent of the package: other shapes, another renderer. Sizes, pens, slants and places vary.
+Independent of the package: different shapes and a different renderer. Size, pen, slant and position vary.
 """
 
 import math
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 
 def arc(x, y, rx, ry, start, end, steps=24):
-    """Points of an ellipse's arc; degrees clockwise from the right, as y points down."""
+    """Points on an elliptical arc; angles in degrees, clockwise from the right because y points down."""
     angles = np.radians(np.linspace(start, end, steps))
     return [(x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles]
 
@@ -57,13 +57,13 @@ DIGITS = {
 
 
 def drawings(count=200, seed=0, side=280):
-    """`count` images uint8 [side, side] and their digits: dark on light, or light on dark."""
+    """`count` images uint8 [side, side], dark on light or light on dark, and their digits int64 [count]."""
     rng = np.random.default_rng(seed)
     images, digits = [], []
     for index in range(count):
         digit = index % 10
-        ways = DIGITS[digit]
-        images.append(_draw(ways[rng.integers(len(ways))], rng, side))
+        shapes = DIGITS[digit]
+        images.append(_draw(shapes[rng.integers(len(shapes))], rng, side))
         digits.append(digit)
     return images, np.array(digits)
 
@@ -82,11 +82,11 @@ def _draw(strokes, rng, side):
     low = np.min([p.min(0) for p in placed], axis=0)
     high = np.max([p.max(0) for p in placed], axis=0)
     room = np.maximum(side - 2 * pen - (high - low), 0)
-    shift = pen - low + rng.uniform(0, 1, 2) * room  # off-centre
+    shift = pen - low + rng.uniform(0, 1, 2) * room  # off-center
     for p in placed:
         line = [tuple(point) for point in p + shift]
         pencil.line(line, fill=0, width=pen, joint="curve")
         for x, y in line:
             pencil.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=0)
-    grey = np.asarray(image)
-    return 255 - grey if rng.random() < 0.5 else grey
+    gray = np.asarray(image)
+    return 255 - gray if rng.random() < 0.5 else gray

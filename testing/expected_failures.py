@@ -1,6 +1,6 @@
-"""ONNX's own tests that the native converter does not pass: why, and which; and those that nobody can pass for sure."""
+"""ONNX's own tests that the native converter does not pass, with reasons, and tests whose outcome is random."""
 
-DRAWN = {
+RANDOM_TESTS = {
     "test_bernoulli",
     "test_bernoulli_double",
     "test_bernoulli_double_expanded",
@@ -12,11 +12,11 @@ DRAWN = {
     "test_training_dropout_default_mask",
     "test_training_dropout_mask",
 }
-"""They draw random numbers and expect those of ONNX's reference: they pass or fail by chance, and are left out. What is
-drawn is judged by its distribution, in test_random.py."""
+"""Tests that draw random numbers and expect the ones ONNX's reference drew. They pass or fail by chance, so they are
+skipped; test_random.py checks the distributions instead."""
 
 EXPECTED = {
-    "the rank of a result of If is not known while tracing": """
+    "the rank of an If output is unknown while tracing": """
         test_affine_grid_2d_expanded test_affine_grid_2d_align_corners_expanded
         test_affine_grid_3d_align_corners_expanded
     """,
@@ -26,7 +26,7 @@ EXPECTED = {
         test_attention_4d_causal_padded_kv_bf16_expanded
         test_attention_3d_causal_bf16 test_attention_3d_causal_bf16_expanded
     """,
-    "TensorFlow can hold float4_e2m1fn, and has no operation for it": """
+    "TensorFlow can store float4_e2m1fn but has no operation for it": """
         test_cast_FLOAT4E2M1_to_FLOAT test_cast_FLOAT4E2M1_to_FLOAT16 test_cast_FLOAT_to_FLOAT4E2M1
         test_cast_FLOAT16_to_FLOAT4E2M1 test_castlike_FLOAT4E2M1_to_FLOAT test_castlike_FLOAT4E2M1_to_FLOAT_expanded
         test_castlike_FLOAT4E2M1_to_FLOAT16 test_castlike_FLOAT4E2M1_to_FLOAT16_expanded
@@ -34,7 +34,7 @@ EXPECTED = {
         test_castlike_FLOAT16_to_FLOAT4E2M1 test_castlike_FLOAT16_to_FLOAT4E2M1_expanded
         test_dequantizelinear_float4e2m1 test_quantizelinear_float4e2m1
     """,
-    "TensorFlow can hold int2 and uint2, and has no operation for them": """
+    "TensorFlow can store int2 and uint2 but has no operation for them": """
         test_cast_FLOAT_to_UINT2 test_cast_FLOAT16_to_UINT2 test_cast_FLOAT_to_INT2 test_cast_FLOAT16_to_INT2
         test_cast_UINT2_to_FLOAT test_cast_UINT2_to_FLOAT16 test_cast_UINT2_to_UINT8 test_cast_INT2_to_FLOAT
         test_cast_INT2_to_FLOAT16 test_cast_INT2_to_INT8 test_castlike_FLOAT_to_UINT2
@@ -51,25 +51,25 @@ EXPECTED = {
         test_cast_e8m0_FLOAT_to_FLOAT8E8M0 test_cast_e8m0_FLOAT16_to_FLOAT8E8M0 test_cast_e8m0_FLOAT8E8M0_to_FLOAT
         test_cast_e8m0_FLOAT8E8M0_to_FLOAT16
     """,
-    "an optional value that one branch gives and the other does not": """
+    "only one branch returns a value for an optional": """
         test_if_opt
     """,
-    "TensorFlow decodes JPEG, PNG, BMP, GIF and WebP alone": """
+    "TensorFlow decodes only JPEG, PNG, BMP, GIF and WebP": """
         test_image_decoder_decode_jpeg2k_rgb test_image_decoder_decode_tiff_rgb test_image_decoder_decode_pnm_rgb
     """,
-    "the operator Gradient is not there: a SavedModel is differentiated by TensorFlow itself": """
+    "the operator Gradient is not supported: TensorFlow differentiates a SavedModel itself": """
         test_gradient_of_add test_gradient_of_add_and_mul
     """,
-    "a loop that changes a sequence as often as the model computes": """
+    "a loop changes a sequence, and the model computes the number of iterations": """
         test_loop13_seq test_loop16_seq_none
     """,
-    "ONNX expects the corners of the size before rounding to be aligned; ONNX Runtime gives what we give": """
+    "ONNX expects corners aligned for the size before rounding; ONNX Runtime gives the same result as we do": """
         test_resize_downsample_scales_linear_align_corners test_resize_downsample_scales_cubic_align_corners
     """,
-    "the size of the parts of a sequence is computed by the model": """
+    "the model computes the sizes of the parts to split into": """
         test_split_to_sequence_1
     """,
 }
 
 REASONS = {name: reason for reason, names in EXPECTED.items() for name in names.split()}
-"""By the name of the test."""
+"""The reason by test name."""

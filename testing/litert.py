@@ -1,4 +1,4 @@
-"""A model as TFLite in plain LiteRT."""
+"""Run a model as a TFLite file in plain LiteRT."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ from convnet_core.convert.targets import saved_model, tflite
 
 
 def runner(model, kind="fp32"):
-    """A function of arrays in the order of the model's inputs; it gives its outputs in their order, as a list."""
+    """Convert the model to TFLite; returns a function from input arrays to a list of outputs, in the model's order."""
     function = converter.convert(model)
     signature = Signature.of(model, function.layouts)
     with tempfile.TemporaryDirectory() as folder:
@@ -23,25 +23,28 @@ def runner(model, kind="fp32"):
         interpreter = Interpreter(model_content=Path(folder, "model.tflite").read_bytes())
 
     signatures = interpreter.get_signature_runner("serving_default")
-    taken = set(signatures.get_input_details())  # an input that no output depends on is gone
+    remaining = set(signatures.get_input_details())  # TFLite drops inputs that no output depends on
 
     def run(*arrays):
         feeds = {port.tensorflow: np.asarray(value) for port, value in zip(signature.inputs, arrays, strict=True)}
-        results = signatures(**{name: value for name, value in feeds.items() if name in taken})
+        results = signatures(**{name: value for name, value in feeds.items() if name in remaining})
         return [results[port.tensorflow] for port in signature.outputs]
 
     return run
 
 
 def model(nodes, inputs, outputs, constants=None, opset=21):
-    """A model; inputs by name as (dtype, shape), outputs likewise. Shapes may hold names of dynamic dimensions."""
+    """A model from (op, inputs, outputs, attributes) tuples.
+
+    `inputs` and `outputs` map names to (dtype, shape); strings in a shape name dynamic dimensions.
+    """
     return helper.make_model(
         helper.make_graph(
-            [helper.make_node(op, takes, gives, name=f"{op}_{place}", **attributes)
-             for place, (op, takes, gives, attributes) in enumerate(nodes)],
+            [helper.make_node(op, names, results, name=f"{op}_{index}", **attributes)
+             for index, (op, names, results, attributes) in enumerate(nodes)],
             "graph",
-            [_declared(name, *item) for name, item in inputs.items()],
-            [_declared(name, *item) for name, item in outputs.items()],
+            [_value_info(name, *item) for name, item in inputs.items()],
+            [_value_info(name, *item) for name, item in outputs.items()],
             [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],
         ),
         opset_imports=[helper.make_opsetid("", opset)],
@@ -49,5 +52,5 @@ def model(nodes, inputs, outputs, constants=None, opset=21):
     )  # fmt: skip
 
 
-def _declared(name, dtype, shape):
+def _value_info(name, dtype, shape):
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)

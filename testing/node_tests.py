@@ -1,7 +1,7 @@
 """Run an ONNX model through the native converter, and ONNX's own node tests.
 
-`python -m testing.node_tests [word ...]` prints how many of ONNX's node tests pass, and why the others do
-not; words choose tests whose names hold one of them.
+`python -m testing.node_tests [word ...]` prints how many of ONNX's node tests pass and why the rest fail;
+words select tests whose name contains one of them.
 """
 
 import collections
@@ -17,34 +17,34 @@ from convnet_core.convert.native import converter
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import UnsupportedOpError
 from convnet_core.onnx_files.tensor_types import dtype_name
-from testing.expected_failures import DRAWN
+from testing.expected_failures import RANDOM_TESTS
 
 
-def traced(model, given=None):
-    """The model as a concrete function: positional tensors in the order of the ONNX inputs, a list of results.
+def trace(model, examples=None):
+    """The model as a concrete function: positional tensors in ONNX's input order, a list of results.
 
-    `given` are inputs to tell the length of sequences by, where the model takes any.
+    `examples` are example inputs; a model with sequence inputs needs them to know the sequences' lengths.
     """
     function = converter.convert(model)
-    inputs = fed(model)
+    inputs = required_inputs(model)
 
     def call(*arguments):
         results = function(dict(zip((value.name for value in inputs), arguments, strict=True)))
         return [results[value.name] for value in model.graph.output]
 
-    specs = [spec(value, known) for value, known in zip(inputs, given or [None] * len(inputs), strict=True)]
+    specs = [spec(value, example) for value, example in zip(inputs, examples or [None] * len(inputs), strict=True)]
     concrete = tf.function(call, autograph=False).get_concrete_function(*specs)
-    concrete.kept = function  # its variables live as long as it
+    concrete.converted_function = function  # keeps its variables alive
     return concrete
 
 
-def spec(value, given=None):
-    """What a graph input takes, as a TensorSpec; a dimension is None where it is dynamic.
+def spec(value, example=None):
+    """The TensorSpec of a graph input; dynamic dimensions are None.
 
-    A sequence is a list of them, as long as the given one; an optional without a value is None.
+    A sequence gives a list of specs, as long as `example`; an optional without a value gives None.
     """
     if not value.type.HasField("tensor_type"):
-        return _each(tf.TensorSpec.from_tensor, given)
+        return _map_tensors(tf.TensorSpec.from_tensor, example)
     tensor = value.type.tensor_type
     dtype = dtype_name(tensor.elem_type)
     shape = [dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim]
@@ -54,9 +54,9 @@ def spec(value, given=None):
 
 
 def run(model, inputs):
-    """The outputs of a model for inputs in ONNX's order, as arrays."""
-    arguments = [_each(_tensor, value) for value in inputs]
-    return [_each(np.asarray, value) for value in traced(model, arguments)(*arguments)]
+    """The model's outputs as arrays, for inputs in ONNX's order."""
+    arguments = [_map_tensors(_tensor, value) for value in inputs]
+    return [_map_tensors(np.asarray, value) for value in trace(model, arguments)(*arguments)]
 
 
 def _tensor(value):
@@ -64,55 +64,55 @@ def _tensor(value):
     return tf.constant(array.astype(str) if array.dtype.kind in "OU" else array)
 
 
-def _each(function, value):
-    """A function of a tensor, of each of a sequence, or of none."""
+def _map_tensors(function, value):
+    """Apply a function to a tensor, or to each tensor of a sequence; None stays None."""
     if isinstance(value, list | tuple):
-        return [_each(function, item) for item in value]
+        return [_map_tensors(function, item) for item in value]
     return None if value is None else function(value)
 
 
-OTHERS = ("simple", "pytorch-converted", "pytorch-operator")
-"""The other kinds of ONNX's own tests that ship inside the package: small models, of opset 6 to 12."""
+OTHER_KINDS = ("simple", "pytorch-converted", "pytorch-operator")
+"""Other ONNX tests that ship inside the package: small models of opset 6 to 12."""
 
 
 def node_tests(*words, kinds=("node",)):
-    """ONNX's own tests: of single operators, or of other kinds. Those that draw random numbers are left out."""
+    """ONNX's own tests of these kinds, except those that draw random numbers."""
     for kind in kinds:
         for test in load_model_tests(kind=kind):
-            if test.name not in DRAWN and (not words or any(word in test.name for word in words)):
+            if test.name not in RANDOM_TESTS and (not words or any(word in test.name for word in words)):
                 yield test
 
 
-def loaded(test):
-    """The model of a test, and its data sets: inputs and expected outputs as arrays."""
+def load_test(test):
+    """A test's model, and its data sets: (inputs, expected outputs) as arrays."""
     model = test.model or onnx.load(f"{test.model_dir}/model.onnx")
-    sets = test.data_sets if test.data_sets is not None else list(_stored(test, model))
-    return model, [tuple([_plain(value) for value in values] for values in pair) for pair in sets]
+    sets = test.data_sets if test.data_sets is not None else list(_read_data_sets(test, model))
+    return model, [tuple([_to_array(value) for value in values] for values in pair) for pair in sets]
 
 
-def _plain(value):
-    """Dtypes that NumPy lacks come as ONNX tensors."""
+def _to_array(value):
+    """ONNX's loader returns dtypes that NumPy lacks as ONNX tensors."""
     return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
 
 
-def _stored(test, model):
+def _read_data_sets(test, model):
     import glob
     import os
 
     for folder in sorted(glob.glob(os.path.join(test.model_dir, "test_data_set_*"))):
         yield tuple(
-            [_array(os.path.join(folder, f"{kind}_{index}.pb"), value) for index, value in enumerate(values)]
-            for kind, values in (("input", fed(model)), ("output", model.graph.output))
+            [_read_array(os.path.join(folder, f"{kind}_{index}.pb"), value) for index, value in enumerate(values)]
+            for kind, values in (("input", required_inputs(model)), ("output", model.graph.output))
         )
 
 
-def fed(model):
-    """The inputs of a model that it has no value for."""
+def required_inputs(model):
+    """The graph inputs without an initializer."""
     initialized = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in initialized]
 
 
-def _array(path, value):
+def _read_array(path, value):
     with open(path, "rb") as file:
         if value.type.HasField("sequence_type"):
             return onnx.numpy_helper.to_list(onnx.SequenceProto.FromString(file.read()))
@@ -120,21 +120,21 @@ def _array(path, value):
 
 
 def check(test):
-    """Raises where the converter's answer is not the expected one, by the test's own tolerances."""
-    model, sets = loaded(test)
+    """Raise AssertionError if an output differs from the expected one by more than the test's tolerances."""
+    model, sets = load_test(test)
     for inputs, expected in sets:
-        got = run(model, [_each(np.asarray, value) for value in inputs])
-        assert len(got) == len(expected)
-        for result, value in zip(got, expected, strict=True):
-            same(result, _each(np.asarray, value), test.rtol, test.atol)
+        results = run(model, [_map_tensors(np.asarray, value) for value in inputs])
+        assert len(results) == len(expected)
+        for result, value in zip(results, expected, strict=True):
+            assert_same(result, _map_tensors(np.asarray, value), test.rtol, test.atol)
 
 
-def same(result, expected, rtol, atol):
+def assert_same(result, expected, rtol, atol):
     """Equal shape, dtype and values."""
     if isinstance(expected, list) or expected is None:
         assert (result is None) == (expected is None)
         for one, other in zip(result or [], expected or [], strict=True):
-            same(one, other, rtol, atol)
+            assert_same(one, other, rtol, atol)
         return
     assert result.shape == expected.shape, f"shape {result.shape} instead of {expected.shape}"
     if expected.dtype.kind in "OUS":

@@ -1,6 +1,6 @@
-"""Photographs of drawings: paper of any colour under uneven light, with lines, frames, noise and a soft lens.
+"""Simulated photographs of drawings: paper under uneven light, with lines, frames, noise and a soft lens.
 
-`sheet` gives float32 [420, 420] in [0, 1]. Light is a field from a third to one, as bright paper is seen under it.
+`sheet` returns float32 [420, 420] in [0, 1]. Lighting varies by up to a factor of three across the sheet.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ MARKS = ("plain", "ruled", "squared", "frame", "border")
 
 
 def light(kind, rng, ratio=3.0, side=SIDE):
-    """How bright paper is at each pixel, from 1 / ratio to 1."""
+    """Brightness of the light at each pixel, float64 [side, side], from 1 / ratio to 1."""
     y, x = np.mgrid[:side, :side] / (side - 1) - 0.5
     angle = rng.uniform(0, 2 * np.pi)
     along = x * np.cos(angle) + y * np.sin(angle)
@@ -23,7 +23,7 @@ def light(kind, rng, ratio=3.0, side=SIDE):
     elif kind == "radial":
         middle = rng.uniform(-0.3, 0.3, 2)
         field = -np.hypot(x - middle[0], y - middle[1])
-    elif kind == "edge":  # of a shadow, sharp or soft
+    elif kind == "edge":  # the edge of a shadow, sharp or soft
         field = 1 / (1 + np.exp(-(along - rng.uniform(-0.2, 0.2)) / rng.uniform(0.004, 0.05)))
     else:  # a lamp beside the sheet
         field = -np.hypot(x - 0.7 * np.cos(angle), y - 0.7 * np.sin(angle))
@@ -32,14 +32,14 @@ def light(kind, rng, ratio=3.0, side=SIDE):
 
 
 def marks(kind, rng, side=SIDE):
-    """What is printed on the paper beside the digit, as coverage in [0, 1]."""
+    """Lines and frames on the paper, as ink coverage float32 [side, side] in [0, 1]."""
     image = Image.new("L", (side, side))
     pencil = ImageDraw.Draw(image)
     step, width, tilt = int(rng.integers(45, 90)), int(rng.integers(1, 4)), rng.uniform(-0.03, 0.03)
     first, strength = int(rng.integers(0, step)), rng.uniform(0.3, 0.8)
     if kind in ("ruled", "squared"):
-        for place in range(first - 2 * step, side + 2 * step, step):
-            ends = place - tilt * side / 2, place + tilt * side / 2
+        for position in range(first - 2 * step, side + 2 * step, step):
+            ends = position - tilt * side / 2, position + tilt * side / 2
             pencil.line([(-1, ends[0]), (side, ends[1])], fill=255, width=width)
             if kind == "squared":
                 pencil.line([(ends[1], -1), (ends[0], side)], fill=255, width=width)
@@ -54,13 +54,13 @@ def marks(kind, rng, side=SIDE):
     return np.asarray(image, np.float32) / 255 * strength
 
 
-def sheet(drawing, lit, marked, rng, noise=0.01):
-    """A drawing uint8 [280, 280], dark on light or light on dark, in the middle of a sheet."""
+def sheet(drawing, light_kind, mark_kind, rng, noise=0.01):
+    """A photograph of a drawing, uint8 [280, 280], dark on light or light on dark, centered on a sheet."""
     ink = drawing / 255 if drawing[0, 0] < 128 else 1 - drawing / 255
     ink = np.pad(ink, (SIDE - 280) // 2)
     paper, pen = rng.uniform(0.75, 0.95), rng.uniform(0.6, 0.95)
-    covered = np.maximum(ink * pen, marks(marked, rng))
-    bright = paper * (1 - covered) * light(lit, rng)
+    coverage = np.maximum(ink * pen, marks(mark_kind, rng))
+    bright = paper * (1 - coverage) * light(light_kind, rng)
     soft = Image.fromarray(np.rint(bright * 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(1))
     noisy = np.asarray(soft) / 255 + rng.normal(0, noise, (SIDE, SIDE))
     return (np.rint(noisy.clip(0, 1) * 255) / 255).astype(np.float32)

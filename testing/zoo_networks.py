@@ -1,9 +1,9 @@
-"""torchvision's networks with parameters that hide nothing, and inputs that fit them.
+"""torchvision's networks with parameters that expose conversion errors, and matching inputs.
 
-Fresh networks prove little: a zero head answers zeros, a layer scale of 1e-6 hides what stands before it, and a deep
-one without fitted batch norm overflows. So every parameter is drawn, every convolution and linear layer is scaled
-until its output has a standard deviation of 1 (LSUV: Mishkin and Matas, "All you need is a good init", 2015), and
-batch norm gets the statistics of the same images.
+Freshly initialized networks prove little: a zero head outputs zeros, a layer scale of 1e-6 hides everything before it,
+and a deep network with uncalibrated batch norm overflows. So every parameter is drawn at random, every convolution and
+linear layer is scaled until its output has a standard deviation of 1 (LSUV: Mishkin and Matas, "All you need is a good
+init", 2015), and batch norm gets the statistics of the same images.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from torchvision.models import detection, optical_flow, segmentation, video
 
 MOST_PARAMETERS = 100e6
 NEAR_ONE = (0.5, 2.0)
-"""The standard deviation of a fitted network's output, at least and at most."""
+"""The range for the standard deviation of a fitted network's output."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network's name in torchvision, its kind, the shapes of its inputs without their batch, how many inputs it is
-    fitted and exported with, and the layer that sets the size of its output where that is not the last.
+    """How to build a network.
+
+    `name` is torchvision's; `shapes` are those of the inputs without the batch; `batch` is used for fitting and export;
+    `head` is the layer that sets the scale of the output, if that is not the last one.
     """
 
     name: str
@@ -36,12 +38,12 @@ class Recipe:
     head: str = ""
 
     def build(self, seed: int = 0) -> nn.Module:
-        """The fitted network, in eval mode. Raises AssertionError where its output is not near 1."""
+        """The fitted network, in eval mode. Raises AssertionError if its output's standard deviation is not near 1."""
         torch.manual_seed(seed)
         more = {"init_weights": False} if self.name in ("googlenet", "inception_v3") else {}
         model: nn.Module = models.get_model(self.name, weights=None, **_PLAIN.get(self.kind, {}), **more)
         generator = torch.Generator().manual_seed(seed)
-        randomise(model, generator)
+        randomize(model, generator)
         inputs = self.inputs(self.batch, seed)
         fit(model, inputs)
         for _ in range(5):
@@ -60,13 +62,13 @@ class Recipe:
 
 _SCALE = (0.1, 0.4)
 _BIAS = 0.5
-"""Scales as a trained batch norm has them. With scales around 1 and small biases a deep network is chaotic: each block
-multiplies a difference, and efficientnet_b6 in float32 is 1 % away from itself in float64 (4e-7 with these)."""
+"""Typical of a trained batch norm. With scales around 1 and small biases a deep network is chaotic: each block
+amplifies differences, and efficientnet_b6 in float32 differs from itself in float64 by 1 % (4e-7 with these values)."""
 
 _LEAST_VARIANCE = 0.1
-"""Of a channel, as a part of the variance over all. Without it, images that wake a channel which slept while batch norm
-was calibrated bring the noise of shufflenet_v2_x0_5 to 2e-5; and what is averaged over a whole image hardly differs
-between images of noise, so that batch norm behind it made the noise of deeplabv3_resnet50 3e-6."""
+"""The least variance of a channel, as a fraction of the overall variance. Without it, images that activate a channel
+that was inactive during calibration raise the noise of shufflenet_v2_x0_5 to 2e-5. And averages over a whole image
+hardly vary between noise images, so batch norm after global pooling raised the noise of deeplabv3_resnet50 to 3e-6."""
 
 _PLAIN: dict[str, dict[str, Any]] = {
     "segmentation": {"weights_backbone": None},
@@ -78,51 +80,51 @@ _FRAMES = {"s3d": (3, 14, 224, 224), "mvit_v1_b": (3, 16, 224, 224), "mvit_v2_s"
 
 def recipes() -> list[Recipe]:
     """Every network of the zoo."""
-    found = []
+    result = []
     for name in models.list_models(module=models):
         parameters = next(iter(models.get_model_weights(name))).meta["num_params"]
         if parameters <= MOST_PARAMETERS:
             size = _SIZES.get(name, 224)
-            found.append(Recipe(name, "classification", ((3, size, size),)))
-    found += [Recipe(name, "segmentation", ((3, 224, 224),), 4) for name in models.list_models(module=segmentation)]
-    found += [
+            result.append(Recipe(name, "classification", ((3, size, size),)))
+    result += [Recipe(name, "segmentation", ((3, 224, 224),), 4) for name in models.list_models(module=segmentation)]
+    result += [
         Recipe(name, "video", (_FRAMES.get(name, (3, 8, 112, 112)),), 2) for name in models.list_models(module=video)
     ]
     head = "update_block.flow_head.conv2"
-    found += [
+    result += [
         Recipe(name, "optical flow", ((3, 128, 128),) * 2, 1, head) for name in models.list_models(module=optical_flow)
     ]
-    found += [Recipe(name, "detection", ((3, 320, 320),), 2) for name in models.list_models(module=detection)]
-    return found
+    result += [Recipe(name, "detection", ((3, 320, 320),), 2) for name in models.list_models(module=detection)]
+    return result
 
 
-def randomise(model: nn.Module, generator: torch.Generator) -> None:
-    """Draw every parameter: scales well above 0, biases around 0, weights by their fan-in."""
+def randomize(model: nn.Module, generator: torch.Generator) -> None:
+    """Draw every parameter: scales well above 0, biases around 0, weights scaled by fan-in."""
     for name, parameter in model.named_parameters():
-        drawn = torch.randn(parameter.shape, generator=generator)
+        values = torch.randn(parameter.shape, generator=generator)
         if name.endswith("bias"):
-            drawn *= _BIAS
-        elif parameter.numel() == parameter.shape[0]:  # of a norm, or a layer's scale
-            drawn = _SCALE[0] + (_SCALE[1] - _SCALE[0]) * torch.rand(parameter.shape, generator=generator)
-        elif parameter.shape[0] > 1:  # else a token, or an embedding of positions
-            drawn /= math.sqrt(parameter[0].numel())
-        parameter.data.copy_(drawn)
+            values *= _BIAS
+        elif parameter.numel() == parameter.shape[0]:  # a norm's scale, or a layer scale
+            values = _SCALE[0] + (_SCALE[1] - _SCALE[0]) * torch.rand(parameter.shape, generator=generator)
+        elif parameter.shape[0] > 1:  # otherwise a token or a position embedding
+            values /= math.sqrt(parameter[0].numel())
+        parameter.data.copy_(values)
 
 
 @torch.no_grad()
 def fit(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """Scale the layers and fit batch norm, in one forward pass; leaves the model in eval mode."""
+    """Scale the layers and calibrate batch norm in one forward pass; leaves the model in eval mode."""
     model.eval()
     fitted: set[nn.Module] = set()
     handles = []
 
     def scale(layer: nn.Module, _: Any, output: Tensor) -> Tensor:
-        if layer in fitted:  # a recurrent part: it was fitted in the first step
+        if layer in fitted:  # a recurrent layer, fitted in its first step
             return output
         fitted.add(layer)
-        size = float(output.std())
-        _shrink(layer, size)
-        return output / size
+        std = float(output.std())
+        _shrink(layer, std)
+        return output / std
 
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -135,7 +137,7 @@ def fit(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
 
 
 def _calibrate(norm: nn.modules.batchnorm._BatchNorm, inputs: tuple[Tensor]) -> None:
-    """Batch norm gets the statistics of these inputs; a channel that is nearly silent is not made loud by it."""
+    """Give batch norm the statistics of these inputs, without amplifying nearly constant channels."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     variance, mean = torch.var_mean(inputs[0], [0, *range(2, inputs[0].ndim)])
@@ -151,9 +153,9 @@ def output_std(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
 
 @torch.no_grad()
 def noise(model: nn.Module, inputs: tuple[Tensor, ...]) -> float | None:
-    """What float32 alone does: the largest difference from the same network in float64, as a part of the range.
+    """The rounding error of float32: the largest difference from the network in float64, as a fraction of the range.
 
-    None for a network that has float32 written into its code.
+    None for a network whose code hard-codes float32.
     """
     single = list(_tensors(model(*inputs)))[-1].double()
     try:
@@ -165,9 +167,9 @@ def noise(model: nn.Module, inputs: tuple[Tensor, ...]) -> float | None:
     return float((single - double).abs().max() / (double.max() - double.min()))
 
 
-def _shrink(layer: nn.Module, size: float) -> None:
+def _shrink(layer: nn.Module, divisor: float) -> None:
     for parameter in layer.parameters(recurse=False):
-        parameter.data /= size
+        parameter.data /= divisor
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

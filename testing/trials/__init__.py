@@ -1,1 +1,1 @@
-"""Trials of faults, hostile input and load: `python -m benchmarks.reliability` runs them whole, the tests in short."""
+"""Trials of faults, hostile input and load. `python -m benchmarks.reliability` runs them in full, the tests briefly."""

@@ -1,4 +1,4 @@
-"""Small valid documents of the kinds that a run holds, as JSON has them, and an ONNX model with functions."""
+"""Small valid examples of a run's JSON documents, and an ONNX model with functions."""
 
 from __future__ import annotations
 
@@ -178,4 +178,5 @@ once (a) => (b) { b = Relu (a) }
 
 
 def with_functions() -> bytes:
+    """An ONNX file with a function that calls another one."""
     return bytes(onnx.parser.parse_model(_WITH_FUNCTIONS).SerializeToString())

@@ -1,7 +1,7 @@
-"""A disk that is full, a folder that cannot be written, too few descriptors, no shared memory: really, in a namespace.
+"""Real system faults: a full disk, a read-only folder, too few file descriptors, no shared memory.
 
-Each case is made with mounts that only a process of its own sees (`unshare`), and a command works in it on a copy of
-a finished run. Run by `trial`: unshare -rm python -m testing.trials.faults CASE COMMAND RUN FOLDER
+Each case sets up mounts in a private namespace (`unshare`), then runs a command there on a copy of a finished run.
+`trial` starts: unshare -rm python -m testing.trials.faults CASE COMMAND RUN FOLDER
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ CASES = {
     "8 file descriptors": 2,
     "no /dev/shm": 0,
 }
-"""Each with the exit status that the command must have."""
+"""The exit status that every command must have in each case."""
 
 
 def can_mount() -> bool:
-    """Whether this machine lets us make a namespace with mounts of its own."""
+    """Whether this machine allows private namespaces with their own mounts."""
     return (
         subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
     )
 
 
 def prepare(case: str, run: Path, folder: Path) -> Run:
-    """Make the case and put a copy of the run into it."""
+    """Set up the case; returns a copy of the run in it."""
     size = "8m" if case == "a full disk" else "200m"
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
     copy = Run.open(Path(shutil.copytree(run, folder / "run")))
     match case:
         case "a full disk":
             free = shutil.disk_usage(folder).free
-            (folder / "filler").write_bytes(bytes(free - 40_000))  # enough for a job's files, for no stage's
+            (folder / "filler").write_bytes(bytes(free - 40_000))  # leaves room for a job's files, not for a stage's
         case "a folder that is read-only":
             subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
         case "no /dev/shm":
@@ -52,13 +52,13 @@ def prepare(case: str, run: Path, folder: Path) -> Run:
     return copy
 
 
-def tried(case: str, command: str, run: Path, folder: Path) -> list[str]:
-    """What is wrong with how a command ends in a case."""
+def check_command(case: str, command: str, run: Path, folder: Path) -> list[str]:
+    """Run a command in a case; returns what it did wrong."""
     copy = prepare(case, run, folder)
-    before = fingerprint(copy)
-    few = ["bash", "-c", 'ulimit -n 8; exec "$@"', "-"] if case == "8 file descriptors" else []
+    before = stage_digests(copy)
+    prefix = ["bash", "-c", 'ulimit -n 8; exec "$@"', "-"] if case == "8 file descriptors" else []
     done = subprocess.run(
-        [*few, sys.executable, "-m", "convnet_core", *COMMANDS[command], "--run", str(copy.path)],
+        [*prefix, sys.executable, "-m", "convnet_core", *COMMANDS[command], "--run", str(copy.path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -68,17 +68,17 @@ def tried(case: str, command: str, run: Path, folder: Path) -> list[str]:
     if done.returncode != CASES[case]:
         faults.append(f"exit status {done.returncode}: {done.stderr[-1000:]}")
     if done.returncode == 2:
-        said = [line for line in done.stderr.splitlines() if line.startswith("error")]
-        if len(said) != 1 or "Traceback" in done.stderr:
+        error_lines = [line for line in done.stderr.splitlines() if line.startswith("error")]
+        if len(error_lines) != 1 or "Traceback" in done.stderr:
             faults.append(f"not one clear line: {done.stderr[-1000:]}")
-        if fingerprint(copy) != before:
-            faults.append("the old artefacts are not as they were")
+        if stage_digests(copy) != before:
+            faults.append("the old artifacts changed")
         names = [path.name for path in copy.path.iterdir() if ".new-" in path.name or ".old-" in path.name]
         faults += [f"left behind: {name}" for name in names]
     return faults
 
 
-def fingerprint(run: Run) -> dict[str, str]:
+def stage_digests(run: Run) -> dict[str, str]:
     """The digest of every file of every stage."""
     return {
         str(path): digest(path)
@@ -89,7 +89,7 @@ def fingerprint(run: Run) -> dict[str, str]:
 
 
 def trial(run: Path, cases: dict[str, int] = CASES, commands: tuple[str, ...] = tuple(COMMANDS)) -> list[Line]:
-    """Every command in every case, on copies of a finished run."""
+    """Run every command in every case, on copies of a finished run."""
     lines = []
     for case, status in cases.items():
         faults = []
@@ -107,12 +107,12 @@ def trial(run: Path, cases: dict[str, int] = CASES, commands: tuple[str, ...] = 
                     folder,
                 ]
                 done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
-                found = json.loads(done.stdout.splitlines()[-1]) if not done.returncode else [done.stderr[-500:]]
-                faults += [f"{command}: {fault}" for fault in found]
-        happy = "works" if not status else "one clear line, exit status 2, the old artefacts as they were"
-        lines.append(Line(case, ", ".join(commands), "; ".join(faults) or happy, not faults))
+                problems = json.loads(done.stdout.splitlines()[-1]) if not done.returncode else [done.stderr[-500:]]
+                faults += [f"{command}: {fault}" for fault in problems]
+        success = "works" if not status else "one clear line, exit status 2, the old artifacts unchanged"
+        lines.append(Line(case, ", ".join(commands), "; ".join(faults) or success, not faults))
     return lines
 
 
 if __name__ == "__main__":
-    print(json.dumps(tried(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))
+    print(json.dumps(check_command(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]))))

@@ -1,9 +1,8 @@
-"""`kill -9` at random moments of train, export, convert and compare; what has to hold then is asserted here.
+"""`kill -9` at random moments of train, export, convert and compare, and checks of the run afterwards.
 
-A process imports the libraries once and forks for each kill. Half of the moments are drawn from the time that the
-command takes, a third from the things that it does to a file or folder of its run, and one in six lies between the two
-renames of a swap.
-Run by `trial`: python -m testing.trials.kills RUN SEED COUNT
+A process imports the libraries once and forks for each kill. Half of the kills happen at a random time, a third at a
+random operation on a file or folder of the run, and one in six between the two renames of a folder swap.
+`trial` starts: python -m testing.trials.kills RUN SEED COUNT
 """
 
 from __future__ import annotations
@@ -44,8 +43,12 @@ _NEVER = 10**9
 
 
 @dataclasses.dataclass
-class Found:
-    """What came of one process's kills."""
+class KillResults:
+    """Counts of one worker's kills, and what went wrong.
+
+    `killed` is by command; `new` counts kills that left the new output, `between` those inside a swap, `resumed` those
+    whose training was resumed.
+    """
 
     killed: dict[str, int] = dataclasses.field(default_factory=dict)
     new: int = 0
@@ -54,12 +57,12 @@ class Found:
     faults: list[str] = dataclasses.field(default_factory=list)
 
 
-def forked(
+def run_forked(
     arguments: list[str], run: Run, log: Path, *, touch: int = _NEVER, rename: int = _NEVER, seconds: float = 0
 ) -> int:
-    """Run a command in a fork that dies after some seconds, or before its n-th touch or rename; its wait status.
+    """Run a command in a fork that dies after `seconds`, or before its n-th file operation or rename.
 
-    A fork that ends by itself leaves the number of its touches in `log`.count.
+    Returns the wait status. A fork that finishes by itself writes its number of file operations to `log`.count.
     """
     child = os.fork()
     if child:
@@ -76,7 +79,7 @@ def forked(
         if event not in _TOUCHES or folder not in str(args[0]):
             return
         count["touch"] += 1
-        # A swap is two renames of folders; the first takes the old one away.
+        # A swap is two folder renames; the first moves the old folder away.
         count["rename"] += event == "os.rename" and ".json" not in str(args[0])
         if count["touch"] >= touch or count["rename"] >= rename:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -92,60 +95,60 @@ def forked(
         os._exit(status)
 
 
-def worker(folder: Path, seed: int, kills: int) -> Found:
-    """Kill `kills` times, one command after the other, each on the run as the last one left it."""
+def worker(folder: Path, seed: int, kills: int) -> KillResults:
+    """Kill `kills` times, cycling through the commands, always on the run as the last kill left it."""
     import convnet_core.convert.native.converter
     import convnet_core.stages.compare
     import convnet_core.stages.convert
     import convnet_core.stages.export
-    import convnet_core.stages.train  # noqa: F401  (the libraries, before the forks)
+    import convnet_core.stages.train  # noqa: F401  (import the libraries before forking)
     from convnet_core.common.tensorflow_import import import_tensorflow
 
     import_tensorflow()
-    luck, found, run = random.Random(seed), Found(), Run.open(folder)
+    rng, results, run = random.Random(seed), KillResults(), Run.open(folder)
     log = folder.with_name(f"{folder.name}.log")
-    steps, took = {}, {}
+    operations, seconds = {}, {}
     for command, arguments in COMMANDS.items():
-        began = time.monotonic()
-        assert forked(arguments, run, log) == 0, log.read_text()[-2000:]
-        took[command] = time.monotonic() - began
-        steps[command] = int(Path(f"{log}.count").read_text())
-    results = {stage: run.require(stage).result for stage in PIPELINE}
+        start = time.monotonic()
+        assert run_forked(arguments, run, log) == 0, log.read_text()[-2000:]
+        seconds[command] = time.monotonic() - start
+        operations[command] = int(Path(f"{log}.count").read_text())
+    stage_results = {stage: run.require(stage).result for stage in PIPELINE}
     weights = digest(run.path / "train/model.safetensors")
-    for number in range(2 * kills):  # some commands end before their moment comes
-        if sum(found.killed.values()) == kills:
+    for number in range(2 * kills):  # some commands finish before the kill
+        if sum(results.killed.values()) == kills:
             break
         command = list(COMMANDS)[number % len(COMMANDS)]
         stage = _STAGE.get(command, command)
         before = run.require(stage).created
-        where = luck.choice(
+        moment = rng.choice(
             [
-                *3 * [{"seconds": luck.uniform(0.01, took[command])}],
-                *2 * [{"touch": luck.randint(1, steps[command])}],
-                {"rename": 2},  # of a training this is its checkpoint's swap, or the training's own
+                *3 * [{"seconds": rng.uniform(0.01, seconds[command])}],
+                *2 * [{"touch": rng.randint(1, operations[command])}],
+                {"rename": 2},  # for train, the checkpoint's swap or the final one
             ]
         )
-        status = forked(COMMANDS[command], run, log, **where)
+        status = run_forked(COMMANDS[command], run, log, **moment)
         if os.WTERMSIG(status) != signal.SIGKILL:
-            continue  # the command took fewer steps this time
-        found.killed[command] = found.killed.get(command, 0) + 1
-        found.between += not (run.path / stage).exists()
+            continue  # the command did fewer operations this time
+        results.killed[command] = results.killed.get(command, 0) + 1
+        results.between += not (run.path / stage).exists()
         try:
             run = Run.open(folder)
-            hold(run, command, before)
-            found.new += run.require(stage).created != before
+            check_run(run, command, before)
+            results.new += run.require(stage).created != before
             if command == "train" and run.record("checkpoint"):
-                assert forked(["train", "--resume"], run, log) == 0, log.read_text()[-500:]
-                assert digest(run.path / "train/model.safetensors") == weights, "resumed to other weights"
-                found.resumed += 1
-            assert run.require("train").result.keys() == results["train"].keys()
+                assert run_forked(["train", "--resume"], run, log) == 0, log.read_text()[-500:]
+                assert digest(run.path / "train/model.safetensors") == weights, "resuming gave different weights"
+                results.resumed += 1
+            assert run.require("train").result.keys() == stage_results["train"].keys()
         except Exception as error:
-            found.faults.append(f"{command} {where}: {type(error).__name__}: {error}")
-    return found
+            results.faults.append(f"{command} {moment}: {type(error).__name__}: {error}")
+    return results
 
 
-def hold(run: Run, command: str, before: str) -> None:
-    """What must be true of a run after a kill."""
+def check_run(run: Run, command: str, before: str) -> None:
+    """Assert what must be true of a run after a kill."""
     for stage in (*PIPELINE, "checkpoint"):
         record = run.record(stage)
         if record is None:
@@ -162,7 +165,7 @@ def hold(run: Run, command: str, before: str) -> None:
 
 
 def trial(kills: int = 200, processes: int = 2) -> list[Line]:
-    """Kill in some processes at once, each with a run of its own."""
+    """Kill in several processes in parallel, each with its own run."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         first = Run.create(root / "run0")
@@ -178,32 +181,34 @@ def trial(kills: int = 200, processes: int = 2) -> list[Line]:
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 text=True,
-                # A training waits for the device while another has it, and the lock lies in the cache.
+                # Trainings wait for each other's device lock, which is in the cache folder.
                 env={**os.environ, "CONVNET_CACHE_DIR": str(root / f"cache{number}")},
             )
             for number in range(processes)
         ]
-        said = [worker.communicate()[0] for worker in workers]
-        assert all(worker.returncode == 0 for worker in workers), said
-    parts = [json.loads(text.splitlines()[-1]) for text in said]
+        outputs = [worker.communicate()[0] for worker in workers]
+        assert all(worker.returncode == 0 for worker in workers), outputs
+    parts = [json.loads(text.splitlines()[-1]) for text in outputs]
     killed = sum((Counter(part["killed"]) for part in parts), Counter[str]())
     faults = [fault for part in parts for fault in part["faults"]]
     new, between, resumed = (sum(part[name] for part in parts) for name in ("new", "between", "resumed"))
-    each = ", ".join(f"{name} {count}" for name, count in killed.items())
-    happy = f"the run opened each time, every folder was whole: the old one or ({new} times) the new one"
+    by_command = ", ".join(f"{name} {count}" for name, count in killed.items())
+    success = f"the run opened each time, and every folder was complete: the old one or ({new} times) the new one"
     return [
         Line(
             "`kill -9` at random moments",
-            f"{killed.total()} ({each})",
-            "; ".join(faults[:3]) or happy,
+            f"{killed.total()} ({by_command})",
+            "; ".join(faults[:3]) or success,
             not faults and bool(killed),
         ),
-        Line("… between the two renames of a swap", f"{between} of these", "finished at the next start", not faults),
         Line(
-            "… a training, then `--resume`",
+            "… between the two renames of a swap", f"{between} of these", "the next start finished the swap", not faults
+        ),
+        Line(
+            "… of train, then `--resume`",
             f"{resumed} of these left a checkpoint",
             "; ".join(faults[:3])
-            or ("the same weights as without a kill, bit for bit" if resumed else "none was there to resume"),
+            or ("the same weights as without a kill, bit for bit" if resumed else "no checkpoint to resume"),
             not faults,
         ),
     ]

@@ -1,11 +1,11 @@
-"""What a trial found, as a line of the table in docs/RELIABILITY.md."""
+"""A line of the table in docs/RELIABILITY.md."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Line:
-    """What was tried, how often, what happened; `ok` is whether that is what has to happen."""
+    """What was tried, how often, and what happened; `ok` says whether it should have."""
 
     what: str
     how_often: str

@@ -1,7 +1,7 @@
-"""Many people before one server while a network trains: errors, how long they wait, memory, what is left when they go.
+"""Many people use one server while a network trains: errors, waiting times, memory, and leaks after they leave.
 
-Each is a `Visitor` that looks at runs, moves sliders and draws, with a person's pauses. The server shares its cores
-with the training and with the visitors themselves.
+Each is a `Visitor` that looks at runs, moves sliders and draws, pausing like a person. The server shares its cores with
+the training and the visitors.
 """
 
 from __future__ import annotations
@@ -28,63 +28,63 @@ from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.runs.run import Run
 from testing.browser import Server
 from testing.drawings import DIGITS
-from testing.trials.held import Held, resident
 from testing.trials.kills import ROOT
 from testing.trials.lines import Line
+from testing.trials.process_resources import ProcessResources, resident
 from testing.trials.visitor import Stroke, Visitor
 
 PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
-_PAUSE = 10.0  # seconds between two acts of a person, on average
-_TOUR_SECONDS = 430.0  # of 34 acts, with their waits
-_WATCHED = 900.0  # seconds that tell whether memory grows
-_FIRST = 6  # visitors that warm the server up: as many as it has threads to hand work to
-_KEPT = 10  # seconds for which the server keeps the session of a lost connection; Streamlit's own 120 are long to wait
-_LEAVE = 150.0
-_EACH_WATCHES = 25  # one visitor of so many watches the training and nothing else
+_PAUSE = 10.0  # average seconds between two actions of a person
+_TOUR_SECONDS = 430.0  # 34 actions with their pauses
+_MEMORY_SECONDS = 900.0  # long enough to tell whether memory grows
+_WARM_UP_VISITORS = 6  # as many as the server has worker threads
+# Seconds that the server keeps a disconnected session. Streamlit's default of 120 would take too long.
+_SESSION_TTL = 10
+_RELEASE_SECONDS = 150.0
+_EACH_WATCHES = 25  # one in so many visitors only watches the training
 _SAMPLE = 0.5
 
 
 @dataclass
 class Seen:
-    """What the visitors met."""
+    """What the visitors experienced: seconds by kind of action, seconds of automatic reruns, and errors."""
 
     waits: dict[str, list[float]] = field(default_factory=dict)
     repeats: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
-    def add(self, what: str, seconds: float) -> None:
-        self.waits.setdefault(what, []).append(seconds)
+    def add(self, action: str, seconds: float) -> None:
+        self.waits.setdefault(action, []).append(seconds)
 
 
 def slope(seconds: list[float], values: list[float], blocks: int = 12) -> tuple[float, float]:
-    """The least-squares slope per minute and its standard error.
+    """The least-squares slope per minute and its standard error, fitted to the means of blocks.
 
-    Of the means of blocks: neighbouring samples of memory are nearly the same, and taken one by one would make the
-    error look far smaller than it is.
+    Neighboring memory samples are nearly equal; fitting single samples would greatly underestimate the error.
     """
     count = min(blocks, len(values) // 2)
     x = np.array([part.mean() for part in np.array_split(np.array(seconds) / 60, count)])
     y = np.array([part.mean() for part in np.array_split(np.array(values), count)])
-    (gradient, offset) = np.polyfit(x, y, 1)
-    left = y - (gradient * x + offset)
-    error = np.sqrt((left @ left) / max(1, count - 2) / ((x - x.mean()) @ (x - x.mean())))
+    (gradient, intercept) = np.polyfit(x, y, 1)
+    residual = y - (gradient * x + intercept)
+    error = np.sqrt((residual @ residual) / max(1, count - 2) / ((x - x.mean()) @ (x - x.mean())))
     return float(gradient), float(error)
 
 
 def digit(luck: random.Random) -> list[Stroke]:
-    """Strokes of a digit as somebody draws it."""
+    """Strokes of a randomly drawn digit."""
     strokes = luck.choice(DIGITS[luck.randrange(10)])
     size, x, y = luck.uniform(0.4, 0.7), luck.uniform(0.1, 0.3), luck.uniform(0.1, 0.3)
     return [[(x + size * point[0], y + size * point[1]) for point in stroke] for stroke in strokes]
 
 
 async def tour(visitor: Visitor, luck: random.Random, seen: Seen) -> AsyncIterator[None]:
-    """Every page once, every slider on it, and the pad: one act at a time."""
+    """Visit every page once, move every slider on it, and draw on the pad. Yields after each action."""
     for page in luck.sample(PAGES, len(PAGES)):
         seen.add(page, await visitor.open(page))
         yield
         for label in visitor.sliders():
-            if slider := visitor.sliders().get(label):  # another one may have taken it away
+            if slider := visitor.sliders().get(label):  # another slider may have removed it
                 await move(visitor, slider, luck, seen)
                 yield
         if page == "sketchpad":
@@ -93,12 +93,12 @@ async def tour(visitor: Visitor, luck: random.Random, seen: Seen) -> AsyncIterat
 
 
 async def act(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
-    """One act: go to a page, move a slider of the page, or draw on its pad."""
+    """One action: go to a page, move a slider on it, or draw on its pad."""
     sliders = list(visitor.sliders().values())
-    what = luck.choice(("page", "slider", "draw"))
-    if what == "draw" and visitor.page == "sketchpad":
+    action = luck.choice(("page", "slider", "draw"))
+    if action == "draw" and visitor.page == "sketchpad":
         await draw(visitor, luck, seen)
-    elif what == "page" or not sliders:
+    elif action == "page" or not sliders:
         page = luck.choice(PAGES)
         seen.add(page, await visitor.open(page))
     else:
@@ -111,7 +111,7 @@ async def draw(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
 
 
 async def move(visitor: Visitor, slider: Slider, luck: random.Random, seen: Seen) -> None:
-    """Put a slider of the page anywhere."""
+    """Move a slider to a random value."""
     steps = list(slider.options)
     count = int((slider.max - slider.min) / slider.step + 1e-9)
     value = luck.choice(steps) if steps else slider.min + slider.step * luck.randint(0, count)
@@ -119,10 +119,10 @@ async def move(visitor: Visitor, slider: Slider, luck: random.Random, seen: Seen
 
 
 async def person(server: Server, number: int, until: float, seen: Seen) -> None:
-    """One visitor from coming to leaving; an error is noted, and the person tries again with a new session.
+    """One visitor from arriving to leaving. After an error, which is recorded, the person starts a new session.
 
-    First the whole tour: Streamlit keeps the state of each widget that a session has ever used, and the pad its
-    drawing, so that sessions grow until then and no longer.
+    The full tour comes first: Streamlit keeps the state of every widget that a session has used, and the pad's drawing,
+    so a session grows until the tour ends and not after.
     """
     luck = random.Random(number)
     watching = number % _EACH_WATCHES == 0
@@ -134,8 +134,8 @@ async def person(server: Server, number: int, until: float, seen: Seen) -> None:
                 first = "train" if watching else luck.choice(PAGES)
                 seen.add(first, await visitor.open(first, run="training" if watching else "demo"))
                 touring = tour(visitor, luck, seen)
-                while (left := until - time.monotonic()) > 0:
-                    await asyncio.sleep(min(left, max(1.0, luck.expovariate(1 / _PAUSE))))
+                while (seconds_left := until - time.monotonic()) > 0:
+                    await asyncio.sleep(min(seconds_left, max(1.0, luck.expovariate(1 / _PAUSE))))
                     if watching or time.monotonic() >= until:
                         continue
                     if await anext(touring, "done") == "done":
@@ -144,10 +144,10 @@ async def person(server: Server, number: int, until: float, seen: Seen) -> None:
             seen.errors.append(f"{visitor.page}: {type(error).__name__}: {error}")
 
 
-async def warm(server: Server) -> Held:
-    """Open every page and every runtime once; what the server holds when these visitors have left.
+async def warm_up(server: Server) -> ProcessResources:
+    """Open every page and every runtime once; returns the server's resources after these visitors have left.
 
-    Each begins with another page: what one session imports for the first time, another one meets half imported.
+    Each starts on a different page, so that sessions meet modules that another session is still importing.
     """
     seen = Seen()
 
@@ -161,36 +161,36 @@ async def warm(server: Server) -> Held:
                 await asyncio.sleep(0.5)
             await visitor.draw(digit(random.Random(0)))
 
-    await asyncio.gather(*(walk(number) for number in range(_FIRST)))
+    await asyncio.gather(*(walk(number) for number in range(_WARM_UP_VISITORS)))
     assert not seen.errors, seen.errors + server.tracebacks()
-    for _ in range(2):  # once more: the threads of a pool end when they have had nothing to do for a while
-        held = await passed_by(server)
-    return held
+    for _ in range(2):  # twice, because idle pool threads take a while to end
+        resources = await resources_after_visit(server)
+    return resources
 
 
-async def passed_by(server: Server) -> Held:
-    """What the server holds after somebody has come and gone, and the sessions before that one are put away.
+async def resources_after_visit(server: Server) -> ProcessResources:
+    """The server's resources after one more visit, which makes it drop earlier sessions.
 
-    Streamlit keeps the session of a lost connection for some time, and puts it away only when another one ends.
+    Streamlit keeps disconnected sessions for a while and drops them only when another session ends.
     """
-    await asyncio.sleep(_KEPT + 1)
+    await asyncio.sleep(_SESSION_TTL + 1)
     async with Visitor(server.address) as visitor:
         await visitor.open("home", run="demo")
     await asyncio.sleep(2)
-    return Held.of(server.process.pid)
+    return ProcessResources.of(server.process.pid)
 
 
-async def back(server: Server, before: Held) -> tuple[str, float]:
-    """Wait until the server holds no more than before; what it still holds, and how long that took."""
-    began = time.monotonic()
-    while left := (await passed_by(server)).beyond(before):
-        if time.monotonic() - began > _LEAVE:
+async def wait_for_release(server: Server, before: ProcessResources) -> tuple[str, float]:
+    """Wait until the server has released its resources; returns what it still holds, and the seconds waited."""
+    start = time.monotonic()
+    while leaks := (await resources_after_visit(server)).excess_over(before):
+        if time.monotonic() - start > _RELEASE_SECONDS:
             break
-    return left, time.monotonic() - began
+    return leaks, time.monotonic() - start
 
 
-async def weigh(pid: int, until: float, seconds: list[float], values: list[float]) -> None:
-    """Note the memory of a process again and again."""
+async def sample_memory(pid: int, until: float, seconds: list[float], values: list[float]) -> None:
+    """Sample the memory of a process in MB until the time is over."""
     while time.monotonic() < until:
         seconds.append(time.monotonic())
         values.append(resident(pid))
@@ -198,51 +198,53 @@ async def weigh(pid: int, until: float, seconds: list[float], values: list[float
 
 
 async def visits(server: Server, seconds: float, visitors: int) -> list[Line]:
-    """All visitors, and what came of them."""
+    """Let all visitors use the server; returns the table lines."""
     pid, seen = server.process.pid, Seen()
-    before = await warm(server)
+    before = await warm_up(server)
     times: list[float] = []
     memory: list[float] = []
     until = time.monotonic() + seconds
     people = (person(server, number, until, seen) for number in range(visitors))
-    await asyncio.gather(weigh(pid, until, times, memory), *people)
-    left, took = await back(server, before)
-    waits = [wait for found in seen.waits.values() for wait in found]
+    await asyncio.gather(sample_memory(pid, until, times, memory), *people)
+    leaks, release_seconds = await wait_for_release(server, before)
+    waits = [wait for values in seen.waits.values() for wait in values]
     p95 = percentile(waits, 95)
-    slowest = sorted(seen.waits, key=lambda what: -percentile(seen.waits[what], 95))[:3]
-    named = ", ".join(f"{what} {percentile(seen.waits[what], 95):.2f} s" for what in slowest)
+    slowest = sorted(seen.waits, key=lambda action: -percentile(seen.waits[action], 95))[:3]
+    slowest_text = ", ".join(f"{action} {percentile(seen.waits[action], 95):.2f} s" for action in slowest)
     faults = seen.errors + server.tracebacks()
     kinds = Counter(faults).most_common(6)
-    reruns = f"{len(waits):,} reruns, {len(seen.repeats):,} more of fragments that repeat"
+    reruns = f"{len(waits):,} reruns, {len(seen.repeats):,} automatic ones"
     return [
         Line(
-            f"{visitors} sessions look, move sliders and draw while one trains",
+            f"{visitors} sessions browse, move sliders and draw while a network trains",
             f"{seconds:.0f} s, {reruns}",
             "; ".join(f"{count} × {text}" for text, count in kinds) or "no error",
             not faults and bool(waits),
         ),
         Line(
-            "… from the act to the end of the rerun",
+            "… from the action to the end of the rerun",
             f"{len(waits):,} reruns, {os.cpu_count()} cores",
-            f"p50 {statistics.median(waits):.2f} s, p95 {p95:.2f} s; p95 of the slowest: {named}; "
-            f"p95 of what repeats {percentile(seen.repeats, 95):.2f} s",
+            f"p50 {statistics.median(waits):.2f} s, p95 {p95:.2f} s; p95 of the slowest: {slowest_text}; "
+            f"p95 of automatic reruns {percentile(seen.repeats, 95):.2f} s",
             p95 < 1,
         ),
         *_memory_line(times, memory),
         Line(
-            "… threads, open files and children once all have left",
+            "… threads, open files and child processes after all have left",
             f"before: {before}",
-            f"left after {took:.0f} s: {left}" if left else f"as before, after {took:.0f} s",
-            not left,
+            f"not released after {release_seconds:.0f} s: {leaks}"
+            if leaks
+            else f"as before, after {release_seconds:.0f} s",
+            not leaks,
         ),
     ]
 
 
 def _memory_line(times: list[float], memory: list[float]) -> list[Line]:
-    """What the memory did over 15 minutes after the tours; nothing where the trial was shorter."""
-    after = sum(moment < times[0] + _TOUR_SECONDS for moment in times)
-    times, memory = times[after:], memory[after:]
-    if not times or times[-1] - times[0] < _WATCHED:
+    """How memory changed over 15 minutes after the tours; no line if the trial was shorter."""
+    skip = sum(moment < times[0] + _TOUR_SECONDS for moment in times)
+    times, memory = times[skip:], memory[skip:]
+    if not times or times[-1] - times[0] < _MEMORY_SECONDS:
         return []
     gradient, error = slope(times, memory)
     return [
@@ -257,32 +259,35 @@ def _memory_line(times: list[float], memory: list[float]) -> list[Line]:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """A percentile; of nothing it is 0."""
+    """The percentile `share` of the values; 0 without values."""
     return float(np.percentile(values, share)) if values else 0.0
 
 
 def make_demo(folder: Path) -> None:
-    """A run with something to see on every page."""
+    """Create a run with content for every page."""
     for command in ("pipeline", "dissect"):
         arguments = [sys.executable, "-m", "convnet_core", command, "--run", str(folder)]
         subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True)
 
 
 def trial(seconds: float, visitors: int = 50, demo: Callable[[Path], object] = make_demo) -> list[Line]:
-    """A finished run, a training at work in another one, and the visitors; `demo` makes the finished one."""
+    """Run the visitors against a finished run, which `demo` creates, and a second run with a training in progress."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         demo(root / "demo")
         run = Run.create(root / "training")
-        with patch.dict(os.environ, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(_KEPT)), Server(root) as server:
+        with (
+            patch.dict(os.environ, STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL=str(_SESSION_TTL)),
+            Server(root) as server,
+        ):
             job = watcher.start(run, ["train", "--preset", "accurate", "--epochs", "1000", "--device", "cpu"])
             try:
-                told, deadline = JobProgress(job), time.monotonic() + 120
-                while not told.metrics:
+                progress, deadline = JobProgress(job), time.monotonic() + 120
+                while not progress.metrics:
                     assert job.info.live, job.log()
                     assert time.monotonic() < deadline, job.log()
                     time.sleep(0.5)
-                    told.update()
+                    progress.update()
                 lines = asyncio.run(visits(server, seconds, visitors))
                 assert job.info.live, f"the training ended: {job.info.error}"
             finally:

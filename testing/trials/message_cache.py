@@ -1,4 +1,4 @@
-"""The messages that a browser keeps, so that the server need not send them again."""
+"""A browser's cache of server messages, which saves the server from sending them again."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 
 @dataclass
-class _Kept:
+class _Entry:
     message: ForwardMsg
     fragment: str
     used: int
 
 
 class MessageCache:
-    """As Streamlit 1.67's ForwardMessageCache in the browser.
+    """Works like Streamlit 1.67's ForwardMessageCache in the browser.
 
-    It tells the server the hashes of all that it keeps with each act, and the server holds them for as long: a visitor
-    that forgot nothing would let the server grow.
+    Each request sends the hashes of all cached messages, and the server keeps those messages. A visitor that never
+    dropped a message would therefore make the server grow.
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._entries: dict[str, _Entry] = {}
         self._runs = 0
 
     def __iter__(self) -> Iterator[str]:
         """The hashes."""
-        return iter(self._kept)
+        return iter(self._entries)
 
-    def whole(self, message: ForwardMsg) -> ForwardMsg:
-        """The message itself where it only refers to one from before; kept where it may be."""
+    def resolve(self, message: ForwardMsg) -> ForwardMsg:
+        """The full message: looks up a reference to an earlier one, and caches the message if it is cacheable."""
         name = message.ref_hash if message.WhichOneof("type") == "ref_hash" else message.hash
-        if name in self._kept:
-            self._kept[name].used = self._runs
-            return self._kept[name].message
+        if name in self._entries:
+            self._entries[name].used = self._runs
+            return self._entries[name].message
         if message.metadata.cacheable:
-            self._kept[name] = _Kept(message, message.delta.fragment_id, self._runs)
+            self._entries[name] = _Entry(message, message.delta.fragment_id, self._runs)
         return message
 
     def age(self, fragments: Collection[str], most: int) -> None:
-        """After a run, of some fragments or of all: forget what has not been used in more than `most` runs."""
+        """After a rerun of these fragments (empty: of the page), drop messages not used in the last `most` reruns."""
         self._runs += 1
-        for name, kept in list(self._kept.items()):
-            if self._runs - kept.used > most and (not fragments or kept.fragment in fragments):
-                del self._kept[name]
+        for name, entry in list(self._entries.items()):
+            if self._runs - entry.used > most and (not fragments or entry.fragment in fragments):
+                del self._entries[name]

@@ -1,7 +1,7 @@
-"""Everything of ours that reads a file or a text which somebody else may have made, each with a small valid example.
+"""Every parser of ours that reads files from outside, each with a small valid example.
 
-`parse` gets the path of a file that lies where such a file would lie, and does with it what the product does. It gives
-a result, or raises a ConvNetError; anything else that comes out of it is a fault.
+`parse` gets the path of a file in its usual location and does with it what the product does. It must return a result or
+raise a ConvNetError; any other exception is a fault.
 """
 
 from __future__ import annotations
@@ -55,8 +55,10 @@ INPUTS = [TensorInfo("x", "float32", (None, 1, 2, 2))]
 
 @dataclass(frozen=True)
 class Parser:
-    """`file` is where the file lies in its folder; `around` are files that have to lie beside it. `nasty` are inputs
-    that no small change of the seed leads to.
+    """A parser to try.
+
+    `file` is the file's path in its folder; `around` are other files the parser needs there; `nasty` are hostile inputs
+    that small changes to the seed would not produce.
     """
 
     name: str
@@ -68,7 +70,7 @@ class Parser:
 
     @property
     def is_json(self) -> bool:
-        """Whether one JSON document is all that the file holds."""
+        """Whether the file is JSON or JSON lines."""
         return self.file.endswith((".json", ".jsonl"))
 
 
@@ -78,7 +80,7 @@ def _json(value: Any) -> Callable[[], bytes]:
 
 def _weights(path: Path) -> object:
     found = weights.read_weights(path)
-    with contextlib.suppress(ModelError):  # the seed is a part of a network: small enough to cut at every byte
+    with contextlib.suppress(ModelError):  # the seed has only some of a network's weights, to stay small
         convnet.from_weights(found, path.name)
     return found
 
@@ -99,7 +101,7 @@ def _config(kind: type[Config], value: Config) -> Parser:
         try:
             content = read_json(path)
         except ValueError as error:
-            raise ConvNetError(str(error)) from error  # whoever reads a record does it like this
+            raise ConvNetError(str(error)) from error  # as the code that reads records does
         return kind.from_json(content).to_json()
 
     return Parser(f"config {kind.__name__}", "config.json", _json(value.to_json()), parse)
@@ -108,19 +110,19 @@ def _config(kind: type[Config], value: Config) -> Parser:
 _RUN = _json({"kind": "model", "title": "a run", "created": "2026-01-01T00:00:00.000+00:00"})()
 
 
-def _opened(folder: Path) -> Run:
-    """The run, with no record kept of an earlier file: the next one of its size may come within a tick of the clock."""
+def _open_run(folder: Path) -> Run:
+    """The run, with the record cache cleared: the next file may have the same size and the same modification time."""
     stage_record._cache.clear()
     return Run.open(folder)
 
 
 def _run(path: Path) -> object:
-    run = _opened(path.parent)
+    run = _open_run(path.parent)
     return run.info, run.is_model, run.stages
 
 
 def _stage(path: Path) -> object:
-    run = _opened(path.parent.parent)
+    run = _open_run(path.parent.parent)
     states = run.state("export"), run.stages, run.stale_stages("compare")
     return (
         run.record("export"),
@@ -132,7 +134,7 @@ def _stage(path: Path) -> object:
 
 
 def _checkpoint(path: Path) -> object:
-    run = _opened(path.parent.parent)
+    run = _open_run(path.parent.parent)
     return checkpoint.saved_config(run), history.history(run)
 
 
@@ -150,7 +152,7 @@ def _events(path: Path) -> object:
 
 
 def _report(path: Path) -> object:
-    found = comparison.load(_opened(path.parent.parent))
+    found = comparison.load(_open_run(path.parent.parent))
     return [dict(line) for line in found["runtimes"]]
 
 
@@ -164,12 +166,12 @@ def _graph(path: Path) -> object:
 
 
 def _benchmark(path: Path) -> object:
-    found = results.load(_opened(path.parent.parent))
+    found = results.load(_open_run(path.parent.parent))
     return results.headline(found), results.rows(found), results.where_and_how(found)
 
 
 def _dissection(path: Path) -> object:
-    content = documents.load(_opened(path.parent.parent))
+    content = documents.load(_open_run(path.parent.parent))
     return documents.to_html(content), documents.to_markdown(content), dissection.summary(content)
 
 
@@ -208,7 +210,7 @@ PARSERS = (
         "kept drawings",
         _DRAWING,
         lambda: seeds.picture("PNG"),
-        lambda path: drawings.load(run := _opened(path.parent.parent), drawings.list_drawings(run)),
+        lambda path: drawings.load(run := _open_run(path.parent.parent), drawings.list_drawings(run)),
         {"run.json": _RUN},
     ),
     Parser("weights .safetensors", "w.safetensors", lambda: bytes(save(seeds.WEIGHTS)), _weights),
@@ -238,7 +240,7 @@ PARSERS = (
         "worst inputs .npz",
         "dissect/worst_inputs.npz",
         lambda: seeds.array(**{"tensorflow/x": np.zeros((1, 1, 2, 2), np.float32)}),
-        lambda path: worst_inputs_file.load(_opened(path.parent.parent)),
+        lambda path: worst_inputs_file.load(_open_run(path.parent.parent)),
         {"run.json": _RUN},
         seeds.npzs,
     ),
@@ -272,7 +274,7 @@ PARSERS = (
         "metrics.json",
         "train/metrics.json",
         _json(examples.METRICS),
-        lambda path: history.measured(_opened(path.parent.parent)),
+        lambda path: history.measured(_open_run(path.parent.parent)),
         {"run.json": _RUN},
     ),
     Parser("job.json", "jobs/j/job.json", _json(examples.JOB), _job, {"run.json": _RUN}),
@@ -304,16 +306,18 @@ PARSERS = (
 )
 
 
-def _breaks(how: Callable[[bytes], object]) -> Callable[[Path], object]:
-    """A parser that goes wrong on everything but its seed."""
-    return lambda path: how(content) if (content := path.read_bytes()) != b"{}" else None
+def _fails_on_change(fail: Callable[[bytes], object]) -> Callable[[Path], object]:
+    """A parser that fails on everything except its seed."""
+    return lambda path: fail(content) if (content := path.read_bytes()) != b"{}" else None
 
 
 BROKEN = (
-    Parser("raises", "a.txt", lambda: b"{}", _breaks(lambda content: {}[content])),
-    Parser("crashes", "a.txt", lambda: b"{}", _breaks(lambda _: os.kill(os.getpid(), signal.SIGSEGV))),
-    Parser("hangs", "a.txt", lambda: b"{}", _breaks(lambda content: time.sleep(60) if content == b"{" else None)),
-    Parser("eats", "a.txt", lambda: b"{}", _breaks(lambda content: len(content[:1] * (600 << 20)))),
+    Parser("raises", "a.txt", lambda: b"{}", _fails_on_change(lambda content: {}[content])),
+    Parser("crashes", "a.txt", lambda: b"{}", _fails_on_change(lambda _: os.kill(os.getpid(), signal.SIGSEGV))),
+    Parser(
+        "hangs", "a.txt", lambda: b"{}", _fails_on_change(lambda content: time.sleep(60) if content == b"{" else None)
+    ),
+    Parser("eats", "a.txt", lambda: b"{}", _fails_on_change(lambda content: len(content[:1] * (600 << 20)))),
     Parser("works", "a.txt", lambda: b"{}", Path.read_bytes),
 )
-"""Parsers with every fault that the trial must see, for the test of the trial itself."""
+"""Parsers with every fault that the trial must detect, to test the trial itself."""

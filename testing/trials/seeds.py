@@ -1,4 +1,4 @@
-"""Small valid files of every kind that is not text, and nasty ones that no small change of those leads to."""
+"""Small valid files of every binary format, and hostile ones that small changes to those would not produce."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def idx() -> bytes:
 
 
 def idx_labels() -> bytes:
-    """One-hot, so that there are two dimensions."""
+    """One-hot labels, which have two dimensions."""
     return bytes([0, 0, 13, 2, 0, 0, 0, 3, 0, 0, 0, 10]) + np.eye(10, dtype=">f4")[:3].tobytes()
 
 
@@ -37,92 +37,92 @@ def digits() -> bytes:
 
 @functools.cache
 def bomb() -> list[bytes]:
-    """A few hundred kB of gzip that become as many images as a header may claim."""
+    """A few hundred kB of gzip that expand to as many images as a header may claim."""
     count = idx_format.MOST_ITEMS
     head = bytes([0, 0, 8, 3]) + count.to_bytes(4, "big") + bytes([0, 0, 0, 28, 0, 0, 0, 28])
-    made = io.BytesIO()
-    with gzip.GzipFile(fileobj=made, mode="wb", compresslevel=1, mtime=0) as file:
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1, mtime=0) as file:
         file.write(head)
         for _ in range(count // 10_000):
             file.write(bytes(7_840_000))
-    return [made.getvalue()]
+    return [buffer.getvalue()]
 
 
 def picture(kind: str, mode: str = "L", size: tuple[int, int] = (9, 9)) -> bytes:
-    made = io.BytesIO()
+    buffer = io.BytesIO()
     image = Image.new("L", size, "white")
     image.paste("black", (3, 2, size[0] // 2, size[1] // 2 + 3))
-    (image if mode == "L" else image.convert(mode)).save(made, kind)
-    return made.getvalue()
+    (image if mode == "L" else image.convert(mode)).save(buffer, kind)
+    return buffer.getvalue()
 
 
 @functools.cache
 def pictures() -> list[bytes]:
-    """Few bytes and many pixels, and modes of their own."""
+    """Small files with many pixels, and unusual modes."""
     large = [picture("PNG", mode, (7000, 7000)) for mode in ("L", "RGBA", "P")]
     return [*large, picture("PNG", "I;16"), picture("PNG", "1", (1, 1)), picture("PNG", "LA", (20_000, 2))]
 
 
 def array(**arrays: Any) -> bytes:
-    made = io.BytesIO()
-    np.savez(made, **arrays)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
 
 
 @functools.cache
 def _zeros() -> tuple[bytes, int, int]:
-    """600 MB of nothing, deflated; how much it is, and its CRC."""
-    press, block, times = zlib.compressobj(wbits=-15), bytes(6_000_000), 100
-    one = press.compress(block) + press.flush(zlib.Z_FULL_FLUSH)
+    """600 MB of zeros, deflated; their size, and their CRC."""
+    compressor, block, times = zlib.compressobj(wbits=-15), bytes(6_000_000), 100
+    compressed = compressor.compress(block) + compressor.flush(zlib.Z_FULL_FLUSH)
     return (
-        one * times + press.flush(),
+        compressed * times + compressor.flush(),
         times * len(block),
         functools.reduce(lambda crc, _: zlib.crc32(block, crc), range(times), 0),
     )
 
 
-def zip_bomb(name: str, beside: bytes = b"", says: int = 0) -> bytes:
-    """An archive in which one member becomes 600 MB, or `says` in its directory that it is smaller.
+def zip_bomb(name: str, beside: bytes = b"", claimed_size: int = 0) -> bytes:
+    """An archive in which one member expands to 600 MB.
 
-    The members of `beside`, an archive too, come along.
+    `claimed_size`, if not 0, is the false size in the directory. Members of `beside`, another archive, are copied too.
     """
-    made, (content, size, crc) = io.BytesIO(), _zeros()
-    with zipfile.ZipFile(made, "w") as new:
+    buffer, (content, size, crc) = io.BytesIO(), _zeros()
+    with zipfile.ZipFile(buffer, "w") as new:
         if beside:
             with zipfile.ZipFile(io.BytesIO(beside)) as old:
                 for item in old.infolist():
                     if item.filename != name:
                         new.writestr(item.filename, old.read(item))
         new.writestr(name, content)
-        # The directory, which is all that counts, is written at the end.
+        # The directory is written on close; readers trust it.
         member = new.getinfo(name)
         member.compress_type = zipfile.ZIP_DEFLATED
-        member.file_size, member.CRC = (says, zlib.crc32(bytes(says))) if says else (size, crc)
-    return made.getvalue()
+        member.file_size, member.CRC = (claimed_size, zlib.crc32(bytes(claimed_size))) if claimed_size else (size, crc)
+    return buffer.getvalue()
 
 
 @functools.cache
 def npz_bombs() -> list[bytes]:
-    """Members that become large, by their directory or in spite of it; and JSON that does so once it is read."""
+    """Members that expand hugely, whether their directory admits it or not; and JSON that grows when parsed."""
     objects = np.frombuffer(b"[" + b"{}," * 15_000_000 + b"{}]", np.uint8)
-    made = io.BytesIO()
-    np.savez_compressed(made, lines=objects)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, lines=objects)
     names = ("x.npy", "lines.npy", "images.npy")
-    return [*(zip_bomb(name, says=says) for name in names for says in (0, 1 << 16)), made.getvalue()]
+    return [*(zip_bomb(name, claimed_size=size) for name in names for size in (0, 1 << 16)), buffer.getvalue()]
 
 
 @functools.cache
 def pth_bombs() -> list[bytes]:
-    """A tensor that becomes large, and what PyTorch reads of every file; and a file with two directories."""
+    """Bombs in a tensor and in a member that PyTorch always reads, and a file with two directories."""
     valid = pth(WEIGHTS)
     with zipfile.ZipFile(io.BytesIO(valid)) as file:
         names = [next(name for name in file.namelist() if name.endswith(end)) for end in ("/data/0", "/version")]
-    made = [zip_bomb(name, valid) for name in names]
-    return [*made, two_directories(made[0])]
+    bombs = [zip_bomb(name, valid) for name in names]
+    return [*bombs, two_directories(bombs[0])]
 
 
 def two_directories(archive: bytes) -> bytes:
-    """An archive with a harmless directory behind its own: zipfile takes the last, PyTorch the one at its offset."""
+    """An archive with a harmless directory after its own: zipfile reads the last one, PyTorch the one at the offset."""
     with zipfile.ZipFile(io.BytesIO(archive)) as file:
         start = file.start_dir
         changed = io.BytesIO()
@@ -132,35 +132,35 @@ def two_directories(archive: bytes) -> bytes:
             harmless_start = other.start_dir
     end = archive[-22:]
     harmless = changed.getvalue()[harmless_start:-22]
-    assert len(harmless) == len(archive) - 22 - start, "as long as the other, or zipfile finds neither"
+    assert len(harmless) == len(archive) - 22 - start, "both must have the same length, or zipfile finds neither"
     return archive[:-22] + harmless + end
 
 
 def one_array(array: Any) -> bytes:
-    made = io.BytesIO()
-    np.save(made, array)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 def npzs() -> list[bytes]:
-    """Archives that hold no arrays, or none that we take; and such as become too large."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as file:
-        file.writestr("x", b"no array")
-    return [made.getvalue(), array(x=np.array([{}], object)), array(x=np.float32(1)), array(), *npz_bombs()]
+    """Archives without arrays, with unsupported arrays, or that expand too much."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("x", b"not an array")
+    return [buffer.getvalue(), array(x=np.array([{}], object)), array(x=np.float32(1)), array(), *npz_bombs()]
 
 
 WEIGHTS = {"layer1.0.weight": torch.zeros(4, 1, 3, 3), "fc.bias": torch.zeros(10)}
 
 
 def pth(value: Any) -> bytes:
-    made = io.BytesIO()
-    torch.save(value, made)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    torch.save(value, buffer)
+    return buffer.getvalue()
 
 
 def pths() -> list[bytes]:
-    """Weights of other kinds than a network's; 30 bytes that ask for gigabytes; and archives that become too large."""
+    """Weights that are not a network's; 30 bytes that allocate gigabytes; and archives that expand too much."""
     magic = [b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"\x80\x02M\xe9\x03.", b"\x80\x02}."]
     odd = [
         {1: torch.zeros(1), "layer1.0.weight": torch.zeros(4, 1, 3, 3)},
@@ -170,20 +170,20 @@ def pths() -> list[bytes]:
         {"layer1.0.weight": bytearray(5)},
     ]
     zipped = pth({"layer1.0.weight": torch.zeros(1)})
-    made = []
+    files = []
     for size in (b"\x05\x00\x00\x00\x00\x02", b"\x04\x00\x00\x00\x40"):  # 8 GB, and 1 GB
         hungry = b"\x80\x02cbuiltins\nbytearray\n(\x8a" + size + b"tR."
-        made += [b"".join([*magic, hungry]), hungry, swapped(zipped, hungry)]
-    return [*made, *map(pth, odd), *pth_bombs()]
+        files += [b"".join([*magic, hungry]), hungry, with_pickle(zipped, hungry)]
+    return [*files, *map(pth, odd), *pth_bombs()]
 
 
-def swapped(archive: bytes, pickled: bytes) -> bytes:
-    """A PyTorch file with another pickle in it."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(made, "w") as new:
+def with_pickle(archive: bytes, pickled: bytes) -> bytes:
+    """A PyTorch file with its pickle replaced."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(buffer, "w") as new:
         for item in old.infolist():
             new.writestr(item.filename, pickled if item.filename.endswith("data.pkl") else old.read(item))
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def onnx_model() -> bytes:
@@ -201,18 +201,18 @@ def onnx_model() -> bytes:
 
 
 def onnxes() -> list[bytes]:
-    """Types, names and attributes that onnx itself does not make."""
-    made = []
+    """Types, names and attributes that onnx itself never writes."""
+    files = []
     for change in range(4):
-        found = onnx.load_from_string(onnx_model())
-        attribute = found.graph.node[0].attribute[0]
+        model = onnx.load_from_string(onnx_model())
+        attribute = model.graph.node[0].attribute[0]
         if change == 0:
             attribute.type = 0
         elif change == 1:
-            found.graph.node[0].attribute.add(name="t", type=onnx.AttributeProto.TENSOR).t.dims.append(-(2**40))
+            model.graph.node[0].attribute.add(name="t", type=onnx.AttributeProto.TENSOR).t.dims.append(-(2**40))
         elif change == 2:
-            found.graph.input[0].type.tensor_type.elem_type = 9999
+            model.graph.input[0].type.tensor_type.elem_type = 9999
         else:
-            found.graph.initializer[0].data_type = TensorProto.STRING
-        made.append(bytes(found.SerializeToString()))
-    return [*made, onnx_model().replace(b"Gemm", b"\xff\xfe\xfd\xfc")]
+            model.graph.initializer[0].data_type = TensorProto.STRING
+        files.append(bytes(model.SerializeToString()))
+    return [*files, onnx_model().replace(b"Gemm", b"\xff\xfe\xfd\xfc")]

@@ -136,7 +136,7 @@ def answers(proto, path):
     assert not intake.unsupported
     size = 3 if "n" in [dim.dim_param for dim in proto.graph.input[0].type.tensor_type.shape.dim][1:] else 2
     feeds = {"x": f(size, 3), "c": np.array(True), "z": f(2)}
-    feeds = {value.name: feeds[value.name] for value in node_tests.fed(proto)}
+    feeds = {value.name: feeds[value.name] for value in node_tests.required_inputs(proto)}
     before, after = (
         onnxruntime.InferenceSession(item.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feeds)
         for item in (proto, intake.model)

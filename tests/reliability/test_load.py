@@ -87,14 +87,14 @@ def kept(name, fragment=""):
 def test_a_visitor_forgets_messages_as_a_browser_does():
     cache, large, part = MessageCache(), kept("large"), kept("part", "a fragment")
     for message in (large, part, ForwardMsg(hash="small")):
-        assert cache.whole(message) is message
+        assert cache.resolve(message) is message
     for _ in range(2):
         cache.age([], 2)
     assert list(cache) == ["large", "part"]
-    assert cache.whole(ForwardMsg(ref_hash="large")) is large
+    assert cache.resolve(ForwardMsg(ref_hash="large")) is large
     cache.age([], 2)
     assert list(cache) == ["large"]
-    cache.whole(part)
+    cache.resolve(part)
     for _ in range(3):
         cache.age(["a fragment"], 2)
     assert list(cache) == ["large"], "the others are no part of what was drawn"

@@ -15,7 +15,7 @@ def test_a_half_written_folder_would_be_found(finished_run, tmp_path):
     from tests.conftest import copy_of
 
     run = copy_of(finished_run, tmp_path)
-    kills.hold(run, "compare", "")
+    kills.check_run(run, "compare", "")
     (run.path / "convert/native/frozen.pb").write_bytes(b"half")
     with pytest.raises(AssertionError, match=r"frozen\.pb is half-written"):
-        kills.hold(run, "compare", "")
+        kills.check_run(run, "compare", "")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, reference
 
-from testing.node_tests import traced
+from testing.node_tests import trace
 from tests.convert.native.test_operators import draw
 
 
@@ -41,5 +41,5 @@ def test_attention(inputs, attributes):
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 24)], ir_version=11)
     expected = reference.ReferenceEvaluator(model).run(None, values)
-    for result, value in zip(traced(model)(*values.values()), expected, strict=True):
+    for result, value in zip(trace(model)(*values.values()), expected, strict=True):
         np.testing.assert_allclose(result, value, rtol=2e-6, atol=2e-6)

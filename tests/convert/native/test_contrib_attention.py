@@ -6,9 +6,9 @@ import pytest
 from convnet_core.convert.native import converter
 from convnet_core.onnx_files.repairs import repair
 from testing import node_tests
-from testing.contrib import answers, draws, model, s, same, z
+from testing.contrib import assert_same_answers, model, random_arrays, run_both, s, z
 
-RNG, f, u8, i8 = draws(3)
+RNG, f, u8, i8 = random_arrays(3)
 
 WORDS, H = RNG.integers(0, 20, (2, 6)).astype(np.int32), 8
 TABLES = [f(20, H), f(10, H), f(2, H), f(H), f(H)]
@@ -26,7 +26,7 @@ MASK = np.array([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], np.int32)
     ids=["mask", "words alone", "places and the sum"],
 )
 def test_an_embedding_gives_what_onnx_runtime_gives(inputs, outputs):
-    same("EmbedLayerNormalization", inputs, (2, 3, 4, 5, 6), outputs=outputs, epsilon=1e-5)
+    assert_same_answers("EmbedLayerNormalization", inputs, (2, 3, 4, 5, 6), outputs=outputs, epsilon=1e-5)
 
 
 E = f(2, 6, H)
@@ -47,7 +47,7 @@ ATTENTIONS = {
 @pytest.mark.parametrize("name", ATTENTIONS)
 def test_attention_gives_what_onnx_runtime_gives(name):
     inputs, attributes = ATTENTIONS[name]
-    same("Attention", inputs, (1, 2), num_heads=2, **attributes)
+    assert_same_answers("Attention", inputs, (1, 2), num_heads=2, **attributes)
 
 
 HEADS = {
@@ -64,7 +64,7 @@ HEADS = {
 @pytest.mark.parametrize("name", HEADS)
 def test_many_heads_give_what_onnx_runtime_gives(name):
     inputs, attributes = HEADS[name]
-    same("MultiHeadAttention", inputs, (3,), num_heads=2, **attributes)
+    assert_same_answers("MultiHeadAttention", inputs, (3,), num_heads=2, **attributes)
 
 
 @pytest.mark.parametrize("packed", ["all three", "keys and values"])
@@ -73,7 +73,7 @@ def test_heads_that_are_packed_are_taken_apart(packed):
     _, k, v = parts = [f(2, 6, 2, 4) for _ in range(3)]
     flat = [part.reshape(2, 6, H) for part in parts]
     apart = model("MultiHeadAttention", flat, (), num_heads=2)
-    (expected,), _ = answers(apart, dict(zip(("x0", "x1", "x2"), flat, strict=True)))
+    (expected,), _ = run_both(apart, dict(zip(("x0", "x1", "x2"), flat, strict=True)))
     inputs = [np.stack(parts, 3)] if packed == "all three" else [flat[0], np.stack([k, v], 3)]
     proto = model("MultiHeadAttention", inputs, (), num_heads=2)
     repair(proto)
@@ -82,7 +82,7 @@ def test_heads_that_are_packed_are_taken_apart(packed):
 
 def test_attention_of_integers_gives_what_onnx_runtime_gives():
     inputs = [u8(2, 6, H), i8(H, 3 * H), f(3 * H), s(0.02), s(0.01), MASK, z(128), z(0, np.int8)]
-    same("QAttention", inputs, (1, 2, 3, 4, 6, 7), num_heads=2)
+    assert_same_answers("QAttention", inputs, (1, 2, 3, 4, 6, 7), num_heads=2)
 
 
 def test_attention_with_what_is_not_known_is_refused_by_name():

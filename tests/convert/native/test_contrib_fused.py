@@ -5,9 +5,9 @@ import pytest
 
 from convnet_core.onnx_files.repairs import repair
 from testing import node_tests
-from testing.contrib import answers, draws, model, same
+from testing.contrib import assert_same_answers, model, random_arrays, run_both
 
-_, f, _, i8 = draws(1)
+_, f, _, i8 = random_arrays(1)
 
 X = f(2, 3, 8)
 CASES = {
@@ -78,14 +78,14 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_it_gives_what_onnx_runtime_gives(name):
     op, inputs, fixed, *rest = CASES[name]
-    same(op, inputs, fixed, **(rest[0] if rest else {}))
+    assert_same_answers(op, inputs, fixed, **(rest[0] if rest else {}))
 
 
 @pytest.mark.parametrize("op", ["Gelu", "BiasGelu", "FastGelu", "QuickGelu"])
 def test_half_precision_stays_half_precision(op):
     bias = f(8) if op in ("BiasGelu", "FastGelu") else None
     inputs = [value.astype(np.float16) for value in (X, bias) if value is not None]
-    same(op, inputs, tuple(range(1, len(inputs))), atol=2e-3)
+    assert_same_answers(op, inputs, tuple(range(1, len(inputs))), atol=2e-3)
 
 
 def test_convolutions_that_are_channels_last_give_what_the_others_give():
@@ -93,7 +93,7 @@ def test_convolutions_that_are_channels_last_give_what_the_others_give():
     x, w, b, added = f(2, 7, 7, 3), f(4, 3, 3, 3), f(4), f(2, 5, 5, 4)
     first = [x.transpose(0, 3, 1, 2), w, b, added.transpose(0, 3, 1, 2)]
     one = model("FusedConv", first, (1, 2), activation="Relu")
-    (expected,), _ = answers(one, {"x0": first[0], "x3": first[3]})
+    (expected,), _ = run_both(one, {"x0": first[0], "x3": first[3]})
     last = model("NhwcFusedConv", [x, w, b, added], (1, 2), activation="Relu")
     repair(last)
     np.testing.assert_allclose(node_tests.run(last, [x, added])[0], expected.transpose(0, 2, 3, 1), atol=1e-5)

@@ -129,8 +129,8 @@ def test_a_bert_runs_as_tflite(berts, kind):
 
 def in_tflite(model, feeds):
     """What TensorFlow's interpreter of TFLite gives; only TFLite's own operators are allowed."""
-    concrete = node_tests.traced(model)
-    content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.kept).convert()
+    concrete = node_tests.trace(model)
+    content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.converted_function).convert()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         interpreter = tf.lite.Interpreter(model_content=content)

@@ -5,9 +5,9 @@ import pytest
 
 from convnet_core.onnx_files.repairs import repair
 from testing import node_tests
-from testing.contrib import draws, model, s, same, z
+from testing.contrib import assert_same_answers, model, random_arrays, s, z
 
-RNG, f, u8, i8 = draws(2)
+RNG, f, u8, i8 = random_arrays(2)
 
 X, A, B = f(2, 3, 8), u8(2, 3, 6, 6), u8(2, 3, 6, 6)
 QA = (A, s(0.1), z(120))
@@ -141,7 +141,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_it_gives_what_onnx_runtime_gives(name):
     op, inputs, fixed, *rest = CASES[name]
-    same(op, inputs, fixed, **(rest[0] if rest else {}))
+    assert_same_answers(op, inputs, fixed, **(rest[0] if rest else {}))
 
 
 def test_a_mean_gives_what_its_definition_says():
@@ -159,4 +159,4 @@ def test_all_pairs_of_integers_are_rounded_as_onnx_runtime_rounds_them(op, scale
     """With scales such as 0.1 and 0.2, every second sum lies just between two integers."""
     a, b = (side.reshape(1, -1) for side in np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8)))
     first, second, third = map(s, scales)
-    same(op, [a, first, z(120), b, second, z(7), third, z(111)], (1, 2, 4, 5, 6, 7))
+    assert_same_answers(op, [a, first, z(120), b, second, z(7), third, z(111)], (1, 2, 4, 5, 6, 7))

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.targets import frozen_graph
-from testing.node_tests import traced
+from testing.node_tests import trace
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 WEIGHTS = np.random.default_rng(1).normal(size=(4, 4), scale=0.5).astype(np.float32)
@@ -27,7 +27,7 @@ def agrees(nodes, inputs, outputs, feeds, **constants):
         graph(nodes, inputs, outputs, **constants), opset_imports=[helper.make_opsetid("", 18)], ir_version=10
     )
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
-    for result, value in zip(traced(model)(*feeds.values()), expected, strict=True):
+    for result, value in zip(trace(model)(*feeds.values()), expected, strict=True):
         np.testing.assert_allclose(result, value, rtol=1e-5, atol=1e-6)
 
 
@@ -79,7 +79,7 @@ def test_a_frozen_graph_keeps_a_loop_that_gathers_from_a_weight(tmp_path):
         opset_imports=[helper.make_opsetid("", 18)],
         ir_version=10,
     )
-    concrete = traced(model)
+    concrete = trace(model)
     frozen_graph.save(concrete, tmp_path / "frozen.pb")
     with tf.Graph().as_default() as kept, tf.compat.v1.Session() as session:
         graph_def = tf.compat.v1.GraphDef.FromString((tmp_path / "frozen.pb").read_bytes())
@@ -98,7 +98,7 @@ def test_a_loop_without_steps():
         opset_imports=[helper.make_opsetid("", 18)],
         ir_version=10,
     )
-    last, gifts = traced(model)(X)
+    last, gifts = trace(model)(X)
     np.testing.assert_array_equal(last, X)
     assert gifts.shape[0] == 0
 

@@ -8,28 +8,28 @@ import pytest
 from convnet_core.convert.native import converter
 from convnet_core.errors import ConversionError, UnsupportedOpError
 from testing import node_tests
-from testing.ml_models import FLOAT, INT64, ML, STRING, X, model_of, trees
+from testing.ml_models import FLOAT, INT64, ML, STRING, X, one_node_model, tree_attributes
 
 
 def agrees(op, x, outputs, version=3, **attributes):
     """Whether the converter's answers are ONNX Runtime's."""
-    model = model_of(op, x, outputs, version, **attributes)
+    model = one_node_model(op, x, outputs, version, **attributes)
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
     for got, value in zip(node_tests.run(model, [x]), expected, strict=True):
-        node_tests.same(got, np.asarray(value), 1e-5, 1e-6)
+        node_tests.assert_same(got, np.asarray(value), 1e-5, 1e-6)
 
 
 @pytest.mark.parametrize("aggregate", ["SUM", "AVERAGE", "MIN", "MAX"])
 @pytest.mark.parametrize("targets", [1, 3])
 def test_regression_by_trees(aggregate, targets):
-    attributes = trees("target", targets)
+    attributes = tree_attributes("target", targets)
     agrees("TreeEnsembleRegressor", X, [FLOAT], n_targets=targets, aggregate_function=aggregate, **attributes)
 
 
 @pytest.mark.parametrize("mode", ["LEQ", "LT", "GTE", "GT", "EQ", "NEQ"])
 def test_every_condition_of_trees(mode):
     x = X.round()
-    attributes = trees("target", 1, mode=f"BRANCH_{mode}")
+    attributes = tree_attributes("target", 1, mode=f"BRANCH_{mode}")
     attributes["nodes_values"] = np.round(attributes["nodes_values"]).tolist()
     agrees("TreeEnsembleRegressor", x, [FLOAT], n_targets=1, **attributes)
 
@@ -37,7 +37,7 @@ def test_every_condition_of_trees(mode):
 def test_trees_with_mixed_conditions_missing_values_and_a_base():
     x = X.copy()
     x[::3, 1] = np.nan
-    attributes = trees("target", 2, mode=["BRANCH_LEQ", "BRANCH_GT"])
+    attributes = tree_attributes("target", 2, mode=["BRANCH_LEQ", "BRANCH_GT"])
     agrees("TreeEnsembleRegressor", x, [FLOAT], n_targets=2, base_values=[0.5, -1.0], **attributes)
 
 
@@ -45,13 +45,15 @@ def test_trees_with_mixed_conditions_missing_values_and_a_base():
 @pytest.mark.parametrize("labels", [{"classlabels_int64s": [3, 5, 9]}, {"classlabels_strings": ["a", "b", "c"]}])
 def test_classification_by_trees(transform, labels):
     kind = INT64 if "classlabels_int64s" in labels else STRING
-    agrees("TreeEnsembleClassifier", X, [kind, FLOAT], post_transform=transform, **labels, **trees("class", 3))
+    agrees(
+        "TreeEnsembleClassifier", X, [kind, FLOAT], post_transform=transform, **labels, **tree_attributes("class", 3)
+    )
 
 
 @pytest.mark.parametrize("fractions", [True, False])
 @pytest.mark.parametrize("transform", ["NONE", "LOGISTIC"])
 def test_two_classes_with_one_score(fractions, transform):
-    attributes = trees("class", 2, fractions=fractions, one_target=True)
+    attributes = tree_attributes("class", 2, fractions=fractions, one_target=True)
     agrees(
         "TreeEnsembleClassifier",
         X,
@@ -63,10 +65,10 @@ def test_two_classes_with_one_score(fractions, transform):
 
 
 def test_a_tree_that_leads_back_to_itself_is_an_error():
-    attributes = trees("target", 1)
+    attributes = tree_attributes("target", 1)
     attributes["nodes_truenodeids"][1] = 0
     with pytest.raises(ConversionError, match="leads back"):
-        node_tests.run(model_of("TreeEnsembleRegressor", X, [FLOAT], n_targets=1, **attributes), [X])
+        node_tests.run(one_node_model("TreeEnsembleRegressor", X, [FLOAT], n_targets=1, **attributes), [X])
 
 
 def test_linear_models():
@@ -114,7 +116,7 @@ def test_categories():
 
 def test_zipmap_is_refused_with_the_way_around():
     node = oh.make_node("ZipMap", ["x"], ["y0"], domain=ML, classlabels_int64s=[0, 1])
-    model = model_of("Scaler", X, [FLOAT], 1)
+    model = one_node_model("Scaler", X, [FLOAT], 1)
     model.graph.node[0].CopyFrom(node)
     with pytest.raises(UnsupportedOpError, match="zipmap"):
         converter.convert(model)

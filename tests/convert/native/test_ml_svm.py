@@ -5,7 +5,7 @@ import pytest
 
 from convnet_core.errors import ConversionError
 from testing import node_tests
-from testing.ml_models import FLOAT, INT64, STRING, X, drawn, machine, model_of
+from testing.ml_models import FLOAT, INT64, STRING, X, one_node_model, random_attribute, svm_attributes
 from tests.convert.native.test_ml import agrees
 
 KERNELS = ["LINEAR", "POLY", "RBF", "SIGMOID"]
@@ -13,13 +13,18 @@ KERNELS = ["LINEAR", "POLY", "RBF", "SIGMOID"]
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_regression(kernel):
-    attributes = {"coefficients": drawn(7), "rho": [0.3], "n_supports": 7, "support_vectors": drawn(7, 5)}
+    attributes = {
+        "coefficients": random_attribute(7),
+        "rho": [0.3],
+        "n_supports": 7,
+        "support_vectors": random_attribute(7, 5),
+    }
     for params in ([0.2, 0.5, 3.0], [0.4, 0.0, 2.0]):
         agrees("SVMRegressor", X, [FLOAT], 1, kernel_type=kernel, kernel_params=params, **attributes)
 
 
 def test_regression_without_support_vectors_and_of_one_class():
-    attributes = {"coefficients": drawn(5), "rho": [0.3], "kernel_params": [0.2, 0.5, 3.0]}
+    attributes = {"coefficients": random_attribute(5), "rho": [0.3], "kernel_params": [0.2, 0.5, 3.0]}
     agrees("SVMRegressor", X, [FLOAT], 1, **attributes, kernel_type="RBF")
     agrees("SVMRegressor", X, [FLOAT], 1, **attributes, one_class=1)
     agrees("SVMRegressor", X, [FLOAT], 1, **attributes, post_transform="LOGISTIC")
@@ -30,7 +35,7 @@ def test_regression_without_support_vectors_and_of_one_class():
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_classification(kernel, classes, fractions):
     texts = classes == 3
-    attributes = machine(classes, kernel, fractions, texts)
+    attributes = svm_attributes(classes, kernel, fractions, texts)
     agrees("SVMClassifier", X, [STRING if texts else INT64, FLOAT], 1, **attributes)
 
 
@@ -38,14 +43,14 @@ def test_classification(kernel, classes, fractions):
 @pytest.mark.parametrize("transform", ["SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"])
 def test_transforms_of_scores(transform, classes):
     for fractions in (False, True):
-        attributes = machine(classes, fractions=fractions)
+        attributes = svm_attributes(classes, fractions=fractions)
         agrees("SVMClassifier", X, [INT64, FLOAT], 1, post_transform=transform, **attributes)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("positive", [False, True])
 def test_classification_without_support_vectors(classes, positive):
-    weights = np.array(drawn(classes, 5))
+    weights = np.array(random_attribute(classes, 5))
     attributes = {
         "coefficients": (np.abs(weights) if positive else weights).tolist(),
         "rho": [0.3],
@@ -58,7 +63,7 @@ def test_classification_without_support_vectors(classes, positive):
 
 def test_other_numbers_are_taken_as_float32():
     for x in (X.astype(np.float64), np.round(X).astype(np.int64)):
-        agrees("SVMClassifier", x, [INT64, FLOAT], 1, **machine(3))
+        agrees("SVMClassifier", x, [INT64, FLOAT], 1, **svm_attributes(3))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,6 @@ def test_other_numbers_are_taken_as_float32():
     ],
 )
 def test_what_is_not_defined_is_an_error(change, words):
-    model = model_of("SVMClassifier", X, [INT64, FLOAT], 1, **(machine(2) | change))
+    model = one_node_model("SVMClassifier", X, [INT64, FLOAT], 1, **(svm_attributes(2) | change))
     with pytest.raises(ConversionError, match=words):
         node_tests.run(model, [X])

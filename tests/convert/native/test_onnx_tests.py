@@ -14,7 +14,7 @@ from convnet_core.convert.native import converter
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets import saved_model
 from testing import node_tests as harness
-from testing.expected_failures import DRAWN, REASONS
+from testing.expected_failures import RANDOM_TESTS, REASONS
 from tests.support.marks import few_quick
 
 PARTS = 8
@@ -35,7 +35,7 @@ def test_onnx_node_tests(part):
     assert surprises(every_test()[part::PARTS]) == []
 
 
-@pytest.mark.parametrize("kind", few_quick(harness.OTHERS, "simple"))
+@pytest.mark.parametrize("kind", few_quick(harness.OTHER_KINDS, "simple"))
 def test_onnx_tests_of_small_models(kind):
     tests = list(harness.node_tests(kinds=(kind,)))
     assert len(tests) > 20
@@ -67,7 +67,7 @@ def problem_of(test):
 
 def test_the_list_of_failures_names_tests_that_exist_and_is_short():
     names = {test.name for test in every_test()}
-    others = {test.name for test in harness.node_tests(kinds=harness.OTHERS)}
+    others = {test.name for test in harness.node_tests(kinds=harness.OTHER_KINDS)}
     assert set(REASONS) <= names | others
     assert len(names - set(REASONS)) >= LEAST
 
@@ -80,7 +80,7 @@ def test_the_tests_that_are_left_out_are_those_that_draw():
         inputs, _ = test.data_sets[0]
         if ops & RANDOM or ("Dropout" in ops and len(inputs) == 3 and all(inputs[1:])):
             drawing.add(test.name)
-    assert drawing == DRAWN
+    assert drawing == RANDOM_TESTS
 
 
 READER = """
@@ -101,7 +101,7 @@ def test_a_random_hundred_saved_and_opened_by_plain_tensorflow(tmp_path):
     chosen = random.Random(0).sample([test for test in every_test() if test.name not in REASONS], 3 * SAVED)
     expected = {}
     for test in chosen:
-        model, ((inputs, outputs), *_) = harness.loaded(test)
+        model, ((inputs, outputs), *_) = harness.load_test(test)
         plain = all(value.type.HasField("tensor_type") for value in (*model.graph.input, *model.graph.output))
         if len(expected) < SAVED and plain and inputs and all(map(storable, (*inputs, *outputs))):
             names = save(model, inputs, tmp_path / test.name)
@@ -111,7 +111,7 @@ def test_a_random_hundred_saved_and_opened_by_plain_tensorflow(tmp_path):
     for test, names, values in expected.values():
         outputs = np.load(tmp_path / test.name / "outputs.npz", allow_pickle=False)
         for name, value in zip(names, values, strict=True):
-            harness.same(outputs[name], value, test.rtol, test.atol)
+            harness.assert_same(outputs[name], value, test.rtol, test.atol)
 
 
 def storable(value):

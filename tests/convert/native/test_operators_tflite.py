@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convnet_core.convert.native.lazy_tensorflow import tf
-from testing.node_tests import traced
+from testing.node_tests import trace
 from tests.convert.native.test_operators import EXTREMES, draw, model_of
 
 FINITE = EXTREMES[np.isfinite(EXTREMES)]
@@ -15,8 +15,8 @@ def compare(op, inputs, tolerance=1e-6, constants=(), **attributes):
     for value, array in zip(model.graph.input, [v for i, v in enumerate(inputs) if i not in constants], strict=True):
         for dim, size in zip(value.type.tensor_type.shape.dim, array.shape, strict=True):
             dim.dim_value = size
-    concrete = traced(model)
-    lite = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.kept).convert()
+    concrete = trace(model)
+    lite = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.converted_function).convert()
     interpreter = tf.lite.Interpreter(model_content=lite)
     interpreter.allocate_tensors()
     feeds = [value for place, value in enumerate(inputs) if place not in constants]

@@ -10,8 +10,8 @@ import pytest
 
 from convnet_core.convert import native
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.registry import registered
-from testing.node_tests import traced
+from convnet_core.convert.native.registry import all_handlers
+from testing.node_tests import trace
 
 MANY = 200_000
 FLOAT, DOUBLE, BOOL = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.BOOL
@@ -19,7 +19,7 @@ FLOAT, DOUBLE, BOOL = onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.Tens
 
 def test_every_handler_that_draws_numbers_says_so():
     """What does not is computed once while converting where its inputs are constants."""
-    handlers = {handler.function: handler for found in registered().values() for handler in found}
+    handlers = {handler.function: handler for handlers in all_handlers().values() for handler in handlers}
     files = Path(native.__file__).parent.rglob("*.py")
     places = {file.stem for file in files if "tf.random" in file.read_text(encoding="utf-8")}
     drawing = [item for function, item in handlers.items() if "tf.random" in inspect.getsource(function)]
@@ -38,7 +38,7 @@ def function_of(op, inputs=(), outputs=(FLOAT,), **attributes):
     given = [oh.make_tensor_value_info(name, *kind) for name, kind in zip(names, inputs, strict=True)]
     made = [oh.make_tensor_value_info(name, dtype, None) for name, dtype in zip(results, outputs, strict=True)]
     graph = oh.make_graph([node], "random", given, made)
-    return traced(oh.make_model(graph, opset_imports=[oh.make_opsetid("", 18)], ir_version=10))
+    return trace(oh.make_model(graph, opset_imports=[oh.make_opsetid("", 18)], ir_version=10))
 
 
 def drawn(function, *inputs):

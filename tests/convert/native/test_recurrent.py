@@ -5,7 +5,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from testing.node_tests import traced
+from testing.node_tests import trace
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 SIZE, FEATURES, BATCH = 5, 3, 4
@@ -54,7 +54,7 @@ def layer(op, steps, uses, *, static=False, **attributes):
 
 def agrees(model, feeds):
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
-    for result, value in zip(traced(model)(*feeds.values()), expected, strict=True):
+    for result, value in zip(trace(model)(*feeds.values()), expected, strict=True):
         np.testing.assert_allclose(result, value, rtol=2e-6, atol=2e-6)
 
 

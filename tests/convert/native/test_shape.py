@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from testing.node_tests import run, traced
+from testing.node_tests import run, trace
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 
@@ -35,7 +35,7 @@ def _node(line):
 
 
 def shape(model):
-    return traced(model).outputs[0].shape.as_list()
+    return trace(model).outputs[0].shape.as_list()
 
 
 SIZES = {"zero": np.int64(0), "one": np.int64(1), "two": np.int64(2), "first": np.int64([0])}
@@ -124,14 +124,14 @@ def test_one_dynamic_dimension_hides_no_other(text, expected):
 
 def test_the_shape_of_a_tensor_of_unknown_sizes():
     found = model("s = Shape(x)\ny = Reshape(z, s)", ("x", ["a", "b"]), ("z", ["c"]))
-    result = traced(found)(np.zeros((2, 3), np.float32), np.arange(6, dtype=np.float32))
+    result = trace(found)(np.zeros((2, 3), np.float32), np.arange(6, dtype=np.float32))
     np.testing.assert_array_equal(result[0], np.arange(6, dtype=np.float32).reshape(2, 3))
 
 
 def test_zero_in_a_computed_target_keeps_the_dimension():
     """0 may come out of the model itself."""
     found = model("i = Cast(z, to=7)\ny = Reshape(x, i)", ("x", ["n", 6]), ("z", [3]))
-    result = traced(found)(np.zeros((4, 6), np.float32), np.float32([0, 3, 2]))
+    result = trace(found)(np.zeros((4, 6), np.float32), np.float32([0, 3, 2]))
     assert result[0].shape == (4, 3, 2)
 
 
@@ -143,7 +143,7 @@ def test_an_equal_split_of_an_unknown_size():
         [helper.make_tensor_value_info(name, FLOAT, None) for name in "abc"],
     )
     found = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    parts = traced(found)(np.arange(14, dtype=np.float32).reshape(2, 7))
+    parts = trace(found)(np.arange(14, dtype=np.float32).reshape(2, 7))
     assert [part.shape[1] for part in parts] == [3, 3, 1]
     np.testing.assert_array_equal(np.concatenate(parts, 1), np.arange(14).reshape(2, 7))
 

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from testing.node_tests import run, traced
+from testing.node_tests import run, trace
 from tests.convert.native.test_operators import compare, draw, model_of
 
 
@@ -127,8 +127,8 @@ def test_max_pool_after_relu_and_int8():
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
     for result, value in zip(run(model, [x]), expected, strict=True):
         np.testing.assert_array_equal(result, value)
-    assert {op.type for op in traced(model).graph.get_operations()} >= {"Pad", "MirrorPad"}
-    assert "PadV2" not in {op.type for op in traced(model).graph.get_operations()}
+    assert {op.type for op in trace(model).graph.get_operations()} >= {"Pad", "MirrorPad"}
+    assert "PadV2" not in {op.type for op in trace(model).graph.get_operations()}
 
 
 NORMALIZATIONS = [
@@ -198,7 +198,7 @@ def test_resize_of_a_dynamic_batch_leaves_the_batch():
         [onnx.numpy_helper.from_array(np.array([9, 7]), "size")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    concrete = traced(model)
+    concrete = trace(model)
     kinds = [op.type for op in concrete.graph.get_operations()]
     assert "ResizeBilinear" in kinds
     assert "BatchMatMulV2" not in kinds

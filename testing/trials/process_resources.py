@@ -1,4 +1,4 @@
-"""What a process holds: memory, threads, files, children."""
+"""The resources of a process: memory, threads, open files, children."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a process holds: its threads and files by name, its children."""
+class ProcessResources:
+    """A process's threads by name, open files by path, and child process ids."""
 
     threads: Counter[str]
     files: Counter[str]
     children: Counter[str]
 
     @classmethod
-    def of(cls, pid: int) -> Held:
+    def of(cls, pid: int) -> ProcessResources:
         threads, files, children = Counter[str](), Counter[str](), Counter[str]()
         for task in Path(f"/proc/{pid}/task").iterdir():
             try:
                 threads[(task / "comm").read_text().strip()] += 1
                 children.update((task / "children").read_text().split())
-            except OSError:  # it ended while we looked
+            except OSError:  # it ended in the meantime
                 continue
         for link in Path(f"/proc/{pid}/fd").iterdir():
             try:
@@ -33,8 +33,8 @@ class Held:
             files[name.partition(":")[0] if ":[" in name else name] += 1
         return cls(threads, files, children)
 
-    def beyond(self, before: Held) -> str:
-        """What there is more of than before, in words; nothing where all is as it was."""
+    def excess_over(self, before: ProcessResources) -> str:
+        """What has increased since `before`, in words; empty if nothing has."""
         parts = []
         for what in ("threads", "files", "children"):
             now, then = getattr(self, what), getattr(before, what)
@@ -47,6 +47,6 @@ class Held:
 
 
 def resident(pid: int) -> float:
-    """The resident memory of a process and its children, in MB."""
-    own = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
-    return own + sum(resident(int(child)) for child in Held.of(pid).children)
+    """Resident memory of a process and its descendants, in MB."""
+    parent = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+    return parent + sum(resident(int(child)) for child in ProcessResources.of(pid).children)
