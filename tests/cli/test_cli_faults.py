@@ -15,6 +15,7 @@ from convnet_core.config.stages import ModelConfig
 from convnet_core.networks.convnet import build
 from testing.drawings import drawings
 from tests.conftest import ROOT, convnet, copy_of
+from tests.support.marks import few_quick
 
 # 400 test images are too few to judge int8 by half a point of accuracy.
 LOOSE = ["--int8-agreement", "0.97", "--int8-accuracy-drop", "0.05", "--samples", "9"]
@@ -54,7 +55,8 @@ def interrupted(arguments, ready, number=signal.SIGTERM):
 
 
 @pytest.mark.parametrize(
-    ("command", "ready"), {"export": "exporting", "convert": "TFLite", "compare": "comparing"}.items()
+    ("command", "ready"),
+    few_quick([("export", "exporting"), ("convert", "TFLite"), ("compare", "comparing")], ("convert", "TFLite")),
 )
 def test_a_signal_stops_a_real_stage_and_the_old_one_stays(run, command, ready):
     before = run.record("compare").created

@@ -14,6 +14,7 @@ from convnet_core.errors import DataError
 from convnet_core.networks.convnet import from_weights
 from testing import sheets
 from testing.drawings import drawings
+from tests.support.marks import few_quick
 
 COUNT = 60
 
@@ -55,17 +56,20 @@ def evenly_lit(drawn, network):
 
 @pytest.mark.parametrize(
     ("lit", "marked"),
-    [
-        ("linear", "plain"),
-        ("radial", "plain"),
-        ("edge", "plain"),
-        ("corner", "plain"),
-        ("even", "ruled"),
-        ("even", "squared"),
+    few_quick(
+        [
+            ("linear", "plain"),
+            ("radial", "plain"),
+            ("edge", "plain"),
+            ("corner", "plain"),
+            ("even", "ruled"),
+            ("even", "squared"),
+            ("edge", "squared"),
+            ("linear", "frame"),
+            ("edge", "border"),
+        ],
         ("edge", "squared"),
-        ("linear", "frame"),
-        ("edge", "border"),
-    ],
+    ),
 )
 def test_a_sheet_is_read_as_under_even_light(drawn, network, evenly_lit, lit, marked):
     assert wrong(drawn, network, lit, marked) - evenly_lit <= 0.02 * COUNT

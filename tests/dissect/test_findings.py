@@ -21,6 +21,7 @@ from convnet_core.stages.export import run_export
 from tests.conftest import convnet, copy_of
 from tests.dissect.networks import case, networks, onnx_tf_here
 from tests.support import crashing
+from tests.support.marks import few_quick
 
 QUICK = DissectConfig(steps=3, batch_sizes=(1, 2, 7))
 
@@ -34,7 +35,7 @@ def run(finished_run, tmp_path_factory):
     return copy_of(finished_run, tmp_path_factory.mktemp("dissected"))
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", few_quick(networks(), "residual"))
 def test_nothing_is_found_where_nothing_is_wrong(name, tmp_path):
     made = case(name, tmp_path / name)
     found = dissect(made, QUICK, silent)
@@ -46,7 +47,7 @@ def test_nothing_is_found_where_nothing_is_wrong(name, tmp_path):
     assert all(seen.own is not None for node in found.nodes for seen in node.runtimes.values())
 
 
-@pytest.mark.parametrize("name", ["convnet", "deep"])
+@pytest.mark.parametrize("name", few_quick(["convnet", "deep"], "convnet"))
 def test_nothing_is_found_where_onnx_tf_is_right(name, tmp_path):
     onnx_tf_here()
     found = dissect(case(name, tmp_path, ConvertConfig(converter="onnx-tf")), QUICK, silent)
@@ -68,8 +69,8 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("converter", ["native", "onnx-tf"])
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize("converter", few_quick(["native", "onnx-tf"], "native"))
+@pytest.mark.parametrize("lesson", few_quick(LESSONS, "flatten-order", "opset"))
 def test_each_fault_has_its_finding_and_no_other(run, lesson, converter):
     if lesson == "opset" or converter == "onnx-tf":
         onnx_tf_here()

@@ -15,6 +15,7 @@ from convnet_core.runs.run import Run
 from convnet_core.stages.dissect import run_dissect
 from tests.conftest import convnet
 from tests.dissect.networks import onnx_tf_here
+from tests.support.marks import few_quick
 
 
 def model_of(nodes, inputs, outputs, weights=(), opset=18):
@@ -70,7 +71,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("name", few_quick(ODD, "unnamed nodes", "a sequence"))
 def test_odd_models_are_taken_apart(name, tmp_path):
     flags = ("--range", "a=-1,1", "--batch-sizes", "1,2" if name != "no batch" else "4")
     content = dissected(ODD[name], tmp_path, *flags)

@@ -20,6 +20,7 @@ from convnet_core.dissect.probes.tensorflow import TensorFlowProbe
 from convnet_core.errors import ConversionError
 from convnet_core.runtimes.specs import LITERT_FP32
 from tests.dissect.networks import case, networks
+from tests.support.marks import few_quick
 
 
 def reference(model, feeds):
@@ -32,7 +33,7 @@ def numeric(values):
     return {name for name, array in values.items() if array.dtype.kind == "f" and array.size}
 
 
-@pytest.fixture(scope="module", params=networks())
+@pytest.fixture(scope="module", params=few_quick(networks(), "convnet", "lstm"))
 def made(request, tmp_path_factory):
     return case(request.param, tmp_path_factory.mktemp("dissect") / request.param)
 

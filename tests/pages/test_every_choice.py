@@ -12,6 +12,8 @@ from tests.pages.conftest import open_page
 from tests.support.choices import choose_what_is_shown, prepare, try_every_choice
 from tests.support.networks import small_resnet
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def digits(finished_run, tmp_path_factory):

@@ -24,6 +24,7 @@ def test_a_parser_that_crashes_hangs_or_raises_would_be_found():
     assert counts["flip"]
 
 
+@pytest.mark.slow
 def test_the_guided_fuzzer_finds_a_parser_that_raises():
     pytest.importorskip("atheris")
     (fault,), _ = fuzz.run("guided", 10, names=("raises",))

@@ -178,7 +178,10 @@ def _crash_in(wanted, end):
 
 @pytest.mark.parametrize(
     ("broken", "reason"),
-    [(read_with_a_crash, "its process was ended by SIGABRT"), (read_with_a_hang, "gave up after 2 s")],
+    [
+        (read_with_a_crash, "its process was ended by SIGABRT"),
+        pytest.param(read_with_a_hang, "gave up after 2 s", marks=pytest.mark.slow),
+    ],
 )
 def test_a_runtime_that_crashes_or_hangs_later_has_failed_and_the_others_are_opened_again(
     finished_run, monkeypatch, broken, reason
@@ -198,6 +201,7 @@ def test_a_runtime_that_crashes_or_hangs_later_has_failed_and_the_others_are_ope
     reader.close()
 
 
+@pytest.mark.slow
 def test_a_reader_opens_its_runtimes_again_when_those_of_another_one_have_crashed(finished_run, tmp_path):
     reader = RuntimePool(finished_run)
     reader.wait()

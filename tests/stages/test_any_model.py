@@ -106,6 +106,7 @@ def test_sizes_and_ranges_are_numbers_that_can_be(flag, text):
         given_inputs(argparse.Namespace(**flags))
 
 
+@pytest.mark.slow
 def test_benchmark_takes_a_file_and_converts_it_first(model, tmp_path):
     quick = ("--batch-sizes", 1, "--seconds", 0.01, "--warmup", 0)
     done = convnet("benchmark", "--onnx", model, "--run", tmp_path / "run", *quick, "--json")

@@ -17,6 +17,7 @@ from convnet_core.training.history import history
 from convnet_core.training.loop import Tensors
 from convnet_core.training.optimizer import learning_rate
 from tests.conftest import copy_of, small_train_config
+from tests.support.marks import few_quick
 
 CPU = torch.device("cpu")
 
@@ -180,7 +181,7 @@ class StopsAfter(Monitor):
         self.events.append(event)
 
 
-@pytest.mark.parametrize("batches", [1, 30, 49, 50, 51, 80])
+@pytest.mark.parametrize("batches", few_quick([1, 30, 49, 50, 51, 80], 30))
 def test_stopped_and_resumed_gives_the_same_weights_bit_for_bit(tmp_path, batches):
     config = small_train_config(epochs=2, augment=AugmentConfig(rotation=5, shift=1))
     whole = Run.create(tmp_path / "whole")
