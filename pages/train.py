@@ -19,7 +19,7 @@ from convnet_core.runs.library import list_runs, new_run
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
 from convnet_core.training.estimate import expected_seconds, parameter_count, step_count
-from convnet_core.training.history import Mistake, history, measured
+from convnet_core.training.history import Mistake, read_history, read_report
 from pages.charts import style as charts
 from pages.charts import training_curves as curves
 from pages.components import frame
@@ -61,7 +61,7 @@ def main() -> None:
         return
     resume_button(run)
     try:
-        if course := history(run):
+        if course := read_history(run):
             curves.curves(histories(run, course, names))
         if run.state("train").state != "missing":
             shared.warn_of_stale(run, "train")
@@ -136,7 +136,7 @@ def histories(run: Run, own: list[Any], names: list[str]) -> curves.Histories:
     found = {run.name: thin(own)}
     for name in names:
         try:
-            found[name] = thin(history(Run.open(runs_root() / name)))
+            found[name] = thin(read_history(Run.open(runs_root() / name)))
         except ConvNetError:
             continue
     return found
@@ -151,7 +151,7 @@ def live(run: Run, names: list[str], told: JobProgress) -> None:
 
 def result(run: Run) -> None:
     """Confusion, accuracy of each digit, and the worst mistakes on the test set."""
-    found = measured(run)
+    found = read_report(run)
     st.subheader(f"On the test set: {100 * found.test.test_accuracy:.2f} % right")
     left, right = st.columns(2)
     dark = st.context.theme.type == "dark"

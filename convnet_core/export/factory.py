@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from convnet_core.errors import ConfigError, one_line
 from convnet_core.export.eager import UNKNOWN
-from convnet_core.networks.convnet import kind_of
+from convnet_core.networks.convnet import describe_tensor
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ def _plain(item: Any, factory: str) -> Tensor:
             hint="take torch.view_as_real(x) as the input, and begin forward with torch.view_as_complex",
         )
     if item.dtype in UNKNOWN or item.is_quantized or item.layout != torch.strided or item.is_meta:
-        raise ConfigError(f"{factory} takes {kind_of(item)}, which NumPy has not", hint="export the network in float32")
+        raise ConfigError(
+            f"{factory} takes {describe_tensor(item)}, which NumPy has not", hint="export the network in float32"
+        )
     return item.detach().cpu()
 
 

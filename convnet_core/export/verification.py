@@ -14,7 +14,7 @@ from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConfigError, ConversionError, one_line
 from convnet_core.export import eager
 from convnet_core.export.eager import UNKNOWN, Call, answer
-from convnet_core.networks.convnet import eval_mode, is_plain, kind_of
+from convnet_core.networks.convnet import describe_tensor, eval_mode, is_plain
 from convnet_core.onnx_files.model_file import inputs
 from convnet_core.onnx_files.precision import output_precisions, tolerance
 from convnet_core.onnx_files.tensor_types import infer_types
@@ -69,7 +69,7 @@ def runnable(
     for tensor in tensors:
         if tensor.dtype in UNKNOWN or not is_plain(tensor):
             raise ConfigError(
-                f"the network's forward returns {kind_of(tensor)}, which NumPy has not",
+                f"the network's forward returns {describe_tensor(tensor)}, which NumPy does not have",
                 hint="return it as plain float32: y.float()",
             )
     notes = []

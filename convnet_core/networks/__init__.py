@@ -1,1 +1,1 @@
-"""The networks to train, their weights in files, and layers that are faster on a CPU."""
+"""The networks, files of weights, and layers that are faster on a CPU."""

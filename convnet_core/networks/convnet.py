@@ -1,4 +1,4 @@
-"""The networks: float32 images [batch, 1, 28, 28] scaled to [0, 1] in, logits [batch, 10] out."""
+"""The networks: input float32 [batch, 1, 28, 28] in [0, 1], output logits [batch, 10]."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConfigError, ModelError
 from convnet_core.networks.fast_layers import BatchNorm2d, Linear
 
-FIRST = "layer1.0.weight"
-"""The weight that tells which network a `state_dict` belongs to: [channels, 1, kernel, kernel]."""
+FIRST_WEIGHT = "layer1.0.weight"
+"""The weight that identifies the network of a `state_dict`: [channels, 1, kernel, kernel]."""
 
 OTHER_NETWORK = (
-    "only the project's own networks are known by their weights (layer1.0.*, layer1.1.*, fc.*); any other comes in by "
-    "`export --factory package.module:function`, a function of yours that makes the network and loads these weights"
+    "only this project's networks (layer1.0.*, layer1.1.*, fc.*) can be rebuilt from weights; for any other use "
+    "`export --factory package.module:function`, where your function creates the network and loads the weights"
 )
 INPUT, OUTPUT = "input", "logits"
 """The names of the network's input and output, from ONNX to LiteRT."""
@@ -34,11 +34,11 @@ def _block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
 
 
 class ConvNet(nn.Module):
-    """The original network: one convolution, then a linear layer over all its features."""
+    """The original network: one convolution, then a linear layer over all features."""
 
     memory_format = torch.contiguous_format
-    """To train in on a CPU: 1.6 times as fast as channels last, whose gradients meet those of the flattened features
-    in two orders (PyTorch 2.14: `threshold_backward` then takes a third of the step)."""
+    """For training on a CPU: 1.6 times as fast as channels last, where the gradients have another memory order than
+    the flattened features (PyTorch 2.14: `threshold_backward` then takes a third of the step)."""
 
     def __init__(self, channels: int = 16, kernel: int = 3) -> None:
         super().__init__()
@@ -51,10 +51,10 @@ class ConvNet(nn.Module):
 
 
 class DeepConvNet(nn.Module):
-    """Three convolution blocks, each halving the image: 28 -> 14 -> 7 -> 3, and a linear layer."""
+    """Three convolution blocks that each halve the image, 28 -> 14 -> 7 -> 3, then a linear layer."""
 
     memory_format = torch.channels_last
-    """1.6 times as fast as contiguous, 1.8 times in bfloat16."""
+    """For training on a CPU: 1.6 times as fast as contiguous, 1.8 times in bfloat16."""
 
     def __init__(self, channels: int = 32, kernel: int = 3) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ _NETWORKS: dict[str, type[ConvNet] | type[DeepConvNet]] = {"convnet": ConvNet, "
 
 
 def build(config: ModelConfig, seed: int | None = None) -> nn.Module:
-    """The network of a config; with a seed its initial weights are the same each time."""
+    """The network of a config; the same seed gives the same initial weights."""
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
@@ -80,17 +80,17 @@ def build(config: ModelConfig, seed: int | None = None) -> nn.Module:
 
 
 def from_weights(weights: Mapping[str, Tensor], source: str) -> tuple[ModelConfig, nn.Module]:
-    """The network that a `state_dict` belongs to, with these weights, in eval mode.
+    """Rebuild a network from its `state_dict`, in eval mode.
 
-    Raises ModelError that names the first thing that does not fit.
+    Raises ModelError, which names the first mismatch.
     """
     config = config_of(weights, source)
     if quantized := next((name for name, value in weights.items() if value.is_quantized), None):
         raise ModelError(
-            f"{source} holds a quantized network ({quantized} is {weights[quantized].dtype})",
-            hint="save its weights from before it was quantized; `convert` makes an int8 file of its own",
+            f"{source} contains a quantized network ({quantized} is {weights[quantized].dtype})",
+            hint="save the weights before quantization; `convert` writes its own int8 file",
         )
-    expected = skeleton(config)
+    expected = empty_state_dict(config)
     missing, unexpected = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
     if missing or unexpected:
         parts = [
@@ -99,55 +99,55 @@ def from_weights(weights: Mapping[str, Tensor], source: str) -> tuple[ModelConfi
             if names
         ]
         raise ModelError(
-            f"{source}: the names do not fit a {config.architecture} network: {'; '.join(parts)}", hint=OTHER_NETWORK
+            f"{source}: the names do not match a {config.architecture} network: {'; '.join(parts)}", hint=OTHER_NETWORK
         )
     for name, value in expected.items():
-        given = weights[name]
-        if given.shape != value.shape:
+        weight = weights[name]
+        if weight.shape != value.shape:
             raise ModelError(
-                f"{source}: {name} has shape {list(given.shape)}, expected {list(value.shape)}", hint=OTHER_NETWORK
+                f"{source}: {name} has shape {list(weight.shape)}, expected {list(value.shape)}", hint=OTHER_NETWORK
             )
-        if not is_plain(given) or given.dtype != value.dtype:
+        if not is_plain(weight) or weight.dtype != value.dtype:
             raise ModelError(
-                f"{source}: {name} is {kind_of(given)}, expected {value.dtype}",
-                hint="save the weights of the network as plain floating point: model.float().state_dict()",
+                f"{source}: {name} is {describe_tensor(weight)}, expected {value.dtype}",
+                hint="save the weights as ordinary floating point: model.float().state_dict()",
             )
-        if bad := int((~torch.isfinite(given)).sum()):
+        if bad := int((~torch.isfinite(weight)).sum()):
             raise ModelError(
-                f"{source}: {name} holds NaN or infinity in {bad:,} of {given.numel():,} values",
-                hint="take a checkpoint from before the training diverged",
+                f"{source}: {name} has NaN or infinity in {bad:,} of {weight.numel():,} values",
+                hint="use a checkpoint from before the training diverged",
             )
     model = build(config, seed=0)
     model.load_state_dict(weights, strict=True)
     return config, model.eval()
 
 
-def skeleton(config: ModelConfig) -> dict[str, Tensor]:
-    """The `state_dict` of a config's network without values: names, shapes and dtypes."""
+def empty_state_dict(config: ModelConfig) -> dict[str, Tensor]:
+    """The `state_dict` of a config's network on the meta device: names, shapes and dtypes without values."""
     with torch.device("meta"):
         return build(config).state_dict()
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Whether a tensor has values, and holds them one after another in memory."""
+    """Whether a tensor is an ordinary strided CPU tensor: not sparse, quantized or without values."""
     return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
 
 
-def kind_of(tensor: Tensor) -> str:
-    """What a tensor is, for people: torch.float32, a sparse torch.float32."""
+def describe_tensor(tensor: Tensor) -> str:
+    """A description of a tensor for messages: torch.float32, a sparse torch.float32."""
     if tensor.layout != torch.strided:
         return f"a sparse {tensor.dtype}"
     return str(tensor.dtype) if tensor.device.type != "meta" else f"{tensor.dtype} without values"
 
 
 def config_of(weights: Mapping[str, Tensor], source: str) -> ModelConfig:
-    """The config of the network that a `state_dict` belongs to. Raises ModelError where it is no such network."""
-    first = weights.get(FIRST)
+    """The config of the network of a `state_dict`. Raises ModelError if it is not one of this project's networks."""
+    first = weights.get(FIRST_WEIGHT)
     if first is None or first.ndim != 4:
         names = ", ".join(f"{name} {list(value.shape)}" for name, value in list(weights.items())[:6])
         rest = f" and {len(weights) - 6} more" if len(weights) > 6 else ""
         raise ModelError(
-            f"{source} holds another network: {names}{rest}; there is no {FIRST} of four dimensions",
+            f"{source} contains another network: {names}{rest}; it has no {FIRST_WEIGHT} with four dimensions",
             hint=OTHER_NETWORK,
         )
     try:
@@ -162,11 +162,11 @@ def config_of(weights: Mapping[str, Tensor], source: str) -> ModelConfig:
 
 @contextlib.contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Eval mode for every submodule, and each one's own mode again afterwards."""
-    before = {module: module.training for module in model.modules()}
+    """Put every submodule in eval mode, and restore each one's mode afterward."""
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        for module, training in before.items():
+        for module, training in modes.items():
             module.training = training

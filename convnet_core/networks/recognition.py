@@ -1,4 +1,4 @@
-"""Weights as people keep them, made into the `state_dict` of one of the networks."""
+"""Turn weights from checkpoints and wrappers into the `state_dict` of one of this project's networks."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ import torch
 from torch import Tensor
 
 from convnet_core.common.formatting import format_count
-from convnet_core.networks.convnet import FIRST, config_of, is_plain, skeleton
+from convnet_core.networks.convnet import FIRST_WEIGHT, config_of, empty_state_dict, is_plain
 
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-"""What DataParallel, torch.compile, FSDP and checkpoint_wrapper add to the names of what they wrap."""
+"""Name parts that DataParallel, torch.compile, FSDP and checkpoint_wrapper add."""
 
 _AVERAGES = re.compile(r"ema|swa|averag|teacher|shadow", re.IGNORECASE)
-"""Words for a second copy of the weights: a mean over the training's steps."""
+"""Names for a second copy of the weights, averaged over the training steps."""
 
 _COUNT = "num_batches_tracked"
 
 
 def recognize(weights: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tensor], list[str]]:
-    """The `state_dict` of a network in weights as people keep them, and a sentence for each thing that was changed.
+    """Find a network's `state_dict` in weights of any origin. Returns it with a sentence for each change.
 
-    Names may begin with anything (`state_dict.model.`) and have wrappers' names in them; floating point of any width
-    becomes float32; `num_batches_tracked`, which only training uses, may be missing. What else does not fit stays as
-    it is, for `from_weights` to refuse. Raises ModelError where there is no such network.
+    Names may have any prefix (`state_dict.model.`) and contain wrappers' names; floats of any width become float32;
+    `num_batches_tracked`, which only training uses, may be missing. Any other mismatch stays, for `from_weights` to
+    report. Raises ModelError if the weights contain no such network.
     """
     prefix, others = _prefix(weights)
     named = {
-        _unwrapped(name.removeprefix(prefix)): value
+        _strip_wrappers(name.removeprefix(prefix)): value
         for name, value in weights.items()
         if name.startswith(prefix) and not name.startswith(tuple(item for item in others if len(item) > len(prefix)))
     }
     notes = []
     if prefix:
-        rest = "".join(f", not those under {other.removesuffix('.')!r}" for other in others)
-        notes.append(f"the weights are those under {prefix.removesuffix('.')!r} in {source}{rest}")
-    expected = skeleton(config_of(named, source))
+        rest = "".join(f", not from {other.removesuffix('.')!r}" for other in others)
+        notes.append(f"the weights come from {prefix.removesuffix('.')!r} in {source}{rest}")
+    expected = empty_state_dict(config_of(named, source))
     notes += _cast(named, expected)
     counts = [name for name in expected if name.endswith(_COUNT) and name not in named]
     if counts:
         named.update({name: torch.zeros((), dtype=torch.int64) for name in counts})
-        notes.append(f"{_COUNT}, which only training uses, is missing and was set to 0")
+        notes.append(f"{_COUNT}, which only training uses, was missing and is set to 0")
     return named, notes
 
 
 def _cast(named: dict[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
-    """Make what fits but for its dtype float32, and the counts int64; a sentence for each dtype that was cast."""
+    """Cast, in place, floats of the right shape to float32 and counts to int64. Returns a sentence per source dtype."""
     before = Counter[torch.dtype]()
-    for name, wanted in expected.items():
+    for name, target in expected.items():
         value = named.get(name)
-        if value is None or value.shape != wanted.shape or value.dtype == wanted.dtype or not is_plain(value):
+        if value is None or value.shape != target.shape or value.dtype == target.dtype or not is_plain(value):
             continue
         if name.endswith(_COUNT):
             named[name] = value.to(torch.int64)
@@ -66,18 +66,18 @@ def _cast(named: dict[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]
 
 
 def _prefix(weights: Mapping[str, Tensor]) -> tuple[str, list[str]]:
-    """What the names of the network begin with, empty for nothing; and what those of other copies of it begin with."""
-    found = set[str]()
+    """The prefix of the network's names (may be empty), and the prefixes of other copies of the network."""
+    prefixes = set[str]()
     for name in weights:
         parts = name.split(".")
-        place = len(parts) - 1 - parts[::-1].index("layer1") if "layer1" in parts else len(parts)
-        if _unwrapped(".".join(parts[place:])) == FIRST:
-            found.add("".join(f"{part}." for part in parts[:place]))
-    if not found:
+        start = len(parts) - 1 - parts[::-1].index("layer1") if "layer1" in parts else len(parts)
+        if _strip_wrappers(".".join(parts[start:])) == FIRST_WEIGHT:
+            prefixes.add("".join(f"{part}." for part in parts[:start]))
+    if not prefixes:
         return "", []
-    first, *others = sorted(found, key=lambda prefix: (bool(_AVERAGES.search(prefix)), len(prefix), prefix))
+    first, *others = sorted(prefixes, key=lambda prefix: (bool(_AVERAGES.search(prefix)), len(prefix), prefix))
     return first, others
 
 
-def _unwrapped(name: str) -> str:
+def _strip_wrappers(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)

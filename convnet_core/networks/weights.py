@@ -1,4 +1,4 @@
-"""Files of weights: read without running anything that is in them, and written."""
+"""Read files of weights without running code from them, and write them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from convnet_core.common import archives, file_kinds
 from convnet_core.common.file_kinds import FileKind, file_kind
 from convnet_core.errors import ModelError, one_line
 
-_ZIP = b"PK\x03\x04"  # what PyTorch knows its own archives by; it reads all others as one pickle after another
+_ZIP = b"PK\x03\x04"  # how PyTorch recognizes its archives; it reads any other file as a series of pickles
 _SAVE = "torch.save(model.state_dict(), 'weights.pth')"
 _HINT = f"save it with {_SAVE}"
 _FIXES = {
-    file_kinds.TORCHSCRIPT: "its weights alone: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth') in Python",
-    file_kinds.TORCH_EXPORT: "its weights alone: torch.save(torch.export.load(FILE).state_dict, 'weights.pth') "
-    "in Python",
+    file_kinds.TORCHSCRIPT: "save only its weights: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
+    file_kinds.TORCH_EXPORT: "save only its weights: torch.save(torch.export.load(FILE).state_dict, 'weights.pth')",
     file_kinds.PICKLE: f"a pickle can run code, so it is not opened: save the weights with {_SAVE}",
-    file_kinds.ONNX: "python -m convnet_core convert --onnx FILE takes ONNX models",
+    file_kinds.ONNX: "for ONNX models use `python -m convnet_core convert --onnx FILE`",
 }
 
 
-class _Record(dict[Any, Any]):
-    """Stands in for an object beside the weights, so that its class is not needed; what it is made of is dropped."""
+class _Placeholder(dict[Any, Any]):
+    """Replaces an object next to the weights without loading its class; drops its content."""
 
     def __init__(self, *_: object, **__: object) -> None:
         super().__init__()
@@ -38,7 +37,7 @@ class _Record(dict[Any, Any]):
     def __setstate__(self, state: object) -> None: ...
 
 
-_RECORDS = (
+_REPLACED_CLASSES = (
     "numpy._core.multiarray.scalar",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray._reconstruct",
@@ -54,16 +53,16 @@ _RECORDS = (
     "datetime.datetime",
     "datetime.timedelta",
 )
-"""What training programs put beside the weights (an accuracy, their arguments) and PyTorch does not load."""
+"""Classes that training programs save next to the weights (an accuracy, arguments), and that PyTorch rejects."""
 
-_LONGEST = 1000  # characters of a name; a small file could make names of gigabytes
+_MAX_NAME = 1000  # characters; nested containers in a small file could produce names of gigabytes
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .pth, .safetensors or .npz file, of any dtype; no code of the file is run.
+    """The tensors of a .pth, .safetensors or .npz file, of any dtype. Runs no code from the file.
 
-    Of dicts and lists inside each other the keys are joined by dots, as in a `state_dict`. Raises ModelError where
-    the file cannot be read or is something else.
+    The keys of nested dicts and lists are joined with dots, as in a `state_dict`. Raises ModelError if the file cannot
+    be read or has another format.
     """
     try:
         kind = file_kind(path)
@@ -71,27 +70,27 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such file") from error
     except IsADirectoryError as error:
-        raise ModelError(f"{path} is a folder", hint="name the file of weights in it") from error
+        raise ModelError(f"{path} is a folder", hint="pass the file of weights in it") from error
     except zipfile.BadZipFile as error:
         raise ModelError(
             f"{path} is cut off or damaged: {one_line(error)}", hint="copy or download the file again"
         ) from error
     except ModelError:
         raise
-    except Exception as error:  # safetensors, zipfile, NumPy and torch each raise kinds of their own
-        if type(error).__name__ == "UnpicklingError":  # what weights_only=True answers to anything but tensors
-            raise _refusal(path, str(error)) from error
+    except Exception as error:  # safetensors, zipfile, NumPy and torch raise many exception types
+        if type(error).__name__ == "UnpicklingError":  # weights_only=True raises it for anything but tensors
+            raise _unsafe_file_error(path, str(error)) from error
         raise ModelError(
             f"{path} cannot be read as weights: {one_line(error)}", hint="it may be cut off: copy or download it again"
         ) from error
-    found = _tensors(value, path)
-    if not found:
-        raise ModelError(f"{path} does not hold a state_dict: there are no named tensors in it", hint=_HINT)
-    return found
+    tensors = _tensors(value, path)
+    if not tensors:
+        raise ModelError(f"{path} is not a state_dict: it has no named tensors", hint=_HINT)
+    return tensors
 
 
 def _read(path: Path, kind: FileKind | None) -> Any:
-    """What the file holds. Raises errors of many kinds."""
+    """The content of the file. Raises many exception types."""
     if kind is file_kinds.SAFETENSORS or (kind is None and path.suffix == ".safetensors"):
         from safetensors.torch import load_file
 
@@ -102,69 +101,66 @@ def _read(path: Path, kind: FileKind | None) -> Any:
             return {name: torch.from_numpy(file[name]) for name in file.files}
     if kind is not None:
         raise ModelError(
-            f"{path} is {kind.name}; weights are a state_dict in a .pth, .safetensors or .npz file",
+            f"{path} is {kind.name}; expected weights: a state_dict in a .pth, .safetensors or .npz file",
             hint=kind.fix or _FIXES.get(kind, _HINT),
         )
     return load_pth(path, "cpu")
 
 
-def _refusal(path: Path, said: str) -> ModelError:
-    _, _, after = said.partition("GLOBAL ")
+def _unsafe_file_error(path: Path, reason: str) -> ModelError:
+    _, _, after = reason.partition("GLOBAL ")
     name = after.split()[0] if after else "something else"
     return ModelError(
-        f"{path} holds more than tensors ({name}), and is not loaded because it could run code",
-        hint=f"save only the weights, in the program that made it: {_SAVE}",
+        f"{path} has more than tensors ({name}) and was not loaded because it could run code",
+        hint=f"save only the weights, in the program that wrote it: {_SAVE}",
     )
 
 
 def _tensors(value: Any, path: Path) -> dict[str, Tensor]:
-    """The tensors in containers inside each other, by their keys; a container that appears twice is read once."""
-    found: dict[str, Tensor] = {}
-    waiting, seen = [("", value)], set[int]()
-    while waiting:
-        prefix, container = waiting.pop()
+    """The tensors in nested containers, by their joined keys; reads a container that appears twice only once."""
+    tensors: dict[str, Tensor] = {}
+    pending, seen = [("", value)], set[int]()
+    while pending:
+        prefix, container = pending.pop()
         if id(container) in seen:
             continue
         seen.add(id(container))
         for key, item in _items(container):
             name = prefix + key
-            if len(name) > _LONGEST:
-                raise ModelError(f"{path} does not hold a state_dict: it has a name of over {_LONGEST} characters")
+            if len(name) > _MAX_NAME:
+                raise ModelError(f"{path} is not a state_dict: it has a name of over {_MAX_NAME} characters")
             if isinstance(item, Tensor):
-                found[name] = item.detach()
+                tensors[name] = item.detach()
             else:
-                waiting.append((f"{name}.", item))
-    return found
+                pending.append((f"{name}.", item))
+    return tensors
 
 
 def _items(container: Any) -> Iterator[tuple[str, Any]]:
-    """What a dict or a list holds, by its key or place; nothing of anything else."""
+    """The items of a dict or list, by key or index; nothing for any other type."""
     if isinstance(container, dict):
         yield from ((key, item) for key, item in container.items() if isinstance(key, str))
         container = [item for key, item in container.items() if not isinstance(key, str)]
     if isinstance(container, list | tuple):
-        yield from ((str(place), item) for place, item in enumerate(container))
+        yield from ((str(index), item) for index, item in enumerate(container))
 
 
 def load_pth(path: Path, device: torch.device | str) -> Any:
-    """`torch.load` of tensors in plain containers alone. Raises errors of many kinds.
+    """`torch.load`, for tensors in plain containers only. Raises many exception types.
 
-    PyTorch also lets a file make a bytearray of any size: 30 bytes would take all memory. No weights need one.
-    Nor are weights compressed: an archive that becomes more than it is would take memory in the same way. It is held
-    in memory once more while it is read.
+    Guards against two ways to exhaust the memory. PyTorch lets a file create a bytearray of any size, which 30 bytes of
+    a file can do and weights never need, so this forbids it. And weights are not compressed, so an archive that unpacks
+    to more than its size is an error. Reading takes the size of the file in memory twice.
     """
     _weights_only_unpickler._get_allowed_globals().pop("builtins.bytearray", None)
     with path.open("rb") as file:
-        zipped = file.read(len(_ZIP)) == _ZIP
-    with safe_globals([(_Record, name) for name in _RECORDS]):
-        return torch.load(archives.copy_archive(path) if zipped else path, map_location=device, weights_only=True)
+        is_zip = file.read(len(_ZIP)) == _ZIP
+    with safe_globals([(_Placeholder, name) for name in _REPLACED_CLASSES]):
+        return torch.load(archives.copy_archive(path) if is_zip else path, map_location=device, weights_only=True)
 
 
 def save_pth(value: Any, path: Path) -> None:
-    """`torch.save`, which in PyTorch 2.14 takes a full disk for an inconsistency of its own when it writes itself.
-
-    Raises OSError.
-    """
+    """`torch.save` through a buffer, since PyTorch 2.14 reports a full disk as an internal error. Raises OSError."""
     content = io.BytesIO()
     torch.save(value, content)
     path.write_bytes(content.getbuffer())

@@ -22,13 +22,13 @@ from convnet_core.runs.stage_folders import CHECKPOINT
 from convnet_core.stages.stage import stage_events
 from convnet_core.training import checkpoint, loop
 from convnet_core.training.estimate import expected_seconds, parameter_count
-from convnet_core.training.history import Figures, Mistake, Trained
+from convnet_core.training.history import Mistake, TrainingReport, TrainingResult
 from convnet_core.training.loop import Evaluation, Tensors, Training
 
 _MISTAKES = 24
 
 
-def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool = False) -> Trained:
+def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool = False) -> TrainingResult:
     """Train, evaluate once on the test set, and write `train/`.
 
     With `resume` the config is the checkpoint's, whatever is passed. Raises Stopped with a
@@ -42,7 +42,7 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
         monitor.emit(Message(text=f"{parameter_count(config.model):,} parameters, about {expected:,.0f} s of training"))
         with device_lock(device.type, monitor):
             digits = data.load(config.data, monitor)
-            state = loop.begin(build(config.model, config.seed), config, device)
+            state = loop.start_training(build(config.model, config.seed), config, device)
             if resume:
                 checkpoint.restore(run, state, digits.fingerprint)
             else:
@@ -56,7 +56,7 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
                 loop.fit(state, train.to(device), validation and validation.to(device), config, monitor, save)
             test = Tensors.of(digits.test).to(device)
             measured = loop.evaluate(state.model, test)
-        result = Trained(measured.accuracy, measured.loss, round(state.progress.seconds, 3), str(device))
+        result = TrainingResult(measured.accuracy, measured.loss, round(state.progress.seconds, 3), str(device))
         _write(run, config, digits.fingerprint, state, measured, test, result)
         line.summary = f"{100 * result.test_accuracy:.2f} % of {len(test)} test images"
     return result
@@ -69,7 +69,7 @@ def _write(
     state: Training,
     measured: Evaluation,
     test: Tensors,
-    result: Trained,
+    result: TrainingResult,
 ) -> None:
     with run.write_stage("train", config.to_json()) as draft:
         draft.inputs["data"] = fingerprint
@@ -80,7 +80,7 @@ def _write(
         labels = test.labels.cpu()
         answers = measured.logits.argmax(1) + CLASSES * labels
         confusion = torch.bincount(answers, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
-        figures = Figures(
+        figures = TrainingReport(
             result,
             tuple(map(tuple, confusion.tolist())),
             state.progress.history,

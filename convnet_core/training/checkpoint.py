@@ -1,6 +1,6 @@
-"""Save and resume a training: weights, optimizer, random generator and the place in the data.
+"""Save and resume a training: weights, optimizer, random generator and position in the data.
 
-A checkpoint is a folder of the run like a stage's, complete or not there. Nothing in it can run code.
+A checkpoint is a folder in the run, written atomically like a stage's folder. Loading it runs no code from it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from convnet_core.errors import RunError, one_line
 from convnet_core.networks.weights import load_pth, save_pth
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT
-from convnet_core.training.history import HISTORY_FILE, History, stopped_history
+from convnet_core.training.history import HISTORY_FILE, History, read_checkpoint_history
 from convnet_core.training.loop import Training, TrainingState
 from convnet_core.training.optimizer import restore_optimizer
 
@@ -40,46 +40,48 @@ def save(run: Run, training: Training, config: TrainConfig, data: str) -> None:
 
 
 def saved_config(run: Run) -> TrainConfig:
-    """The config of the training that was stopped. Raises RunError where there is none."""
+    """The config of the stopped training. Raises RunError if there is none."""
     record = run.record(CHECKPOINT)
     if record is None:
-        done = run.record("train") is not None
+        finished = run.record("train") is not None
         raise RunError(
-            f"the run {run.name} has nothing to resume{': its training is finished' if done else ''}",
-            hint="" if done else f"start it: python -m convnet_core train --run {run.path}",
+            f"the run {run.name} has nothing to resume{': its training is finished' if finished else ''}",
+            hint="" if finished else f"start it: python -m convnet_core train --run {run.path}",
         )
     return TrainConfig.from_json(record.config)
 
 
 def restore(run: Run, training: Training, data: str) -> None:
-    """Put the saved state into a training that was begun with `saved_config`.
+    """Load the saved state into a training that was started with `saved_config`.
 
-    Raises RunError where the data set is not the one that the training began with, where it was stopped on another kind
-    of device, or where the state is damaged.
+    Raises RunError if the data set has changed, if the training was stopped on another kind of device, or if the state
+    is damaged.
     """
     record = run.record(CHECKPOINT)
     assert record is not None, "saved_config comes first"
     if record.inputs["data"] != data:
         raise RunError(
             f"the data of the run {run.name} has changed since its training was stopped",
-            hint="bring the old data back, or train anew without --resume",
+            hint="restore the old data, or start over without --resume",
         )
     device = training.generator.device
     try:
         state: dict[str, Any] = load_pth(run.path / CHECKPOINT / _FILE, device)
-        before = state.get("device", device.type)  # not in checkpoints of version 0.1.0
-        if before == device.type:
+        saved_device = state.get("device", device.type)  # missing in checkpoints of version 0.1.0
+        if saved_device == device.type:
             training.model.load_state_dict(state["model"])
             restore_optimizer(training.optimizer, state["optimizer"])
             training.generator.set_state(state["generator"].cpu())
-            training.progress = dataclass_from_json(TrainingState, {**record.result, "history": stopped_history(run)})
-    except Exception as error:  # torch, zipfile and whoever takes the parts each raise kinds of their own
+            training.progress = dataclass_from_json(
+                TrainingState, {**record.result, "history": read_checkpoint_history(run)}
+            )
+    except Exception as error:  # torch and zipfile raise many exception types
         raise RunError(
-            f"the checkpoint of the run {run.name} is damaged: {one_line(error)}", hint="train anew without --resume"
+            f"the checkpoint of the run {run.name} is damaged: {one_line(error)}", hint="start over without --resume"
         ) from error
-    if before != device.type:
+    if saved_device != device.type:
         raise RunError(
-            f"the training of the run {run.name} was stopped on the device {before!r}, and cannot go on here on "
-            f"{device.type!r}, which draws other random numbers",
-            hint=f"resume it on a machine with {before!r}, or train anew without --resume",
+            f"the training of the run {run.name} was stopped on the device {saved_device!r} and cannot continue on "
+            f"{device.type!r}, which generates other random numbers",
+            hint=f"resume it on a machine with {saved_device!r}, or start over without --resume",
         )

@@ -1,8 +1,8 @@
-"""The step of a training as one CUDA graph, for `--cuda-graph`.
+"""A training step as a CUDA graph, for `--cuda-graph`.
 
-At these sizes a GPU waits for Python: a step is some sixty kernels of a few microseconds each. Captured once and
-replayed, it is one launch. What changes from step to step lies in buffers that stay where they are: the places of the
-batch, the learning rate, the random generator's state. Source: PyTorch's documentation, "CUDA Graphs".
+With networks this small the GPU waits for Python: a step is about 60 kernels of a few microseconds each. Captured once
+and replayed, it is a single launch. Everything that changes between steps is in buffers with fixed addresses: the
+indices of the batch, the learning rate, the random generator's state. Source: PyTorch's documentation, "CUDA Graphs".
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from torch import Tensor
 
 from convnet_core.errors import ConfigError, one_line
 
-_WARM = 3
-"""Steps that are taken as usual before the capture: libraries choose their kernels and allocate in them."""
+_WARMUP_STEPS = 3
+"""Ordinary steps before the capture, in which libraries choose kernels and allocate memory."""
 
 Result = tuple[Tensor, Tensor]
 Step = Callable[[Tensor, float], Result]
-"""Takes the places of a batch and the learning rate; the loss and the number of right answers, on the device."""
+"""Takes the indices of a batch and the learning rate. Returns the loss and the number of correct answers as tensors."""
 
 
 class Recorder(Protocol):
-    """What records work and does it again: a CUDA graph, or in tests something that only behaves like one."""
+    """Records work and replays it: a CUDA graph, or a substitute in tests."""
 
     def warm(self, work: Callable[[], Result]) -> Result: ...
     def record(self, work: Callable[[], Result]) -> Result: ...
@@ -32,7 +32,7 @@ class Recorder(Protocol):
 
 
 class CudaGraph:
-    """A CUDA graph that knows the generator which the work draws from."""
+    """A CUDA graph, registered with the generator that the work draws random numbers from."""
 
     def __init__(self, generator: torch.Generator) -> None:
         self._graph = torch.cuda.CUDAGraph()
@@ -40,7 +40,7 @@ class CudaGraph:
         self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def warm(self, work: Callable[[], Result]) -> Result:
-        """Do it as usual, on the stream that it will be recorded on, which PyTorch asks for."""
+        """Run the work normally, on the stream that will record it, as PyTorch requires."""
         current = torch.cuda.current_stream()
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
@@ -49,20 +49,20 @@ class CudaGraph:
         return result
 
     def record(self, work: Callable[[], Result]) -> Result:
-        """Record, without doing it; what it gives is there after each `replay`."""
+        """Record the work without running it. Each `replay` updates the returned tensors."""
         with torch.cuda.graph(self._graph, stream=self._stream):
             return work()
 
     def replay(self) -> None:
-        """Do it, on the current stream."""
+        """Run the recorded work on the current stream."""
         self._graph.replay()
 
 
 class GraphedStep:
-    """A step that is recorded once for batches of one size, and replayed; batches of another size are stepped as usual.
+    """A step that is recorded once for one batch size and then replayed; batches of another size run normally.
 
-    `step` takes a batch and does everything but set the learning rate; `set_rate` does that, in place. The tensors of
-    a result hold it until the next step. Raises ConfigError where the step cannot be recorded.
+    `step` does everything except setting the learning rate, which `set_rate` does in place. The next step overwrites
+    the tensors of a result. Raises ConfigError if the step cannot be recorded.
     """
 
     def __init__(
@@ -82,20 +82,20 @@ class GraphedStep:
         self._set_rate(rate)
         if len(batch) != len(self._batch):
             return self._step(batch)
-        if self._warmed < _WARM:
+        if self._warmed < _WARMUP_STEPS:
             self._warmed += 1
             return self._recorder.warm(lambda: self._step(batch))
         self._batch.copy_(batch)
         if self._result is None:
-            self._result = self._recorded()
+            self._result = self._record()
         self._recorder.replay()
         return self._result
 
-    def _recorded(self) -> Result:
+    def _record(self) -> Result:
         try:
             return self._recorder.record(lambda: self._step(self._batch))
         except RuntimeError as error:
             raise ConfigError(
-                f"the training's step cannot be recorded as a CUDA graph: {one_line(error)}",
+                f"the training step cannot be recorded as a CUDA graph: {one_line(error)}",
                 hint="train without --cuda-graph",
             ) from error

@@ -1,4 +1,4 @@
-"""What a training will cost, before it starts: parameters and time. Imports no torch."""
+"""Estimate the parameters and the time of a training before it starts. Does not import torch."""
 
 from __future__ import annotations
 
@@ -12,65 +12,61 @@ from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.library import list_runs
 
-_LATEST_RUNS = 20  # looked at for a measured speed
+_LATEST_RUNS = 20  # to search for a measured speed
 _IMAGE_SECONDS = 2.3e-5
 _STEP_SECONDS = 1.5e-4
 _MAC_SECONDS = 9.8e-12
 _ACTIVATION_SECONDS = 1.7e-9
-"""Cost of an image, of a step of the optimizer, of a multiplication, and of a value between layers: least squares over
-trainings of ten networks and batch sizes on two CPU cores, 35 % off at most. They serve a machine on which nothing was
-trained yet."""
+"""Seconds per image, optimizer step, multiplication and activation: a least-squares fit to trainings of ten networks
+and batch sizes on two CPU cores, with errors up to 35 %. Used on machines without any earlier training."""
 
 
 def parameter_count(model: ModelConfig) -> int:
-    """The number of trained values of the network that `model.build` makes."""
+    """The number of trainable values of the network that `networks.convnet.build` creates."""
     blocks, side, channels = _blocks(model)
-    convolutions = sum(out * (into * model.kernel**2 + 1) + 2 * out for into, out, _ in blocks)
+    convolutions = sum(c_out * (c_in * model.kernel**2 + 1) + 2 * c_out for c_in, c_out, _ in blocks)
     return convolutions + CLASSES * (side * side * channels + 1)
 
 
 def step_count(config: TrainConfig) -> int:
-    """Steps of the optimizer in all epochs; the last batch of an epoch may be smaller than the others."""
+    """Optimizer steps in all epochs; the last batch of an epoch may be smaller than the others."""
     return config.epochs * math.ceil(_images(config) / config.batch_size)
 
 
 def expected_seconds(config: TrainConfig, runs_root: Path) -> float:
-    """Seconds that a training will take, from this machine's own speed where it trained such a network before."""
+    """The expected seconds of a training, scaled to this machine's speed if an earlier run measured it."""
     measured = _measured_seconds_per_image(config, runs_root)
     return config.epochs * _images(config) * (measured or _seconds_per_image(config))
 
 
 def _images(config: TrainConfig) -> int:
-    """Training images of an epoch."""
+    """Training images per epoch."""
     return max(0, train_count(config.data) - config.validation_size)
 
 
 def _measured_seconds_per_image(config: TrainConfig, runs_root: Path) -> float | None:
-    """From the newest run whose speed says something about this one: the same device and precision.
-
-    What that run needed beyond, or less than, the estimate is taken for this machine's share.
-    """
+    """The estimate, scaled by how far the newest run of the same device and precision was from its own estimate."""
     for run in list_runs(runs_root)[:_LATEST_RUNS]:
         with contextlib.suppress(ConvNetError, KeyError):
             record = run.record("train")
-            before = TrainConfig.from_json(record.config) if record else None
-            if record and before and (before.device, before.precision) == (config.device, config.precision):
-                needed = float(record.result["seconds"]) / max(1, before.epochs * _images(before))
-                return float(_seconds_per_image(config) * needed / _seconds_per_image(before))
+            earlier = TrainConfig.from_json(record.config) if record else None
+            if record and earlier and (earlier.device, earlier.precision) == (config.device, config.precision):
+                measured = float(record.result["seconds"]) / max(1, earlier.epochs * _images(earlier))
+                return float(_seconds_per_image(config) * measured / _seconds_per_image(earlier))
     return None
 
 
 def _seconds_per_image(config: TrainConfig) -> float:
     blocks, side, channels = _blocks(config.model)
-    macs = sum(into * out * config.model.kernel**2 * at * at for into, out, at in blocks)
+    macs = sum(c_in * c_out * config.model.kernel**2 * width * width for c_in, c_out, width in blocks)
     macs += CLASSES * side * side * channels
-    activations = sum(out * at * at for _, out, at in blocks)
-    each = _IMAGE_SECONDS + _MAC_SECONDS * macs + _ACTIVATION_SECONDS * activations
-    return each + _STEP_SECONDS / config.batch_size
+    activations = sum(c_out * width * width for _, c_out, width in blocks)
+    compute = _IMAGE_SECONDS + _MAC_SECONDS * macs + _ACTIVATION_SECONDS * activations
+    return compute + _STEP_SECONDS / config.batch_size
 
 
 def _blocks(model: ModelConfig) -> tuple[list[tuple[int, int, int]], int, int]:
-    """(channels in, channels out, side of the image) of each convolution; side and channels before the last layer."""
+    """(input channels, output channels, image width) per convolution; width and channels before the last layer."""
     c = model.channels
     if model.architecture == "convnet":
         return [(1, c, SIDE)], SIDE, c

@@ -1,4 +1,4 @@
-"""What a run's training came to: its course, wherever it is kept, and its test. Imports no torch."""
+"""Read a training's results: its metrics over time, and its test. Does not import torch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from convnet_core.runs.stage_folders import CHECKPOINT
 
 HISTORY_FILE = "history.json"
 
-_MOST_IMAGES = 1 << 40  # what no test set has; a chart takes no whole numbers of any size
+_MAX_IMAGES = 1 << 40  # more than any test set; charts cannot show integers of any size
 
 
 @dataclass(frozen=True)
-class Trained:
-    """Accuracy (a share) and mean cross-entropy on the test set, the seconds of the training alone, and its device."""
+class TrainingResult:
+    """Accuracy (a fraction) and mean cross-entropy on the test set; the training's duration and device."""
 
     test_accuracy: float
     test_loss: float
@@ -30,7 +30,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test image that was read wrong: its place in the test set, what it is, and the answer with its probability."""
+    """A misread test image: its index in the test set, its true digit, and the answer with its probability."""
 
     index: int
     truth: int
@@ -39,10 +39,13 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """What metrics.json has. `confusion` counts images, row: the truth; column: the answer. The worst mistake first."""
+class TrainingReport:
+    """The content of metrics.json. `confusion` counts images by true digit (row) and answer (column).
 
-    test: Trained
+    `mistakes` starts with the worst one.
+    """
+
+    test: TrainingResult
     confusion: tuple[tuple[int, ...], ...]
     history: list[Metrics]
     mistakes: tuple[Mistake, ...] = ()
@@ -50,32 +53,32 @@ class Figures:
     def __post_init__(self) -> None:
         rows = (self.confusion, *self.confusion)
         counts = (count for row in self.confusion for count in row)
-        if any(len(row) != CLASSES for row in rows) or not all(0 <= count < _MOST_IMAGES for count in counts):
+        if any(len(row) != CLASSES for row in rows) or not all(0 <= count < _MAX_IMAGES for count in counts):
             raise ValueError(f"confusion must be {CLASSES} rows of {CLASSES} numbers of images")
         if any(mistake.index < 0 for mistake in self.mistakes):
-            raise ValueError("a mistake's index must be a place in the test set")
+            raise ValueError("a mistake's index must not be negative")
 
 
 @dataclass(frozen=True)
 class History:
-    """What a checkpoint's history.json has: it grows with the training, and lists of runs read `stage.json` alone."""
+    """The content of a checkpoint's history.json: a separate file, since it grows and lists of runs do not need it."""
 
     metrics: list[Metrics]
 
 
-def history(run: Run) -> list[Metrics]:
-    """The metrics of a training that was stopped, else of the one that is finished; empty where there is none.
+def read_history(run: Run) -> list[Metrics]:
+    """The metrics of a stopped training, else of the finished one; empty if there is none.
 
-    Raises RunError where they cannot be read.
+    Raises RunError if they cannot be read.
     """
-    stopped = stopped_history(run)
+    stopped = read_checkpoint_history(run)
     if stopped is not None:
         return stopped
-    return measured(run).history if run.record("train") else []
+    return read_report(run).history if run.record("train") else []
 
 
-def stopped_history(run: Run) -> list[Metrics] | None:
-    """The metrics that the checkpoint keeps; None where there is no checkpoint. Raises RunError."""
+def read_checkpoint_history(run: Run) -> list[Metrics] | None:
+    """The metrics in the checkpoint; None if there is no checkpoint. Raises RunError."""
     path = run.path / CHECKPOINT / HISTORY_FILE
     for _ in range(20):
         if run.record(CHECKPOINT) is None:
@@ -83,20 +86,20 @@ def stopped_history(run: Run) -> list[Metrics] | None:
         try:
             return dataclass_from_json(History, read_json(path)).metrics
         except FileNotFoundError as error:
-            fault: Exception = error
-            time.sleep(0.01)  # the next checkpoint may stand between its two renames, or the training has ended
+            cause: Exception = error
+            time.sleep(0.01)  # a new checkpoint may be between its two renames, or the training has just ended
         except (OSError, ValueError, TypeError, OverflowError) as error:
-            fault = error
+            cause = error
             break
     raise RunError(
-        f"{path} cannot be read: {one_line(fault)}", hint=f"train anew: {run.command_for('train')}"
-    ) from fault
+        f"{path} cannot be read: {one_line(cause)}", hint=f"train again: {run.command_for('train')}"
+    ) from cause
 
 
-def measured(run: Run) -> Figures:
-    """What a finished training measured. Raises RunError where it cannot be read."""
+def read_report(run: Run) -> TrainingReport:
+    """The metrics.json of a finished training. Raises RunError if it cannot be read."""
     path = run.file("train/metrics.json")
     try:
-        return dataclass_from_json(Figures, read_json(path))
+        return dataclass_from_json(TrainingReport, read_json(path))
     except (OSError, ValueError, TypeError, OverflowError) as error:
         raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for("train")) from error

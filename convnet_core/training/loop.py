@@ -1,8 +1,8 @@
-"""The training loop: tensors in, a trained network and its history out.
+"""The training loop: takes tensors, returns a trained network and its history.
 
-The images stay in memory as uint8 (on the GPU when there is one) and are cut into batches by a
-permutation; no Python runs for a single image. What happens in an epoch depends only on the seed
-and the epoch's number, so that a training that was stopped goes on exactly where it was.
+The images stay in memory as uint8 (on the GPU if there is one), and a permutation splits them
+into batches; no Python code runs per image. An epoch depends only on the seed and its number,
+so a stopped training resumes exactly where it was.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from convnet_core.errors import ConfigError, DataError, Stopped
 from convnet_core.events import Metrics, Monitor
 from convnet_core.networks.convnet import eval_mode
 from convnet_core.training.optimizer import learning_rate, make_optimizer
-from convnet_core.training.steps import make_step, scaled
+from convnet_core.training.steps import make_step, scale_pixels
 
 _EVENT_SECONDS = 0.5  # between two metrics events
 _EVALUATION_BATCH = 1000
@@ -40,7 +40,7 @@ class Tensors:
 
     @classmethod
     def of(cls, split: Split) -> Tensors:
-        """The same as tensors on the CPU."""
+        """Convert a split to tensors on the CPU."""
         return cls(torch.from_numpy(split.images), torch.from_numpy(split.labels.astype(np.int64)))
 
     def to(self, device: torch.device) -> Tensors:
@@ -52,7 +52,7 @@ class Tensors:
 
 @dataclass
 class TrainingState:
-    """Where a training is: the next batch to do, and what was measured so far."""
+    """The position in a training: the next epoch and batch, and the measurements so far."""
 
     epoch: int = 0
     batch: int = 0
@@ -62,7 +62,7 @@ class TrainingState:
 
 @dataclass
 class Training:
-    """All that moves during a training; what a checkpoint keeps."""
+    """Everything that changes during a training, and that a checkpoint saves."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
@@ -72,7 +72,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean cross-entropy, share of right labels, and logits float32 [n, 10] on the CPU."""
+    """Mean cross-entropy, fraction of correct labels, and logits float32 [n, 10] on the CPU."""
 
     loss: float
     accuracy: float
@@ -80,33 +80,36 @@ class Evaluation:
 
 
 def choose_device(config: TrainConfig) -> torch.device:
-    """The device to train on; `auto` takes a GPU when there is one. Raises ConfigError where it is not there, or where
-    a CUDA graph is asked for on another.
+    """The device to train on; `auto` picks a GPU if there is one.
+
+    Raises ConfigError if the device is missing, or does not support a CUDA graph that the config asks for.
     """
     name = config.device
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
-        name = next(device for device in ("cuda", "mps", "cpu") if there[device])
-    if not there[name]:
-        raise ConfigError(f"there is no device {name!r} here", hint="--device auto; `doctor` lists the devices")
+        name = next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available[name]:
+        raise ConfigError(f"this machine has no device {name!r}", hint="use --device auto; `doctor` lists the devices")
     if config.cuda_graph and name != "cuda":
-        raise ConfigError(f"a CUDA graph needs a CUDA device, and this training is on {name!r}", hint="--no-cuda-graph")
+        raise ConfigError(f"a CUDA graph needs a CUDA device, not {name!r}", hint="use --no-cuda-graph")
     return torch.device(name)
 
 
-def begin(model: nn.Module, config: TrainConfig, device: torch.device) -> Training:
-    """A training at its first batch, the model on its device."""
+def start_training(model: nn.Module, config: TrainConfig, device: torch.device) -> Training:
+    """Set up a training at its first batch, with the model on its device."""
     keep_freed_memory()
     if device.type == "cuda":
-        _set_cuda()
+        _configure_cuda()
     model = model.to(device).to(memory_format=getattr(model, "memory_format", torch.contiguous_format))
     generator = torch.Generator(device).manual_seed(config.seed)
     return Training(model, make_optimizer(model, config, device), generator)
 
 
-def _set_cuda() -> None:
-    """Make a GPU compute float32 in float32, and the same each time. By PyTorch 2.14's defaults a convolution rounds to
-    TF32, which has 10 bits of mantissa, and cuDNN may take kernels that add up in another order each time.
+def _configure_cuda() -> None:
+    """Make GPU results reproducible and full float32 precision.
+
+    By default, PyTorch 2.14 rounds the inputs of a convolution to TF32 (10 bits of mantissa), and cuDNN may use kernels
+    that add in a different order each time.
     """
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
@@ -120,14 +123,14 @@ def fit(
     monitor: Monitor,
     save: Callable[[Training], None] = lambda _: None,
 ) -> None:
-    """Train until the last epoch, from wherever `training` is.
+    """Train from the current position of `training` to the last epoch.
 
-    `save` is called after each epoch, and before Stopped is raised because the monitor asked for a stop.
-    An epoch trains on every image; its last batch is what is left, down to a single image.
-    Raises DataError where the loss stops being a number.
+    Calls `save` after each epoch and before raising Stopped when the monitor requests a stop. An epoch
+    trains on every image; its last batch may be smaller, down to a single image. Raises DataError if
+    the loss becomes NaN or infinite.
     """
 
-    def tell(metrics: Metrics) -> None:
+    def report(metrics: Metrics) -> None:
         training.progress.history.append(metrics)
         monitor.emit(metrics)
 
@@ -144,42 +147,44 @@ def fit(
                 save(training)
                 raise Stopped(
                     f"stopped in epoch {epoch + 1} of {config.epochs}, at batch {index + 1}; saved",
-                    hint="`train --resume --run DIR` goes on from here",
+                    hint="`train --resume --run DIR` continues from here",
                 )
             rate = learning_rate(config, epoch * len(batches) + index, config.epochs * len(batches))
-            loss, right = step(batches[index], rate)
+            loss, correct = step(batches[index], rate)
             training.progress.batch = index + 1
-            clock.count(loss, right, len(batches[index]))
+            clock.count(loss, correct, len(batches[index]))
             if clock.due() and index + 1 < len(batches):
-                tell(clock.metrics(epoch, index + 1, len(batches), rate))
+                report(clock.metrics(epoch, index + 1, len(batches), rate))
         metrics = clock.metrics(epoch, len(batches), len(batches), rate)
         if validation is not None:
             held_out = evaluate(training.model, validation)
             metrics = dataclasses.replace(metrics, validation_loss=held_out.loss, validation_accuracy=held_out.accuracy)
         clock.reset()
-        tell(metrics)
+        report(metrics)
         training.progress.epoch, training.progress.batch = epoch + 1, 0
         clock.pause()
         save(training)
 
 
 def _order(count: int, config: TrainConfig, epoch: int) -> Tensor:
-    """The order of the images in an epoch; the same on every device."""
+    """The order of the images in an epoch, int64 [count] on the CPU; the same for every device."""
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
     return torch.randperm(count, generator=generator)
 
 
 @torch.no_grad()
 def evaluate(model: nn.Module, data: Tensors) -> Evaluation:
-    """The network in eval mode on all images, in order; its mode is restored."""
+    """Run the network in eval mode on all images in order, and restore its mode."""
     with eval_mode(model):
-        logits = torch.cat([model(scaled(block)).float() for block in torch.split(data.images, _EVALUATION_BATCH)])
-    right = (logits.argmax(1) == data.labels).double().mean().item()
-    return Evaluation(F.cross_entropy(logits, data.labels).item(), right, logits.cpu())
+        logits = torch.cat(
+            [model(scale_pixels(block)).float() for block in torch.split(data.images, _EVALUATION_BATCH)]
+        )
+    accuracy = (logits.argmax(1) == data.labels).double().mean().item()
+    return Evaluation(F.cross_entropy(logits, data.labels).item(), accuracy, logits.cpu())
 
 
 class _Clock:
-    """Adds up loss, right answers and time between two events, without waiting for the device."""
+    """Adds up loss, correct answers and time between two events, without waiting for the device."""
 
     def __init__(self, progress: TrainingState, config: TrainConfig, images: int) -> None:
         self._progress, self._config, self._images = progress, config, images
@@ -189,30 +194,31 @@ class _Clock:
 
     def reset(self) -> None:
         self._loss: Tensor | float = 0.0
-        self._right: Tensor | int = 0
+        self._correct: Tensor | int = 0
         self._seen = self._timed = 0
         self._last = time.monotonic()
 
-    def count(self, loss: Tensor, right: Tensor, images: int) -> None:
-        self._loss, self._right, self._seen = self._loss + loss * images, self._right + right, self._seen + images
+    def count(self, loss: Tensor, correct: Tensor, images: int) -> None:
+        self._loss, self._correct = self._loss + loss * images, self._correct + correct
+        self._seen += images
         if self._warm:
             self._timed += images
-        else:  # the first step sets things up, and says nothing about the speed
+        else:  # the first step includes setup, so it is not timed
             self._warm, self._last = True, time.monotonic()
 
     def due(self) -> bool:
         return time.monotonic() - self._last >= _EVENT_SECONDS
 
     def pause(self) -> None:
-        """Put the time that has passed into the progress, before it is saved."""
-        here = time.monotonic()
-        self._progress.seconds += here - self._paused_at
-        self._paused_at = here
+        """Add the elapsed time to the progress, before it is saved."""
+        now = time.monotonic()
+        self._progress.seconds += now - self._paused_at
+        self._paused_at = now
 
     def metrics(self, epoch: int, batch: int, batches: int, rate: float) -> Metrics:
-        """The means since the last event. Raises DataError where the loss is not a number."""
+        """The means since the last event. Raises DataError if the loss is NaN or infinite."""
         seen = max(1, self._seen)
-        loss, accuracy = float(self._loss) / seen, float(self._right) / seen
+        loss, accuracy = float(self._loss) / seen, float(self._correct) / seen
         if self._seen and not math.isfinite(loss):
             raise DataError(
                 f"the loss is {loss} in epoch {epoch + 1}: the training has diverged", hint="lower --learning-rate"
@@ -244,10 +250,5 @@ def split_off_validation(train: Tensors, config: TrainConfig) -> tuple[Tensors, 
             hint="lower --validation-size or --batch-size",
         )
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(config.seed))
-    held, rest = order[:size], order[size:].sort().values
-    return Tensors(train.images[rest], train.labels[rest]), Tensors(train.images[held], train.labels[held])
-
-
-def history_to_json(history: list[Metrics]) -> list[dict[str, object]]:
-    """The history as plain JSON."""
-    return [dataclasses.asdict(metrics) for metrics in history]
+    held_out, rest = order[:size], order[size:].sort().values
+    return Tensors(train.images[rest], train.labels[rest]), Tensors(train.images[held_out], train.labels[held_out])

@@ -1,4 +1,4 @@
-"""What moves the weights: the optimizer, and the learning rate of each step."""
+"""The optimizer, and the learning rate of each step."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from convnet_core.config.stages import TrainConfig
 
 
 class Adam(torch.optim.Adam):
-    """`torch.optim.Adam`, fused, whose `step` on a CPU goes to the kernel at once: the same weights, bit for bit.
+    """Fused `torch.optim.Adam` whose `step` on a CPU calls the kernel directly. The weights are identical, bit for bit.
 
-    PyTorch 2.14's own sorts the parameters by device and asks for hooks and a profiler in each step, which in a
-    training of the ConvNet takes as long as a convolution. Hooks are not called. On other devices all is PyTorch's.
+    In each step, PyTorch 2.14 groups the parameters by device and checks for hooks and a profiler, which takes as long
+    as one convolution of the ConvNet. This class calls no hooks. On other devices it runs PyTorch's own `step`.
     """
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        if closure is not None or not all(map(self._ready, self.param_groups)):
+        if closure is not None or not all(map(self._is_ready, self.param_groups)):
             return super().step(closure)
         for group in self.param_groups:
             weights = group["params"]
@@ -46,13 +46,15 @@ class Adam(torch.optim.Adam):
             )
         return None
 
-    step.hooked = True  # type: ignore[attr-defined]  # else PyTorch 2.14 wraps it in what it is to do without
+    step.hooked = True  # type: ignore[attr-defined]  # keeps PyTorch 2.14 from wrapping it in the code that it skips
 
-    def _ready(self, group: dict[str, Any]) -> bool:
-        """Whether each weight has a gradient, and its state from an earlier step, which is PyTorch's own."""
+    def _is_ready(self, group: dict[str, Any]) -> bool:
+        """Whether each weight is on the CPU and has a gradient, and state from a first step by PyTorch."""
         weights = group["params"]
-        usual = group["fused"] and not group["amsgrad"]
-        return usual and all(weight.is_cpu and weight.grad is not None and weight in self.state for weight in weights)
+        supported = group["fused"] and not group["amsgrad"]
+        return supported and all(
+            weight.is_cpu and weight.grad is not None and weight in self.state for weight in weights
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         if not set_to_none:
@@ -64,24 +66,25 @@ class Adam(torch.optim.Adam):
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig, device: torch.device) -> torch.optim.Optimizer:
-    """The optimizer of a config, fused: one kernel for all parameters. For a CUDA graph it can be captured, and its
-    learning rate is a tensor on the device.
+    """The optimizer of a config, fused into one kernel for all parameters.
+
+    For a CUDA graph it is capturable, and its learning rate is a tensor on the device.
     """
-    parameters, decay, graphed = model.parameters(), config.weight_decay, config.cuda_graph
-    rate = torch.tensor(config.learning_rate, device=device) if graphed else config.learning_rate
+    parameters, decay, capturable = model.parameters(), config.weight_decay, config.cuda_graph
+    rate = torch.tensor(config.learning_rate, device=device) if capturable else config.learning_rate
     match config.optimizer:
         case "adam":
-            return Adam(parameters, rate, weight_decay=decay, fused=True, capturable=graphed)
+            return Adam(parameters, rate, weight_decay=decay, fused=True, capturable=capturable)
         case "adamw":
             return Adam(
-                parameters, rate, weight_decay=decay, decoupled_weight_decay=True, fused=True, capturable=graphed
+                parameters, rate, weight_decay=decay, decoupled_weight_decay=True, fused=True, capturable=capturable
             )
         case "sgd":
             return torch.optim.SGD(parameters, rate, momentum=0.9, weight_decay=decay, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Of the next step; in place where it is a tensor, which a captured step reads."""
+    """Set the learning rate of the next step; in place if it is a tensor, which a captured step reads."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(rate)
@@ -101,13 +104,13 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -
 def learning_rate(config: TrainConfig, step: int, total: int) -> float:
     """The learning rate of a step, counted from 0.
 
-    `onecycle` climbs from 1/25 of the peak within 30 % of the steps and falls to 1/10,000 of where it
-    began, along cosines (L. N. Smith, N. Topin, "Super-Convergence", 2018, with PyTorch's constants).
+    `onecycle` rises from 1/25 of the peak over 30 % of the steps, then falls to 1/10,000 of its start,
+    both along a cosine (L. N. Smith, N. Topin, "Super-Convergence", 2018, with PyTorch's constants).
     """
     peak = config.learning_rate
 
-    def cosine(start: float, end: float, share: float) -> float:
-        return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+    def cosine(start: float, end: float, fraction: float) -> float:
+        return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
 
     match config.schedule:
         case "constant":

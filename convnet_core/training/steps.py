@@ -1,6 +1,6 @@
-"""One step of a training: a batch in, the weights moved, loss and right answers left on the device.
+"""One training step: takes a batch, updates the weights, and leaves the loss and correct answers on the device.
 
-Nothing in a step waits for the device: the host reads nothing off it, and no tensor crosses to it or back.
+A step never waits for the device: it copies no tensors between host and device.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def make_step(training: Training, train: Tensors, config: TrainConfig) -> Step:
-    """What takes the steps: kernel by kernel, or with `cuda_graph` all kernels as one graph."""
+    """The function that runs a step: kernel by kernel, or with `cuda_graph` as one graph of all kernels."""
     take = partial(take_step, training, train, config)
     set_rate = partial(set_learning_rate, training.optimizer)
     if config.cuda_graph:
@@ -38,9 +38,9 @@ def make_step(training: Training, train: Tensors, config: TrainConfig) -> Step:
 
 
 def take_step(training: Training, train: Tensors, config: TrainConfig, batch: Tensor) -> Result:
-    """One step on the images at `batch`, int64 [n]; the loss, and the number of right answers."""
+    """One step on the images with indices `batch`, int64 [n]. Returns the loss and the number of correct answers."""
     labels = train.labels.index_select(0, batch)
-    images = scaled(train.images.index_select(0, batch))  # whole images at once, which `images[batch]` does not
+    images = scale_pixels(train.images.index_select(0, batch))  # copies whole images; `images[batch]` is slower
     if config.augment:
         images = augment(images, config.augment, training.generator)
     with _precision(config, images.device):
@@ -52,8 +52,8 @@ def take_step(training: Training, train: Tensors, config: TrainConfig, batch: Te
     return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
 
-def scaled(images: Tensor) -> Tensor:
-    """uint8 [n, 28, 28] to what the networks take: float32 [n, 1, 28, 28] in [0, 1]."""
+def scale_pixels(images: Tensor) -> Tensor:
+    """Convert uint8 [n, 28, 28] to the networks' input: float32 [n, 1, 28, 28] in [0, 1]."""
     return images.unsqueeze(1) / 255
 
 

@@ -14,7 +14,7 @@ from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
 from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.runs.run import Run
-from convnet_core.training.history import stopped_history
+from convnet_core.training.history import read_checkpoint_history
 from pages.charts import style as charts
 
 Histories = dict[str, list[Metrics]]
@@ -70,7 +70,7 @@ def course(run: Run, told: JobProgress) -> list[Metrics]:
 @lru_cache(maxsize=4)
 def _before(run: Path, job: str, step: int) -> tuple[Metrics, ...]:
     """What the checkpoint had before a job's first step: looked up once for each job, as it stays what it is."""
-    return tuple(metrics for metrics in stopped_history(Run(run)) or () if metrics.step < step)
+    return tuple(metrics for metrics in read_checkpoint_history(Run(run)) or () if metrics.step < step)
 
 
 def figures(newest: Metrics) -> None:

@@ -84,7 +84,7 @@ def test_another_process_that_has_just_put_the_same_digits_there_does_no_harm():
 def fast_network():
     """The preset `fast` on strokes, as anybody gets it."""
     config = PRESETS["fast"].replace(device="cpu")
-    state = loop.begin(build(config.model, 0), config, torch.device("cpu"))
+    state = loop.start_training(build(config.model, 0), config, torch.device("cpu"))
     train, held = loop.split_off_validation(Tensors.of(data.load(DataConfig()).train), config)
     loop.fit(state, train, held, config, Monitor())
     return state.model.eval()

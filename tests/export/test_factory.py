@@ -86,7 +86,7 @@ def test_examples_say_what_it_takes(theirs):
         (["their_nets:broken"], "raised RuntimeError: no weights here"),
         (["their_nets:no_tensors"], "has to be tensors"),
         (["their_nets:leaves"], "raised SystemExit"),
-        (["their_nets:half"], "which NumPy has not"),
+        (["their_nets:half"], "which NumPy does not have"),
         (["their_nets:Net", "--example", "2,-4"], "takes a shape, a dtype and a shape, or a file"),
         (["their_nets:Net", "--example", "two,4"], "takes a shape, a dtype and a shape, or a file"),
         (["their_nets:Net", "--example", "words:2,4"], "'words' is no dtype"),

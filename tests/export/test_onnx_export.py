@@ -94,7 +94,7 @@ def test_weights_made_elsewhere(tmp_path):
     monitor.emit = (events := []).append
     run_export(run, ExportConfig(), monitor, weights=tmp_path / "w.pth")
     assert [event.text for event in events if isinstance(event, Message)] == [
-        f"the weights are those under 'module' in {tmp_path}/w.pth",
+        f"the weights come from 'module' in {tmp_path}/w.pth",
         "8 tensors were cast from float64 to float32",
     ]
     assert run.state("export").state == "fresh"

@@ -104,7 +104,7 @@ def test_wrapped_weights_are_found_and_where_is_said(tmp_path, state, name):
     torch.save(wrap(state), tmp_path / "w.pth")
     found, notes = loaded(tmp_path / "w.pth")
     assert all(torch.equal(found[name], value) for name, value in state.items())
-    assert notes == ([f"the weights are those under {prefix!r} in w.pth"] if prefix else [])
+    assert notes == ([f"the weights come from {prefix!r} in w.pth"] if prefix else [])
 
 
 def test_of_two_copies_the_plain_one_is_taken(tmp_path, state):
@@ -112,7 +112,7 @@ def test_of_two_copies_the_plain_one_is_taken(tmp_path, state):
     torch.save({"ema": average, "model": under("module.", state)}, tmp_path / "w.pth")
     found, (note,) = loaded(tmp_path / "w.pth")
     assert torch.equal(found["fc.weight"], state["fc.weight"])
-    assert note == "the weights are those under 'model.module' in w.pth, not those under 'ema'"
+    assert note == "the weights come from 'model.module' in w.pth, not from 'ema'"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
@@ -130,7 +130,7 @@ def test_what_only_training_uses_may_be_missing(tmp_path, state):
     torch.save(held, tmp_path / "w.pth")
     found, notes = loaded(tmp_path / "w.pth")
     assert found["layer1.1.num_batches_tracked"] == 0
-    assert notes == ["num_batches_tracked, which only training uses, is missing and was set to 0"]
+    assert notes == ["num_batches_tracked, which only training uses, was missing and is set to 0"]
 
 
 def test_parameters_and_arrays_are_weights_too(tmp_path, state):
@@ -154,7 +154,7 @@ def test_a_quantized_network_is_named(tmp_path, state):
     torch.save({**state, "fc.weight": quantized}, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=r"holds a quantized network \(fc.weight is torch.qint8\)") as caught:
         loaded(tmp_path / "w.pth")
-    assert "before it was quantized" in caught.value.hint
+    assert "before quantization" in caught.value.hint
 
 
 def test_another_network_is_named_by_what_it_holds(tmp_path):
@@ -173,7 +173,7 @@ class Bomb:
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_pickle_with_code_in_it_is_not_run(tmp_path, capsys, zipped):
     torch.save({"fc.bias": Bomb()}, tmp_path / "bomb.pth", _use_new_zipfile_serialization=zipped)
-    with pytest.raises(ModelError, match=r"holds more than tensors \(print\).* could run code"):
+    with pytest.raises(ModelError, match=r"has more than tensors \(print\).* could run code"):
         read_weights(tmp_path / "bomb.pth")
     assert capsys.readouterr().out == ""
 
@@ -232,7 +232,7 @@ def test_containers_without_end_and_endless_names_end(tmp_path, state):
     endless = {"model": state}
     endless["again"] = endless
     torch.save(endless, tmp_path / "w.pth")
-    assert loaded(tmp_path / "w.pth")[1] == ["the weights are those under 'model' in w.pth"]
+    assert loaded(tmp_path / "w.pth")[1] == ["the weights come from 'model' in w.pth"]
     deep = {"w": torch.zeros(1)}
     for _ in range(200):
         deep = {"longer": deep}

@@ -61,7 +61,7 @@ def test_what_has_no_end_is_not_read_for_its_digest(run, tmp_path, path):
     ("name", "read"),
     [
         ("compare/report.json", report.load),
-        ("train/metrics.json", history.measured),
+        ("train/metrics.json", history.read_report),
         ("export/graph.json", graph_file.of_run),
         ("convert/native/signature.json", the_signature),
         ("export/model.onnx", lambda run: run.file("export/model.onnx").read_bytes()),

@@ -13,7 +13,7 @@ from convnet_core.networks.convnet import build
 from convnet_core.runs.run import Run
 from convnet_core.stages.train import run_train
 from convnet_core.training import loop, steps
-from convnet_core.training.history import history
+from convnet_core.training.history import read_history
 from convnet_core.training.loop import Tensors
 from convnet_core.training.optimizer import learning_rate
 from tests.conftest import copy_of, small_train_config
@@ -29,7 +29,7 @@ def digits():
 
 
 def fit(config, digits, monitor=None):
-    state = loop.begin(build(config.model, config.seed), config, CPU)
+    state = loop.start_training(build(config.model, config.seed), config, CPU)
     loop.fit(state, digits, None, config, monitor or Monitor())
     return state
 
@@ -87,7 +87,7 @@ def test_the_same_seed_gives_the_same_weights_another_does_not(digits):
 
 def test_a_diverging_loss_is_an_error_in_words(digits):
     config = TrainConfig(epochs=1)
-    state = loop.begin(build(config.model, 0), config, CPU)
+    state = loop.start_training(build(config.model, 0), config, CPU)
     with torch.no_grad():
         state.model.fc.weight[0, 0] = torch.inf
     with pytest.raises(DataError, match="diverged"):
@@ -135,13 +135,13 @@ def test_validation_images_are_held_out(digits):
 
 
 def test_no_augmentation_is_the_identity(digits):
-    images = steps.scaled(digits.images[:50])
+    images = steps.scale_pixels(digits.images[:50])
     torch.testing.assert_close(augment(images, AugmentConfig(), torch.Generator()), images, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("config", "limit"), [(AugmentConfig(shift=2), 2.1), (AugmentConfig(rotation=20), 0.3)])
 def test_the_centre_of_mass_moves_by_no_more_than_the_shift(digits, config, limit):
-    images = steps.scaled(digits.images[:200])
+    images = steps.scale_pixels(digits.images[:200])
     moved = augment(images, config, torch.Generator().manual_seed(0))
     place = torch.arange(28.0)
 
@@ -202,13 +202,13 @@ def test_lists_of_runs_do_not_read_the_history_of_a_training_that_was_stopped(tm
     with pytest.raises(Stopped):
         run_train(run, small_train_config(epochs=3), monitor)
     assert run.record("checkpoint").result.keys() == {"epoch", "batch", "seconds"}
-    assert history(run) == [event for event in monitor.events if isinstance(event, Metrics)] != []
+    assert read_history(run) == [event for event in monitor.events if isinstance(event, Metrics)] != []
     (run.path / "checkpoint/history.json").write_text('{"metrics": [1]}')
     with pytest.raises(RunError, match=r"history\.json cannot be read"):
-        history(run)
+        read_history(run)
     (run.path / "checkpoint/history.json").unlink()
     with pytest.raises(RunError, match=r"history\.json cannot be read"):
-        history(run)
+        read_history(run)
     with pytest.raises(RunError, match="checkpoint of the run run is damaged"):
         run_train(run, TrainConfig(), Monitor(), resume=True)
 
@@ -229,7 +229,7 @@ def test_resuming_on_another_kind_of_device_is_refused(tmp_path):
         run_train(run, small_train_config(), StopsAfter(5))
     state = torch.load(run.path / "checkpoint/state.pth", weights_only=True)
     torch.save({**state, "device": "cuda"}, run.path / "checkpoint/state.pth")
-    with pytest.raises(RunError, match="stopped on the device 'cuda', and cannot go on here on 'cpu'"):
+    with pytest.raises(RunError, match="stopped on the device 'cuda', and cannot continue on 'cpu'"):
         run_train(run, TrainConfig(), Monitor(), resume=True)
 
 

@@ -28,7 +28,7 @@ def digits():
 
 
 def fit(config, digits):
-    state = loop.begin(build(config.model, config.seed), config, CPU)
+    state = loop.start_training(build(config.model, config.seed), config, CPU)
     loop.fit(state, digits, None, config, Monitor())
     return state
 
@@ -42,7 +42,7 @@ def fit(config, digits):
 @pytest.mark.parametrize("architecture", ["convnet", "deep"])
 def test_a_step_reads_nothing_off_the_device(monkeypatch, architecture, optimizer, precision, rate):
     """With tensors that have no values: whatever asks for one raises. The layers are those of a GPU."""
-    monkeypatch.setattr(fast_layers, "_quick", lambda *_: False)
+    monkeypatch.setattr(fast_layers, "_use_fast_path", lambda *_: False)
     config = TrainConfig(
         model=ModelConfig(architecture=architecture),
         augment=AugmentConfig(rotation=5, shift=1),
@@ -128,7 +128,7 @@ def test_a_recorded_step_trains_the_same(digits, monkeypatch, optimizer):
     # its gradient is nothing but noise, and Adam makes large steps of it.
     loose = {"rtol": 0, "atol": 0.1} if optimizer == "adamw" else {"rtol": 1e-4, "atol": 1e-4}
     with torch.no_grad():
-        answers = [state.model.train()(steps.scaled(digits.images)) for state in (recorded, plain)]
+        answers = [state.model.train()(steps.scale_pixels(digits.images)) for state in (recorded, plain)]
     torch.testing.assert_close(*answers, **loose)
     told = [(item.loss, item.accuracy) for item in (plain.progress.history[-1], recorded.progress.history[-1])]
     assert told[0] == pytest.approx(told[1], rel=2e-2)
@@ -146,5 +146,5 @@ def test_no_preset_asks_for_a_graph():
 
 
 def test_a_graph_without_cuda_is_an_error():
-    with pytest.raises(ConfigError, match="a CUDA graph needs a CUDA device, and this training is on 'cpu'"):
+    with pytest.raises(ConfigError, match="a CUDA graph needs a CUDA device, not 'cpu'"):
         loop.choose_device(TrainConfig(device="cpu", cuda_graph=True))
