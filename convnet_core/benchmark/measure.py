@@ -31,7 +31,7 @@ from convnet_core.runs.run import Run
 from convnet_core.runtimes.base import Runtime
 from convnet_core.runtimes.registry import Source, sources
 from convnet_core.tensors.arrays import Bounds, Feeds, TensorInfo, example_feeds, fixed_batch
-from convnet_core.worker.client import end_of
+from convnet_core.worker.client import describe_exit
 
 _NO_BOUNDS: Mapping[str, Bounds] = MappingProxyType({})
 _ROUNDS = 3
@@ -98,7 +98,7 @@ def follow(command: Sequence[str], speed: Speed, limit: float, tell: Callable[[S
             child.kill()
     if expired.is_set():
         return replace(speed, fault=f"given up after {limit:g} s")
-    return replace(speed, fault=end_of(status)) if status else speed
+    return replace(speed, fault=describe_exit(status)) if status else speed
 
 
 # -- the side that works ----------------------------------------------------------------------------

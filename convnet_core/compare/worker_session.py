@@ -29,7 +29,7 @@ from convnet_core.runtimes.registry import Source, sources
 from convnet_core.runtimes.specs import available
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.client import Worker, shared
-from convnet_core.worker.messages import Content, Message, Task, Tell
+from convnet_core.worker.messages import Content, Message, Notify, Task
 
 _SECONDS = 600.0
 """Without a word of a batch that is done, or of a runtime that is open."""
@@ -40,7 +40,7 @@ _TELL_SECONDS = 0.1
 
 def warm_up() -> None:
     """Have the worker import the libraries of all runtimes, while this process has other work."""
-    shared().begin(_import_libraries, {})
+    shared().submit(_import_libraries, {})
 
 
 def measure(
@@ -66,11 +66,11 @@ def measure(
         try:
             lines = list(pool.map(session.beside_others, others))
         except BaseException:  # a stop reaches this thread alone
-            worker.renew()
+            worker.restart()
             raise
     for source, own in zip(others, lines, strict=True):
         measured += session.alone(source) if own is None else own
-    worker.begin(_forget, {})
+    worker.submit(_forget, {})
     return measured
 
 
@@ -140,7 +140,7 @@ class _Session:
         def tell(content: Content, arrays: Feeds) -> None:
             self._parts[name](content["done"])
 
-        return self._worker.run(task, content, arrays, tell=tell, seconds=_SECONDS, lane=name)
+        return self._worker.run(task, content, arrays, notify=tell, seconds=_SECONDS, lane=name)
 
     def _faults(self, source: Source, reason: str) -> list[Measurement]:
         return [
@@ -182,7 +182,7 @@ def _described(
 # -- the side that works ----------------------------------------------------------------------------
 
 
-def _import_libraries(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def _import_libraries(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Import what the runtimes need; what is missing is found out by the one that needs it."""
     for spec in available():
         with contextlib.suppress(ImportError):
@@ -201,7 +201,7 @@ class _State:
     precisions: Mapping[str, str] = field(default_factory=dict)
     align: Align | None = None
 
-    def count(self, tell: Tell) -> SampleProgress:
+    def count(self, tell: Notify) -> SampleProgress:
         """What tells, now and then, how many samples one runtime has done."""
         last = 0.0
 
@@ -218,7 +218,7 @@ class _State:
 _state = _State()
 
 
-def _prepare(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def _prepare(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Keep the input sets and the reference's answers; gives its own measurements, and the outputs of each set."""
     global _state
     run = Run(Path(content["run"]))
@@ -262,7 +262,7 @@ def _alignment(run: Run, config: CompareConfig, precisions: Mapping[str, str]) -
     return align if rankings else None
 
 
-def _measure(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def _measure(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Measure the runtime of a `name`; nothing where this process is a new one, which has no input sets."""
     source = _state.sources.get(content["name"])
     if source is None:
@@ -274,7 +274,7 @@ def _measure(content: Content, arrays: Feeds, tell: Tell) -> Message:
     return {"lines": lines}, found
 
 
-def _forget(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def _forget(content: Content, arrays: Feeds, tell: Notify) -> Message:
     global _state
     _state = _State()
     return {}, {}

@@ -19,7 +19,7 @@ from convnet_core.convert.convert import convert
 from convnet_core.dissect.case import Case
 from convnet_core.errors import ConfigError, UnsupportedOpError
 from convnet_core.events import Monitor
-from convnet_core.export.onnx_export import export, export_as_it_is
+from convnet_core.export.onnx_export import export, export_in_current_mode
 from convnet_core.tensors.arrays import Array, Feeds
 
 
@@ -63,7 +63,7 @@ Lesson = Callable[[Bench], Case]
 
 def train_mode(bench: Bench) -> Case:
     """Exported in train mode: batch norm then uses the statistics of the batch."""
-    made = export_as_it_is(copy.deepcopy(bench.network).train(), bench.exporting)
+    made = export_in_current_mode(copy.deepcopy(bench.network).train(), bench.exporting)
     return bench.exported(made)
 
 

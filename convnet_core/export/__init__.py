@@ -1,1 +1,1 @@
-"""PyTorch to ONNX, verified; networks from a factory function."""
+"""Export from PyTorch to ONNX with verification; networks from a factory function."""

@@ -1,4 +1,4 @@
-"""Why PyTorch's exporter failed, in one line: what it met, where in the network, and a way round."""
+"""Turn errors of PyTorch's exporter into one line: what failed, where in the network, and a workaround."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ import torch
 
 from convnet_core.errors import ConversionError, UnsupportedOpError
 
-_WAYS = {
-    "aten::_cdist_forward": "(x.unsqueeze(-2) - y.unsqueeze(-3)).pow(2).sum(-1).sqrt() is the same for p=2",
+_WORKAROUNDS = {
+    "aten::_cdist_forward": "for p=2, use (x.unsqueeze(-2) - y.unsqueeze(-3)).pow(2).sum(-1).sqrt()",
     "aten::adaptive_max_pool": "use an output size that divides the input's, or nn.MaxPool2d; for one value torch.amax",
     "prims::prod": "x.prod() and x.prod(dim) work; write a cumulative product as a loop of products",
     "aten::searchsorted": "use torch.bucketize",
     "aten::kthvalue": "use torch.topk or torch.sort, and an index",
     "aten::median": "use torch.topk or torch.sort, and an index",
 }
-"""What to write instead of an operator that PyTorch 2.14's exporter lacks, by how its name begins."""
+"""Replacements for operators that PyTorch 2.14's exporter does not support, by the start of the operator's name."""
 
-_ANY_WAY = "write it with other operators of PyTorch; which ones have an ONNX form is in PyTorch's documentation"
+_GENERAL_WORKAROUND = "write it with other PyTorch operators; PyTorch's documentation lists those with an ONNX form"
 _NO_OP = re.compile(r"No Op registered for (\w+) with domain_version of (\d+)")
 _PYTORCH = re.compile(r"/(torch|onnxscript|convnet_core)/|/importlib/|^<|/contextlib.py$")
 _LINE = re.compile(r'File "([^"]+)", line (\d+), in .*\n\s*(\S.*)')
 
 
 def explain(error: BaseException) -> ConversionError:
-    """The error to raise for one of the exporter's, whose own begins with advice and is pages long."""
+    """The ConversionError to raise for an error of the exporter, whose own text is pages long."""
     causes = list(_causes(error))
     node = _node(causes)
-    met = causes[-1]
+    root = causes[-1]
     if node is not None:
-        return _of_node(node, met)
-    if newer := next(filter(None, (newer_opset(str(cause)) for cause in causes)), None):
+        return _node_error(node, root)
+    if newer := next(filter(None, (newer_opset_error(str(cause)) for cause in causes)), None):
         return newer
     if any("data-dependent" in str(cause) for cause in causes):
-        return _of_values(causes)
-    return ConversionError(f"PyTorch's exporter failed{_frame(met)}: {reason_of(met)}")
+        return _data_dependent_error(causes)
+    return ConversionError(f"PyTorch's exporter failed{_frame(root)}: {summarize(root)}")
 
 
-def reason_of(error: BaseException) -> str:
-    """What an error of the exporter says, in one line: the text often ends with another error, which it met."""
+def summarize(error: BaseException) -> str:
+    """An exporter's error in one line: the last error that its text mentions, which is usually the cause."""
     lines = [re.sub(r"\x1b\[\d+m", "", line).strip() for line in str(error).splitlines()]
-    met = re.compile(r"<class '|[\w.]+(Error|Exception|Violation)\b")
-    found = next(filter(met.match, reversed(lines)), "") or next(filter(None, lines), "")
-    return f"{type(error).__name__}: {found[:200]}"
+    inner_error = re.compile(r"<class '|[\w.]+(Error|Exception|Violation)\b")
+    line = next(filter(inner_error.match, reversed(lines)), "") or next(filter(None, lines), "")
+    return f"{type(error).__name__}: {line[:200]}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -56,7 +56,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _node(causes: list[BaseException]) -> torch.fx.Node | None:
-    """The node that the exporter was at: PyTorch 2.14 gives it as text alone, without the module that it stands in."""
+    """The node that the exporter failed on. PyTorch 2.14's error has it only as text, without its module."""
     for cause in causes:
         for frame, _ in traceback.walk_tb(cause.__traceback__):
             node = frame.f_locals.get("node")
@@ -65,22 +65,23 @@ def _node(causes: list[BaseException]) -> torch.fx.Node | None:
     return None
 
 
-def _of_node(node: torch.fx.Node, met: BaseException) -> ConversionError:
+def _node_error(node: torch.fx.Node, root: BaseException) -> ConversionError:
     name = "::".join(str(node.target).split(".")[:2])  # aten.cdist.default is aten::cdist
-    if type(met).__name__ == "DispatchError":
-        numbers = " of complex numbers" if "complex-valued" in str(met) else ""
-        way = next((way for start, way in _WAYS.items() if name.startswith(start)), _ANY_WAY)
+    if type(root).__name__ == "DispatchError":
+        numbers = " for complex numbers" if "complex-valued" in str(root) else ""
+        workarounds = (text for start, text in _WORKAROUNDS.items() if name.startswith(start))
         _, function = node.meta.get("torch_fn", ("", ""))
         function = function.rpartition(".")[2]
         called = f" ({function})" if function and function not in name else ""
         return UnsupportedOpError(
-            f"PyTorch's exporter has no ONNX form of {name}{called}{numbers}{_place(node)}", hint=way
+            f"PyTorch's exporter has no ONNX form of {name}{called}{numbers}{_location(node)}",
+            hint=next(workarounds, _GENERAL_WORKAROUND),
         )
-    return ConversionError(f"PyTorch's exporter cannot write {name}{_place(node)} as ONNX: {reason_of(met)}")
+    return ConversionError(f"PyTorch's exporter cannot write {name}{_location(node)} as ONNX: {summarize(root)}")
 
 
-def _place(node: torch.fx.Node) -> str:
-    """Where a node stands: its module's path and class, and the line of code."""
+def _location(node: torch.fx.Node) -> str:
+    """The location of a node: its module's path and class, and the line of code."""
     stack = list(node.meta.get("nn_module_stack", {}).values())
     path, kind = stack[-1] if stack else ("", "")
     kind = kind if isinstance(kind, str) else kind.__name__
@@ -89,7 +90,7 @@ def _place(node: torch.fx.Node) -> str:
 
 
 def _line(text: str) -> str:
-    """The last line of the network's own code that a trace names: the rest is PyTorch's."""
+    """The last line of a traceback in the network's code rather than in PyTorch's."""
     lines = [match for match in _LINE.findall(text) if not _PYTORCH.search(match[0])]
     if not lines:
         return ""
@@ -98,25 +99,25 @@ def _line(text: str) -> str:
 
 
 def _frame(error: BaseException) -> str:
-    """The line of the network's own code that an error came from."""
+    """The line of the network's code that raised an error."""
     return _line("".join(traceback.format_tb(error.__traceback__)))
 
 
-def newer_opset(said: str) -> ConversionError | None:
-    """The error for an ONNX operator that is newer than the opset; None where `said` speaks of none."""
-    found = _NO_OP.search(said)
-    if found is None:
+def newer_opset_error(text: str) -> ConversionError | None:
+    """The error for an ONNX operator that is newer than the opset; None if `text` mentions none."""
+    match = _NO_OP.search(text)
+    if match is None:
         return None
-    versions = [item.since_version for item in onnx.defs.get_all_schemas_with_history() if item.name == found[1]]
+    versions = [item.since_version for item in onnx.defs.get_all_schemas_with_history() if item.name == match[1]]
     return UnsupportedOpError(
-        f"the network needs ONNX's {found[1]}, which is not in opset {found[2]}",
-        hint=f"--opset {min(versions)}" if versions else "",
+        f"the network needs ONNX's {match[1]}, which is not in opset {match[2]}",
+        hint=f"use --opset {min(versions)}" if versions else "",
     )
 
 
-def _of_values(causes: list[BaseException]) -> ConversionError:
-    where = next(filter(None, (_line(str(cause)) for cause in causes)), _frame(causes[-1]))
+def _data_dependent_error(causes: list[BaseException]) -> ConversionError:
+    location = next(filter(None, (_line(str(cause)) for cause in causes)), _frame(causes[-1]))
     return ConversionError(
-        f"the network's code depends on the values of a tensor{where}; an ONNX file has the same nodes for all values",
-        hint="torch.where or torch.cond in the place of `if`, and sizes that do not depend on values",
+        f"the network's code depends on the values of a tensor{location}; an ONNX graph is the same for all values",
+        hint="use torch.where or torch.cond instead of `if`, and sizes that do not depend on values",
     )

@@ -1,4 +1,4 @@
-"""PyTorch → ONNX, checked before it is kept."""
+"""PyTorch → ONNX, with verification of the result."""
 
 from __future__ import annotations
 
@@ -20,50 +20,51 @@ from convnet_core.data.split import SIDE
 from convnet_core.errors import ConversionError
 from convnet_core.export import eager
 from convnet_core.export.eager import Call
-from convnet_core.export.exporter_errors import explain, newer_opset
-from convnet_core.export.verification import runnable, verify, why_one_size
+from convnet_core.export.exporter_errors import explain
+from convnet_core.export.verification import prepare_call, verify, why_call_fails
 from convnet_core.networks.convnet import INPUT, OUTPUT, eval_mode
 from convnet_core.onnx_files.model_file import ONE_FILE, check, inputs, size
 
 log = logging.getLogger(__name__)
 
-_CONSTANT = (
-    "PyTorch's exporter takes it for a constant: len(x), int(x.shape[0]) or a loop over x in the network does that"
+_CONSTANT_BATCH = (
+    "PyTorch's exporter made it a constant, because of len(x), int(x.shape[0]) or a loop over x in the network"
 )
 
 
 @dataclass(frozen=True)
 class Exported:
-    """An ONNX model, and how far ONNX Runtime's answer was from PyTorch's.
+    """An ONNX model, and the largest difference between ONNX Runtime's results and PyTorch's.
 
-    `program` is what was exported, in PyTorch's own operators. `fixed` says why its batch is that of the example; empty
-    where the batch is dynamic. `notes` say what of the network's answer is otherwise in ONNX.
+    `program` is the exported network in PyTorch's operators. `fixed_batch_reason` says why the batch size is fixed to
+    that of the example; empty if the batch is dynamic. `notes` list differences between the network's results in
+    PyTorch and ONNX.
     """
 
     model: onnx.ModelProto
     program: torch.export.ExportedProgram
     max_abs_error: float
-    fixed: str = ""
+    fixed_batch_reason: str = ""
     notes: tuple[str, ...] = ()
 
 
 def export(model: nn.Module, config: ExportConfig) -> Exported:
-    """Export a network for digits with a dynamic batch dimension, and check it. Raises ConversionError."""
+    """Export a network for digits with a dynamic batch dimension, and verify it. Raises ConversionError."""
     example = torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    return _checked(model, Call((example,), {}), config, (INPUT,), (OUTPUT,), dynamic=True)
+    return _export_verified(model, Call((example,), {}), config, (INPUT,), (OUTPUT,), dynamic=True)
 
 
-def export_as_it_is(model: nn.Module, config: ExportConfig) -> onnx.ModelProto:
-    """Export a network for digits in the mode that it is in, and check nothing: to show what comes of train mode.
+def export_in_current_mode(model: nn.Module, config: ExportConfig) -> onnx.ModelProto:
+    """Export a network for digits in its current mode without verification, to show the effect of train mode.
 
-    By PyTorch's older exporter, as the new one of PyTorch 2.14 writes a BatchNorm in train mode like one in eval mode.
+    Uses PyTorch's older exporter, since the new one (PyTorch 2.14) exports BatchNorm in train mode as in eval mode.
     """
     file = io.BytesIO()
     with _quietly():
         torch.onnx.export(
             model,
             (torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)),),
-            file,  # type: ignore[arg-type]  # the older exporter takes one
+            file,  # type: ignore[arg-type]  # the older exporter accepts a BytesIO
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
@@ -81,34 +82,35 @@ def export_any(
     config: ExportConfig,
     named: Mapping[str, Tensor] | None = None,
 ) -> Exported:
-    """Export any network whose forward takes `example`, tensors [batch, ...], and those in `named`, and check it.
+    """Export any network whose forward takes the tensors `example` [batch, ...] and `named`, and verify it.
 
-    Where all of them have one first dimension, it is the batch, and dynamic if the exporter can keep it so. Names are
-    those of `forward`. Raises ConfigError where the network does not run on the example, ConversionError.
+    If all tensors have the same first dimension, it is the batch, which is dynamic if the exporter can do it. Inputs
+    are named after the parameters of `forward`. Raises ConfigError if the network does not run on the example, and
+    ConversionError.
     """
-    model = eager.unwrapped(model)
-    call, notes = runnable(model, example, named)
-    exported, reason = _any_batch(model, call, config)
-    exported = exported or _checked(model, call, config)
-    return dataclasses.replace(exported, fixed=reason, notes=notes)
+    model = eager.unwrap(model)
+    call, notes = prepare_call(model, example, named)
+    exported, reason = _export_dynamic(model, call, config)
+    exported = exported or _export_verified(model, call, config)
+    return dataclasses.replace(exported, fixed_batch_reason=reason, notes=notes)
 
 
-def _any_batch(model: nn.Module, call: Call, config: ExportConfig) -> tuple[Exported | None, str]:
-    """The network with a dynamic batch; None, and the reason, where it has none."""
+def _export_dynamic(model: nn.Module, call: Call, config: ExportConfig) -> tuple[Exported | None, str]:
+    """Export with a dynamic batch; None and the reason if that is not possible."""
     batch = call.batch
     if not batch:
         return None, "its inputs have no first dimension in common" if batch is None else "the example has no samples"
-    if reason := why_one_size(model, call.resized(batch + 3)):
+    if reason := why_call_fails(model, call.resized(batch + 3)):
         return None, reason
     try:
-        # a batch of one would be taken for a constant
-        exported = _checked(model, call if batch > 1 else call.resized(2), config, dynamic=True)
+        # the exporter would treat a batch of one as a constant
+        exported = _export_verified(model, call if batch > 1 else call.resized(2), config, dynamic=True)
     except ConversionError as error:
         return None, str(error)
-    return (exported, "") if _is_free(exported.model) else (None, _CONSTANT)
+    return (exported, "") if _has_dynamic_batch(exported.model) else (None, _CONSTANT_BATCH)
 
 
-def _checked(
+def _export_verified(
     model: nn.Module,
     call: Call,
     config: ExportConfig,
@@ -117,12 +119,13 @@ def _checked(
     *,
     dynamic: bool = False,
 ) -> Exported:
-    """The model is exported in eval mode whatever its mode, which is restored, and on the CPU. The result passes
-    `onnx.checker` with full shape inference, and gives PyTorch's answer in ONNX Runtime, with a dynamic batch at sizes
-    other than the example's. Raises ConversionError otherwise.
+    """Export a model in eval mode on the CPU, and restore its mode.
+
+    Verifies that the result passes `onnx.checker` with full shape inference, and matches PyTorch in ONNX Runtime; with
+    a dynamic batch, at other batch sizes than the example's. Raises ConversionError.
     """
     model = model.cpu()
-    with eval_mode(model), eager.plain(), eager.tensors_alone(model), _quietly():
+    with eval_mode(model), eager.reference_settings(), eager.return_only_tensors(model), _quietly():
         try:
             program = torch.onnx.export(
                 model,
@@ -137,56 +140,56 @@ def _checked(
                 dynamo=True,
                 verbose=False,
             )
-        except Exception as error:  # the exporter raises many kinds
+        except Exception as error:  # the exporter raises many exception types
             raise explain(error) from error
         assert program is not None
         assert program.exported_program is not None
-        made = program.model_proto if config.fuse_batchnorm else _folded_unfused(program)
-        if (bytes_ := size(made)) > ONE_FILE:
+        onnx_model = program.model_proto if config.fuse_batchnorm else _optimize_without_fusion(program)
+        if (bytes_ := size(onnx_model)) > ONE_FILE:
             raise ConversionError(
-                f"its {bytes_ / 1e9:.1f} GB of weights are more than the 2 GB that one ONNX file may hold",
-                hint="torch.onnx.export(..., external_data=True) writes several; then `convert --onnx FILE`",
+                f"its {bytes_ / 1e9:.1f} GB of weights exceed the limit of 2 GB for one ONNX file",
+                hint="write several files with torch.onnx.export(..., external_data=True), then `convert --onnx FILE`",
             )
         try:
-            check(made)
+            check(onnx_model)
         except ConversionError as error:
-            raise newer_opset(str(error)) or error from error
+            raise newer_opset_error(str(error)) or error from error
         calls = [call]
-        if dynamic and _is_free(made):
-            one = call.resized(1)
-            calls = [call.resized((call.batch or 0) + 3), *([] if why_one_size(model, one) else [one])]
-        return Exported(made, program.exported_program, verify(model, made, calls))
+        if dynamic and _has_dynamic_batch(onnx_model):
+            single = call.resized(1)
+            calls = [call.resized((call.batch or 0) + 3), *([] if why_call_fails(model, single) else [single])]
+        return Exported(onnx_model, program.exported_program, verify(model, onnx_model, calls))
 
 
-def _is_free(made: onnx.ModelProto) -> bool:
+def _has_dynamic_batch(model: onnx.ModelProto) -> bool:
     """Whether the first dimension of every input is dynamic."""
-    return all(info.shape and info.shape[0] is None for info in inputs(made))
+    return all(info.shape and info.shape[0] is None for info in inputs(model))
 
 
-def _folded_unfused(program: Any) -> onnx.ModelProto:
-    """What the exporter's optimizer does, less the fusion of BatchNorm into what stands before it.
+def _optimize_without_fusion(program: Any) -> onnx.ModelProto:
+    """Run the exporter's optimizations, except for fusing BatchNorm into the preceding node.
 
-    Without any optimization a Reshape's target comes from Shape and Squeeze nodes, which onnx-tf 1.10
-    cannot trace; onnxscript's rule makes it a constant again.
+    Without any optimization, Shape and Squeeze nodes compute the target of a Reshape, which onnx-tf 1.10
+    cannot trace; onnxscript's rule makes the target a constant again.
     """
     import onnx_ir
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules.common import materialize_reshape_shape_rule
 
     optimizer.fold_constants(program.model)
-    plain = rewriter.rewrite(program.model, [materialize_reshape_shape_rule])
-    optimizer.fold_constants(plain)
-    optimizer.remove_unused_nodes(plain)
-    made: onnx.ModelProto = onnx_ir.to_proto(plain)
-    return made
+    rewritten = rewriter.rewrite(program.model, [materialize_reshape_shape_rule])
+    optimizer.fold_constants(rewritten)
+    optimizer.remove_unused_nodes(rewritten)
+    model: onnx.ModelProto = onnx_ir.to_proto(rewritten)
+    return model
 
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """The exporter's prints and warnings go to the log."""
-    printed = io.StringIO()
-    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(printed):
+    """Redirect the exporter's prints and warnings to the log."""
+    output = io.StringIO()
+    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(output):
         yield
-    for text in (printed.getvalue().strip(), *(str(warning.message) for warning in caught)):
+    for text in (output.getvalue().strip(), *(str(warning.message) for warning in caught)):
         if text:
             log.info("exporter: %s", text)

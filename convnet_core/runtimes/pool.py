@@ -170,7 +170,7 @@ class RuntimePool:
             content = {"reader": self._key, "names": self.ready}
             if content["names"]:
                 shared().run(
-                    pool_worker.read, content, {"images": images}, tell=hear, seconds=_READ_SECONDS, lane="read"
+                    pool_worker.read, content, {"images": images}, notify=hear, seconds=_READ_SECONDS, lane="read"
                 )
         return answers
 
@@ -194,7 +194,7 @@ class RuntimePool:
 
     def _let_go(self) -> None:
         if shared().pid is not None:
-            shared().begin(pool_worker.close, {"reader": self._key}, lane="read")
+            shared().submit(pool_worker.close, {"reader": self._key}, lane="read")
 
     def _fail(self, name: str, reason: str) -> None:
         with self._lock:
@@ -230,7 +230,7 @@ class RuntimePool:
                 self._names = tuple(made["names"])
             while (pending := sorted(self.pending, key=_import_seconds)) and not self._closed:
                 self._open(pending[0])
-            shared().begin(pool_worker.settle, {}, lane="open")
+            shared().submit(pool_worker.settle, {}, lane="open")
         except Exception as error:  # what a thread raises, nobody would hear
             self._fault = error if isinstance(error, ConvNetError) else ConvNetError(one_line(error))
 

@@ -18,7 +18,7 @@ from convnet_core.errors import one_line
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.specs import PYTORCH
 from convnet_core.tensors.arrays import Feeds
-from convnet_core.worker.messages import Content, Message, Tell
+from convnet_core.worker.messages import Content, Message, Notify
 
 if TYPE_CHECKING:
     from convnet_core.runtimes.base import Runtime
@@ -27,7 +27,7 @@ _open: dict[tuple[str, str], Runtime] = {}
 """By the reader's key and the runtime's name."""
 
 
-def names(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def names(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """The names of the runtimes of a run. Raises RunError."""
     from convnet_core.runtimes.registry import sources
 
@@ -35,7 +35,7 @@ def names(content: Content, arrays: Feeds, tell: Tell) -> Message:
     return {"names": [source.name for source in sources(Run(Path(content["run"])))]}, {}
 
 
-def open_runtime(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def open_runtime(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Open a runtime for a reader and have it answer once; gives the `pid` of this process, or a `fault`."""
     from convnet_core.runtimes.registry import sources
 
@@ -52,7 +52,7 @@ def open_runtime(content: Content, arrays: Feeds, tell: Tell) -> Message:
     return {"fault": "", "pid": os.getpid()}, {}
 
 
-def read(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def read(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Ask each runtime about the images [n, 1, 28, 28]: its name before, then its logits [n, 10] or a `fault`."""
     for name in content["names"]:
         runtime = _open.get((content["reader"], name))
@@ -69,7 +69,7 @@ def read(content: Content, arrays: Feeds, tell: Tell) -> Message:
     return {}, {}
 
 
-def features(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def features(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """PyTorch's feature maps after `layer1` of the images [n, 1, 28, 28], where PyTorch is open in this process."""
     from convnet_core.runtimes.pytorch import PyTorch
 
@@ -80,14 +80,14 @@ def features(content: Content, arrays: Feeds, tell: Tell) -> Message:
     return {}, {"features": runtime.features({runtime.inputs[0].name: arrays["images"]})}
 
 
-def close(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def close(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Let go of all runtimes of a reader."""
     for key in [key for key in _open if key[0] == content["reader"]]:
         _open.pop(key).close()
     return {}, {}
 
 
-def settle(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def settle(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Garbage collection passes over what is there now: 300,000 objects of the libraries, 0.3 s at each collection."""
     gc.unfreeze()
     gc.collect()

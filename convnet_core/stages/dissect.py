@@ -77,7 +77,7 @@ def _taken_apart(content: Content, monitor: Monitor) -> Content:
             note = Path(folder) / "at_work"
             try:
                 order = {**content, "dead": dead, "note": str(note)}
-                made, _ = shared().run(dissect_worker.take_apart, order, tell=hear, seconds=_SECONDS)
+                made, _ = shared().run(dissect_worker.take_apart, order, notify=hear, seconds=_SECONDS)
                 return made
             except DiedError as error:
                 runtime = noted_in(note)

@@ -30,7 +30,7 @@ from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import Feeds, TensorInfo, batch_of, batched, fixed_batch
 from convnet_core.tensors.model_inputs import InputSpec, draw_samples, read_samples
-from convnet_core.worker.messages import Content, Message, Tell
+from convnet_core.worker.messages import Content, Message, Notify
 
 _CALIBRATION = 200
 
@@ -38,14 +38,14 @@ _CALIBRATION = 200
 class _Relay(Monitor):
     """Hands on what is told, from this process to the one that asked."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Notify) -> None:
         self._tell = tell
 
     def emit(self, event: Event) -> None:
         self._tell(event.to_json(), {})
 
 
-def take_apart(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def take_apart(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Write the files of the stage into `folder`; gives the `findings` and the `headline`. Tells events.
 
     `dead` says by runtime how it has ended the process before: it is left out. `note` is the file that says which one

@@ -30,8 +30,8 @@ def run_export_factory(
         exported = export_any(made.model, made.example, config, made.named)
         for note in exported.notes:
             monitor.emit(Message(text=note))
-        if exported.fixed:
-            monitor.emit(Message(text=f"the batch is fixed: {exported.fixed}"))
+        if exported.fixed_batch_reason:
+            monitor.emit(Message(text=f"the batch is fixed: {exported.fixed_batch_reason}"))
         with run.write_stage("export", config.to_json()) as draft:
             draft.inputs["factory"] = function
             result = keep(examine(exported.model, repair(exported.model)), draft, exported.max_abs_error)

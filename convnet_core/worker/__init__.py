@@ -1,5 +1,5 @@
-"""A process that does work which may crash: TensorFlow's converters, LiteRT and the rest.
+"""A worker process for tasks that may crash, such as TensorFlow's converters and LiteRT.
 
-It is started once, keeps its libraries imported for the next task, and is replaced when it has died. `client` asks,
-`__main__` works, `messages` is what goes between them. Nothing here knows what the work is.
+The process starts once, keeps its libraries imported for later tasks, and is replaced if it dies. `client` sends tasks,
+`__main__` runs them, and `messages` defines the protocol. This package is independent of the tasks.
 """

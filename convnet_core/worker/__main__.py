@@ -1,8 +1,8 @@
-"""The process that does the work: `python -m convnet_core.worker LIFELINE MEMORY`.
+"""The worker process: `python -m convnet_core.worker LIFELINE MEMORY`.
 
-LIFELINE is the number of a pipe's end that hangs up when the parent ends, MEMORY the bytes that the process may take.
-Requests come on standard input. Those of one lane are done in order and in one thread, which is as many threads as
-TensorFlow ever meets (2.21 keeps something for each); lanes run side by side.
+LIFELINE is the file descriptor of a pipe that closes when the parent ends; MEMORY is the process's memory limit in
+bytes. Requests arrive on standard input. The requests of one lane run in order in one thread, which keeps the number of
+threads small (TensorFlow 2.21 keeps state per thread); lanes run in parallel.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from convnet_core.worker.messages import Content, Task, receive, send
 
 def main() -> None:
     lifeline, memory = map(int, sys.argv[1:])
-    end_with(lifeline)
+    exit_with_parent(lifeline)
     _limit(memory)
     faulthandler.enable()
     results = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no result
-    client.inside = True
+    os.dup2(2, 1)  # prints of libraries must not mix with the results
+    client.is_worker = True
     lanes: dict[str, ThreadPoolExecutor] = {}
     lock = threading.Lock()
     with collect_garbage_less_often():
@@ -45,26 +45,26 @@ def main() -> None:
             if content["lane"] not in lanes:
                 lanes[content["lane"]] = ThreadPoolExecutor(1)
             lanes[content["lane"]].submit(_work, content, arrays, results, lock)
-    os._exit(0)  # at once: some libraries take long, or crash, as they are taken apart
+    os._exit(0)  # without cleanup: some libraries are slow or crash in it
 
 
-def end_with(lifeline: int) -> None:
-    """End this process by SIGIO as soon as the other end of a pipe is closed, however its holder ends.
+def exit_with_parent(lifeline: int) -> None:
+    """Have the kernel end this process with SIGIO when the other end of a pipe closes, even if its holder crashes.
 
-    The kernel does it: a thread that waits would wait for Python's lock, which TFLite's converter holds for seconds.
+    A waiting thread would need Python's global lock, which TFLite's converter holds for seconds.
     """
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | fcntl.fcntl(lifeline, fcntl.F_GETFL))
-    if select.select([lifeline], [], [], 0)[0]:  # it was closed before
+    if select.select([lifeline], [], [], 0)[0]:  # the pipe is closed already
         os._exit(1)
 
 
 def _limit(memory: int) -> None:
-    """Bound the memory of this process, which the system ends first when memory is short, and dump no core."""
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, most))
+    """Limit this process's memory, disable core dumps, and let the system kill it first if memory runs out."""
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, hard_limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError):  # another system than Linux
+    with contextlib.suppress(OSError):  # not on Linux
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
 
 
@@ -83,7 +83,7 @@ def _work(content: Content, arrays: Feeds, results: IO[bytes], lock: threading.L
         reply("memory", {}, {})
     except ConvNetError as error:
         reply("error", {"type": type(error).__name__, "text": str(error), "hint": error.hint}, {})
-    except OSError as error:  # of a full disk, say
+    except OSError as error:  # such as a full disk
         name = None if error.filename is None else str(error.filename)
         reply("system", {"errno": error.errno, "text": error.strerror or str(error), "filename": name}, {})
     except BaseException as error:

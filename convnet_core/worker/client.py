@@ -1,4 +1,4 @@
-"""The side that asks: starts the process, waits for its results, and says how it died."""
+"""The client of a worker: starts the process, sends tasks, waits for results, and reports how the process died."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from convnet_core.common.memory import machine_memory
 from convnet_core.common.processes import environment
 from convnet_core.errors import ConvNetError, DiedError
 from convnet_core.tensors.arrays import Feeds
-from convnet_core.worker.messages import Content, Message, Task, Tell, receive, send
+from convnet_core.worker.messages import Content, Message, Notify, Task, receive, send
 
-inside = False
-"""Whether this process is itself a worker. It may die already, so that it does everything itself."""
+is_worker = False
+"""Whether this process is itself a worker. A worker runs tasks in its own process, since it may crash anyway."""
 
-_NOTHING: Feeds = {}
+_NO_ARRAYS: Feeds = {}
 
 
-def _unheard(content: Content, arrays: Feeds) -> None:
-    """Nobody listens."""
+def _ignore(content: Content, arrays: Feeds) -> None:
+    """Ignore a note."""
 
 
 class Worker:
-    """A process that is started at the first task, kept for the next ones, and replaced when it has died.
+    """A process that starts at the first task, stays for later tasks, and is replaced if it dies.
 
-    `memory` is what it may take, in bytes; by default all that the machine has. It ends with this process, however
-    that ends. All methods may be called from any thread.
+    `memory` is its limit in bytes, by default the machine's memory. It ends when this process ends, even in a crash.
+    All methods are thread-safe.
     """
 
     def __init__(self, memory: int | None = None) -> None:
@@ -44,41 +44,41 @@ class Worker:
         self,
         task: Task,
         content: Content,
-        arrays: Feeds = _NOTHING,
+        arrays: Feeds = _NO_ARRAYS,
         *,
-        tell: Tell = _unheard,
+        notify: Notify = _ignore,
         seconds: float = float("inf"),
         lane: str = "",
     ) -> Message:
-        """What a task returns. `tell` hears, in this thread, what the task tells before.
+        """Run a task and return its result. Calls `notify`, in this thread, with each note that the task sends.
 
-        `seconds` is how long the task may go without a word; the tasks of one `lane` are done one after another.
-        Raises DiedError where the process died or was given up, the ConvNetError or OSError that the task raised, and
-        RuntimeError for any other error in it. When `tell` or a signal raises, the process is ended.
+        `seconds` is the longest allowed time between messages. The tasks of one `lane` run one after another. Raises
+        DiedError if the process died or took too long, the ConvNetError or OSError that the task raised, and
+        RuntimeError for any other error in the task. If `notify` or a signal raises, the process is killed.
         """
-        if inside:
-            return task(content, arrays, tell)
-        return self._living().run(task, content, arrays, tell, seconds, lane)
+        if is_worker:
+            return task(content, arrays, notify)
+        return self._live_child().run(task, content, arrays, notify, seconds, lane)
 
-    def begin(self, task: Task, content: Content, *, lane: str = "") -> None:
-        """Have a task done that nobody waits for; the next ones of its lane are done after it."""
-        if not inside:
-            self._living().ask(task, content, _NOTHING, lane, heard=False)
+    def submit(self, task: Task, content: Content, *, lane: str = "") -> None:
+        """Start a task without waiting for its result. Later tasks of its lane run after it."""
+        if not is_worker:
+            self._live_child().send_task(task, content, _NO_ARRAYS, lane, expect_reply=False)
 
-    def renew(self) -> None:
-        """End the process: the next task begins in a fresh one."""
+    def restart(self) -> None:
+        """Kill the process; the next task starts a new one."""
         with self._lock:
             if self._child:
-                self._child.end("it was ended")
+                self._child.kill("it was stopped")
             self._child = None
 
     @property
     def pid(self) -> int | None:
-        """Of the process; None where there is none."""
+        """The id of the process; None if there is none."""
         with self._lock:
             return None if self._child is None or self._child.dead else self._child.pid
 
-    def _living(self) -> _Child:
+    def _live_child(self) -> _Child:
         with self._lock:
             if self._child is None or self._child.dead:
                 self._child = _Child(self._memory or machine_memory())
@@ -89,12 +89,12 @@ _shared = Worker()
 
 
 def shared() -> Worker:
-    """The worker of this process for work that leaves nothing behind: its libraries are imported once."""
+    """This process's worker for tasks that leave no state behind, so they can share its imported libraries."""
     return _shared
 
 
 class _Child:
-    """One process, to its death."""
+    """One process, from start to end."""
 
     def __init__(self, memory: int) -> None:
         self._memory = memory
@@ -103,59 +103,59 @@ class _Child:
         self._waiting: dict[int, queue.SimpleQueue[tuple[str, Content, Feeds]]] = {}
         self._reason = ""
         self.dead = self._over = self._alone = False
-        theirs, self._lifeline = os.pipe()
+        child_end, self._lifeline = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "convnet_core.worker", str(theirs), str(memory)],
+            [sys.executable, "-m", "convnet_core.worker", str(child_end), str(memory)],
             env=environment(TF_CPP_MIN_LOG_LEVEL="2"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            pass_fds=(theirs,),
+            pass_fds=(child_end,),
             start_new_session=True,
         )
-        os.close(theirs)
+        os.close(child_end)
         self.pid = self._process.pid
-        threading.Thread(target=self._listen, name=f"listens to worker {self.pid}", daemon=True).start()
+        threading.Thread(target=self._listen, name=f"worker {self.pid} listener", daemon=True).start()
 
-    def run(self, task: Task, content: Content, arrays: Feeds, tell: Tell, seconds: float, lane: str) -> Message:
-        number = self.ask(task, content, arrays, lane)
+    def run(self, task: Task, content: Content, arrays: Feeds, notify: Notify, seconds: float, lane: str) -> Message:
+        number = self.send_task(task, content, arrays, lane)
         answered = False
         try:
             while not answered:
                 kind, content, arrays = self._next(number, seconds)
                 answered = kind != "note"
                 if not answered:
-                    tell(content, arrays)
+                    notify(content, arrays)
         finally:
             with self._lock:
                 del self._waiting[number]
-            if not answered:  # `tell` or a signal has raised
-                self.end("it was ended")
+            if not answered:  # `notify` or a signal has raised
+                self.kill("it was stopped")
         return self._result(kind, content, arrays)
 
-    def ask(self, task: Task, content: Content, arrays: Feeds, lane: str, *, heard: bool = True) -> int:
-        """Send a task, of which somebody waits to hear or not; gives its number."""
+    def send_task(self, task: Task, content: Content, arrays: Feeds, lane: str, *, expect_reply: bool = True) -> int:
+        """Send a task and return its number, for `_next` if a reply is expected."""
         with self._lock:
             number = next(self._numbers)
-            if heard:
+            if expect_reply:
                 self._waiting[number] = queue.SimpleQueue()
                 if self._over:
                     self._waiting[number].put(("died", {}, {}))
         name = f"{task.__module__}:{task.__qualname__}"
         request = {"number": number, "task": name, "lane": lane, "content": content}
         assert self._process.stdin
-        with self._sending, contextlib.suppress(BrokenPipeError):  # it has died: `_listen` says so
+        with self._sending, contextlib.suppress(BrokenPipeError):  # it has died, which `_listen` reports
             if not self._process.stdin.closed:
                 send(self._process.stdin, request, arrays)
         return number
 
-    def end(self, reason: str) -> None:
-        """Kill the process; `reason` is given as that of its death."""
+    def kill(self, reason: str) -> None:
+        """Kill the process, and report `reason` as the cause."""
         self._reason = self._reason or reason
         self.dead = True
         self._process.kill()
 
     def _listen(self) -> None:
-        """Hand what the process says to those who wait for it, until it has died."""
+        """Pass the process's messages to the waiting threads until it ends."""
         assert self._process.stdin
         assert self._process.stdout
         while (message := receive(self._process.stdout)) is not None:
@@ -172,7 +172,7 @@ class _Child:
         with self._lock:
             self.dead = self._over = True
             self._alone = len(self._waiting) == 1
-            self._reason = self._reason or end_of(status)
+            self._reason = self._reason or describe_exit(status)
             for waiting in self._waiting.values():
                 waiting.put(("died", {}, {}))
 
@@ -180,7 +180,7 @@ class _Child:
         try:
             return self._waiting[number].get(timeout=None if seconds == float("inf") else seconds)
         except queue.Empty:
-            self.end(f"gave up after {seconds:g} s")
+            self.kill(f"gave up after {seconds:g} s")
             return self._waiting[number].get()
 
     def _result(self, kind: str, content: Content, arrays: Feeds) -> Message:
@@ -192,19 +192,19 @@ class _Child:
             case "system":
                 raise OSError(content["errno"], content["text"], content["filename"])
             case "memory":
-                self.end("out of memory")
-                raise DiedError(f"its process needs more than the {self._memory / 1e9:,.1f} GB that it may take")
+                self.kill("out of memory")
+                raise DiedError(f"its process needs more memory than its limit of {self._memory / 1e9:,.1f} GB")
             case "died":
                 raise DiedError(self._reason, alone=self._alone)
         raise RuntimeError(content["text"])
 
 
-def end_of(status: int) -> str:
-    """How a process ended, by its exit status as `subprocess` has it."""
+def describe_exit(status: int) -> str:
+    """How a process ended, from its exit status in `subprocess`: negative for a signal."""
     if status >= 0:
-        return f"its process ended with status {status}; the log says why"
+        return f"its process exited with status {status}; see the log"
     try:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    return f"its process was ended by {name}" + (" (out of memory?)" if -status == signal.SIGKILL else "")
+    return f"its process was killed by {name}" + (" (out of memory?)" if -status == signal.SIGKILL else "")

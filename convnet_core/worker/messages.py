@@ -1,7 +1,7 @@
-"""Messages between a worker and who uses it: a JSON object and arrays by name, over a pipe, without pickle.
+"""Messages between a worker and its client: a JSON object and named arrays, sent over a pipe without pickle.
 
-A line of JSON comes first; it says what each array is. The arrays' bytes follow in that order. Strings, which have no
-bytes of a fixed length, stand in the JSON itself.
+A message starts with a line of JSON, which describes the arrays. The bytes of the arrays follow in the same order.
+String arrays, whose items have no fixed length, are part of the JSON.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import numpy as np
 from convnet_core.tensors.arrays import Array, Feeds
 
 Content = dict[str, Any]
-"""What JSON can hold."""
+"""A JSON object."""
 Message = tuple[Content, Feeds]
-Tell = Callable[[Content, Feeds], None]
-Task = Callable[[Content, Feeds, Tell], Message]
+Notify = Callable[[Content, Feeds], None]
+"""Sends a note from a running task to the client."""
+Task = Callable[[Content, Feeds, Notify], Message]
 
 
 def send(stream: IO[bytes], content: Content, arrays: Feeds) -> None:
     """Write one message."""
-    described = [_described(name, array) for name, array in arrays.items()]
-    stream.write(json.dumps({"content": content, "arrays": described}).encode() + b"\n")
+    descriptions = [_describe(name, array) for name, array in arrays.items()]
+    stream.write(json.dumps({"content": content, "arrays": descriptions}).encode() + b"\n")
     for array in arrays.values():
         if not _is_text(array):
             stream.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
@@ -32,7 +33,7 @@ def send(stream: IO[bytes], content: Content, arrays: Feeds) -> None:
 
 
 def receive(stream: IO[bytes]) -> Message | None:
-    """Read one message; None at the end of the stream, also where it ends within a message."""
+    """Read one message; None at the end of the stream, even if it ends within a message."""
     line = stream.readline()
     if not line.endswith(b"\n"):
         return None
@@ -43,13 +44,13 @@ def receive(stream: IO[bytes]) -> Message | None:
             arrays[item["name"]] = np.array(item["text"], object).reshape(item["shape"])
             continue
         array = np.empty(item["shape"], _dtype(item["dtype"]))
-        if not _filled(stream, array):
+        if not _read_into(stream, array):
             return None
         arrays[item["name"]] = array
     return message["content"], arrays
 
 
-def _described(name: str, array: Array) -> Content:
+def _describe(name: str, array: Array) -> Content:
     if _is_text(array):
         return {"name": name, "shape": array.shape, "text": [str(item) for item in array.ravel()]}
     return {"name": name, "shape": array.shape, "dtype": array.dtype.name}
@@ -60,19 +61,19 @@ def _is_text(array: Array) -> bool:
 
 
 def _dtype(name: str) -> np.dtype[Any]:
-    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and its like by name
+    import ml_dtypes  # noqa: F401  # registers bfloat16 and similar dtypes with NumPy
 
     return np.dtype(name)
 
 
-def _filled(stream: IO[bytes], array: Array) -> bool:
-    """Read an array's bytes into it; False where the stream ends before."""
+def _read_into(stream: IO[bytes], array: Array) -> bool:
+    """Fill an array from the stream; False if the stream ends too early."""
     if not array.size:
         return True
-    left = array.reshape(-1).view(np.uint8).data
-    while left:
-        count = stream.readinto(left)  # type: ignore[attr-defined]
+    rest = array.reshape(-1).view(np.uint8).data
+    while rest:
+        count = stream.readinto(rest)  # type: ignore[attr-defined]
         if not count:
             return False
-        left = left[count:]
+        rest = rest[count:]
     return True

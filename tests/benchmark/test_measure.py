@@ -166,7 +166,7 @@ def told_by(code, limit=20.0, tell=lambda _: None):
 def test_what_was_told_is_kept_and_the_end_is_explained():
     assert told_by("pass") == dataclasses.replace(BLANK, import_seconds=0.5)
     for code, reason in (
-        ("raise SystemExit(5)", "ended with status 5"),
+        ("raise SystemExit(5)", "exited with status 5"),
         ("import os; os.abort()", "SIGABRT"),
         ("import os; os.kill(os.getpid(), 9)", "SIGKILL (out of memory?)"),
         ("import os; print('{\"half', end='', flush=True); os.abort()", "SIGABRT"),

@@ -31,8 +31,8 @@ from tests.support import crashing
 @pytest.mark.parametrize(
     ("build", "int8"),
     [
-        (crashing.adding_loop, "TFLite's converter failed: its process was ended by SIGSEGV"),
-        (crashing.masked, "LiteRT failed on a sample: its process was ended by SIGABRT"),
+        (crashing.adding_loop, "TFLite's converter failed: its process was killed by SIGSEGV"),
+        (crashing.masked, "LiteRT failed on a sample: its process was killed by SIGABRT"),
         (crashing.suppression, ""),
         (crashing.backwards, ""),
         (crashing.kernel_as_input, "LiteRT cannot run it"),
@@ -130,7 +130,7 @@ def test_a_runtime_that_crashes_is_a_fault_and_the_others_keep_their_results(cra
     comparison = run_compare(run, CompareConfig(samples=20, batch_sizes=(1, 64)), Monitor())
     assert comparison.verdict == "disagree"
     lines = {line.name: line for line in comparison.runtimes}
-    assert "failed: its process was ended by SIGABRT" in lines["litert-int8"].reason
+    assert "failed: its process was killed by SIGABRT" in lines["litert-int8"].reason
     others = [line for name, line in lines.items() if name != "litert-int8"]
     assert len(others) >= 6
     assert all(line.passed for line in others)
@@ -140,7 +140,7 @@ def test_a_runtime_that_crashes_is_a_fault_and_the_others_keep_their_results(cra
 def test_a_reference_that_crashes_is_said(crashing_run, monkeypatch):
     monkeypatch.setattr(worker_session, "_prepare", crash)
     inputs = [InputSet(TEST, {"input": np.zeros((2, 1, 28, 28), np.float32)})]
-    with pytest.raises(ModelError, match="the reference pytorch failed: its process was ended by SIGABRT"):
+    with pytest.raises(ModelError, match="the reference pytorch failed: its process was killed by SIGABRT"):
         worker_session.measure(
             crashing_run, sources(crashing_run), inputs, (1,), lambda *_: None, 1, {}, CompareConfig()
         )

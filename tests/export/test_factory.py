@@ -79,17 +79,17 @@ def test_examples_say_what_it_takes(theirs):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["their_nets:make"], "nothing says what the network"),
+        (["their_nets:make"], "the inputs of the network"),
         (["their_nets:nothing"], "has no function 'nothing'"),
         (["nowhere:make"], "nowhere cannot be imported: ModuleNotFoundError"),
         (["their_nets"], "takes package.module:function"),
         (["their_nets:broken"], "raised RuntimeError: no weights here"),
-        (["their_nets:no_tensors"], "has to be tensors"),
+        (["their_nets:no_tensors"], "must be tensors"),
         (["their_nets:leaves"], "raised SystemExit"),
         (["their_nets:half"], "which NumPy does not have"),
         (["their_nets:Net", "--example", "2,-4"], "takes a shape, a dtype and a shape, or a file"),
         (["their_nets:Net", "--example", "two,4"], "takes a shape, a dtype and a shape, or a file"),
-        (["their_nets:Net", "--example", "words:2,4"], "'words' is no dtype"),
+        (["their_nets:Net", "--example", "words:2,4"], "'words' is not a PyTorch dtype"),
         (["their_nets:Net", "--example", "x.npy"], "cannot be read"),
         (["their_nets:Net", "--example", "2,4"], "1 example tensors do not fit forward(words, features)"),
         (["their_nets:complex_numbers"], "takes complex numbers (torch.complex64)"),
@@ -109,7 +109,7 @@ def test_example_without_a_factory_is_refused(tmp_path):
 def test_the_batch_is_dynamic_even_of_an_example_of_one():
     exported = export_any(nn.Linear(4, 2), (torch.rand(1, 4),), ExportConfig())
     assert [info.shape for info in inputs(exported.model)] == [(None, 4)]
-    assert exported.fixed == ""
+    assert exported.fixed_batch_reason == ""
 
 
 def test_a_batch_that_has_to_be_fixed_is_said_to_be():
@@ -119,7 +119,7 @@ def test_a_batch_that_has_to_be_fixed_is_said_to_be():
 
     exported = export_any(Fixed(), (torch.rand(2, 4),), ExportConfig())
     assert [info.shape for info in inputs(exported.model)] == [(2, 4)]
-    assert exported.fixed
+    assert exported.fixed_batch_reason
 
 
 def test_a_network_for_one_sample_keeps_its_batch_of_one():
@@ -129,7 +129,7 @@ def test_a_network_for_one_sample_keeps_its_batch_of_one():
 
     exported = export_any(One(), (torch.rand(1, 4),), ExportConfig())
     assert [info.shape for info in inputs(exported.model)] == [(1, 4)]
-    assert exported.fixed
+    assert exported.fixed_batch_reason
 
 
 def test_infinities_are_an_answer_too():
@@ -147,7 +147,7 @@ def test_no_batch_in_common():
 
     exported = export_any(Two(), (torch.rand(2, 3), torch.rand(3, 4)), ExportConfig())
     assert [info.shape for info in inputs(exported.model)] == [(2, 3), (3, 4)]
-    assert "first dimension" in exported.fixed
+    assert "first dimension" in exported.fixed_batch_reason
 
 
 def test_an_example_is_a_shape_a_dtype_and_a_shape_or_a_file(tmp_path):
@@ -160,5 +160,5 @@ def test_an_example_is_a_shape_a_dtype_and_a_shape_or_a_file(tmp_path):
 
 def test_only_networks_are_taken(monkeypatch):
     monkeypatch.setattr(nn, "theirs", lambda: 3, raising=False)
-    with pytest.raises(ConfigError, match=r"gave a int, not a torch\.nn\.Module"):
+    with pytest.raises(ConfigError, match=r"returned a int, not a torch\.nn\.Module"):
         factory.load_factory("torch.nn:theirs", ["2,3"])

@@ -23,7 +23,7 @@ GIGABYTE = 1 << 30
 def worker():
     worker = Worker(memory=2 * GIGABYTE)
     yield worker
-    worker.renew()
+    worker.restart()
 
 
 # -- tasks, done in the worker ----------------------------------------------------------------------
@@ -111,7 +111,7 @@ def test_it_is_another_process_and_stays_the_same_one(worker):
 
 def test_what_a_task_tells_is_heard_in_order_and_in_the_thread_that_asked(worker):
     heard = []
-    worker.run(count, {"to": 3}, tell=lambda content, arrays: heard.append((content, arrays, threading.get_ident())))
+    worker.run(count, {"to": 3}, notify=lambda content, arrays: heard.append((content, arrays, threading.get_ident())))
     assert [(content["number"], int(arrays["square"])) for content, arrays, _ in heard] == [(0, 0), (1, 1), (2, 4)]
     assert {ident for *_, ident in heard} == {threading.get_ident()}
 
@@ -163,7 +163,7 @@ def test_many_threads_get_each_their_own_answer(worker):
 
 
 def test_a_task_that_nobody_waits_for_is_done_before_the_next_one(worker, tmp_path):
-    worker.begin(touch, {"path": str(tmp_path / "there")})
+    worker.submit(touch, {"path": str(tmp_path / "there")})
     worker.run(echo, {})
     assert (tmp_path / "there").exists()
 
@@ -180,12 +180,12 @@ def touch(content, arrays, tell):
 @pytest.mark.parametrize(
     ("task", "content", "reason"),
     [
-        (die, {"signal": signal.SIGABRT}, "its process was ended by SIGABRT"),
-        (die, {"signal": signal.SIGSEGV}, "its process was ended by SIGSEGV"),
-        (die, {"signal": signal.SIGKILL}, r"ended by SIGKILL \(out of memory\?\)"),
-        (leave, {"status": 5}, "its process ended with status 5"),
-        (leave, {"status": 0}, "its process ended with status 0"),
-        (eat, {"bytes": 3 * GIGABYTE}, "its process needs more than the 2.1 GB that it may take"),
+        (die, {"signal": signal.SIGABRT}, "its process was killed by SIGABRT"),
+        (die, {"signal": signal.SIGSEGV}, "its process was killed by SIGSEGV"),
+        (die, {"signal": signal.SIGKILL}, r"killed by SIGKILL \(out of memory\?\)"),
+        (leave, {"status": 5}, "its process exited with status 5"),
+        (leave, {"status": 0}, "its process exited with status 0"),
+        (eat, {"bytes": 3 * GIGABYTE}, "its process needs more memory than its limit of 2.1 GB"),
     ],
 )
 def test_a_death_has_its_reason_and_the_next_task_gets_another_process(worker, task, content, reason):
@@ -217,7 +217,7 @@ def test_a_death_is_that_of_all_tasks_that_were_at_work(worker):
     with pytest.raises(DiedError):
         worker.run(die, {"signal": signal.SIGABRT})
     waiting.join(10)
-    assert found == ["its process was ended by SIGABRT"]
+    assert found == ["its process was killed by SIGABRT"]
 
 
 def test_the_process_is_ended_when_the_listener_raises(worker):
@@ -227,7 +227,7 @@ def test_the_process_is_ended_when_the_listener_raises(worker):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        worker.run(count, {"to": 1000}, tell=tell)
+        worker.run(count, {"to": 1000}, notify=tell)
     gone(pid)
 
 

@@ -23,7 +23,7 @@ _SECONDS, _SECONDS_PER_MB = 600.0, 10.0
 
 def warm_up() -> None:
     """Have the worker import its libraries, while this process has other work."""
-    shared().begin(tflite_worker.import_libraries, {})
+    shared().submit(tflite_worker.import_libraries, {})
 
 
 def save(
@@ -59,7 +59,7 @@ def save(
     samples = calibration if kind == "int8" else _few(calibration, signature)
     content["run"] = samples is not None
     try:
-        made, _ = shared().run(tflite_worker.make, content, samples or {}, tell=hear, seconds=limit)
+        made, _ = shared().run(tflite_worker.make, content, samples or {}, notify=hear, seconds=limit)
     except ConversionError:
         path.unlink(missing_ok=True)
         raise

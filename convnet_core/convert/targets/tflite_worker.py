@@ -20,12 +20,12 @@ from convnet_core.convert.targets.tflite_errors import reason
 from convnet_core.convert.targets.tflite_infinity import may_have_lost_infinity, restore_infinity
 from convnet_core.errors import ConversionError, one_line
 from convnet_core.tensors.arrays import Feeds, batch_of, batched, fixed_batch, sample_count
-from convnet_core.worker.messages import Content, Message, Tell
+from convnet_core.worker.messages import Content, Message, Notify
 
 CONVERTING, RUNNING = "converting", "running"
 
 
-def import_libraries(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def import_libraries(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Import what `make` needs, before anybody waits for it."""
     import_tensorflow()
     import ai_edge_litert.interpreter  # noqa: F401
@@ -33,7 +33,7 @@ def import_libraries(content: Content, arrays: Feeds, tell: Tell) -> Message:
     return {}, {}
 
 
-def make(content: Content, arrays: Feeds, tell: Tell) -> Message:
+def make(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Convert `saved_model` to the TFLite file `path` and run that on samples; gives the `dtypes` of its ports.
 
     `arrays` are samples [n, ...] by ONNX name. Tells the `step` that it is at. Raises ConversionError.
