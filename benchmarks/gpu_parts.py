@@ -24,7 +24,7 @@ from convnet_core.stages.train import run_train
 from convnet_core.training import loop
 from convnet_core.training.loop import Tensors
 from convnet_core.training.optimizer import learning_rate
-from convnet_core.training.steps import make_step, scaled
+from convnet_core.training.steps import make_step, scale_pixels
 
 CPU = torch.device("cpu")
 EARLY = 5
@@ -169,15 +169,17 @@ def export(plan: Plan, config: TrainConfig, end: float) -> Row:
     model, _ = train(plan, config, plan.device, end, short=True)
     images = plan.test.images[:8]
     with torch.no_grad():
-        device_output = model.eval()(scaled(images.to(plan.device))).float().cpu().numpy()
-        cpu_output = model.cpu()(scaled(images)).numpy()
+        device_output = model.eval()(scale_pixels(images.to(plan.device))).float().cpu().numpy()
+        cpu_output = model.cpu()(scale_pixels(images)).numpy()
     file = io.BytesIO()
     axes = {name: {0: "batch"} for name in (INPUT, OUTPUT)}
     names = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
-    torch.onnx.export(model, (scaled(images[:2]),), file, **names, opset_version=ExportConfig().opset, dynamo=False)
+    torch.onnx.export(
+        model, (scale_pixels(images[:2]),), file, **names, opset_version=ExportConfig().opset, dynamo=False
+    )
     exported = onnx.load_from_string(file.getvalue())
     onnx.checker.check_model(exported, full_check=True)
-    (onnx_output,) = ReferenceEvaluator(exported).run(None, {INPUT: scaled(images).numpy()})
+    (onnx_output,) = ReferenceEvaluator(exported).run(None, {INPUT: scale_pixels(images).numpy()})
     tolerance = CompareConfig()
     allowed = float(tolerance.atol + tolerance.rtol * np.abs(cpu_output).max())
     differences = {
@@ -193,6 +195,6 @@ def export(plan: Plan, config: TrainConfig, end: float) -> Row:
 
 
 def _begin_training(config: TrainConfig, device: torch.device) -> loop.Training:
-    state = loop.begin(build(config.model, config.seed), config, device)
+    state = loop.start_training(build(config.model, config.seed), config, device)
     state.model.train()
     return state

@@ -87,7 +87,7 @@ def reference_loop(
 
 def our_loop(config: TrainConfig, train: Tensors) -> tuple[nn.Module, float]:
     """Train with our loop; returns the network and the seconds."""
-    state = training.begin(build(config.model, config.seed), config, CPU)
+    state = training.start_training(build(config.model, config.seed), config, CPU)
     part, validation = training.split_off_validation(train, config)
     start = time.monotonic()
     training.fit(state, part, validation, config, Monitor())

@@ -135,7 +135,7 @@ def _stage(path: Path) -> object:
 
 def _checkpoint(path: Path) -> object:
     run = _open_run(path.parent.parent)
-    return checkpoint.saved_config(run), history.history(run)
+    return checkpoint.saved_config(run), history.read_history(run)
 
 
 def _job(path: Path) -> object:
@@ -274,7 +274,7 @@ PARSERS = (
         "metrics.json",
         "train/metrics.json",
         _json(examples.METRICS),
-        lambda path: history.measured(_open_run(path.parent.parent)),
+        lambda path: history.read_report(_open_run(path.parent.parent)),
         {"run.json": _RUN},
     ),
     Parser("job.json", "jobs/j/job.json", _json(examples.JOB), _job, {"run.json": _RUN}),

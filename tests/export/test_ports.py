@@ -22,7 +22,7 @@ def test_any_number_of_inputs():
             return sum(items) + sum(named.values())
 
     exported = export_any(Sum(), (torch.rand(2, 3), torch.rand(2, 3)), OPSET_18, {"more": torch.rand(2, 3)})
-    assert (batches(exported), exported.fixed) == ([None] * 3, "")
+    assert (batches(exported), exported.fixed_batch_reason) == ([None] * 3, "")
     agrees(exported, lambda *items: sum(items), *torch.rand(3, 4, 3))
 
 
@@ -84,7 +84,7 @@ def test_outputs_in_containers_come_in_their_order():
 def test_what_is_no_tensor_is_left_out_and_said():
     exported = export_any(Of(lambda _, x: (3, x * 2, None, x.shape[0], "a", x + 1)), (torch.rand(2, 3),), OPSET_18)
     agrees(exported, lambda x: (x * 2, x + 1), torch.rand(4, 3))
-    assert exported.notes == ("what forward returns beside its tensors (NoneType, int, str) is not in the export",)
+    assert exported.notes == ("the export leaves out what forward returns besides tensors (NoneType, int, str)",)
 
 
 def test_a_network_that_returns_no_tensor_is_one_line():
@@ -104,7 +104,7 @@ def test_a_scalar_beside_a_batch():
 
     exported = export_any(Scaled(), (torch.rand(2, 3), torch.tensor(3.0)), OPSET_18)
     agrees(exported, lambda x, factor: x * factor, torch.rand(2, 3), torch.tensor(0.5))
-    assert "no first dimension in common" in exported.fixed
+    assert "no first dimension in common" in exported.fixed_batch_reason
 
 
 def test_layers_whose_sizes_come_with_the_first_input():
@@ -119,7 +119,7 @@ def test_why_a_batch_is_fixed_is_said_in_the_networks_own_words():
     model = Of(lambda self, x: self.rnn(x, torch.zeros(1, 2, 5))[0], rnn=nn.GRU(4, 5, batch_first=True))
     exported = export_any(model, (torch.rand(2, 6, 4),), OPSET_18)
     assert batches(exported) == [2]
-    assert exported.fixed == (
+    assert exported.fixed_batch_reason == (
         "its forward fails with 5 samples: RuntimeError: Expected hidden size (1, 5, 5), got [1, 2, 5]"
     )
 
@@ -127,7 +127,7 @@ def test_why_a_batch_is_fixed_is_said_in_the_networks_own_words():
 def test_a_network_with_another_answer_for_one_sample_is_not_dynamic():
     exported = export_any(Of(lambda _, x: x * 2 if x.shape[0] > 1 else x), (torch.rand(2, 3),), OPSET_18)
     assert batches(exported) == [2]
-    assert "for a batch of 1 the export does not give PyTorch's answer" in exported.fixed
+    assert "for a batch of 1 the export's result differs from PyTorch's" in exported.fixed_batch_reason
 
 
 def test_a_dimension_that_goes_with_a_batch_of_one():

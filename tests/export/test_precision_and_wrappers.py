@@ -27,7 +27,7 @@ def test_the_transformers_fast_path_is_off_while_an_export_is_judged():
 
     exported = export_any(Padded(), (torch.tensor([[1, 2, 3, 0, 0], [4, 5, 6, 7, 1]]),), OPSET_18)
     assert exported.max_abs_error < 1e-5
-    assert exported.fixed == ""
+    assert exported.fixed_batch_reason == ""
     assert torch.backends.mha.get_fastpath_enabled()
 
 
@@ -72,19 +72,19 @@ def test_a_precision_that_onnx_runtime_lacks_is_one_line(model, operator, dtype)
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn])
 def test_an_output_without_an_array_is_one_line(dtype):
-    with pytest.raises(ConfigError, match=f"forward returns {dtype}, which NumPy has not"):
+    with pytest.raises(ConfigError, match=f"forward returns {dtype}, which NumPy does not have"):
         export_any(Of(lambda _, x: (x, x.to(dtype))), (torch.rand(2, 3),), OPSET_18)
 
 
 def test_a_sparse_output_is_one_line():
-    with pytest.raises(ConfigError, match=r"forward returns a sparse torch.float32, which NumPy has not"):
+    with pytest.raises(ConfigError, match=r"forward returns a sparse torch.float32, which NumPy does not have"):
         export_any(Of(lambda _, x: x.to_sparse()), (torch.rand(2, 3),), OPSET_18)
 
 
 def test_complex_outputs_are_pairs_and_that_is_said():
     exported = export_any(Of(lambda _, x: torch.fft.fft(x)), (torch.rand(2, 4),), OPSET_18)
     agrees(exported, lambda x: torch.view_as_real(torch.fft.fft(x)), torch.rand(3, 4))
-    assert "pairs of real and imaginary parts" in exported.notes[0]
+    assert "real and imaginary parts" in exported.notes[0]
 
 
 # -- wrappers -------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ WRAPPED = {
 def test_wrappers_are_taken_off(name):
     model = WRAPPED[name]()
     exported = export_any(model, (torch.rand(2, 4),), OPSET_18)
-    assert (batches(exported), exported.fixed) == ([None], "")
+    assert (batches(exported), exported.fixed_batch_reason) == ([None], "")
     with torch.compiler.set_stance("force_eager"):
         agrees(exported, model, torch.rand(3, 4))
 

@@ -47,7 +47,7 @@ def test_an_opset_that_would_do_is_suggested():
     )
     with pytest.raises(ConversionError, match="DeformConv, which is not in opset 18") as caught:
         export_any(model, (torch.rand(2, 3, 5, 5),), OPSET_18)
-    assert caught.value.hint == "--opset 19"
+    assert caught.value.hint == "use --opset 19"
     agrees(export_any(model, (torch.rand(2, 3, 5, 5),), ExportConfig(opset=19)), model, torch.rand(3, 3, 5, 5))
 
 

@@ -152,7 +152,7 @@ def test_a_runtime_that_crashes_when_it_is_opened_has_failed_and_the_others_answ
     reader = RuntimePool(crashing.run_that_crashes(finished_run, tmp_path))
     reader.wait()
     assert list(reader.failed) == ["litert-int8"]
-    assert "its process was ended by SIG" in reader.failed["litert-int8"]
+    assert "its process was killed by SIG" in reader.failed["litert-int8"]
     others = tuple(name for name in RUNTIMES if name != "litert-int8")
     assert reader.ready == tuple(reader.read(IMAGES)) == others
     reader.close()
@@ -179,7 +179,7 @@ def _crash_in(wanted, end):
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        (read_with_a_crash, "its process was ended by SIGABRT"),
+        (read_with_a_crash, "its process was killed by SIGABRT"),
         pytest.param(read_with_a_hang, "gave up after 2 s", marks=pytest.mark.slow),
     ],
 )
@@ -282,7 +282,7 @@ def threads_of_torch(content, arrays, tell):
 
 def test_torch_keeps_to_one_thread_after_one_reader_of_two_is_closed(finished_run, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of a worker that begins anew
-    shared().renew()
+    shared().restart()
     assert shared().run(threads_of_torch, {}, lane="read")[0] == {"threads": 2}
     readers = [RuntimePool(finished_run) for _ in range(2)]
     for reader in readers:
