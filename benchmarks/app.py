@@ -6,6 +6,7 @@ event to the screen, a graph of 2,000 nodes, and the server's memory with all ru
 
 from __future__ import annotations
 
+import functools
 import json
 import statistics
 import subprocess
@@ -97,7 +98,7 @@ def change_pages(page: Page) -> list[float]:
     for name in PAGES:
         visit(name)
     page.wait_for_timeout(15_000)  # time for the sketchpad's runtimes to warm up
-    return [timed(lambda name=name: visit(name)) for _ in range(2) for name in PAGES]
+    return [timed(functools.partial(visit, name)) for _ in range(2) for name in PAGES]
 
 
 def strokes(page: Page, address: str, run: str) -> list[float]:
@@ -139,7 +140,7 @@ def events(page: Page, address: str, root: Path) -> Iterator[float]:
         for number in range(_EVENTS):
             time.sleep(0.37)  # a different phase of the page's half-second refresh each time
             job.emit(Message(text=f"event number {number}"))
-            yield timed(lambda number=number: wait_for_element(page, MAIN, f"event number {number}"))
+            yield timed(functools.partial(wait_for_element, page, MAIN, f"event number {number}"))
 
 
 def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:

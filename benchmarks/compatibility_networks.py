@@ -102,7 +102,8 @@ def write(network: Network, folder: Path) -> None:
     done = convert.convert(model, folder, ConvertConfig(), {port.onnx: samples[BATCH:]}, Monitor())
     shutil.copytree(folder / "saved_model", folder / "model/1")
 
-    np.savez(folder / "inputs.npz", **{port.tensorflow: feeds[port.onnx]})
+    inputs: dict[str, Any] = {port.tensorflow: feeds[port.onnx]}
+    np.savez(folder / "inputs.npz", **inputs)
     expected = {"float32": OnnxRuntime(folder / "model.onnx").infer(feeds)}
     for kind in ("fp16", "int8"):
         file = f"model.{kind}.tflite"

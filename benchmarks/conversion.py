@@ -38,7 +38,7 @@ def chain(count: int) -> onnx.ModelProto:
             onnx.numpy_helper.from_array(np.full((CHANNELS, 1, 1), 0.5, np.float32), f"{name}.s"),
             onnx.numpy_helper.from_array(np.array([1, CHANNELS, -1]), f"{name}.flat"),
         ]
-        steps = [
+        steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
             ("Conv", [x, f"{name}.w"], "c", {"pads": [1, 1, 1, 1]}),
             ("Relu", [f"{name}.c"], "r", {}),
             ("Add", [f"{name}.r", x], "a", {}),

@@ -88,8 +88,8 @@ def plan_for(device: torch.device) -> Plan:
     folder = Path(os.environ.get("CONVNET_DATA_DIR") or "-")
     source = "mnist" if any(folder.glob("train-images*")) else "strokes"
     large = device.type == "cuda"
-    sizes = {} if large else {"train_size": 2500, "test_size": 500}
-    digits = data.load(DataConfig(source=source, **sizes))
+    config = DataConfig(source=source)
+    digits = data.load(config if large else config.replace(train_size=2500, test_size=500))
     train, test = Tensors.of(digits.train), Tensors.of(digits.test)
     if large:
         return Plan(device, train, test, steps=60, images=20_000, epochs=2)
@@ -132,19 +132,19 @@ def measure(table: Table, plan: Plan, presets: dict[str, TrainConfig], folder: P
             expected = functools.partial(cpu_losses, name, config.precision)
             table.add(
                 "losses", config, name,
-                lambda end, c=config, e=expected: parts.compare_losses(plan, c, e(), end),
+                functools.partial(lambda c, e, end: parts.compare_losses(plan, c, e(), end), config, expected),
             )  # fmt: skip
         for name, config in configs:
             run_folder = folder / f"{name}-{config.precision}-{graph}"
-            table.add("resume", config, name, lambda end, c=config, f=run_folder: parts.resume(c, f, end))
+            table.add("resume", config, name, functools.partial(parts.resume, config, run_folder))
         for name, config in configs:
             if not graph and config.precision == "float32":
-                table.add("export", config, name, lambda end, c=config: parts.export(plan, c, end))
+                table.add("export", config, name, functools.partial(parts.export, plan, config))
         for part, function in (("accuracy", parts.compare_accuracy), ("whole", parts.whole)):
             for name, config in configs:
                 table.add(
                     part, config, name,
-                    lambda end, c=config, n=name, f=function: f(plan, c, cpu_accuracy(n), end),
+                    functools.partial(lambda f, c, n, end: f(plan, c, cpu_accuracy(n), end), function, config, name),
                 )  # fmt: skip
 
 

@@ -173,10 +173,11 @@ def export(plan: Plan, config: TrainConfig, end: float) -> Row:
         cpu_output = model.cpu()(scale_pixels(images)).numpy()
     file = io.BytesIO()
     axes = {name: {0: "batch"} for name in (INPUT, OUTPUT)}
-    names = {"input_names": [INPUT], "output_names": [OUTPUT], "dynamic_axes": axes}
+    opset = ExportConfig().opset
     torch.onnx.export(
-        model, (scale_pixels(images[:2]),), file, **names, opset_version=ExportConfig().opset, dynamo=False
-    )
+        model, (scale_pixels(images[:2]),), file,  # type: ignore[arg-type]  # the old exporter takes a file, too
+        input_names=[INPUT], output_names=[OUTPUT], dynamic_axes=axes, opset_version=opset, dynamo=False,
+    )  # fmt: skip
     exported = onnx.load_from_string(file.getvalue())
     onnx.checker.check_model(exported, full_check=True)
     (onnx_output,) = ReferenceEvaluator(exported).run(None, {INPUT: scale_pixels(images).numpy()})

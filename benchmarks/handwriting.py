@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,8 @@ def nearest(images: NDArray[np.uint8], generated: NDArray[np.uint8]) -> NDArray[
     """For each image, the generated one with the least squared pixel difference."""
     a, b = (item.reshape(len(item), -1).astype(np.float32) for item in (images, generated))
     distance = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-    return generated[distance.argmin(1)]
+    found: NDArray[np.uint8] = generated[distance.argmin(1)]
+    return found
 
 
 def sheet(digits: Split, answers: NDArray[np.int64], generated: Split) -> Image.Image:
@@ -73,7 +75,8 @@ def main() -> None:
     parser.add_argument("--preset", choices=list(PRESETS), default="fast")
     parser.add_argument("--off", nargs="*", choices=list(PLAIN), default=[])
     args = parser.parse_args()
-    hand = dataclasses.replace(Hand(), **{name: PLAIN[name] for name in args.off})
+    off: dict[str, Any] = {name: PLAIN[name] for name in args.off}
+    hand = dataclasses.replace(Hand(), **off)
     generated = Split(*generate(60_000, 0, hand))
     digits = data.load(DataConfig(source="mnist", folder=args.data_dir)).train
     model, seconds = our_loop(PRESETS[args.preset].replace(device="cpu"), Tensors.of(generated))

@@ -96,7 +96,8 @@ def _shorten_difference(text: str) -> str:
     if text.startswith(("shape", "dtype")):
         return text
     match = re.search(r"Mismatched elements.*|.*nan location mismatch.*|.*inf location mismatch.*", text)
-    return f"wrong answer: {one_line(match[0] if match else text)}"
+    found = match[0] if match else text
+    return f"wrong answer: {' '.join(found.split())}"
 
 
 def check_lite(test: Any) -> None:

@@ -13,7 +13,7 @@ from testing.ml_models import FLOAT, INT64, X, one_node_model, random_attribute,
 F, I = np.float32, np.int64  # noqa: E741
 IMAGE = (F, [1, 2, 6, 6])
 PAIR = {"a": (F, [2, 3]), "b": (F, [2, 3])}
-SEQUENCE = ("SequenceConstruct", ["a", "b"], ["s"], {})
+SEQUENCE: tuple[str, list[str], list[str], dict[str, Any]] = ("SequenceConstruct", ["a", "b"], ["s"], {})
 
 
 def models() -> dict[tuple[str, str], ModelProto]:
@@ -25,7 +25,7 @@ def models() -> dict[tuple[str, str], ModelProto]:
             [("MaxRoiPool", ["x", "r"], ["y"], {"pooled_shape": [2, 2]})],
             {"x": IMAGE},
             {"y": (F, [1, 2, 2, 2])},
-            {"r": F([[0, 0, 0, 4, 4]])},
+            {"r": np.array([[0, 0, 0, 4, 4]], F)},
         ),
         "Multinomial": _random_model("Multinomial", sample_size=2, dtype=int(TensorProto.INT64)),
         "RandomNormal": _random_model("RandomNormal", shape=[2, 3]),

@@ -81,7 +81,7 @@ def reference_loop(
     for images, labels in loader:
         value = loss(model(images), labels)
         optimizer.zero_grad()
-        value.backward()
+        value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
@@ -204,7 +204,12 @@ def compare_with_reference(root: str, folder: str, repeats: int) -> list[Row]:
             reached.append(accuracy)
             return float(seconds)
 
-        turns = {"loop": loop, "float32": lambda s: full(s)[0], "bfloat16": lambda s: short(s)[0], "quick": train_quick}
+        turns: dict[str, Callable[[int], float]] = {
+            "loop": loop,
+            "float32": lambda s: full(s)[0],
+            "bfloat16": lambda s: short(s)[0],
+            "quick": train_quick,
+        }
         times = in_turns(turns, repeats)
     speed = {name: 60_000 / statistics.median(values) for name, values in times.items()}
     speeds = ", ".join(f"{name} {value:,.0f} images/s" for name, value in list(speed.items())[:3])

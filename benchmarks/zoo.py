@@ -102,7 +102,7 @@ def _largest(result: dict[str, Any], runtime: str) -> float | None:
 
 
 def _worst(result: dict[str, Any]) -> float:
-    return max(error for by_batch in result["errors"].values() for error in by_batch.values())
+    return max(float(error) for by_batch in result["errors"].values() for error in by_batch.values())
 
 
 def _measure_in_process(name: str) -> dict[str, Any]:

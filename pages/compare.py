@@ -166,6 +166,8 @@ def by_output(made: dict[str, Any]) -> None:
 
 def confusion(item: Measurement, reference: str) -> go.Figure:
     """How often the reference said one label and the runtime another."""
+    assert item.answers is not None  # only labeled runtimes are offered
+    assert item.expected is not None
     classes = int(max(item.answers.max(), item.expected.max())) + 1
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (item.expected, item.answers), 1)

@@ -96,7 +96,7 @@ def settings(run: Run) -> DissectConfig:
         bind="query-params",
         help="Every tensor is compared on these; more find rarer errors and take longer",
     )
-    return DissectConfig(lesson=lesson, converter=converter or "native", samples=samples)
+    return DissectConfig().replace(lesson=lesson, converter=converter or "native", samples=samples)
 
 
 @st.cache_resource(show_spinner="reading the dissection", max_entries=4)

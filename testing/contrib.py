@@ -16,7 +16,7 @@ def random_arrays(seed):
     rng = np.random.default_rng(seed)
     return (
         rng,
-        lambda *shape: rng.standard_normal(shape).astype(np.float32),
+        lambda *shape: np.asarray(rng.standard_normal(shape), np.float32),
         lambda *shape: rng.integers(0, 256, shape).astype(np.uint8),
         lambda *shape: rng.integers(-128, 128, shape).astype(np.int8),
     )
@@ -62,7 +62,7 @@ def run_both(proto, feeds):
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     expected = session.run(None, feeds)
     intake = examine(proto, repair(proto))
-    assert not intake.faults
+    assert not intake.unsupported
     declared = [
         [dim.dim_value or dim.dim_param for dim in value.type.tensor_type.shape.dim] for value in proto.graph.output
     ]

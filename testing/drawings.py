@@ -15,7 +15,7 @@ def arc(x, y, rx, ry, start, end, steps=24):
     return [(x + rx * math.cos(a), y + ry * math.sin(a)) for a in angles]
 
 
-DIGITS = {
+DIGITS: dict[int, list[list[list[tuple[float, float]]]]] = {
     0: [[arc(0.5, 0.5, 0.32, 0.5, -90, 270)], [arc(0.5, 0.5, 0.4, 0.5, -120, 240)]],
     1: [[[(0.5, 0), (0.5, 1)]], [[(0.3, 0.22), (0.55, 0), (0.55, 1)]]],
     2: [

@@ -33,7 +33,7 @@ def runner(model, kind="fp32"):
     return run
 
 
-def model(nodes, inputs, outputs, constants=None, opset=21):
+def model(nodes, inputs, outputs, constants=None, opset=21) -> onnx.ModelProto:
     """A model from (op, inputs, outputs, attributes) tuples.
 
     `inputs` and `outputs` map names to (dtype, shape); strings in a shape name dynamic dimensions.

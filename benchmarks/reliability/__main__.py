@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from testing.trials import faults, fuzz, kills, load
 from testing.trials.lines import Line
@@ -37,7 +38,7 @@ def _faults() -> list[Line]:
         return faults.trial(run)
 
 
-def write(results: dict[str, dict[str, object]]) -> None:
+def write(results: dict[str, dict[str, Any]]) -> None:
     """Update the table on the page with the latest lines of every trial."""
     rows = ["| what | how often | what happened | |", "| --- | --- | --- | --- |"]
     for name, part in results.items():

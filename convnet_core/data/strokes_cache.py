@@ -36,7 +36,7 @@ def read_or_generate(config: DataConfig, monitor: Monitor) -> tuple[Split, Split
 
 def _cached(name: str, count: int, seed: int, monitor: Monitor) -> Split:
     path = cache_folder() / "strokes" / f"v{strokes.VERSION}-seed{seed}-{count}.npz"
-    cached = _read_cache(path, count)
+    cached = read_cache(path, count)
     if cached is not None:
         return cached
 
@@ -48,7 +48,7 @@ def _cached(name: str, count: int, seed: int, monitor: Monitor) -> Split:
     return Split(images, labels)
 
 
-def _read_cache(path: Path, count: int) -> Split | None:
+def read_cache(path: Path, count: int) -> Split | None:
     try:
         check_archive(path, count * (SIDE * SIDE + 1) + _HEADERS)
         with np.load(path, allow_pickle=False) as file:

@@ -66,11 +66,11 @@ def _view(graph: Graph, focus: Node | None, *, whole: bool) -> _View:
     width, height = _extent(graph)
     shown = (width, height) if whole else (min(width, _UNITS), min(height, _LAYERS))
     at = (focus.x, focus.y) if focus else (graph.nodes[0].x if graph.nodes else 0.0, 0.0)
-    middle = [
+    x, y = (
         min(max(place, low + part / 2), low + size - part / 2)
         for place, low, size, part in zip(at, (-1.0, -0.5), (width, height), shown, strict=True)
-    ]
-    return _View(*middle, *shown)
+    )
+    return _View(x, y, *shown)
 
 
 def draw(

@@ -41,7 +41,7 @@ def latency(speeds: tuple[Speed, ...]) -> go.Figure:
         speeds,
         "ms for one call; whisker: p95",
         lambda value: f"{format_figure(value)} ms",
-        median=lambda speed: speed.latency and speed.latency.median_ms,
+        median=lambda speed: speed.latency.median_ms if speed.latency else None,
     )
     found = [speed.latency for speed in speeds if speed.latency]
     beyond = [(item.p95_ms or 0) - (item.median_ms or 0) for item in found]

@@ -84,7 +84,7 @@ def _pictures(content: dict[str, Any]) -> None:
             if shown:
                 st.markdown(f"{said} {name}:")
                 images = [base64.b64decode(pictures[str(place)]) for place in shown]
-                st.image(images, width=56, caption=[str(place) for place in shown])  # type: ignore[arg-type]
+                st.image(images, width=56, caption=[str(place) for place in shown])
 
 
 def _worst_inputs(run: Run, stage: str) -> None:
@@ -125,4 +125,5 @@ def _images(path: Path, stage: str, sha256: str) -> dict[str, Array]:
 def _drawn(array: Array) -> Array:
     """White for the least value to black for the largest, 1 to 0; NaN counts as 0."""
     values = np.nan_to_num(array.astype(np.float32)).astype(np.float64)
-    return 1 - (values - values.min()) / (float(np.ptp(values)) or 1.0)
+    drawn: Array = 1 - (values - values.min()) / (float(np.ptp(values)) or 1.0)
+    return drawn

@@ -13,7 +13,9 @@ from pages.charts import dissection as figures
 
 def show(content: dict[str, Any], name: str) -> None:
     """One node on all sides."""
-    entry = next((item for item in content["entries"] if item["name"] == name), {"ops": [], "became": ""})
+    entry: dict[str, Any] = next(
+        (item for item in content["entries"] if item["name"] == name), {"ops": [], "became": ""}
+    )
     seen = next((item for item in content["nodes"] if item["name"] == name), None)
     st.subheader(f"{entry.get('op_type', '')} {name}", anchor=False)
     left, right = st.columns(2)

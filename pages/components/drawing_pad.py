@@ -54,7 +54,7 @@ def draw() -> Grey | None:
         )
     sent = _sent(result)
     if sent is not None:
-        drawing = from_bytes(sent, _NAME)
+        drawing: Grey | None = from_bytes(sent, _NAME)
         sketch.update(objects=(result.json_data or {}).get("objects", []), png=sent)
     else:
         drawing = None if sketch["png"] is None else from_bytes(sketch["png"], _NAME)

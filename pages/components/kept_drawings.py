@@ -34,8 +34,9 @@ def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
         help="Puts the drawing and its digit into the run; the next comparison includes it",
     ):
         return
+    assert label is not None  # else the button is disabled
     try:
-        drawings.save(run, drawing, int(label))
+        drawings.save(run, drawing, label)
     except ConvNetError as error:
         jobs.explain(error)
         return

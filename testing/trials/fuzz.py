@@ -47,7 +47,8 @@ def plain(parser: Parser, flips: int, examples: int) -> tuple[list[Fault], dict[
     from testing.trials.structures import inputs
 
     with tempfile.TemporaryDirectory(dir=_MEMORY) as temporary, mmap.mmap(-1, 16 + 8 * len(KINDS)) as heartbeat:
-        log, crashes, skip = Path(temporary) / "faults", [], 0
+        log, skip = Path(temporary) / "faults", 0
+        crashes: list[Fault] = []
         while len(crashes) < _CRASHES:
             folder = Path(tempfile.mkdtemp(dir=temporary))
             child = os.fork()

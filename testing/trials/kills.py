@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from convnet_core.common.files import digest
 from convnet_core.jobs.watcher import newest
@@ -121,7 +122,7 @@ def worker(folder: Path, seed: int, kills: int) -> KillResults:
         command = list(COMMANDS)[number % len(COMMANDS)]
         stage = _STAGE.get(command, command)
         before = run.require(stage).created
-        moment = rng.choice(
+        moment: dict[str, Any] = rng.choice(
             [
                 *3 * [{"seconds": rng.uniform(0.01, seconds[command])}],
                 *2 * [{"touch": rng.randint(1, operations[command])}],

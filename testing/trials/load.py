@@ -25,6 +25,7 @@ from streamlit.proto.Slider_pb2 import Slider
 
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job_progress import JobProgress
+from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from testing.browser import Server
 from testing.drawings import DIGITS
@@ -270,6 +271,12 @@ def make_demo(folder: Path) -> None:
         subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True)
 
 
+def _end(job: JobView) -> None:
+    job.stop()
+    while job.info.live:
+        time.sleep(0.2)
+
+
 def trial(seconds: float, visitors: int = 50, demo: Callable[[Path], object] = make_demo) -> list[Line]:
     """Run the visitors against a finished run, which `demo` creates, and a second run with a training in progress."""
     with tempfile.TemporaryDirectory() as folder:
@@ -291,7 +298,5 @@ def trial(seconds: float, visitors: int = 50, demo: Callable[[Path], object] = m
                 lines = asyncio.run(visits(server, seconds, visitors))
                 assert job.info.live, f"the training ended: {job.info.error}"
             finally:
-                job.stop()
-                while job.info.live:
-                    time.sleep(0.2)
+                _end(job)
     return lines

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import gzip
 import json
 import os
@@ -30,8 +31,7 @@ from convnet_core.config import stages as config
 from convnet_core.config.fields import Config
 from convnet_core.convert import node_map_file
 from convnet_core.convert.signature import Port, Signature
-from convnet_core.data import arrays, drawing, idx, mnist
-from convnet_core.data import digits as data
+from convnet_core.data import arrays, drawing, idx, mnist, strokes_cache
 from convnet_core.dissect.report import content as dissection
 from convnet_core.dissect.report import documents, worst_inputs_file
 from convnet_core.errors import ConvNetError, ModelError
@@ -200,8 +200,8 @@ PARSERS = (
         Parser(
             f"image, {kind}",
             f"image.{kind.lower()}",
-            lambda kind=kind: seeds.picture(kind, "P" if kind == "GIF" else "RGB"),
-            lambda path: drawing.prepare_file(path),
+            functools.partial(seeds.picture, kind, "P" if kind == "GIF" else "RGB"),
+            drawing.prepare_file,
             nasty=seeds.pictures if kind == "PNG" else list,
         )
         for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -210,7 +210,7 @@ PARSERS = (
         "kept drawings",
         _DRAWING,
         lambda: seeds.picture("PNG"),
-        lambda path: drawings.load(run := _open_run(path.parent.parent), drawings.list_drawings(run)),
+        lambda path: drawings.load_images(run := _open_run(path.parent.parent), drawings.list_drawings(run)),
         {"run.json": _RUN},
     ),
     Parser("weights .safetensors", "w.safetensors", lambda: bytes(save(seeds.WEIGHTS)), _weights),
@@ -299,7 +299,7 @@ PARSERS = (
         "the cache of drawn digits",
         "two.npz",
         lambda: seeds.array(images=np.zeros((2, 28, 28), np.uint8), labels=np.arange(2, dtype=np.uint8)),
-        lambda path: data._read_cache(path, 2),
+        lambda path: strokes_cache.read_cache(path, 2),
         nasty=seeds.npzs,
     ),
     Parser("signature.json", "signature.json", _json(_SIGNATURE), lambda path: Signature.load(path.parent).inputs[:1]),
@@ -312,7 +312,7 @@ def _fails_on_change(fail: Callable[[bytes], object]) -> Callable[[Path], object
 
 
 BROKEN = (
-    Parser("raises", "a.txt", lambda: b"{}", _fails_on_change(lambda content: {}[content])),
+    Parser("raises", "a.txt", lambda: b"{}", _fails_on_change(lambda content: {b"": 0}[content])),
     Parser("crashes", "a.txt", lambda: b"{}", _fails_on_change(lambda _: os.kill(os.getpid(), signal.SIGSEGV))),
     Parser(
         "hangs", "a.txt", lambda: b"{}", _fails_on_change(lambda content: time.sleep(60) if content == b"{" else None)
