@@ -3,6 +3,7 @@
 # make test       what to run after a change: every module, every page, and the main job in a browser; minutes
 # make test-slow  the rest: whole families of operators, networks and kills, fuzzing, the other browser tests
 # make test-all   both; `make test ARGS="-k strokes"` runs a part of all tests
+# make coverage   the tests of make test with a report of the lines that none of them reaches
 # make trial      all but the browser tests ten times, in another order and from other seeds each time; N=3: three times
 # make soak       the longer trials of faults, hostile input and load
 # make bench      the measurements of docs/PERFORMANCE.md, about an hour
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app.py setup.py convnet_core pages testing tests benchmarks
 
-.PHONY: app check format test test-slow test-all trial bench soak
+.PHONY: app check format test test-slow test-all coverage trial bench soak
 
 app: $(VENV)/installed
 	$(BIN)/streamlit run app.py
@@ -49,6 +50,9 @@ test-slow: $(VENV)/installed-dev
 # Each part runs, whatever comes of the first.
 test-all:
 	@$(MAKE) test; quick=$$?; $(MAKE) test-slow && [ $$quick = 0 ]
+
+coverage: $(VENV)/installed-dev
+	$(IN_TWO) -m "not slow" --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 N ?= 10
 trial: $(VENV)/installed-dev
