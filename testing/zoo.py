@@ -35,9 +35,9 @@ def measure(name: str, folder: Path) -> dict[str, Any]:
     try:
         dynamic = export(model, recipe.inputs(2, 1), folder / "model.onnx")
     except Exception as error:  # the exporter raises many kinds
-        from convnet_core.export.exporter_errors import reason_of
+        from convnet_core.export.exporter_errors import summarize
 
-        return {**result, "refused": reason_of(error)}
+        return {**result, "refused": summarize(error)}
     feeds = {batch: [tensor.numpy() for tensor in recipe.inputs(batch, 7)] for batch in (BATCHES if dynamic else (2,))}
     result["noise"] = noise(model, recipe.inputs(max(feeds), 7))
     del model
