@@ -94,7 +94,7 @@ def measure(
     largest batch size, where it runs twice: that shows whether they do, and whether it repeats its answers.
 
     Whatever a runtime raises is its result, and the others go on. Raises ReferenceFault where the reference fails.
-    `progress` hears (label, done, total) in samples; `precisions` are those of outputs (`precision.of_outputs`).
+    `progress` hears (label, done, total) in samples; `precisions` are those of outputs (`precision.output_precisions`).
     `align` puts rows in the reference's order.
     """
     others = [source for source in sources if source.name != reference.name]

@@ -1,1 +1,1 @@
-"""ONNX files: open, repair, check and bound them, and infer the shapes of their tensors."""
+"""ONNX files: open, repair and check them, infer tensor shapes, and find the input values a model accepts."""

@@ -1,7 +1,7 @@
-"""Which whole numbers each operator of ONNX accepts at its inputs that are places, lengths, counts or sizes.
+"""The integers that each ONNX operator accepts at inputs that are indices, lengths, counts or sizes.
 
-Source: onnx.ai/onnx/operators, and com.microsoft's in ONNX Runtime's docs/ContribOperators.md. What an operator accepts
-beyond this (negative places) is left out, as another runtime may take it otherwise.
+Sources: onnx.ai/onnx/operators and, for com.microsoft, docs/ContribOperators.md in ONNX Runtime. Negative indices are
+left out, although some operators accept them, because runtimes may treat them differently.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from convnet_core.onnx_files.shapes import Shape
 from convnet_core.tensors.arrays import Bounds, Dimension, Limit
 
 _FEW = 4
-"""Enough of what is counted: repetitions, turns of a loop."""
+"""Upper bound for counts such as repetitions and loop iterations."""
 
 
 class Sizes(Protocol):
-    """What is asked of a model's tensors here."""
+    """Shapes and values of a model's tensors."""
 
     def shape(self, name: str) -> Shape | None: ...
     def size(self, name: str, axis: int) -> Limit | None: ...
@@ -29,20 +29,20 @@ class Sizes(Protocol):
 
 
 def accepted_bounds(node: onnx.NodeProto, sizes: Sizes) -> Iterator[tuple[int, Bounds]]:
-    """For each such input that the node has: its position, and its bounds."""
+    """The index and bounds of each such input that the node has."""
     for position, low, high in _accepted_limits(node, sizes):
-        known_low, known_high = ([limit for limit in limits if limit is not None] for limits in (low, high))
-        is_there = position < len(node.input) and node.input[position]
-        if is_there and len(known_low) == len(low) and len(known_high) == len(high):
-            yield position, Bounds(tuple(known_low), tuple(known_high))
+        lows, highs = ([limit for limit in limits if limit is not None] for limits in (low, high))
+        present = position < len(node.input) and node.input[position]
+        if present and len(lows) == len(low) and len(highs) == len(high):
+            yield position, Bounds(tuple(lows), tuple(highs))
 
 
 def _accepted_limits(
     node: onnx.NodeProto, sizes: Sizes
 ) -> Iterator[tuple[int, list[Limit | None], list[Limit | None]]]:
-    kept = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
 
-    def places(data: int, axis: int) -> tuple[list[Limit | None], list[Limit | None]]:
+    def indices(data: int, axis: int) -> tuple[list[Limit | None], list[Limit | None]]:
         return [0], [_last_index(sizes.size(node.input[data], axis))]
 
     def lengths(axis: int) -> tuple[list[Limit | None], list[Limit | None]]:
@@ -50,34 +50,34 @@ def _accepted_limits(
 
     match node.op_type:
         case "Gather" | "GatherElements" | "ScatterElements" | "Scatter":
-            yield 1, *places(0, kept.get("axis", 0))
+            yield 1, *indices(0, attributes.get("axis", 0))
         case "GatherND" | "ScatterND":
-            along, first = sizes.shape(node.input[1]), kept.get("batch_dims", 0)
-            if along and isinstance(along[-1], int):
-                high = [_last_index(sizes.size(node.input[0], first + axis)) for axis in range(along[-1])]
+            index_shape, first = sizes.shape(node.input[1]), attributes.get("batch_dims", 0)
+            if index_shape and isinstance(index_shape[-1], int):
+                high = [_last_index(sizes.size(node.input[0], first + axis)) for axis in range(index_shape[-1])]
                 yield 1, [0] * len(high), high
         case "ArrayFeatureExtractor":
-            yield 1, *places(0, -1)
+            yield 1, *indices(0, -1)
         case "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss":
-            yield 1, *places(0, 1)
+            yield 1, *indices(0, 1)
         case "RoiAlign":
-            yield 2, *places(0, 0)
+            yield 2, *indices(0, 0)
         case "EmbedLayerNormalization":
-            yield 0, *places(2, 0)
-            yield 1, *places(4, 0)
+            yield 0, *indices(2, 0)
+            yield 1, *indices(4, 0)
         case "RotaryEmbedding":
             position, cache = (1, 2) if node.domain == "com.microsoft" else (3, 1)
-            yield position, *places(cache, 0)
+            yield position, *indices(cache, 0)
         case "OneHot":
             depth = sizes.constant(node.input[1])
             yield 0, [0], [None if depth is None else depth - 1]
             yield 1, [1], [_FEW]
         case "LSTM" | "GRU" | "RNN":
-            yield 4, *lengths(1 if kept.get("layout") else 0)
+            yield 4, *lengths(1 if attributes.get("layout") else 0)
         case "ReverseSequence":
-            yield 1, *lengths(kept.get("time_axis", 0))
+            yield 1, *lengths(attributes.get("time_axis", 0))
         case "TopK":
-            yield 1, *lengths(kept.get("axis", -1))
+            yield 1, *lengths(attributes.get("axis", -1))
         case "NonMaxSuppression":
             yield 2, [1], [_FEW]
         case "Div" | "Mod":
@@ -118,22 +118,22 @@ def _accepted_limits(
 
 
 def _last_index(size: Limit | None) -> Limit | None:
-    """One less than a size: the last place."""
+    """The last index of a dimension: its size less 1."""
     if isinstance(size, Dimension):
         return Dimension(size.name, size.axis, size.offset - 1)
     return None if size is None else size - 1
 
 
 def _axis(node: onnx.NodeProto, position: int, sizes: Sizes) -> tuple[list[Limit | None], list[Limit | None]]:
-    """One dimension of the first input; of several, which may not be equal, nothing is known."""
+    """Bounds of a single axis of the first input. No bounds for several axes, which must differ."""
     shape, axes = sizes.shape(node.input[0]), sizes.shape(node.input[position]) if position < len(node.input) else None
     return [0], [len(shape) - 1 if shape and axes in ((), (1,)) else None]
 
 
 def _same_shape(node: onnx.NodeProto, position: int, sizes: Sizes) -> tuple[list[Limit | None], list[Limit | None]]:
-    """A target of Reshape that keeps the shape (0 stands for the size as it is), or makes it flat (-1)."""
+    """A target of Reshape that keeps the shape (0 copies a size) or flattens it (-1)."""
     shape, target = sizes.shape(node.input[0]), sizes.shape(node.input[position])
     if target == (1,):
         return [-1], [-1]
-    known = shape is not None and target == (len(shape),)
-    return [0], [0 if known else None]
+    same_rank = shape is not None and target == (len(shape),)
+    return [0], [0 if same_rank else None]

@@ -1,6 +1,6 @@
-"""The operators of com.microsoft that are converted, for ONNX's checker and shape inference, which know none of them.
+"""Schemas of the supported com.microsoft operators, for ONNX's checker and shape inference, which lack them.
 
-Names, inputs, outputs and attributes are those of ONNX Runtime 1.32 (docs/ContribOperators.md in its repository).
+Names, inputs, outputs and attributes follow ONNX Runtime 1.32 (docs/ContribOperators.md in its repository).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HEADS = "num_heads:i unidirectional:i scale:f mask_filter_value:f do_rotary:i p
 _QLINEAR_CONV_INPUTS = "x x_scale x_zero_point w w_scale w_zero_point y_scale y_zero_point B?"
 
 _OPERATORS: dict[str, shapes.Infer] = {
-    # name: inputs -> outputs | attributes; "?" may be left out, "*" is any number
+    # name: inputs -> outputs | attributes; "?" marks optional, "*" any number
     "Gelu: X -> Y": shapes.same,
     "QuickGelu: X -> Y | alpha:f": shapes.same,
     "BiasGelu: A B -> C": shapes.same,
@@ -73,7 +73,7 @@ _OPERATORS: dict[str, shapes.Infer] = {
     "MatMulIntegerToFloat: A B a_scale b_scale a_zero_point? b_zero_point? bias? -> Y": shapes.matmul,
 }
 _ONNX_OPERATORS = {
-    # ONNX Runtime's optimizer writes these into ONNX's own domain, the first also into opsets that do not have it yet
+    # ONNX Runtime's optimizer adds these to ONNX's domain, the first even to opsets older than the operator
     "LayerNormalization: X Scale B? -> Y Mean? InvStdDev? | axis:i epsilon:f stash_type:i": shapes.same,
     "SimplifiedLayerNormalization: X scale -> Y inv_std_var? | axis:i epsilon:f stash_type:i": shapes.same,
 }
@@ -84,7 +84,7 @@ _SIGNATURES = {
     for text, infer in operators.items()
 }
 OPERATORS = frozenset(_SIGNATURES)
-"""Domains and names."""
+"""Pairs of domain and name."""
 
 _lock = threading.RLock()
 _DTYPES = "float double float16 bfloat16 int8 uint8 int16 uint16 int32 uint32 int64 uint64 bool".split()  # noqa: SIM905
@@ -99,9 +99,10 @@ _ATTRIBUTES = {
 
 @contextlib.contextmanager
 def use_schemas(model: onnx.ModelProto) -> Iterator[None]:
-    """Let onnx know these operators for a while, where a model has any of them.
+    """Register the schemas that a model needs while the context is open.
 
-    Not for good: onnx.reference of onnx 1.23 cannot be imported while two domains have an operator of one name (Gelu).
+    They are not registered permanently: onnx.reference in onnx 1.23 fails to import while two domains have an operator
+    of the same name (Gelu).
     """
     used = {(node.domain, node.op_type) for part in (model.graph, *model.functions) for node in walk_nodes(part.node)}
     used &= _SIGNATURES.keys()
@@ -110,13 +111,13 @@ def use_schemas(model: onnx.ModelProto) -> Iterator[None]:
         return
     opsets = {"": 1, DOMAIN: 1} | {item.domain.removeprefix("ai.onnx"): item.version for item in model.opset_import}
     with _lock:
-        found = [(domain, name) for domain, name in used if not onnx.defs.has(name, opsets[domain], domain)]
-        for key in found:
+        missing = [(domain, name) for domain, name in used if not onnx.defs.has(name, opsets[domain], domain)]
+        for key in missing:
             onnx.defs.register_schema(_schema(*key))
         try:
             yield
         finally:
-            for domain, name in found:
+            for domain, name in missing:
                 onnx.defs.deregister_schema(name, 1, domain)
 
 
@@ -125,17 +126,17 @@ def _schema(domain: str, name: str) -> OpSchema:
     dtypes = [f"tensor({dtype})" for dtype in _DTYPES]
     ports, _, attributes = signature.partition(" | ")
     inputs, _, outputs = ports.partition("->")
-    taken, given = (
-        [_parameter(text, f"{side}{place}") for place, text in enumerate(texts.split())]
+    input_parameters, output_parameters = (
+        [_parameter(text, f"{side}{index}") for index, text in enumerate(texts.split())]
         for side, texts in (("I", inputs), ("O", outputs))
     )
     schema = OpSchema(
         name,
         domain,
         1,
-        inputs=taken,
-        outputs=given,
-        type_constraints=[(port.type_str, dtypes, "") for port in taken + given],
+        inputs=input_parameters,
+        outputs=output_parameters,
+        type_constraints=[(port.type_str, dtypes, "") for port in input_parameters + output_parameters],
         attributes=[_attribute(*item.split(":")) for item in attributes.split()],
     )
     schema.set_type_and_shape_inference_function(infer)

@@ -1,4 +1,4 @@
-"""What a model's own functions come to once each is put in the place of its calls, as ONNX's libraries do it."""
+"""Nodes in subgraphs, and the size of a model after its functions are inlined."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _NAME_LENGTH = 80
 
 
 def walk_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
-    """The nodes, and those of graphs in their attributes."""
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
+    """The nodes and all nodes in their subgraphs."""
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
         yield node
         for attribute in node.attribute:
             for graph in _graphs(attribute):
-                waiting.extend(graph.node)
+                pending.extend(graph.node)
 
 
 def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """The graphs in the attributes of a node: branches and bodies."""
+    """The subgraphs of a node: branches and bodies."""
     for attribute in node.attribute:
         yield from _graphs(attribute)
 
 
 def expanded_size(model: onnx.ModelProto, most: int, name: str, hint: str) -> int:
-    """How many nodes the model's graph comes to, a call counted as a node too. The time goes with the file's size.
+    """The number of nodes after inlining, where each call also counts as a node. Takes time linear in the file size.
 
-    Raises ModelError where a function calls itself, takes a graph as an attribute, or comes to more than `most` nodes.
+    Raises ModelError if a function is recursive, takes a graph as an attribute, or expands to more than `most` nodes.
     """
     called: dict[str, Counter[str]] = {}
     for function in model.functions:
@@ -48,45 +48,45 @@ def expanded_size(model: onnx.ModelProto, most: int, name: str, hint: str) -> in
         counts[operator] = 1 + sum(times * counts[inner] for inner, times in called.get(operator, {}).items())
         if counts[operator] > most:
             raise ModelError(
-                f"{name}: the function {_display(operator)} comes to {counts[operator]:,} nodes, "
-                f"and at most {most:,} are taken",
+                f"{name}: the function {_display(operator)} expands to {counts[operator]:,} nodes; "
+                f"the limit is {most:,}",
                 hint=hint,
             )
     return sum(counts.get(_operator(node), 1) for node in walk_nodes(model.graph.node))
 
 
 def _callees_first(called: dict[str, Counter[str]], name: str) -> list[str]:
-    """The functions and what they call, each after all that it calls."""
+    """All functions and operators, callees first."""
     try:
         return list(TopologicalSorter(called).static_order())
     except CycleError as error:
-        cycle: list[str] = error.args[1]  # each is called by the next; the last is the first
+        cycle: list[str] = error.args[1]  # each is called by the next; the last equals the first
         first = cycle[0]
         through = f", through {_display(cycle[-2])}" if cycle[-2] != first else ""
         raise ModelError(
             f"{name}: the function {_display(first)} calls itself{through}",
-            hint="ONNX has no recursion: write it as a Loop node, and export it again",
+            hint="ONNX has no recursion: write it as a Loop node and export again",
         ) from error
 
 
 def _refuse_graph_attributes(model: onnx.ModelProto, functions: set[str], name: str) -> None:
-    """Refuse functions that take a graph: it may call them again, and each level multiplies what a call comes to."""
-    given = (
+    """Reject functions that take a graph: it may call them again, which multiplies the size at each level."""
+    in_calls = (
         _operator(node)
         for part in (model.graph, *model.functions)
         for node in walk_nodes(part.node)
         if _operator(node) in functions and any(map(_graphs, node.attribute))
     )
-    by_default = (
+    in_defaults = (
         _identity(function.domain, function.name, function.overload)
         for function in model.functions
         if any(map(_graphs, function.attribute_proto))
     )
-    operator = next(chain(given, by_default), None)
+    operator = next(chain(in_calls, in_defaults), None)
     if operator is not None:
         raise ModelError(
             f"{name}: the function {_display(operator)} takes a graph as an attribute",
-            hint="export it again with the graph inside the function, or without functions",
+            hint="export again with the graph inside the function, or without functions",
         )
 
 
@@ -99,7 +99,7 @@ def _operator(node: onnx.NodeProto) -> str:
 
 
 def _identity(domain: str, name: str, overload: str) -> str:
-    """One name for all that either the checker (joins by two colons) or the inliner (by one) takes for one function."""
+    """A single name for what the checker (which joins by two colons) or the inliner (by one) treats as one function."""
     return re.sub(":+", ":", f"{'' if domain == 'ai.onnx' else domain}:{name}:{overload}").strip(":")
 
 

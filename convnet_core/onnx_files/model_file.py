@@ -1,4 +1,4 @@
-"""Open and check an ONNX file, and say what goes in and what comes out."""
+"""Load, save and check ONNX files, and list their inputs and outputs."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from convnet_core.onnx_files.shape_inference import without_weights
 from convnet_core.tensors.arrays import TensorInfo
 
 ONE_FILE = file_faults.ONE_FILE
-"""Bytes: protobuf's limit."""
+"""Protobuf's limit for one file, in bytes."""
 
 FILE, WEIGHTS = "model.onnx", "model.data"
-"""Of a run's model; the second is there only where the first would be too large."""
+"""A run's model file, and the file with its weights if the model is too large for one file."""
 
-MOST_NODES = 50_000
-"""Of a stranger's model, those in graphs and functions inside it counted; also where each call is what it comes to."""
+MAX_NODES = 50_000
+"""Most nodes in an untrusted model, including subgraphs and functions, before and after inlining."""
 
-MOST_VALUES = 2**29
-"""Of one tensor of a stranger's model, as its shape has it: 2 GB of float32."""
+MAX_VALUES = 2**29
+"""Most elements in one tensor of an untrusted model: 2 GB of float32."""
 
 CHECKER = f"onnx.checker {onnx.__version__} with full shape inference"
-"""What every model has passed before it is kept."""
+"""The check that every saved model has passed."""
 
 
 def parse(path: Path, shown: str | None = None) -> onnx.ModelProto:
-    """The model of a file as it stands, its weights in other files not loaded. `shown` names the file in messages.
+    """Parse a model file without loading external weights. `shown` is the file's name in messages.
 
-    Raises ModelError, which says what the file is where it is no ONNX model.
+    Raises ModelError, which says what the file is if it is not an ONNX model.
     """
     file_faults.require_onnx(path, shown)
     model = onnx.ModelProto()
@@ -52,7 +52,7 @@ def parse(path: Path, shown: str | None = None) -> onnx.ModelProto:
         raise file_faults.damage_error(path, shown) from error
     if not model.HasField("graph"):
         raise file_faults.damage_error(path, shown)
-    if any(isinstance(text, bytes) for text in _texts(model)):  # so protobuf gives what is not UTF-8
+    if any(isinstance(text, bytes) for text in _texts(model)):  # protobuf returns bytes for invalid UTF-8
         raise ModelError(
             f"{shown or path} is a damaged ONNX model: a name in it is not text",
             hint="download or copy it again, and compare its size with the original's",
@@ -61,21 +61,21 @@ def parse(path: Path, shown: str | None = None) -> onnx.ModelProto:
 
 
 def _texts(message: Message) -> Iterator[str | bytes]:
-    """All names and other texts in a message; of tensors, the names alone."""
+    """All strings in a message. For tensors, only their names."""
     if isinstance(message, onnx.TensorProto):
         yield message.name
         return
     for field, value in message.ListFields():
-        many = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+        items = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
         if field.type == FieldDescriptor.TYPE_STRING:
-            yield from many
+            yield from items
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
-            for item in many:
+            for item in items:
                 yield from _texts(item)
 
 
 def load(path: Path) -> onnx.ModelProto:
-    """The model of a file, with the weights in other files of its folder. Raises ModelError."""
+    """Load a model file and its external weights. Raises ModelError."""
     model = parse(path)
     if _external_files(model, path):
         try:
@@ -83,55 +83,55 @@ def load(path: Path) -> onnx.ModelProto:
         except (onnx.checker.ValidationError, ValueError, OSError) as error:
             raise ModelError(
                 f"{path}: the weights in its other files cannot be read: {one_line(error)}",
-                hint="they must be those that were written with this model",
+                hint="use the weight files that were saved together with this model",
             ) from error
     return model
 
 
 def save(model: onnx.ModelProto, folder: Path) -> list[Path]:
-    """Write model.onnx and, where it is too large for one file, model.data, into which its weights move."""
-    path, outside = folder / FILE, size(model) > ONE_FILE
-    location = WEIGHTS if outside else None
-    onnx.save(model, path, save_as_external_data=outside, location=location, size_threshold=0)
-    return [path, folder / WEIGHTS] if outside else [path]
+    """Write model.onnx. If it is too large for one file, move its weights to model.data."""
+    path, external = folder / FILE, size(model) > ONE_FILE
+    location = WEIGHTS if external else None
+    onnx.save(model, path, save_as_external_data=external, location=location, size_threshold=0)
+    return [path, folder / WEIGHTS] if external else [path]
 
 
 def external_files(path: Path) -> list[Path]:
-    """The other files that a model keeps weights in. Raises ModelError for one outside the model's own folder."""
+    """A model's external weight files. Raises ModelError if one is outside the model's folder."""
     return _external_files(parse(path), path)
 
 
 def _external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
-    kept = [tensor for tensor in tensors(model) if uses_external_data(tensor)]
-    names = {item.value for tensor in kept for item in tensor.external_data if item.key == "location"}
+    stored = [tensor for tensor in tensors(model) if uses_external_data(tensor)]
+    names = {item.value for tensor in stored for item in tensor.external_data if item.key == "location"}
     for name in sorted(names):
-        inside = (path.parent / name).resolve().is_relative_to(path.parent.resolve())
-        if Path(name).is_absolute() or ".." in Path(name).parts or not inside or (path.parent / name).is_symlink():
-            raise ModelError(f"{path} keeps weights in {name!r}, which is not a plain file in the model's own folder")
+        is_inside = (path.parent / name).resolve().is_relative_to(path.parent.resolve())
+        if Path(name).is_absolute() or ".." in Path(name).parts or not is_inside or (path.parent / name).is_symlink():
+            raise ModelError(f"{path} stores weights in {name!r}, which is not a regular file in the model's folder")
         if not (path.parent / name).is_file():
             raise ModelError(
-                f"{path} keeps weights in {name!r}, which is not there", hint="it belongs beside the model"
+                f"{path} stores weights in {name!r}, which does not exist", hint="put it next to the model"
             )
     return [path.parent / name for name in sorted(names)]
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a model's file, and of the files with its weights where there are any. Raises ModelError."""
+    """SHA-256 of a model file and its external weight files. Raises ModelError."""
     try:
-        outside = external_files(path)
-        found = [digest(file) for file in (path, *outside)]
+        external = external_files(path)
+        digests = [digest(file) for file in (path, *external)]
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {one_line(error)}") from error
-    return hashlib.sha256("".join(found).encode()).hexdigest() if outside else found[0]
+    return hashlib.sha256("".join(digests).encode()).hexdigest() if external else digests[0]
 
 
 def load_untrusted(path: Path) -> onnx.ModelProto:
-    """The model of a file that nobody vouches for: weights in other files are refused. Raises ModelError."""
+    """Load an untrusted model file. Raises ModelError if it is too large or has external weights."""
     model = parse(path, path.name)
-    outside = next((tensor.name for tensor in tensors(model) if uses_external_data(tensor)), None)
-    if outside is not None:
+    external = next((tensor.name for tensor in tensors(model) if uses_external_data(tensor)), None)
+    if external is not None:
         raise ModelError(
-            f"{path.name} keeps weights in another file ({outside!r}), and an upload is one file",
+            f"{path.name} stores weights in another file ({external!r}), but an upload must be a single file",
             hint="export it with external_data=False, or use the command line: "
             "`python -m convnet_core convert --onnx FILE`",
         )
@@ -140,30 +140,29 @@ def load_untrusted(path: Path) -> onnx.ModelProto:
 
 
 def _check_limits(model: onnx.ModelProto, name: str) -> None:
-    """Refuse what would take more memory or time than any network needs, before anything is made of it."""
-    command = "on the command line there is no such limit: `python -m convnet_core convert --onnx FILE`"
+    """Reject a model that needs more memory or time than any real network, before processing it."""
+    command = "the command line has no such limit: `python -m convnet_core convert --onnx FILE`"
     nodes = sum(1 for part in (model.graph, *model.functions) for _ in walk_nodes(part.node))
-    if nodes > MOST_NODES:
-        raise ModelError(f"{name} has {nodes:,} nodes, and at most {MOST_NODES:,} are taken", hint=command)
-    nodes = expanded_size(model, MOST_NODES, name, command)
-    if nodes > MOST_NODES:
+    if nodes > MAX_NODES:
+        raise ModelError(f"{name} has {nodes:,} nodes; the limit is {MAX_NODES:,}", hint=command)
+    nodes = expanded_size(model, MAX_NODES, name, command)
+    if nodes > MAX_NODES:
         raise ModelError(
-            f"{name} comes to {nodes:,} nodes with its functions in the place of their calls, "
-            f"and at most {MOST_NODES:,} are taken",
+            f"{name} has {nodes:,} nodes after its functions are inlined; the limit is {MAX_NODES:,}",
             hint=command,
         )
     for tensor in tensors(model):
         values = math.prod(tensor.dims)
-        if values > MOST_VALUES or any(size < 0 for size in tensor.dims):
+        if values > MAX_VALUES or any(size < 0 for size in tensor.dims):
             raise ModelError(
-                f"{name}: the tensor {tensor.name!r} claims the shape {list(tensor.dims)[:8]}, "
-                f"and at most {MOST_VALUES:,} values are taken",
+                f"{name}: the tensor {tensor.name!r} declares the shape {list(tensor.dims)[:8]}; "
+                f"the limit is {MAX_VALUES:,} values",
                 hint=command,
             )
 
 
 def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Every tensor that is kept in a model: in its graph, in graphs inside it, in its functions."""
+    """Every tensor stored in a model: in its graph, subgraphs and functions."""
     for graph in (
         model.graph,
         *(item for info in model.training_info for item in (info.initialization, info.algorithm)),
@@ -177,7 +176,7 @@ def tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def size(model: onnx.ModelProto) -> int:
-    """About the bytes of a model: those of its weights. `ByteSize` raises over 2 GB (protobuf 7.36)."""
+    """The approximate size in bytes: that of all tensors. `ByteSize` fails over 2 GB (protobuf 7.36)."""
     return sum(tensor.ByteSize() for tensor in tensors(model))
 
 
@@ -206,29 +205,29 @@ def _attribute_tensors(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorPr
 
 
 def check(model: onnx.ModelProto) -> None:
-    """`onnx.checker` with strict shape inference; over 2 GB without the large weights. Raises ConversionError."""
+    """Run `onnx.checker` with strict shape inference, over 2 GB without large weights. Raises ConversionError."""
     try:
         with contrib.use_schemas(model):
             onnx.checker.check_model(without_weights(model) if size(model) > ONE_FILE else model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        # ValueError: a type of tensors that ONNX has not, or a message with bytes of an attribute that are no text
-        raise ConversionError(f"the ONNX checker refuses the model: {one_line(error)}") from error
+        # ValueError: an unknown tensor type, or an error message with bytes that are not text
+        raise ConversionError(f"the ONNX checker rejects the model: {one_line(error)}") from error
 
 
 def inputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:
-    """The inputs that a caller feeds: those that no initializer fills."""
-    filled = {tensor.name for tensor in model.graph.initializer}
-    return tuple(_info(value) for value in model.graph.input if value.name not in filled)
+    """The inputs to feed: those without an initializer."""
+    initialized = {tensor.name for tensor in model.graph.initializer}
+    return tuple(_info(value) for value in model.graph.input if value.name not in initialized)
 
 
 def outputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:
-    """The outputs, in their order."""
+    """The outputs, in order."""
     return tuple(_info(value) for value in model.graph.output)
 
 
 def _info(value: onnx.ValueInfoProto) -> TensorInfo:
     if not value.type.HasField("tensor_type"):
-        raise ModelError(f"{value.name!r} is not a plain tensor, and only those are supported")
+        raise ModelError(f"{value.name!r} is not a plain tensor; only plain tensors are supported")
     tensor = value.type.tensor_type
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim)

@@ -1,4 +1,4 @@
-"""Put the nodes of an ONNX model into an order in which each comes after what it reads."""
+"""Sort the nodes of an ONNX model topologically."""
 
 from __future__ import annotations
 
@@ -10,83 +10,88 @@ import onnx
 from convnet_core.errors import ConversionError
 from convnet_core.onnx_files.functions import graphs_of
 
-_MOST_SHOWN = 6  # nodes of a cycle
+_MAX_SHOWN = 6  # nodes of a cycle
 
 
 def sort_nodes(model: onnx.ModelProto) -> Iterator[str]:
-    """Sort the nodes of the graph, of graphs inside it and of functions, where they need it; a line where one did.
+    """Sort the nodes of the graph, its subgraphs and functions where necessary. Yields a note if any node moved.
 
-    Raises ConversionError where nodes need each other in a ring, where a node reads what nothing gives, and where
-    nothing gives an output.
+    Raises ConversionError if nodes form a cycle, if nothing produces a node's input or a model output, or if the model
+    has no outputs.
     """
     graph = model.graph
     moved = _sort_in_place(graph.node, _initial_names(graph), "the model")
     for function in model.functions:
         moved |= _sort_in_place(function.node, set(function.input), f"the function {function.name!r}")
     if not graph.output:
-        raise ConversionError("the model has no outputs", hint="name what it gives in `graph.output`")
-    made = _initial_names(graph).union(*(node.output for node in graph.node))
+        raise ConversionError("the model has no outputs", hint="list its outputs in `graph.output`")
+    available = _initial_names(graph).union(*(node.output for node in graph.node))
     for value in graph.output:
-        if value.name not in made:
+        if value.name not in available:
             raise ConversionError(
-                f"nothing in the model gives its output {value.name!r}",
-                hint="the name is misspelled, or the node that gave it was removed",
+                f"nothing in the model produces its output {value.name!r}",
+                hint="the name is misspelled, or the node that produced it was removed",
             )
     if moved:
-        yield "nodes stood before what they read, and were put in order"
+        yield "nodes came before nodes that they depend on, and were sorted"
 
 
 def _initial_names(graph: onnx.GraphProto) -> set[str]:
-    """The tensors that are there before a graph's nodes."""
-    known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
-    return known | {tensor.values.name for tensor in graph.sparse_initializer}
+    """Names of tensors that exist before a graph's nodes: inputs and initializers."""
+    names = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+    return names | {tensor.values.name for tensor in graph.sparse_initializer}
 
 
-def _sort_in_place(nodes: Sequence[onnx.NodeProto], known: set[str], where: str = "") -> bool:
-    """Sort nodes in place, and those of graphs inside them; whether any was moved.
+def _sort_in_place(nodes: Sequence[onnx.NodeProto], initial: set[str], where: str = "") -> bool:
+    """Sort nodes and their subgraphs in place. Returns whether any node moved.
 
-    `known` is there before them. Without `where`, in a graph inside a node, other names come from around it.
+    `initial` names the tensors that exist before them. An empty `where` means a subgraph, whose nodes may also read
+    outer tensors.
     """
-    makers = {name: place for place, node in enumerate(nodes) for name in node.output if name}
-    made, needs, moved, ordered = set(known), list[list[str]](), False, True
+    producers = {name: index for index, node in enumerate(nodes) for name in node.output if name}
+    available, needs, moved, ordered = set(initial), list[list[str]](), False, True
     for node in nodes:
         inner = list(graphs_of(node))
         for graph in inner:
             moved |= _sort_in_place(graph.node, _initial_names(graph))
         names = [name for name in (*node.input, *sorted(set[str]().union(*map(_outer_names, inner)))) if name]
         for name in names:
-            if where and name not in known and name not in makers:
+            if where and name not in initial and name not in producers:
                 raise ConversionError(
-                    f"{node.op_type} (node {node.name!r}) reads {name!r}, which nothing in {where} gives",
+                    f"{node.op_type} (node {node.name!r}) reads {name!r}, which nothing in {where} produces",
                     hint="no input, initializer or other node has that name: export the model again",
                 )
-            ordered &= name in made or name not in makers
-        made.update(node.output)
+            ordered &= name in available or name not in producers
+        available.update(node.output)
         needs.append(names)
     if not ordered:
-        copies = [onnx.NodeProto.FromString(nodes[place].SerializeToString()) for place in _order(nodes, needs, makers)]
+        copies = [
+            onnx.NodeProto.FromString(nodes[index].SerializeToString()) for index in _order(nodes, needs, producers)
+        ]
         for node, copy in zip(nodes, copies, strict=True):
             node.CopyFrom(copy)
     return moved or not ordered
 
 
-def _order(nodes: Sequence[onnx.NodeProto], needs: list[list[str]], makers: dict[str, int]) -> list[int]:
-    """The places of the nodes, each after those whose results it reads."""
-    before = {place: [makers[name] for name in names if name in makers] for place, names in enumerate(needs)}
+def _order(nodes: Sequence[onnx.NodeProto], needs: list[list[str]], producers: dict[str, int]) -> list[int]:
+    """The indices of the nodes in topological order."""
+    dependencies = {
+        index: [producers[name] for name in names if name in producers] for index, names in enumerate(needs)
+    }
     try:
-        return list(TopologicalSorter(before).static_order())
+        return list(TopologicalSorter(dependencies).static_order())
     except CycleError as error:
-        ring = [nodes[place].name or nodes[place].op_type for place in error.args[1][:_MOST_SHOWN]]
+        cycle = [nodes[index].name or nodes[index].op_type for index in error.args[1][:_MAX_SHOWN]]
         raise ConversionError(
-            f"nodes need each other's results in a ring: {' → '.join(ring)}",
-            hint="ONNX has no cycles: write the repetition as a Loop node, and export it again",
+            f"nodes depend on each other in a cycle: {' → '.join(cycle)}",
+            hint="ONNX has no cycles: write the repetition as a Loop node and export again",
         ) from error
 
 
 def _outer_names(graph: onnx.GraphProto) -> set[str]:
-    """What a graph inside a node reads of those around it."""
-    own = _initial_names(graph).union(*(node.output for node in graph.node))
+    """Names of outer tensors that a subgraph reads."""
+    local = _initial_names(graph).union(*(node.output for node in graph.node))
     read = {value.name for value in graph.output}.union(*(node.input for node in graph.node))
     for node in graph.node:
         read = read.union(*map(_outer_names, graphs_of(node)))
-    return read - own - {""}
+    return read - local - {""}

@@ -1,4 +1,4 @@
-"""The one way to open an ONNX file: load, repair, check."""
+"""Open an ONNX file: load, repair and check it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from convnet_core.onnx_files.repairs import repair
 def open_model(
     path: Path, load: Callable[[Path], onnx.ModelProto] = model_file.load
 ) -> tuple[onnx.ModelProto, list[str]]:
-    """The model of a file, repaired and checked, and what was repaired. `load` opens the file.
+    """Load, repair and check a model. Returns it with a list of repairs. `load` reads the file.
 
-    Raises ModelError where it cannot be read, ConversionError where it is no valid model.
+    Raises ModelError if it cannot be read, ConversionError if it is not a valid model.
     """
     model = load(path)
     repairs = repair(model)

@@ -1,4 +1,4 @@
-"""Versions of ONNX operators."""
+"""Opsets and versions of ONNX operators."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import onnx
 import onnx.defs
 
 ONNX_DOMAINS = ("", "ai.onnx")
-"""The two names of ONNX's own domain."""
+"""The two names of ONNX's default domain."""
 
 
 def opsets_of(model: onnx.ModelProto) -> dict[str, int]:
-    """The opset that a model imports of each domain; ONNX's own domain is "" whatever the model calls it."""
+    """The opset that a model imports for each domain. The default domain is always ""."""
     return {"" if item.domain in ONNX_DOMAINS else item.domain: item.version for item in model.opset_import}
 
 
 def operator_version(node: onnx.NodeProto, opsets: Mapping[str, int]) -> int | None:
-    """The version of the operator that applies to a node: the newest that its opset includes.
+    """The version of a node's operator: the newest in its opset.
 
-    The opset's own version where onnx does not know the operator, None where the model imports no such opset.
+    Returns the opset version if onnx does not know the operator, None if the model does not import its domain.
     """
     domain = "" if node.domain in ONNX_DOMAINS else node.domain
     opset = opsets.get(domain)

@@ -1,6 +1,7 @@
-"""Bring an ONNX model into the form that the checker, the converters and ONNX Runtime all take.
+"""Repair an ONNX model so that the checker, the converters and ONNX Runtime all accept it.
 
-ONNX Runtime runs much that the ONNX standard forbids. What is unambiguous is put right here, and each change is said.
+ONNX Runtime runs many models that violate the ONNX standard. Unambiguous errors are fixed here, and each fix is
+reported.
 """
 
 from __future__ import annotations
@@ -21,37 +22,37 @@ from convnet_core.onnx_files.shape_inference import graphs_inside
 Notes = Iterator[str]
 
 _SEPARATE_INITIALIZERS = 4
-"""The first IR version in which an initializer need not be an input too."""
+"""The first IR version where an initializer need not also be an input."""
 
 _IMPLIED_DOMAINS = {"com.microsoft": 1, "ai.onnx.ml": onnx.defs.onnx_ml_opset_version()}
-"""The domains that ONNX Runtime knows without an import, and the version that it takes then."""
+"""Domains that ONNX Runtime accepts without an import, with the version that it assumes."""
 
 
 def repair(model: onnx.ModelProto) -> list[str]:
-    """Change a model in place; a line for each kind of change, for people. None for a model without faults.
+    """Repair a model in index. Returns a readable line for each kind of change.
 
-    Raises ConversionError where the model cannot mean anything: it says what is wrong and where.
+    Raises ConversionError if the model cannot be repaired.
     """
     return [note for step in _STEPS for note in step(model)]
 
 
 def _ir_version(model: onnx.ModelProto) -> Notes:
     if model.ir_version < 1:
-        raise ConversionError("the model has no ir_version", hint="set `model.ir_version = 8`, or export it again")
+        raise ConversionError("the model has no ir_version", hint="set `model.ir_version = 8`, or export again")
     if model.ir_version > onnx.IR_VERSION:
         raise ConversionError(
-            f"the model has IR version {model.ir_version}, and onnx {onnx.__version__} knows up to {onnx.IR_VERSION}",
-            hint=f"export it for an older version of ONNX; often `model.ir_version = {onnx.IR_VERSION}` is enough",
+            f"the model has IR version {model.ir_version}; onnx {onnx.__version__} supports up to {onnx.IR_VERSION}",
+            hint=f"export for an older ONNX version; often `model.ir_version = {onnx.IR_VERSION}` is enough",
         )
-    apart = {tensor.name for tensor in model.graph.initializer} - {value.name for value in model.graph.input}
-    if model.ir_version < 3 or (model.ir_version < _SEPARATE_INITIALIZERS and apart):
-        why = "in which every initializer is an input, too" if apart else "which knows no opsets"
+    separate = {tensor.name for tensor in model.graph.initializer} - {value.name for value in model.graph.input}
+    if model.ir_version < 3 or (model.ir_version < _SEPARATE_INITIALIZERS and separate):
+        why = "where every initializer must also be an input" if separate else "which has no opsets"
         yield f"IR version {model.ir_version}, {why}, was raised to {_SEPARATE_INITIALIZERS}"
         model.ir_version = _SEPARATE_INITIALIZERS
 
 
 def _domains(model: onnx.ModelProto) -> Notes:
-    """ONNX Runtime takes both names of ONNX's own domain, onnx's checker takes the empty one alone."""
+    """ONNX Runtime accepts both names of ONNX's domain, the checker only the empty one."""
     nodes = [node for part in (model.graph, *model.functions) for node in walk_nodes(part.node)]
     imports = [item for part in (model, *model.functions) for item in part.opset_import]
     renamed = [item for item in (*nodes, *imports) if item.domain == "ai.onnx"]
@@ -66,13 +67,13 @@ def _opsets(model: onnx.ModelProto) -> Notes:
     used = {node.domain for graph in _graphs(model) for node in graph.node}
     if imports.get("", 0) > newest:
         raise ConversionError(
-            f"the model has opset {imports['']}, and onnx {onnx.__version__} knows up to {newest}",
-            hint=f"export it with opset {newest} or an older one",
+            f"the model has opset {imports['']}; onnx {onnx.__version__} supports up to {newest}",
+            hint=f"export with opset {newest} or older",
         )
     if not imports or ("" in used and "" not in imports):
         raise ConversionError(
-            "the model does not say which opset it is written in: it has no opset_import for ONNX's own operators",
-            hint="export it again: the file may be cut off; or add `onnx.helper.make_opsetid('', 17)` to opset_import",
+            "the model does not say which opset it uses: it has no opset_import for ONNX's operators",
+            hint="export again if the file may be cut off, or add `onnx.helper.make_opsetid('', 17)` to opset_import",
         )
     for domain in sorted((used & _IMPLIED_DOMAINS.keys()) - imports.keys()):
         model.opset_import.append(onnx.helper.make_opsetid(domain, _IMPLIED_DOMAINS[domain]))
@@ -84,54 +85,59 @@ def _graph_names(model: onnx.ModelProto) -> Notes:
     for graph in unnamed:
         graph.name = "graph"
     if unnamed:
-        yield "the graph without a name is called 'graph'" if len(unnamed) == 1 else "graphs without a name got one"
+        yield (
+            "the graph without a name was named 'graph'"
+            if len(unnamed) == 1
+            else "graphs without a name were named 'graph'"
+        )
 
 
 def _node_names(model: onnx.ModelProto) -> Notes:
-    """ONNX Runtime 1.32 refuses two nodes of one name in a graph. Nodes without a name are usual, and get one."""
+    """ONNX Runtime 1.32 rejects duplicate node names in a graph. Nodes without a name are common and get one."""
     repeated = sum(_name_nodes(graph.node) for graph in _graphs(model))
     if repeated:
-        yield f"{format_count(repeated, 'node')} had the name of another and got a new one"
+        yield f"{format_count(repeated, 'node')} had a duplicate name and got a new one"
 
 
 def _name_nodes(nodes: Iterable[onnx.NodeProto]) -> int:
-    """Give every node a name, and no two the same: `MatMul_3` where it has none. How many had another's."""
+    """Give every node a unique name, such as `MatMul_3` if it has none. Returns the number of duplicates."""
     taken: set[str] = set()
     repeated = 0
-    for place, node in enumerate(nodes):
+    for index, node in enumerate(nodes):
         repeated += bool(node.name) and node.name in taken
-        name = node.name or f"{node.op_type}_{place}"
+        name = node.name or f"{node.op_type}_{index}"
         while name in taken:
-            name = f"{name}_{place}"
+            name = f"{name}_{index}"
         node.name = name
         taken.add(name)
     return repeated
 
 
 def _duplicates(model: onnx.ModelProto) -> Notes:
-    """ONNX Runtime takes the last of equal names."""
+    """Of duplicate initializers, outputs and metadata, keep the last, as ONNX Runtime does."""
     for graph in _graphs(model):
         last = {tensor.name: tensor for tensor in graph.initializer if tensor.name}
         if len(last) < len(graph.initializer):
-            kept = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in last.values()]
-            yield f"of {len(graph.initializer)} initializers, those without a name or with a later one's were dropped"
+            unique = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in last.values()]
+            yield f"of {len(graph.initializer)} initializers, unnamed ones and duplicates before the last were dropped"
             del graph.initializer[:]
-            graph.initializer.extend(kept)
+            graph.initializer.extend(unique)
     outputs = {value.name: value for value in model.graph.output}
     if len(outputs) < len(model.graph.output):
         counts = Counter(value.name for value in model.graph.output)
-        kept_outputs = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in outputs.values()]
+        unique_outputs = [onnx.ValueInfoProto.FromString(value.SerializeToString()) for value in outputs.values()]
         del model.graph.output[:]
-        model.graph.output.extend(kept_outputs)
-        yield f"{_list([name for name, count in counts.items() if count > 1])} stood among the outputs more than once"
+        model.graph.output.extend(unique_outputs)
+        repeated = _list([name for name, count in counts.items() if count > 1])
+        yield f"{repeated} appeared among the outputs more than once"
     properties = {item.key: item.value for item in model.metadata_props}
     if len(properties) < len(model.metadata_props):
         onnx.helper.set_model_props(model, properties)
-        yield "of metadata with the same key the last was kept"
+        yield "for metadata with the same key, the last value was kept"
 
 
 def _negative_sizes(model: onnx.ModelProto) -> Notes:
-    """A negative size is ONNX Runtime's and many exporters' way to say that a dimension is dynamic."""
+    """ONNX Runtime and many exporters use a negative size for a dynamic dimension."""
     names = []
     for graph in _graphs(model):
         for value in (*graph.input, *graph.value_info, *graph.output):
@@ -144,13 +150,13 @@ def _negative_sizes(model: onnx.ModelProto) -> Notes:
 
 
 def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """The model's graph, and all inside it."""
+    """The model's graph and all subgraphs."""
     yield model.graph
     yield from graphs_inside(model.graph.node)
 
 
 def _list(names: Sequence[str]) -> str:
-    """Up to three names."""
+    """Up to three names, and how many more there are."""
     names = list(dict.fromkeys(names))
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(map(repr, names[:3])) + more

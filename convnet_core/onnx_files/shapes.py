@@ -1,8 +1,8 @@
-"""Shapes as ONNX has them. Imports no onnx, so that whoever shows a graph need not."""
+"""Types for ONNX shapes. Does not import onnx, so that drawing a graph does not need it."""
 
 from __future__ import annotations
 
 Dimension = int | str | None
-"""A size, the name of one (`batch`), or None where nothing is known."""
+"""A size, a name such as `batch`, or None if unknown."""
 
 Shape = tuple[Dimension, ...]

@@ -1,4 +1,4 @@
-"""The dtype and shape of each tensor of an ONNX model, inferred where that works."""
+"""The dtype and shape of each tensor in an ONNX model, inferred if possible."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ log = logging.getLogger(__name__)
 
 
 def infer_types(model: ModelProto) -> dict[str, tuple[str, Shape | None]]:
-    """The dtype and shape of each tensor, in inner graphs too, where they can be inferred; "" and None where not."""
-    found: dict[str, tuple[str, Shape | None]] = {}
-    waiting = [inferred_graph(model)]
-    while waiting:
-        graph = waiting.pop()
+    """The dtype and shape of each tensor, including subgraphs. Unknown ones are "" and None."""
+    result: dict[str, tuple[str, Shape | None]] = {}
+    pending = [inferred_graph(model)]
+    while pending:
+        graph = pending.pop()
         for value in (*graph.value_info, *graph.input, *graph.output):
-            found[value.name] = type_of(value.type)
+            result[value.name] = type_of(value.type)
         for tensor in graph.initializer:
-            found[tensor.name] = dtype_text(tensor.data_type), tuple(tensor.dims)
-        waiting.extend(
+            result[tensor.name] = dtype_text(tensor.data_type), tuple(tensor.dims)
+        pending.extend(
             inner for node in graph.node for item in node.attribute for inner in (*item.graphs, item.g) if inner.node
         )
-    return found
+    return result
 
 
 def inferred_graph(model: ModelProto) -> GraphProto:
-    """The graph with the types of its tensors: inferred where that works, as declared where not."""
+    """The graph with inferred tensor types, or as declared if inference fails."""
     try:
         return infer(without_weights(model)).graph
-    except Exception as error:  # a graph that contradicts itself is drawn all the same
+    except Exception as error:  # a contradictory graph can still be drawn
         log.info("no shapes inferred: %s", error)
         return model.graph
 
 
 def type_of(value: TypeProto) -> tuple[str, tuple[Dimension, ...] | None]:
-    """A type's dtype and shape; containers (sequence, optional, map) are named and have no shape."""
+    """The dtype and shape of a type. A container (sequence, optional, map) has its name as dtype and no shape."""
     kind = value.WhichOneof("value")
     match kind:
         case "tensor_type" | "sparse_tensor_type":
@@ -63,7 +63,7 @@ def _shape(shape: Any) -> tuple[Dimension, ...]:
 
 
 def dtype_text(number: int) -> str:
-    """The name of an element type, as NumPy spells it."""
+    """NumPy's name for an element type, or a description if NumPy has none."""
     try:
         name = str(TensorProto.DataType.Name(number)).lower()
     except ValueError:
@@ -72,7 +72,7 @@ def dtype_text(number: int) -> str:
 
 
 def dtype_name(number: int) -> str:
-    """NumPy's name for a dtype of ONNX; "str" for strings."""
+    """NumPy's name for an ONNX dtype; "str" for strings."""
     if number == TensorProto.STRING:
         return "str"
     return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number)).name

@@ -1,4 +1,4 @@
-"""Give every output of an ONNX model its type and shape, and put right what is declared and contradicts inference."""
+"""Fill in missing types and shapes of an ONNX model's outputs, and fix declarations that contradict inference."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from convnet_core.onnx_files.shape_inference import GENERATED_PREFIX, graphs_ins
 
 
 def repair_types(model: onnx.ModelProto) -> Iterator[str]:
-    """Replace wrong shapes of outputs and of tensors in between, and fill in missing ones; a line for each output.
+    """Fix wrong and missing shapes of outputs and intermediate tensors. Yields a line for each fix.
 
-    ONNX Runtime warns of a wrong shape and goes on. It refuses an output of another type, and so does this: raises
-    ConversionError.
+    Raises ConversionError if an output has a wrong type. ONNX Runtime behaves the same way: it warns about a wrong
+    shape but rejects a wrong type.
     """
     light = without_weights(model)
     functions = {(function.domain, function.name) for function in model.functions}
-    strangers = {name for node in model.graph.node if not _has_schema(node, functions) for name in node.output}
-    kept = [value for value in model.graph.value_info if value.name in strangers]
+    opaque = {name for node in model.graph.node if not _has_schema(node, functions) for name in node.output}
+    opaque_values = [value for value in model.graph.value_info if value.name in opaque]
     del light.graph.value_info[:]
-    light.graph.value_info.extend(kept)
+    light.graph.value_info.extend(opaque_values)
     for value in light.graph.output:
-        if value.name not in strangers:
+        if value.name not in opaque:
             value.ClearField("type")
     try:
-        known = {
+        inferred = {
             value.name: value.type for graph in (infer(light).graph,) for value in (*graph.value_info, *graph.output)
         }
     except onnx.shape_inference.InferenceError:
-        return  # the checker says what is wrong
+        return  # the checker will report it
     for value in model.graph.output:
-        if (note := _repair_output(value, known.get(value.name))) is not None:
+        if (note := _repair_output(value, inferred.get(value.name))) is not None:
             yield note
-    wrong = [value.name for value in model.graph.value_info if _repair_value(value, known.get(value.name))]
+    wrong = [value.name for value in model.graph.value_info if _repair_value(value, inferred.get(value.name))]
     if wrong:
         yield _replaced_note(
             ", ".join(map(repr, wrong[:3])) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
@@ -47,33 +47,33 @@ def repair_types(model: onnx.ModelProto) -> Iterator[str]:
     for value in (*model.graph.input, *model.graph.output):
         if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
             raise ConversionError(
-                f"how many dimensions {value.name!r} has is neither declared nor can be inferred",
+                f"the rank of {value.name!r} is neither declared nor can it be inferred",
                 hint="declare its shape in the ONNX model, with a name for each dynamic dimension",
             )
 
 
 def _has_schema(node: onnx.NodeProto, functions: set[tuple[str, str]]) -> bool:
-    """Whether inference knows what a node gives."""
+    """Whether shape inference supports a node."""
     domain = "" if node.domain == "ai.onnx" else node.domain
     key = (domain, node.op_type)
     return key in functions or key in OPERATORS or onnx.defs.has(node.op_type, domain)
 
 
 def _repair_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> str | None:
-    """Bring the type of an output together with what was inferred; what to say of it."""
+    """Reconcile an output's declared type with the inferred one. Returns a note on the change, or None."""
     name, declared = value.name, value.type
     if inferred is None or not inferred.WhichOneof("value"):
         return None
     if not declared.WhichOneof("value"):
         declared.CopyFrom(inferred)
         _drop_generated_names(declared)
-        return f"the output {name!r} had no type: the inferred one, {_text(declared)}, was taken"
+        return f"the output {name!r} had no type; the inferred type {_text(declared)} was used"
     if not (declared.HasField("tensor_type") and inferred.HasField("tensor_type")):
         return None
     old, new = declared.tensor_type.elem_type, inferred.tensor_type.elem_type
     if old and new and old != new:
         raise ConversionError(
-            f"the output {name!r} is declared as {_dtype(old)}, and what gives it gives {_dtype(new)}",
+            f"the output {name!r} is declared as {_dtype(old)}, but its node produces {_dtype(new)}",
             hint=f"declare it as {_dtype(new)}, or put a Cast before it",
         )
     before = _text(declared)
@@ -82,9 +82,9 @@ def _repair_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) 
     if contradicted:
         return f"{_replaced_note(repr(name))}: {before} by {_text(declared)}"
     if not old:
-        return f"the output {name!r} had no element type: the inferred one, {_dtype(new)}, was taken"
+        return f"the output {name!r} had no element type; the inferred type {_dtype(new)} was used"
     if missing and declared.tensor_type.HasField("shape"):
-        return f"the output {name!r} had no shape: the inferred one, {_text(declared)}, was taken"
+        return f"the output {name!r} had no shape; the inferred shape {_text(declared)} was used"
     return None
 
 
@@ -93,7 +93,7 @@ def _replaced_note(names: str) -> str:
 
 
 def _repair_value(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> bool:
-    """The same for a tensor in between; whether what was declared was wrong."""
+    """The same for an intermediate tensor. Returns whether the declaration was wrong."""
     if inferred is None or not (value.type.HasField("tensor_type") and inferred.HasField("tensor_type")):
         return False
     wrong_type = value.type.tensor_type.elem_type not in (0, inferred.tensor_type.elem_type)
@@ -101,21 +101,21 @@ def _repair_value(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -
 
 
 def _repair_tensor(declared: onnx.TypeProto, inferred: onnx.TypeProto) -> bool:
-    """Bring two types of a tensor together in the first; whether they contradicted each other.
+    """Update a declared tensor type from the inferred one. Returns whether they contradicted each other.
 
-    What inference knows of a dimension is right; what it does not know is as declared.
+    Known inferred dimensions win; for unknown ones, the declaration stays.
     """
-    mine, other = declared.tensor_type, inferred.tensor_type
-    mine.elem_type = other.elem_type or mine.elem_type
-    if not other.HasField("shape"):
+    target, source = declared.tensor_type, inferred.tensor_type
+    target.elem_type = source.elem_type or target.elem_type
+    if not source.HasField("shape"):
         return False
-    if not mine.HasField("shape") or len(mine.shape.dim) != len(other.shape.dim):
-        wrong = bool(mine.HasField("shape"))
-        mine.shape.CopyFrom(other.shape)
+    if not target.HasField("shape") or len(target.shape.dim) != len(source.shape.dim):
+        wrong = bool(target.HasField("shape"))
+        target.shape.CopyFrom(source.shape)
         _drop_generated_names(declared)
         return wrong
     wrong = False
-    for old, new in zip(mine.shape.dim, other.shape.dim, strict=True):
+    for old, new in zip(target.shape.dim, source.shape.dim, strict=True):
         if new.HasField("dim_value") or (new.dim_param and not new.dim_param.startswith(GENERATED_PREFIX)):
             wrong |= old.HasField("dim_value") and (old.dim_value != new.dim_value or bool(new.dim_param))
             old.CopyFrom(new)
@@ -129,7 +129,7 @@ def _drop_generated_names(kind: onnx.TypeProto) -> None:
 
 
 def _repair_subgraphs(model: onnx.ModelProto) -> Iterator[str]:
-    """Shapes that are declared in graphs inside nodes are dropped where they contradict what is inferred there."""
+    """Remove shapes declared in subgraphs if they contradict inference."""
     inner = list(graphs_inside(model.graph.node))
     if not inner:
         return
@@ -140,7 +140,7 @@ def _repair_subgraphs(model: onnx.ModelProto) -> Iterator[str]:
             for value in (*graph.value_info, *graph.output):
                 if value.type.HasField("tensor_type"):
                     value.type.tensor_type.ClearField("shape")
-        yield "shapes declared inside branches and loops contradict what is inferred there, and were dropped"
+        yield "shapes declared inside branches and loops contradicted inference and were dropped"
 
 
 def _dtype(number: int) -> str:
@@ -150,7 +150,7 @@ def _dtype(number: int) -> str:
 
 
 def _text(kind: onnx.TypeProto) -> str:
-    """A shape for people."""
+    """A shape as text, for messages."""
     tensor = kind.tensor_type
     if not tensor.HasField("shape"):
         return "of unknown rank"

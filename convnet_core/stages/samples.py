@@ -43,7 +43,7 @@ class Calibration:
 class ComparisonInputs:
     """Input sets to compare on, the batch sizes to run them at, and the test images where there are any.
 
-    `precisions` are those of the model's outputs, by name (`precision.of_outputs`).
+    `precisions` are those of the model's outputs, by name (`precision.output_precisions`).
     """
 
     inputs: list[InputSet]

@@ -94,7 +94,7 @@ ODD = {
     ),
     "a graph without a name": (changed(two(), lambda m: m.graph.ClearField("name")), "graph without a name"),
     "two weights of one name": (changed(model(ADD, weights=WEIGHT), twice), "of 2 initializers"),
-    "an output twice": (two(outputs=[port("y", ["n", 3])] * 2), "'y' stood among the outputs more than once"),
+    "an output twice": (two(outputs=[port("y", ["n", 3])] * 2), "'y' appeared among the outputs more than once"),
     "metadata twice": (
         changed(two(), lambda m: [m.metadata_props.add(key="k", value=value) for value in "ab"]),
         "metadata with the same key",
@@ -170,7 +170,7 @@ def test_nodes_of_one_name_get_others(tmp_path):
     proto = model([node("Relu", "x", "h", name="a"), node("Neg", "h", "y", name="a")])
     onnx.save(proto, tmp_path / "a.onnx")
     intake = open_and_check(tmp_path / "a.onnx")
-    assert intake.repairs == ("1 node had the name of another and got a new one",)
+    assert intake.repairs == ("1 node had a duplicate name and got a new one",)
     assert [item.name for item in intake.model.graph.node] == ["a", "a_1"]
     onnxruntime.InferenceSession(intake.model.SerializeToString(), providers=["CPUExecutionProvider"])
 
@@ -184,33 +184,33 @@ def test_nodes_in_the_wrong_order_are_sorted_those_inside_a_branch_too(tmp_path)
     )
     onnx.save(proto, tmp_path / "a.onnx")
     intake = open_and_check(tmp_path / "a.onnx")
-    assert intake.repairs == ("nodes stood before what they read, and were put in order",)
+    assert intake.repairs == ("nodes came before nodes that they depend on, and were sorted",)
     x = f(2, 3)
     np.testing.assert_allclose(node_tests.run(intake.model, [x, np.array(True)])[0], np.exp(x), rtol=1e-6)
 
 
 REFUSED = {
-    "an output that nothing gives": (two(outputs=[port("z", [1])]), "nothing in the model gives its output 'z'"),
+    "an output that nothing gives": (two(outputs=[port("z", [1])]), "nothing in the model produces its output 'z'"),
     "no outputs": (two(outputs=[]), "the model has no outputs"),
     "an input that nothing gives": (
         model([node("Relu", "nope", "y", name="r")]),
-        "Relu (node 'r') reads 'nope', which nothing in the model gives",
+        "Relu (node 'r') reads 'nope', which nothing in the model produces",
     ),
     "a ring": (
         model([node("Add", "x b", "a", name="p"), node("Relu", "a", "b", name="q"), node("Neg", "b", "y", name="r")]),
-        "need each other's results in a ring: p → q → p",
+        "nodes depend on each other in a cycle: p → q → p",
     ),
     "another type of the output": (
         two(outputs=[port("y", ["n", 3], T.INT64)]),
-        "the output 'y' is declared as int64, and what gives it gives float32",
+        "the output 'y' is declared as int64, but its node produces float32",
     ),
     "no opset": (two(opsets=[]), "does not say which opset"),
-    "an opset of the future": (two(opset=99), f"opset 99, and onnx {onnx.__version__} knows up to"),
-    "an IR version of the future": (two(ir=99), f"IR version 99, and onnx {onnx.__version__} knows up to"),
+    "an opset of the future": (two(opset=99), f"opset 99; onnx {onnx.__version__} supports up to"),
+    "an IR version of the future": (two(ir=99), f"IR version 99; onnx {onnx.__version__} supports up to"),
     "no IR version": (changed(two(), lambda m: m.ClearField("ir_version")), "no ir_version"),
     "no rank of an input": (
         model([node("Relu", "x", "y")], inputs=[port("x", None)]),
-        "how many dimensions 'x' has is neither declared nor can be inferred",
+        "the rank of 'x' is neither declared nor can it be inferred",
     ),
     "an attribute that is missing": (
         model([node("Concat", "x", "y", name="joined")]),

@@ -153,7 +153,7 @@ def test_weights_outside_the_models_folder_are_refused(tmp_path):
 
 def test_weights_that_are_not_there_are_named(tmp_path):
     for call in (load, fingerprint):
-        with pytest.raises(ModelError, match=r"keeps weights in .w\.data., which is not there"):
+        with pytest.raises(ModelError, match=r"stores weights in .w\.data., which does not exist"):
             call(outside(tmp_path / "odd.onnx", "w.data"))
 
 
@@ -174,7 +174,7 @@ def test_weights_of_functions_are_looked_at_too(tmp_path):
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("theirs", 1)]
     model = helper.make_model(graph, functions=[function], opset_imports=opsets, ir_version=10)
     (tmp_path / "odd.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match="keeps weights in another file"):
+    with pytest.raises(ModelError, match="stores weights in another file"):
         load_untrusted(tmp_path / "odd.onnx")
     with pytest.raises(ModelError, match=r"'secret\.txt', which is not there"):
         load(tmp_path / "odd.onnx")

@@ -49,7 +49,7 @@ def test_the_input_that_reaches_the_node_is_named_with_what_was_drawn_and_the_wa
         run_compare(lookup, CONFIG, Monitor())
     said = str(caught.value)
     assert said.startswith("ONNX Runtime cannot run the model at batch size 1 on ")
-    assert "what was drawn for the input 'ids' (int64 [4, 3], from 0 to 1)" in said
+    assert "random values for the input 'ids' (int64 [4, 3], from 0 to 1)" in said
     assert "Gather 'Gather_1': indices element out of data bounds" in said
     assert "'x'" not in said
     assert "--range 'ids=LOW,HIGH'" in caught.value.hint
@@ -76,7 +76,7 @@ def test_a_division_by_zero_is_one_line(tmp_path):
 
 def test_compare_and_dissect_end_with_status_2(lookup):
     done = convnet("compare", "--run", lookup.path, check=2)
-    assert "what was drawn for the input 'ids'" in done.stderr
+    assert "random values for the input 'ids'" in done.stderr
     assert "mistake" not in done.stderr
     done = convnet("dissect", "--run", lookup.path, "--steps", DissectConfig().steps, check=2)
-    assert "what was drawn for the input 'ids'" in done.stderr
+    assert "random values for the input 'ids'" in done.stderr
