@@ -7,32 +7,13 @@ import zipfile
 
 import pytest
 
-from convnet_core.config.stages import CompareConfig, ConvertConfig, DataConfig, ExportConfig
-from convnet_core.events import Monitor
-from convnet_core.runs.run import Run
 from testing.browser import SEVEN, choose_node, click_node, draw, settle
-from tests.conftest import copy_of, small_train_config
-
-
-@pytest.fixture(scope="session")
-def reading_run(tmp_path_factory, shared_cache):
-    """A network trained on 30,000 strokes, converted and compared: it reads a drawing."""
-    from convnet_core.stages.compare import run_compare
-    from convnet_core.stages.convert import run_convert
-    from convnet_core.stages.export import run_export
-    from convnet_core.stages.train import run_train
-
-    run = Run.create(tmp_path_factory.mktemp("reading") / "reading")
-    run_train(run, small_train_config(data=DataConfig(train_size=30_000, test_size=400), epochs=2), Monitor())
-    run_export(run, ExportConfig(), Monitor())
-    run_convert(run, ConvertConfig(), Monitor())
-    run_compare(run, CompareConfig(samples=9, int8_agreement=0.9, int8_accuracy_drop=0.1), Monitor())
-    return run
+from tests.conftest import copy_of
 
 
 @pytest.fixture
-def run(reading_run, server):
-    return copy_of(reading_run, server.runs)
+def run(finished_run, server):
+    return copy_of(finished_run, server.runs)
 
 
 @pytest.mark.slow
