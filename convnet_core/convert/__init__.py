@@ -1,1 +1,1 @@
-"""ONNX to TensorFlow: a converter of our own and onnx-tf, the files they write, and what each node became."""
+"""Convert ONNX to TensorFlow: the native converter, onnx-tf, the target formats, and the map of nodes to ops."""

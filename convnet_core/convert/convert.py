@@ -1,7 +1,7 @@
-"""ONNX → TensorFlow (SavedModel, frozen graph) and LiteRT (float32, float16, int8).
+"""Convert ONNX to TensorFlow (SavedModel, frozen graph) and LiteRT (float32, float16, int8).
 
-A converter turns the ONNX graph into a TensorFlow function; what follows is the same for each:
-the targets that `config` chooses, and which node became which ops.
+A converter turns the ONNX graph into a TensorFlow function. The rest is the same for all converters: write the targets
+that `config` selects, and the map of nodes to ops.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from convnet_core.convert.native import converter as native
 from convnet_core.convert.onnx_tf import converter as onnx_tf
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets import saved_model
-from convnet_core.convert.targets.table import SAVED_MODEL, TARGETS, Target, TracedModel, chosen
+from convnet_core.convert.targets.table import SAVED_MODEL, TARGETS, Target, TracedModel, select_targets
 from convnet_core.convert.traced_function import Traced
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
@@ -34,9 +34,9 @@ CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Traced]] = {
 
 
 @dataclass(frozen=True)
-class Converted:
-    """The size of each artefact in bytes; how many nodes became how many TensorFlow ops, transposes among them; and
-    why an artefact could not be made (TFLite has fewer ops than TensorFlow).
+class ConversionSummary:
+    """Artifact sizes in bytes, node and op counts, and the reason for each artifact that could not be written
+    (TFLite supports fewer ops than TensorFlow).
     """
 
     sizes: dict[str, int]
@@ -48,17 +48,17 @@ class Converted:
 
 def convert(
     model: onnx.ModelProto, folder: Path, config: ConvertConfig, calibration: Feeds, monitor: Monitor
-) -> Converted:
-    """Write every target that `config` chooses into `folder`, and the map of the nodes.
+) -> ConversionSummary:
+    """Write every target that `config` selects, the signature, and the map of nodes into `folder`.
 
-    `calibration` holds samples for each ONNX input, [n, ...]; they fix the int8 ranges.
-    Raises UnsupportedOpError or ConversionError, ConfigError where a target is unknown.
+    `calibration` has samples [n, ...] by ONNX input name, which determine the int8 ranges.
+    Raises UnsupportedOpError, ConversionError, or ConfigError for an unknown target.
     """
-    wanted = chosen(config.only)
-    written = tuple(target for target in TARGETS if target in wanted or _is_needed(target, wanted))
+    selected = select_targets(config.only)
+    written = tuple(target for target in TARGETS if target in selected or _is_needed(target, selected))
     total = 1 + len(written)
     monitor.emit(Progress(label="tracing the graph", done=0, total=total))
-    function = CONVERTERS[config.converter](model, config)  # holds the variables: it lives until they are saved
+    function = CONVERTERS[config.converter](model, config)  # keeps the variables alive until they are saved
     signature = Signature.of(model, function.layouts)
     concrete = saved_model.trace(function, signature)
     node_map = nodes.node_map(model, concrete, function)
@@ -72,17 +72,17 @@ def convert(
             signature = signature.with_int8(target.write(traced, folder / target.file))
         except ConversionError as error:
             failed[target.file] = str(error)
-            monitor.emit(Message(text=f"{target.file} could not be made: {error}"))
-    if SAVED_MODEL not in wanted and SAVED_MODEL in written:
+            monitor.emit(Message(text=f"{target.file} could not be written: {error}"))
+    if SAVED_MODEL not in selected and SAVED_MODEL in written:
         shutil.rmtree(folder / SAVED_MODEL.file)
     signature.save(folder)
     monitor.emit(Progress(label="converted", done=total, total=total))
 
-    sizes = {target.file: size_of(folder / target.file) for target in wanted if target.file not in failed}
+    sizes = {target.file: size_of(folder / target.file) for target in selected if target.file not in failed}
     ops = [op["type"] for node in node_map for op in node["ops"]]
-    return Converted(sizes, len(node_map), len(ops), ops.count("Transpose"), failed)
+    return ConversionSummary(sizes, len(node_map), len(ops), ops.count("Transpose"), failed)
 
 
-def _is_needed(target: Target, wanted: tuple[Target, ...]) -> bool:
-    """Whether a target that nobody asked for has to be written first."""
-    return target is SAVED_MODEL and any(other.from_saved_model for other in wanted)
+def _is_needed(target: Target, selected: tuple[Target, ...]) -> bool:
+    """Whether a target that was not selected must be written first."""
+    return target is SAVED_MODEL and any(other.from_saved_model for other in selected)

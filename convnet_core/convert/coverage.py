@@ -1,4 +1,4 @@
-"""Which nodes of a model a converter lacks, and who can convert it."""
+"""Find the nodes that a converter does not support, and a converter or opset that supports them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ CHECKS: dict[str, Callable[[onnx.ModelProto], list[UnsupportedNode]]] = {
     "native": native.check,
     "onnx-tf": onnx_tf.check,
 }
-"""By converter: every node that it cannot convert."""
+"""By converter: a function that lists the nodes it cannot convert."""
 
-_OLDEST = 7
-"""The oldest opset that is tried; ONNX's version converter knows little before it."""
-_MOST_BYTES = 2**28
-"""A larger model is not tried in other opsets, which copies it for each."""
+_OLDEST_OPSET = 7
+"""The oldest opset to try. ONNX's version converter supports few operators before it."""
+_MAX_BYTES = 2**28
+"""Largest model to try in other opsets, because each attempt copies it."""
 
 
 def refused_nodes(model: onnx.ModelProto, config: ConvertConfig) -> tuple[UnsupportedNode, ...]:
-    """The nodes for which a converter refuses a model, found by trying; none where it takes it.
+    """The nodes that a converter rejects when it converts the model. Empty if the conversion succeeds.
 
-    Raises ConversionError and MissingError where the reason is another than a node.
+    Raises ConversionError or MissingError if it fails for a reason other than a node.
     """
     try:
         function = CONVERTERS[config.converter](model, config)
@@ -42,26 +42,26 @@ def refused_nodes(model: onnx.ModelProto, config: ConvertConfig) -> tuple[Unsupp
 
 
 def capable_converters(model: onnx.ModelProto, converter: str) -> list[str]:
-    """The other converters that have all of a model's operators."""
-    return [name for name in CHECKS if name != converter and _has_all(model, name)]
+    """The other converters that support all of a model's operators."""
+    return [name for name in CHECKS if name != converter and _supports_all(model, name)]
 
 
 def convertible_opset(model: onnx.ModelProto, converter: str) -> int | None:
-    """The newest older opset at which a converter has all of the model's operators; None where none is found."""
+    """The newest older opset at which a converter supports all of the model's operators, or None."""
     opset = next((item.version for item in model.opset_import if item.domain == ""), 0)
-    if model.ByteSize() > _MOST_BYTES:
+    if model.ByteSize() > _MAX_BYTES:
         return None
-    for older in range(opset - 1, _OLDEST - 1, -1):
+    for older in range(opset - 1, _OLDEST_OPSET - 1, -1):
         try:
-            changed = onnx.version_converter.convert_version(model, older)
-        except Exception:  # of C++, where an operator has no older form
+            older_model = onnx.version_converter.convert_version(model, older)
+        except Exception:  # a C++ error: an operator has no older version
             return None
-        if _has_all(changed, converter):
+        if _supports_all(older_model, converter):
             return older
     return None
 
 
-def _has_all(model: onnx.ModelProto, converter: str) -> bool:
+def _supports_all(model: onnx.ModelProto, converter: str) -> bool:
     with contextlib.suppress(ConversionError, MissingError):
         return not CHECKS[converter](model)
     return False

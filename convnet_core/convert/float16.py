@@ -1,4 +1,4 @@
-"""Which constants of a model a float16 file cannot hold: TFLite keeps every one of them in float16."""
+"""Find constants that float16 cannot represent. A float16 TFLite file stores every constant in float16."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from convnet_core.tensors.arrays import Array
 
 _FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.BFLOAT16)
 _LARGEST = float(np.finfo(np.float16).max)
-_MOST = 3
+_MAX_SHOWN = 3
 
 
 def lost_constants(model: onnx.ModelProto) -> str:
-    """The constants that become 0 or 65504 in float16, with their values, in one line; empty where there are none.
+    """The constants that become 0 or 65504 in float16, with their values, on one line; empty if there are none.
 
-    Of a tensor that is all its values but zeros: a few tiny ones among others are no loss.
+    A tensor counts as 0 only if all its nonzero values vanish; a few tiny values among others do not matter.
     """
-    found = [f"{name} becomes {value}" for name, array in _constants(model) if (value := _in_float16(array))]
-    return "; ".join(found[:_MOST]) + (f"; and {len(found) - _MOST} more" if len(found) > _MOST else "")
+    lost = [f"{name} becomes {value}" for name, array in _constants(model) if (value := _in_float16(array))]
+    return "; ".join(lost[:_MAX_SHOWN]) + (f"; and {len(lost) - _MAX_SHOWN} more" if len(lost) > _MAX_SHOWN else "")
 
 
 def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, Array]]:
-    """Each by its name and first value."""
+    """Descriptions and flat float64 values of all constants."""
     nodes = [node for part in (model.graph, *model.functions) for node in walk_nodes(part.node)]
     graphs = [model.graph, *(item.g for node in nodes for item in node.attribute if item.HasField("g"))]
     tensors = [(tensor.name, tensor) for graph in graphs for tensor in graph.initializer]
@@ -43,7 +43,7 @@ def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, Array]]:
 
 
 def _worst(values: Array) -> float:
-    """The value with the largest magnitude that is finite, which says whether all vanish or any is too large."""
+    """The finite value of the largest magnitude, which tells whether all values vanish or any is too large."""
     finite = values[np.isfinite(values)]
     return float(finite[np.abs(finite).argmax()]) if finite.size else 0.0
 

@@ -1,4 +1,4 @@
-"""Whole numbers in a TFLite file that stand for floats: float = scale * (whole - zero point)."""
+"""Quantization of TFLite inputs and outputs: float = scale * (integer - zero point)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convnet_core.tensors.arrays import Array
 
 
 def quantize(array: Array, details: dict[str, Any]) -> Array:
-    """An array as the file takes it."""
+    """Quantize an input array to the dtype in LiteRT's `details`. Unchanged if the file does not quantize it."""
     dtype = np.dtype(details["dtype"])
     scale, zero_point = details["quantization"]
     if array.dtype == dtype or not scale:
@@ -20,7 +20,7 @@ def quantize(array: Array, details: dict[str, Any]) -> Array:
 
 
 def dequantize(array: Array, dtype: str, details: dict[str, Any]) -> Array:
-    """What the file gives as an array of the model's dtype."""
+    """Convert an output array of the file to the model's dtype."""
     scale, zero_point = details["quantization"]
     if array.dtype == dtype or not scale:
         return array

@@ -1,10 +1,9 @@
-"""How ONNX names become names of a TensorFlow signature, and the map between the two.
+"""The inputs and outputs of a converted model, and the map between their ONNX and TensorFlow names.
 
-TensorFlow wants Python identifiers as the names of a function's arguments, and no leading
-underscore in the names of ops. The rule: every other character becomes `_`; `t_` goes in front of
-what then starts with a digit or an underscore; a Python keyword gets `_` at its end; of equal names
-the later ones get `_2`, `_3`, ... A name that is fine stays as it is. The map is stored beside the
-artefacts as `signature.json`.
+TensorFlow requires argument names to be Python identifiers and op names not to start with an underscore. Valid names
+stay unchanged. In other names, invalid characters become `_`; a name that then starts with a digit or underscore
+gets the prefix `t_`; a Python keyword gets the suffix `_`; duplicates get `_2`, `_3`, and so on. The map is stored next
+to the artifacts as `signature.json`.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ _NO_LAYOUTS: Mapping[str, tuple[int, ...]] = {}
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: its name in ONNX, its name in TensorFlow, and what it takes.
+    """An input or output: its ONNX and TensorFlow names, dtype and shape.
 
-    `shape` and `dtype` are TensorFlow's. `int8` is its dtype in the int8 file where that is another: whole numbers, by
-    the file's own scale and zero point. `perm` is there where its dimensions are in another order than in ONNX:
-    dimension i is dimension perm[i] there. `symbols` are the names of its dimensions in ONNX, in ONNX's order.
+    `shape` and `dtype` are TensorFlow's. `int8` is the dtype in the int8 file if it differs: integers with the scale
+    and zero point stored in the file. `perm` is set if the order of dimensions differs from ONNX: dimension i is
+    dimension perm[i] in ONNX. `symbols` are the names of the dimensions in ONNX's order.
     """
 
     onnx: str
@@ -48,21 +47,21 @@ class Port:
 
     @property
     def info(self) -> TensorInfo:
-        """As a runtime reports it: under its ONNX name, in ONNX's order of dimensions."""
+        """The ONNX name, dtype, and shape in ONNX's order."""
         shape = tuple(self.shape[self.perm.index(axis)] for axis in range(len(self.perm))) if self.perm else self.shape
         return TensorInfo(self.onnx, self.dtype, shape, self.symbols)
 
     def from_onnx(self, array: Array) -> Array:
-        """An array in ONNX's order of dimensions as TensorFlow takes it. A view."""
+        """Transpose an array from ONNX's to TensorFlow's order of dimensions. Returns a view."""
         return array.transpose(self.perm) if self.perm else array
 
     def lay_out(self, array: Array) -> Array:
-        """The same array, in ONNX's order of dimensions, with its values in memory in TensorFlow's."""
+        """The same array in ONNX's order, with its memory laid out in TensorFlow's order."""
         return self.to_onnx(np.ascontiguousarray(self.from_onnx(array))) if self.perm else array
 
     def to_onnx(self, array: Array) -> Array:
-        """An array in TensorFlow's order of dimensions as ONNX has it, strings as `str`. A view, but of strings."""
-        if array.dtype.kind in "OS":  # TensorFlow gives bytes
+        """Transpose an array from TensorFlow's to ONNX's order. Returns a view; bytes are decoded to `str`."""
+        if array.dtype.kind in "OS":  # TensorFlow returns strings as bytes
             array = np.array([text.decode() for text in array.ravel()], object).reshape(array.shape)
         return array.transpose(np.argsort(self.perm)) if self.perm else array
 
@@ -76,24 +75,24 @@ class Signature:
 
     @classmethod
     def of(cls, model: onnx.ModelProto, layouts: Mapping[str, tuple[int, ...]] = _NO_LAYOUTS) -> Signature:
-        """The signature that an ONNX model is converted with; `layouts` has the `perm` of the ports that have one."""
-        given, made = model_file.inputs(model), model_file.outputs(model)
-        names = tensorflow_names(info.name for info in (*given, *made))
+        """The signature of an ONNX model. `layouts` has the `perm` of reordered inputs and outputs, by ONNX name."""
+        inputs, outputs = model_file.inputs(model), model_file.outputs(model)
+        names = tensorflow_names(info.name for info in (*inputs, *outputs))
         ports = []
-        for info, name in zip((*given, *made), names, strict=True):
+        for info, name in zip((*inputs, *outputs), names, strict=True):
             perm = layouts.get(info.name, ())
             shape = tuple(info.shape[axis] for axis in perm) if perm else info.shape
             ports.append(Port(info.name, name, info.dtype, shape, perm=perm, symbols=info.symbols))
-        return cls(tuple(ports[: len(given)]), tuple(ports[len(given) :]))
+        return cls(tuple(ports[: len(inputs)]), tuple(ports[len(inputs) :]))
 
     def with_int8(self, dtypes: Mapping[str, str]) -> Signature:
-        """The same, where the int8 file has these dtypes, by TensorFlow name."""
+        """A copy with the int8 file's dtypes, given by TensorFlow name."""
 
-        def port(of: Port) -> Port:
-            dtype = dtypes.get(of.tensorflow, of.dtype)
-            return dataclasses.replace(of, int8=dtype) if of.dtype == "float32" != dtype else of
+        def update(port: Port) -> Port:
+            dtype = dtypes.get(port.tensorflow, port.dtype)
+            return dataclasses.replace(port, int8=dtype) if port.dtype == "float32" != dtype else port
 
-        return Signature(tuple(map(port, self.inputs)), tuple(map(port, self.outputs)))
+        return Signature(tuple(map(update, self.inputs)), tuple(map(update, self.outputs)))
 
     def save(self, folder: Path) -> None:
         """Write `signature.json`."""
@@ -101,7 +100,7 @@ class Signature:
 
     @classmethod
     def load(cls, folder: Path) -> Signature:
-        """Read `signature.json`. Raises OSError where there is none, ModelError where it is damaged."""
+        """Read `signature.json`. Raises OSError if it does not exist, ModelError if it is damaged."""
         try:
             return dataclass_from_json(cls, read_json(folder / FILE))
         except (ValueError, TypeError) as error:
@@ -109,9 +108,9 @@ class Signature:
 
 
 def tensorflow_names(names: Iterable[str]) -> list[str]:
-    """The names by the rule above, in the same order, no two equal."""
+    """Unique TensorFlow names by the rule above, in the same order."""
     taken: set[str] = set()
-    found = []
+    result = []
     for name in names:
         plain = re.sub(r"\W", "_", name, flags=re.ASCII)
         if not plain or plain[0].isdigit() or plain[0] == "_":
@@ -119,8 +118,8 @@ def tensorflow_names(names: Iterable[str]) -> list[str]:
         if keyword.iskeyword(plain):
             plain += "_"
         candidate, number = plain, 2
-        while candidate.lower() in taken:  # TensorFlow takes `X` and `x` for the same argument
+        while candidate.lower() in taken:  # TensorFlow treats `X` and `x` as the same argument
             candidate, number = f"{plain}_{number}", number + 1
         taken.add(candidate.lower())
-        found.append(candidate)
-    return found
+        result.append(candidate)
+    return result

@@ -8,7 +8,7 @@ from pathlib import Path
 from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import ConvertConfig, DataConfig
 from convnet_core.convert import float16
-from convnet_core.convert.convert import Converted, convert
+from convnet_core.convert.convert import ConversionSummary, convert
 from convnet_core.convert.targets.table import TFLITE_FP16
 from convnet_core.convert.targets.tflite import warm_up
 from convnet_core.events import Message, Monitor
@@ -29,7 +29,7 @@ def run_convert(
     data_config: DataConfig | None = None,
     input_spec: InputSpec = _NOTHING,
     samples: Path | None = None,
-) -> Converted:
+) -> ConversionSummary:
     """Convert the run's ONNX model and write `convert/<converter>/`.
 
     int8 is calibrated on the training set that the run was trained on, or on that of `data_config`; for a model from

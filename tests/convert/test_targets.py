@@ -8,7 +8,7 @@ from convnet_core.artifacts.artifact import artefacts
 from convnet_core.artifacts.snippets import snippets
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig
 from convnet_core.convert.convert import convert
-from convnet_core.convert.targets.table import TARGETS, chosen
+from convnet_core.convert.targets.table import TARGETS, select_targets
 from convnet_core.errors import ConfigError
 from convnet_core.events import Monitor
 from convnet_core.runtimes.registry import not_made, sources
@@ -46,9 +46,9 @@ def test_every_target_is_run_by_a_runtime():
 
 
 def test_another_name_is_an_error_that_lists_the_names():
-    assert chosen(()) == TARGETS
+    assert select_targets(()) == TARGETS
     with pytest.raises(ConfigError, match="'tflite'") as caught:
-        chosen(("saved-model", "tflite"))
+        select_targets(("saved-model", "tflite"))
     assert all(target.name in caught.value.hint for target in TARGETS)
     assert "tflite-fp32" in convnet("convert", "--only", "tflite", check=2).stderr
 

@@ -30,7 +30,7 @@ from convnet_core.config.stages import (
     ExportConfig,
     TrainConfig,
 )
-from convnet_core.convert.targets.table import chosen
+from convnet_core.convert.targets.table import select_targets
 from convnet_core.errors import ConfigError, ConvNetError, UnsupportedOpError
 from convnet_core.events import Message
 from convnet_core.graphs import graph_file
@@ -105,7 +105,7 @@ def export(args: argparse.Namespace) -> int:
 def _convert_config(args: argparse.Namespace) -> ConvertConfig:
     """Raises ConfigError, also for a format that is not in the table of targets."""
     config = apply(args, ConvertConfig())
-    chosen(config.only)
+    select_targets(config.only)
     return config
 
 

@@ -1,1 +1,1 @@
-"""The converter onnx-tf, made to work with today's libraries."""
+"""The converter onnx-tf, adapted to current library versions."""

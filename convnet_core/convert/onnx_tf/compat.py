@@ -1,15 +1,14 @@
 """Import onnx-tf 1.10.0 (2022, unmaintained) beside onnx 1.23 and TensorFlow 2.21.
 
-It fails at import for two reasons, and each is restored only while it is imported:
+Two missing modules break its import. Both are provided only while it is imported:
 
-- `onnx.mapping` was removed in onnx 1.19. onnx-tf reads four dictionaries from it, by
-  `from onnx import mapping` and by `from onnx.helper import mapping`; all four can be derived from
-  `onnx.helper`.
-- `tensorflow_addons` does not import on TensorFlow 2.16 and later (it is archived). onnx-tf uses one
-  function of it, `seq2seq.hardmax`, in the handler of the operator Hardmax.
+- `onnx.mapping` was removed in onnx 1.19. onnx-tf reads four dictionaries from it, with
+  `from onnx import mapping` and `from onnx.helper import mapping`. All four can be derived from `onnx.helper`.
+- `tensorflow_addons` is archived and does not import with TensorFlow 2.16 or later. onnx-tf uses only its
+  `seq2seq.hardmax`, in the handler of Hardmax.
 
-A third thing is only undeclared: `tensorflow_probability`, which needs `tf-keras`; both are in
-`requirements.txt`. This module can go when onnx-tf does.
+onnx-tf also needs `tensorflow_probability`, an undeclared dependency that in turn needs `tf-keras`. Both are in
+`requirements.txt`. Remove this module together with onnx-tf.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ from convnet_core.errors import MissingError
 
 
 def import_onnx_tf() -> Any:
-    """The module `onnx_tf.backend`. Raises MissingError where onnx-tf is not installed."""
+    """Import `onnx_tf.backend`. Raises MissingError if onnx-tf cannot be imported."""
     with _patched_modules():
         try:
             import onnx_tf.backend
         except ImportError as error:
             raise MissingError(
                 f"the converter onnx-tf cannot be imported: {error}",
-                hint="it needs Python 3.11: pip install -r requirements.txt in an environment of that version",
+                hint="it needs Python 3.11: run pip install -r requirements.txt in a Python 3.11 environment",
             ) from error
     return onnx_tf.backend
 
 
 @contextlib.contextmanager
 def _patched_modules() -> Iterator[None]:
-    """Put the removed names back, and take them away again."""
+    """Provide the missing modules, and remove them afterward."""
     mapping, addons = _mapping(), _addons()
     modules = {"onnx.mapping": mapping, "tensorflow_addons": addons}
     before = {name: sys.modules.get(name) for name in modules}
@@ -64,13 +63,13 @@ def _patched_modules() -> Iterator[None]:
 
 
 def _mapping() -> types.ModuleType:
-    """`onnx.mapping` as it was in onnx 1.18, as far as onnx-tf reads it."""
+    """The parts of `onnx.mapping` (as in onnx 1.18) that onnx-tf uses."""
     helper = onnx.helper
     kinds = [kind for kind in helper.get_all_tensor_dtypes() if kind != onnx.TensorProto.UNDEFINED]
     module = types.ModuleType("onnx.mapping")
     to_numpy = {int(kind): helper.tensor_dtype_to_np_dtype(kind) for kind in kinds}
     storage = {int(kind): int(helper.tensor_dtype_to_storage_tensor_dtype(kind)) for kind in kinds}
-    # bfloat16 and the small floats share NumPy types; the plain type of each name comes from NumPy itself.
+    # bfloat16 and the 8-bit floats share NumPy types, so look up each NumPy type from its dtype.
     from_numpy = {
         np.dtype(to_numpy[int(kind)]): int(helper.np_dtype_to_tensor_dtype(np.dtype(to_numpy[int(kind)])))
         for kind in kinds
@@ -86,11 +85,11 @@ def _mapping() -> types.ModuleType:
 
 
 def _addons() -> types.ModuleType:
-    """`tensorflow_addons` with its one function that onnx-tf uses."""
+    """`tensorflow_addons` with the single function that onnx-tf uses."""
     tf = import_tensorflow()
 
     def hardmax(logits: Any, name: str | None = None) -> Any:
-        """One where the last axis is largest (the first of equals), zero elsewhere."""
+        """1 at the maximum of the last axis (the first if tied), 0 elsewhere."""
         with tf.name_scope(name or "hardmax"):
             depth = tf.shape(logits)[-1]
             return tf.one_hot(tf.argmax(logits, axis=-1), depth, dtype=logits.dtype)

@@ -1,4 +1,4 @@
-"""The converter onnx-tf: an ONNX graph as a TensorFlow function, a name scope for each node."""
+"""Convert with onnx-tf: an ONNX graph as a TensorFlow function with a name scope per node."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from convnet_core.onnx_files.operators import operator_version, opsets_of
 
 
 def convert(model: onnx.ModelProto) -> GraphFunction:
-    """The graph as a function of tensors.
+    """Turn a model into a function of tensors.
 
-    Raises UnsupportedOpError that names every op that onnx-tf lacks.
+    Raises UnsupportedOpError, which names every node that onnx-tf does not support.
     """
     module = import_onnx_tf()
     backend = module.TensorflowBackend
@@ -27,25 +27,25 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
     renamed = onnx.ModelProto()
     renamed.CopyFrom(model)
     for node, scope in zip(renamed.graph.node, scopes, strict=True):
-        node.name = scope  # onnx-tf makes scopes of names as they are, and TensorFlow refuses some
+        node.name = scope  # onnx-tf uses node names as scopes unchanged, and TensorFlow rejects some
     try:
         graph = backend.prepare(renamed, logging_level="ERROR").tf_module
-    except Exception as error:  # onnx-tf lets errors of every kind through
+    except Exception as error:  # onnx-tf raises many kinds
         raise ConversionError(f"onnx-tf cannot prepare the model: {type(error).__name__}: {one_line(error)}") from error
     return GraphFunction(model, renamed, graph, backend)
 
 
 class GraphFunction:
-    """The graph as a function of tensors: by ONNX input name in, by ONNX output name out; to be traced."""
+    """The graph as a function from tensors by ONNX input name to tensors by ONNX output name, to be traced."""
 
     def __init__(self, model: onnx.ModelProto, renamed: onnx.ModelProto, graph: Any, backend: Any) -> None:
         self._model, self._renamed, self._graph, self._backend = model, renamed, graph, backend
         self._constants = {**dict(graph.initializer_dict), **graph.handler_variables}
         self.layouts: dict[str, tuple[int, ...]] = {}
         self.locations: dict[str, TensorLocation] = {}
-        """Both empty: onnx-tf gives every value in ONNX's own order."""
+        """Both empty, because onnx-tf keeps ONNX's order of dimensions."""
         self.values: dict[str, Any] = {}
-        """What the last trace has made, by ONNX name."""
+        """Values from the last trace, by ONNX name."""
 
     def __call__(self, feeds: dict[str, Any]) -> dict[str, Any]:
         from onnx_tf.pb_wrapper import OnnxNode
@@ -55,7 +55,7 @@ class GraphFunction:
         for node, plain in zip(self._model.graph.node, self._renamed.graph.node, strict=True):
             with tf.name_scope(plain.name):
                 try:
-                    made = self._backend._onnx_node_to_tensorflow_op(
+                    results = self._backend._onnx_node_to_tensorflow_op(
                         OnnxNode(plain), tensors, self._graph.handlers, opset=self._graph.opset, strict=True
                     )
                 except Exception as error:
@@ -65,14 +65,14 @@ class GraphFunction:
                         f"onnx-tf fails at node {node.name!r} ({node.op_type}-{version}): {reason}",
                         nodes=[UnsupportedNode(node.op_type, version, node.name, reason)],
                     ) from error
-            tensors.update(zip(node.output, made, strict=False))  # onnx-tf leaves optional outputs out
+            tensors.update(zip(node.output, results, strict=False))  # onnx-tf omits optional outputs
         return {output.name: tensors[output.name] for output in self._model.graph.output}
 
 
 def check(model: onnx.ModelProto) -> list[UnsupportedNode]:
-    """Every node whose operator onnx-tf does not have in that version. Raises MissingError where onnx-tf is not there.
+    """List every node whose operator version onnx-tf does not support. Raises MissingError if it is not installed.
 
-    More may fail while it converts: attributes and dtypes are not looked at.
+    Conversion may still fail, because attributes and dtypes are not checked.
     """
     return _unsupported_nodes(model, import_onnx_tf().TensorflowBackend)
 
@@ -80,19 +80,19 @@ def check(model: onnx.ModelProto) -> list[UnsupportedNode]:
 def _unsupported_nodes(model: onnx.ModelProto, backend: Any) -> list[UnsupportedNode]:
     opsets = opsets_of(model)
     handlers = backend._get_handlers(model.opset_import)
-    found = []
+    unsupported = []
     for node in model.graph.node:
         handler = handlers.get(node.domain, {}).get(node.op_type)
         if handler is None or not hasattr(handler, f"version_{handler.SINCE_VERSION}"):
-            found.append(UnsupportedNode(node.op_type, operator_version(node, opsets) or 0, node.name))
-    return found
+            unsupported.append(UnsupportedNode(node.op_type, operator_version(node, opsets) or 0, node.name))
+    return unsupported
 
 
-def _raise_if_unsupported(lacking: list[UnsupportedNode]) -> None:
-    if lacking:
-        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+def _raise_if_unsupported(nodes: list[UnsupportedNode]) -> None:
+    if nodes:
+        more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
         raise UnsupportedOpError(
-            f"onnx-tf 1.10 does not support {', '.join(map(str, lacking[:5]))}{more}",
-            hint="export with opset 18, and with operators that onnx-tf has a version of",
-            nodes=lacking,
+            f"onnx-tf 1.10 does not support {', '.join(map(str, nodes[:5]))}{more}",
+            hint="export with opset 18 and only operators that onnx-tf supports",
+            nodes=nodes,
         )

@@ -1,1 +1,1 @@
-"""The files that conversion writes, a module a format."""
+"""The files that conversion writes, one module per format."""

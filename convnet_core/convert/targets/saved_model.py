@@ -1,4 +1,4 @@
-"""A traced graph as a SavedModel with the signature `serving_default`."""
+"""Trace a graph and save it as a SavedModel with the signature `serving_default`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convnet_core.convert.traced_function import Traced
 
 
 def trace(function: Traced, signature: Signature) -> Any:
-    """The concrete function: arguments and results bear the TensorFlow names of the signature."""
+    """Trace a concrete function whose arguments and results have the signature's TensorFlow names."""
     tf = import_tensorflow()
 
     def serving_default(**arguments: Any) -> dict[str, Any]:
@@ -31,6 +31,6 @@ def save(concrete: Any, folder: Path) -> None:
     """Write a concrete function as a SavedModel."""
     tf = import_tensorflow()
     module = tf.Module()
-    module.weights = list(concrete.variables)  # so that whoever loads it can train them
+    module.weights = list(concrete.variables)  # so that they can be trained after loading
     module.serving_default = concrete
     tf.saved_model.save(module, str(folder), signatures={"serving_default": concrete})

@@ -1,7 +1,7 @@
-"""The table of targets: everything that the project knows about a format that conversion writes stands here.
+"""The table of conversion targets, which describes every format that conversion writes.
 
-To add a format, write a file beside this one that saves it, and one `Target` in `TARGETS`. Light: nothing here imports
-onnx or TensorFlow.
+To add a format, write a module next to this one that saves it, and add one `Target` to `TARGETS`. This module imports
+neither onnx nor TensorFlow.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TracedModel:
-    """What every target is written from: TensorFlow's concrete function, which takes and gives what the signature says.
+    """The input for writing targets: TensorFlow's concrete function and its signature.
 
-    `calibration` holds samples [n, ...] by ONNX input name. `saved_model` is the folder of the SavedModel.
+    `calibration` has samples [n, ...] by ONNX input name. `saved_model` is the folder of the SavedModel.
     """
 
     concrete: Any
@@ -41,10 +41,10 @@ Format = Literal["saved_model", "frozen", "litert"]
 class Target:
     """One file, or one folder, that conversion writes.
 
-    `name` is what `convert --only` calls it, `file` its name in a conversion's folder; `title` and `about` say what it
-    is. `format` decides how a program loads it. `write` saves it under a path and gives the dtypes of inputs and
-    outputs by TensorFlow name where they may differ from the signature's; it raises ConversionError where the format
-    cannot express the model. `from_saved_model` says that it is written from the SavedModel, which then comes first.
+    `name` is its name in `convert --only`, `file` its name in a conversion's folder; `title` and `about` describe it.
+    `format` determines how a program loads it. `write` saves it to a path and returns the dtypes of inputs and
+    outputs, by TensorFlow name, that may differ from the signature. It raises ConversionError if the format
+    cannot represent the model. `from_saved_model` means that it is converted from the SavedModel, which comes first.
     """
 
     name: str
@@ -73,7 +73,7 @@ def _write_frozen_graph(model: TracedModel, path: Path) -> dict[str, str]:
 def _write_tflite(kind: str, model: TracedModel, path: Path) -> dict[str, str]:
     from convnet_core.convert.targets import frozen_graph, tflite
 
-    frozen_graph.check_size(model.concrete)  # TFLite's converter freezes first, and holds the whole several times
+    frozen_graph.check_size(model.concrete)  # TFLite's converter freezes the graph first, with several copies in memory
     dtypes = tflite.save(model.saved_model, path, kind, model.calibration, model.signature, model.config)
     return dtypes if kind == "int8" else {}
 
@@ -91,7 +91,7 @@ FROZEN_GRAPH = Target(
     file="frozen.pb",
     format="frozen",
     title="Frozen graph",
-    about="a TensorFlow GraphDef in one file, its weights as constants",
+    about="a TensorFlow GraphDef in one file, with weights as constants",
     write=_write_frozen_graph,
 )
 TFLITE_FP32 = Target(
@@ -108,7 +108,7 @@ TFLITE_FP16 = Target(
     file="model.fp16.tflite",
     format="litert",
     title="LiteRT float16",
-    about="weights kept in half precision: half the size",
+    about="weights in half precision: half the size",
     write=partial(_write_tflite, "fp16"),
     from_saved_model=True,
 )
@@ -117,18 +117,18 @@ TFLITE_INT8 = Target(
     file="model.int8.tflite",
     format="litert",
     title="LiteRT int8",
-    about="weights and arithmetic in 8 bits: a quarter of the size, less exact",
+    about="weights and arithmetic in 8 bits: a quarter of the size, less accurate",
     write=partial(_write_tflite, "int8"),
     from_saved_model=True,
 )
 
 TARGETS = (SAVED_MODEL, FROZEN_GRAPH, TFLITE_FP32, TFLITE_FP16, TFLITE_INT8)
-"""All targets, in the order in which they are written and shown."""
+"""All targets, in the order of writing and display."""
 
 
-def chosen(names: Sequence[str]) -> tuple[Target, ...]:
-    """The targets of these names, in the table's order; all where none is named. Raises ConfigError on another name."""
-    known = [target.name for target in TARGETS]
-    if unknown := [name for name in names if name not in known]:
-        raise ConfigError(f"no conversion target is called {unknown[0]!r}", hint=f"choose from {', '.join(known)}")
+def select_targets(names: Sequence[str]) -> tuple[Target, ...]:
+    """The targets with these names, in table order; all if no name is given. Raises ConfigError for unknown names."""
+    valid = [target.name for target in TARGETS]
+    if unknown := [name for name in names if name not in valid]:
+        raise ConfigError(f"unknown conversion target {unknown[0]!r}", hint=f"choose from {', '.join(valid)}")
     return tuple(target for target in TARGETS if not names or target.name in names)

@@ -1,4 +1,4 @@
-"""A SavedModel as TFLite files for LiteRT: float32, float16 weights, and int8. A worker makes and tries them."""
+"""Convert a SavedModel to TFLite files for LiteRT (float32, float16, int8) in a worker process."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from convnet_core.worker.messages import Content
 
 _DEFAULT = ConvertConfig()
 _SECONDS, _SECONDS_PER_MB = 600.0, 10.0
-"""Calibrating int8 takes most: 20 s for a network of 94 MB on two cores."""
+"""Time limit of a conversion. int8 calibration takes longest: 20 s for a 94 MB network on two cores."""
 
 
 def warm_up() -> None:
-    """Have the worker import its libraries, while this process has other work."""
+    """Let the worker import its libraries in the background."""
     shared().submit(tflite_worker.import_libraries, {})
 
 
@@ -34,14 +34,14 @@ def save(
     signature: Signature,
     config: ConvertConfig = _DEFAULT,
 ) -> dict[str, str]:
-    """Convert a SavedModel to one TFLite file and run that once; gives the dtype of each port by TensorFlow name.
+    """Convert a SavedModel to one TFLite file and run it once. Returns the dtype of each port by TensorFlow name.
 
-    Inputs and outputs stay float32, in int8 unless `config` says otherwise. `calibration` maps ONNX input names to
-    samples [n, ...]: int8 needs them, and the file is run on the first; without them on drawn ones.
-    Raises ConversionError, also where the converter or LiteRT crashes: there is no file then.
+    Inputs and outputs stay float32, except in int8 if `config` says so. `calibration` maps ONNX input names to samples
+    [n, ...]. int8 requires them. The file is run on the first samples, or on random values if there are none.
+    Raises ConversionError, also if the converter or LiteRT crashes. Then there is no file.
     """
     if kind == "int8" and not calibration:
-        raise ConversionError("it needs samples that fix its ranges, and there are none")
+        raise ConversionError("it needs calibration samples to determine its ranges, but there are none")
     content: Content = {
         "saved_model": str(saved_model),
         "path": str(path),
@@ -51,27 +51,27 @@ def save(
     }
     step = tflite_worker.CONVERTING
 
-    def hear(content: Content, arrays: Feeds) -> None:
+    def on_note(content: Content, arrays: Feeds) -> None:
         nonlocal step
         step = content["step"]
 
     limit = _SECONDS + _SECONDS_PER_MB * size_of(saved_model) / 1e6
-    samples = calibration if kind == "int8" else _few(calibration, signature)
+    samples = calibration if kind == "int8" else _test_samples(calibration, signature)
     content["run"] = samples is not None
     try:
-        made, _ = shared().run(tflite_worker.make, content, samples or {}, notify=hear, seconds=limit)
+        result, _ = shared().run(tflite_worker.make, content, samples or {}, notify=on_note, seconds=limit)
     except ConversionError:
         path.unlink(missing_ok=True)
         raise
     except DiedError as error:
         path.unlink(missing_ok=True)
-        what = "TFLite's converter failed" if step == tflite_worker.CONVERTING else "LiteRT failed on a sample"
-        raise ConversionError(f"TFLite {kind}: {what}: {error}") from error
-    return dict(made["dtypes"])
+        cause = "TFLite's converter failed" if step == tflite_worker.CONVERTING else "LiteRT failed on a sample"
+        raise ConversionError(f"TFLite {kind}: {cause}: {error}") from error
+    return dict(result["dtypes"])
 
 
-def _few(calibration: Feeds, signature: Signature) -> Feeds | None:
-    """Two samples, or as many as the model takes at once; drawn where none are given, None where none can be drawn."""
+def _test_samples(calibration: Feeds, signature: Signature) -> Feeds | None:
+    """Two samples, or one fixed batch. Random if there is no calibration; None if random values cannot be generated."""
     inputs = [port.info for port in signature.inputs]
     size = fixed_batch(inputs)
     if calibration:

@@ -1,4 +1,4 @@
-"""Infinite constants in a float16 TFLite file."""
+"""Restore infinite constants in a float16 TFLite file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ _LARGEST = np.finfo(np.float16).max
 
 
 def may_have_lost_infinity(float16: bytes) -> bool:
-    """Whether a float16 file holds the number that infinity is written as."""
+    """Whether a float16 file contains the value that replaces infinity."""
     return any(bool((np.abs(array) == _LARGEST).any()) for array in _constants(float16) if array.dtype == np.float16)
 
 
 def restore_infinity(float16: bytes, float32: bytes) -> bytes:
-    """The float16 file with the infinite constants of the float32 file of the same model.
+    """Restore the infinite constants of a float16 file, if the float32 file of the same model has any.
 
-    TensorFlow 2.21 writes infinity as 65504, the largest float16, which makes wrong answers of masks that reach an
-    output. Nothing changes where the float32 file has finite constants that large, too: they cannot be told apart.
+    TensorFlow 2.21 writes infinity as 65504, the largest float16, which gives wrong results if a mask reaches an
+    output. The file stays unchanged if the float32 file also has finite constants this large, because the two cannot be
+    distinguished.
     """
     constants = [array for array in _constants(float32) if array.dtype == np.float32]
     if not any(np.isinf(array).any() for array in constants):
@@ -36,7 +37,7 @@ def restore_infinity(float16: bytes, float32: bytes) -> bytes:
 
 
 def _constants(content: bytes | bytearray) -> Iterator[Array]:
-    """The floats of each constant, [n]; views that can be written to where the content can."""
+    """Each float constant as an array [n]: a view, writable if the content is."""
     from tensorflow.lite.python import schema_py_generated as schema
 
     dtypes = {schema.TensorType.FLOAT32: np.float32, schema.TensorType.FLOAT16: np.float16}

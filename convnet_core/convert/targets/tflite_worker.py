@@ -1,4 +1,4 @@
-"""What a worker does for `tflite.py`: makes a TFLite file and runs it once. Either may crash the process."""
+"""The worker side of `tflite.py`: create a TFLite file and run it once. Either may crash the process."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from convnet_core.worker.messages import Content, Message, Notify
 CONVERTING, RUNNING = "converting", "running"
 
 
-def import_libraries(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Import what `make` needs, before anybody waits for it."""
+def import_libraries(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Import what `make` needs ahead of time."""
     import_tensorflow()
     import ai_edge_litert.interpreter  # noqa: F401
 
     return {}, {}
 
 
-def make(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Convert `saved_model` to the TFLite file `path` and run that on samples; gives the `dtypes` of its ports.
+def make(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Convert `saved_model` to the TFLite file `path` and run it on samples. Returns the `dtypes` of its ports.
 
-    `arrays` are samples [n, ...] by ONNX name. Tells the `step` that it is at. Raises ConversionError.
+    `arrays` are samples [n, ...] by ONNX name. Sends the current `step` with `notify`. Raises ConversionError.
     """
     kind, path = content["kind"], Path(content["path"])
     signature, config = dataclass_from_json(Signature, content["signature"]), ConvertConfig.from_json(content["config"])
-    tell({"step": CONVERTING}, {})
-    converted = _converted(content["saved_model"], kind, arrays, signature, config)
+    notify({"step": CONVERTING}, {})
+    converted = _convert(content["saved_model"], kind, arrays, signature, config)
     if kind == "fp16" and may_have_lost_infinity(converted):
-        float32 = _converted(content["saved_model"], "fp32", arrays, signature, config)
+        float32 = _convert(content["saved_model"], "fp32", arrays, signature, config)
         converted = restore_infinity(converted, float32)
     path.write_bytes(converted)
-    tell({"step": RUNNING}, {})
+    notify({"step": RUNNING}, {})
     if content["run"]:
         _check(path, kind, Path(content["saved_model"]), arrays, signature)
     return {"dtypes": _dtypes(path)}, {}
@@ -55,10 +55,10 @@ def make(content: Content, arrays: Feeds, tell: Notify) -> Message:
 # -- converting -------------------------------------------------------------------------------------
 
 
-def _converted(saved_model: str, kind: str, samples: Feeds, signature: Signature, config: ConvertConfig) -> bytes:
+def _convert(saved_model: str, kind: str, samples: Feeds, signature: Signature, config: ConvertConfig) -> bytes:
     tf = import_tensorflow()
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
-    # The converter's default puts the largest number in the place of infinity; int8 has no other way to hold it.
+    # By default, the converter replaces infinity by the largest finite value. Only int8 needs that.
     converter.canonicalizing_inf_as_min_max_float = kind == "int8"
     if kind != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -70,26 +70,26 @@ def _converted(saved_model: str, kind: str, samples: Feeds, signature: Signature
         converter.inference_input_type = tf.as_dtype(config.int8_inputs)
         converter.inference_output_type = tf.as_dtype(config.int8_outputs)
     try:
-        with _quiet_tensorflow(), _quick_collections():
+        with _quiet_tensorflow(), _fast_gc():
             return bytes(converter.convert())
-    except Exception as error:  # the converter raises many kinds, with traces of C++ in the text
+    except Exception as error:  # the converter raises many kinds, with C++ traces in the text
         raise ConversionError(f"TFLite {kind}: {reason(str(error))}") from error
 
 
 def _representative(samples: Feeds, signature: Signature) -> Iterator[dict[str, Any]]:
-    """The samples one by one, or in the one batch size that the model takes."""
+    """The samples one by one, or in the model's fixed batch size."""
     inputs = [port.info for port in signature.inputs]
     names, size = batched(inputs), max(fixed_batch(inputs) or 1, 1)
     for start in range(0, sample_count(samples, names) - size + 1, size):
-        yield _fed(batch_of(samples, start, start + size, names), signature)
+        yield _tensorflow_feeds(batch_of(samples, start, start + size, names), signature)
 
 
 @contextlib.contextmanager
-def _quick_collections() -> Iterator[None]:
-    """What lives already is not looked through for garbage meanwhile.
+def _fast_gc() -> Iterator[None]:
+    """Exclude existing objects from garbage collection.
 
-    TensorFlow 2.21's `convert` calls `gc.collect()`, which walks through all that TensorFlow's import left: 0.13 of
-    0.21 s for a small network.
+    TensorFlow 2.21's `convert` calls `gc.collect()`, which scans all objects from TensorFlow's import: 0.13 of 0.21 s
+    for a small network.
     """
     gc.freeze()
     try:
@@ -100,7 +100,7 @@ def _quick_collections() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet_tensorflow() -> Iterator[None]:
-    """TensorFlow's Python warnings of a conversion go to the log alone."""
+    """Hide TensorFlow's Python warnings during a conversion."""
     logger = logging.getLogger("tensorflow")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -114,20 +114,20 @@ def _quiet_tensorflow() -> Iterator[None]:
 
 
 def _check(path: Path, kind: str, saved_model: Path, samples: Feeds, signature: Signature) -> None:
-    """Run a file on samples, where its batch is dynamic at two sizes.
+    """Run a file on samples, at two batch sizes if its batch is dynamic.
 
-    Raises ConversionError where LiteRT fails at what TensorFlow does: else the samples are at fault.
+    Raises ConversionError if LiteRT fails on samples that TensorFlow can run. If both fail, the samples are invalid.
     """
     inputs = [port.info for port in signature.inputs]
     names, fixed = batched(inputs), fixed_batch(inputs)
     runner = _runner(path, kind)
-    takes = runner.get_input_details()
+    details = runner.get_input_details()
     for size in (1, 2) if fixed is None else (fixed,):
-        feeds = _fed(_sized(samples, size, names), signature)
+        feeds = _tensorflow_feeds(_repeat_samples(samples, size, names), signature)
         try:
-            runner(**{name: quantize(array, takes[name]) for name, array in feeds.items()})
+            runner(**{name: quantize(array, details[name]) for name, array in feeds.items()})
         except (ValueError, RuntimeError) as error:
-            if _tensorflow_answers(saved_model, feeds):
+            if _tensorflow_runs(saved_model, feeds):
                 at = f" at batch {size}" if fixed is None else ""
                 raise ConversionError(f"TFLite {kind}: LiteRT cannot run it{at}: {one_line(error)}") from error
 
@@ -141,28 +141,29 @@ def _runner(path: Path, kind: str) -> Any:
         raise ConversionError(f"TFLite {kind}: LiteRT cannot load it: {one_line(error)}") from error
 
 
-def _tensorflow_answers(saved_model: Path, feeds: Feeds) -> bool:
-    """Whether TensorFlow runs the model and its answer holds values: LiteRT 2.3 takes no empty tensor, and a size that
-    was drawn as 0 makes one.
+def _tensorflow_runs(saved_model: Path, feeds: Feeds) -> bool:
+    """Whether TensorFlow runs the model and returns non-empty tensors.
+
+    LiteRT 2.3 does not support empty tensors, which a random size of 0 can cause.
     """
     tf = import_tensorflow()
-    module = tf.saved_model.load(str(saved_model))  # the signature lives as long as its module
+    module = tf.saved_model.load(str(saved_model))  # the module keeps the signature alive
     try:
-        answer = module.signatures["serving_default"](**{name: tf.constant(array) for name, array in feeds.items()})
-    except Exception:  # TensorFlow's kinds
+        outputs = module.signatures["serving_default"](**{name: tf.constant(array) for name, array in feeds.items()})
+    except Exception:  # TensorFlow raises many kinds
         return False
     empty_feeds = any(array.size == 0 for array in feeds.values())
-    return empty_feeds or all(tensor.shape.num_elements() for tensor in answer.values())
+    return empty_feeds or all(tensor.shape.num_elements() for tensor in outputs.values())
 
 
-def _sized(samples: Feeds, size: int, names: frozenset[str]) -> Feeds:
-    """The first samples, again from the start where there are too few."""
+def _repeat_samples(samples: Feeds, size: int, names: frozenset[str]) -> Feeds:
+    """The first `size` samples, repeated from the start if there are too few."""
     return {
         name: array[np.arange(size) % max(len(array), 1)] if name in names else array for name, array in samples.items()
     }
 
 
-def _fed(samples: Feeds, signature: Signature) -> Feeds:
+def _tensorflow_feeds(samples: Feeds, signature: Signature) -> Feeds:
     return {port.tensorflow: port.from_onnx(samples[port.onnx]) for port in signature.inputs}
 
 

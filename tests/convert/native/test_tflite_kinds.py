@@ -235,7 +235,7 @@ def test_the_reason_names_the_operator_its_dtype_and_the_node(nodes, dtype, line
             "<unknown>:0: error: loc(callsite(fused[\"TensorListReserve:\", \"Loop_0/TensorArrayV2@__inference_1\"] at "
             "callsite(fused[\"PartitionedCall:\", \"PartitionedCall@__inference_2\"]))): 'tf.TensorListReserve' op "
             "requires element_shape to be static during TF Lite transformation pass",
-            "a loop gives results whose number or shape is known only when it runs (node Loop_0)",
+            "a loop returns results whose number or shape is known only at run time (node Loop_0)",
         ),
         (
             "Could not translate MLIR to FlatBuffer.<unknown>:0: error: loc(callsite(fused[\"Cast:\", "
@@ -245,9 +245,9 @@ def test_the_reason_names_the_operator_its_dtype_and_the_node(nodes, dtype, line
         (
             "<unknown>:0: error: loc(fused[\"SelectV2:\", \"Where_3/SelectV2@__inference_1\"]): failed to legalize "
             "operation 'tfl.select_v2' that was explicitly marked illegal",
-            "TFLite's converter cannot take select_v2 (node Where_3)",
+            "TFLite's converter does not support select_v2 (node Where_3)",
         ),
-        ("<unknown>:0: error: loc(\"x\"): tensor<3xf32>", "TFLite's converter fails and does not say why"),
+        ("<unknown>:0: error: loc(\"x\"): tensor<3xf32>", "TFLite's converter failed without a readable reason"),
         ("a plain line\nand another", "a plain line"),
     ],
 )  # fmt: skip
