@@ -18,16 +18,16 @@ def node_scopes(model: onnx.ModelProto) -> list[str]:
     graph = model.graph
     try:
         signature = Signature.of(model)
-        taken = {port.tensorflow.lower() for port in (*signature.inputs, *signature.outputs)}
+        used_names = {port.tensorflow.lower() for port in (*signature.inputs, *signature.outputs)}
     except ModelError:  # a model with sequences has no signature, but its nodes have names
-        taken = {value.name.lower() for value in (*graph.input, *graph.output)}
+        used_names = {value.name.lower() for value in (*graph.input, *graph.output)}
     scopes = []
     for index, node in enumerate(graph.node):
         plain = re.sub(r"[^A-Za-z0-9_.\-]", "_", node.name or f"{node.op_type}_{index}")
         plain = plain if plain[0].isalnum() else f"n{plain}"
         scope, number = plain, 2
-        while scope.lower() in taken:  # TensorFlow's names are case-insensitive
+        while scope.lower() in used_names:  # TensorFlow's names are case-insensitive
             scope, number = f"{plain}_{number}", number + 1
-        taken.add(scope.lower())
+        used_names.add(scope.lower())
         scopes.append(scope)
     return scopes

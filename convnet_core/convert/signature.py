@@ -109,7 +109,7 @@ class Signature:
 
 def tensorflow_names(names: Iterable[str]) -> list[str]:
     """Unique TensorFlow names by the rule above, in the same order."""
-    taken: set[str] = set()
+    used_names: set[str] = set()
     result = []
     for name in names:
         plain = re.sub(r"\W", "_", name, flags=re.ASCII)
@@ -118,8 +118,8 @@ def tensorflow_names(names: Iterable[str]) -> list[str]:
         if keyword.iskeyword(plain):
             plain += "_"
         candidate, number = plain, 2
-        while candidate.lower() in taken:  # TensorFlow treats `X` and `x` as the same argument
+        while candidate.lower() in used_names:  # TensorFlow treats `X` and `x` as the same argument
             candidate, number = f"{plain}_{number}", number + 1
-        taken.add(candidate.lower())
+        used_names.add(candidate.lower())
         result.append(candidate)
     return result

@@ -29,10 +29,10 @@ class TensorLocation:
         """Convert an array of the source to ONNX's order."""
         before = array.shape
         parts = array.reshape(self._split_shape(before)) if self.split else array
-        moved = parts.transpose(self.perm) if self.perm else parts
+        reordered = parts.transpose(self.perm) if self.perm else parts
         if self.shape:
-            return moved.reshape(self.shape)
-        return moved.reshape(before) if self.split else moved
+            return reordered.reshape(self.shape)
+        return reordered.reshape(before) if self.split else reordered
 
     def source_value(self, array: Array) -> Array:
         """The inverse of `value`: convert an ONNX array to the source's order. Not for a location with a `shape`."""

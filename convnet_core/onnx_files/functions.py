@@ -32,10 +32,10 @@ def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
         yield from _graphs(attribute)
 
 
-def expanded_size(model: onnx.ModelProto, most: int, name: str, hint: str) -> int:
+def expanded_size(model: onnx.ModelProto, max_nodes: int, name: str, hint: str) -> int:
     """The number of nodes after inlining, where each call also counts as a node. Takes time linear in the file size.
 
-    Raises ModelError if a function is recursive, takes a graph as an attribute, or expands to more than `most` nodes.
+    Raises ModelError if a function is recursive, takes a graph as an attribute, or expands to more than `max_nodes` nodes.
     """
     called: dict[str, Counter[str]] = {}
     for function in model.functions:
@@ -46,10 +46,10 @@ def expanded_size(model: onnx.ModelProto, most: int, name: str, hint: str) -> in
     counts: dict[str, int] = {}
     for operator in _callees_first(called, name):
         counts[operator] = 1 + sum(times * counts[inner] for inner, times in called.get(operator, {}).items())
-        if counts[operator] > most:
+        if counts[operator] > max_nodes:
             raise ModelError(
                 f"{name}: the function {_display(operator)} expands to {counts[operator]:,} nodes; "
-                f"the limit is {most:,}",
+                f"the limit is {max_nodes:,}",
                 hint=hint,
             )
     return sum(counts.get(_operator(node), 1) for node in walk_nodes(model.graph.node))

@@ -42,13 +42,13 @@ def _sources(model: onnx.ModelProto, name: str) -> list[str]:
     nodes = list(walk_nodes(model.graph.node))
     producers = {output: node for node in nodes for output in node.output}
     pending = [item for node in nodes if node.name == name and name for item in node.input]
-    seen = set[str]()
+    visited = set[str]()
     while pending:
         tensor = pending.pop()
-        if tensor not in seen:
-            seen.add(tensor)
+        if tensor not in visited:
+            visited.add(tensor)
             pending += producers[tensor].input if tensor in producers else ()
-    return [value.name for value in model.graph.input if value.name in seen]
+    return [value.name for value in model.graph.input if value.name in visited]
 
 
 def _describe(name: str, array: Array, input_spec: InputSpec) -> str:

@@ -101,15 +101,15 @@ def _node_names(model: onnx.ModelProto) -> Notes:
 
 def _name_nodes(nodes: Iterable[onnx.NodeProto]) -> int:
     """Give every node a unique name, such as `MatMul_3` if it has none. Returns the number of duplicates."""
-    taken: set[str] = set()
+    used_names: set[str] = set()
     repeated = 0
     for index, node in enumerate(nodes):
-        repeated += bool(node.name) and node.name in taken
+        repeated += bool(node.name) and node.name in used_names
         name = node.name or f"{node.op_type}_{index}"
-        while name in taken:
+        while name in used_names:
             name = f"{name}_{index}"
         node.name = name
-        taken.add(name)
+        used_names.add(name)
     return repeated
 
 

@@ -33,15 +33,15 @@ def reason(text: str) -> str:
 
 def _nodes(text: str, op: str = r"\w+") -> str:
     """The ONNX nodes that ops with a name matching this pattern belong to."""
-    found = re.findall(rf'fused\["(?:{op}):", "([^"@]+)/[^"/@]*@', text)
-    nodes = sorted(set(found))
+    matches = re.findall(rf'fused\["(?:{op}):", "([^"@]+)/[^"/@]*@', text)
+    nodes = sorted(set(matches))
     return f" (node {', '.join(nodes[:_MAX_NODES])}{', ...' if len(nodes) > _MAX_NODES else ''})" if nodes else ""
 
 
 def _dtype_suffix(op: str, text: str) -> str:
     """The dtypes of the first operands if they are not float32."""
-    found = re.findall(rf"^\s*tf\.{op}\(tensor<[^>]*?([^x<>]+|complex<f32>)>", text, re.MULTILINE)
-    names = sorted({_dtype_name(dtype) for dtype in found} - {"float32"})
+    matches = re.findall(rf"^\s*tf\.{op}\(tensor<[^>]*?([^x<>]+|complex<f32>)>", text, re.MULTILINE)
+    names = sorted({_dtype_name(dtype) for dtype in matches} - {"float32"})
     return f" of {' and '.join(names)}" if names else ""
 
 

@@ -26,8 +26,8 @@ def _expand_node(node: Node, graph: Graph) -> list[Node]:
     inner = {name: expand(value) for name, value in node.attributes.items() if isinstance(value, Graph)}
     node = dataclasses.replace(node, attributes={**node.attributes, **inner}) if inner else node
     if node.domain == DOMAIN:
-        kept = {name: value for name, value in node.attributes.items() if value or name not in _IGNORED_IF_0}
-        node = dataclasses.replace(node, attributes=kept)
+        effective = {name: value for name, value in node.attributes.items() if value or name not in _IGNORED_IF_0}
+        node = dataclasses.replace(node, attributes=effective)
     function = EXPANSIONS.get((node.domain, node.op))
     if function is None:
         return [node]

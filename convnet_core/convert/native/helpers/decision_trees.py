@@ -145,7 +145,7 @@ _MODES = np.array(
 
 
 def forest_of_branches(attributes: dict[str, Any]) -> Forest:
-    """From the attributes of TreeEnsemble: inner nodes first, then the leaves, which have a list of their positions."""
+    """A forest from the attributes of TreeEnsemble: inner nodes first, then the leaves from their separate list."""
     inner = _MODES[attributes["nodes_modes"]]
     splits, weights = attributes["nodes_splits"], attributes["leaf_weights"]
     count, targets = len(inner), np.array(attributes["leaf_targetids"])

@@ -119,15 +119,15 @@ def shift_bits(x: Any, y: Any, right: bool) -> Any:
     inside = tf.logical_and(positions >= 0, positions < bits)
     positions = tf.where(inside, positions, tf.zeros_like(positions))
     if right:
-        moved = _shift_right(x, positions, tf.int32 if wide == tf.int32 else dtype)
+        shifted = _shift_right(x, positions, tf.int32 if wide == tf.int32 else dtype)
     elif dtype == tf.uint64:
-        moved = tf.bitwise.left_shift(x, tf.cast(positions, dtype))
+        shifted = tf.bitwise.left_shift(x, tf.cast(positions, dtype))
     else:  # LiteRT 2.3 can only shift right
-        moved = tf.cast(x, wide) * tf.gather(tf.cast(_POWERS, wide), positions)
-    out = tf.zeros_like(moved)
+        shifted = tf.cast(x, wide) * tf.gather(tf.cast(_POWERS, wide), positions)
+    out = tf.zeros_like(shifted)
     if right and not dtype.is_unsigned:
-        out = tf.where(moved < 0, out - 1, out)  # keep the sign
-    return tf.cast(tf.where(inside, tf.cast(moved, wide), tf.cast(out, wide)), dtype)
+        out = tf.where(shifted < 0, out - 1, out)  # keep the sign
+    return tf.cast(tf.where(inside, tf.cast(shifted, wide), tf.cast(out, wide)), dtype)
 
 
 _POWERS = np.left_shift(np.uint64(1), np.arange(64, dtype=np.uint64)).astype(np.int64)

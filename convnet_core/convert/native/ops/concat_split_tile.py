@@ -38,18 +38,22 @@ def split(x: Any, split: Any = None, *, axis: int = 0, num_outputs: int | None =
 def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
     axis %= rank_of(x)
     if sizes is None:
-        whole = size_of(x, axis)
-        whole = whole if isinstance(whole, int) else tf.cast(whole, tf.int32)  # TFLite cannot divide 64-bit integers
-        size = -(-whole // count)  # rounded up: the last part may be smaller
-        sizes = [size] * (count - 1) + [whole - size * (count - 1)]
-    if not all(isinstance(size, int) for size in sizes):  # by slices, because TFLite can split only into known sizes
+        total = size_of(x, axis)
+        total = total if isinstance(total, int) else tf.cast(total, tf.int32)  # TFLite cannot divide 64-bit integers
+        size = -(-total // count)  # rounded up: the last part may be smaller
+        sizes = [size] * (count - 1) + [total - size * (count - 1)]
+    if not all(
+        isinstance(size, int) for size in sizes
+    ):  # by slices, because TFLite can split only into known_entries sizes
         x = tf.convert_to_tensor(x)
         ends = list(itertools.accumulate(tf.cast(size, tf.int64) for size in sizes))
         before = (slice(None),) * axis
         return tuple(x[(*before, slice(*pair))] for pair in zip([0, *ends[:-1]], ends, strict=True))
-    if (known := partial_entries(x)) is not None:
+    if (known_entries := partial_entries(x)) is not None:
         starts = [sum(sizes[:index]) for index in range(count)]
-        return tuple(join_entries(known[start : start + size], x) for start, size in zip(starts, sizes, strict=True))
+        return tuple(
+            join_entries(known_entries[start : start + size], x) for start, size in zip(starts, sizes, strict=True)
+        )
     return tuple(tf.split(x, count if len(set(sizes)) == 1 else sizes, axis))
 
 

@@ -19,9 +19,9 @@ RunSubgraph = Callable[..., list[Any]]
 
 @handles("If", 1, 11, 13, 16, 19, 21, 23, 24, 25)
 def if_(condition: Any, *, then_branch: Graph, else_branch: Graph, run: RunSubgraph) -> Any:
-    known = static_value(condition)
-    if known is not None:
-        return tuple(run(then_branch if known.item() else else_branch, {}))
+    static_condition = static_value(condition)
+    if static_condition is not None:
+        return tuple(run(then_branch if static_condition.item() else else_branch, {}))
     return tuple(
         tf.cond(
             tf.reshape(condition, []),
@@ -84,7 +84,7 @@ def scan_8(
     """Scan each batch item separately."""
     batch = shape_of(inputs[0])[0]
     if lengths is not None or not isinstance(batch, int):
-        raise ConversionError("Scan-8 is supported only for a known batch size and without sequence lengths")
+        raise ConversionError("Scan-8 is supported only for a static_condition batch size and without sequence lengths")
     results = [
         scan(
             *(item[index] for item in inputs),

@@ -27,9 +27,9 @@ def einsum(*operands: Any, equation: str) -> Any:
     terms = [_diagonal(_Term(x, names)) for x, names in zip(operands, letters, strict=True)]
     first, *others = terms
     for index, term in enumerate(others):
-        wanted = set(result).union(*(later.letters for later in others[index + 1 :]))
-        left = _sum_out(first, wanted | set(term.letters))
-        first = _multiply(left, _sum_out(term, wanted | set(first.letters)), wanted)
+        needed_letters = set(result).union(*(later.letters for later in others[index + 1 :]))
+        left = _sum_out(first, needed_letters | set(term.letters))
+        first = _multiply(left, _sum_out(term, needed_letters | set(first.letters)), needed_letters)
     first = _sum_out(first, set(result))
     return _reorder(tf.identity(first.tensor) if len(terms) == 1 else first.tensor, first.letters, result)
 
@@ -39,10 +39,10 @@ def _parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
     counts = [rank - len(term.replace("...", "")) for rank, term in zip(ranks, terms, strict=True) if "..." in term]
-    most = max(counts, default=0)
-    free = "".join(chr(0x100 + index) for index in range(most))
+    max_count = max(counts, default=0)
+    free = "".join(chr(0x100 + index) for index in range(max_count))
     letters = [
-        term.replace("...", free[most - (rank - len(term) + 3) :]) if "..." in term else term
+        term.replace("...", free[max_count - (rank - len(term) + 3) :]) if "..." in term else term
         for rank, term in zip(ranks, terms, strict=True)
     ]
     if not arrow:
@@ -69,20 +69,20 @@ def diagonal(x: Any) -> Any:
     return reshape_to(x, [*shape_of(x, 0, -2), size * size])[..., :: size + 1]
 
 
-def _sum_out(term: _Term, wanted: set[str]) -> _Term:
+def _sum_out(term: _Term, needed_letters: set[str]) -> _Term:
     """Sum over the dimensions that appear nowhere else."""
-    unused = [index for index, letter in enumerate(term.letters) if letter not in wanted]
+    unused = [index for index, letter in enumerate(term.letters) if letter not in needed_letters]
     if not unused:
         return term
-    remaining = "".join(letter for letter in term.letters if letter in wanted)
+    remaining = "".join(letter for letter in term.letters if letter in needed_letters)
     return _Term(tf.reduce_sum(term.tensor, unused), remaining)
 
 
-def _multiply(a: _Term, b: _Term, wanted: set[str]) -> _Term:
+def _multiply(a: _Term, b: _Term, needed_letters: set[str]) -> _Term:
     """Multiply, summing over the letters that only these two operands have."""
     shared = [letter for letter in a.letters if letter in b.letters]
-    batch = "".join(letter for letter in shared if letter in wanted)
-    inner = "".join(letter for letter in shared if letter not in wanted)
+    batch = "".join(letter for letter in shared if letter in needed_letters)
+    inner = "".join(letter for letter in shared if letter not in needed_letters)
     left = "".join(letter for letter in a.letters if letter not in shared)
     right = "".join(letter for letter in b.letters if letter not in shared)
     if not inner:
@@ -120,6 +120,6 @@ def _sizes(term: _Term, letters: str) -> list[Any]:
     return [sizes[term.letters.index(letter)] for letter in letters]
 
 
-def _reorder(x: Any, letters: str, wanted: Sequence[str]) -> Any:
-    order = [letters.index(letter) for letter in wanted]
+def _reorder(x: Any, letters: str, needed_letters: Sequence[str]) -> Any:
+    order = [letters.index(letter) for letter in needed_letters]
     return x if order == sorted(order) else tf.transpose(x, order)

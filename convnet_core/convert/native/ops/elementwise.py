@@ -157,11 +157,11 @@ def is_nan(x: Any) -> Any:
 @handles("IsInf", 10, 20)
 def is_inf(x: Any, *, detect_negative: int = 1, detect_positive: int = 1) -> Any:
     """Compare with the largest finite value: TensorFlow 2.21 writes infinite constants to TFLite as that value."""
-    most = tf.constant(tf.as_dtype(x.dtype).max, x.dtype)
+    max_value = tf.constant(tf.as_dtype(x.dtype).max, x.dtype)
     if detect_negative and detect_positive:
-        return tf.abs(x) > most
+        return tf.abs(x) > max_value
     if detect_negative or detect_positive:
-        return x > most if detect_positive else x < -most
+        return x > max_value if detect_positive else x < -max_value
     return tf.zeros_like(x, tf.bool)
 
 

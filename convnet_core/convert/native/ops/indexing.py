@@ -46,8 +46,8 @@ def slice_(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) 
         for values, default in ((begins, 0), (ends, _END), ([1] * count if steps is None else steps, 1))
     )
     index = [_slice(*item) for item in zip(begins, limits, strides, strict=True)]
-    if (known := partial_entries(x)) is not None and len(index) == 1 and _is_static(index[0]):
-        return join_entries(known[index[0]], x)
+    if (known_entries := partial_entries(x)) is not None and len(index) == 1 and _is_static(index[0]):
+        return join_entries(known_entries[index[0]], x)
     if all(item == slice(None) for item in index):
         return tf.identity(x)
     return (tf.constant(x) if isinstance(x, np.ndarray) else x)[tuple(index)]
@@ -71,12 +71,12 @@ def _is_static(index: slice) -> bool:
 
 @handles("Gather", 1, 11, 13, static=("indices",))
 def gather(x: Any, indices: Any, *, axis: int = 0) -> Any:
-    known, positions = partial_entries(x), static_value(indices)
-    if known is not None and rank_of(x) == 1 and positions is not None and positions.ndim < 2:
+    known_entries, positions = partial_entries(x), static_value(indices)
+    if known_entries is not None and rank_of(x) == 1 and positions is not None and positions.ndim < 2:
         return (
-            scalar_like(known[positions], x)
+            scalar_like(known_entries[positions], x)
             if positions.ndim == 0
-            else join_entries([known[item] for item in positions], x)
+            else join_entries([known_entries[item] for item in positions], x)
         )
     axis %= rank_of(x)
     x = tf.convert_to_tensor(x)  # TensorFlow 2.21 fails to freeze a loop that gathers directly from a variable

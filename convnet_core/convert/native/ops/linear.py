@@ -72,7 +72,7 @@ def matmul_integer(a: Any, b: Any, a_zero_point: Any = None, b_zero_point: Any =
 
 
 def integer_product(a: Any, b: Any) -> Any:
-    """The int32 product of what `centred` gives."""
+    """The int32 product of matrices with values from -255 to 255."""
     return _as_matrices(integer_arithmetic.matmul_of_bytes, a, b)
 
 

@@ -62,11 +62,14 @@ def _window_max(x: Any, positions: Any, windows: Sequence[Window]) -> tuple[Any,
     x, positions = tf.pad(x, sides, constant_values=lowest(x)), tf.pad(positions, sides)
     for axis, window in reversed(list(enumerate(windows, start=2))):
         part = [(*(slice(None),) * axis, window.part(position)) for position in range(window.kernel)]
-        best, where = x[part[0]], positions[part[0]]
+        best, best_positions = x[part[0]], positions[part[0]]
         for item in part[1:]:
             better = x[item] > best
-            best, where = tf.where(better, x[item], best), tf.where(better, positions[item], where)
-        x, positions = best, where
+            best, best_positions = (
+                tf.where(better, x[item], best),
+                tf.where(better, positions[item], best_positions),
+            )
+        x, positions = best, best_positions
     return x, positions
 
 

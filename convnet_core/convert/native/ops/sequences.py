@@ -67,12 +67,12 @@ def _at_position(position: Any, count: int, function: Callable[[int], Any], indi
 @handles("SplitToSequence", 11, 24)
 def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int = 1) -> Any:
     axis %= rank_of(x)
-    whole = size_of(x, axis)
+    total = size_of(x, axis)
     if split is None or rank_of(split) == 0:
-        if not isinstance(whole, int):
+        if not isinstance(total, int):
             raise ConversionError("the length of the sequence is unknown")
         size = 1 if split is None else int(require_constant(split, "the size of the parts")[0])
-        sizes = [min(size, whole - start) for start in range(0, whole, size)]
+        sizes = [min(size, total - start) for start in range(0, total, size)]
     else:
         sizes = entries(split, "the sizes of the parts")
     items = tf.split(x, sizes, axis)

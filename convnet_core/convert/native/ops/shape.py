@@ -150,9 +150,13 @@ def squeeze_1(x: Any, *, axes: list[int] | None = None) -> Any:
 
 @handles("Squeeze", 13, 21, 23, 24, 25)
 def squeeze(x: Any, axes: Any = None) -> Any:
-    known = partial_entries(x)
-    if known is not None and rank_of(x) == len(known) == 1 and (axes is None or len(entries(axes)) == 1):
-        return scalar_like(known[0], x)
+    known_entries = partial_entries(x)
+    if (
+        known_entries is not None
+        and rank_of(x) == len(known_entries) == 1
+        and (axes is None or len(entries(axes)) == 1)
+    ):
+        return scalar_like(known_entries[0], x)
     if axes is None:
         return tf.squeeze(x)
     if static_value(axes) is None:
@@ -170,8 +174,8 @@ def unsqueeze_1(x: Any, *, axes: list[int]) -> Any:
 
 @handles("Unsqueeze", 13, 21, 23, 24, 25)
 def unsqueeze(x: Any, axes: Any) -> Any:
-    if rank_of(x) == 0 and (known := partial_entries(x)) is not None:
-        return join_entries(known, x)
+    if rank_of(x) == 0 and (known_entries := partial_entries(x)) is not None:
+        return join_entries(known_entries, x)
     if static_value(axes) is None:
         count = len(entries(axes))
         keep = tf.stack(fill_axes([0] * count, axes, [1] * (rank_of(x) + count)))
@@ -184,11 +188,11 @@ def unsqueeze(x: Any, axes: Any) -> Any:
 
 @handles("Expand", 8, 13)
 def expand(x: Any, shape: Any) -> Any:
-    if (wanted := partial_entries(shape)) is None:
+    if (new_sizes := partial_entries(shape)) is None:
         return tf.broadcast_to(x, tf.broadcast_dynamic_shape(tf.shape(x, out_type=shape.dtype), shape))
     before = shape_of(x)
-    rank = max(len(before), len(wanted))
-    before, target = ([1] * (rank - len(sizes)) + sizes for sizes in (before, wanted))
+    rank = max(len(before), len(new_sizes))
+    before, target = ([1] * (rank - len(sizes)) + sizes for sizes in (before, new_sizes))
     return tf.broadcast_to(x, pack_sizes([_broadcast_size(old, new) for old, new in zip(before, target, strict=True)]))
 
 

@@ -12,14 +12,14 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 
 Selection = tuple[Any, Any]
-"""The indices of the selected boxes per batch and class, [rows, most], and their numbers, [rows]."""
+"""The indices of the selected boxes per batch and class, [rows, max_boxes], and their numbers, [rows]."""
 
 
 @handles("NonMaxSuppression", 10, 11)
 def non_max_suppression(
     boxes: Any,
     scores: Any,
-    most: Any = None,
+    max_boxes: Any = None,
     iou_threshold: Any = None,
     score_threshold: Any = None,
     *,
@@ -34,7 +34,7 @@ def non_max_suppression(
     batch, classes, count = shape_of(scores)
     rows = reshape_to(scores, [batch * classes, count])
     limits = {
-        "max_output_size": _limit(0 if most is None else as_scalar(most), count),
+        "max_output_size": _limit(0 if max_boxes is None else as_scalar(max_boxes), count),
         "iou_threshold": _raise_threshold(0.0 if iou_threshold is None else as_scalar(iou_threshold)),
         "score_threshold": tf.cast(-np.inf if score_threshold is None else as_scalar(score_threshold), tf.float32),
     }
@@ -66,11 +66,11 @@ def _raise_threshold(threshold: Any) -> Any:
     return tf.cast(threshold, tf.float32) * (1 + 2.0**-23) + 1e-30
 
 
-def _limit(most: Any, count: Any) -> Any:
-    """The most boxes to select per row, as int32."""
-    if isinstance(most, int) and isinstance(count, int):
-        return np.int32(min(most, count))
-    return tf.cast(tf.minimum(tf.cast(most, tf.int64), tf.cast(count, tf.int64)), tf.int32)
+def _limit(max_boxes: Any, count: Any) -> Any:
+    """The max_boxes boxes to select per row, as int32."""
+    if isinstance(max_boxes, int) and isinstance(count, int):
+        return np.int32(min(max_boxes, count))
+    return tf.cast(tf.minimum(tf.cast(max_boxes, tf.int64), tf.cast(count, tf.int64)), tf.int32)
 
 
 def _suppress_row(boxes: Any, scores: Any, limits: dict[str, Any]) -> Selection:
@@ -78,8 +78,8 @@ def _suppress_row(boxes: Any, scores: Any, limits: dict[str, Any]) -> Selection:
 
 
 def _suppress_unrolled(boxes: Any, rows: Any, classes: int, limits: dict[str, Any]) -> Selection:
-    found = [_suppress_row(boxes[row // classes], rows[row], limits) for row in range(shape_of(rows)[0])]
-    indices, valid = zip(*found, strict=True)
+    results_by_row = [_suppress_row(boxes[row // classes], rows[row], limits) for row in range(shape_of(rows)[0])]
+    indices, valid = zip(*results_by_row, strict=True)
     return tf.stack(indices), tf.stack(valid)
 
 
@@ -87,7 +87,7 @@ def _suppress_in_loop(boxes: Any, rows: Any, classes: Any, limits: dict[str, Any
     """Concatenate the results in each iteration. LiteRT 2.3 can run neither its conversion of `tf.map_fn` here nor
     NonMaxSuppression on the result of a Gather in a loop.
     """
-    count, classes, most = tf.shape(rows)[0], tf.cast(classes, tf.int32), limits["max_output_size"]
+    count, classes, max_boxes = tf.shape(rows)[0], tf.cast(classes, tf.int32), limits["max_output_size"]
 
     def iterate(row: Any, indices: Any, valid: Any) -> Any:
         row_indices, number = _suppress_row(boxes[row // classes], rows[row], limits)
@@ -96,7 +96,7 @@ def _suppress_in_loop(boxes: Any, rows: Any, classes: Any, limits: dict[str, Any
     _, indices, valid = tf.while_loop(
         lambda row, *_: row < count,
         iterate,
-        (tf.constant(0), tf.zeros(tf.stack([0, most]), tf.int32), tf.zeros([0], tf.int32)),
+        (tf.constant(0), tf.zeros(tf.stack([0, max_boxes]), tf.int32), tf.zeros([0], tf.int32)),
         shape_invariants=(
             tf.TensorShape([]),
             tf.TensorShape([None, None]),
