@@ -35,7 +35,7 @@ def graphs_of(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
 def expanded_size(model: onnx.ModelProto, max_nodes: int, name: str, hint: str) -> int:
     """The number of nodes after inlining, where each call also counts as a node. Takes time linear in the file size.
 
-    Raises ModelError if a function is recursive, takes a graph as an attribute, or expands to more than `max_nodes` nodes.
+    Raises ModelError if a function is recursive, takes a graph as an attribute, or expands to over `max_nodes` nodes.
     """
     called: dict[str, Counter[str]] = {}
     for function in model.functions:
