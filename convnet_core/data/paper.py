@@ -23,11 +23,13 @@ from convnet_core.data.picture import Grey
 _SIDE = 320  # longer side on which paper and lines are looked for, in pixels
 _REACH = 0.15  # half of the square's side against the picture's longer one: wider than any pen
 _DARKEST = np.float32(0.1)  # level below which light is not told from none
+_SHADE = 0.3  # the same against the brightest paper's: light falls to a third
 _FLAT, _NEAR = 2 / 255, 0.05  # how far a flat ground strays; how far the border does where no ink is on it
 _LEAST = 0.05  # ink, as a share of the paper's light
 _FILLED = 0.6  # share of its box that a digit rarely fills
 _MARGIN = 0.1  # of each side, where the paper may end
 _INK_WEIGHT = 6  # of the mean ink of a picture, beside the changes of its paper over its side
+_SLOPE = 2  # of the logarithm of brightness over a side: light that falls evenly to a third has no more, ink's edge has
 _TILT = 0.08  # of a line, over its length
 _SPAN = 0.75  # share of a picture's side that a printed line covers
 _THICK = 0.03  # of a printed line, over its length; a stem from top to bottom is thicker
@@ -92,7 +94,8 @@ def _exposure(grey: Grey) -> Grey:
 
 def _relative(grey: Grey, level: Grey) -> tuple[Grey, float]:
     """Ink as a share of the paper's light, and the least that is no noise."""
-    away = np.abs(grey - level) / np.maximum(level, _DARKEST)
+    darkest = np.maximum(_DARKEST, _SHADE * np.quantile(level, 0.9))  # on a table beside the paper noise is no ink
+    away = np.abs(grey - level) / np.maximum(level, np.float32(darkest))
     usual = np.median(away)
     noise = float(np.median(np.abs(away - usual))) * 1.4826  # standard deviation from the median deviation
     return (away - usual).clip(0), max(_LEAST, 5 * noise)
@@ -124,7 +127,8 @@ def _strangeness(level: Grey, grey: Grey) -> float:
 
     A wrong level has the filled outline of the digit in it, or lies between the lines of ruled paper.
     """
-    variation = sum(float(np.abs(np.diff(level, axis=axis)).sum()) for axis in (0, 1))
+    slope = _SLOPE / max(level.shape)
+    variation = sum(float((np.abs(np.diff(level, axis=axis)) - slope).clip(0).sum()) for axis in (0, 1))
     return variation / math.sqrt(grey.size) + _INK_WEIGHT * float(np.abs(grey - level).mean())
 
 

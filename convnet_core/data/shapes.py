@@ -26,6 +26,8 @@ _TALL = 2.2  # height against width that few digits have: two below each other
 
 _FRAME = 0.15  # how far from its box's side a frame may lie, against the box
 _ROUND, _STRAY = 0.9, 0.02  # share of each side that it covers at least; share of it that may lie elsewhere
+_STRAIGHT, _SPAN = 0.05, 0.8  # the same as _FRAME, and share of a picture's sides, of a frame with nothing in it
+_LOW = 0.03  # of a photograph's longer side: what is left of lines and noise is lower, a digit is taller
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,19 +86,24 @@ class Shape:
         """Whether it reaches the top, left, bottom, right of an area."""
         return np.array((self.top == 0, self.left == 0, self.bottom == height, self.right == width))
 
-    def is_frame(self) -> bool:
-        """Whether it lies along all four sides of its box, and nowhere else."""
+    def is_frame(self, reach: float = _FRAME) -> bool:
+        """Whether it lies along all four sides of its box, no farther from them than `reach`, and nowhere else."""
         y = (self.rows - self.top) / max(1, self.height - 1)
         x = (self.columns - self.left) / max(1, self.right - self.left - 1)
         near = np.stack([y, x, 1 - y, 1 - x])
-        if (near.min(0) > _FRAME).mean() > _STRAY:
+        if (near.min(0) > reach).mean() > _STRAY:
             return False
         along = (self.columns, self.rows, self.columns, self.rows)
         lengths = (self.right - self.left, self.height, self.right - self.left, self.height)
         return all(
-            len(np.unique(places[close <= _FRAME])) >= _ROUND * length
+            len(np.unique(places[close <= reach])) >= _ROUND * length
             for places, close, length in zip(along, near, lengths, strict=True)
         )
+
+    def surrounds(self, height: float, width: float) -> bool:
+        """Whether it is a straight frame nearly as large as a picture: no hand draws a 0 like that."""
+        large = self.height >= _SPAN * height and self.right - self.left >= _SPAN * width
+        return large and self.is_frame(_STRAIGHT)
 
     def holds(self, other: Shape) -> bool:
         """Whether the other's box lies inside its own."""
@@ -113,19 +120,20 @@ def digit(ink: Grey, least: float, *, photograph: bool) -> Grey:
     on = ink > least
     rows, columns = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
     if not len(rows):
-        return ink
+        return np.zeros_like(ink)
     top, left, bottom, right = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
     factor = -(-max(bottom - top, right - left) // (_SIDE if photograph else _QUICK))
     small = np.asarray(Image.fromarray(ink[top:bottom, left:right]).reduce(factor), np.float32)
     labels, count = components(small > least)
-    if count == 1 and not photograph:
-        return ink
-    kept = _inside_frames(_shapes(small, labels, count))
-    if photograph:
+    kept = _inside_frames(_shapes(small, labels, count), ink.shape[0] / factor, ink.shape[1] / factor)
+    if photograph and kept:
         height, width = labels.shape
         sides = np.array((top == 0, left == 0, bottom == ink.shape[0], right == ink.shape[1]))
         kept = [shape for shape in kept if not (sides & shape.touches(height, width)).any()] or kept
         kept = _without_dirt(kept)
+    least_height = _LOW * max(ink.shape) / factor if photograph else 0
+    if not any(shape.height >= least_height for shape in kept):
+        return np.zeros_like(ink)
     _check_one(kept)
     if len(kept) == count and not photograph:
         return ink
@@ -137,10 +145,10 @@ def digit(ink: Grey, least: float, *, photograph: bool) -> Grey:
 
 
 def without_frames(ink: Grey, least: float) -> Grey:
-    """The ink on a photograph, zero where there is a frame around other ink."""
+    """The ink on a photograph, zero where there is a frame around other ink, or a straight one around nearly all."""
     labels, count = components(ink > least)
     shapes = _shapes(ink, labels, count)
-    inside = _inside_frames(shapes)
+    inside = _inside_frames(shapes, *ink.shape)
     frames = [shape.number for shape in shapes if shape not in inside]
     return np.where(_wider(np.isin(labels, frames)), np.float32(0), ink)
 
@@ -161,9 +169,13 @@ def _large(labels: NDArray[np.intp], count: int) -> list[int]:
     return [int(number) for number in numbers if areas[number] >= _SPECK * areas.max()]
 
 
-def _inside_frames(shapes: list[Shape]) -> list[Shape]:
-    """Without the frames that stand around others."""
-    frames = [shape for shape in shapes if shape.is_frame() and any(shape.holds(other) for other in shapes)]
+def _inside_frames(shapes: list[Shape], height: float, width: float) -> list[Shape]:
+    """Without the frames that stand around others, or around nearly all of a picture."""
+    frames = [
+        shape
+        for shape in shapes
+        if shape.surrounds(height, width) or (shape.is_frame() and any(shape.holds(other) for other in shapes))
+    ]
     return [shape for shape in shapes if shape not in frames]
 
 

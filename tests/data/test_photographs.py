@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
 from convnet_core.data import shapes
@@ -73,6 +73,23 @@ def evenly_lit(drawn, network):
 )
 def test_a_sheet_is_read_as_under_even_light(drawn, network, evenly_lit, lit, marked):
     assert wrong(drawn, network, lit, marked) - evenly_lit <= 0.02 * COUNT
+
+
+@pytest.mark.parametrize("marked", sheets.MARKS)
+@pytest.mark.parametrize("lit", sheets.LIGHTS)
+def test_a_blank_sheet_holds_no_digit(lit, marked):
+    blank = np.full((280, 280), 255, np.uint8)
+    for seed in range(40, 44):
+        with pytest.raises(DataError, match="no digit"):
+            prepare(sheets.sheet(blank, lit, marked, np.random.default_rng(seed)))
+
+
+@pytest.mark.parametrize("lit", ["linear", "radial"])
+def test_faint_pencil_is_read_as_ink_is(lit):
+    for digit in range(10):
+        pencil = (255 - 64 * ink(digit)).astype(np.uint8)
+        found = prepare(sheets.sheet(pencil, lit, "plain", np.random.default_rng(digit)))
+        assert np.abs(found - prepare(ink(digit))).mean() < 0.07
 
 
 def ink(digit, seed=11):
@@ -182,3 +199,14 @@ def test_an_eight_of_straight_lines_is_no_frame():
     picture[20:80, 30:70] = 1
     picture[28:46, 38:62] = picture[54:72, 38:62] = 0
     assert prepare(picture)[10:18, 8:20].any()
+
+
+@pytest.mark.parametrize("width", [8, 24])
+@pytest.mark.parametrize("lit", ["even", "radial"])
+def test_a_boxy_zero_that_fills_the_picture_is_no_frame(lit, width):
+    zero = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(zero).rounded_rectangle([14, 14, 266, 266], radius=80, outline=0, width=width)
+    picture = np.asarray(zero, np.float32) / 255 * sheets.light(lit, np.random.default_rng(1), side=280)
+    found = prepare(picture.astype(np.float32))
+    assert found[4:24, 4:24].any(0).all()
+    assert not found[12:16, 12:16].any()
