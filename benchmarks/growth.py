@@ -23,7 +23,7 @@ from benchmarks.turns import Row, Worker, save
 from convnet_core.compare.measure import InputSet
 from convnet_core.compare.measure import measure as compare
 from convnet_core.graphs import from_onnx
-from convnet_core.graphs.graph_file import arranged
+from convnet_core.graphs.graph_file import arrange
 from convnet_core.runtimes.onnxruntime import OnnxRuntime
 
 IMAGES = (1_000, 8_000, 60_000, 120_000, 240_000, 480_000)
@@ -94,7 +94,7 @@ def drawing_seconds(size: int) -> float:
 
     model = conversion.chain(size)
     start = time.perf_counter()
-    draw(arranged(from_onnx.read(model)), [], None, whole=True)
+    draw(arrange(from_onnx.read(model)), [], None, whole=True)
     return time.perf_counter() - start
 
 

@@ -1,1 +1,1 @@
-"""Graphs of models as plain data, laid out: what a page draws and the command `graph` prints."""
+"""Model graphs as plain data with a layout, for the pages and the command `graph`."""

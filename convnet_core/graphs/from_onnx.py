@@ -1,4 +1,4 @@
-"""An ONNX model as a Graph: any model that onnx can load, with operators that nobody knows, too."""
+"""Convert an ONNX model to a Graph. Accepts any model that onnx can load, even with unknown operators."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from convnet_core.common.formatting import format_count
 from convnet_core.errors import ModelError
 from convnet_core.graphs import onnx_tensors
 from convnet_core.graphs.graph import Edge, Graph, Node
-from convnet_core.graphs.onnx_tensors import array_of, size_of
+from convnet_core.graphs.onnx_tensors import array_of, element_count
 from convnet_core.onnx_files.operators import operator_version, opsets_of
 from convnet_core.onnx_files.tensor_types import dtype_text, type_of
 
-_LONGEST = 200
-"""Characters of an attribute that are kept."""
+_MAX_ATTRIBUTE = 200
+"""Maximum length of an attribute's text, and maximum number of items of a list."""
 
 
 def read(model: ModelProto) -> Graph:
-    """The graph of a model, not laid out yet. Raises ModelError where a name in it is no text."""
+    """The graph of a model, without a layout. Raises ModelError if a name is not UTF-8."""
     if not _is_text(model):
         raise ModelError("a name in the ONNX model is not UTF-8 text", hint="export the model again")
     nodes = tuple(_nodes(model))
@@ -40,7 +40,7 @@ def read(model: ModelProto) -> Graph:
 
 
 def _is_text(message: Message) -> bool:
-    """Whether every text in a message is one: protobuf hands on bytes where it is not UTF-8."""
+    """Whether all strings in a message are UTF-8; protobuf returns the others as bytes."""
     for descriptor, value in message.ListFields():
         if descriptor.type in (descriptor.TYPE_STRING, descriptor.TYPE_MESSAGE):
             for item in (value,) if isinstance(value, str | bytes | Message) else value:
@@ -51,75 +51,75 @@ def _is_text(message: Message) -> bool:
 
 def _properties(model: ModelProto) -> dict[str, str]:
     opsets = [f"{item.domain or 'ai.onnx'} {item.version}" for item in model.opset_import]
-    made = " ".join(part for part in (model.producer_name, model.producer_version) if part)
-    found = {"opset": ", ".join(opsets), "IR version": str(model.ir_version), "made by": made}
-    return {name: text for name, text in found.items() if text}
+    producer = " ".join(part for part in (model.producer_name, model.producer_version) if part)
+    properties = {"opset": ", ".join(opsets), "IR version": str(model.ir_version), "made by": producer}
+    return {name: text for name, text in properties.items() if text}
 
 
 # -- nodes and edges --------------------------------------------------------------------------------
 
 
 def _nodes(model: ModelProto) -> Iterator[Node]:
-    """The inputs that a caller feeds, the operations in the file's order, the outputs."""
-    graph, taken = model.graph, _Names()
+    """The inputs without initializers, the operations in file order, and the outputs."""
+    graph, names = model.graph, _UniqueNames()
     opsets = opsets_of(model)
     weights = {tensor.name for tensor in graph.initializer} | {item.values.name for item in graph.sparse_initializer}
     for value in graph.input:
         if value.name not in weights:
-            yield Node(taken.unique(value.name or "Input"), value.name, "Input", "input", outputs=(value.name,))
+            yield Node(names.unique(value.name or "Input"), value.name, "Input", "input", outputs=(value.name,))
     for node in graph.node:
         yield Node(
-            id=taken.unique(node.name or node.op_type),
+            id=names.unique(node.name or node.op_type),
             name=node.name,
             op=node.op_type,
             version=operator_version(node, opsets),
             domain=node.domain,
-            attributes={item.name: _shortened(_text(item)) for item in node.attribute},
+            attributes={item.name: _shorten(_text(item)) for item in node.attribute},
             inputs=tuple(node.input),
             outputs=tuple(node.output),
         )
     for value in graph.output:
-        yield Node(taken.unique(value.name or "Output"), value.name, "Output", "output", inputs=(value.name,))
+        yield Node(names.unique(value.name or "Output"), value.name, "Output", "output", inputs=(value.name,))
 
 
-class _Names:
-    """Gives each node an id of its own; names may be empty, or be there twice."""
+class _UniqueNames:
+    """Generates unique node ids from names, which may be empty or repeated."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._next: dict[str, int] = defaultdict(lambda: 2)
 
     def unique(self, name: str) -> str:
-        made = name
-        while made in self._taken:
-            made = f"{name} ({self._next[name]})"
+        unique_name = name
+        while unique_name in self._taken:
+            unique_name = f"{name} ({self._next[name]})"
             self._next[name] += 1
-        self._taken.add(made)
-        return made
+        self._taken.add(unique_name)
+        return unique_name
 
 
 def _edges(graph: GraphProto, nodes: tuple[Node, ...]) -> Iterator[Edge]:
-    """From each tensor's maker to its readers; what a subgraph takes from outside counts as read by its node."""
-    makers = {name: node.id for node in nodes for name in node.outputs if name}
+    """Edges from the node that produces a tensor to the nodes that read it, including reads in their subgraphs."""
+    producers = {name: node.id for node in nodes for name in node.outputs if name}
     captured = iter([_captured(node) for node in graph.node])
     for node in nodes:
         inner = next(captured) if node.kind == "op" else []
         for name in dict.fromkeys((*node.inputs, *inner)):
-            if name in makers:
-                yield Edge(makers[name], node.id, name)
+            if name in producers:
+                yield Edge(producers[name], node.id, name)
 
 
 def _captured(node: NodeProto) -> list[str]:
-    """The tensors of the graph around it that the node's subgraphs read."""
-    found: list[str] = []
+    """The tensors of the outer graph that the node's subgraphs read."""
+    captured: list[str] = []
     for inner in _subgraphs(node):
-        own = {value.name for value in (*inner.input, *inner.initializer)}
-        own.update(item.values.name for item in inner.sparse_initializer)
-        own.update(name for item in inner.node for name in item.output)
-        read = [name for item in inner.node for name in (*item.input, *_captured(item))]
-        read += [value.name for value in inner.output]
-        found += [name for name in read if name not in own]
-    return found
+        local = {value.name for value in (*inner.input, *inner.initializer)}
+        local.update(item.values.name for item in inner.sparse_initializer)
+        local.update(name for item in inner.node for name in item.output)
+        reads = [name for item in inner.node for name in (*item.input, *_captured(item))]
+        reads += [value.name for value in inner.output]
+        captured += [name for name in reads if name not in local]
+    return captured
 
 
 def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
@@ -133,26 +133,26 @@ def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
 
 
 def _text(item: AttributeProto) -> str:
-    """An attribute's value in words."""
+    """An attribute's value as text."""
     if item.ref_attr_name:
         return f"the function's {item.ref_attr_name}"
     try:
         value = onnx.helper.get_attribute_value(item)
-    except ValueError:  # a type of attribute that onnx has not
+    except ValueError:  # an attribute type that onnx does not know
         return ""
-    many = item.type >= AttributeProto.FLOATS and item.type not in (
+    is_list = item.type >= AttributeProto.FLOATS and item.type not in (
         AttributeProto.SPARSE_TENSOR,
         AttributeProto.TYPE_PROTO,
     )
-    if many:
-        return f"[{', '.join(_one(part) for part in value[:_LONGEST])}]"
-    return _one(value)
+    if is_list:
+        return f"[{', '.join(_value_text(part) for part in value[:_MAX_ATTRIBUTE])}]"
+    return _value_text(value)
 
 
-def _one(value: Any) -> str:
+def _value_text(value: Any) -> str:
     match value:
         case float():
-            return f"{value:.7g}"  # all that a float32 holds
+            return f"{value:.7g}"  # the precision of a float32
         case bytes():
             return value.decode("utf-8", "replace")
         case TensorProto():
@@ -168,11 +168,11 @@ def _one(value: Any) -> str:
 
 
 def _tensor_text(tensor: TensorProto) -> str:
-    """The dtype and shape of a tensor, and its values where they are few."""
-    about = f"{dtype_text(tensor.data_type)} {list(tensor.dims)}"
-    values = array_of(tensor) if size_of(tensor.dims) <= 16 else None
-    return about if values is None else f"{about}: {values.tolist()}"
+    """The dtype and shape of a tensor, and its values if there are few."""
+    type_text = f"{dtype_text(tensor.data_type)} {list(tensor.dims)}"
+    values = array_of(tensor) if element_count(tensor.dims) <= 16 else None
+    return type_text if values is None else f"{type_text}: {values.tolist()}"
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_ATTRIBUTE else f"{text[:_MAX_ATTRIBUTE]}…"

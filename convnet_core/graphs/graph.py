@@ -1,4 +1,4 @@
-"""A model's graph as plain data, the same for ONNX, TensorFlow and LiteRT, to and from JSON."""
+"""A model's graph as plain data, the same for ONNX, TensorFlow and LiteRT, with conversion to and from JSON."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from convnet_core.onnx_files.shapes import Dimension
 
 @dataclass(frozen=True)
 class Statistics:
-    """The values of a weight. All but `count` and `not_finite` are over its finite values; None where it has none.
+    """Statistics of a weight. All but `count` and `not_finite` cover only finite values, and are None without any.
 
-    `zeros` is a share from 0 to 1. `counts` are 64 bins of equal width from `low` to `high`; empty where
-    the values are too far apart, or too close, for float64 to tell bins apart.
+    `zeros` is a fraction from 0 to 1. `counts` is a histogram of 64 equal bins from `low` to `high`; empty if the
+    range is too large or too small for float64 to separate the bins.
     """
 
     count: int
@@ -32,14 +32,14 @@ class Statistics:
 
     @property
     def edges(self) -> tuple[float, ...]:
-        """The borders of the bins, one more than there are bins."""
+        """The edges of the bins, one more than there are bins."""
         bins = len(self.counts)
         return tuple(self.low + (self.high - self.low) * index / bins for index in range(bins + 1)) if bins else ()
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A named array that flows along edges or is kept in the model. `shape` is None where the rank is unknown."""
+    """A named array that flows along edges or is stored in the model. `shape` is None if the rank is unknown."""
 
     name: str
     dtype: str = ""
@@ -49,23 +49,23 @@ class Tensor:
 
     @property
     def shape_text(self) -> str:
-        """Its shape in words: `[batch, 10]`; `unknown` where the rank is."""
+        """The shape as text: `[batch, 10]`, or `unknown` if the rank is unknown."""
         if self.shape is None:
             return "unknown"
         return f"[{', '.join('?' if size is None else str(size) for size in self.shape)}]"
 
     @property
     def text(self) -> str:
-        """Its dtype and shape in words: `float32 [batch, 10]`."""
+        """The dtype and shape as text: `float32 [batch, 10]`."""
         return f"{self.dtype} {self.shape_text}".strip() if self.shape is not None else self.dtype
 
 
 @dataclass(frozen=True)
 class Node:
-    """An operation, or a place where data enters or leaves (`kind`). `id` is unique in its graph, `name` need not be.
+    """An operation, or an input or output of the model (`kind`). `id` is unique in its graph; `name` may not be.
 
-    `inputs` and `outputs` name tensors in their order; an input that was left out is "". `version` is the
-    one of the operator's definition, None where that is unknown. `y` grows in the direction of the data.
+    `inputs` and `outputs` are tensor names in order; an omitted optional input is "". `version` is the version of the
+    operator's definition, None if unknown. `y` grows in the direction of the data flow.
     """
 
     id: str
@@ -82,14 +82,14 @@ class Node:
 
     @property
     def versioned_op(self) -> str:
-        """The op with its version, and its domain where that is not ONNX's own: `Conv-11`."""
+        """The op with its version, and its domain unless that is ONNX's default: `Conv-11`."""
         name = f"{self.domain}.{self.op}" if self.domain else self.op
         return name if self.version is None else f"{name}-{self.version}"
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A tensor on its way from the node that makes it to one that reads it, by their ids, by way of `bends`."""
+    """A tensor's path from the node that produces it to one that reads it (ids), through the points `bends`."""
 
     source: str
     target: str
@@ -99,7 +99,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole model. `properties` says where it comes from, in words."""
+    """A whole model. `properties` describe its origin as text."""
 
     format: Literal["onnx", "tensorflow", "litert"]
     name: str
@@ -114,31 +114,32 @@ class Graph:
         return {node.id: node for node in self.nodes}
 
     def tensors_of(self, names: Iterable[str]) -> list[Tensor]:
-        """The tensors of these names; one that nothing is known of has a name alone."""
+        """The tensors of these names; an unknown one has only its name."""
         return [self.tensors.get(name) or Tensor(name) for name in names]
 
-    def way(self, edge: Edge) -> tuple[tuple[float, float], ...]:
-        """The points that an edge goes through, from its first node to its last."""
+    def path(self, edge: Edge) -> tuple[tuple[float, float], ...]:
+        """The points of an edge, from its source to its target."""
         source, target = self.by_id[edge.source], self.by_id[edge.target]
         return ((source.x, source.y), *edge.bends, (target.x, target.y))
 
     def find(self, text: str) -> list[Node]:
-        """The nodes whose op holds the text; where there is none, those whose name does, else those with such a tensor.
+        """The nodes whose op contains the text; if there are none, by id; if there are none, by tensor name.
 
-        Case does not matter. One after the other, since tensors are named after the ops that make them.
+        Ignores case. The steps are separate because tensors are often named after the ops that produce them.
         """
-        wanted = text.strip().casefold()
-        if not wanted:
+        query = text.strip().casefold()
+        if not query:
             return []
-        places: tuple[Callable[[Node], tuple[str, ...]], ...] = (
+        search_steps: tuple[Callable[[Node], tuple[str, ...]], ...] = (
             lambda node: (node.op,),
             lambda node: (node.id,),
             lambda node: (*node.inputs, *node.outputs),
         )
-        hits = (
-            [node for node in self.nodes if any(wanted in word.casefold() for word in words(node))] for words in places
+        matches = (
+            [node for node in self.nodes if any(query in word.casefold() for word in words(node))]
+            for words in search_steps
         )
-        return next((found for found in hits if found), [])
+        return next((nodes for nodes in matches if nodes), [])
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -156,10 +157,10 @@ class Graph:
 
     @classmethod
     def from_json(cls, value: Any) -> Graph:
-        """The graph that `to_json` wrote. Raises KeyError, TypeError, ValueError or OverflowError on anything else."""
+        """Parse what `to_json` wrote. Raises KeyError, TypeError, ValueError or OverflowError for anything else."""
         tensors = [dataclass_from_json(Tensor, item) for item in value["tensors"]]
         graph = dataclass_from_json(cls, {**value, "tensors": {tensor.name: tensor for tensor in tensors}})
         for edge in graph.edges:
             if edge.source not in graph.by_id or edge.target not in graph.by_id:
-                raise ValueError(f"an edge of {edge.tensor!r} leads to a node that is not there")
+                raise ValueError(f"an edge of {edge.tensor!r} refers to a missing node")
         return graph

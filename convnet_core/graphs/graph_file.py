@@ -1,6 +1,6 @@
-"""Graphs of models as plain data, laid out: what a page draws and the command `graph` prints.
+"""Read the graph of a run or of an ONNX file, with a layout.
 
-`import convnet_core.graphs.graph_file` is light; onnx is imported where an ONNX file is opened.
+Importing this module is fast: it imports onnx only when it opens an ONNX file.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from convnet_core.graphs.layout import lay_out
 from convnet_core.runs.run import Run
 
 FILE = "graph.json"
-"""Where a run keeps the graph of its ONNX model, beside it in `export/`."""
+"""The file with the graph of a run's ONNX model, in `export/`."""
 
 
-def arranged(graph: Graph) -> Graph:
-    """The graph with places for its nodes and ways for its edges."""
+def arrange(graph: Graph) -> Graph:
+    """Lay out a graph: set the positions of its nodes and the bends of its edges."""
     links = _links(graph)
     layout = lay_out(len(graph.nodes), links)
-    placed = zip(graph.nodes, layout.places, strict=True)
+    positions = zip(graph.nodes, layout.positions, strict=True)
     return dataclasses.replace(
         graph,
-        nodes=tuple(dataclasses.replace(node, x=x, y=y) for node, (x, y) in placed),
+        nodes=tuple(dataclasses.replace(node, x=x, y=y) for node, (x, y) in positions),
         edges=tuple(
             dataclasses.replace(edge, bends=layout.bends.get(link, ()))
             for edge, link in zip(graph.edges, links, strict=True)
@@ -34,22 +34,22 @@ def arranged(graph: Graph) -> Graph:
 
 
 def _links(graph: Graph) -> list[tuple[int, int]]:
-    """For each edge, the positions of its two nodes."""
-    position = {node.id: index for index, node in enumerate(graph.nodes)}
-    return [(position[edge.source], position[edge.target]) for edge in graph.edges]
+    """For each edge, the indices of its two nodes."""
+    index_of = {node.id: index for index, node in enumerate(graph.nodes)}
+    return [(index_of[edge.source], index_of[edge.target]) for edge in graph.edges]
 
 
 def of_file(path: Path) -> Graph:
-    """The graph of an ONNX file as it is converted, laid out. Raises ModelError and ConversionError."""
+    """The graph of an ONNX file as the converter sees it, with a layout. Raises ModelError and ConversionError."""
     from convnet_core.graphs import from_onnx
     from convnet_core.onnx_files.open_model import open_model
 
     model, _ = open_model(path)
-    return arranged(from_onnx.read(model))
+    return arrange(from_onnx.read(model))
 
 
 def of_run(run: Run) -> Graph:
-    """The graph that the export kept; made from model.onnx where it kept none. Raises RunError or ModelError."""
+    """The graph that the export saved, else the graph of model.onnx. Raises RunError or ModelError."""
     run.require("export")
     if (run.path / "export" / FILE).is_file():
         return read(run.file(f"export/{FILE}"))
@@ -57,7 +57,7 @@ def of_run(run: Run) -> Graph:
 
 
 def read(path: Path) -> Graph:
-    """The graph of a graph.json. Raises ModelError."""
+    """Read a graph.json. Raises ModelError."""
     try:
         return Graph.from_json(read_json(path))
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:

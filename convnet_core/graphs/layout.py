@@ -1,7 +1,7 @@
-"""A layered layout: data flows along y, one layer a unit; x keeps crossings few. Uses grandalf (Sugiyama's method).
+"""A layered layout: data flows along y, one unit per layer; x minimizes crossings. Uses grandalf (Sugiyama's method).
 
-What would grow faster than the graph is done here or kept out of grandalf: the layers themselves, its search
-for cycles, and edges that pass more layers than the graph can pay for, which are drawn straight.
+To keep the time linear in the size of the graph, this module assigns the layers itself, skips grandalf's search for
+cycles, and draws edges across too many layers as straight lines.
 """
 
 from __future__ import annotations
@@ -19,100 +19,101 @@ from grandalf.layouts import Layer, SugiyamaLayout, VertexViewer
 Link = tuple[int, int]
 Point = tuple[float, float]
 
-_BENDS_A_NODE = 4
-"""Bends that the long edges may have together, for each node; the longest edges beyond that are straight."""
+_BENDS_PER_NODE = 4
+"""Total number of bends per node; the longest edges beyond that are straight."""
 
 _ROUNDS = 1.5
-"""Passes over the layers (one: down and up) in which nodes are put in order; more gain little."""
+"""Passes over the layers (one: down and up) that order the nodes; more passes gain little."""
 
 _GAP, _WIDTH = 0.5, 0.5
-"""Two nodes beside each other are a unit apart, a node and a bend less."""
+"""Gap between neighbors and width of a node: neighboring nodes are one unit apart, a node and a bend less."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The place of each node, and the bends of the edges that pass other layers."""
+    """The position of each node, and the bends of the edges that cross other layers."""
 
-    places: list[Point]
+    positions: list[Point]
     bends: dict[Link, tuple[Point, ...]]
 
 
 def lay_out(count: int, links: Sequence[Link]) -> Layout:
-    """Places for nodes 0 … count - 1; the same for the same graph. Parts without a connection stand side by side."""
+    """Positions for the nodes 0 … count - 1; deterministic. Disconnected parts are next to each other."""
     links = [link for link in dict.fromkeys(links) if link[0] != link[1]]
     layers = layers_of(count, links)
-    routed = _affordable(count, links, layers)
-    places = [(0.0, 0.0)] * count
+    routed = _links_to_route(count, links, layers)
+    positions = [(0.0, 0.0)] * count
     bends: dict[Link, tuple[Point, ...]] = {}
-    filled = [0.0] * (max(layers, default=0) + 1)  # how far to the right, layer by layer
+    filled = [0.0] * (max(layers, default=0) + 1)  # right edge of what is placed so far, per layer
     for part in _parts(count, routed):
-        drawn = _draw(part, layers)
-        span = range(min(layers[node] for node in drawn.nodes), max(layers[node] for node in drawn.nodes) + 1)
-        shift = max(filled[layer] for layer in span) - drawn.left
-        filled[span.start : span.stop] = [drawn.right + shift + 2 * _WIDTH] * len(span)
-        for node, x in drawn.nodes.items():
-            places[node] = (round(x + shift, 3), float(layers[node]))
-        for link, xs in drawn.bends.items():
+        part_layout = _lay_out_part(part, layers)
+        part_layers = [layers[node] for node in part_layout.nodes]
+        span = range(min(part_layers), max(part_layers) + 1)
+        shift = max(filled[layer] for layer in span) - part_layout.left
+        filled[span.start : span.stop] = [part_layout.right + shift + 2 * _WIDTH] * len(span)
+        for node, x in part_layout.nodes.items():
+            positions[node] = (round(x + shift, 3), float(layers[node]))
+        for link, xs in part_layout.bends.items():
             first = layers[link[0]] + 1
             bends[link] = tuple((round(x + shift, 3), float(first + step)) for step, x in enumerate(xs))
-    return Layout(places, bends)
+    return Layout(positions, bends)
 
 
 def layers_of(count: int, links: Iterable[Link]) -> list[int]:
-    """The layer of each node: below all that it reads from, and then as near as can be to its readers.
+    """The layer of each node: below all nodes that it reads from, and as close as possible to its readers.
 
-    Where links go round in a circle, one of them goes upwards.
+    In a cycle, one link points up.
     """
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
     for source, target in links:
         before[target].append(source)
         after[source].append(target)
-    order = _in_order(before, after)
-    turn = {node: position for position, node in enumerate(order)}
+    order = _topological_order(before, after)
+    rank = {node: index for index, node in enumerate(order)}
     layers = [0] * count
     for node in order:
-        layers[node] = max((layers[other] + 1 for other in before[node] if turn[other] < turn[node]), default=0)
+        layers[node] = max((layers[other] + 1 for other in before[node] if rank[other] < rank[node]), default=0)
     for node in reversed(order):
-        below = [layers[other] for other in after[node] if turn[other] > turn[node]]
-        if below and len(below) >= len(before[node]):  # edges get shorter, on the whole
+        below = [layers[other] for other in after[node] if rank[other] > rank[node]]
+        if below and len(below) >= len(before[node]):  # shortens the edges in total
             layers[node] = min(below) - 1
     return layers
 
 
-def _in_order(before: list[list[int]], after: list[list[int]]) -> list[int]:
-    """The nodes, each after those it reads from; in a circle the first one goes first all the same."""
-    waiting = [len(nodes) for nodes in before]
+def _topological_order(before: list[list[int]], after: list[list[int]]) -> list[int]:
+    """The nodes, each after those it reads from; a cycle starts at its first node."""
+    missing = [len(nodes) for nodes in before]
     order: list[int] = []
     seen = [False] * len(before)
-    for first in [*(node for node, number in enumerate(waiting) if not number), *range(len(before))]:
+    for first in [*(node for node, number in enumerate(missing) if not number), *range(len(before))]:
         ready = [] if seen[first] else [first]
         while ready:
             node = ready.pop()
             seen[node] = True
             order.append(node)
             for other in after[node]:
-                waiting[other] -= 1
-                if not waiting[other] and not seen[other]:
+                missing[other] -= 1
+                if not missing[other] and not seen[other]:
                     ready.append(other)
     return order
 
 
-def _affordable(count: int, links: list[Link], layers: list[int]) -> list[Link]:
-    """The links that grandalf leads around other nodes: the shortest, as far as the bends go."""
-    budget = _BENDS_A_NODE * count
-    kept = set()
+def _links_to_route(count: int, links: list[Link], layers: list[int]) -> list[Link]:
+    """The links for grandalf to route around nodes: the shortest ones, within the total number of bends."""
+    budget = _BENDS_PER_NODE * count
+    routed = set()
     for length, link in sorted((layers[target] - layers[source], (source, target)) for source, target in links):
         budget -= max(0, length - 1)
         if budget < 0:
             break
         if length > 0:
-            kept.add(link)
-    return [link for link in links if link in kept]
+            routed.add(link)
+    return [link for link in links if link in routed]
 
 
 def _parts(count: int, links: list[Link]) -> Iterator[tuple[list[int], list[Link]]]:
-    """The connected parts: their nodes, and their links in an order in which each touches one before it."""
+    """The connected parts: their nodes, and their links, each of which touches an earlier one."""
     touching: list[list[Link]] = [[] for _ in range(count)]
     for link in links:
         for node in link:
@@ -121,22 +122,22 @@ def _parts(count: int, links: list[Link]) -> Iterator[tuple[list[int], list[Link
     for first in range(count):
         if first in seen:
             continue
-        nodes, found = [first], dict.fromkeys(touching[first])
+        nodes, part_links = [first], dict.fromkeys(touching[first])
         seen.add(first)
-        for node in nodes:  # grows while it is walked
-            found.update(dict.fromkeys(touching[node]))
-            fresh = dict.fromkeys(other for link in touching[node] for other in link if other not in seen)
-            nodes.extend(fresh)
-            seen.update(fresh)
-        yield nodes, list(found)
+        for node in nodes:  # the loop extends `nodes`
+            part_links.update(dict.fromkeys(touching[node]))
+            neighbors = dict.fromkeys(other for link in touching[node] for other in link if other not in seen)
+            nodes.extend(neighbors)
+            seen.update(neighbors)
+        yield nodes, list(part_links)
 
 
 # -- one connected part, by grandalf --------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """x of each node, and of each bend of a link, layer by layer."""
+class _PartLayout:
+    """The x of each node, and of each bend of a link from layer to layer."""
 
     nodes: dict[int, float]
     bends: dict[Link, list[float]]
@@ -154,15 +155,15 @@ class _Drawn:
         return max(self._all)
 
 
-def _draw(part: tuple[list[int], list[Link]], layers: list[int]) -> _Drawn:
+def _lay_out_part(part: tuple[list[int], list[Link]], layers: list[int]) -> _PartLayout:
     nodes, links = part
     if not links:
-        return _Drawn(dict.fromkeys(nodes, 0.0), {})
+        return _PartLayout(dict.fromkeys(nodes, 0.0), {})
     vertices = {node: Vertex(node) for node in nodes}
     for vertex in vertices.values():
         vertex.view = VertexViewer(w=_WIDTH, h=0)
     edges = {link: _Edge(vertices[link[0]], vertices[link[1]]) for link in links}
-    graph = graph_core([vertices[links[0][0]]])  # with all at once it takes quadratic time
+    graph = graph_core([vertices[links[0][0]]])  # passing all vertices takes quadratic time
     for edge in edges.values():
         graph.add_edge(edge)
     top = min(layers[node] for node in nodes)
@@ -170,17 +171,17 @@ def _draw(part: tuple[list[int], list[Link]], layers: list[int]) -> _Drawn:
     sugiyama.init_all(roots=[], inverted_edges=[])
     with _recursion(4 * len(sugiyama.grx) + 1000):
         sugiyama.draw(_ROUNDS)
-    sugiyama.part()
+    sugiyama.separate()
     bends = {
         link: [control[layer].view.xy[0] for layer in range(layers[link[0]] - top + 1, layers[link[1]] - top)]
         for link, edge in edges.items()
         if (control := sugiyama.ctrls.get(edge))
     }
-    return _Drawn({node: vertex.view.xy[0] for node, vertex in vertices.items()}, bends)
+    return _PartLayout({node: vertex.view.xy[0] for node, vertex in vertices.items()}, bends)
 
 
 class _Edge(Edge):  # type: ignore[misc]
-    """An edge that is attached once; grandalf's own looks through all edges of its nodes first."""
+    """An edge with a fast `attach`; grandalf's own searches all edges of its nodes first."""
 
     def attach(self) -> None:
         for vertex in self.v:
@@ -188,7 +189,7 @@ class _Edge(Edge):  # type: ignore[misc]
 
 
 class _Sugiyama(SugiyamaLayout):  # type: ignore[misc]
-    """grandalf's layout on layers that are given, without its quadratic parts."""
+    """grandalf's layout with given layers, without its quadratic parts."""
 
     def __init__(self, graph: graph_core, layer_of: dict[Vertex, int]) -> None:
         super().__init__(graph)
@@ -196,41 +197,41 @@ class _Sugiyama(SugiyamaLayout):  # type: ignore[misc]
         self._layer_of = layer_of
 
     def rank_all(self, roots: Any, optimize: bool = False) -> None:
-        """Take the given layers; grandalf's own search looks through a list for each node."""
+        """Use the given layers; grandalf's own method searches a list for each node."""
         self.layers = _Layers(Layer() for _ in range(max(self._layer_of.values()) + 1))
         for vertex in self.g.V():
             layer = self._layer_of[vertex]
             self.grx[vertex].rank = layer
             self.layers[layer].append(vertex)
 
-    def part(self) -> None:
-        """Move apart what stands too near in its layer: the four placements that grandalf averages may disagree."""
+    def separate(self) -> None:
+        """Move apart neighbors that are too close: grandalf averages four placements, which may disagree."""
         for layer in self.layers:
             for left, right in itertools.pairwise(layer):
-                apart = self.xspace + (left.view.w + right.view.w) / 2
+                distance = self.xspace + (left.view.w + right.view.w) / 2
                 x, y = right.view.xy
-                right.view.xy = (max(x, left.view.xy[0] + apart), y)
+                right.view.xy = (max(x, left.view.xy[0] + distance), y)
 
     def _detect_alignment_conflicts(self) -> None:
         super()._detect_alignment_conflicts()
-        self.conflicts: frozenset[Any] = frozenset(self.conflicts)  # it is looked up for every node
+        self.conflicts: frozenset[Any] = frozenset(self.conflicts)  # grandalf searches it for every node
 
 
 class _Layers(list[Layer]):
-    """The layers; grandalf asks for the number of each, from the first to the last."""
+    """The layers, with a fast `index`: grandalf calls it for each layer in order."""
 
     def index(self, layer: Layer, *_: Any) -> int:
-        self._asked = getattr(self, "_asked", -1) + 1
-        assert self[self._asked] is layer
-        return self._asked
+        self._last_index = getattr(self, "_last_index", -1) + 1
+        assert self[self._last_index] is layer
+        return self._last_index
 
 
 @contextlib.contextmanager
 def _recursion(limit: int) -> Iterator[None]:
-    """grandalf places columns of nodes by recursion, as deep as one column leans on the next."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, limit))
+    """Raise the recursion limit: grandalf places columns of nodes recursively, each after those it depends on."""
+    previous = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(previous, limit))
     try:
         yield
     finally:
-        sys.setrecursionlimit(before)
+        sys.setrecursionlimit(previous)

@@ -1,4 +1,4 @@
-"""The tensors of an ONNX model: types and shapes, inferred where that works, and the statistics of weights."""
+"""The tensors of an ONNX model: types and shapes, inferred if possible, and statistics of the weights."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 
 def read(model: ModelProto) -> dict[str, Tensor]:
-    """Every tensor of the outer graph by its name, with what is known of it."""
-    graph, found = model.graph, {}
+    """All tensors of the outer graph by name, with the known information."""
+    graph, tensors = model.graph, dict[str, Tensor]()
     inferred = inferred_graph(model)
     kinds: tuple[tuple[Literal["value", "input", "output"], Iterable[ValueInfoProto]], ...] = (
         ("value", inferred.value_info),
@@ -31,17 +31,17 @@ def read(model: ModelProto) -> dict[str, Tensor]:
     )
     for kind, values in kinds:
         for value in values:
-            found[value.name] = Tensor(value.name, *type_of(value.type), kind=kind)
+            tensors[value.name] = Tensor(value.name, *type_of(value.type), kind=kind)
     for name, array, dtype, shape in _weights(graph):
-        known = weight_statistics.of_values(array) if array is not None else None
-        found[name] = Tensor(name, dtype, shape, "weight", known)
-    for name in {name for node in graph.node for name in (*node.input, *node.output)} - found.keys() - {""}:
-        found[name] = Tensor(name)
-    return dict(sorted(found.items()))
+        statistics = weight_statistics.of_values(array) if array is not None else None
+        tensors[name] = Tensor(name, dtype, shape, "weight", statistics)
+    for name in {name for node in graph.node for name in (*node.input, *node.output)} - tensors.keys() - {""}:
+        tensors[name] = Tensor(name)
+    return dict(sorted(tensors.items()))
 
 
 def _weights(graph: GraphProto) -> Iterator[tuple[str, Any, str, tuple[int, ...]]]:
-    """What the model keeps, initializers and constants: name, values (None: unknown), dtype, shape."""
+    """The initializers and constants: name, values (None if unknown), dtype, shape."""
     for tensor in graph.initializer:
         yield tensor.name, array_of(tensor), dtype_text(tensor.data_type), tuple(tensor.dims)
     for sparse in graph.sparse_initializer:
@@ -52,7 +52,7 @@ def _weights(graph: GraphProto) -> Iterator[tuple[str, Any, str, tuple[int, ...]
 
 
 def _constant(item: AttributeProto) -> tuple[Any, str, tuple[int, ...]]:
-    """The values, dtype and shape of a node Constant."""
+    """The values, dtype and shape of a Constant node."""
     match item.type:
         case AttributeProto.TENSOR:
             return array_of(item.t), dtype_text(item.t.data_type), tuple(item.t.dims)
@@ -68,14 +68,14 @@ def _constant(item: AttributeProto) -> tuple[Any, str, tuple[int, ...]]:
 
 
 def array_of(tensor: TensorProto) -> Any:
-    """The values of a tensor; None where they cannot be read."""
+    """The values of a tensor; None if they cannot be read."""
     try:
         return onnx.numpy_helper.to_array(tensor)
-    except Exception as error:  # its data is elsewhere, too short, or of a type that numpy lacks
+    except Exception as error:  # external or truncated data, or a type that NumPy lacks
         log.info("the values of %s cannot be read: %s", tensor.name, error)
         return None
 
 
-def size_of(dims: Iterable[int]) -> int:
+def element_count(dims: Iterable[int]) -> int:
     """The number of values of a shape."""
     return math.prod(dims)

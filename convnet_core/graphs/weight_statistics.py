@@ -1,4 +1,4 @@
-"""What the values of a weight are like."""
+"""Statistics of the values of a weight."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ BINS = 64
 
 
 def of_values(values: NDArray[Any]) -> Statistics | None:
-    """Statistics of an array of numbers or truth values, any shape; None for text and complex numbers."""
+    """Statistics of a numeric or boolean array of any shape; None for strings and complex numbers."""
     if values.dtype.kind in "OSUc":
         return None
-    if values.dtype.kind not in "biuf":  # bfloat16, float8, int4 and their like
+    if values.dtype.kind not in "biuf":  # bfloat16, float8, int4 and similar
         values = values.astype(np.float32)
     flat = values.reshape(-1).astype(np.float64, copy=False)
     finite = flat[np.isfinite(flat)]
-    lost = int(flat.size - finite.size)
+    not_finite = int(flat.size - finite.size)
     if not finite.size:
-        return Statistics(int(flat.size), lost, None, None, None, None, None)
+        return Statistics(int(flat.size), not_finite, None, None, None, None, None)
     low, high = float(finite.min()), float(finite.max())
     bounds = (low, high) if low < high else (low - 0.5, high + 0.5)
     with np.errstate(over="ignore", invalid="ignore"):  # values near float64's limits
         return Statistics(
             count=int(flat.size),
-            not_finite=lost,
+            not_finite=not_finite,
             min=low,
             max=high,
             mean=_finite(finite.mean()),
@@ -50,5 +50,5 @@ def _histogram(values: NDArray[np.float64], bounds: tuple[float, float]) -> tupl
 
 
 def _finite(value: np.floating[Any]) -> float | None:
-    """JSON has neither NaN nor infinity: the sum of values near float64's limit is out of its range."""
+    """None for NaN and infinity, which JSON lacks; sums of values near float64's limit overflow."""
     return float(value) if math.isfinite(value) else None

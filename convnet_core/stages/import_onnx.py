@@ -41,7 +41,7 @@ def run_import_onnx(
 def keep(intake: Intake, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
     """Write a model, its graph as a page draws it, what was repaired, and what the native converter cannot take."""
     model = intake.model
-    write_json(draft.path / graph_file.FILE, graph_file.arranged(from_onnx.read(model)).to_json())
+    write_json(draft.path / graph_file.FILE, graph_file.arrange(from_onnx.read(model)).to_json())
     opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
     nodes = len(model.graph.node)
     files = model_file.save(model, draft.path)  # takes the weights out of a model that is too large for one file

@@ -115,7 +115,7 @@ def draw(
 
 def _edges(graph: Graph) -> go.Scatter:
     """All edges as one line with gaps."""
-    points = list(chain.from_iterable((*graph.way(edge), (None, None)) for edge in graph.edges))
+    points = list(chain.from_iterable((*graph.path(edge), (None, None)) for edge in graph.edges))
     return go.Scatter(
         x=[x for x, _ in points],
         y=[y for _, y in points],
@@ -169,7 +169,7 @@ def _shapes(graph: Graph, near: Sequence[Node]) -> go.Scatter:
     first = {edge.tensor: edge for edge in reversed(graph.edges) if edge.source in makers}
     lines = []
     for tensor, edge in zip(graph.tensors_of(first), first.values(), strict=True):
-        (x, y), (to_x, to_y) = graph.way(edge)[:2]
+        (x, y), (to_x, to_y) = graph.path(edge)[:2]
         if tensor.shape is not None:
             lines.append(((x + to_x) / 2, (y + to_y) / 2, _shortened(tensor.shape_text)))
     return _texts(lines, {"color": _PLAIN, "size": 11})

@@ -162,7 +162,7 @@ _SIGNATURE = dataclasses.asdict(Signature((Port("x", "x", "float32", (None, 2)),
 def _graph(path: Path) -> object:
     graph = read_graph(path)
     edges = [edge for tensor in graph.tensors.values() if tensor.statistics for edge in tensor.statistics.edges]
-    return [graph.way(edge) for edge in graph.edges], graph.find("a"), graph.to_json(), edges
+    return [graph.path(edge) for edge in graph.edges], graph.find("a"), graph.to_json(), edges
 
 
 def _benchmark(path: Path) -> object:

@@ -33,7 +33,7 @@ def model_of(nodes, inputs=(), outputs=(), weights=(), **options):
 
 def graph_of(model):
     """Its graph, through JSON and back."""
-    made = graph_file.arranged(from_onnx.read(model))
+    made = graph_file.arrange(from_onnx.read(model))
     text = json.dumps(made.to_json(), allow_nan=False)
     assert Graph.from_json(json.loads(text)) == made
     return made

@@ -39,27 +39,27 @@ GRAPHS = {
 @pytest.mark.parametrize(("count", "links"), GRAPHS.values(), ids=GRAPHS)
 def test_data_flows_downwards_and_no_two_nodes_share_a_place(count, links):
     layout = lay_out(count, links)
-    assert len(layout.places) == len(set(layout.places)) == count
+    assert len(layout.positions) == len(set(layout.positions)) == count
     for source, target in links:
         if source != target:
-            assert layout.places[source][1] < layout.places[target][1]
-    for y in {y for _, y in layout.places}:
-        beside = sorted(place[0] for place in layout.places if place[1] == y)
+            assert layout.positions[source][1] < layout.positions[target][1]
+    for y in {y for _, y in layout.positions}:
+        beside = sorted(place[0] for place in layout.positions if place[1] == y)
         assert all(right - left > 0.99 for left, right in itertools.pairwise(beside))
 
 
 @pytest.mark.parametrize(("count", "links"), GRAPHS.values(), ids=GRAPHS)
 def test_a_long_edge_bends_around_the_nodes_of_each_layer_it_passes(count, links):
     layout = lay_out(count, links)
-    places = set(layout.places)
+    places = set(layout.positions)
     for (source, target), bends in layout.bends.items():
-        first, last = layout.places[source][1], layout.places[target][1]
+        first, last = layout.positions[source][1], layout.positions[target][1]
         assert [y for _, y in bends] == list(range(int(first) + 1, int(last)))
         assert not places & set(bends)
 
 
 def test_a_chain_is_a_straight_line():
-    assert lay_out(30, chain(30)).places == [(0.0, float(node)) for node in range(30)]
+    assert lay_out(30, chain(30)).positions == [(0.0, float(node)) for node in range(30)]
 
 
 def test_an_input_stands_just_above_the_node_that_reads_it():
@@ -70,12 +70,12 @@ def test_an_input_stands_just_above_the_node_that_reads_it():
 def test_a_circle_is_drawn_with_one_edge_upwards():
     layers = layers_of(4, [(0, 1), (1, 2), (2, 1), (2, 3)])
     assert layers == [0, 1, 2, 3]
-    assert len(set(lay_out(3, [(0, 1), (1, 2), (2, 0)]).places)) == 3
+    assert len(set(lay_out(3, [(0, 1), (1, 2), (2, 0)]).positions)) == 3
 
 
 def test_a_part_does_not_stand_among_the_nodes_of_another():
     count, links = GRAPHS["two parts"]
-    places = lay_out(count, links).places
+    places = lay_out(count, links).positions
     assert max(x for x, _ in places[:10]) < min(x for x, _ in places[10:])
 
 
@@ -86,9 +86,9 @@ def test_many_long_edges_do_not_outgrow_the_graph():
 
 
 def test_a_graph_of_thousands_of_layers_and_one_of_thousands_of_columns():
-    assert lay_out(3000, chain(3000)).places[-1] == (0.0, 2999.0)
-    assert len(set(lay_out(3000, GRAPHS["one to all"][1] + [(1, node) for node in range(200, 3000)]).places)) == 3000
-    assert len(set(lay_out(2000, tangle(2000)).places)) == 2000
+    assert lay_out(3000, chain(3000)).positions[-1] == (0.0, 2999.0)
+    assert len(set(lay_out(3000, GRAPHS["one to all"][1] + [(1, node) for node in range(200, 3000)]).positions)) == 3000
+    assert len(set(lay_out(2000, tangle(2000)).positions)) == 2000
 
 
 def test_recursion_goes_as_deep_as_a_graph_needs():
@@ -98,7 +98,7 @@ def test_recursion_goes_as_deep_as_a_graph_needs():
     before = sys.getrecursionlimit()
     sys.setrecursionlimit(len(inspect.stack(0)) + 30)
     try:
-        assert len(lay_out(1000, tree).places) == 1000
+        assert len(lay_out(1000, tree).positions) == 1000
         assert sys.getrecursionlimit() < before
     finally:
         sys.setrecursionlimit(before)

@@ -63,7 +63,7 @@ def _sources(name: str, every: dict[str, Any], place: dict[str, int]) -> list[st
 
 
 def _placed(labels: Sequence[tuple[str, str, str]], links: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    places = lay_out(len(labels), links).places
+    places = lay_out(len(labels), links).positions
     nodes = [
         {"id": name, "label": label, "node": node, "x": x, "y": y}
         for (name, label, node), (x, y) in zip(labels, places, strict=True)
