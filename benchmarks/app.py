@@ -148,7 +148,7 @@ def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
     import shutil
 
     from convnet_core.graphs import from_onnx
-    from convnet_core.graphs.graph_file import arranged
+    from convnet_core.graphs.graph_file import arrange
 
     copy = Path(shutil.copytree(run.path, root / "large"))
     nodes = [
@@ -156,7 +156,7 @@ def large_graph(page: Page, address: str, run: Run, root: Path) -> list[float]:
     ]
     ports = [onnx.helper.make_tensor_value_info(name, 1, [None, 8]) for name in ("t0", f"t{_NODES - 1}")]
     model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "large", ports[:1], ports[1:]))
-    write_json(copy / "export" / "graph.json", arranged(from_onnx.read(model)).to_json())
+    write_json(copy / "export" / "graph.json", arrange(from_onnx.read(model)).to_json())
 
     def opened() -> None:
         page.goto(f"{address}/export?run=large")
