@@ -1,4 +1,4 @@
-"""Shape tensors whose entries are partly known_entries during tracing.
+"""Shape tensors whose entries are partly known during tracing.
 
 Exporters compute shapes in the graph (Shape, Gather, Concat, Reshape). One dynamic dimension would make the whole
 tensor unknown, so these functions recover the known_entries entries by walking back through the TensorFlow ops.
@@ -16,7 +16,7 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
 
 Entries = list[Any]
-"""Ints where known_entries, scalar tensors where not."""
+"""Ints where known, scalar tensors where not."""
 
 _MAX_ENTRIES = 64
 """Longest tensor to examine: shapes are short."""
@@ -44,7 +44,7 @@ def entries(value: Any, what: str = "a shape", count: int | None = None) -> Entr
 
 
 def partial_entries(value: Any) -> Entries | None:
-    """The entries if at least one is known_entries or the tensor was packed from scalars, else None."""
+    """The entries if at least one is known or the tensor was packed from scalars, else None."""
     array = static_value(value)
     if array is not None:
         return (
@@ -64,14 +64,14 @@ def partial_entries(value: Any) -> Entries | None:
 
 
 def join_entries(items: Entries, like: Any) -> Any:
-    """Combine entries into a vector with the dtype of `like`: an array if all are known_entries."""
+    """Combine entries into a vector with the dtype of `like`: an array if all are known."""
     if all(isinstance(item, int) for item in items):
         return np.array(items, tf.as_dtype(like.dtype).as_numpy_dtype)
     return tf.stack([tf.cast(item, like.dtype) for item in items])
 
 
 def scalar_like(item: Any, like: Any) -> Any:
-    """An entry as a scalar with the dtype of `like`: an array if it is known_entries."""
+    """An entry as a scalar with the dtype of `like`: an array if it is known."""
     if isinstance(item, int):
         return np.array(item, tf.as_dtype(like.dtype).as_numpy_dtype)
     return tf.cast(item, like.dtype)
@@ -149,7 +149,7 @@ def _element(value: Any, index: int) -> Any:
 
 
 def _read(value: Any, depth: int = _MAX_DEPTH) -> Entries | None:
-    """Per entry: a NumPy scalar if known_entries, else its scalar tensor, or None if it has no tensor."""
+    """Per entry: a NumPy scalar if known, else its scalar tensor, or None if it has no tensor."""
     array = static_value(value)
     if array is not None:
         return list(np.atleast_1d(array))

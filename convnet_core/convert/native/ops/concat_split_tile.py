@@ -44,7 +44,7 @@ def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
         sizes = [size] * (count - 1) + [total - size * (count - 1)]
     if not all(
         isinstance(size, int) for size in sizes
-    ):  # by slices, because TFLite can split only into known_entries sizes
+    ):  # by slices, because TFLite can split only into known sizes
         x = tf.convert_to_tensor(x)
         ends = list(itertools.accumulate(tf.cast(size, tf.int64) for size in sizes))
         before = (slice(None),) * axis

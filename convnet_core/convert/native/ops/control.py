@@ -84,7 +84,7 @@ def scan_8(
     """Scan each batch item separately."""
     batch = shape_of(inputs[0])[0]
     if lengths is not None or not isinstance(batch, int):
-        raise ConversionError("Scan-8 is supported only for a static_condition batch size and without sequence lengths")
+        raise ConversionError("Scan-8 is supported only for a known batch size and without sequence lengths")
     results = [
         scan(
             *(item[index] for item in inputs),

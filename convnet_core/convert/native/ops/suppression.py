@@ -67,7 +67,7 @@ def _raise_threshold(threshold: Any) -> Any:
 
 
 def _limit(max_boxes: Any, count: Any) -> Any:
-    """The max_boxes boxes to select per row, as int32."""
+    """The largest number of boxes per row, as int32."""
     if isinstance(max_boxes, int) and isinstance(count, int):
         return np.int32(min(max_boxes, count))
     return tf.cast(tf.minimum(tf.cast(max_boxes, tf.int64), tf.cast(count, tf.int64)), tf.int32)
