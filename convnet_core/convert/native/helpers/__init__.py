@@ -1,1 +1,1 @@
-"""What several operators share."""
+"""Helpers shared by several operators."""

@@ -1,7 +1,7 @@
 """Shape tensors whose entries are partly known during tracing.
 
 Exporters compute shapes in the graph (Shape, Gather, Concat, Reshape). One dynamic dimension would make the whole
-tensor unknown, so these functions recover the known_entries entries by walking back through the TensorFlow ops.
+tensor unknown, so these functions recover the known entries by walking back through the TensorFlow ops.
 """
 
 from __future__ import annotations

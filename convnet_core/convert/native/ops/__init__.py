@@ -1,1 +1,1 @@
-"""Handlers of ONNX operators, a file a family. `registry` imports every file here."""
+"""Handlers of ONNX operators, one file per family. `registry` imports every file here."""

@@ -64,7 +64,7 @@ def _diagonal(term: _Term) -> _Term:
 
 
 def diagonal(x: Any) -> Any:
-    """Of square matrices [..., n, n], [..., n]. LiteRT 2.3 has no op of its present for it."""
+    """The diagonals [..., n] of square matrices [..., n, n]. LiteRT 2.3 has no op for it."""
     size = size_of(x, -1)
     return reshape_to(x, [*shape_of(x, 0, -2), size * size])[..., :: size + 1]
 
