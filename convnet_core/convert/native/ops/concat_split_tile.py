@@ -42,9 +42,7 @@ def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
         total = total if isinstance(total, int) else tf.cast(total, tf.int32)  # TFLite cannot divide 64-bit integers
         size = -(-total // count)  # rounded up: the last part may be smaller
         sizes = [size] * (count - 1) + [total - size * (count - 1)]
-    if not all(
-        isinstance(size, int) for size in sizes
-    ):  # by slices, because TFLite can split only into known sizes
+    if not all(isinstance(size, int) for size in sizes):  # by slices, because TFLite can split only into known sizes
         x = tf.convert_to_tensor(x)
         ends = list(itertools.accumulate(tf.cast(size, tf.int64) for size in sizes))
         before = (slice(None),) * axis
