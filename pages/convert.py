@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.artifacts import artifact
-from convnet_core.artifacts.artifact import Artefact
+from convnet_core.artifacts.artifact import Artifact
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_count, format_error, format_size
 from convnet_core.compare.converters import side_by_side
@@ -80,9 +80,9 @@ def show_log(job: JobView) -> None:
         box.code(job.log()[-_LOG_CHARACTERS:] or "Nothing was logged.", language=None, height=400, wrap_lines=True)
 
 
-def signature(run: Run, item: Artefact) -> None:
+def signature(run: Run, item: Artifact) -> None:
     """The names, types and shapes that the SavedModel and the LiteRT files are called with."""
-    artifact.check(run, item)
+    artifact.check_files(run, item)
     found = Signature.load((run.path / item.path).parent)
     st.subheader("Signature")
     st.write("What `serving_default` of the SavedModel takes and gives. So do the LiteRT files, but for some types.")
@@ -110,9 +110,9 @@ def nodes_of(folder: Path, sha256: str) -> list[dict[str, Any]]:
     return node_map_file.read(folder)
 
 
-def node_table(run: Run, item: Artefact) -> None:
+def node_table(run: Run, item: Artifact) -> None:
     """The TensorFlow ops that each ONNX node became, to filter and to look into."""
-    artifact.check(run, item)
+    artifact.check_files(run, item)
     path = run.path / item.path
     nodes = nodes_of(path.parent, digest(path))
     st.subheader("What each ONNX node became")
@@ -215,9 +215,9 @@ def command(run: Run, config: ConvertConfig, given: list[str]) -> list[str]:
 
 def show(run: Run, stage: str, given: list[str]) -> None:
     """All that the conversion made; `given` are the flags that say what the inputs are fed with. Raises RunError."""
-    found = [item for item in artifact.artefacts(run) if item.stage in ("export", stage)]
+    found = [item for item in artifact.artifacts(run) if item.stage in ("export", stage)]
     for item in found:
-        artifact.check(run, item)
+        artifact.check_files(run, item)
     kept = run.require(stage)
     st.caption(
         f"Made by {kept.config['converter']} in {kept.seconds:.1f} s"

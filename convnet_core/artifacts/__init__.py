@@ -1,1 +1,1 @@
-"""What a run holds for others: the list of its files, code that loads them, and all as one zip."""
+"""A run's files for use elsewhere: the list of them, code that loads them, and all of them as one zip."""

@@ -1,4 +1,4 @@
-"""The artefacts of a run: what it made that other programs load, read off the records of its stages.
+"""The artifacts of a run: the files it wrote for other programs, as its stage records list them.
 
 Light: nothing here imports onnx or TensorFlow.
 """
@@ -15,19 +15,23 @@ from convnet_core.runs.stage_folders import CONVERT_STAGES
 
 Kind = Format | Literal["weights", "onnx", "description"]
 
-_KNOWN: dict[str, tuple[Kind, str, str]] = {
-    "model.safetensors": ("weights", "PyTorch weights", "the trained weights, as the export read them"),
-    "model.onnx": ("onnx", "ONNX", "the exported network, which every other artefact was made from"),
-    "model.data": ("description", "ONNX weights", "those of model.onnx, which would be too large for one file"),
+_DESCRIPTIONS: dict[str, tuple[Kind, str, str]] = {
+    "model.safetensors": ("weights", "PyTorch weights", "the trained weights that were exported"),
+    "model.onnx": ("onnx", "ONNX", "the exported network; all other artifacts are converted from it"),
+    "model.data": ("description", "ONNX weights", "the weights of model.onnx, which is too large for one file"),
     **{target.file: (target.format, target.title, target.about) for target in TARGETS},
-    "signature.json": ("description", "Signature", "inputs and outputs: names, dtypes and shapes, in ONNX and here"),
+    "signature.json": (
+        "description",
+        "Signature",
+        "names, dtypes and shapes of inputs and outputs, in ONNX and in these files",
+    ),
     "nodes.json": ("description", "Nodes", "which TensorFlow ops each ONNX node became"),
 }
 
 
 @dataclass(frozen=True)
-class Artefact:
-    """A file, or a folder of files, that a stage made. `files` are paths inside the run."""
+class Artifact:
+    """A file or a folder that a stage wrote. `files` are the paths of its files inside the run."""
 
     stage: str
     name: str
@@ -48,36 +52,36 @@ class Artefact:
         return self.files != (self.path,)
 
 
-def artefacts(run: Run) -> list[Artefact]:
-    """What the export and the converters have recorded. Raises RunError where a record is damaged."""
-    found = []
+def artifacts(run: Run) -> list[Artifact]:
+    """The artifacts that the records of the export and the converters list. Raises RunError if a record is damaged."""
+    recorded = []
     for stage in ("export", *CONVERT_STAGES):
         record = run.record(stage)
         if record is None:
             continue
-        for name, (kind, title, about) in _KNOWN.items():
+        for name, (kind, title, about) in _DESCRIPTIONS.items():
             sizes = {
                 f"{stage}/{file}": int(output["bytes"])
                 for file, output in record.outputs.items()
                 if file == name or file.startswith(f"{name}/")
             }
             if sizes:
-                found.append(Artefact(stage, name, kind, title, about, tuple(sizes), sum(sizes.values())))
-    return found
+                recorded.append(Artifact(stage, name, kind, title, about, tuple(sizes), sum(sizes.values())))
+    return recorded
 
 
-def find(run: Run, name: str) -> Artefact:
-    """The artefact of a name, or of a path inside the run. Raises ConfigError where there is none, or several."""
-    known = artefacts(run)
-    found = [item for item in known if name.rstrip("/") in (item.name, item.path)]
-    if len(found) != 1:
-        which = "has no artefact" if not found else "has more than one artefact"
-        hint = f"name one of {', '.join(item.path for item in found or known)}" if known else ""
-        raise ConfigError(f"the run {run.name} {which} {name!r}", hint)
-    return found[0]
+def find(run: Run, name: str) -> Artifact:
+    """The artifact with this name or path inside the run. Raises ConfigError unless there is exactly one."""
+    everything = artifacts(run)
+    matches = [item for item in everything if name.rstrip("/") in (item.name, item.path)]
+    if len(matches) != 1:
+        problem = "has more than one artifact" if matches else "has no artifact"
+        hint = f"name one of {', '.join(item.path for item in matches or everything)}" if everything else ""
+        raise ConfigError(f"the run {run.name} {problem} {name!r}", hint)
+    return matches[0]
 
 
-def check(run: Run, artefact: Artefact) -> None:
-    """Raises RunError where a file of it is gone, or is a link to what is no part of the run."""
-    for name in artefact.files:
-        run.file(name, run.command_for(artefact.stage))
+def check_files(run: Run, artifact: Artifact) -> None:
+    """Raises RunError if a file of the artifact is gone, or is a link that leads out of the run."""
+    for name in artifact.files:
+        run.file(name, run.command_for(artifact.stage))

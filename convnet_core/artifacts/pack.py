@@ -1,9 +1,9 @@
-"""A run's artefacts as one zip that is useful without this project: the files, what each is, how each is used.
+"""A run's artifacts as one zip that is useful without this project: the files, what each is, how to use it.
 
 <run>/README.txt
 <run>/export/               model.onnx  use_model_onnx.py
 <run>/convert/<converter>/  saved_model/  frozen.pb  *.tflite  signature.json  nodes.json  use_*.py
-<run>/compare/              report.json  report.html  report.md (where the comparison is fresh)
+<run>/compare/              report.json  report.html  report.md (if the comparison is fresh)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from convnet_core.artifacts import snippets
-from convnet_core.artifacts.artifact import Artefact, artefacts, check
+from convnet_core.artifacts.artifact import Artifact, artifacts, check_files
 from convnet_core.common.files import new_id
 from convnet_core.common.formatting import format_size
 from convnet_core.compare import report
@@ -27,13 +27,13 @@ from convnet_core.runs.stage_folders import CONVERT_STAGES
 from convnet_core.runs.stage_record import StageRecord
 
 _TEXTS = {".json", ".html", ".md", ".txt", ".py"}
-"""What is compressed. Weights are not: 100 MB of them took 2.1 s instead of 0.05 s, and came out 7 % smaller."""
+"""Suffixes of the files to compress. Weights are stored: 100 MB took 2.1 s instead of 0.05 s, for 7 % less size."""
 
 
-def pack(run: Run, file: BinaryIO, only: Artefact | None = None) -> None:
-    """Write the zip, of all artefacts or of `only` one; nothing is written where it fails.
+def pack(run: Run, file: BinaryIO, only: Artifact | None = None) -> None:
+    """Write the zip with all artifacts or with `only` one. Writes nothing if it fails.
 
-    Raises RunError where nothing is exported yet, a file is gone, or a stage was made again meanwhile.
+    Raises RunError if nothing is exported yet, a file is gone, or a stage ran again in the meantime.
     """
     with tempfile.TemporaryFile() as draft:
         _write(run, draft, only)
@@ -41,13 +41,13 @@ def pack(run: Run, file: BinaryIO, only: Artefact | None = None) -> None:
         shutil.copyfileobj(draft, file)
 
 
-def pack_to(run: Run, path: Path, only: Artefact | None = None, *, force: bool = False) -> None:
-    """The same into a file, which is there whole or not at all; with `force` it takes the place of another.
+def pack_to(run: Run, path: Path, only: Artifact | None = None, *, force: bool = False) -> None:
+    """Write the zip to a path, which never has a partial file; `force` overwrites an existing one.
 
-    Raises RunError as `pack` does, and ConfigError where the file cannot be written.
+    Raises RunError like `pack`, and ConfigError if the file exists or cannot be written.
     """
     if path.is_dir() or (path.exists() and not force):
-        raise ConfigError(f"{path} is there already", "name another file, or replace it with --force")
+        raise ConfigError(f"{path} already exists", "choose another file name, or overwrite it with --force")
     draft = path.with_name(f".{path.name}.{new_id()}")
     try:
         with draft.open("xb") as file:
@@ -56,48 +56,50 @@ def pack_to(run: Run, path: Path, only: Artefact | None = None, *, force: bool =
             os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}", "name another file, or free some space") from error
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror}", "choose another place, or free some disk space"
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 
 
 def readme(run: Run) -> str:
-    """What each file in the zip is, and which run, settings and versions it was made with."""
+    """What each file in the zip is, and from which run, settings and versions it comes."""
     records = _records(run)
-    made = [f"  {stage}: {_made(run, record)}" for stage, record in records.items()]
+    stages = [f"  {stage}: {_describe_record(run, record)}" for stage, record in records.items()]
     files = [
         f"  {item.path}{'/' if item.is_folder else ''} ({format_size(item.bytes)})\n    {item.title}: {item.about}"
-        for item in _packed(run)
+        for item in _packed_artifacts(run)
     ]
     if "compare" in records:
         files.append(f"  compare/report.html\n    The verdict: {sentence(report.load(run))}")
-    used = [f"  {line}" for line in _versions(records)]
+    versions = [f"  {line}" for line in _versions(records)]
     return f"""\
 {run.info.get("title", run.name)}
 
-A PyTorch network, exported to ONNX and converted from there. It comes from the run {run.name}.
+A PyTorch network, exported to ONNX and converted from there. Run: {run.name}.
 
 Files
 {chr(10).join(files)}
 
-Beside each artefact lies a program of a few lines that loads it and answers once. Start it in its own folder:
+Next to each artifact is a short program that loads it and runs it once. Start it in its own folder:
   cd export && python use_model_onnx.py
 
-Made
-{chr(10).join(made)}
+Stages
+{chr(10).join(stages)}
 
-With
-{chr(10).join(used)}
+Versions
+{chr(10).join(versions)}
 """
 
 
-def _write(run: Run, file: BinaryIO, only: Artefact | None) -> None:
+def _write(run: Run, file: BinaryIO, only: Artifact | None) -> None:
     records = _records(run)
-    chosen = [only] if only else _packed(run)
+    chosen = [only] if only else _packed_artifacts(run)
     if not chosen:
         run.require("export")
     for item in chosen:
-        check(run, item)
+        check_files(run, item)
     try:
         with zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
             for item in chosen:
@@ -107,9 +109,11 @@ def _write(run: Run, file: BinaryIO, only: Artefact | None) -> None:
             if not only:
                 _write_texts(run, archive)
     except FileNotFoundError as error:
-        raise RunError(f"{error.filename} is gone", "its stage may be running: wait for it, or run it again") from error
+        raise RunError(
+            f"{error.filename} is gone", "its stage may be running: wait for it, or run the stage again"
+        ) from error
     if _records(run) != records:
-        raise RunError(f"the run {run.name} changed while it was packed", "pack it again")
+        raise RunError(f"the run {run.name} changed while it was being packed", "pack it again")
 
 
 def _write_texts(run: Run, archive: zipfile.ZipFile) -> None:
@@ -124,24 +128,24 @@ def _write_texts(run: Run, archive: zipfile.ZipFile) -> None:
             archive.write(run.file(name), f"{run.name}/{name}", zipfile.ZIP_DEFLATED)
 
 
-def _packed(run: Run) -> list[Artefact]:
-    return [item for item in artefacts(run) if item.kind != "weights"]
+def _packed_artifacts(run: Run) -> list[Artifact]:
+    return [item for item in artifacts(run) if item.kind != "weights"]
 
 
 def _records(run: Run) -> dict[str, StageRecord]:
-    """The records of the stages whose files are packed; a comparison only where it is fresh."""
+    """The records of the stages whose files are packed; a comparison only if it is fresh."""
     stages = ["export", *CONVERT_STAGES, *(["compare"] if run.state("compare").state == "fresh" else [])]
     return {stage: record for stage in stages if (record := run.record(stage))}
 
 
-def _made(run: Run, record: StageRecord) -> str:
+def _describe_record(run: Run, record: StageRecord) -> str:
     settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in record.config.items())
     state = run.state(record.stage)
     return f"{record.created}; {settings}" + (f"\n    STALE: {state.reason}" if state.state == "stale" else "")
 
 
 def _versions(records: dict[str, StageRecord]) -> list[str]:
-    """`numpy==2.4.6`, each once; both where two stages were made with different ones."""
+    """Lines like `numpy==2.4.6` without duplicates; two of them if two stages used different versions."""
     return list(
         dict.fromkeys(f"{name}=={version}" for record in records.values() for name, version in record.versions.items())
     )

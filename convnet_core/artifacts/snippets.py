@@ -1,7 +1,7 @@
-"""A few lines of plain Python for each artefact that load it and let it answer once, without this project.
+"""A few lines of plain Python for each artifact that load it and run it once, without this project.
 
-Each is run in the folder of its artefact. It makes `feeds`, example arrays by the names that the artefact knows its
-inputs by, and prints `answers`.
+Run a snippet in the folder of its artifact. It creates `feeds`, example arrays under the artifact's own input names,
+and prints `answers`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from convnet_core.artifacts.artifact import Artefact, artefacts, check
+from convnet_core.artifacts.artifact import Artifact, artifacts, check_files
 from convnet_core.convert.targets.table import TFLITE_INT8
 from convnet_core.errors import ConfigError, ModelError
 from convnet_core.runs.run import Run
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from convnet_core.convert.signature import Port, Signature
 
 EXAMPLE_BATCH = 2
-"""Samples in the example arrays where the batch is dynamic."""
+"""Samples in the example arrays if the batch is dynamic."""
 
 _IMPORTS = {
     "onnx": ("onnxruntime", "import onnxruntime"),
@@ -51,106 +51,106 @@ with tf.compat.v1.Session(graph=graph) as session:
     "litert": """\
 interpreter = Interpreter({file})
 runner = interpreter.get_signature_runner("serving_default")
-{before}results = runner(**{given})
+{before}results = runner(**{arrays})
 {after}answers = {{name: results[name] for name in outputs}}
 """,
 }
 
 _QUANTIZE = """\
-given, details = dict(feeds), runner.get_input_details()
-for name in {names}:  # floats become whole numbers, by the file's own scale and zero point
+inputs, details = dict(feeds), runner.get_input_details()
+for name in {names}:  # quantize floats with the file's scale and zero point
     scale, zero_point = details[name]["quantization"]
     limits = np.iinfo(details[name]["dtype"])
-    given[name] = np.rint(feeds[name] / scale + zero_point).clip(limits.min, limits.max).astype(limits.dtype)
+    inputs[name] = np.rint(feeds[name] / scale + zero_point).clip(limits.min, limits.max).astype(limits.dtype)
 """
 
 _DEQUANTIZE = """\
 details = runner.get_output_details()
-for name in {names}:  # whole numbers become floats, by the file's own scale and zero point
+for name in {names}:  # dequantize with the file's scale and zero point
     scale, zero_point = details[name]["quantization"]
     results[name] = (results[name].astype(np.float32) - zero_point) * np.float32(scale)
 """
 
 
-def snippets(run: Run, only: Artefact | None = None) -> dict[Artefact, str]:
-    """The snippet of every artefact of a run that has one, or of `only` one.
+def snippets(run: Run, only: Artifact | None = None) -> dict[Artifact, str]:
+    """The snippets of all models among a run's artifacts, or of `only` one.
 
-    Raises RunError and ModelError as `signature_of` does, ConfigError where `only` is nothing to load.
+    Raises RunError and ModelError like `signature_of`, ConfigError if `only` is not a model.
     """
     if only and only.kind not in _ANSWER:
-        raise ConfigError(f"{only.path} is no model, so no snippet loads it")
-    chosen = [only] if only else [item for item in artefacts(run) if item.kind in _ANSWER]
+        raise ConfigError(f"{only.path} is not a model, so there is no snippet for it")
+    chosen = [only] if only else [item for item in artifacts(run) if item.kind in _ANSWER]
     return {item: snippet(item, signature_of(run, item)) for item in chosen}
 
 
-def signature_of(run: Run, artefact: Artefact) -> Signature:
-    """What goes into an artefact and what comes out.
+def signature_of(run: Run, artifact: Artifact) -> Signature:
+    """The inputs and outputs of an artifact.
 
-    Raises RunError where a file of it is gone, ModelError where it is damaged.
+    Raises RunError if one of its files is gone, ModelError if one is damaged.
     """
     from convnet_core.convert import signature as names
     from convnet_core.convert.signature import Signature
     from convnet_core.onnx_files import model_file
 
-    check(run, artefact)
-    if artefact.kind == "onnx":
-        return Signature.of(model_file.load(run.path / artefact.path))
-    path = run.file(f"{artefact.stage}/{names.FILE}")
+    check_files(run, artifact)
+    if artifact.kind == "onnx":
+        return Signature.of(model_file.load(run.path / artifact.path))
+    path = run.file(f"{artifact.stage}/{names.FILE}")
     try:
         return Signature.load(path.parent)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is damaged: {error}", "convert the run again") from error
 
 
-def snippet(artefact: Artefact, signature: Signature) -> str:
-    """The lines for one artefact, with its own names, dtypes and shapes."""
-    package, imported = _IMPORTS[artefact.kind]
-    given = "".join(
-        f"    {_name(artefact, port)}: {_example(port)},  # {shape_text(port.shape)}\n" for port in signature.inputs
+def snippet(artifact: Artifact, signature: Signature) -> str:
+    """The snippet of one artifact, with its names, dtypes and shapes."""
+    package, import_line = _IMPORTS[artifact.kind]
+    inputs = "".join(
+        f"    {_name(artifact, port)}: {_example(port)},  # {shape_text(port.shape)}\n" for port in signature.inputs
     )
-    made = ", ".join(_name(artefact, port) for port in signature.outputs)
+    outputs = ", ".join(_name(artifact, port) for port in signature.outputs)
     return f"""\
 # pip install {package} numpy
 import numpy as np
-{imported}
+{import_line}
 
 random = np.random.default_rng(0)
 feeds = {{  # put your own arrays here
-{given}}}
-outputs = [{made}]
+{inputs}}}
+outputs = [{outputs}]
 
-{_ANSWER[artefact.kind].format(file=_quoted(artefact.name), **_borders(artefact, signature))}
+{_ANSWER[artifact.kind].format(file=_quoted(artifact.name), **_quantization_code(artifact, signature))}
 for name in outputs:
     print(name, answers[name].dtype, answers[name].shape)
     print(answers[name])
 """
 
 
-def file_name(artefact: Artefact) -> str:
-    """The name of the snippet's file beside its artefact: use_model_fp32_tflite.py."""
-    return f"use_{artefact.name.replace('.', '_')}.py"
+def file_name(artifact: Artifact) -> str:
+    """The file name of the snippet, next to its artifact: use_model_fp32_tflite.py."""
+    return f"use_{artifact.name.replace('.', '_')}.py"
 
 
-def _name(artefact: Artefact, port: Port) -> str:
-    return _quoted(port.onnx if artefact.kind == "onnx" else port.tensorflow)
+def _name(artifact: Artifact, port: Port) -> str:
+    return _quoted(port.onnx if artifact.kind == "onnx" else port.tensorflow)
 
 
-def _borders(artefact: Artefact, signature: Signature) -> dict[str, str]:
-    """What a LiteRT snippet does before and after its call where the file works on whole numbers at its borders."""
-    int8 = artefact.name == TFLITE_INT8.file
-    takes = [port.tensorflow for port in signature.inputs if int8 and port.int8]
-    gives = [port.tensorflow for port in signature.outputs if int8 and port.int8]
+def _quantization_code(artifact: Artifact, signature: Signature) -> dict[str, str]:
+    """The lines of a LiteRT snippet around its call that convert floats to and from an int8 file's integers."""
+    int8 = artifact.name == TFLITE_INT8.file
+    inputs = [port.tensorflow for port in signature.inputs if int8 and port.int8]
+    outputs = [port.tensorflow for port in signature.outputs if int8 and port.int8]
     return {
-        "given": "given" if takes else "feeds",
-        "before": _QUANTIZE.format(names=json.dumps(takes)) if takes else "",
-        "after": _DEQUANTIZE.format(names=json.dumps(gives)) if gives else "",
+        "arrays": "inputs" if inputs else "feeds",
+        "before": _QUANTIZE.format(names=json.dumps(inputs)) if inputs else "",
+        "after": _DEQUANTIZE.format(names=json.dumps(outputs)) if outputs else "",
     }
 
 
 def _example(port: Port) -> str:
-    """Code for an array that an input takes: floats from 0 to 1, whole numbers and truth values 0 or 1, words."""
-    dynamic = (EXAMPLE_BATCH if axis == 0 else DYNAMIC_SIZE for axis in range(len(port.shape)))
-    shape = tuple(free if size is None else size for size, free in zip(port.shape, dynamic, strict=True))
+    """Code for an example array of an input: floats from 0 to 1, integers and booleans 0 or 1, strings."""
+    sizes = (EXAMPLE_BATCH if axis == 0 else DYNAMIC_SIZE for axis in range(len(port.shape)))
+    shape = tuple(free if size is None else size for size, free in zip(port.shape, sizes, strict=True))
     if port.dtype == "object":
         return f'random.choice(np.array(["a", "b", "ab"], object), {shape})'
     values = f"random({shape})" if port.dtype.startswith(("float", "complex")) else f"integers(0, 2, {shape})"

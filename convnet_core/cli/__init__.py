@@ -1,1 +1,1 @@
-"""The command line: `main` runs a command, `parser` lists them, `commands/` holds a module each."""
+"""The command line: `main` runs a command, `parser` lists them, `commands/` has one file per command."""

@@ -1,4 +1,4 @@
-"""Config fields as flags of the command line, and flags as configs."""
+"""Config fields as command-line flags, and parsed flags as configs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 from convnet_core.config.fields import Config, ConfigField, describe
 
-_Made = TypeVar("_Made", bound=Config)
+_Config = TypeVar("_Config", bound=Config)
 
 
-def add_flags(parser: argparse.ArgumentParser, title: str, config: type[Config], *, defaults: bool = True) -> None:
-    """A flag for every field; one that is not given stays out of the parsed arguments."""
+def add_config_flags(
+    parser: argparse.ArgumentParser, title: str, config: type[Config], *, defaults: bool = True
+) -> None:
+    """Add a flag for every field. A flag that is not passed stays out of the parsed arguments."""
     group = parser.add_argument_group(title)
     for field in describe(config):
         help_text = _help(field) if defaults else _help(field).split(" (default")[0]
@@ -23,14 +25,14 @@ def add_flags(parser: argparse.ArgumentParser, title: str, config: type[Config],
         elif field.choices:
             options.update(type=type(field.choices[0]), choices=field.choices)
         elif field.type == tuple[str, ...]:
-            options.update(type=_words, action="extend", metavar=field.setting.metavar)
+            options.update(type=_parse_words, action="extend", metavar=field.setting.metavar)
         else:
             options.update(type=_parser(field.type), metavar=_metavar(field.type))
         group.add_argument(f"--{field.flag}", **options)
 
 
 def explicit_fields(args: argparse.Namespace, config: type[Config]) -> dict[tuple[str, ...], Any]:
-    """The fields whose flags were given."""
+    """The values of the flags that were passed, by field path."""
     return {
         field.path: getattr(args, _dest(config, field))
         for field in describe(config)
@@ -38,20 +40,20 @@ def explicit_fields(args: argparse.Namespace, config: type[Config]) -> dict[tupl
     }
 
 
-def apply(args: argparse.Namespace, base: _Made) -> _Made:
-    """A config with the given flags in place of its own values. Raises ConfigError."""
-    return overlay(base, explicit_fields(args, type(base)))
+def apply_flags(args: argparse.Namespace, base: _Config) -> _Config:
+    """The config with the flags that were passed. Raises ConfigError."""
+    return replace_fields(base, explicit_fields(args, type(base)))
 
 
-def overlay(base: _Made, changes: dict[tuple[str, ...], Any]) -> _Made:
-    """A config with some fields changed, all at once, so that only the result has to be valid."""
-    value = base.to_json()
-    for path, item in changes.items():
-        inner = value
+def replace_fields(base: _Config, changes: dict[tuple[str, ...], Any]) -> _Config:
+    """The config with some fields changed in one step: only the result has to be valid. Raises ConfigError."""
+    content = base.to_json()
+    for path, value in changes.items():
+        inner = content
         for name in path[:-1]:
             inner = inner[name]
-        inner[path[-1]] = item
-    return type(base).from_json(value)
+        inner[path[-1]] = value
+    return type(base).from_json(content)
 
 
 def _dest(config: type[Config], field: ConfigField) -> str:
@@ -59,14 +61,14 @@ def _dest(config: type[Config], field: ConfigField) -> str:
 
 
 def _help(field: ConfigField) -> str:
-    limits = field.setting
-    unit = f", {limits.unit}" if limits.unit else ""
+    setting = field.setting
+    unit = f", {setting.unit}" if setting.unit else ""
     default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-    span = ""
-    if limits.low is not None and limits.high is not None and field.type is not bool:
-        span = f"; {limits.low:g} to {limits.high:g}"
-    shown = f" (default {default}{unit}{span})" if default != "" else ""
-    return (limits.help + shown).replace("%", "%%")
+    limits = ""
+    if setting.low is not None and setting.high is not None and field.type is not bool:
+        limits = f"; {setting.low:g} to {setting.high:g}"
+    suffix = f" (default {default}{unit}{limits})" if default != "" else ""
+    return (setting.help + suffix).replace("%", "%%")
 
 
 def _metavar(kind: Any) -> str:
@@ -77,16 +79,16 @@ def _metavar(kind: Any) -> str:
 
 def _parser(kind: Any) -> Callable[[str], Any]:
     if typing.get_origin(kind) is tuple:
-        return _whole_numbers
+        return _parse_integers
     return typing.cast(Callable[[str], Any], kind)
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _parse_words(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
 
 
-def _whole_numbers(text: str) -> tuple[int, ...]:
+def _parse_integers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r}: whole numbers, separated by commas") from None
+        raise argparse.ArgumentTypeError(f"expected integers separated by commas, not {text!r}") from None

@@ -1,4 +1,4 @@
-"""Events as progress bars on standard error; as plain lines where that is no terminal."""
+"""Events as progress bars on standard error, or as plain lines if that is not a terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from convnet_core import events
 
-_LINE_SECONDS = 5.0  # between two lines of the same work, where there is no terminal
+_LINE_SECONDS = 5.0  # between two lines of the same stage, if there is no terminal
 
 
 class ProgressDisplay:
-    """Observes a job. Use it as a context, so that the bars are gone when the results are printed."""
+    """Observes a job. Use it as a context manager: the bars are gone before the results are printed."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -31,7 +31,7 @@ class ProgressDisplay:
         )
         self._task: TaskID | None = None
         self._label = ""
-        self._said = 0.0
+        self._printed_at = 0.0  # time.monotonic() of the last line
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -45,7 +45,7 @@ class ProgressDisplay:
     def __call__(self, event: events.Event) -> None:
         match event:
             case events.StageStarted(stage=stage):
-                self._said = time.monotonic()
+                self._printed_at = time.monotonic()
                 if not self._console.is_terminal:
                     self._console.print(f"{stage} ...")
             case events.StageDone(stage=stage, seconds=seconds, summary=summary):
@@ -64,8 +64,8 @@ class ProgressDisplay:
                 self._clear()
                 self._task, self._label = self._bars.add_task(label, total=total, detail=""), label
             self._bars.update(self._task, completed=done, total=total, detail=detail)
-        elif time.monotonic() - self._said > _LINE_SECONDS:
-            self._said = time.monotonic()
+        elif time.monotonic() - self._printed_at > _LINE_SECONDS:
+            self._printed_at = time.monotonic()
             self._console.print(f"  {label}: {detail}", highlight=False)
 
     def _clear(self) -> None:
@@ -79,7 +79,7 @@ def describe(metrics: events.Metrics) -> str:
     parts = [
         f"epoch {metrics.epoch:.1f}",
         f"loss {metrics.loss:.3f}",
-        f"{100 * metrics.accuracy:.1f} % right",
+        f"{100 * metrics.accuracy:.1f} % correct",
         f"{metrics.images_per_second:,.0f} images/s",
     ]
     if metrics.validation_accuracy is not None:

@@ -7,9 +7,10 @@ import math
 import sys
 from pathlib import Path
 
-from convnet_core.cli.config_flags import apply, explicit_fields, overlay
+from convnet_core.cli.config_flags import apply_flags, explicit_fields, replace_fields
 from convnet_core.common.files import runs_root
-from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, DataConfig, TrainConfig
+from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, ConvertConfig, DataConfig, TrainConfig
+from convnet_core.convert.targets.table import select_targets
 from convnet_core.data.sources import MNIST, absolute
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.onnx_files.file_faults import require_onnx
@@ -19,43 +20,46 @@ from convnet_core.tensors.model_inputs import InputSpec
 
 
 def root(args: argparse.Namespace) -> Path:
-    """The root of all runs."""
-    chosen: Path | None = getattr(args, "runs", None)
-    return chosen or runs_root()
+    """The folder of all runs."""
+    path: Path | None = getattr(args, "runs", None)
+    return path or runs_root()
 
 
 def named_run(args: argparse.Namespace, name: str | Path) -> Run:
-    """A run by its folder or by its name under the root. Raises RunError where there is none."""
+    """The run with this folder, or with this name under the root. Raises RunError if there is none."""
     return Run.open(library.find_run(root(args), name))
 
 
 def run_to_write(args: argparse.Namespace, label: str) -> Run:
-    """The run of --run, made where it is missing; a new one under the root without --run."""
+    """The run of --run, created if it does not exist; without --run a new one under the root."""
     if args.run is None:
         return library.new_run(root(args), label)
     path = library.find_run(root(args), args.run)
     return Run.open(path) if (path / "run.json").is_file() else Run.create(path)
 
 
-def existing_run(args: argparse.Namespace, needs: str) -> Run:
-    """The run of --run, else the newest that has the stage `needs`; warns of what is stale in it."""
+def existing_run(args: argparse.Namespace, stage: str) -> Run:
+    """The run of --run; without --run the newest that has the stage, which is printed.
+
+    Raises RunError if there is none.
+    """
     if args.run is not None:
         return named_run(args, args.run)
-    found = next((run for run in library.list_runs(root(args)) if run.state(needs).state != "missing"), None)
-    if found is None:
+    newest = next((run for run in library.list_runs(root(args)) if run.state(stage).state != "missing"), None)
+    if newest is None:
         raise RunError(
-            f"there is no run with {needs} in {root(args)} yet",
-            hint="`python -m convnet_core pipeline` makes one, --run names one elsewhere",
+            f"{root(args)} has no run with {stage} yet",
+            hint="`python -m convnet_core pipeline` creates one; --run names one elsewhere",
         )
-    print(f"the newest run with {needs}: {shown(found)}", file=sys.stderr)
-    return found
+    print(f"the newest run with {stage}: {short_path(newest)}", file=sys.stderr)
+    return newest
 
 
 def run_of_model(args: argparse.Namespace) -> Run:
-    """The run of --run, made for the model of --onnx where it is missing; without --onnx one that has a model.
+    """The run for the model of --onnx, created if needed; without --onnx an existing run that has a model.
 
-    Raises ModelError where the file is not there or is no ONNX model, RunError where it would replace the model of a
-    run that reads digits.
+    Raises ModelError if the file is missing or not an ONNX model, RunError if it would replace the model of a run
+    that reads digits.
     """
     if args.onnx is None:
         return existing_run(args, "export")
@@ -64,16 +68,17 @@ def run_of_model(args: argparse.Namespace) -> Run:
 
 
 def run_of_upload(args: argparse.Namespace) -> Run:
-    """As `run_of_model`, but where --run names a run, which the app made for the file, the job alone looks at the file:
-    its record is what the app reads.
+    """Like `run_of_model`; with --run, which the app created for the file, only the job opens the file.
+
+    That way an error ends up in the job's record, where the app reads it.
     """
     return run_of_model(args) if args.run is None else run_for_model(args, args.onnx.stem, args.onnx.name)
 
 
 def run_for_model(args: argparse.Namespace, label: str, source: str) -> Run:
-    """The run of --run, made for a model from elsewhere where it is missing; a new one without --run.
+    """The run of --run for an imported model, created if it does not exist; without --run a new one.
 
-    Raises RunError where `source` would replace the model of a run that reads digits.
+    Raises RunError if `source` would replace the model of a run that reads digits.
     """
     if args.run is None:
         return library.new_run(root(args), label, kind="model")
@@ -83,23 +88,23 @@ def run_for_model(args: argparse.Namespace, label: str, source: str) -> Run:
     run = Run.open(path)
     if not run.is_model:
         raise RunError(
-            f"{shown(run)} holds a network that reads digits, which {source} would replace",
-            hint="name another folder with --run, or leave --run out for a new one",
+            f"{short_path(run)} has a network that reads digits, and {source} would replace it",
+            hint="name another folder with --run, or leave --run out to create a new run",
         )
     return run
 
 
-def given_inputs(args: argparse.Namespace) -> InputSpec:
-    """What --input, --shape and --range say. Raises ConfigError."""
+def input_spec(args: argparse.Namespace) -> InputSpec:
+    """The inputs that --input, --shape and --range describe. Raises ConfigError."""
     return InputSpec(
-        {name: str(Path(text).expanduser().resolve()) for name, text in _named(args.input, "--input")},
-        {name: _shape(text) for name, text in _named(args.shape, "--shape")},
-        {name: _range(text) for name, text in _named(args.range, "--range")},
+        {name: str(Path(text).expanduser().resolve()) for name, text in _split_pairs(args.input, "--input")},
+        {name: _parse_shape(text) for name, text in _split_pairs(args.shape, "--shape")},
+        {name: _parse_range(text) for name, text in _split_pairs(args.range, "--range")},
     )
 
 
-def _named(texts: list[str], flag: str) -> list[tuple[str, str]]:
-    """NAME=VALUE, taken apart."""
+def _split_pairs(texts: list[str], flag: str) -> list[tuple[str, str]]:
+    """Split each NAME=VALUE."""
     pairs = [text.rpartition("=") for text in texts]
     for name, equals, value in pairs:
         if not (name and equals and value):
@@ -107,14 +112,14 @@ def _named(texts: list[str], flag: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in pairs]
 
 
-def _shape(text: str) -> tuple[int, ...]:
+def _parse_shape(text: str) -> tuple[int, ...]:
     sizes = text.split(",")
     if not all(size.strip().isdecimal() for size in sizes):
-        raise ConfigError(f"--shape takes whole numbers from 0 on, separated by commas, not {text!r}")
+        raise ConfigError(f"--shape takes integers from 0 up, separated by commas, not {text!r}")
     return tuple(map(int, sizes))
 
 
-def _range(text: str) -> tuple[float, float]:
+def _parse_range(text: str) -> tuple[float, float]:
     try:
         low, high = map(float, text.split(","))
     except ValueError:
@@ -125,14 +130,21 @@ def _range(text: str) -> tuple[float, float]:
 
 
 def train_config(args: argparse.Namespace) -> TrainConfig:
-    """The preset with the flags over it. Raises ConfigError."""
-    asked = explicit_fields(args, TrainConfig)
-    if ("data", "folder") in asked and ("data", "source") not in asked:
+    """The preset with the flags applied. Raises ConfigError."""
+    fields = explicit_fields(args, TrainConfig)
+    if ("data", "folder") in fields and ("data", "source") not in fields:
         raise ConfigError(
-            f"--data-dir says where MNIST is, but --data is not {MNIST.name}", hint=f"add --data {MNIST.name}"
+            f"--data-dir names the folder of MNIST, but --data is not {MNIST.name}", hint=f"add --data {MNIST.name}"
         )
-    config = apply(args, PRESETS[preset(args)])
-    return overlay(config, {("data",): absolute(config.data).to_json()})
+    config = apply_flags(args, PRESETS[preset(args)])
+    return replace_fields(config, {("data",): absolute(config.data).to_json()})
+
+
+def convert_config(args: argparse.Namespace) -> ConvertConfig:
+    """The conversion flags. Raises ConfigError, also for a format of --only that is not in the table of targets."""
+    config = apply_flags(args, ConvertConfig())
+    select_targets(config.only)
+    return config
 
 
 def preset(args: argparse.Namespace) -> str:
@@ -140,12 +152,12 @@ def preset(args: argparse.Namespace) -> str:
     return getattr(args, "preset", DEFAULT_PRESET)
 
 
-def other_data(args: argparse.Namespace, of_run: DataConfig) -> DataConfig | None:
-    """The run's data with the given flags over it; None where no flag was given."""
-    return absolute(apply(args, of_run)) if explicit_fields(args, DataConfig) else None
+def data_override(args: argparse.Namespace, run_data: DataConfig) -> DataConfig | None:
+    """The run's data settings with the flags applied; None if no data flag was passed."""
+    return absolute(apply_flags(args, run_data)) if explicit_fields(args, DataConfig) else None
 
 
-def shown(run: Run) -> str:
-    """The run's folder as short as it can be written from here."""
+def short_path(run: Run) -> str:
+    """The run's folder, relative to the current folder if it is inside."""
     here = Path.cwd()
     return str(run.path.relative_to(here)) if run.path.is_relative_to(here) else str(run.path)

@@ -1,4 +1,4 @@
-"""Flags that several commands have. Imports nothing heavy."""
+"""Flags that several commands share. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,122 +9,90 @@ from convnet_core.config.fields import describe, value_at
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, TrainConfig
 
 
-def command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_text: str, example: str
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=help_text,
-        description=help_text[0].upper() + help_text[1:] + ".",
-        epilog=f"example: python -m convnet_core {example}",
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """--json and --runs, which every command takes.
+
+    Both are left out of the parsed arguments unless they are passed: `runs` and its actions all have them, and a
+    default of the action would overwrite what was passed before it.
+    """
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="results as JSON on standard output"
     )
-    common(parser, argparse.SUPPRESS if name == "runs" else False)
-    return parser
-
-
-def common(parser: argparse.ArgumentParser, json_default: object = argparse.SUPPRESS) -> None:
-    parser.add_argument("--json", action="store_true", default=json_default, help="results as JSON on standard output")
     parser.add_argument(
         "--runs",
         type=Path,
         metavar="DIR",
         default=argparse.SUPPRESS,
-        help="the root of all runs (default: $CONVNET_RUNS_DIR, else runs/)",
+        help="the folder of all runs (default: $CONVNET_RUNS_DIR, else runs/)",
     )
 
 
-def run(parser: argparse.ArgumentParser, default: str) -> None:
+def add_run(parser: argparse.ArgumentParser, default: str) -> None:
+    """--run, and --job by which the app names the job."""
     parser.add_argument("--run", type=Path, metavar="DIR", help=f"the run's folder (default: {default})")
     parser.add_argument("--job", help=argparse.SUPPRESS)
 
 
-def artefact(parser: argparse.ArgumentParser, what: str) -> None:
+def add_artifact(parser: argparse.ArgumentParser, help_text: str) -> None:
+    """--artefact."""
     parser.add_argument(
-        "--artefact", metavar="NAME", help=f"{what}: model.onnx, saved_model, frozen.pb, or its path in the run"
+        "--artefact", metavar="NAME", help=f"{help_text}: model.onnx, saved_model, frozen.pb, or its path in the run"
     )
 
 
-def onnx(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--onnx", type=Path, metavar="FILE", help="a model from elsewhere, which --run is made for")
+def add_onnx(parser: argparse.ArgumentParser) -> None:
+    """--onnx."""
+    parser.add_argument("--onnx", type=Path, metavar="FILE", help="import this model into --run first")
 
 
-def model(parser: argparse.ArgumentParser) -> None:
-    onnx(parser)
-    group = parser.add_argument_group("what such a model is fed with (default: random numbers that fit its inputs)")
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """--onnx, and the flags that describe its inputs."""
+    add_onnx(parser)
+    group = parser.add_argument_group("inputs of an imported model (default: random numbers that fit)")
     for flag, value, text in (
         ("input", "NAME=FILE.npy", "samples of an input, [n, ...]"),
-        ("shape", "NAME=N,N,...", "the whole shape of an input, its batch included"),
+        ("shape", "NAME=N,N,...", "the full shape of an input, including its batch"),
         ("range", "NAME=LOW,HIGH", "the lowest and the highest value of an input"),
     ):
         group.add_argument(f"--{flag}", action="append", default=[], metavar=value, help=f"{text}; can be repeated")
 
 
-def factory(parser: argparse.ArgumentParser, group: argparse._MutuallyExclusiveGroup | None = None) -> None:
-    """A network that a function of somebody's makes."""
+def add_factory(parser: argparse.ArgumentParser, group: argparse._MutuallyExclusiveGroup | None = None) -> None:
+    """--factory (in `group` if there is one) and --example."""
     (group or parser).add_argument(
         "--factory",
         metavar="PACKAGE.MODULE:FUNCTION",
-        help="any PyTorch network: what this function returns, alone or with a tuple of example tensors. Runs its code",
+        help="a function that returns a PyTorch network, or a pair of it and a tuple of example tensors. Runs its code",
     )
     parser.add_argument(
         "--example",
         action="append",
         default=[],
         metavar="SHAPE",
-        help="an input of that network: 2,3,224,224 or int64:2,16 or samples.npy; once for each, in their order",
+        help="an input of that network: 2,3,224,224 or int64:2,16 or samples.npy; repeat it for each input, in order",
     )
 
 
-def preset(parser: argparse.ArgumentParser) -> None:
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """--preset."""
     parser.add_argument(
         "--preset",
         choices=PRESETS,
         default=argparse.SUPPRESS,
-        help=f"where the training flags start from (default {DEFAULT_PRESET}); {difference()}. "
+        help=f"the training settings to start from (default {DEFAULT_PRESET}); {_preset_differences()}. "
         "The defaults below are those of reference",
     )
 
 
-def difference() -> str:
-    """What each preset sets otherwise than `reference`."""
-    plain = PRESETS["reference"]
+def _preset_differences() -> str:
+    """The flags in which each preset differs from `reference`."""
+    reference = PRESETS["reference"]
     parts = []
     for name, config in PRESETS.items():
         changed = [
             f"--{field.flag} {value_at(config, field.path)}"
             for field in describe(TrainConfig)
-            if value_at(config, field.path) != value_at(plain, field.path)
+            if value_at(config, field.path) != value_at(reference, field.path)
         ]
         parts.append(f"{name}: {' '.join(changed) or 'the original recipe'}")
     return "; ".join(parts)
-
-
-def graph(parser: argparse.ArgumentParser) -> None:
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--run", type=Path, metavar="DIR", help="the run's folder (default: the newest run)")
-    source.add_argument("--onnx", "--model", type=Path, metavar="FILE", help="an ONNX file, instead of a run's")
-
-
-def runs(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    rename = actions.add_parser(
-        "rename", help="give a run another name", epilog="example: python -m convnet_core runs rename old-name demo"
-    )
-    rename.add_argument("name", help="the run, by name or folder")
-    rename.add_argument("new_name")
-    delete = actions.add_parser(
-        "delete", help="remove runs with all their files", epilog="example: python -m convnet_core runs delete demo"
-    )
-    delete.add_argument("names", nargs="+", metavar="name", help="the run, by name or folder")
-    for action in (rename, delete):
-        common(action)
-
-
-def app(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, metavar="N", default=8501, help="default %(default)s")
-    parser.add_argument(
-        "--address",
-        metavar="HOST",
-        default="127.0.0.1",
-        help="where to listen (default %(default)s: this machine alone; read docs/ACCESS.md before you say 0.0.0.0)",
-    )

@@ -48,7 +48,7 @@ def runtimes(report: dict[str, Any]) -> Table:
 
 
 def verdict(report: dict[str, Any]) -> Text:
-    """The verdict in one line, the reason for each runtime that failed, and what else must be known."""
+    """The verdict in one line, why each failed runtime failed, and the notes."""
     failed = [f"{line['name']}: {line['reason']}" for line in report["runtimes"] if not line["passed"]]
     lines = "".join(f"\n  {escape(line)}" for line in (*failed, *report.get("notes", [])))
     style = "bold green" if report["verdict"] == "agree" else "bold red"
@@ -56,41 +56,40 @@ def verdict(report: dict[str, Any]) -> Text:
 
 
 def dissection(content: dict[str, Any]) -> Table:
-    """A line for each node: what it became, and its error in each runtime as a part of the range."""
-    lines = report.rows(content)
+    """A row per node: what it became, and its error in each runtime as a share of the range."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    heads = ("node", "ONNX", "TensorFlow", "LiteRT", "noise", *content["runtimes"][1:])
-    for name in heads:
-        table.add_column(name, justify="left" if name in heads[:4] else "right", overflow="fold")
-    for line in lines:
-        cells = [line[name] for name in heads]
+    headings = ("node", "ONNX", "TensorFlow", "LiteRT", "noise", *content["runtimes"][1:])
+    for name in headings:
+        table.add_column(name, justify="left" if name in headings[:4] else "right", overflow="fold")
+    for row in report.rows(content):
+        cells = [row[name] for name in headings]
         table.add_row(*(escape(cell) if isinstance(cell, str) else format_error(cell) for cell in cells))
     return table
 
 
-def dissected(content: dict[str, Any]) -> list[Text]:
-    """What the table does not hold: transposes, folded batch normalisations, labels, the worst inputs, batch sizes."""
-    said = [note] if (note := report.lesson_note(content)) else []
-    said.append(report.transposes(content))
+def dissection_notes(content: dict[str, Any]) -> list[Text]:
+    """What the table does not show: transposes, folded BatchNorms, labels, the worst inputs, batch sizes."""
+    lines = [note] if (note := report.lesson_note(content)) else []
+    lines.append(report.transposes(content))
     for item in content["fusions"]["nodes"]:
         where = f"{item['node']} in {item['where']}"
-        said.append(f"a BatchNorm is folded into {where}: {format_error(item['error'])} of the weights' range off")
+        lines.append(f"the BatchNorm folded into {where} is off by {format_error(item['error'])} of the weights' range")
     for name, item in content["labels"].items():
-        said.append(
+        lines.append(
             f"labels of {name}: {item['flipped']} of {item['samples']} flipped{tables.flipped(item, 5)}; "
             f"{item['could_flip']} could flip{tables.could_flip(item, 5)}"
         )
     if content["worst"]:
-        found = ", ".join(f"{item['runtime']} {format_error(item['found'])}" for item in content["worst"])
-        said.append(f"worst difference found, no bound: {found} of the range")
+        differences = ", ".join(f"{item['runtime']} {format_error(item['found'])}" for item in content["worst"])
+        lines.append(f"worst difference found (not a bound): {differences} of the range")
     sizes = ", ".join(str(size) for size in dict.fromkeys(item["batch"] for item in content["sweep"]))
     failed = sum(tables.differs(item) for item in content["sweep"])
-    said.append(f"batch sizes {sizes}: {len(content['sweep']) - failed} of {len(content['sweep'])} fine")
-    return [Text(line) for line in said]
+    lines.append(f"batch sizes {sizes}: {len(content['sweep']) - failed} of {len(content['sweep'])} fine")
+    return [Text(line) for line in lines]
 
 
 def findings(content: dict[str, Any]) -> list[Text]:
-    """What is wrong, and what helps; or that nothing is."""
+    """What is wrong and how to fix it, or that nothing is wrong."""
     if not content["findings"]:
         return [Text.from_markup(f"[bold green]nothing wrong[/]: {escape(report.headline(content))}")]
     return [
@@ -99,22 +98,22 @@ def findings(content: dict[str, Any]) -> list[Text]:
     ]
 
 
-def benchmark(found: Benchmark) -> Table:
-    """The table of a benchmark, with the machine under it; three digits tell enough."""
+def benchmark(result: Benchmark) -> Table:
+    """The table of a benchmark, with the machine below it. TrainingReport have three digits."""
     table = Table(
-        box=None, pad_edge=False, header_style="bold", caption=escape(where_and_how(found)), caption_justify="left"
+        box=None, pad_edge=False, header_style="bold", caption=escape(where_and_how(result)), caption_justify="left"
     )
-    lines = [{name: value for name, value in row.items() if name != "failed"} for row in rows(found)]
-    for name in lines[0]:
+    figures = [{name: value for name, value in row.items() if name != "failed"} for row in rows(result)]
+    for name in figures[0]:
         table.add_column(name, justify="left" if name == "runtime" else "right", no_wrap=name == "runtime")
-    for line in lines:
+    for line in figures:
         table.add_row(*(format_figure(value) for value in line.values()))
     return table
 
 
-def faults(found: Benchmark) -> list[Text]:
-    """A line for each runtime of which something could not be measured."""
-    return [Text(f"{row['runtime']}: {row['failed']}", style="red") for row in rows(found) if row["failed"]]
+def benchmark_failures(result: Benchmark) -> list[Text]:
+    """A line for each runtime that could not be measured in full."""
+    return [Text(f"{row['runtime']}: {row['failed']}", style="red") for row in rows(result) if row["failed"]]
 
 
 def runs(overviews: list[Overview]) -> Table:
@@ -137,17 +136,19 @@ def runs(overviews: list[Overview]) -> Table:
     return table
 
 
-def graph(found: Graph) -> list[Table | str]:
-    """The nodes of a graph, a line each, and what the model is."""
+def graph(model: Graph) -> list[Table | str]:
+    """The nodes of a graph, a row each, and the properties of the model."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("node", "op", "inputs", "outputs"):
         table.add_column(name, overflow="fold")
-    for node in found.nodes:
-        sides = ("\n".join(_tensor(item) for item in found.tensors_of(names)) for names in (node.inputs, node.outputs))
-        table.add_row(*(escape(text) for text in (node.id, node.versioned_op, *sides)))
-    operations = sum(node.kind == "op" for node in found.nodes)
-    about = [format_count(operations, "operation"), *(f"{name} {text}" for name, text in found.properties.items())]
-    return [table, ", ".join(about)]
+    for node in model.nodes:
+        tensors = (
+            "\n".join(_tensor(item) for item in model.tensors_of(names)) for names in (node.inputs, node.outputs)
+        )
+        table.add_row(*(escape(text) for text in (node.id, node.versioned_op, *tensors)))
+    operations = sum(node.kind == "op" for node in model.nodes)
+    properties = [format_count(operations, "operation"), *(f"{name} {text}" for name, text in model.properties.items())]
+    return [table, ", ".join(properties)]
 
 
 def _tensor(tensor: Tensor) -> str:
@@ -155,7 +156,7 @@ def _tensor(tensor: Tensor) -> str:
 
 
 def predictions(answers: list[dict[str, Any]]) -> list[Table]:
-    """For each image a table: a line for each runtime, the probability of each digit in per cent."""
+    """A table per image: a row per runtime with the probability of each digit in percent."""
     tables = []
     for answer in answers:
         table = Table(

@@ -1,4 +1,4 @@
-"""Standard output and error: results on the one, everything else on the other."""
+"""Standard output and error: results go to the one, everything else to the other."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _FILE_WIDTH = 120  # of a table that goes to a file or a pipe
 
 
 class _Console(Console):
-    """A console that falls silent when its reader has gone; Rich's own ends the program, and with it the job."""
+    """A console that goes quiet when its reader is gone. Rich's own would exit the program, and the job with it."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
 
 
 @contextlib.contextmanager
-def standard_error() -> Iterator[Console]:
-    """Standard error of its own, which stays when file descriptor 2 is sent elsewhere."""
+def error_console() -> Iterator[Console]:
+    """A console on a copy of standard error, which keeps working while file descriptor 2 is redirected."""
     file = os.fdopen(os.dup(2), "w", encoding="utf-8")
     try:
         yield _Console(file=file, soft_wrap=True, highlight=False)
@@ -35,11 +35,11 @@ def standard_error() -> Iterator[Console]:
 
 
 @contextlib.contextmanager
-def chatter_to(path: Path) -> Iterator[None]:
-    """Send file descriptors 1 and 2 to a file: TensorFlow and others write there from C++."""
+def redirect_output(path: Path) -> Iterator[None]:
+    """Send file descriptors 1 and 2 to a file: TensorFlow and other libraries write there from C++."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = [os.dup(number) for number in (1, 2)]
+    copies = [os.dup(number) for number in (1, 2)]
     with path.open("ab") as file:
         for number in (1, 2):
             os.dup2(file.fileno(), number)
@@ -48,22 +48,22 @@ def chatter_to(path: Path) -> Iterator[None]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for number, copy in zip((1, 2), kept, strict=True):
+        for number, copy in zip((1, 2), copies, strict=True):
             os.dup2(copy, number)
             os.close(copy)
 
 
-def results(args: argparse.Namespace, value: Any, *shown: Any) -> None:
-    """Print results: as JSON with --json, else for people; plain strings as they are, without markup.
+def print_results(args: argparse.Namespace, content: Any, *items: Any) -> None:
+    """Print `content` as JSON with --json, else `items`: Rich renderables, and strings without markup.
 
-    A reader that has gone changes nothing: the work is done and the exit status stays.
+    If the reader is gone, nothing else changes: the work is done and the exit status stays.
     """
     try:
         if getattr(args, "json", False):
-            print(json.dumps(value, indent=1, ensure_ascii=False))
+            print(json.dumps(content, indent=1, ensure_ascii=False))
         else:
             console = _Console(width=None if sys.stdout.isatty() else _FILE_WIDTH, highlight=False)
-            for item in shown:
+            for item in items:
                 text = isinstance(item, str)
                 console.print(item, markup=not text, soft_wrap=text)
         sys.stdout.flush()

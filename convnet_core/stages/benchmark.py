@@ -1,6 +1,6 @@
-"""The stage `benchmark`: every runtime measured, one after another → benchmark.json.
+"""The stage `benchmark`: measure every runtime, one after another → benchmark.json.
 
-It is not part of the pipeline: nothing stands on it, and it is run when somebody wants to know.
+It is not part of the pipeline: no other stage depends on it.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from convnet_core.stages.stage import stage_events
 
 
 def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchmark:
-    """Measure all runtimes of the run and write `benchmark/`. A runtime that fails is a line with its reason.
+    """Measure all runtimes of the run and write `benchmark/`. A runtime that fails gets a line with the reason.
 
-    Waits while a training has the processor: neither would be itself beside the other.
+    Waits until no training uses the processor: running side by side would slow both down.
     """
     with stage_events(STAGE, monitor) as line:
         run.require("export")
-        for warning in run.stale_stages("compare"):  # what is ahead of compare is ahead of this, too
+        for warning in run.stale_stages("compare"):  # the benchmark depends on the same stages as compare
             monitor.emit(Message(text=f"warning: {warning}"))
-        found = sources(run, config.threads)
-        files = tuple(file for source in found for file in source.files)
+        all_sources = sources(run, config.threads)
+        files = tuple(file for source in all_sources for file in source.files)
         with device_lock("cpu", monitor), run.write_stage(STAGE, config.to_json(), files) as draft:
             draft.versions = all_versions()
-            # A converter that was not there yet: once it is, these figures no longer cover everything.
+            # Once a missing conversion exists, these figures are stale: they no longer cover every runtime.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             benchmark = Benchmark(
                 created=now(),
                 machine=machine(),
                 versions=all_versions(),
                 config=config,
-                runtimes=tuple(_measured(run, found, config, monitor)),
+                runtimes=tuple(_measure_all(run, all_sources, config, monitor)),
             )
             write_json(draft.path / FILE, benchmark.to_json())
             draft.result = {"runtimes": {speed.name: not speed.fault for speed in benchmark.runtimes}}
@@ -49,21 +49,22 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
     return benchmark
 
 
-def _measured(run: Run, found: list[Source], config: BenchmarkConfig, monitor: Monitor) -> list[Speed]:
-    each, speeds = steps(config), []
+def _measure_all(run: Run, all_sources: list[Source], config: BenchmarkConfig, monitor: Monitor) -> list[Speed]:
+    steps_each, speeds = steps(config), []
+    total = steps_each * len(all_sources)
     infos = inputs_with_bounds(model_of(run)) if run.is_model else ()
     bounds = {info.name: info.bounds for info in infos if info.bounds}
-    for position, source in enumerate(found):
-        done = each * position
+    for position, source in enumerate(all_sources):
+        done = steps_each * position
         label = f"measuring {source.name}"
-        monitor.emit(Progress(label=label, done=done, total=each * len(found), unit="steps"))
+        monitor.emit(Progress(label=label, done=done, total=total, unit="steps"))
 
-        def tell(_: Speed, label: str = label, last: int = each * (position + 1)) -> None:
+        def report_step(_: Speed, label: str = label, last: int = steps_each * (position + 1)) -> None:
             nonlocal done
             done = min(done + 1, last)
-            monitor.emit(Progress(label=label, done=done, total=each * len(found), unit="steps"))
+            monitor.emit(Progress(label=label, done=done, total=total, unit="steps"))
 
-        speeds.append(measure_apart(run, source, config, tell, bounds))
+        speeds.append(measure_apart(run, source, config, report_step, bounds))
         if speeds[-1].faults:
             monitor.emit(Message(text=f"{source.name}: {speeds[-1].faults}"))
     return speeds

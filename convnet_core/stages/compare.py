@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2  # noqa: F401  # which the report needs: better missed now than when all is measured
+import jinja2  # noqa: F401  # the report needs it: fail now, not after the measurement
 import onnx
 
 from convnet_core.common.files import write_json
@@ -35,10 +35,10 @@ from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.model_inputs import InputSpec
 
 _EVENT_SECONDS = 0.2
-_AT_ONCE = 4
+_MOST_PARALLEL = 4
 _LARGE = 500_000_000
-"""Bytes of all artefacts."""
-_NOTHING = InputSpec()
+"""Bytes of all artifacts together."""
+_NO_SPEC = InputSpec()
 
 
 def run_compare(
@@ -47,12 +47,12 @@ def run_compare(
     monitor: Monitor,
     *,
     data_config: DataConfig | None = None,
-    input_spec: InputSpec = _NOTHING,
+    input_spec: InputSpec = _NO_SPEC,
 ) -> Comparison:
     """Compare all runtimes of the run and write `compare/`.
 
-    On the test set that the run was trained on, or on that of `data_config`; an imported model on inputs that
-    `input_spec` describes.
+    Digits come from the test set of the run's data set, or of `data_config`. An imported model gets the inputs
+    that `input_spec` describes.
     """
     with stage_events("compare", monitor) as line:
         run.require("export")
@@ -60,36 +60,35 @@ def run_compare(
         warnings = run.stale_stages("compare")
         for warning in warnings:
             monitor.emit(Message(text=f"warning: {warning}"))
-        found = sources(run)
-        chosen = comparison_inputs(run, config, monitor, data_config, input_spec)
-        kept = drawings.list_drawings(run)
-        tell = _throttled(monitor)
-        files = (*(file for source in found for file in source.files), *(case.file for case in kept))
+        all_sources = sources(run)
+        inputs = comparison_inputs(run, config, monitor, data_config, input_spec)
+        cases = drawings.list_drawings(run)
+        files = (*(file for source in all_sources for file in source.files), *(case.file for case in cases))
         with run.write_stage("compare", config.to_json(), files) as draft:
-            draft.inputs["data"] = chosen.fingerprint
+            draft.inputs["data"] = inputs.fingerprint
             draft.versions = all_versions()
-            # A converter that was not there yet: once it is, this comparison no longer covers everything.
+            # Once a missing conversion exists, this comparison is stale: it no longer covers every runtime.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             try:
-                measured = measure(
+                measurements = measure(
                     run,
-                    found,
-                    chosen.inputs,
-                    chosen.batch_sizes,
-                    tell,
-                    at_once(found),
-                    chosen.precisions,
+                    all_sources,
+                    inputs.inputs,
+                    inputs.batch_sizes,
+                    _throttle(monitor),
+                    parallel_runtimes(all_sources),
+                    inputs.precisions,
                     config,
                 )
             except ReferenceFault as error:
                 raise explain(error, model_of(run), error.feeds, input_spec, error.batch) from error
-            measured = _with_losses(measured, model_of(run))
-            sizes = {(source.name, source.converter): source.bytes for source in found}
-            comparison = judge(measured, sizes, found[0].name, config)
-            content = _write(draft.path, comparison, run, chosen, warnings)
-            measurements_file.save(measured, draft.path / "measurements.npz")
+            measurements = _explain_float16(measurements, model_of(run))
+            sizes = {(source.name, source.converter): source.bytes for source in all_sources}
+            comparison = judge(measurements, sizes, all_sources[0].name, config)
+            content = _write(draft.path, comparison, run, inputs, warnings)
+            measurements_file.save(measurements, draft.path / "measurements.npz")
             draft.result = {
-                **chosen.record,
+                **inputs.record,
                 "verdict": comparison.verdict,
                 "runtimes": {line.name: line.passed for line in comparison.runtimes},
             }
@@ -98,56 +97,57 @@ def run_compare(
 
 
 def _write(
-    folder: Path, comparison: Comparison, run: Run, chosen: ComparisonInputs, warnings: list[str]
+    folder: Path, comparison: Comparison, run: Run, inputs: ComparisonInputs, warnings: list[str]
 ) -> dict[str, Any]:
     title = str(run.info.get("title") or run.name)
     content = report.to_json(
         comparison,
         title,
-        {**comparison.config.to_json(), "data": chosen.name},
+        {**comparison.config.to_json(), "data": inputs.name},
         warnings,
         _dissection(run),
         not_made(run),
     )
     write_json(folder / "report.json", content)
     (folder / "report.md").write_text(report.to_markdown(content), encoding="utf-8")
-    (folder / "report.html").write_text(report.to_html(content, comparison, chosen.images), encoding="utf-8")
+    (folder / "report.html").write_text(report.to_html(content, comparison, inputs.images), encoding="utf-8")
     return content
 
 
-def _with_losses(measured: list[Measurement], model: onnx.ModelProto) -> list[Measurement]:
-    """With the constants that are lost in float16, where the answers of a float16 file are not finite."""
+def _explain_float16(measurements: list[Measurement], model: onnx.ModelProto) -> list[Measurement]:
+    """Add the constants that do not fit into float16 to the faults of float16 files whose outputs are not finite."""
     losses = float16.lost_constants(model)
     return [
         replace(item, fault=f"{item.fault}, as in float16 {losses}")
         if losses and item.fault.endswith(NOT_FINITE) and spec_of(item.key.runtime).precision == "float16"
         else item
-        for item in measured
+        for item in measurements
     ]
 
 
-def at_once(found: Sequence[Source]) -> int:
-    """Runtimes side by side: each has one thread; of large models one, so that only one is in memory."""
-    small = sum(source.bytes for source in found) < _LARGE
-    return min(_AT_ONCE, os.cpu_count() or 1) if small else 1
+def parallel_runtimes(all_sources: Sequence[Source]) -> int:
+    """How many runtimes run in parallel, with one thread each: one if the model is large, to save memory."""
+    small = sum(source.bytes for source in all_sources) < _LARGE
+    return min(_MOST_PARALLEL, os.cpu_count() or 1) if small else 1
 
 
 def _dissection(run: Run) -> dict[str, Any] | None:
-    """The summary of the run's dissection; None where there is none of the run as it is."""
+    """The summary of the run's dissection; None if there is no fresh one."""
     if run.state(dissect.STAGE).state != "fresh":
         return None
     content = documents.load(run)
     return dissect.summary(content) if content["config"]["lesson"] == "none" else None
 
 
-def _throttled(monitor: Monitor) -> Callable[[str, int, int], None]:
+def _throttle(monitor: Monitor) -> Callable[[str, int, int], None]:
+    """A callback (label, done, total) that emits progress at most every 0.2 s, and at the end."""
     last = 0.0
 
-    def tell(label: str, done: int, total: int) -> None:
+    def report_progress(label: str, done: int, total: int) -> None:
         nonlocal last
-        here = time.monotonic()
-        if here - last >= _EVENT_SECONDS or done == total:
-            last = here
+        now = time.monotonic()
+        if now - last >= _EVENT_SECONDS or done == total:
+            last = now
             monitor.emit(Progress(label=f"comparing {label}", done=done, total=total, unit="samples"))
 
-    return tell
+    return report_progress

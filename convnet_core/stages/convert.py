@@ -18,7 +18,7 @@ from convnet_core.stages.samples import calibration
 from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.model_inputs import InputSpec
 
-_NOTHING = InputSpec()
+_NO_SPEC = InputSpec()
 
 
 def run_convert(
@@ -27,26 +27,26 @@ def run_convert(
     monitor: Monitor,
     *,
     data_config: DataConfig | None = None,
-    input_spec: InputSpec = _NOTHING,
+    input_spec: InputSpec = _NO_SPEC,
     samples: Path | None = None,
 ) -> ConversionSummary:
     """Convert the run's ONNX model and write `convert/<converter>/`.
 
-    int8 is calibrated on the training set that the run was trained on, or on that of `data_config`; for a model from
-    elsewhere, on the samples of an .npz file, or on what is `input_spec` says of its inputs.
+    int8 is calibrated on training images of the run's data set, or of `data_config`; for an imported model on the
+    samples of an .npz file, or on inputs that `input_spec` describes.
     """
     stage = f"convert/{config.converter}"
     with stage_events("convert", monitor) as line:
         run.require("export")
         warm_up()
         with run.write_stage(stage, config.to_json(), run.model_files) as draft:
-            chosen = calibration(run, config, monitor, data_config, input_spec, samples)
-            draft.inputs["data"] = chosen.fingerprint
+            samples_for_int8 = calibration(run, config, monitor, data_config, input_spec, samples)
+            draft.inputs["data"] = samples_for_int8.fingerprint
             model = model_file.load(run.path / "export/model.onnx")
-            converted = convert(model, draft.path, config, chosen.feeds, monitor)
+            converted = convert(model, draft.path, config, samples_for_int8.feeds, monitor)
             if TFLITE_FP16.file in converted.sizes and (losses := float16.lost_constants(model)):
-                monitor.emit(Message(text=f"{TFLITE_FP16.file} holds float16: {losses}"))
-            draft.result = {**dataclasses.asdict(converted), **chosen.record}
+                monitor.emit(Message(text=f"{TFLITE_FP16.file} stores float16: {losses}"))
+            draft.result = {**dataclasses.asdict(converted), **samples_for_int8.record}
         line.summary = (
             f"{format_count(converted.onnx_nodes, 'ONNX node')} became "
             f"{format_count(converted.tensorflow_ops, 'TensorFlow op')}, {converted.transposes} of them transposes"

@@ -1,8 +1,8 @@
-"""The stage `dissect`: a conversion taken apart node by node → dissection.json, and the same for other viewers.
+"""The stage `dissect`: compare a conversion node by node → dissection.json, and files for other viewers.
 
-Like the benchmark it is not part of the pipeline. A lesson puts a fault into a copy first, and its dissection goes into
-a folder of its own, `lessons/<name>`: nothing of the run changes. A worker does it all (`dissect_work.py`): where a
-runtime ends its process, it is done again without that one.
+Like the benchmark it is not part of the pipeline. A lesson puts a fault into a copy of the model first; its dissection
+goes into `lessons/<name>`, and nothing else in the run changes. The work happens in a worker process
+(`dissect_worker.py`): if a runtime crashes it, the dissection starts over without that runtime.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from convnet_core.tensors.model_inputs import InputSpec
 from convnet_core.worker.client import shared
 from convnet_core.worker.messages import Content
 
-_NOTHING = InputSpec()
+_NO_SPEC = InputSpec()
 _SECONDS = 1800.0
-"""Without a word of what is at work next; the search for the worst inputs of one runtime is one of the steps."""
+"""The longest a single step may take; the search for the worst inputs of one runtime is one step."""
 
 
 def run_dissect(
@@ -35,19 +35,19 @@ def run_dissect(
     config: DissectConfig,
     monitor: Monitor,
     *,
-    input_spec: InputSpec = _NOTHING,
+    input_spec: InputSpec = _NO_SPEC,
     factory: str = "",
     examples: tuple[str, ...] = (),
 ) -> list[Finding]:
-    """Take the conversion of a run apart, write `dissect/` (of a lesson `lessons/<name>/`) and give what was found.
+    """Dissect the conversion of a run, write `dissect/` (for a lesson `lessons/<name>/`) and return the findings.
 
-    A network for digits is exported once more, for PyTorch's own operators; a model from elsewhere has them where its
-    `factory` is named, whose code is run. Raises ConfigError for a lesson that the model cannot give, ModelError where
-    the reference, or what cannot be done without, ends the process.
+    A network that reads digits is exported again to get its PyTorch operators. For an imported model this needs its
+    `factory`, whose code is run. Raises ConfigError if the model does not fit the lesson, ModelError if the reference
+    runtime, or a step without which there is no result, crashes.
     """
     with stage_events(STAGE, monitor) as line:
         run.require("export")
-        files = (*run.model_files, *_converted(run, config))
+        files = (*run.model_files, *_node_map(run, config))
         with run.write_stage(stage_of(config.lesson), config.to_json(), files) as draft:
             content = {
                 "run": str(run.path),
@@ -57,18 +57,18 @@ def run_dissect(
                 "examples": list(examples),
                 "folder": str(draft.path),
             }
-            made = _taken_apart(content, monitor)
-            draft.result = {"findings": [item["kind"] for item in made["findings"]]}
-        monitor.emit(Progress(label="taken apart", done=1, total=1))
-        line.summary = made["headline"]
-    return [Finding(**{**item, "runtimes": tuple(item["runtimes"])}) for item in made["findings"]]
+            result = _dissect_in_worker(content, monitor)
+            draft.result = {"findings": [item["kind"] for item in result["findings"]]}
+        monitor.emit(Progress(label="dissected", done=1, total=1))
+        line.summary = result["headline"]
+    return [Finding(**{**item, "runtimes": tuple(item["runtimes"])}) for item in result["findings"]]
 
 
-def _taken_apart(content: Content, monitor: Monitor) -> Content:
-    """Do it without the runtimes that end the process, each of which is a finding."""
+def _dissect_in_worker(content: Content, monitor: Monitor) -> Content:
+    """Dissect without the runtimes that crash; each crash becomes a finding."""
     dead: dict[str, str] = {}
 
-    def hear(content: Content, arrays: Feeds) -> None:
+    def forward(content: Content, arrays: Feeds) -> None:
         if (event := from_json(content)) is not None:
             monitor.emit(event)
 
@@ -76,18 +76,18 @@ def _taken_apart(content: Content, monitor: Monitor) -> Content:
         with tempfile.TemporaryDirectory() as folder:
             note = Path(folder) / "at_work"
             try:
-                order = {**content, "dead": dead, "note": str(note)}
-                made, _ = shared().run(dissect_worker.take_apart, order, notify=hear, seconds=_SECONDS)
-                return made
+                task = {**content, "dead": dead, "note": str(note)}
+                result, _ = shared().run(dissect_worker.run_task, task, notify=forward, seconds=_SECONDS)
+                return result
             except DiedError as error:
                 runtime = noted_in(note)
                 if not runtime or runtime == ONNX_RUNTIME.name or runtime in dead:
-                    raise ModelError(f"{runtime or 'taking the model apart'}: {error}") from error
+                    raise ModelError(f"{runtime or 'dissecting the model'}: {error}") from error
                 dead[runtime] = str(error)
-                monitor.emit(Message(text=f"{runtime}: {error}; it is left out"))
+                monitor.emit(Message(text=f"{runtime}: {error}; continuing without it"))
 
 
-def _converted(run: Run, config: DissectConfig) -> list[str]:
-    """The record of the conversion, where there is one."""
-    name = f"convert/{config.converter}/nodes.json"
-    return [name] if (run.path / name).is_file() else []
+def _node_map(run: Run, config: DissectConfig) -> list[str]:
+    """The node map of the conversion, if there is one."""
+    path = f"convert/{config.converter}/nodes.json"
+    return [path] if (run.path / path).is_file() else []

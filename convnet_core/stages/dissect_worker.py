@@ -1,4 +1,4 @@
-"""What a worker does for the stage `dissect`: the case, its dissection, and the files of the stage."""
+"""The part of the stage `dissect` that runs in a worker process: build the case, dissect it, write the files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CALIBRATION = 200
 
 
 class _Relay(Monitor):
-    """Hands on what is told, from this process to the one that asked."""
+    """Forwards events from the worker process to its parent."""
 
     def __init__(self, tell: Notify) -> None:
         self._tell = tell
@@ -45,11 +45,11 @@ class _Relay(Monitor):
         self._tell(event.to_json(), {})
 
 
-def take_apart(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Write the files of the stage into `folder`; gives the `findings` and the `headline`. Tells events.
+def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
+    """Write the files of the stage into `folder` and return the `findings` and the `headline`. Sends events.
 
-    `dead` says by runtime how it has ended the process before: it is left out. `note` is the file that says which one
-    is at work.
+    `dead` lists the runtimes that crashed before, with the reason; they are skipped. `note` is the file that names the
+    runtime in use.
     """
     run, monitor, folder = Run(Path(content["run"])), _Relay(tell), Path(content["folder"])
     config = DissectConfig.from_json(content["config"])
@@ -58,31 +58,31 @@ def take_apart(content: Content, arrays: Feeds, tell: Notify) -> Message:
     with tempfile.TemporaryDirectory() as lesson:
         case = _case(run, config, monitor, input_spec, content["factory"], tuple(content["examples"]))
         if config.lesson != "none":
-            monitor.emit(Progress(label=f"putting in the fault {config.lesson}", done=0, total=1))
-            case = _faulty(run, case, config, Path(lesson))
+            monitor.emit(Progress(label=f"injecting the fault {config.lesson}", done=0, total=1))
+            case = _inject_fault(run, case, config, Path(lesson))
         case = dataclasses.replace(case, dead=content["dead"])
         try:
-            found = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
+            dissection = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
         except InputsError as error:
             raise explain(error, case.model, case.many, input_spec) from error
         title = report.title_of(str(run.info.get("title") or run.name), config.lesson)
-        written = _write(found, case, title, config, folder)
-    findings = [dataclasses.asdict(item) for item in found.findings]
+        written = _write(dissection, case, title, config, folder)
+    findings = [dataclasses.asdict(item) for item in dissection.findings]
     return {"findings": findings, "headline": report.headline(written)}, {}
 
 
-def _write(found: Dissection, case: Case, title: str, config: DissectConfig, folder: Path) -> dict[str, Any]:
-    content = report.to_json(found, title, config.to_json())
-    content["samples"] = sample_images.pictures(case.many, found.labels)
+def _write(dissection: Dissection, case: Case, title: str, config: DissectConfig, folder: Path) -> dict[str, Any]:
+    content = report.to_json(dissection, title, config.to_json())
+    content["samples"] = sample_images.pictures(case.many, dissection.labels)
     content["pictures"] = {
         "onnx": graph_layout.of_onnx(case.model),
         "tensorflow": graph_layout.of_tensorflow(case.entries),
     }
     write_json(folder / FILE, content)
-    worst_inputs_file.save(found.worst_inputs, folder)
-    write_json(folder / "netron.json", viewers.netron(found.nodes))
-    for runtime in found.runtimes[1:]:
-        explorer = viewers.model_explorer(found.nodes, runtime, case.model.graph.name)
+    worst_inputs_file.save(dissection.worst_inputs, folder)
+    write_json(folder / "netron.json", viewers.netron(dissection.nodes))
+    for runtime in dissection.runtimes[1:]:
+        explorer = viewers.model_explorer(dissection.nodes, runtime, case.model.graph.name)
         write_json(folder / f"model_explorer.{runtime}.json", explorer)
     (folder / "report.html").write_text(documents.to_html(content), encoding="utf-8")
     (folder / "report.md").write_text(documents.to_markdown(content), encoding="utf-8")
@@ -107,34 +107,34 @@ def _case(
         count = min(config.images, len(digits.test))
         many: Feeds = {INPUT: digits.test.first(count).scaled()}
         labels = digits.test.labels[:count].astype(np.int64)
-        program, learned = _digits_program(run), _learned(run, digits)
+        program, learned = _digits_program(run), _training_images(run, digits)
     else:
         many = draw_samples(input_spec, inputs, min(config.images, 64), config.seed)
         labels, program = None, _program(run, factory, examples)
-        learned = _calibrated(run, stage, input_spec, inputs)
+        learned = _int8_calibration(run, stage, input_spec, inputs)
     rng = np.random.default_rng(config.seed)
     count = len(next((many[name] for name in sorted(names)), np.zeros(1)))
-    chosen = np.sort(rng.choice(count, min(fixed_batch(inputs) or config.samples, count), replace=False))
-    few = {name: array[chosen] if name in names else array for name, array in many.items()}
+    picks = np.sort(rng.choice(count, min(fixed_batch(inputs) or config.samples, count), replace=False))
+    few = {name: array[picks] if name in names else array for name, array in many.items()}
     folder = None if refused else run.path / stage
     return Case(path, program, folder, few, many, names, labels, learned, config.converter, refused)
 
 
-def _learned(run: Run, digits: data.Digits) -> Learned:
-    """Of the training images; the accuracy is that on the test set, where the run was trained here."""
+def _training_images(run: Run, digits: data.Digits) -> Learned:
+    """The range of the training images, and the test accuracy if the run was trained here."""
     record = run.record("train")
     accuracy = None if record is None else record.result.get("test_accuracy")
     return Learned.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
 
 
-def _calibrated(run: Run, stage: str, input_spec: InputSpec, inputs: tuple[TensorInfo, ...]) -> Learned | None:
-    """Of the samples that int8 was calibrated on; None without a file of them, or where drawn numbers are looked at."""
+def _int8_calibration(run: Run, stage: str, input_spec: InputSpec, inputs: tuple[TensorInfo, ...]) -> Learned | None:
+    """The range of the calibration samples; None if they were not a file, or if the inputs are random numbers."""
     record = run.record(stage)
     path = None if record is None else record.result.get("calibration")
     first = next((info for info in inputs if info.dtype.startswith("float")), None)
     if not path or first is None or first.name not in input_spec.files:
         return None
-    with contextlib.suppress(DataError):  # it has gone since
+    with contextlib.suppress(DataError):  # the file is gone
         return Learned.of(read_samples(Path(path), inputs)[first.name], None, "int8 was calibrated on")
     return None
 
@@ -161,16 +161,16 @@ def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
     from convnet_core.export.factory import load_factory
     from convnet_core.export.onnx_export import export_any
 
-    made = load_factory(factory, examples)
+    network = load_factory(factory, examples)
     config = ExportConfig.from_json(run.require("export").config)
-    return export_any(made.model, made.example, config, made.named).program
+    return export_any(network.model, network.example, config, network.named).program
 
 
-def _faulty(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:
+def _inject_fault(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:
     from convnet_core.dissect.lessons import LESSONS, Bench
 
     if run.is_model:
-        raise ConfigError("lessons need a network that reads digits", hint="take a run of the pipeline")
+        raise ConfigError("lessons need a network that reads digits", hint="use a run that the pipeline created")
     network, exporting = _network(run)
     converting = ConvertConfig.from_json(run.require(f"convert/{config.converter}").config)
     calibration = batch_of(case.many, 0, _CALIBRATION, case.batched)

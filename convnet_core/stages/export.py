@@ -1,4 +1,4 @@
-"""The stage `export`: weights → model.onnx, and its graph as a page draws it."""
+"""The stage `export`: weights → model.onnx, and its graph laid out for the app."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TRAINED = "train/model.safetensors"
 def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Path | None = None) -> ExportResult:
     """Export the run's network, or the one whose `state_dict` is in `weights`, and write `export/`.
 
-    The folder holds the weights too, so that what follows needs nothing from before.
+    The folder gets a copy of the weights: later stages need nothing from `train/`.
     """
     with stage_events("export", monitor) as line:
         if weights is None:

@@ -1,4 +1,4 @@
-"""The stage `export` for somebody's own PyTorch network: what a function of theirs makes becomes model.onnx."""
+"""The stage `export` for any PyTorch network: the result of a factory function → model.onnx."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from convnet_core.export import factory
 from convnet_core.export.onnx_export import export_any
 from convnet_core.onnx_files.repairs import repair
 from convnet_core.runs.run import Run
-from convnet_core.stages.import_onnx import keep
+from convnet_core.stages.import_onnx import write_model
 from convnet_core.stages.stage import ExportResult, stage_events
 
 
 def run_export_factory(
     run: Run, function: str, examples: Sequence[str], config: ExportConfig, monitor: Monitor
 ) -> ExportResult:
-    """Export the PyTorch network that `package.module:function` makes. It runs that function's code.
+    """Export the PyTorch network that `package.module:function` returns. Runs that function's code.
 
-    Raises ConfigError where it gives no network or nothing says what it takes, ConversionError where it cannot be
-    exported or ONNX Runtime does not give its answer.
+    Raises ConfigError if it does not return a network or its inputs are unknown, ConversionError if the export fails
+    or ONNX Runtime's outputs differ from PyTorch's.
     """
     with stage_events("export", monitor) as line:
-        made = factory.load_factory(function, examples)
+        network = factory.load_factory(function, examples)
         monitor.emit(Progress(label="exporting", done=0, total=1))
-        exported = export_any(made.model, made.example, config, made.named)
+        exported = export_any(network.model, network.example, config, network.named)
         for note in exported.notes:
             monitor.emit(Message(text=note))
         if exported.fixed_batch_reason:
             monitor.emit(Message(text=f"the batch is fixed: {exported.fixed_batch_reason}"))
         with run.write_stage("export", config.to_json()) as draft:
             draft.inputs["factory"] = function
-            result = keep(examine(exported.model, repair(exported.model)), draft, exported.max_abs_error)
+            result = write_model(examine(exported.model, repair(exported.model)), draft, exported.max_abs_error)
         monitor.emit(Progress(label="exported", done=1, total=1))
         line.summary = f"{format_count(result.nodes, 'node')}, opset {result.opset}, from {function}"
     return result

@@ -1,4 +1,4 @@
-"""The stage `export` for a model from elsewhere: an ONNX file becomes the run's model.onnx."""
+"""The stage `export` for an imported model: an ONNX file → the run's model.onnx."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from convnet_core.stages.stage import ExportResult, stage_events
 def run_import_onnx(
     run: Run, path: Path, monitor: Monitor, load: Callable[[Path], onnx.ModelProto] = model_file.load
 ) -> ExportResult:
-    """Check an ONNX file and make it the run's model; where its weights lay in other files, they move into it.
+    """Check an ONNX file and make it the run's model. Weights in separate files move into it.
 
-    What was repaired in it is said, and what the native converter cannot take of it is noted, a line for each node.
-    `load` opens the file. Raises ModelError where it cannot be read, ConversionError where it is no valid model.
+    Repairs are emitted as messages; nodes that the native converter does not support are recorded, a line each.
+    `load` opens the file. Raises ModelError if it cannot be read, ConversionError if it is not a valid model.
     """
     with stage_events("export", monitor) as line:
         intake = open_and_check(path, load)
@@ -33,18 +33,18 @@ def run_import_onnx(
             monitor.emit(Message(text=text))
         with run.write_stage("export", {}) as draft:
             draft.inputs["onnx"] = model_file.fingerprint(path)
-            result = keep(intake, draft)
+            result = write_model(intake, draft)
         line.summary = f"{format_count(result.nodes, 'node')}, opset {result.opset}, from {path.name}"
     return result
 
 
-def keep(intake: Intake, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
-    """Write a model, its graph as a page draws it, what was repaired, and what the native converter cannot take."""
+def write_model(intake: Intake, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
+    """Write the model and its graph, laid out for the app; record repairs and unsupported nodes."""
     model = intake.model
     write_json(draft.path / graph_file.FILE, graph_file.arrange(from_onnx.read(model)).to_json())
     opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
     nodes = len(model.graph.node)
-    files = model_file.save(model, draft.path)  # takes the weights out of a model that is too large for one file
+    files = model_file.save(model, draft.path)  # moves the weights to another file if the model is too large for one
     size = sum(file.stat().st_size for file in files)
     result = ExportResult(nodes, size, opset, model_file.CHECKER, max_abs_error)
     draft.result = {**dataclasses.asdict(result), "faults": [*intake.unsupported], "repairs": [*intake.repairs]}

@@ -1,4 +1,4 @@
-"""Bring a run up to date: every stage that is missing or stale, in order, with the settings that it had."""
+"""Bring a run up to date: rerun every missing or stale stage in order, with its previous settings."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ from convnet_core.stages.convert import run_convert
 from convnet_core.stages.export import run_export
 from convnet_core.stages.train import run_train
 
-_Made = TypeVar("_Made", bound=Config)
+_Config = TypeVar("_Config", bound=Config)
 
-_ELSEWHERE = {"onnx": "convert --onnx FILE", "factory": "export --factory PACKAGE.MODULE:FUNCTION"}
-"""What the record of an export names where the model came from elsewhere, and the command that brought it in."""
+_IMPORT_COMMANDS = {"onnx": "convert --onnx FILE", "factory": "export --factory PACKAGE.MODULE:FUNCTION"}
+"""The input that the record of an export names for an imported model, and the command that imports it."""
 
 
 def run_refresh(run: Run, monitor: Monitor) -> list[str]:
-    """Run what has to be run; the names of those stages.
+    """Rerun missing and stale stages; the names of those that ran.
 
-    A training that was stopped goes on from its checkpoint. A run whose weights or model came from elsewhere begins
-    after its training. Raises RunError where there is nothing to begin with, or where a model from elsewhere would
-    have to be exported again.
+    A stopped training continues from its checkpoint. A run with imported weights or an imported model skips the
+    training. Raises RunError if there is nothing to start from, or if an imported model would have to be exported.
     """
-    done = []
+    stages = []
     for stage in run.stages:
-        if run.state(stage).state == "fresh" or (stage == "train" and _came_without_training(run)):
+        if run.state(stage).state == "fresh" or (stage == "train" and _is_imported(run)):
             continue
         match stage:
             case "train":
                 _train(run, monitor)
             case "export":
-                _need_own_weights(run)
+                _refuse_imported_model(run)
                 run_export(run, _config(run, stage, ExportConfig()), monitor)
             case "compare":
                 run_compare(
@@ -55,32 +54,34 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
                     data_config=data_of(run, stage),
                     input_spec=inputs_of(run, stage, "compare"),
                 )
-        done.append(stage)
-    return done
+        stages.append(stage)
+    return stages
 
 
-def _came_without_training(run: Run) -> bool:
+def _is_imported(run: Run) -> bool:
     record = run.record("export")
-    return record is not None and bool({"weights", *_ELSEWHERE} & set(record.inputs))
+    return record is not None and bool({"weights", *_IMPORT_COMMANDS} & set(record.inputs))
 
 
-def _need_own_weights(run: Run) -> None:
-    """A model from elsewhere is not exported here: it has to be brought in again."""
+def _refuse_imported_model(run: Run) -> None:
+    """Raises RunError for an imported model: it cannot be exported, only imported again."""
     record = run.record("export")
-    for name, command in _ELSEWHERE.items():
+    for name, command in _IMPORT_COMMANDS.items():
         if record is not None and name in record.inputs:
-            raise RunError(f"the run {run.name} holds a model from elsewhere", hint=f"`{command} --run DIR` again")
+            raise RunError(
+                f"the model of the run {run.name} was imported", hint=f"import it again: `{command} --run DIR`"
+            )
 
 
 def _train(run: Run, monitor: Monitor) -> None:
     resumable = run.record(CHECKPOINT) is not None
     if run.state("train").state == "missing" and not resumable:
-        raise RunError(f"the run {run.name} has no training to begin with", hint="train it: `train --run DIR`")
+        raise RunError(f"the run {run.name} has no training to start from", hint="train it: `train --run DIR`")
     run_train(run, _config(run, "train", TrainConfig()), monitor, resume=resumable)
 
 
-def _config(run: Run, stage: str, default: _Made) -> _Made:
-    """The settings that a stage was run with; the default where it was not, or cannot be read."""
+def _config(run: Run, stage: str, default: _Config) -> _Config:
+    """The settings of the stage's last run; the default if there was none or its record cannot be read."""
     try:
         record = run.record(stage)
     except RunError:

@@ -1,4 +1,4 @@
-"""What a run's model is calibrated and compared with: digits, or for any other model drawn or given samples."""
+"""The inputs for calibration and comparison: digits, or for any other model samples from a file or random ones."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import Feeds, TensorInfo, batched, fixed_batch, zeros
 from convnet_core.tensors.model_inputs import InputSpec, draw_samples, fingerprint, read_samples
 
-_MOST_DRAWN = 64
-"""Samples that are drawn for a model that may be large."""
+_MOST_SAMPLES = 64
+"""The most random samples for a model, which may be large."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Samples [n, ...] for each input, where they come from, and their SHA-256."""
+    """Samples [n, ...] by input name, what to record about their origin, and their SHA-256."""
 
     feeds: Feeds
     record: dict[str, Any]
@@ -41,9 +41,10 @@ class Calibration:
 
 @dataclass(frozen=True)
 class ComparisonInputs:
-    """Input sets to compare on, the batch sizes to run them at, and the test images where there are any.
+    """Input sets to compare on, the batch sizes to run them at, and the test images uint8, if there are any.
 
-    `precisions` are those of the model's outputs, by name (`precision.output_precisions`).
+    `record` tells their origin, `fingerprint` is their SHA-256, `name` is for people. `precisions` are the precisions
+    of the model's outputs, by name (`precision.output_precisions`).
     """
 
     inputs: list[InputSet]
@@ -63,7 +64,7 @@ def calibration(
     input_spec: InputSpec,
     samples: Path | None,
 ) -> Calibration:
-    """What fixes the ranges of int8: training images, samples from a file, or drawn ones."""
+    """The samples that determine the int8 ranges: training images, samples from a file, or random ones."""
     if samples is not None:
         feeds = read_samples(samples, _inputs(run))
         return Calibration(feeds, {"calibration": str(samples)}, fingerprint(feeds))
@@ -71,13 +72,15 @@ def calibration(
         data_config = data_config or data_of(run)
         digits = data.load(data_config, monitor)
         size = min(config.calibration_size, len(digits.train))
-        chosen = np.random.default_rng(config.seed).choice(len(digits.train), size, replace=False)
-        images = Split(digits.train.images[chosen], digits.train.labels[chosen]).scaled()
+        picks = np.random.default_rng(config.seed).choice(len(digits.train), size, replace=False)
+        images = Split(digits.train.images[picks], digits.train.labels[picks]).scaled()
         return Calibration({INPUT: images}, {"data": data_config.to_json()}, digits.fingerprint)
-    monitor.emit(Message(text="int8 is calibrated on random numbers: give --calibration samples.npz for real ones"))
+    monitor.emit(
+        Message(text="int8 is calibrated on random numbers; pass --calibration samples.npz to use real samples")
+    )
     try:
-        feeds = draw_samples(input_spec, _inputs(run), min(config.calibration_size, _MOST_DRAWN), config.seed)
-    except ModelError as error:  # what needs no samples can still be made
+        feeds = draw_samples(input_spec, _inputs(run), min(config.calibration_size, _MOST_SAMPLES), config.seed)
+    except ModelError as error:  # the other files need no samples
         monitor.emit(Message(text=f"no samples for int8: {error}"))
         feeds = {}
     return Calibration(feeds, {"inputs": input_spec.to_json()}, fingerprint(feeds))
@@ -86,13 +89,12 @@ def calibration(
 def comparison_inputs(
     run: Run, config: CompareConfig, monitor: Monitor, data_config: DataConfig | None, input_spec: InputSpec
 ) -> ComparisonInputs:
-    """What the runtimes are compared on."""
+    """The inputs to compare the runtimes on."""
     if run.is_model:
-        return _drawn(model_of(run), config, input_spec)
+        return _model_inputs(model_of(run), config, input_spec)
     data_config = data_config or data_of(run)
     digits = data.load(data_config, monitor)
-    kept = drawings.list_drawings(run)
-    inputs = [*digit_inputs(digits.test, config), *_drawings(run, kept)]
+    inputs = [*digit_inputs(digits.test, config), *_drawings(run, drawings.list_drawings(run))]
     record = {"data": data_config.to_json()}
     return ComparisonInputs(inputs, config.batch_sizes, record, digits.fingerprint, digits.name, digits.test.images)
 
@@ -110,24 +112,23 @@ def digit_inputs(test: Split, config: CompareConfig) -> list[InputSet]:
     ]
 
 
-def _drawings(run: Run, kept: list[drawings.SavedDrawing]) -> list[InputSet]:
-    """The drawings that were kept as test cases, where there are any."""
-    if not kept:
+def _drawings(run: Run, cases: list[drawings.SavedDrawing]) -> list[InputSet]:
+    """The drawings that were kept as test cases, if there are any."""
+    if not cases:
         return []
-    images, labels = drawings.load_images(run, kept)
+    images, labels = drawings.load_images(run, cases)
     return [InputSet("drawings", {INPUT: images}, labels)]
 
 
-def _drawn(model: onnx.ModelProto, config: CompareConfig, input_spec: InputSpec) -> ComparisonInputs:
-    """Samples of the declared types and shapes; a model that takes one batch size is run at that one."""
+def _model_inputs(model: onnx.ModelProto, config: CompareConfig, input_spec: InputSpec) -> ComparisonInputs:
+    """Samples of the declared dtypes and shapes; a model with a fixed batch runs at that batch size."""
     inputs = inputs_with_bounds(model)
-    feeds = input_spec.samples(inputs, min(config.samples, _MOST_DRAWN), config.seed)
+    feeds = input_spec.samples(inputs, min(config.samples, _MOST_SAMPLES), config.seed)
     fixed = fixed_batch(input_spec.apply_shapes(inputs))
     sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
     name = "given samples" if input_spec.files else "drawn samples"
-    names = batched(inputs)
-    fed = {name: feeds, "zeros": zeros(input_spec.apply_shapes(inputs), feeds)}
-    sets = [InputSet(label, arrays, batched=names) for label, arrays in fed.items()]
+    feeds_by_set = {name: feeds, "zeros": zeros(input_spec.apply_shapes(inputs), feeds)}
+    sets = [InputSet(label, arrays, batched=batched(inputs)) for label, arrays in feeds_by_set.items()]
     record = {"inputs": input_spec.to_json()}
     return ComparisonInputs(sets, sizes, record, fingerprint(feeds), name, precisions=output_precisions(model))
 
@@ -137,5 +138,5 @@ def _inputs(run: Run) -> tuple[TensorInfo, ...]:
 
 
 def model_of(run: Run) -> onnx.ModelProto:
-    """The ONNX model that the run holds. Raises ModelError."""
+    """The run's ONNX model. Raises ModelError."""
     return model_file.load(run.path / "export" / model_file.FILE)

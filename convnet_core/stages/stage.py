@@ -1,4 +1,4 @@
-"""What the stages share."""
+"""The result and the events that several stages share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from convnet_core.events import Monitor, StageDone, StageStarted
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was exported, what was checked, and the largest error against PyTorch on five images, where it was there."""
+    """The exported model, what was checked, and its largest error against PyTorch on five images.
+
+    The error is None if there was no PyTorch network to compare with.
+    """
 
     nodes: int
     bytes: int
@@ -23,18 +26,18 @@ class ExportResult:
 
 
 class StageSummary:
-    """Holds the line that `told` will tell at the end."""
+    """The line for people that `stage_events` emits at the end."""
 
     summary = ""
 
 
 @contextlib.contextmanager
 def stage_events(stage: str, monitor: Monitor) -> Iterator[StageSummary]:
-    """Tell that a stage begins and, when it ends well, how long it took."""
+    """Emit that a stage has started and, if it succeeds, how long it took. Raises Stopped if a stop was requested."""
     if monitor.stop_requested():
         raise Stopped(f"stopped before {stage}")
     monitor.emit(StageStarted(stage=stage))
-    began = time.monotonic()
+    start = time.monotonic()
     line = StageSummary()
     yield line
-    monitor.emit(StageDone(stage=stage, seconds=round(time.monotonic() - began, 2), summary=line.summary))
+    monitor.emit(StageDone(stage=stage, seconds=round(time.monotonic() - start, 2), summary=line.summary))

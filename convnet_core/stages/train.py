@@ -1,4 +1,4 @@
-"""The stage `train`: data → weights, with checkpoints on the way."""
+"""The stage `train`: data → weights, with checkpoints along the way."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _MISTAKES = 24
 def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool = False) -> TrainingResult:
     """Train, evaluate once on the test set, and write `train/`.
 
-    With `resume` the config is the checkpoint's, whatever is passed. Raises Stopped with a
-    checkpoint saved when the monitor asks for a stop.
+    With `resume` the config comes from the checkpoint, and `config` is ignored. Raises Stopped after saving a
+    checkpoint if a stop was requested.
     """
     with stage_events("train", monitor) as line:
         if resume:
@@ -55,9 +55,9 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
             with monitor.defer_stop():
                 loop.fit(state, train.to(device), validation and validation.to(device), config, monitor, save)
             test = Tensors.of(digits.test).to(device)
-            measured = loop.evaluate(state.model, test)
-        result = TrainingResult(measured.accuracy, measured.loss, round(state.progress.seconds, 3), str(device))
-        _write(run, config, digits.fingerprint, state, measured, test, result)
+            evaluation = loop.evaluate(state.model, test)
+        result = TrainingResult(evaluation.accuracy, evaluation.loss, round(state.progress.seconds, 3), str(device))
+        _write(run, config, digits.fingerprint, state, evaluation, test, result)
         line.summary = f"{100 * result.test_accuracy:.2f} % of {len(test)} test images"
     return result
 
@@ -67,7 +67,7 @@ def _write(
     config: TrainConfig,
     fingerprint: str,
     state: Training,
-    measured: Evaluation,
+    evaluation: Evaluation,
     test: Tensors,
     result: TrainingResult,
 ) -> None:
@@ -78,26 +78,26 @@ def _write(
         save_file(weights, draft.path / "model.safetensors")
         save_pth(weights, draft.path / "model.pth")
         labels = test.labels.cpu()
-        answers = measured.logits.argmax(1) + CLASSES * labels
-        confusion = torch.bincount(answers, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
+        cells = evaluation.logits.argmax(1) + CLASSES * labels
+        confusion = torch.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
         figures = TrainingReport(
             result,
             tuple(map(tuple, confusion.tolist())),
             state.progress.history,
-            _worst_mistakes(measured.logits, labels),
+            _worst_mistakes(evaluation.logits, labels),
         )
         write_json(draft.path / "metrics.json", dataclasses.asdict(figures))
     run.discard(CHECKPOINT)
 
 
 def _worst_mistakes(logits: Tensor, labels: Tensor) -> tuple[Mistake, ...]:
-    """The test images that were read wrong with the highest loss, the worst first."""
+    """The misread test images with the highest loss, the worst first."""
     losses = F.cross_entropy(logits, labels, reduction="none")
     answers = logits.argmax(1)
     wrong = (answers != labels).nonzero().flatten()
     worst = wrong[losses[wrong].argsort(descending=True)][:_MISTAKES]
-    shares = logits.softmax(1)
+    probabilities = logits.softmax(1)
     return tuple(
-        Mistake(index, int(labels[index]), int(answers[index]), round(float(shares[index, answers[index]]), 4))
+        Mistake(index, int(labels[index]), int(answers[index]), round(float(probabilities[index, answers[index]]), 4))
         for index in worst.tolist()
     )

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core.artifacts import artifact, snippets
-from convnet_core.artifacts.artifact import Artefact
+from convnet_core.artifacts.artifact import Artifact
 from convnet_core.artifacts.pack import pack
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_size
@@ -18,7 +18,7 @@ from convnet_core.runs.run import Run
 from pages.charts import style as charts
 
 
-def sizes(found: list[Artefact]) -> None:
+def sizes(found: list[Artifact]) -> None:
     """How large each artefact is, beside the weights and the ONNX file that it came from."""
     st.subheader("Sizes")
     models = [item for item in found if item.kind != "description"]
@@ -52,14 +52,14 @@ def sizes(found: list[Artefact]) -> None:
     )
 
 
-def zipped(run: Run, only: Artefact | None = None) -> bytes:
+def zipped(run: Run, only: Artifact | None = None) -> bytes:
     """The zip of a run or of one artefact; made when somebody asks for it."""
     file = io.BytesIO()
     pack(run, file, only)
     return file.getvalue()
 
 
-def download(run: Run, item: Artefact) -> None:
+def download(run: Run, item: Artifact) -> None:
     """A button for one artefact; a folder comes as a zip. The file is read when it is asked for."""
     whole, single = lambda: zipped(run, item), lambda: run.file(item.path).read_bytes()
     st.download_button(
@@ -81,7 +81,7 @@ def snippet(path: Path, artefact: str, sha256: str) -> str:
     return snippets.snippets(run, item)[item]
 
 
-def take_elsewhere(run: Run, found: list[Artefact]) -> None:
+def take_elsewhere(run: Run, found: list[Artifact]) -> None:
     """Everything as one zip; each artefact with the code that loads it."""
     st.subheader("Take it elsewhere")
     st.download_button(

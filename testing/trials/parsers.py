@@ -128,7 +128,7 @@ def _stage(path: Path) -> object:
         run.record("export"),
         run.require("export"),
         states,
-        artifact.artefacts(run),
+        artifact.artifacts(run),
         artifact.find(run, "model.onnx"),
     )
 

@@ -16,13 +16,14 @@ def test_modules_that_answer_at_once_import_nothing_heavy():
         _CHECK
         + """
 from importlib import import_module
+from convnet_core.cli.parser import COMMANDS
 for name in ("convnet_core", "convnet_core.benchmark.results"):
     import_module(name)
     check(name, "numpy")
 for name in (
     "convnet_core.compare.report",
     "convnet_core.cli.main",
-    "convnet_core.cli.commands.pipeline",
+    *(f"convnet_core.cli.commands.{command}" for command in COMMANDS),
     "convnet_core.dissect.report.documents",
     "convnet_core.dissect.report.worst_inputs_file",
     "convnet_core.jobs.job",
@@ -30,7 +31,6 @@ for name in (
     "convnet_core.artifacts.artifact",
     "convnet_core.artifacts.pack",
     "convnet_core.artifacts.snippets",
-    "convnet_core.cli.commands.pack",
     "convnet_core.data.gallery",
     "convnet_core.data.strokes",
     "convnet_core.training.estimate",

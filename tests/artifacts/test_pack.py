@@ -24,7 +24,7 @@ def zip_of(run, only=None):
     return zipfile.ZipFile(file)
 
 
-def test_all_artefacts_are_in_it_byte_for_byte(run):
+def test_all_artifacts_are_in_it_byte_for_byte(run):
     archive = zip_of(run)
     assert archive.testzip() is None
     recorded = {
@@ -45,7 +45,7 @@ def test_it_carries_the_snippets_and_says_what_each_file_is(run):
         name = f"{run.name}/{item.stage}/{snippets.file_name(item)}"
         assert archive.read(name).decode() == text
     readme = archive.read(f"{run.name}/README.txt").decode()
-    for item in artifact.artefacts(run):
+    for item in artifact.artifacts(run):
         assert (item.path in readme) == (item.kind != "weights")
     assert run.name in readme
     assert f"tensorflow=={run.record('convert/native').versions['tensorflow']}" in readme
@@ -54,15 +54,15 @@ def test_it_carries_the_snippets_and_says_what_each_file_is(run):
     assert "STALE" not in readme
 
 
-def test_what_the_converter_writes_is_known_as_an_artefact(run):
+def test_what_the_converter_writes_is_known_as_an_artifact(run):
     outputs = run.record("convert/native").outputs
     assert sorted(outputs) == sorted(
         file.removeprefix("convert/native/")
-        for item in artifact.artefacts(run)
+        for item in artifact.artifacts(run)
         if item.stage == "convert/native"
         for file in item.files
     )
-    sizes = {item.name: item.bytes for item in artifact.artefacts(run)}
+    sizes = {item.name: item.bytes for item in artifact.artifacts(run)}
     assert run.record("convert/native").result["sizes"].items() <= sizes.items()
 
 
@@ -76,7 +76,7 @@ def test_a_folder_can_be_packed_alone(run):
     assert all(archive.read(name) == path.read_bytes() for name, path in files.items())
 
 
-def test_a_stale_comparison_stays_out_and_stale_artefacts_are_called_so(run):
+def test_a_stale_comparison_stays_out_and_stale_artifacts_are_called_so(run):
     (run.path / "train/model.safetensors").write_bytes(b"other")
     archive = zip_of(run)
     assert not [name for name in archive.namelist() if "/compare/" in name]
@@ -117,7 +117,7 @@ def test_a_stage_that_is_made_again_meanwhile_spoils_the_zip(run, tmp_path, monk
             (draft.path / "frozen.pb").write_bytes(b"new")
 
     monkeypatch.setattr(pack, "_write_texts", made_again)
-    with pytest.raises(RunError, match="changed while it was packed"):
+    with pytest.raises(RunError, match="changed while it was being packed"):
         pack.pack_to(run, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
@@ -134,7 +134,7 @@ def test_the_command_writes_and_replaces_only_with_force(run, tmp_path):
     assert zipfile.ZipFile(path).namelist() == zip_of(run).namelist()
     path.write_bytes(b"mine")
     said = convnet("pack", "--run", run.path, "--output", path, check=2).stderr
-    assert "is there already" in said
+    assert "already exists" in said
     assert "--force" in said
     assert path.read_bytes() == b"mine"
     convnet("pack", "--run", run.path, "--output", path, "--force", "--artefact", "saved_model")

@@ -41,7 +41,7 @@ print(json.dumps(found))
 
 
 def run_all(run):
-    """Every snippet in one fresh interpreter that cannot see this project: artefact -> said, feeds, answers."""
+    """Every snippet in one fresh interpreter that cannot see this project: artifact -> said, feeds, answers."""
     texts = snippets.snippets(run)
     work = [[item.path, str(run.path / item.stage), text] for item, text in texts.items()]
     done = subprocess.run(
@@ -61,7 +61,7 @@ def run_all(run):
 
 def assert_all_answer_as_the_reference(run):
     found = run_all(run)
-    assert [item.name for item in found] == ["model.onnx", "saved_model", "frozen.pb", *artefact_names("litert")]
+    assert [item.name for item in found] == ["model.onnx", "saved_model", "frozen.pb", *artifact_names("litert")]
     reference = ReferenceEvaluator(onnx.load(run.path / "export/model.onnx"))
     signature = Signature.load(run.path / "convert/native")
     for item, (said, feeds, answers) in found.items():
@@ -81,8 +81,8 @@ def assert_all_answer_as_the_reference(run):
             assert f"{name} {answer.dtype} {answer.shape}\n{answer}" in said
 
 
-def artefact_names(kind):
-    return [name for name, (of_kind, *_) in artifact._KNOWN.items() if of_kind == kind]
+def artifact_names(kind):
+    return [name for name, (of_kind, *_) in artifact._DESCRIPTIONS.items() if of_kind == kind]
 
 
 def value_info(name, shape, kind=TensorProto.FLOAT):
@@ -159,9 +159,9 @@ def test_the_command_prints_one_or_all(finished_run):
 
 
 def test_what_has_no_snippet_is_refused_in_words(finished_run, tmp_path):
-    with pytest.raises(ConfigError, match=r"nodes\.json is no model"):
+    with pytest.raises(ConfigError, match=r"nodes\.json is not a model"):
         snippets.snippets(finished_run, artifact.find(finished_run, "nodes.json"))
-    with pytest.raises(ConfigError, match="has no artefact 'model'") as caught:
+    with pytest.raises(ConfigError, match="has no artifact 'model'") as caught:
         artifact.find(finished_run, "model")
     assert "export/model.onnx" in caught.value.hint
     run = copy_of(finished_run, tmp_path)

@@ -12,13 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
+from convnet_core.cli.parser import COMMANDS
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig, ModelConfig, TrainConfig
 from convnet_core.networks.convnet import build
 from convnet_core.runs.run import Run
 from testing.drawings import drawings
 from tests.conftest import ROOT, convnet, copy_of
-from tests.support.commands import COMMANDS, options_of
+from tests.support.commands import options_of
 from tests.support.marks import few_quick
 
 # 400 test images are too few to judge int8 by half a point of accuracy.
@@ -153,7 +154,7 @@ def test_doctor_names_versions_devices_and_no_problem():
     assert all(check["ok"] for check in checks)
 
 
-def test_doctor_says_how_to_mend(tmp_path):
+def test_doctor_says_how_to_fix(tmp_path):
     env = {**os.environ, "CONVNET_RUNS_DIR": "/proc/nowhere"}
     checks = json.loads(convnet("doctor", "--json", check=2, env=env).stdout)
     (bad,) = [check for check in checks if not check["ok"]]
@@ -169,13 +170,13 @@ def test_doctor_says_how_to_mend(tmp_path):
         (["train", "--data", "/nonexistent"], "/nonexistent is not a folder"),
         (["train", "--device", "mps"], "no device 'mps'"),
         (["train", "--resume"], "--resume needs --run"),
-        (["train", "--resume", "--run", "x", "--preset", "fast"], "leave the others out"),
+        (["train", "--resume", "--run", "x", "--preset", "fast"], "leave out other flags"),
         (["train", "--data-dir", "/tmp"], "--data is not mnist"),
         (["train", "--train-size", "100", "--validation-size", "90"], "do not fit"),
-        (["export"], "there is no run with"),
+        (["export"], "has no run with"),
         (["compare", "--run", "/nonexistent"], "/nonexistent is not a run"),
-        (["compare", "--batch-sizes", "1,x"], "whole numbers, separated by commas"),
-        (["predict", "nothing.png"], "there is no run with"),
+        (["compare", "--batch-sizes", "1,x"], "integers separated by commas"),
+        (["predict", "nothing.png"], "has no run with"),
         (["runs", "rename", "a", "b"], "is not a run"),
         (["dance"], "invalid choice"),
         ([], "required"),
@@ -215,7 +216,7 @@ def test_one_bad_picture_does_not_stop_the_others(run, seven, tmp_path):
     assert "gone.png: no such file" in done.stderr
 
 
-def test_a_fault_of_ours_is_one_line_and_the_trace_is_in_the_log(run, tmp_path):
+def test_an_internal_error_is_one_line_and_the_trace_is_in_the_log(run, tmp_path):
     code = """
 import sys
 import convnet_core.stages.export as stage
@@ -225,7 +226,7 @@ sys.exit(main(["export", "--run", sys.argv[1]]))
 """
     done = subprocess.run([sys.executable, "-c", code, str(run.path)], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 4
-    assert "fault: TypeError" in done.stderr
+    assert "internal error: TypeError" in done.stderr
     assert "Traceback" not in done.stderr
     (log,) = run.path.glob("jobs/*/log.txt")
     assert "Traceback" in log.read_text()

@@ -69,7 +69,7 @@ def test_it_is_said_at_conversion_and_in_the_row_that_it_spoils(tmp_path):
     run, heard = Run.create(tmp_path / "run", kind="model"), Ears()
     run_import_onnx(run, tmp_path / "m.onnx", Monitor())
     run_convert(run, ConvertConfig(calibration_size=2), heard)
-    assert "model.fp16.tflite holds float16: the constant 'eps' (1e-10) becomes 0" in heard.told
+    assert "model.fp16.tflite stores float16: the constant 'eps' (1e-10) becomes 0" in heard.told
     comparison = run_compare(run, CompareConfig(samples=2, batch_sizes=(1,)), Monitor())
     lines = {line.name: line for line in comparison.runtimes}
     assert lines["litert-fp32"].passed

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from convnet_core.cli.resolve import given_inputs
+from convnet_core.cli.resolve import input_spec
 from convnet_core.errors import ConfigError
 from convnet_core.runs.run import Run
 from tests.conftest import convnet, python
@@ -103,7 +103,7 @@ def test_wrong_words_about_inputs_are_one_clear_line(model, tmp_path, flags, sai
 def test_sizes_and_ranges_are_numbers_that_can_be(flag, text):
     flags = {"input": [], "shape": [], "range": []} | {flag: [f"ids={text}"]}
     with pytest.raises(ConfigError, match=f"--{flag} takes .* not '{text}'"):
-        given_inputs(argparse.Namespace(**flags))
+        input_spec(argparse.Namespace(**flags))
 
 
 @pytest.mark.slow
@@ -118,7 +118,7 @@ def test_benchmark_takes_a_file_and_converts_it_first(model, tmp_path):
 def test_a_file_never_takes_the_place_of_a_network_that_reads_digits(model, tmp_path):
     run = Run.create(tmp_path / "digits")
     done = convnet("benchmark", "--onnx", model, "--run", run.path, check=2)
-    assert "holds a network that reads digits" in done.stderr
+    assert "has a network that reads digits" in done.stderr
     assert run.record("export") is None
     done = convnet("convert", "--onnx", tmp_path / "gone.onnx", "--run", tmp_path / "new", check=2)
     assert "no such file" in done.stderr

@@ -59,5 +59,5 @@ def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):
 
 
 def test_with_nothing_to_begin_with_it_says_so(tmp_path):
-    with pytest.raises(RunError, match="no training to begin with"):
+    with pytest.raises(RunError, match="no training to start from"):
         run_refresh(Run.create(tmp_path / "empty"), Monitor())

@@ -1,4 +1,4 @@
-"""What the command line says of itself in its help."""
+"""The flags that a command lists in its help."""
 
 import contextlib
 import io
@@ -6,11 +6,9 @@ import re
 
 from convnet_core.cli.parser import build_parser
 
-COMMANDS = tuple(re.findall(r"^    ([a-z]+)(?: |$)", build_parser().format_help(), re.MULTILINE))
-
 
 def options_of(command):
     """The flags of a command."""
     with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
-        build_parser().parse_args([command, "--help"])
+        build_parser([command]).parse_args([command, "--help"])
     return set(re.findall(r"--[a-z0-9][a-z0-9-]*", said.getvalue()))

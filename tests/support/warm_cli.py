@@ -18,6 +18,7 @@ import traceback
 from functools import cache
 from pathlib import Path
 
+from convnet_core.cli.parser import COMMANDS
 from convnet_core.common.memory import machine_memory
 from convnet_core.worker import __main__ as worker
 
@@ -28,7 +29,7 @@ _LIBRARIES = (
     *(
         "onnxruntime",
         "ai_edge_litert.interpreter",
-        "convnet_core.cli.commands.pipeline",
+        *(f"convnet_core.cli.commands.{command}" for command in COMMANDS),
         "convnet_core.stages.train",
         "convnet_core.stages.export",
         "convnet_core.stages.compare",

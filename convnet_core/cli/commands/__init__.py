@@ -1,1 +1,1 @@
-"""The commands, a module each."""
+"""One file per command: `add_flags` defines its flags, `execute` runs it, `EXAMPLE` closes its help."""

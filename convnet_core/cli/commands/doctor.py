@@ -1,4 +1,4 @@
-"""The command `doctor`. Plain prints: it has to work where libraries are missing, Rich among them."""
+"""The command `doctor`. Plain prints: it has to work if libraries are missing, including Rich."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ import json
 
 from convnet_core.doctor import examine
 
+EXAMPLE = "doctor"
 
-def doctor(args: argparse.Namespace) -> int:
-    """Print all checks; 0 when all is well, else 2."""
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """None but those of every command."""
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print all checks; 0 if they all pass, else 2."""
     checks = examine()
     if getattr(args, "json", False):
         print(json.dumps([check.to_json() for check in checks], indent=1))

@@ -1,4 +1,4 @@
-"""The command `predict`: read digits from image files with every runtime; feature maps; test cases."""
+"""The command `predict`: read digits from image files with every runtime."""
 
 from __future__ import annotations
 
@@ -9,41 +9,65 @@ from pathlib import Path
 from rich.markup import escape
 
 from convnet_core.cli import resolve, tables
-from convnet_core.cli.terminal import chatter_to, results, standard_error
+from convnet_core.cli.shared_flags import add_run
+from convnet_core.cli.terminal import error_console, print_results, redirect_output
 from convnet_core.data import drawing_pictures, gallery
 from convnet_core.data.picture import read_image
 from convnet_core.errors import DataError
 from convnet_core.runs import drawings
 
+EXAMPLE = "predict seven.png photo.jpg --run runs/mine"
 
-def predict(args: argparse.Namespace) -> int:
-    """Read each image; with --feature-maps draw what layer1 makes of it, with --keep make it a test case.
 
-    One that cannot be read gets a line of its own, and the exit status 2 in the end.
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The images, and what to do with them."""
+    add_run(parser, "the newest run")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="PNG or JPEG of any size with one digit, dark on light or light on dark",
+    )
+    parser.add_argument(
+        "--feature-maps", type=Path, metavar="FILE", help="write PyTorch's feature maps after layer1 as PNG"
+    )
+    parser.add_argument(
+        "--keep",
+        type=int,
+        choices=range(10),
+        metavar="DIGIT",
+        help="keep the images, which all show this digit, in the run's folder drawings/; `compare` then includes them",
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Read each image; with --feature-maps draw the output of layer1, with --keep make the image a test case.
+
+    An image that cannot be read gets an error line, and the exit status is 2.
     """
     run = resolve.existing_run(args, "export")
-    with standard_error() as console, chatter_to(Path(os.devnull)), console.status("loading the runtimes"):
+    with error_console() as console, redirect_output(Path(os.devnull)), console.status("loading the runtimes"):
         from convnet_core.runtimes.predict import feature_maps, predict_files
 
         for warning in run.stale_stages("compare"):
             console.print(f"[yellow]warning[/]: {escape(warning)}")
         answers = predict_files(run, args.images)
-        read = [answer for answer in answers if "runtimes" in answer]
+        readable = [answer for answer in answers if "runtimes" in answer]
         for answer in answers:
             if "error" in answer:
                 hint = f"\n  hint: {answer['hint']}" if answer["hint"] else ""
                 console.print(f"[red]error[/]: {escape(answer['error'] + hint)}")
-        if args.feature_maps and read:
-            maps = feature_maps(run, [Path(answer["image"]) for answer in read])
-            gallery.save(
-                drawing_pictures.stacked([drawing_pictures.feature_grid(each) for each in maps]), args.feature_maps
-            )
-    lines: list[object] = [*tables.predictions(read)]
-    if args.feature_maps and read:
+        if args.feature_maps and readable:
+            maps = feature_maps(run, [Path(answer["image"]) for answer in readable])
+            grids = [drawing_pictures.feature_grid(each) for each in maps]
+            gallery.save(drawing_pictures.stacked(grids), args.feature_maps)
+    lines: list[object] = [*tables.predictions(readable)]
+    if args.feature_maps and readable:
         lines.append(f"feature maps: {args.feature_maps}")
     if args.keep is not None:
-        for answer in read:
+        for answer in readable:
             answer["kept"] = drawings.save(run, read_image(Path(answer["image"])), args.keep).file
-            lines.append(f"kept as a {args.keep}: {resolve.shown(run)}/{answer['kept']}")
-    results(args, answers, *lines)
-    return 0 if len(read) == len(answers) else DataError.exit_status
+            lines.append(f"kept as a {args.keep}: {resolve.short_path(run)}/{answer['kept']}")
+    print_results(args, answers, *lines)
+    return 0 if len(readable) == len(answers) else DataError.exit_status
