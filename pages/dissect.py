@@ -140,7 +140,7 @@ def nodes(content: dict[str, Any]) -> None:
         help="Its ops on all sides, its weights, and its errors are shown below",
     )
     errors = {
-        node["name"]: report.number(node["runtimes"][runtime]["whole"]["relative"])
+        node["name"]: report.parse_number(node["runtimes"][runtime]["whole"]["relative"])
         for node in reversed(content["nodes"])  # of several outputs, the first
         if runtime in node["runtimes"]
     }

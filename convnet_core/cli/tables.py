@@ -76,8 +76,8 @@ def dissection_notes(content: dict[str, Any]) -> list[Text]:
         lines.append(f"the BatchNorm folded into {where} is off by {format_error(item['error'])} of the weights' range")
     for name, item in content["labels"].items():
         lines.append(
-            f"labels of {name}: {item['flipped']} of {item['samples']} flipped{tables.flipped(item, 5)}; "
-            f"{item['could_flip']} could flip{tables.could_flip(item, 5)}"
+            f"labels of {name}: {item['flipped']} of {item['samples']} flipped{tables.flipped_text(item, 5)}; "
+            f"{item['could_flip']} could flip{tables.could_flip_text(item, 5)}"
         )
     if content["worst"]:
         differences = ", ".join(f"{item['runtime']} {format_error(item['found'])}" for item in content["worst"])

@@ -11,7 +11,7 @@ _LONGEST = 200
 _file: int | None = None
 
 
-def note_in(path: Path) -> None:
+def start_recording(path: Path) -> None:
     """Write down in this file, from now on, who is at work."""
     global _file
     if _file is not None:
@@ -19,21 +19,21 @@ def note_in(path: Path) -> None:
     _file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
 
 
-def noted_in(path: Path) -> str:
+def last_active(path: Path) -> str:
     """The runtime that was at work last, "" for none."""
     return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 @contextlib.contextmanager
-def at_work(runtime: str) -> Iterator[None]:
+def active(runtime: str) -> Iterator[None]:
     """While a runtime of this name does something."""
-    _note(runtime)
+    _record(runtime)
     try:
         yield
     finally:
-        _note("")
+        _record("")
 
 
-def _note(runtime: str) -> None:
+def _record(runtime: str) -> None:
     if _file is not None:
         os.pwrite(_file, runtime.ljust(_LONGEST).encode(), 0)

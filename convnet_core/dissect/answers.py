@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from convnet_core.dissect.active_runtime import at_work
+from convnet_core.dissect.active_runtime import active
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.difference import Answer
 from convnet_core.runtimes.base import Runtime
 from convnet_core.runtimes.specs import ONNX_RUNTIME, PYTORCH, SPECS
 from convnet_core.tensors.arrays import Array, Feeds, batch_of, sample_count
 
-_AT_ONCE = 256
+_PART_SIZE = 256
 """Samples; more take memory and no less time."""
 
 
 @contextlib.contextmanager
-def answers(case: Case, output: str) -> Iterator[dict[str, Answer]]:
+def answer_functions(case: Case, output: str) -> Iterator[dict[str, Answer]]:
     """For the ONNX model, the PyTorch program, and each artefact: the values of one output."""
-    runtimes = _runtimes(case)
-    found: dict[str, Answer] = {name: _of(runtime, name, output) for name, runtime in runtimes.items()}
+    runtimes = _open_runtimes(case)
+    found: dict[str, Answer] = {name: _answer_of(runtime, name, output) for name, runtime in runtimes.items()}
     if case.program is not None and PYTORCH.name not in case.dead:
-        found[PYTORCH.name] = _of_program(case)
+        found[PYTORCH.name] = _answer_of_program(case)
     try:
         yield found
     finally:
@@ -34,14 +34,14 @@ def answers(case: Case, output: str) -> Iterator[dict[str, Answer]]:
             runtime.close()
 
 
-def for_all(answer: Answer, feeds: Feeds, names: frozenset[str]) -> Array:
+def answer_in_parts(answer: Answer, feeds: Feeds, names: frozenset[str]) -> Array:
     """The answers to many samples, in parts."""
     count = sample_count(feeds, names)
-    parts = [answer(batch_of(feeds, start, start + _AT_ONCE, names)) for start in range(0, count, _AT_ONCE)]
+    parts = [answer(batch_of(feeds, start, start + _PART_SIZE, names)) for start in range(0, count, _PART_SIZE)]
     return np.concatenate(parts)
 
 
-def in_batches(answer: Answer, size: int, names: frozenset[str]) -> Answer:
+def answer_in_fixed_batches(answer: Answer, size: int, names: frozenset[str]) -> Answer:
     """The same for any number of samples, of a model that takes batches of one size; the last sample fills the last."""
 
     def asked(feeds: Feeds) -> Array:
@@ -60,7 +60,7 @@ def in_batches(answer: Answer, size: int, names: frozenset[str]) -> Answer:
     return asked
 
 
-def _runtimes(case: Case) -> dict[str, Runtime]:
+def _open_runtimes(case: Case) -> dict[str, Runtime]:
     paths = {ONNX_RUNTIME: case.path}
     if case.folder is not None:
         converted = {spec: case.folder / spec.file for spec in SPECS if spec.stage == "convert"}
@@ -68,26 +68,26 @@ def _runtimes(case: Case) -> dict[str, Runtime]:
     found = {}
     for spec, path in paths.items():
         if spec.name not in case.dead:
-            with at_work(spec.name):
+            with active(spec.name):
                 found[spec.name] = spec.open(path, case.converter, 1)
     return found
 
 
-def _of(runtime: Runtime, name: str, output: str) -> Answer:
+def _answer_of(runtime: Runtime, name: str, output: str) -> Answer:
     def answer(feeds: Feeds) -> Array:
-        with at_work(name):
+        with active(name):
             return runtime.infer(feeds, [output])[output]
 
     return answer
 
 
-def _of_program(case: Case) -> Answer:
+def _answer_of_program(case: Case) -> Answer:
     assert case.program is not None
     module: Any = case.program.module()
     names = [value.name for value in case.model.graph.input]
 
     def answer(feeds: Feeds) -> Array:
-        with at_work(PYTORCH.name), torch.inference_mode():
+        with active(PYTORCH.name), torch.inference_mode():
             made = module(*(torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in names))
         first = next(item for item in torch.utils._pytree.tree_leaves(made) if isinstance(item, torch.Tensor))
         return np.asarray(first.numpy())

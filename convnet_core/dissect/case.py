@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Learned:
+class InputStatistics:
     """The values that a network has learned from, its accuracy on others like them (None where nobody measured), and
     what has seen these values, in words.
     """
@@ -60,7 +60,7 @@ class Case:
     many: Feeds
     batched: frozenset[str]
     labels: NDArray[np.int64] | None = None
-    learned: Learned | None = None
+    learned: InputStatistics | None = None
     converter: str = "native"
     refused: tuple[UnsupportedNode, ...] = ()
     dead: Mapping[str, str] = field(default_factory=dict)

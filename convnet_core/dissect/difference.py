@@ -31,7 +31,7 @@ class Difference:
     histogram: tuple[int, ...]
 
 
-def span(array: Array) -> float:
+def value_range(array: Array) -> float:
     """The range of a tensor's values; their size where all are one; 1 where they are zero or there is none."""
     values = array[np.isfinite(array)]
     if not values.size:
@@ -46,7 +46,7 @@ def difference(got: Array, expected: Array) -> Difference:
         error = np.abs(a - b)
     error[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
     error[np.isnan(error)] = np.inf
-    part = error / span(expected)
+    part = error / value_range(expected)
     counts, _ = np.histogram(np.log10(np.clip(part, 1e-12, 0.999999)), BINS, (-12.0, 0.0))
     return Difference(
         max=float(error.max(initial=0.0)),

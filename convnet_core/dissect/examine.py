@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx
 
-from convnet_core.dissect.active_runtime import at_work
-from convnet_core.dissect.difference import EPSILON, Difference, difference, span
+from convnet_core.dissect.active_runtime import active
+from convnet_core.dissect.difference import EPSILON, Difference, difference, value_range
 from convnet_core.dissect.probes.base import Probe, numeric
 from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
 from convnet_core.tensors.arrays import Array, Feeds
@@ -20,13 +20,13 @@ ALLOWED = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
 MULTIPLE = 16.0
 """A float32 error is no finding unless it is this many times what float32 itself does to that tensor."""
 
-_MOST_NOISE = 1e-4
+_MAX_NOISE = 1e-4
 """Rounding is not believed to do more than this, as a part of the range: the run in float64 has the same converter
 behind it as the artefact, and a mistake of the converter must not pass for noise."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class NodeError:
     """An output of a node in one runtime.
 
     `whole` is its difference from the reference's, `own` what of it the node adds by itself, as a part of the range
@@ -44,7 +44,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class NodeFound:
+class NodeResult:
     """An ONNX node: its range in the reference, the noise of float32 there as a part of it, and what each runtime has.
 
     `shape_differs` names runtimes whose tensor has another shape, with it.
@@ -55,7 +55,7 @@ class NodeFound:
     output: str
     range: tuple[float, float]
     noise: float
-    runtimes: dict[str, Seen] = field(default_factory=dict)
+    runtimes: dict[str, NodeError] = field(default_factory=dict)
     shape_differs: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -66,12 +66,12 @@ def examine(
     others: Sequence[Probe],
     feeds: Feeds,
     tell: Callable[[str], None],
-) -> tuple[list[NodeFound], dict[str, Feeds]]:
+) -> tuple[list[NodeResult], dict[str, Feeds]]:
     """Every output of floats, in the order of the nodes; and the values of all tensors by runtime.
 
     `exact` are the values in float64, where they are known. `tell` hears what is at work.
     """
-    values = {probe.name: values_of(probe, feeds, tell) for probe in (reference, *others)}
+    values = {probe.name: run_probe(probe, feeds, tell) for probe in (reference, *others)}
     expected = values[reference.name]
     again = reference.values(feeds)
     found = []
@@ -81,9 +81,9 @@ def examine(
             if name not in expected or not numeric(expected[name]) or not _equal(expected[name], again[name]):
                 continue  # no floats, or others each time: random
             value = expected[name]
-            made = NodeFound(node.name, node.op_type, name, _limits(value), _noise(value, exact.get(name)))
+            made = NodeResult(node.name, node.op_type, name, _limits(value), _noise(value, exact.get(name)))
             for probe in others:
-                _look(probe, name, value, values[probe.name], expected, reference, made)
+                _compare_runtime(probe, name, value, values[probe.name], expected, reference, made)
             found.append(made)
     return found, values
 
@@ -92,15 +92,15 @@ def _equal(one: Array, other: Array) -> bool:
     return bool(np.array_equal(one, other, equal_nan=True))
 
 
-def values_of(probe: Probe, feeds: Feeds, tell: Callable[[str], None]) -> Feeds:
+def run_probe(probe: Probe, feeds: Feeds, tell: Callable[[str], None]) -> Feeds:
     """What a probe has of all tensors; `tell` hears that it is at work."""
     tell(f"running {probe.name}")
-    with at_work(probe.name):
+    with active(probe.name):
         return probe.values(feeds)
 
 
-def _look(
-    probe: Probe, name: str, value: Array, own: Feeds, expected: Feeds, reference: OnnxRuntimeProbe, made: NodeFound
+def _compare_runtime(
+    probe: Probe, name: str, value: Array, own: Feeds, expected: Feeds, reference: OnnxRuntimeProbe, made: NodeResult
 ) -> None:
     """Note what one runtime has of a node."""
     got = own.get(name)
@@ -110,12 +110,12 @@ def _look(
         made.shape_differs[probe.name] = got.shape
         return
     whole = difference(got, value)
-    added = _added(probe, name, got, own, expected, reference)
+    added = _added_error(probe, name, got, own, expected, reference)
     noise = max(made.noise, EPSILON)
     allowed = ALLOWED[probe.precision]
     if probe.precision == "float32":
-        allowed = max(allowed, min(MULTIPLE * noise, _MOST_NOISE))
-    made.runtimes[probe.name] = Seen(
+        allowed = max(allowed, min(MULTIPLE * noise, _MAX_NOISE))
+    made.runtimes[probe.name] = NodeError(
         whole=whole,
         own=added,
         multiple=whole.relative / noise,
@@ -125,7 +125,7 @@ def _look(
     )
 
 
-def _added(
+def _added_error(
     probe: Probe, name: str, got: Array, own: Feeds, expected: Feeds, reference: OnnxRuntimeProbe
 ) -> float | None:
     """What a node adds by itself: its answer to the reference's inputs against the reference's.
@@ -133,18 +133,18 @@ def _added(
     A runtime that cannot be fed inside is asked the other way round: its value against what the reference makes of the
     values that it had before.
     """
-    with at_work(probe.name):
+    with active(probe.name):
         alone = probe.alone(name, expected)
     if alone is not None and name in alone:
         return difference(alone[name], expected[name]).relative if alone[name].shape == expected[name].shape else np.inf
     if probe.alone_is_possible:
         return None
-    known = {key: array for key, array in own.items() if key != name and _alike(array, expected.get(key))}
-    remade = remake(reference, name, known)
+    known = {key: array for key, array in own.items() if key != name and _same_kind(array, expected.get(key))}
+    remade = recompute(reference, name, known)
     return None if remade is None or remade.shape != got.shape else difference(got, remade).relative
 
 
-def remake(reference: OnnxRuntimeProbe, name: str, known: Mapping[str, Array]) -> Array | None:
+def recompute(reference: OnnxRuntimeProbe, name: str, known: Mapping[str, Array]) -> Array | None:
     """What the reference makes of these tensors, going back from `name` until all inputs are known."""
     made: dict[str, Array] = dict(known)
 
@@ -167,7 +167,7 @@ _DEEPEST = 64
 """Nodes to go back; a runtime that merges more keeps its reasons to itself."""
 
 
-def _alike(array: Array, other: Array | None) -> bool:
+def _same_kind(array: Array, other: Array | None) -> bool:
     return other is not None and (array.shape, array.dtype) == (other.shape, other.dtype)
 
 
@@ -180,4 +180,4 @@ def _noise(value: Array, exact: Array | None) -> float:
     """The reference's distance from float64, as a part of the range."""
     if exact is None or exact.shape != value.shape or not numeric(exact):
         return EPSILON
-    return float(difference(value, exact).max / span(value))
+    return float(difference(value, exact).max / value_range(value))

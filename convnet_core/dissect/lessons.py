@@ -24,7 +24,7 @@ from convnet_core.tensors.arrays import Array, Feeds
 
 
 @dataclass(frozen=True)
-class Bench:
+class LessonSetup:
     """What a lesson works with: the healthy case, its network and how it is exported and converted, samples to
     calibrate with, and a folder to write into.
     """
@@ -52,22 +52,22 @@ class Bench:
             return dataclasses.replace(self.case, folder=None, refused=error.nodes)
         return dataclasses.replace(self.case, folder=folder)
 
-    def by(self, converter: str) -> Bench:
+    def by(self, converter: str) -> LessonSetup:
         """The same with a converter of this name."""
         case = dataclasses.replace(self.case, converter=converter)
         return dataclasses.replace(self, case=case, converting=self.converting.replace(converter=converter))
 
 
-Lesson = Callable[[Bench], Case]
+Lesson = Callable[[LessonSetup], Case]
 
 
-def train_mode(bench: Bench) -> Case:
+def train_mode(bench: LessonSetup) -> Case:
     """Exported in train mode: batch norm then uses the statistics of the batch."""
     made = export_in_current_mode(copy.deepcopy(bench.network).train(), bench.exporting)
     return bench.exported(made)
 
 
-def flatten_order(bench: Bench) -> Case:
+def flatten_order(bench: LessonSetup) -> Case:
     """Values flattened in one order meet weights that were made for the other.
 
     A converter that keeps images channels last reorders the weights of the layer behind the flattening: it is given
@@ -87,7 +87,7 @@ def flatten_order(bench: Bench) -> Case:
     return bench.converted(model)
 
 
-def epsilon(bench: Bench) -> Case:
+def epsilon(bench: LessonSetup) -> Case:
     """Exported with another epsilon than the network has: it is in the folded weights."""
     other = copy.deepcopy(bench.network)
     for module in other.modules():
@@ -97,7 +97,7 @@ def epsilon(bench: Bench) -> Case:
     return bench.exported(made)
 
 
-def transposed(bench: Bench) -> Case:
+def transposed(bench: LessonSetup) -> Case:
     """A convolution's kernel with its rows and columns exchanged on the way."""
     model = _copy(bench.case.model)
     conv = next(node for node in model.graph.node if node.op_type == "Conv")
@@ -105,7 +105,7 @@ def transposed(bench: Bench) -> Case:
     return bench.converted(model)
 
 
-def int8_noise(bench: Bench) -> Case:
+def int8_noise(bench: LessonSetup) -> Case:
     """int8 calibrated on noise, not on images."""
     rng = np.random.default_rng(0)
     noise = {
@@ -114,7 +114,7 @@ def int8_noise(bench: Bench) -> Case:
     return bench.converted(bench.case.model, noise)
 
 
-def not_scaled(bench: Bench) -> Case:
+def not_scaled(bench: LessonSetup) -> Case:
     """Pixels from 0 to 255 into a network that has learned from 0 to 1."""
     samples, many = (
         {name: array * np.float32(255) for name, array in feeds.items()}
@@ -123,7 +123,7 @@ def not_scaled(bench: Bench) -> Case:
     return dataclasses.replace(bench.case, samples=samples, many=many)
 
 
-def frozen_batch(bench: Bench) -> Case:
+def frozen_batch(bench: LessonSetup) -> Case:
     """A reshape with the batch of the example in it."""
     model = _copy(bench.case.model)
     reshape = next(node for node in model.graph.node if node.op_type == "Reshape")
@@ -134,7 +134,7 @@ def frozen_batch(bench: Bench) -> Case:
     return bench.exported(model)
 
 
-def opset(bench: Bench) -> Case:
+def opset(bench: LessonSetup) -> Case:
     """Operators in versions that onnx-tf does not have."""
     case = bench.by("onnx-tf").exported(export(bench.network, bench.exporting.replace(opset=20)).model)
     if not case.refused:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from convnet_core.config.stages import DissectConfig
-from convnet_core.dissect.active_runtime import noted_in
+from convnet_core.dissect.active_runtime import last_active
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.report.content import STAGE, stage_of
 from convnet_core.errors import DiedError, ModelError
@@ -80,7 +80,7 @@ def _dissect_in_worker(content: Content, monitor: Monitor) -> Content:
                 result, _ = shared().run(dissect_worker.run_task, task, notify=forward, seconds=_SECONDS)
                 return result
             except DiedError as error:
-                runtime = noted_in(note)
+                runtime = last_active(note)
                 if not runtime or runtime == ONNX_RUNTIME.name or runtime in dead:
                     raise ModelError(f"{runtime or 'dissecting the model'}: {error}") from error
                 dead[runtime] = str(error)

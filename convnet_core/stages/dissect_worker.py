@@ -14,8 +14,8 @@ from convnet_core.common.files import write_json
 from convnet_core.config.stages import ConvertConfig, DissectConfig, ExportConfig
 from convnet_core.convert import coverage
 from convnet_core.data import digits as data
-from convnet_core.dissect.active_runtime import note_in
-from convnet_core.dissect.case import Case, Learned
+from convnet_core.dissect.active_runtime import start_recording
+from convnet_core.dissect.case import Case, InputStatistics
 from convnet_core.dissect.dissection import Dissection, dissect
 from convnet_core.dissect.report import content as report
 from convnet_core.dissect.report import documents, graph_layout, sample_images, viewers, worst_inputs_file
@@ -54,7 +54,7 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
     run, monitor, folder = Run(Path(content["run"])), _Relay(tell), Path(content["folder"])
     config = DissectConfig.from_json(content["config"])
     input_spec = InputSpec.from_json(content["inputs"])
-    note_in(Path(content["note"]))
+    start_recording(Path(content["note"]))
     with tempfile.TemporaryDirectory() as lesson:
         case = _case(run, config, monitor, input_spec, content["factory"], tuple(content["examples"]))
         if config.lesson != "none":
@@ -73,10 +73,10 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
 
 def _write(dissection: Dissection, case: Case, title: str, config: DissectConfig, folder: Path) -> dict[str, Any]:
     content = report.to_json(dissection, title, config.to_json())
-    content["samples"] = sample_images.pictures(case.many, dissection.labels)
+    content["samples"] = sample_images.encode_samples(case.many, dissection.labels)
     content["pictures"] = {
-        "onnx": graph_layout.of_onnx(case.model),
-        "tensorflow": graph_layout.of_tensorflow(case.entries),
+        "onnx": graph_layout.lay_out_onnx(case.model),
+        "tensorflow": graph_layout.lay_out_tensorflow(case.entries),
     }
     write_json(folder / FILE, content)
     worst_inputs_file.save(dissection.worst_inputs, folder)
@@ -101,7 +101,7 @@ def _case(
         refused = coverage.refused_nodes(model, ConvertConfig(converter=config.converter))
     if not refused:
         run.require(stage)
-    learned: Learned | None
+    learned: InputStatistics | None
     if not run.is_model:
         digits = data.load(data_of(run), monitor)
         count = min(config.images, len(digits.test))
@@ -120,14 +120,16 @@ def _case(
     return Case(path, program, folder, few, many, names, labels, learned, config.converter, refused)
 
 
-def _training_images(run: Run, digits: data.Digits) -> Learned:
+def _training_images(run: Run, digits: data.Digits) -> InputStatistics:
     """The range of the training images, and the test accuracy if the run was trained here."""
     record = run.record("train")
     accuracy = None if record is None else record.result.get("test_accuracy")
-    return Learned.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
+    return InputStatistics.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
 
 
-def _int8_calibration(run: Run, stage: str, input_spec: InputSpec, inputs: tuple[TensorInfo, ...]) -> Learned | None:
+def _int8_calibration(
+    run: Run, stage: str, input_spec: InputSpec, inputs: tuple[TensorInfo, ...]
+) -> InputStatistics | None:
     """The range of the calibration samples; None if they were not a file, or if the inputs are random numbers."""
     record = run.record(stage)
     path = None if record is None else record.result.get("calibration")
@@ -135,7 +137,7 @@ def _int8_calibration(run: Run, stage: str, input_spec: InputSpec, inputs: tuple
     if not path or first is None or first.name not in input_spec.files:
         return None
     with contextlib.suppress(DataError):  # the file is gone
-        return Learned.of(read_samples(Path(path), inputs)[first.name], None, "int8 was calibrated on")
+        return InputStatistics.of(read_samples(Path(path), inputs)[first.name], None, "int8 was calibrated on")
     return None
 
 
@@ -167,7 +169,7 @@ def _program(run: Run, factory: str, examples: tuple[str, ...]) -> Any:
 
 
 def _inject_fault(run: Run, case: Case, config: DissectConfig, folder: Path) -> Case:
-    from convnet_core.dissect.lessons import LESSONS, Bench
+    from convnet_core.dissect.lessons import LESSONS, LessonSetup
 
     if run.is_model:
         raise ConfigError("lessons need a network that reads digits", hint="use a run that the pipeline created")
@@ -175,4 +177,4 @@ def _inject_fault(run: Run, case: Case, config: DissectConfig, folder: Path) -> 
     converting = ConvertConfig.from_json(run.require(f"convert/{config.converter}").config)
     calibration = batch_of(case.many, 0, _CALIBRATION, case.batched)
     lesson, _ = LESSONS[config.lesson]
-    return lesson(Bench(case, network, exporting, converting, calibration, folder))
+    return lesson(LessonSetup(case, network, exporting, converting, calibration, folder))

@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from convnet_core.dissect.report.svg_graph import colour
+from convnet_core.dissect.report.svg_graph import error_color
 from pages.charts import style as charts
 
 _MARK = charts.COLOURS[4]
@@ -34,7 +34,7 @@ def graph(picture: dict[str, Any], errors: Mapping[str, float | None], chosen: s
             textfont={"color": "#E0E0E0" if dark else "#333333"},
             marker={
                 "size": 14 if few else 7,
-                "color": [colour(errors.get(node["node"])) for node in nodes],
+                "color": [error_color(errors.get(node["node"])) for node in nodes],
                 "line": {"width": 1, "color": "#888888"},
             },
             hovertext=[_hover(node, errors) for node in nodes],

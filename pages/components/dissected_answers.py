@@ -36,8 +36,8 @@ def show(run: Run, stage: str, content: dict[str, Any]) -> None:
                     "equal labels": 100 * item["agreement"],
                     "accuracy": None if item["accuracy"] is None else 100 * item["accuracy"],
                     "largest error": item["max_error"],
-                    "could flip": f"{item['could_flip']}{tables.could_flip(item)}",
-                    "flipped": f"{item['flipped']}{tables.flipped(item)}",
+                    "could flip": f"{item['could_flip']}{tables.could_flip_text(item)}",
+                    "flipped": f"{item['flipped']}{tables.flipped_text(item)}",
                 }
                 for name, item in content["labels"].items()
             ],

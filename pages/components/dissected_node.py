@@ -24,7 +24,7 @@ def show(content: dict[str, Any], name: str) -> None:
             {"TensorFlow op": op["type"], "Shapes": weight_layouts.shapes_text(op["shapes"]), "Name": op["name"]}
             for op in entry["ops"]
         ]
-        ops += [{"TensorFlow op": report.instead(entry), "Shapes": "", "Name": ""}] if not ops else []
+        ops += [{"TensorFlow op": report.instead_of_ops(entry), "Shapes": "", "Name": ""}] if not ops else []
         st.dataframe(ops, hide_index=True, width="stretch")
         lite = [
             {
@@ -42,8 +42,8 @@ def show(content: dict[str, Any], name: str) -> None:
                 st.caption(f"{item['op']}: a transpose for {item['what']}{order}.")
         for weight in content["weights"]:
             if weight["node"] == name:
-                st.markdown(f"`{weight['name']}` {weight_layouts.moved(weight, entry.get('op_type', ''))}")
-                if drawn := weight_layouts.arrows(weight, entry.get("op_type", "")):
+                st.markdown(f"`{weight['name']}` {weight_layouts.describe_move(weight, entry.get('op_type', ''))}")
+                if drawn := weight_layouts.draw_arrows(weight, entry.get("op_type", "")):
                     st.image(drawn)
         for fusion in content["fusions"]["nodes"]:
             if fusion["node"] == name:
@@ -59,12 +59,12 @@ def show(content: dict[str, Any], name: str) -> None:
             [
                 {
                     "Runtime": runtime,
-                    "of the range": report.number(item["whole"]["relative"]),
-                    "adds itself": report.number(item["own"]),
-                    "× noise": report.number(item["multiple"]),
-                    "max error": report.number(item["whole"]["max"]),
-                    "mean error": report.number(item["whole"]["mean"]),
-                    "cosine": report.number(item["whole"]["cosine"]),
+                    "of the range": report.parse_number(item["whole"]["relative"]),
+                    "adds itself": report.parse_number(item["own"]),
+                    "× noise": report.parse_number(item["multiple"]),
+                    "max error": report.parse_number(item["whole"]["max"]),
+                    "mean error": report.parse_number(item["whole"]["mean"]),
+                    "cosine": report.parse_number(item["whole"]["cosine"]),
                     "seen": "remade" if item["remade"] else "itself",
                 }
                 for runtime, item in seen["runtimes"].items()

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
-from convnet_core.dissect.answers import in_batches
+from convnet_core.dissect.answers import answer_in_fixed_batches
 from convnet_core.dissect.checks import batch_sizes
 from tests.dissect.test_models import dissected, model_of
 
@@ -40,7 +40,7 @@ def test_a_state_of_one_sample_explains_a_batch_that_fails():
         [onnx.numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in weights.items()],
     )
     model.graph.node[0].input[:] = ["a", "w", "r", "b", "", "h", "c"]
-    tried = [batch_sizes.Tried("litert-fp32", 1, (1,)), batch_sizes.Tried("litert-fp32", 2, (), "no")]
+    tried = [batch_sizes.BatchResult("litert-fp32", 1, (1,)), batch_sizes.BatchResult("litert-fp32", 2, (), "no")]
     (finding,) = batch_sizes.findings(tried, model)
     assert (finding.kind, finding.node) == ("frozen-batch", "cell")
     assert "the second size of its initial state 'h', [1, 1, 6]" in finding.text
@@ -54,7 +54,7 @@ def test_a_model_of_one_batch_size_can_be_asked_any_number_of_samples():
         return feeds["x"] + feeds["shared"]
 
     x, shared = np.arange(10.0).reshape(5, 2), np.ones(2)
-    made = in_batches(answer, 2, frozenset("x"))({"x": x, "shared": shared})
+    made = answer_in_fixed_batches(answer, 2, frozenset("x"))({"x": x, "shared": shared})
     assert np.array_equal(made, x + 1)
     assert asked == [(2, 2)] * 3
 

@@ -10,7 +10,7 @@ import pytest
 
 from convnet_core.common.files import read_json
 from convnet_core.config.stages import CompareConfig, ConvertConfig, DissectConfig, ExportConfig
-from convnet_core.dissect.case import Learned
+from convnet_core.dissect.case import InputStatistics
 from convnet_core.dissect.dissection import dissect
 from convnet_core.dissect.lessons import LESSONS
 from convnet_core.events import Monitor
@@ -100,7 +100,7 @@ def test_a_batch_is_frozen_in_a_constant_node_too(run):
 def test_inverted_images_are_the_datas_fault(tmp_path):
     made = case("convnet", tmp_path)
     images = np.random.default_rng(0).random((64, 1, 28, 28), np.float32) ** 8  # mostly dark, as digits are
-    learned = Learned.of(images, 0.95)
+    learned = InputStatistics.of(images, 0.95)
     (name,) = made.samples
     right = dataclasses.replace(made, many={name: images}, labels=np.zeros(64, np.int64), learned=learned)
     assert "data" not in {item.kind for item in dissect(right, QUICK, silent).findings}

@@ -92,11 +92,11 @@ def test_a_histogram_as_text_is_as_high_as_its_counts():
 def test_samples_that_could_flip_are_named_with_their_margins_and_shown(run, content):
     item = content["labels"]["litert-int8"]
     assert item["could_flip"] > 0
-    assert f"no. {item['closest'][0]} ({item['margins'][0]:.2g})" in tables.could_flip(item)
+    assert f"no. {item['closest'][0]} ({item['margins'][0]:.2g})" in tables.could_flip_text(item)
     assert str(item["closest"][0]) in content["samples"]
     assert "data:image/png;base64,iVBOR" in (run.path / "dissect/report.html").read_text()
     flipped = {"flipped": 3, "examples": [7, 9], "answers": [[4, 9], [1, 7]]}
-    assert tables.flipped(flipped) == ": no. 7 (4 → 9), no. 9 (1 → 7) and 1 more"
+    assert tables.flipped_text(flipped) == ": no. 7 (4 → 9), no. 9 (1 → 7) and 1 more"
 
 
 def test_the_command_says_what_the_table_does_not_hold(run):
@@ -119,29 +119,38 @@ def weight(shape, there, **place):
 
 
 def test_the_letters_of_a_kernel_are_those_of_its_operator():
-    said = weight_layouts.moved(weight([8, 4, 3, 3], [3, 3, 4, 8], perm=[3, 2, 0, 1]), "ConvTranspose")
+    said = weight_layouts.describe_move(weight([8, 4, 3, 3], [3, 3, 4, 8], perm=[3, 2, 0, 1]), "ConvTranspose")
     assert said == "IOHW [8, 4, 3, 3] → HWOI [3, 3, 4, 8] (I: 0 → 3, O: 1 → 2, H: 2 → 0, W: 3 → 1)"
-    assert weight_layouts.moved(weight([4, 8, 5], [5, 8, 4], perm=[2, 1, 0]), "Conv").startswith("OIW [4, 8, 5] → WIO")
-    assert weight_layouts.moved(weight([2, 3], [3, 2], perm=[1, 0]), "Gemm") == "[2, 3] → [3, 2] (2: 0 → 1, 3: 1 → 0)"
-    assert weight_layouts.moved(weight([2, 3], [2, 3]), "Gemm") == "[2, 3]: as it is"
+    assert weight_layouts.describe_move(weight([4, 8, 5], [5, 8, 4], perm=[2, 1, 0]), "Conv").startswith(
+        "OIW [4, 8, 5] → WIO"
+    )
+    assert (
+        weight_layouts.describe_move(weight([2, 3], [3, 2], perm=[1, 0]), "Gemm")
+        == "[2, 3] → [3, 2] (2: 0 → 1, 3: 1 → 0)"
+    )
+    assert weight_layouts.describe_move(weight([2, 3], [2, 3]), "Gemm") == "[2, 3]: as it is"
 
 
 def test_the_rows_behind_a_flattened_image_are_taken_apart():
-    said = weight_layouts.moved(weight([10, 12], [12, 10], perm=[3, 2, 0, 1], split=[2, 2, 3]), "Gemm")
+    said = weight_layouts.describe_move(weight([10, 12], [12, 10], perm=[3, 2, 0, 1], split=[2, 2, 3]), "Gemm")
     assert said.startswith("[10, 12] → [12, 10], where 3 × 2 × 2 flattened become 2 × 2 × 3 (10: 0 → 3, 3: 1 → 2")
 
 
 def test_arrows_lead_from_each_dimension_to_its_place():
-    drawn = weight_layouts.arrows(weight([16, 1, 3, 3], [3, 3, 1, 16], perm=[3, 2, 0, 1]), "Conv")
+    drawn = weight_layouts.draw_arrows(weight([16, 1, 3, 3], [3, 3, 1, 16], perm=[3, 2, 0, 1]), "Conv")
     assert drawn.count("<line") == 4
     assert re.findall(r">([A-Z])</text>", drawn) == [*"OIHW", *"HWIO"]
-    assert weight_layouts.arrows(weight([2], [2]), "Conv") == ""
+    assert weight_layouts.draw_arrows(weight([2], [2]), "Conv") == ""
 
 
 def test_colours_go_from_rounding_to_red():
-    assert svg_graph.colour(None) == "#bbbbbb"
-    assert (svg_graph.colour(0.0), svg_graph.colour(1e-8), svg_graph.colour(1.0)) == ("#9ecae1", "#9ecae1", "#d7301f")
-    assert svg_graph.colour(float("inf")) == "#d7301f"
+    assert svg_graph.error_color(None) == "#bbbbbb"
+    assert (svg_graph.error_color(0.0), svg_graph.error_color(1e-8), svg_graph.error_color(1.0)) == (
+        "#9ecae1",
+        "#9ecae1",
+        "#d7301f",
+    )
+    assert svg_graph.error_color(float("inf")) == "#d7301f"
 
 
 @pytest.mark.parametrize("name", ["x/../../../secret", "/etc/passwd", "..", "a\\b", "a\n", "", 7, None, ["x"]])

@@ -12,9 +12,9 @@ from onnx.reference import ReferenceEvaluator
 from convnet_core.config.stages import ConvertConfig, DissectConfig
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.dissection import dissect
-from convnet_core.dissect.probes.float64 import DoubleProbe, in_float64
+from convnet_core.dissect.probes.float64 import Float64Probe, to_float64
 from convnet_core.dissect.probes.litert import LiteRTProbe
-from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe, exposed
+from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe, expose_outputs
 from convnet_core.dissect.probes.pytorch import PyTorchProbe
 from convnet_core.dissect.probes.tensorflow import TensorFlowProbe
 from convnet_core.errors import ConversionError
@@ -25,7 +25,7 @@ from tests.support.marks import few_quick
 
 def reference(model, feeds):
     """Every tensor by onnx.reference."""
-    evaluator = ReferenceEvaluator(exposed(model))
+    evaluator = ReferenceEvaluator(expose_outputs(model))
     return dict(zip(evaluator.output_names, evaluator.run(None, feeds), strict=True))
 
 
@@ -87,8 +87,8 @@ def test_a_tensor_whose_ops_were_exchanged_is_not_taken_for_another(tmp_path):
 
 def test_float64_is_what_the_reference_gives_in_float64(made):
     feeds = {name: array.astype(np.float64) for name, array in made.samples.items()}
-    expected = reference(in_float64(made.model), feeds)
-    values = DoubleProbe(made.model).values(made.samples)
+    expected = reference(to_float64(made.model), feeds)
+    values = Float64Probe(made.model).values(made.samples)
     names = numeric(expected) & set(values)
     assert {made.model.graph.output[0].name} <= names
     assert all(values[name].dtype == np.float64 for name in names)
@@ -106,7 +106,7 @@ def test_what_tensorflow_has_only_in_float32_is_taken_apart(tmp_path):
     model = of_one_node("Upsample", [("x", 1, [1, 1, 2, 2]), ("scales", 1, [4])], 1, opset=9)
     feeds = {"x": np.ones((1, 1, 2, 2), np.float32), "scales": np.array([1, 1, 2, 2], np.float32)}
     with pytest.raises(ConversionError):
-        DoubleProbe(model).values(feeds)
+        Float64Probe(model).values(feeds)
     onnx.save(model, tmp_path / "model.onnx")
     found = dissect(Case(tmp_path / "model.onnx", None, None, feeds, feeds, frozenset()), DissectConfig(), print)
     assert [node.output for node in found.nodes] == ["y"]
@@ -116,7 +116,7 @@ def test_boxes_are_chosen_in_float64_too():
     most = onnx.numpy_helper.from_array(np.array([2]), "most")
     model = of_one_node("NonMaxSuppression", [("boxes", 1, [1, 3, 4]), ("scores", 1, [1, 1, 3])], 7, [most])
     boxes = np.array([[[0, 0, 1, 1], [2, 2, 3, 3], [4, 4, 5, 5]]], np.float32)
-    values = DoubleProbe(model).values({"boxes": boxes, "scores": np.array([[[0.1, 0.3, 0.2]]], np.float32)})
+    values = Float64Probe(model).values({"boxes": boxes, "scores": np.array([[[0.1, 0.3, 0.2]]], np.float32)})
     np.testing.assert_array_equal(values["y"], [[0, 0, 1], [0, 0, 2]])
 
 

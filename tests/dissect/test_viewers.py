@@ -3,16 +3,16 @@
 import numpy as np
 
 from convnet_core.dissect.difference import difference
-from convnet_core.dissect.examine import NodeFound, Seen
+from convnet_core.dissect.examine import NodeError, NodeResult
 from convnet_core.dissect.report import viewers
 
 
 def found(name, output, *errors):
-    seen = Seen(difference(np.float32([0, 1]), np.float32([0, 1])), None, 0.0, False, False)
-    node = NodeFound(name, "Split", output, (0.0, 1.0), 1e-7)
+    seen = NodeError(difference(np.float32([0, 1]), np.float32([0, 1])), None, 0.0, False, False)
+    node = NodeResult(name, "Split", output, (0.0, 1.0), 1e-7)
     for place, error in enumerate(errors):
         whole = difference(np.float32([error, 1]), np.float32([0, 1]))
-        node.runtimes[f"r{place}"] = Seen(whole, seen.own, 0.0, False, False)
+        node.runtimes[f"r{place}"] = NodeError(whole, seen.own, 0.0, False, False)
     return node
 
 

@@ -22,7 +22,7 @@ _WORSE = 100.0
 
 
 @dataclass(frozen=True)
-class Tried:
+class BatchResult:
     """An artefact at a batch size: the shape of its answer, or why it gave none or another than the ONNX model, and its
     error against that as a part of the range (None where it cannot be told).
     """
@@ -34,36 +34,38 @@ class Tried:
     error: float | None = None
 
 
-def sweep(answers: Mapping[str, Answer], feeds: Feeds, names: frozenset[str], sizes: Sequence[int]) -> list[Tried]:
+def sweep(
+    answers: Mapping[str, Answer], feeds: Feeds, names: frozenset[str], sizes: Sequence[int]
+) -> list[BatchResult]:
     """Run everything at every size, the reference first; the samples are repeated where there are too few."""
     found = []
     for size in sizes:
-        batch = {key: _resized(array, size) if key in names else array for key, array in feeds.items()}
+        batch = {key: _resize(array, size) if key in names else array for key, array in feeds.items()}
         expected: Array | None = None
         for runtime, answer in answers.items():
             try:
                 got = answer(batch)
             except Exception as error:  # each runtime has kinds of its own
-                found.append(Tried(runtime, size, (), one_line(error)))
+                found.append(BatchResult(runtime, size, (), one_line(error)))
                 continue
             if runtime == ONNX_RUNTIME.name:
                 expected = got
-            found.append(_compared(runtime, size, got, expected))
-    return _by_batch(found)
+            found.append(_compare(runtime, size, got, expected))
+    return _mark_faults(found)
 
 
-def _compared(runtime: str, size: int, got: Array, expected: Array | None) -> Tried:
+def _compare(runtime: str, size: int, got: Array, expected: Array | None) -> BatchResult:
     """What is told of an answer beside that of the reference, where there is one."""
     if expected is None or runtime == ONNX_RUNTIME.name:
-        return Tried(runtime, size, got.shape)
+        return BatchResult(runtime, size, got.shape)
     if got.shape != expected.shape:
         fault = f"the answer has the shape {list(got.shape)}, and the ONNX model's {list(expected.shape)}"
-        return Tried(runtime, size, got.shape, fault)
+        return BatchResult(runtime, size, got.shape, fault)
     error = difference(got, expected).relative if numeric(expected) else None
-    return Tried(runtime, size, got.shape, "", error)
+    return BatchResult(runtime, size, got.shape, "", error)
 
 
-def _by_batch(tried: Sequence[Tried]) -> list[Tried]:
+def _mark_faults(tried: Sequence[BatchResult]) -> list[BatchResult]:
     """The same, where a float32 answer that is far off at one size only is a fault; one that always is, is no matter of
     the size.
     """
@@ -79,11 +81,11 @@ def _by_batch(tried: Sequence[Tried]) -> list[Tried]:
     ]
 
 
-def _resized(array: Array, size: int) -> Array:
+def _resize(array: Array, size: int) -> Array:
     return np.resize(array, (size, *array.shape[1:]))
 
 
-def findings(tried: Sequence[Tried], model: onnx.ModelProto) -> list[Finding]:
+def findings(tried: Sequence[BatchResult], model: onnx.ModelProto) -> list[Finding]:
     """At most one finding: artefacts that take some batch sizes only, and where in the graph the constant sits; or that
     fail at every size, which is no matter of the batch.
     """
@@ -98,7 +100,7 @@ def findings(tried: Sequence[Tried], model: onnx.ModelProto) -> list[Finding]:
         text = f"{names} at every batch size: {first}."
         return [Finding("fails", text, "Compare the artefact's inputs with the model's.", "", tuple(failed))]
     said = f"{names} at batch {', '.join(map(str, bad))}, not at {', '.join(map(str, good))}"
-    found = _constant(model)
+    found = _find_constant_batch(model)
     if found is None:
         text = f"{said}; no constant of the model explains it, the first one says: {first}."
         return [Finding("batch-size", text, "Try the sizes that will be used.", "", tuple(failed))]
@@ -118,7 +120,7 @@ def findings(tried: Sequence[Tried], model: onnx.ModelProto) -> list[Finding]:
 _RECURRENT = ("LSTM", "GRU", "RNN")
 
 
-def _constant(model: onnx.ModelProto) -> tuple[onnx.NodeProto, str] | None:
+def _find_constant_batch(model: onnx.ModelProto) -> tuple[onnx.NodeProto, str] | None:
     """The first node with a size for the batch in it, and where it has it, in words."""
     kept = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:

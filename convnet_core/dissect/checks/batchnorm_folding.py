@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
-from convnet_core.dissect.difference import span
+from convnet_core.dissect.difference import value_range
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.probes.base import Kernel
 from convnet_core.tensors.arrays import Array
@@ -42,7 +42,7 @@ class Fusion:
     where: str = "ONNX"
 
 
-def folded(model: onnx.ModelProto, program: torch.export.ExportedProgram) -> list[Fusion]:
+def find_fusions(model: onnx.ModelProto, program: torch.export.ExportedProgram) -> list[Fusion]:
     """Every fusion that the exporter has made, checked against PyTorch's own parameters."""
     kept: dict[str, Any] = {**program.state_dict, **program.constants}
     parameters = {spec.arg.name: spec.target for spec in program.graph_signature.input_specs if spec.target}
@@ -61,11 +61,11 @@ def folded(model: onnx.ModelProto, program: torch.export.ExportedProgram) -> lis
             continue
         ours = [np.array(onnx.numpy_helper.to_array(weights[name])) for name in node.input[1:3] if name in weights]
         if len(ours) == 2:
-            found.append(_checked(node.name, values, float(norm.args[6]), ours))
+            found.append(_check_fusion(node.name, values, float(norm.args[6]), ours))
     return found
 
 
-def in_litert(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> list[Fusion]:
+def find_litert_fusions(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> list[Fusion]:
     """Every fusion that TFLite's converter has made of two nodes, checked against the ONNX model's weights."""
     nodes = {node.name: node for node in model.graph.node}
     kept = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -82,7 +82,7 @@ def in_litert(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> list[Fusion]
         values = [onnx.numpy_helper.to_array(kept[name]).astype(np.float64) if name else None for name in taken]
         if values[0] is not None and values[0].shape == ours[0].shape:
             epsilon = next((item.f for item in norm.attribute if item.name == "epsilon"), 1e-5)
-            found.append(dataclasses.replace(_checked(conv.name, values, epsilon, ours), where="LiteRT"))
+            found.append(dataclasses.replace(_check_fusion(conv.name, values, epsilon, ours), where="LiteRT"))
     return found
 
 
@@ -91,11 +91,11 @@ def findings(fusions: list[Fusion]) -> list[Finding]:
     found = []
     for fusion in fusions:
         if fusion.error > _ALLOWED:
-            found.append(_another_epsilon(fusion) if fusion.error_as_it_fits <= _ALLOWED else _other_weights(fusion))
+            found.append(_epsilon_finding(fusion) if fusion.error_as_it_fits <= _ALLOWED else _weight_finding(fusion))
     return found
 
 
-def _other_weights(fusion: Fusion) -> Finding:
+def _weight_finding(fusion: Fusion) -> Finding:
     return Finding(
         "weight",
         f"The error is born in the folded weights of Conv {fusion.node!r}: they are up to {fusion.error:.1e} of their "
@@ -105,7 +105,7 @@ def _other_weights(fusion: Fusion) -> Finding:
     )
 
 
-def _another_epsilon(fusion: Fusion) -> Finding:
+def _epsilon_finding(fusion: Fusion) -> Finding:
     return Finding(
         "epsilon",
         f"The error is born in the folded weights of Conv {fusion.node!r}: the BatchNorm in them has an epsilon of "
@@ -120,7 +120,7 @@ def _array(item: Any, parameters: dict[str, str], kept: dict[str, Any]) -> Array
     return None if value is None else np.asarray(value.detach().numpy(), np.float64)
 
 
-def _checked(name: str, values: list[Array | None], epsilon: float, ours: list[Array]) -> Fusion:
+def _check_fusion(name: str, values: list[Array | None], epsilon: float, ours: list[Array]) -> Fusion:
     w, b, scale, bias, mean, variance = values
     assert w is not None
     assert mean is not None
@@ -134,7 +134,7 @@ def _checked(name: str, values: list[Array | None], epsilon: float, ours: list[A
     def error(tried: float) -> float:
         factor = scale / np.sqrt(variance + tried)
         expected = w * factor.reshape(-1, *[1] * (w.ndim - 1)), (b - mean) * factor + bias
-        return max(float(np.abs(a - c).max() / span(c)) for a, c in zip(ours, expected, strict=True))
+        return max(float(np.abs(a - c).max() / value_range(c)) for a, c in zip(ours, expected, strict=True))
 
     factor = scale / np.sqrt(variance + epsilon)
     first = {"γ": scale[0], "β": bias[0], "μ": mean[0], "σ²": variance[0], "γ/√(σ²+ε)": factor[0]}

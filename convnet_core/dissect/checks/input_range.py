@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from convnet_core.dissect.case import Case, Learned
+from convnet_core.dissect.case import Case, InputStatistics
 from convnet_core.dissect.checks.int8_ranges import INT8
 from convnet_core.dissect.checks.labels import Labels
 from convnet_core.dissect.finding import Finding
@@ -26,7 +26,7 @@ def findings(case: Case, labels: Mapping[str, Labels]) -> list[Finding]:
     if case.learned is None:
         return []
     values = next((array for array in case.many.values() if array.dtype.kind == "f" and array.size), None)
-    said = None if values is None else _unlike(Learned.of(values, None), case.learned)
+    said = None if values is None else _find_mismatch(InputStatistics.of(values, None), case.learned)
     if said is None:
         return []
     whose, mend = said
@@ -34,7 +34,7 @@ def findings(case: Case, labels: Mapping[str, Labels]) -> list[Finding]:
     return [Finding("data", f"{verdict}{whose}.", mend)]
 
 
-def _unlike(given: Learned, learned: Learned) -> tuple[str, str] | None:
+def _find_mismatch(given: InputStatistics, learned: InputStatistics) -> tuple[str, str] | None:
     """In what way the inputs are not what was learned, and what mends it."""
     slack = _SLACK * (learned.high - learned.low)
     if given.low < learned.low - slack or given.high > learned.high + slack:
@@ -58,7 +58,7 @@ def _unlike(given: Learned, learned: Learned) -> tuple[str, str] | None:
     return None
 
 
-def _verdict(labels: Mapping[str, Labels], learned: Learned) -> str:
+def _verdict(labels: Mapping[str, Labels], learned: InputStatistics) -> str:
     """What that does to the answers, as far as it is known."""
     floats = [item for name, item in labels.items() if name != INT8]
     if not floats or not all(item.agreement >= _AGREE for item in floats):

@@ -9,9 +9,9 @@ import numpy as np
 
 from convnet_core.config.stages import CompareConfig
 from convnet_core.dissect.checks.labels import Labels
-from convnet_core.dissect.examine import NodeFound
+from convnet_core.dissect.examine import NodeResult
 from convnet_core.dissect.finding import Finding
-from convnet_core.dissect.probes.litert import Range
+from convnet_core.dissect.probes.litert import QuantizedRange
 from convnet_core.runtimes.specs import LITERT_INT8
 from convnet_core.tensors.arrays import Feeds
 
@@ -28,9 +28,9 @@ _USELESS = 0.5
 
 
 def findings(
-    ranges: Mapping[str, Range],
+    ranges: Mapping[str, QuantizedRange],
     expected: Feeds,
-    nodes: Sequence[NodeFound],
+    nodes: Sequence[NodeResult],
     output: str,
     labels: Mapping[str, Labels],
 ) -> list[Finding]:
@@ -38,25 +38,25 @@ def findings(
     classes, by its error there.
     """
     answer = next((node for node in nodes if node.output == output), None)
-    lost = _lost(answer, labels) if np.isfinite(expected[output]).all() else ""
-    if not lost or not _alone(answer, labels):
+    lost = _describe_loss(answer, labels) if np.isfinite(expected[output]).all() else ""
+    if not lost or not _only_int8_fails(answer, labels):
         return []
-    wrong = [misfit for name, held in ranges.items() if (misfit := _misfit(name, held, expected)) is not None]
-    return [_of_ranges(lost, wrong) if wrong else _of_a_node(lost, nodes)]
+    wrong = [misfit for name, held in ranges.items() if (misfit := _find_misfit(name, held, expected)) is not None]
+    return [_range_finding(lost, wrong) if wrong else _node_finding(lost, nodes)]
 
 
-def _lost(answer: NodeFound | None, labels: Mapping[str, Labels]) -> str:
+def _describe_loss(answer: NodeResult | None, labels: Mapping[str, Labels]) -> str:
     """What int8 has lost, in words; empty where that is not too much."""
     if INT8 in labels:
         share = f"{100 * labels[INT8].agreement:.1f} % of the labels are kept"
-        return share if _beyond_chance(labels[INT8]) else ""
+        return share if _is_significant(labels[INT8]) else ""
     seen = None if answer is None else answer.runtimes.get(INT8)
     if seen is None or seen.whole.relative < _USELESS:
         return ""
     return f"the answer is {100 * seen.whole.relative:.0f} % of its range off"
 
 
-def _beyond_chance(kept: Labels) -> bool:
+def _is_significant(kept: Labels) -> bool:
     """Whether so few labels are kept that it is no accident of these samples: by three standard deviations (Poisson)
     more flipped ones than int8 may flip.
     """
@@ -64,7 +64,7 @@ def _beyond_chance(kept: Labels) -> bool:
     return kept.flipped > allowed + 3 * float(np.sqrt(allowed))
 
 
-def _alone(answer: NodeFound | None, labels: Mapping[str, Labels]) -> bool:
+def _only_int8_fails(answer: NodeResult | None, labels: Mapping[str, Labels]) -> bool:
     """Whether all other runtimes are right."""
     if labels:
         return all(item.agreement >= _AGREE for name, item in labels.items() if name != INT8)
@@ -75,12 +75,12 @@ class _Misfit(NamedTuple):
     """A tensor, what it can hold, and what its values are."""
 
     name: str
-    held: Range
+    held: QuantizedRange
     low: float
     high: float
 
 
-def _misfit(name: str, held: Range, expected: Feeds) -> _Misfit | None:
+def _find_misfit(name: str, held: QuantizedRange, expected: Feeds) -> _Misfit | None:
     values = expected.get(name)
     if values is None or values.dtype.kind != "f" or not values.size:
         return None
@@ -91,7 +91,7 @@ def _misfit(name: str, held: Range, expected: Feeds) -> _Misfit | None:
     return _Misfit(name, held, low, high) if outside > _OUTSIDE or wide else None
 
 
-def _of_ranges(lost: str, wrong: Sequence[_Misfit]) -> Finding:
+def _range_finding(lost: str, wrong: Sequence[_Misfit]) -> Finding:
     first = wrong[0]
     names = ", ".join(repr(item.name) for item in wrong[:6]) + (f" and {len(wrong) - 6} more" if wrong[6:] else "")
     return Finding(
@@ -104,7 +104,7 @@ def _of_ranges(lost: str, wrong: Sequence[_Misfit]) -> Finding:
     )
 
 
-def _of_a_node(lost: str, nodes: Sequence[NodeFound]) -> Finding:
+def _node_finding(lost: str, nodes: Sequence[NodeResult]) -> Finding:
     asked = [(seen.own, node) for node in nodes if (seen := node.runtimes.get(INT8)) and seen.own is not None]
     own, node = max(asked, key=lambda item: item[0], default=(0.0, None))
     where = f"; most is lost at {node.op} {node.name!r}, which adds {100 * own:.0f} % of its range" if node else ""

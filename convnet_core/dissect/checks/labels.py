@@ -9,7 +9,7 @@ import numpy as np
 
 from convnet_core.tensors.arrays import Array
 
-_MOST = 20
+_MOST_NAMED = 20
 """Samples that are named."""
 
 
@@ -32,7 +32,7 @@ class Labels:
     answers: tuple[tuple[int, int], ...]
 
 
-def examine(reference: Array, others: Mapping[str, Array], truth: Array | None) -> dict[str, Labels]:
+def compare_labels(reference: Array, others: Mapping[str, Array], truth: Array | None) -> dict[str, Labels]:
     """For scores [n, classes] of the reference and of each runtime."""
     top = np.sort(reference, axis=1)
     margin = top[:, -1] - top[:, -2]
@@ -43,7 +43,7 @@ def examine(reference: Array, others: Mapping[str, Array], truth: Array | None) 
         worst = float(error.max(initial=0.0))
         # Two scores that are each off by `worst` can close a gap of twice that.
         close = np.flatnonzero(margin <= 2 * worst)
-        closest = close[np.argsort(margin[close], kind="stable")][:_MOST]
+        closest = close[np.argsort(margin[close], kind="stable")][:_MOST_NAMED]
         labels = scores.argmax(1)
         flipped = np.flatnonzero(labels != right)
         found[name] = Labels(
@@ -55,8 +55,8 @@ def examine(reference: Array, others: Mapping[str, Array], truth: Array | None) 
             closest=tuple(map(int, closest)),
             margins=tuple(map(float, margin[closest])),
             flipped=len(flipped),
-            examples=tuple(map(int, flipped[:_MOST])),
-            answers=tuple((int(right[place]), int(labels[place])) for place in flipped[:_MOST]),
+            examples=tuple(map(int, flipped[:_MOST_NAMED])),
+            answers=tuple((int(right[place]), int(labels[place])) for place in flipped[:_MOST_NAMED]),
         )
     return found
 

@@ -11,7 +11,7 @@ import onnx.numpy_helper
 
 from convnet_core.convert import coverage
 from convnet_core.dissect.case import Case
-from convnet_core.dissect.examine import NodeFound
+from convnet_core.dissect.examine import NodeResult
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.tensors.arrays import Array, Feeds
@@ -41,8 +41,8 @@ def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
     return found[:1]
 
 
-def born(
-    nodes: Sequence[NodeFound], model: onnx.ModelProto, probes: Mapping[str, Probe], expected: Feeds
+def introduced_errors(
+    nodes: Sequence[NodeResult], model: onnx.ModelProto, probes: Mapping[str, Probe], expected: Feeds
 ) -> list[Finding]:
     """For the float runtimes: the first node that adds more than it may."""
     found: dict[str, Finding] = {}
@@ -51,7 +51,7 @@ def born(
         if first is None or probe.precision == "int8":
             continue
         seen = first.runtimes[name]
-        epsilon = _epsilon(first, model, probe, expected)
+        epsilon = _explain_by_epsilon(first, model, probe, expected)
         detail = f" {epsilon}" if epsilon else ""
         runtimes = (*(found[first.name].runtimes if first.name in found else ()), name)
         found[first.name] = Finding(
@@ -65,7 +65,7 @@ def born(
     return list(found.values())
 
 
-def seen(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Finding]:
+def beyond_tolerance(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -> list[Finding]:
     """For the float32 runtimes: the first node that is beyond tolerance, where none is known to add it."""
     found = []
     for name, probe in probes.items():
@@ -85,7 +85,7 @@ def seen(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Findin
     return found
 
 
-def _epsilon(node: NodeFound, model: onnx.ModelProto, probe: Probe, expected: Feeds) -> str:
+def _explain_by_epsilon(node: NodeResult, model: onnx.ModelProto, probe: Probe, expected: Feeds) -> str:
     """For a batch normalisation: the epsilon that its answer fits, where that is not its own."""
     made = next(item for item in model.graph.node if item.name == node.name)
     if node.op != "BatchNormalization":
@@ -100,13 +100,13 @@ def _epsilon(node: NodeFound, model: onnx.ModelProto, probe: Probe, expected: Fe
     x, answer = expected[made.input[0]].astype(np.float64), probe.alone(node.output, expected)
     if answer is None:
         return ""
-    fitted = _fit(x, answer[node.output].astype(np.float64), (scale, bias, mean, variance))
+    fitted = _fit_epsilon(x, answer[node.output].astype(np.float64), (scale, bias, mean, variance))
     if fitted is None or abs(fitted - own) <= 0.05 * max(own, fitted):
         return ""
     return f"Its answer fits an epsilon of {fitted:.0e}, and the model's is {own:.0e}."
 
 
-def _fit(x: Array, y: Array, parameters: tuple[Array, Array, Array, Array]) -> float | None:
+def _fit_epsilon(x: Array, y: Array, parameters: tuple[Array, Array, Array, Array]) -> float | None:
     """From y = (x - mean) * scale / sqrt(variance + epsilon) + bias, over each channel by least squares."""
     scale, bias, mean, variance = (item.reshape(1, -1, *[1] * (x.ndim - 2)) for item in parameters)
     centred = (x - mean) * scale
@@ -118,7 +118,7 @@ def _fit(x: Array, y: Array, parameters: tuple[Array, Array, Array, Array]) -> f
     return float(np.median(found)) if found.size else None
 
 
-def shapes(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Finding]:
+def different_shapes(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -> list[Finding]:
     """For the float32 runtimes: the first node whose value has another shape than in ONNX."""
     found = []
     for name, probe in probes.items():
@@ -136,7 +136,7 @@ def shapes(nodes: Sequence[NodeFound], probes: Mapping[str, Probe]) -> list[Find
     return found
 
 
-def dead(case: Case) -> list[Finding]:
+def crashes(case: Case) -> list[Finding]:
     """The runtimes that have ended the process."""
     return [
         Finding(
@@ -149,7 +149,7 @@ def dead(case: Case) -> list[Finding]:
     ]
 
 
-def refused(case: Case) -> list[Finding]:
+def unsupported(case: Case) -> list[Finding]:
     """What a converter lacks, where, and who has it."""
     if not case.refused:
         return []
@@ -173,7 +173,7 @@ def refused(case: Case) -> list[Finding]:
     ]
 
 
-def deduplicated(found: Sequence[Finding], together: Iterable[tuple[str, ...]] = ()) -> list[Finding]:
+def deduplicate(found: Sequence[Finding], together: Iterable[tuple[str, ...]] = ()) -> list[Finding]:
     """Without what another finding explains: an error that is born at its node, a node that is refused for it, and what
     comes of data at fault or of answers that depend on the batch. `together` are the nodes that are one op in LiteRT.
     """

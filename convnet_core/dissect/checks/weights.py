@@ -36,7 +36,7 @@ class Weight:
     error: float | None
 
 
-def kept_in(folder: Path, entries: list[dict[str, Any]]) -> dict[str, Array]:
+def converted_weights(folder: Path, entries: list[dict[str, Any]]) -> dict[str, Array]:
     """What a conversion keeps of each weight, by ONNX name: the variable of the SavedModel, or else the constant of the
     frozen graph; a weight that is neither is left out.
     """
@@ -66,7 +66,7 @@ def _constants(path: Path) -> dict[str, Any]:
     return {node.name: node.attr["value"].tensor for node in graph.node if node.op == "Const"}
 
 
-def compared(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[str, Array]) -> list[Weight]:
+def compare_weights(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[str, Array]) -> list[Weight]:
     """Every weight that a node takes, in the order of the nodes; `there` is what is kept of them."""
     given = {tensor.name: tensor for tensor in model.graph.initializer}
     found = []
@@ -77,12 +77,12 @@ def compared(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[
                 continue
             kept = there.get(name)
             error = None if kept is None else _error(value, TensorLocation.from_json(plain), kept)
-            shape = _there(value, TensorLocation.from_json(plain)) if kept is None else kept.shape
+            shape = _converted_shape(value, TensorLocation.from_json(plain)) if kept is None else kept.shape
             found.append(Weight(name, entry["name"], value.shape, shape, plain, error))
     return found
 
 
-def _there(value: Array, place: TensorLocation) -> tuple[int, ...]:
+def _converted_shape(value: Array, place: TensorLocation) -> tuple[int, ...]:
     """The shape that a weight has where the conversion keeps it in this order."""
     return value.shape if place.shape else place.source_value(value).shape
 
@@ -109,16 +109,14 @@ def findings(
             continue
         value = np.array(onnx.numpy_helper.to_array(given[weight.name]))
         laid = TensorLocation.from_json(weight.place).value(there[weight.name])
-        found.append(_explained(weight, value, laid, nodes[weight.node], _before(model, weight.node, shapes)))
+        found.append(_explain(weight, value, laid, nodes[weight.node], _flattened_image(model, weight.node, shapes)))
     return found
 
 
-def _explained(
-    weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, image: tuple[int, ...] | None
-) -> Finding:
+def _explain(weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, image: tuple[int, ...] | None) -> Finding:
     """`laid` is what is kept of the weight, in ONNX's order."""
     what = f"{node.op_type} {node.name!r}"
-    order = _flattened(value, laid, image)
+    order = _find_flatten_order(value, laid, image)
     if order is not None:
         last = order[-1] == 0  # the channels come last
         values, weights = ("last (NHWC)", "first (NCHW)") if last else ("first (NCHW)", "last (NHWC)")
@@ -130,7 +128,7 @@ def _explained(
             f"by ({', '.join(map(str, order))}), flatten again.",
             weight.node,
         )
-    fitting = _transposed(value, laid)
+    fitting = _find_permutation(value, laid)
     if fitting is not None:
         return Finding(
             "transposed-weight",
@@ -147,7 +145,7 @@ def _explained(
     )
 
 
-def _transposed(value: Array, laid: Array) -> tuple[int, ...] | None:
+def _find_permutation(value: Array, laid: Array) -> tuple[int, ...] | None:
     """The permutation that makes one of the other; None where none does, or it is not turned at all."""
     for perm in itertools.permutations(range(laid.ndim)):
         if perm != tuple(range(laid.ndim)) and np.array_equal(laid.transpose(perm), value):
@@ -155,7 +153,7 @@ def _transposed(value: Array, laid: Array) -> tuple[int, ...] | None:
     return None
 
 
-def _flattened(value: Array, laid: Array, image: tuple[int, ...] | None) -> tuple[int, ...] | None:
+def _find_flatten_order(value: Array, laid: Array, image: tuple[int, ...] | None) -> tuple[int, ...] | None:
     """The permutation that puts weights behind a flattened image [n, c, h, w] in the order of its values, where they
     are in the other order: (1, 2, 0) for values channels last, (2, 0, 1) for values channels first; else None.
     """
@@ -176,7 +174,7 @@ def _flattened(value: Array, laid: Array, image: tuple[int, ...] | None) -> tupl
     return None
 
 
-def _before(model: onnx.ModelProto, node: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:
+def _flattened_image(model: onnx.ModelProto, node: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:
     """The shape of the image that was flattened into a node's input; None where none was."""
     makers = {name: item for item in model.graph.node for name in item.output}
     name = next(item.input[0] for item in model.graph.node if item.name == node)

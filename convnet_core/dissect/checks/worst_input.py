@@ -20,7 +20,7 @@ _STEP = 0.05
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstInput:
     """The largest difference of any output value, as a part of the reference's range: on the samples themselves, and
     the worst found in so many steps.
     """
@@ -33,7 +33,7 @@ class Worst:
 
 def search(
     name: str, reference: Answer, other: Answer, feeds: Feeds, span: float, steps: int, seed: int
-) -> tuple[Worst, Feeds]:
+) -> tuple[WorstInput, Feeds]:
     """Ascend from the sample that differs most, within the range of the samples; the worst, and its input.
 
     Only inputs of floats are moved.
@@ -51,7 +51,7 @@ def search(
     limits = {key: (float(feeds[key].min()), float(feeds[key].max())) for key in moved}
     best, best_point = float(gaps[start]), point
     for _ in range(steps if moved else 0):
-        batch, signs = _around(point, moved, limits, rng)
+        batch, signs = _neighbors(point, moved, limits, rng)
         gaps = distance(batch)
         place = int(gaps.argmax())
         if gaps[place] > best:
@@ -63,10 +63,10 @@ def search(
             gradient = np.tensordot(slopes, signs[key], 1)
             step = _STEP * (high - low) * np.sign(gradient)
             point[key] = np.clip(point[key] + step, low, high).astype(feeds[key].dtype)
-    return Worst(name, float(distance(feeds).max()), best, steps if moved else 0), best_point
+    return WorstInput(name, float(distance(feeds).max()), best, steps if moved else 0), best_point
 
 
-def _around(
+def _neighbors(
     point: Feeds, moved: list[str], limits: dict[str, tuple[float, float]], rng: np.random.Generator
 ) -> tuple[Feeds, Feeds]:
     """The point moved in each direction, and then against each; the directions are signs."""

@@ -23,13 +23,13 @@ from convnet_core.tensors.arrays import Feeds
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
-class DoubleProbe(Probe):
+class Float64Probe(Probe):
     """An ONNX model in float64. It and `values` raise ConversionError where TensorFlow cannot compute it so."""
 
     name, precision = "float64", "float64"
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self._function = converter.convert(in_float64(model))
+        self._function = converter.convert(to_float64(model))
         self._names = [name for node in model.graph.node for name in node.output if name]
         self._inputs = {value.name for value in model.graph.input}
 
@@ -61,32 +61,32 @@ def _is_tensor(value: Any) -> bool:
     return value is not None and not isinstance(value, np.ndarray) and hasattr(value, "op")
 
 
-def in_float64(model: onnx.ModelProto) -> onnx.ModelProto:
+def to_float64(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with float64 wherever it has a shorter float."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     del result.graph.value_info[:]
-    _widen(result.graph)
+    _widen_graph(result.graph)
     return result
 
 
-def _widen(graph: onnx.GraphProto) -> None:
+def _widen_graph(graph: onnx.GraphProto) -> None:
     for value in (*graph.input, *graph.output):
         if value.type.tensor_type.elem_type in _FLOATS:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE
     for tensor in graph.initializer:
-        _widened(tensor)
+        _widen_tensor(tensor)
     for node in graph.node:
         for item in node.attribute:
             if item.name in ("to", "dtype") and item.i in _FLOATS:
                 item.i = TensorProto.DOUBLE
             if item.HasField("t"):
-                _widened(item.t)
+                _widen_tensor(item.t)
             if item.HasField("g"):
-                _widen(item.g)
+                _widen_graph(item.g)
 
 
-def _widened(tensor: onnx.TensorProto) -> None:
+def _widen_tensor(tensor: onnx.TensorProto) -> None:
     if tensor.data_type in _FLOATS:
         array = onnx.numpy_helper.to_array(tensor).astype(np.float64)
         tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))

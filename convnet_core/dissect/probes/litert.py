@@ -31,7 +31,7 @@ class LiteRTOp:
 
 
 @dataclass(frozen=True)
-class Range:
+class QuantizedRange:
     """What a quantized tensor can hold."""
 
     low: float
@@ -84,14 +84,14 @@ class LiteRTProbe(Probe):
         found: Feeds = {port.onnx: feeds[port.onnx] for port in self._signature.inputs}
         for index, (name, place) in self._held().items():
             array = dequantize(self._interpreter.get_tensor(index), "float32", details[index])
-            if (value := _placed(array, place)) is not None:
+            if (value := _to_onnx_order(array, place)) is not None:
                 found[name] = value
         for port in self._signature.outputs:
             index = self._outputs[port.tensorflow]
             found[port.onnx] = port.to_onnx(dequantize(self._interpreter.get_tensor(index), "float32", details[index]))
         return found
 
-    def ranges(self) -> dict[str, Range]:
+    def ranges(self) -> dict[str, QuantizedRange]:
         """What each tensor that is quantized as a whole can hold, by ONNX name."""
         details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
         held = {index: name for index, (name, _) in self._held().items()}
@@ -103,7 +103,9 @@ class LiteRTProbe(Probe):
                 held[after] = held[before]
             if op["op_name"] == "DEQUANTIZE" and after in held:
                 held[before] = held[after]
-        return {name: found for index, name in held.items() if (found := _range(details.get(index))) is not None}
+        return {
+            name: found for index, name in held.items() if (found := _quantized_range(details.get(index))) is not None
+        }
 
     def kernels(self) -> Iterator[Kernel]:
         """Of each convolution that has a bias."""
@@ -145,7 +147,7 @@ class LiteRTProbe(Probe):
         entry, parts = self._entries[place], label.split(";")
         for count, (name, where) in enumerate(zip(entry["outputs"], entry["tensors"], strict=True)):
             base, _, number = where["tensor"].rpartition(":")
-            named = base in parts or any(_numbered(part, base) and part not in self._tf_ops for part in parts)
+            named = base in parts or any(_is_numbered(part, base) and part not in self._tf_ops for part in parts)
             if named and (number == "0" if position is None else count == position):
                 return name, self._ordered(base, parts, TensorLocation.from_json(where["place"]))
         return None
@@ -187,7 +189,7 @@ class LiteRTProbe(Probe):
         return found
 
 
-def _numbered(label: str, base: str) -> bool:
+def _is_numbered(label: str, base: str) -> bool:
     """Whether a label is a name with a number behind it, which TFLite's converter gives to a name that it has twice."""
     return label.startswith(base) and label[len(base) :].isdecimal() and bool(base)
 
@@ -196,18 +198,18 @@ def _scope(entry: dict[str, Any]) -> str:
     return str(entry["ops"][0]["name"]).split("/")[0]
 
 
-def _placed(array: Array, place: TensorLocation) -> Array | None:
+def _to_onnx_order(array: Array, place: TensorLocation) -> Array | None:
     """The value in ONNX's order; None where the file keeps it in another shape than TensorFlow does."""
     if place.perm and not place.split and array.ndim != len(place.perm):
         return None
     return place.value(array)
 
 
-def _range(details: dict[str, Any] | None) -> Range | None:
+def _quantized_range(details: dict[str, Any] | None) -> QuantizedRange | None:
     if details is None:
         return None
     scales, zeros = (details["quantization_parameters"][name] for name in ("scales", "zero_points"))
     if len(scales) != 1 or details["dtype"] not in (np.int8, np.uint8):
         return None
     limits = np.iinfo(details["dtype"])
-    return Range(*(float(scales[0] * (limit - int(zeros[0]))) for limit in (limits.min, limits.max)))
+    return QuantizedRange(*(float(scales[0] * (limit - int(zeros[0]))) for limit in (limits.min, limits.max)))

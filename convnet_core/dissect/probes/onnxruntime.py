@@ -26,7 +26,7 @@ class OnnxRuntimeProbe(Probe):
         self._nodes = {node.output[0]: node for node in model.graph.node if node.output}
         self._makers = {name: node.output[0] for node in model.graph.node for name in node.output if name}
         self._alone: dict[str, onnxruntime.InferenceSession] = {}
-        self._session = _session(exposed(model))
+        self._session = _open_session(expose_outputs(model))
         self._names = [output.name for output in self._session.get_outputs()]
         self._inputs = {value.name for value in self._session.get_inputs()}
 
@@ -44,7 +44,7 @@ class OnnxRuntimeProbe(Probe):
         if not all(isinstance(inputs.get(name), np.ndarray) for name in wanted):
             return None
         if node not in self._alone:
-            self._alone[node] = _session(self._single(made, inputs, wanted))
+            self._alone[node] = _open_session(self._single(made, inputs, wanted))
         session = self._alone[node]
         names = [output.name for output in session.get_outputs()]
         values = zip(names, _run(session, names, {name: inputs[name] for name in wanted}), strict=True)
@@ -62,7 +62,7 @@ class OnnxRuntimeProbe(Probe):
         return [name for name in dict.fromkeys(node.input) if name and name not in self._weights]
 
     def _single(self, node: onnx.NodeProto, inputs: Feeds, wanted: list[str]) -> onnx.ModelProto:
-        ports = [_port(name, inputs[name]) for name in wanted]
+        ports = [_value_info(name, inputs[name]) for name in wanted]
         outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name]
         weights = [self._weights[name] for name in dict.fromkeys(node.input) if name in self._weights]
         graph = onnx.helper.make_graph([node], "alone", ports, outputs, weights)
@@ -71,7 +71,7 @@ class OnnxRuntimeProbe(Probe):
         )
 
 
-def exposed(model: onnx.ModelProto) -> onnx.ModelProto:
+def expose_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the outputs of all nodes as outputs."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -83,7 +83,7 @@ def exposed(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def _port(name: str, array: Array) -> onnx.ValueInfoProto:
+def _value_info(name: str, array: Array) -> onnx.ValueInfoProto:
     dtype = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
     return onnx.helper.make_tensor_value_info(name, dtype, [None] * array.ndim)
 
@@ -95,7 +95,7 @@ def _run(session: onnxruntime.InferenceSession, names: list[str], feeds: Feeds) 
         raise InputsError(one_line(error)) from error
 
 
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+def _open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the file's own arithmetic

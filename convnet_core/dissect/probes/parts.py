@@ -22,7 +22,7 @@ RunNode = Callable[[onnx.NodeProto, list[Array | None]], list[Array] | None]
 """A node and its inputs, None where one is left out; its outputs, or None where it cannot be run."""
 
 
-class Parts:
+class NodeRunner:
     """The nodes of a model, each run by itself in a runtime's arithmetic."""
 
     def __init__(self, model: onnx.ModelProto, run: RunNode) -> None:
@@ -58,7 +58,7 @@ class Parts:
         return np.array(onnx.numpy_helper.to_array(self._weights[name])) if name in self._weights else None
 
 
-def in_tensorflow(model: onnx.ModelProto) -> RunNode:
+def tensorflow_runner(model: onnx.ModelProto) -> RunNode:
     """Runs a node by the project's own converter, on constants."""
 
     def run(node: onnx.NodeProto, inputs: list[Array | None]) -> list[Array] | None:

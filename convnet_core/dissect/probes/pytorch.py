@@ -11,7 +11,7 @@ from torch import Tensor, fx
 
 from convnet_core.dissect.probes import torch_operators
 from convnet_core.dissect.probes.base import Probe
-from convnet_core.dissect.probes.parts import Parts
+from convnet_core.dissect.probes.parts import NodeRunner
 from convnet_core.runtimes.specs import PYTORCH
 from convnet_core.tensors.arrays import Feeds
 
@@ -28,7 +28,7 @@ class PyTorchProbe(Probe):
     name = PYTORCH.name
 
     def __init__(self, program: torch.export.ExportedProgram, model: onnx.ModelProto) -> None:
-        self._parts = Parts(model, torch_operators.run)
+        self._parts = NodeRunner(model, torch_operators.run_node)
         self._graph = program.graph_module
         self._given, self._inputs = _placeholders(program)
         self._names = _names(program, model)

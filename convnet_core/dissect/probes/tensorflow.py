@@ -12,7 +12,7 @@ from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Probe
-from convnet_core.dissect.probes.parts import Parts, in_tensorflow
+from convnet_core.dissect.probes.parts import NodeRunner, tensorflow_runner
 from convnet_core.errors import ModelError, one_line
 from convnet_core.runtimes.specs import TENSORFLOW, TENSORFLOW_FROZEN
 from convnet_core.tensors.arrays import Feeds
@@ -27,7 +27,7 @@ class TensorFlowProbe(Probe):
     name = TENSORFLOW.name
 
     def __init__(self, folder: Path, entries: list[dict[str, Any]], model: onnx.ModelProto) -> None:
-        self._parts = Parts(model, in_tensorflow(model))
+        self._parts = NodeRunner(model, tensorflow_runner(model))
         self._signature = Signature.load(folder)
         v1 = import_tensorflow().compat.v1
         graph_def = v1.GraphDef()
@@ -43,7 +43,7 @@ class TensorFlowProbe(Probe):
         config.graph_options.rewrite_options.disable_meta_optimizer = True
         self._session = v1.Session(graph=graph, config=config)
         self._places = {
-            port.onnx: TensorLocation(f"{port.tensorflow}:0", _back(port.perm)) for port in self._signature.inputs
+            port.onnx: TensorLocation(f"{port.tensorflow}:0", _invert(port.perm)) for port in self._signature.inputs
         }
         for entry in entries:
             for name, where in zip(entry["outputs"], entry["tensors"], strict=True):
@@ -89,7 +89,7 @@ class TensorFlowProbe(Probe):
         self._session.close()
 
 
-def _back(perm: tuple[int, ...]) -> tuple[int, ...]:
+def _invert(perm: tuple[int, ...]) -> tuple[int, ...]:
     """A port's `perm` says which dimension of ONNX each of its own is; a place says the reverse."""
     return tuple(int(axis) for axis in np.argsort(perm)) if perm else ()
 

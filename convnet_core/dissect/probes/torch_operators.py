@@ -17,7 +17,7 @@ Op = Callable[..., Any]
 """Takes the inputs by position and the attributes by keyword; gives a tensor or several."""
 
 
-def run(node: onnx.NodeProto, inputs: list[Array | None]) -> list[Array] | None:
+def run_node(node: onnx.NodeProto, inputs: list[Array | None]) -> list[Array] | None:
     """The outputs of a node; None where its operator is not among these."""
     op = OPS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
     if op is None:
@@ -29,17 +29,17 @@ def run(node: onnx.NodeProto, inputs: list[Array | None]) -> list[Array] | None:
     return [value.numpy() for value in (made if isinstance(made, tuple) else (made,))]
 
 
-def _plain(function: Callable[..., Any]) -> Op:
+def _without_attributes(function: Callable[..., Any]) -> Op:
     """An operator whose attributes say nothing that matters here."""
     return lambda *tensors, **_: function(*tensors)
 
 
-def _list(tensor: Tensor) -> list[int]:
+def _to_list(tensor: Tensor) -> list[int]:
     return [int(item) for item in tensor.reshape(-1).tolist()]
 
 
 def _reshape(x: Tensor, shape: Tensor, *, allowzero: int = 0) -> Tensor:
-    return x.reshape([x.shape[i] if not size and not allowzero else size for i, size in enumerate(_list(shape))])
+    return x.reshape([x.shape[i] if not size and not allowzero else size for i, size in enumerate(_to_list(shape))])
 
 
 def _transpose(x: Tensor, *, perm: list[int] | None = None) -> Tensor:
@@ -47,21 +47,21 @@ def _transpose(x: Tensor, *, perm: list[int] | None = None) -> Tensor:
 
 
 def _squeeze(x: Tensor, axes: Tensor | None = None) -> Tensor:
-    return x.squeeze() if axes is None else x.squeeze(_list(axes))
+    return x.squeeze() if axes is None else x.squeeze(_to_list(axes))
 
 
 def _unsqueeze(x: Tensor, axes: Tensor) -> Tensor:
     rank = x.ndim + axes.numel()
-    for axis in sorted(item % rank for item in _list(axes)):
+    for axis in sorted(item % rank for item in _to_list(axes)):
         x = x.unsqueeze(axis)
     return x
 
 
 def _slice(x: Tensor, starts: Tensor, ends: Tensor, axes: Tensor | None = None, steps: Tensor | None = None) -> Tensor:
-    where = _list(axes) if axes is not None else list(range(starts.numel()))
-    every = _list(steps) if steps is not None else [1] * starts.numel()
+    where = _to_list(axes) if axes is not None else list(range(starts.numel()))
+    every = _to_list(steps) if steps is not None else [1] * starts.numel()
     index = [slice(None)] * x.ndim
-    for axis, start, end, step in zip(where, _list(starts), _list(ends), every, strict=True):
+    for axis, start, end, step in zip(where, _to_list(starts), _to_list(ends), every, strict=True):
         index[axis] = slice(start, end, step)
     return torch.from_numpy(np.array(x.numpy()[tuple(index)]))  # PyTorch has no negative steps
 
@@ -79,7 +79,7 @@ def _gather(x: Tensor, indices: Tensor, *, axis: int = 0) -> Tensor:
 def _split(x: Tensor, sizes: Tensor | None = None, *, axis: int = 0, num_outputs: int = 2) -> tuple[Tensor, ...]:
     if sizes is None:
         return tuple(torch.split(x, -(-x.shape[axis] // num_outputs), axis))
-    return tuple(torch.split(x, _list(sizes), axis))
+    return tuple(torch.split(x, _to_list(sizes), axis))
 
 
 def _gemm(a: Tensor, b: Tensor, c: Tensor | None = None, **more: Any) -> Tensor:
@@ -93,7 +93,7 @@ def _shape(x: Tensor, *, start: int = 0, end: int | None = None) -> Tensor:
 
 
 def _expand(x: Tensor, shape: Tensor) -> Tensor:
-    return x.expand(np.broadcast_shapes(tuple(x.shape), tuple(_list(shape)))).clone()
+    return x.expand(np.broadcast_shapes(tuple(x.shape), tuple(_to_list(shape)))).clone()
 
 
 def _cast(x: Tensor, *, to: int, **_: Any) -> Tensor:
@@ -102,12 +102,12 @@ def _cast(x: Tensor, *, to: int, **_: Any) -> Tensor:
 
 def _constant_of_shape(shape: Tensor, *, value: onnx.TensorProto | None = None) -> Tensor:
     filled = np.zeros(1, np.float32) if value is None else onnx.numpy_helper.to_array(value)
-    return torch.from_numpy(np.full(_list(shape), filled.item(), filled.dtype))
+    return torch.from_numpy(np.full(_to_list(shape), filled.item(), filled.dtype))
 
 
-def _reduced(function: Callable[..., Tensor]) -> Op:
+def _reduction(function: Callable[..., Tensor]) -> Op:
     def reduce(x: Tensor, axes: Tensor | None = None, *, keepdims: int = 1, **_: Any) -> Tensor:
-        return function(x, _list(axes) if axes is not None else list(range(x.ndim)), keepdim=bool(keepdims))
+        return function(x, _to_list(axes) if axes is not None else list(range(x.ndim)), keepdim=bool(keepdims))
 
     return reduce
 
@@ -142,7 +142,7 @@ def _recurrent(kind: type[nn.LSTM] | type[nn.GRU]) -> Op:
 
 OPS: dict[str, Op] = {
     **{
-        name: _plain(cast(Callable[..., Any], function))
+        name: _without_attributes(cast(Callable[..., Any], function))
         for name, function in {
             "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Pow": torch.pow, "MatMul": torch.matmul,
             "Erf": torch.erf, "Relu": torch.relu, "Sigmoid": torch.sigmoid, "Tanh": torch.tanh, "Sqrt": torch.sqrt,
@@ -156,6 +156,6 @@ OPS: dict[str, Op] = {
     "Reshape": _reshape, "Transpose": _transpose, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Slice": _slice,
     "Concat": _concat, "Gather": _gather, "Split": _split, "Gemm": _gemm, "Shape": _shape, "Expand": _expand,
     "Cast": _cast, "ConstantOfShape": _constant_of_shape, "InstanceNormalization": _instance_norm,
-    "ReduceMean": _reduced(torch.mean), "ReduceSum": _reduced(torch.sum),
+    "ReduceMean": _reduction(torch.mean), "ReduceSum": _reduction(torch.sum),
     "LSTM": _recurrent(nn.LSTM), "GRU": _recurrent(nn.GRU),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from convnet_core.common.formatting import format_count
 from convnet_core.dissect.difference import is_float32
-from convnet_core.dissect.report.weight_layouts import letters, shapes_text
+from convnet_core.dissect.report.weight_layouts import dimension_letters, shapes_text
 from convnet_core.runs.stage_folders import LESSON_STAGES
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def lesson_note(content: dict[str, Any]) -> str:
 
 def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
     """Plain JSON: everything that pages and reports show."""
-    late = takers_of_orders(found.entries)
+    late = after_moved_transposes(found.entries)
     transposes = [
         {
             "node": entry["name"],
@@ -85,10 +85,10 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
         "sweep": [dataclasses.asdict(item) for item in found.sweep],
         "worst": [dataclasses.asdict(item) for item in found.worst],
     }
-    return dict(finite(content))
+    return dict(to_json_numbers(content))
 
 
-def takers_of_orders(entries: Sequence[dict[str, Any]]) -> set[str]:
+def after_moved_transposes(entries: Sequence[dict[str, Any]]) -> set[str]:
     """The nodes to which a transpose of the model comes undone: it became an order of dimensions before them."""
     turned, found = set[str](), set[str]()
     for entry in entries:
@@ -104,23 +104,23 @@ def _purpose(op_type: str, late: bool = False, perm: Sequence[int] = ()) -> str:
     """What a transpose of a node is for; `late` says that the model has one before the node, not done yet."""
     if op_type == "Transpose":
         return "the model's own"
-    if perm and perm[0] and letters(op_type, len(perm)):  # images keep their first dimension, the samples
+    if perm and perm[0] and dimension_letters(op_type, len(perm)):  # images keep their first dimension, the samples
         return f"the kernel of {op_type}"
     return f"the model's own and what {op_type} needs" if late else f"the layout that {op_type} needs"
 
 
-def finite(value: Any) -> Any:
+def to_json_numbers(value: Any) -> Any:
     """The same with text for numbers that JSON has not."""
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: to_json_numbers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [to_json_numbers(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
 
 
-def number(value: float | str | None) -> float | None:
+def parse_number(value: float | str | None) -> float | None:
     """A number that `finite` may have made text of."""
     return None if value is None else float(value)
 
@@ -143,9 +143,9 @@ def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
             "runtime": runtime,
             "node": node["name"],
             "op": node["op"],
-            "error": number(seen["whole"]["relative"]) or 0.0,
-            "adds": number(seen["own"]),
-            "multiple": number(seen["multiple"]) or 0.0,
+            "error": parse_number(seen["whole"]["relative"]) or 0.0,
+            "adds": parse_number(seen["own"]),
+            "multiple": parse_number(seen["multiple"]) or 0.0,
         }
         for node in content["nodes"]
         for runtime, seen in node["runtimes"].items()
@@ -155,7 +155,7 @@ def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
         "converter": content["config"]["converter"],
         "headline": headline(content),
         "findings": content["findings"],
-        "nodes": [finite(line) for line in sorted(lines, key=lambda line: -line["error"])[:most]],
+        "nodes": [to_json_numbers(line) for line in sorted(lines, key=lambda line: -line["error"])[:most]],
     }
 
 
@@ -165,7 +165,7 @@ def errors(content: dict[str, Any]) -> dict[str, float]:
     for node in content["nodes"]:
         for runtime, seen in node["runtimes"].items():
             if is_float32(runtime):
-                error = number(seen["whole"]["relative"]) or 0.0
+                error = parse_number(seen["whole"]["relative"]) or 0.0
                 found[node["name"]] = max(error, found.get(node["name"], 0.0))
     return found
 
@@ -174,11 +174,11 @@ def transposes(content: dict[str, Any]) -> str:
     """How many transposes there are in what was made, and what for."""
     counted = [("TensorFlow", content["transposes"])] if content["entries"] else []
     counted += [("LiteRT", litert_transposes(content))] if content["litert"] else []
-    said = "; ".join(_counted(where, found) for where, found in counted) or "nothing was converted"
+    said = "; ".join(_count_transposes(where, found) for where, found in counted) or "nothing was converted"
     return said[0].upper() + said[1:]
 
 
-def _counted(where: str, found: list[dict[str, Any]]) -> str:
+def _count_transposes(where: str, found: list[dict[str, Any]]) -> str:
     if not found:
         return f"no transposes in {where}"
     kinds = dict.fromkeys(item["what"] for item in found)
@@ -189,7 +189,7 @@ def _counted(where: str, found: list[dict[str, Any]]) -> str:
 def litert_transposes(content: dict[str, Any]) -> list[dict[str, Any]]:
     """The transposes of the TFLite file, as those of TensorFlow are kept."""
     kinds = {entry["name"]: str(entry["op_type"]) for entry in content["entries"]}
-    late = takers_of_orders(content["entries"])
+    late = after_moved_transposes(content["entries"])
     found = []
     for op in content["litert"]:
         if op["type"] == "TRANSPOSE":
@@ -209,19 +209,19 @@ def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
         line = {
             "node": node["name"],
             "ONNX": node["op"],
-            "TensorFlow": ", ".join(ops) or instead(entry),
+            "TensorFlow": ", ".join(ops) or instead_of_ops(entry),
             "LiteRT": ", ".join(op["type"] for op in content["litert"] if node["name"] in op["nodes"]),
             "noise": node["noise"],
         }
         for runtime in content["runtimes"][1:]:
             seen = node["runtimes"].get(runtime)
-            line[runtime] = number(seen["whole"]["relative"]) if seen else None
-            line[f"{runtime} adds"] = number(seen["own"]) if seen else None
+            line[runtime] = parse_number(seen["whole"]["relative"]) if seen else None
+            line[f"{runtime} adds"] = parse_number(seen["own"]) if seen else None
         lines.append(line)
     return lines
 
 
-def instead(entry: dict[str, Any]) -> str:
+def instead_of_ops(entry: dict[str, Any]) -> str:
     """What a node is that has no op of its own."""
     texts = {
         "constant": "(computed while converting)",

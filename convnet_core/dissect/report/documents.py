@@ -24,8 +24,8 @@ _STYLE = (
     "@media print{.graphs{position:static}.graphs div{max-height:none}}"
 )
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
-_RINGED = ".n%d circle{stroke:#d55e00;stroke-width:4}"
-_MOST_RINGED = 500
+_HIGHLIGHT = ".n%d circle{stroke:#d55e00;stroke-width:4}"
+_MOST_HIGHLIGHTED = 500
 """Nodes up to which a click rings them, by a rule for each: with 2,000 a page takes 4 s to open instead of 1.3."""
 
 
@@ -77,10 +77,10 @@ def to_html(content: dict[str, Any]) -> str:
     for title, table in tables.tables(content).items():
         if table:
             ids = [places.get(row["node"]) if row["ONNX"] else None for row in table] if title == "Node map" else []
-            parts.append(f"<h2>{escape(title)}</h2>{_html_table(table, ids)}{_below(title, content)}")
+            parts.append(f"<h2>{escape(title)}</h2>{_html_table(table, ids)}{_figures_below(title, content)}")
     note = f"<p><strong>{escape(text)}</strong></p>" if (text := report.lesson_note(content)) else ""
-    rung = places.values() if len(places) <= _MOST_RINGED else ()
-    ringed = "".join(f"body:has(#n{place}:target) {_RINGED % place}" for place in rung)
+    rung = places.values() if len(places) <= _MOST_HIGHLIGHTED else ()
+    ringed = "".join(f"body:has(#n{place}:target) {_HIGHLIGHT % place}" for place in rung)
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
         f"<title>{escape(content['title'])}: dissection</title><style>{_STYLE}{ringed}</style>"
@@ -96,24 +96,24 @@ def _graphs(content: dict[str, Any], places: dict[str, int]) -> str:
     drawn = [
         f"<div><strong>{escape(title)}</strong><br>{svg}</div>"
         for title, key in (("ONNX", "onnx"), ("TensorFlow", "tensorflow"))
-        if (svg := svg_graph.graph(pictures.get(key, {"nodes": []}), errors, places, title))
+        if (svg := svg_graph.render_graph(pictures.get(key, {"nodes": []}), errors, places, title))
     ]
     if not drawn:
         return ""
     told = (
         "The colour is the largest error of a float32 runtime there, from blue (rounding) to red; grey was not "
         "compared. A click on a node leads to its line in the node map"
-        + (", and rings it on both sides." if len(places) <= _MOST_RINGED else ".")
+        + (", and rings it on both sides." if len(places) <= _MOST_HIGHLIGHTED else ".")
     )
     return f"<h2>Graphs</h2><p>{told}</p><div class='graphs'>{''.join(drawn)}</div>"
 
 
-def _below(title: str, content: dict[str, Any]) -> str:
+def _figures_below(title: str, content: dict[str, Any]) -> str:
     """What is drawn under a table: arrows for weights, and samples that could flip or have flipped."""
     if title == "Weights":
         kinds = {entry["name"]: entry["op_type"] for entry in content["entries"]}
         drawn = (
-            (item["name"], weight_layouts.arrows(item, kinds.get(item["node"], ""))) for item in content["weights"]
+            (item["name"], weight_layouts.draw_arrows(item, kinds.get(item["node"], ""))) for item in content["weights"]
         )
         return "".join(f"<figure>{svg}<figcaption>{escape(name)}</figcaption></figure>" for name, svg in drawn if svg)
     if title == "Labels":

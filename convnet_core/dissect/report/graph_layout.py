@@ -7,37 +7,37 @@ from typing import Any
 
 import onnx
 
-from convnet_core.dissect.report.content import takers_of_orders
+from convnet_core.dissect.report.content import after_moved_transposes
 from convnet_core.graphs.layout import lay_out
 
 _QUIET = {"Shape", "StridedSlice", "Cast", "Pack", "Identity", "Const"}
 """Ops that only look after shapes."""
 
 
-def of_onnx(model: onnx.ModelProto) -> dict[str, Any]:
+def lay_out_onnx(model: onnx.ModelProto) -> dict[str, Any]:
     """`nodes` (id, label, node, x, y) and `edges` (pairs of places in them)."""
     makers = {name: place for place, node in enumerate(model.graph.node) for name in node.output}
     links = [
         (makers[name], place) for place, node in enumerate(model.graph.node) for name in node.input if name in makers
     ]
     labels = [(node.name, node.op_type, node.name) for node in model.graph.node]
-    return _placed(labels, links)
+    return _lay_out(labels, links)
 
 
-def of_tensorflow(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def lay_out_tensorflow(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The same for the ops of a conversion; those that only look after shapes are left out, and passed through."""
     every = {op["name"]: (op, entry["name"]) for entry in entries for op in entry["ops"]}
     kinds = {entry["name"]: str(entry["op_type"]) for entry in entries}
-    late = takers_of_orders(entries)
+    late = after_moved_transposes(entries)
     shown = [name for name, (op, _) in every.items() if op["type"] not in _QUIET]
     place = {name: index for index, name in enumerate(shown)}
     links = [
         (place[source], index)
         for index, name in enumerate(shown)
         for before in every[name][0]["inputs"]
-        for source in _sources(before, every, place)
+        for source in _shown_sources(before, every, place)
     ]
-    return _placed(
+    return _lay_out(
         [
             (name, _label(every[name][0], kinds[every[name][1]], every[name][1] in late), every[name][1])
             for name in shown
@@ -53,7 +53,7 @@ def _label(op: dict[str, Any], op_type: str, late: bool) -> str:
     return "Transpose (the model's)" if op_type == "Transpose" or late else "Transpose (layout)"
 
 
-def _sources(name: str, every: dict[str, Any], place: dict[str, int]) -> list[str]:
+def _shown_sources(name: str, every: dict[str, Any], place: dict[str, int]) -> list[str]:
     """The ops that are shown and that a value comes from; sizes come from everywhere, and are not followed."""
     seen = set[str]()
     while name in every and name not in place and name not in seen and every[name][0]["type"] == "Identity":
@@ -62,10 +62,10 @@ def _sources(name: str, every: dict[str, Any], place: dict[str, int]) -> list[st
     return [name] if name in place else []
 
 
-def _placed(labels: Sequence[tuple[str, str, str]], links: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    places = lay_out(len(labels), links).positions
+def _lay_out(labels: Sequence[tuple[str, str, str]], links: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    positions = lay_out(len(labels), links).positions
     nodes = [
         {"id": name, "label": label, "node": node, "x": x, "y": y}
-        for (name, label, node), (x, y) in zip(labels, places, strict=True)
+        for (name, label, node), (x, y) in zip(labels, positions, strict=True)
     ]
     return {"nodes": nodes, "edges": sorted({link for link in links if link[0] != link[1]})}

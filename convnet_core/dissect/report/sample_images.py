@@ -18,7 +18,7 @@ _MOST = 12
 """Pictures of each runtime's samples that could flip, and of those that have."""
 
 
-def pictures(many: Feeds, labels: Mapping[str, Labels]) -> dict[str, str]:
+def encode_samples(many: Feeds, labels: Mapping[str, Labels]) -> dict[str, str]:
     """PNG in base64 of the samples that `labels` name, by place; empty where no input is an image."""
     images = next((array for array in many.values() if _are_images(array)), None)
     if images is None:

@@ -13,11 +13,13 @@ _LOW, _HIGH = -8.0, -2.0
 """log10 of the smallest and the largest error that colours tell apart."""
 _STOPS = ((158, 202, 225), (253, 217, 124), (215, 48, 31))
 _NOTHING = "#bbbbbb"
-_LABELLED = 200
+_MOST_LABELS = 200
 """Nodes up to which each has its label."""
 
 
-def graph(picture: dict[str, Any], errors: Mapping[str, float | None], places: Mapping[str, int], title: str) -> str:
+def render_graph(
+    picture: dict[str, Any], errors: Mapping[str, float | None], places: Mapping[str, int], title: str
+) -> str:
     """A graph from top to bottom. A node has the colour of its ONNX node's error, the class n<place> of that node, and
     leads to #n<place>: a click in one graph rings the node in both.
     """
@@ -31,7 +33,7 @@ def graph(picture: dict[str, Any], errors: Mapping[str, float | None], places: M
         f'<line x1="{at[a][0]:g}" y1="{at[a][1]:g}" x2="{at[b][0]:g}" y2="{at[b][1]:g}"/>' for a, b in picture["edges"]
     )
     drawn = "".join(
-        _node(node, x, y, errors.get(node["node"]), places.get(node["node"]), len(nodes) <= _LABELLED)
+        _node(node, x, y, errors.get(node["node"]), places.get(node["node"]), len(nodes) <= _MOST_LABELS)
         for node, (x, y) in zip(nodes, at, strict=True)
     )
     return (
@@ -45,12 +47,12 @@ def _node(node: dict[str, Any], x: float, y: float, error: float | None, place: 
     text = f'<text x="{x + 13:g}" y="{y + 4:g}">{escape(str(node["label"]))}</text>' if labelled else ""
     inside = (
         f"<title>{escape(str(node['id']))}: {said}</title>"
-        f'<circle cx="{x:g}" cy="{y:g}" r="{_RADIUS}" fill="{colour(error)}"/>{text}'
+        f'<circle cx="{x:g}" cy="{y:g}" r="{_RADIUS}" fill="{error_color(error)}"/>{text}'
     )
     return inside if place is None else f'<a href="#n{place}" class="n{place}">{inside}</a>'
 
 
-def colour(error: float | None) -> str:
+def error_color(error: float | None) -> str:
     """From blue (rounding) over yellow to red; grey where nothing was compared."""
     if error is None or math.isnan(error):
         return _NOTHING

@@ -28,7 +28,7 @@ def tables(content: dict[str, Any]) -> dict[str, Table]:
                 "in": item["where"],
                 "ε": item["epsilon"],
                 **item["channel"],
-                "error": report.number(item["error"]),
+                "error": report.parse_number(item["error"]),
             }
             for item in content["fusions"]["nodes"]
         ],
@@ -46,8 +46,8 @@ def tables(content: dict[str, Any]) -> dict[str, Table]:
         "The worst input found (no bound)": [
             {
                 "runtime": item["runtime"],
-                "samples": report.number(item["before"]),
-                "found": report.number(item["found"]),
+                "samples": report.parse_number(item["before"]),
+                "found": report.parse_number(item["found"]),
             }
             for item in content["worst"]
         ],
@@ -67,7 +67,7 @@ def node_map(content: dict[str, Any]) -> Table:
             if name in op["nodes"]
         ]
         ops = [(op["type"], op["name"], weight_layouts.shapes_text(op["shapes"])) for op in entry["ops"]]
-        for place, (kind, label, shapes) in enumerate(ops or [(report.instead(entry), "", "")]):
+        for place, (kind, label, shapes) in enumerate(ops or [(report.instead_of_ops(entry), "", "")]):
             found.append(
                 {
                     "node": name,
@@ -94,12 +94,12 @@ def values(content: dict[str, Any]) -> Table:
             "node": node["name"],
             "value": node["output"],
             "runtime": runtime,
-            "max error": report.number(seen["whole"]["max"]),
-            "mean error": report.number(seen["whole"]["mean"]),
-            "of the range": report.number(seen["whole"]["relative"]),
-            "adds itself": report.number(seen["own"]),
-            "× noise": _plain(report.number(seen["multiple"]), "{:,.1f}"),
-            "cosine": _plain(report.number(seen["whole"]["cosine"]), "{:.8f}"),
+            "max error": report.parse_number(seen["whole"]["max"]),
+            "mean error": report.parse_number(seen["whole"]["mean"]),
+            "of the range": report.parse_number(seen["whole"]["relative"]),
+            "adds itself": report.parse_number(seen["own"]),
+            "× noise": _format_number(report.parse_number(seen["multiple"]), "{:,.1f}"),
+            "cosine": _format_number(report.parse_number(seen["whole"]["cosine"]), "{:.8f}"),
             "histogram, 1e-12 … 1": bars(seen["whole"]["histogram"]),
             "seen": "remade" if seen["remade"] else "itself",
         }
@@ -108,7 +108,7 @@ def values(content: dict[str, Any]) -> Table:
     ]
 
 
-def _plain(value: float | None, form: str) -> str:
+def _format_number(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 
 
@@ -125,10 +125,10 @@ def weights(content: dict[str, Any]) -> Table:
         {
             "weight": item["name"],
             "node": item["node"],
-            "from ONNX to TensorFlow": weight_layouts.moved(item, kinds.get(item["node"], "")),
+            "from ONNX to TensorFlow": weight_layouts.describe_move(item, kinds.get(item["node"], "")),
             "permutation": str(item["place"]["perm"] or ""),
             "rows reordered from": str(item["place"]["split"] or ""),
-            "difference": report.number(item["error"]),
+            "difference": report.parse_number(item["error"]),
         }
         for item in content["weights"]
     ]
@@ -142,9 +142,9 @@ def labels(content: dict[str, Any]) -> Table:
             "samples": str(item["samples"]),
             "equal labels": f"{100 * item['agreement']:.2f} %",
             "accuracy": "–" if item["accuracy"] is None else f"{100 * item['accuracy']:.2f} %",
-            "largest error": report.number(item["max_error"]),
-            "could flip": f"{item['could_flip']}{could_flip(item)}",
-            "flipped": f"{item['flipped']}{flipped(item)}",
+            "largest error": report.parse_number(item["max_error"]),
+            "could flip": f"{item['could_flip']}{could_flip_text(item)}",
+            "flipped": f"{item['flipped']}{flipped_text(item)}",
         }
         for name, item in content["labels"].items()
     ]
@@ -158,11 +158,11 @@ def sweep(content: dict[str, Any]) -> Table:
     sizes = sorted({item["batch"] for item in content["sweep"]})
     tried = {(item["runtime"], item["batch"]): item for item in content["sweep"]}
     runtimes = dict.fromkeys(item["runtime"] for item in content["sweep"])
-    return [{"runtime": name, **{str(size): _tried(tried[name, size]) for size in sizes}} for name in runtimes]
+    return [{"runtime": name, **{str(size): _batch_cell(tried[name, size]) for size in sizes}} for name in runtimes]
 
 
-def _tried(item: dict[str, Any]) -> str:
-    error = report.number(item.get("error"))
+def _batch_cell(item: dict[str, Any]) -> str:
+    error = report.parse_number(item.get("error"))
     if item["fault"]:
         return f"✗ {item['fault']}"
     if error is None:
@@ -174,25 +174,27 @@ def _tried(item: dict[str, Any]) -> str:
 
 def differs(item: dict[str, Any]) -> bool:
     """Whether a runtime gave no answer at a batch size, or in float32 another one than the ONNX model."""
-    error = report.number(item.get("error"))
+    error = report.parse_number(item.get("error"))
     other = error is not None and not error <= ROUNDING  # NaN, too
     return bool(item["fault"]) or (other and is_float32(item["runtime"]))
 
 
-def could_flip(item: dict[str, Any], most: int = 20) -> str:
+def could_flip_text(item: dict[str, Any], most: int = 20) -> str:
     """The samples whose label could flip, the closest first, with their margins: ": no. 12 (0.031), …"."""
-    margins = (_plain(report.number(margin), "{:.2g}") for margin in item["margins"])
+    margins = (_format_number(report.parse_number(margin), "{:.2g}") for margin in item["margins"])
     told = [f"no. {place} ({margin})" for place, margin in zip(item["closest"], margins, strict=True)]
-    return _listed(told[:most], item["could_flip"])
+    return _join_with_count(told[:most], item["could_flip"])
 
 
-def flipped(item: dict[str, Any], most: int = 20) -> str:
+def flipped_text(item: dict[str, Any], most: int = 20) -> str:
     """The samples whose label has flipped, with the reference's label and the runtime's: ": no. 12 (4 → 9), …"."""
     pairs = zip(item["examples"], item["answers"], strict=True)
-    return _listed([f"no. {place} ({before} → {after})" for place, (before, after) in pairs][:most], item["flipped"])
+    return _join_with_count(
+        [f"no. {place} ({before} → {after})" for place, (before, after) in pairs][:most], item["flipped"]
+    )
 
 
-def _listed(told: Sequence[str], count: int) -> str:
+def _join_with_count(told: Sequence[str], count: int) -> str:
     if not told:
         return ""
     more = f" and {count - len(told)} more" if count > len(told) else ""

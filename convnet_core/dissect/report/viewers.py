@@ -11,13 +11,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from convnet_core.dissect.examine import NodeFound, Seen
+from convnet_core.dissect.examine import NodeError, NodeResult
 
 THRESHOLDS = ((1e-6, "#ffffff"), (1e-5, "#ffe08a"), (1e-3, "#fdae61"), (3e38, "#d7301f"))
 """The colour of an error up to each limit. A gradient would have the largest one red, however small it is."""
 
 
-def netron(nodes: Sequence[NodeFound]) -> dict[str, Any]:
+def netron(nodes: Sequence[NodeResult]) -> dict[str, Any]:
     """A Netron attachment: metrics of each node, of several outputs the largest, and of each value."""
     metrics = []
     for name, outputs in _by_node(nodes).items():
@@ -30,7 +30,7 @@ def netron(nodes: Sequence[NodeFound]) -> dict[str, Any]:
     return {"signature": "netron:attachment", "metrics": metrics}
 
 
-def model_explorer(nodes: Sequence[NodeFound], runtime: str, graph: str) -> dict[str, Any]:
+def model_explorer(nodes: Sequence[NodeResult], runtime: str, graph: str) -> dict[str, Any]:
     """Model Explorer's node data for one runtime: the relative error of each node, of several outputs the largest."""
     results: dict[str, dict[str, Any]] = {}
     for name, outputs in _by_node(nodes).items():
@@ -46,14 +46,14 @@ def model_explorer(nodes: Sequence[NodeFound], runtime: str, graph: str) -> dict
     }
 
 
-def _by_node(nodes: Iterable[NodeFound]) -> dict[str, list[NodeFound]]:
-    found: dict[str, list[NodeFound]] = {}
+def _by_node(nodes: Iterable[NodeResult]) -> dict[str, list[NodeResult]]:
+    found: dict[str, list[NodeResult]] = {}
     for node in nodes:
         found.setdefault(node.name, []).append(node)
     return found
 
 
-def _metrics(kind: str, target: str, runtime: str, seen: Sequence[Seen]) -> list[dict[str, Any]]:
+def _metrics(kind: str, target: str, runtime: str, seen: Sequence[NodeError]) -> list[dict[str, Any]]:
     own = [item.own for item in seen if item.own is not None]
     values = {f"error of {runtime}": max(item.whole.relative for item in seen)}
     values |= {f"added by {runtime}": max(own)} if own else {}

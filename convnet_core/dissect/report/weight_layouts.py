@@ -18,12 +18,12 @@ _SPATIAL = {3: "W", 4: "HW", 5: "DHW"}
 _WIDTH, _HEIGHT = 46, 92
 
 
-def letters(op: str, rank: int) -> str:
+def dimension_letters(op: str, rank: int) -> str:
     """A letter for each dimension of a kernel, OIHW; empty for a weight whose dimensions have no such names."""
     return _FIRST[op] + _SPATIAL[rank] if op in _FIRST and rank in _SPATIAL else ""
 
 
-def moved(weight: dict[str, Any], op: str) -> str:
+def describe_move(weight: dict[str, Any], op: str) -> str:
     """How the dimensions of a weight of a node `op` move: OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16] (O: 0 → 3, …)."""
     place = weight["place"]
     shape = list(weight["shape"])
@@ -33,8 +33,8 @@ def moved(weight: dict[str, Any], op: str) -> str:
     moves = ", ".join(
         f"{label}: {axis} → {to}" for axis, (label, to) in enumerate(zip(labels, place["perm"], strict=True))
     )
-    names = letters(op, len(shape)) if not place["split"] else ""
-    before, after = (f"{names} ", f"{''.join(_there(names, place['perm']))} ") if names else ("", "")
+    names = dimension_letters(op, len(shape)) if not place["split"] else ""
+    before, after = (f"{names} ", f"{''.join(_reorder(names, place['perm']))} ") if names else ("", "")
     apart = ""
     if place["split"]:
         sizes = [size for size, to in zip(labels, place["perm"], strict=True) if _is_part(place, to)]
@@ -42,13 +42,13 @@ def moved(weight: dict[str, Any], op: str) -> str:
     return f"{before}{shape} → {after}{list(weight['there'])}{apart} ({moves})"
 
 
-def arrows(weight: dict[str, Any], op: str) -> str:
+def draw_arrows(weight: dict[str, Any], op: str) -> str:
     """The same as a drawing, SVG: ONNX's dimensions above, TensorFlow's below, an arrow for each; empty for none."""
     place = weight["place"]
     if not place["perm"]:
         return ""
     above = _labels(weight, place, op)
-    below = _there(above, place["perm"])
+    below = _reorder(above, place["perm"])
     lines = "".join(
         f'<line x1="{_middle(axis)}" y1="26" x2="{_middle(to)}" y2="62" marker-end="url(#tip)"/>'
         for axis, to in enumerate(place["perm"])
@@ -82,11 +82,11 @@ def _labels(weight: dict[str, Any], place: dict[str, Any], op: str) -> list[str]
     there = list(weight["there"])
     apart = [*there[: place["axis"]], *place["split"], *there[place["axis"] + 1 :]] if place["split"] else there
     sizes = [str(apart[to]) for to in place["perm"]]
-    names = letters(op, len(sizes)) if not place["split"] else ""
+    names = dimension_letters(op, len(sizes)) if not place["split"] else ""
     return list(names) or sizes
 
 
-def _there(labels: Sequence[str], perm: Sequence[int]) -> list[str]:
+def _reorder(labels: Sequence[str], perm: Sequence[int]) -> list[str]:
     """The labels in TensorFlow's order."""
     return [labels[list(perm).index(axis)] for axis in range(len(perm))]
 
