@@ -76,7 +76,7 @@ def augmented(digits: Digits, config: AugmentConfig, seed: int) -> None:
     originals = np.concatenate([row[:1] for row in gallery.samples(digits.train, 1, seed)])
     rows = [originals]
     if config:
-        from convnet_core.data.augment import augmented as distorted
+        from convnet_core.data.augment import augment_array as distorted
 
         rows += [distorted(originals, config, seed + number) for number in range(5)]
         st.caption("First row: as they are. Below: five random distortions of each; every epoch draws new ones.")

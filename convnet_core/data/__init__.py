@@ -1,1 +1,1 @@
-"""Digits: strokes, MNIST, folders of IDX files, drawings and photographs."""
+"""Digits: synthetic handwriting, MNIST, folders of IDX files, drawings and photographs."""

@@ -1,4 +1,4 @@
-"""Random distortions of whole batches, on the device that holds them."""
+"""Random distortions of whole batches, on the batch's device."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from convnet_core.config.stages import AugmentConfig
 
 
 def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
-    """Turn, scale, slant and move each of float images [n, 1, h, w] by its own random amount.
+    """Rotate, scale, slant and shift float images [n, 1, h, w], each by its own random amounts.
 
-    Amounts are uniform up to the config's limits; `generator` is on the images' device.
+    The amounts are uniform within the config's limits; `generator` must be on the images' device.
     """
     n, _, height, _ = images.shape
     amounts = torch.rand(5, n, generator=generator, device=images.device) * 2 - 1
@@ -25,7 +25,7 @@ def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -
     slant = torch.tan(amounts[2] * math.radians(config.shear))
     shift = amounts[3:] * (2 * config.shift / height)
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
-    # From the place in the new image to the place in the old: rotation and scale, then slant.
+    # Maps positions in the new image to positions in the old one: rotation and scale, then slant.
     matrix = torch.stack(
         [
             torch.stack([cosine, slant * cosine - sine, shift[0]], dim=1),
@@ -37,8 +37,8 @@ def augment(images: Tensor, config: AugmentConfig, generator: torch.Generator) -
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def augmented(images: NDArray[np.uint8], config: AugmentConfig, seed: int) -> NDArray[np.uint8]:
-    """The same as arrays: uint8 [n, h, w], to look at."""
+def augment_array(images: NDArray[np.uint8], config: AugmentConfig, seed: int) -> NDArray[np.uint8]:
+    """`augment` for arrays uint8 [n, h, w], for display."""
     generator = torch.Generator().manual_seed(seed)
-    made = augment(torch.from_numpy(images)[:, None].float(), config, generator)
-    return made[:, 0].round().clamp(0, 255).byte().numpy()
+    augmented = augment(torch.from_numpy(images)[:, None].float(), config, generator)
+    return augmented[:, 0].round().clamp(0, 255).byte().numpy()

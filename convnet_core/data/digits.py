@@ -1,4 +1,4 @@
-"""Digits to train and test on, whatever their source, as arrays in memory."""
+"""Load training and test digits from any source as arrays in memory."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from convnet_core.events import Message, Monitor
 class Digits:
     """A training and a test set.
 
-    `fingerprint` is the SHA-256 of all their bytes; each of `notes` says what in the files was not as MNIST has it,
-    and how it was read.
+    `fingerprint` is the SHA-256 of all bytes; `notes` say where the files differ from MNIST's format and how they were
+    read.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Digits:
 
 
 def load(config: DataConfig, monitor: Monitor | None = None) -> Digits:
-    """The data of a config; generated or downloaded where it must be, and then cached.
+    """Load the data of a config. Generates or downloads it if needed, and caches it.
 
-    Raises DataError, in one line that names the file and what is wrong with it.
+    Raises DataError, which names the file and the problem.
     """
     listener = monitor or Monitor()
     train, test, notes = source_of(config).read(config, listener)
@@ -49,17 +49,17 @@ def load(config: DataConfig, monitor: Monitor | None = None) -> Digits:
 def stamp(config: DataConfig) -> str:
     """A text that changes when the files of a config do; empty for generated digits.
 
-    Raises DataError where they cannot be looked at.
+    Raises DataError if they cannot be read.
     """
-    found = source_of(config).files(config)
+    data_set = source_of(config).files(config)
     try:
-        files = [(file, file.stat()) for file in found.paths] if found else []
+        files = [(file, file.stat()) for file in data_set.paths] if data_set else []
     except OSError as error:
-        raise DataError(f"{found} cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{data_set} cannot be read: {error.strerror or error}") from error
     return " ".join(f"{file}:{status.st_size}:{status.st_mtime_ns}" for file, status in files)
 
 
 def train_count(config: DataConfig) -> int:
-    """How many training images there are, as far as can be told without reading them; else as many as MNIST has."""
+    """The number of training images if it is known without reading them, else MNIST's."""
     count = source_of(config).train_count(config) or strokes_cache.SIZES[0]
     return min(config.train_size or count, count)

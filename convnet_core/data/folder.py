@@ -1,8 +1,9 @@
-"""Which files of a folder are a data set: MNIST's four files as one finds them in archives, or an archive of NumPy.
+"""Find a data set in a folder: MNIST's four files, or a NumPy archive.
 
-Known are the names of MNIST (`t10k-labels-idx1-ubyte`, `t10k-labels.idx1-ubyte`), EMNIST (`emnist-digits-test-…`) and
-QMNIST (`qmnist-test-labels-idx2-int`), each as it is or with `.gz`; in the folder itself, in a folder of the file's own
-name as Kaggle's archives have it, or below, as torchvision keeps them (`FashionMNIST/raw`).
+Recognizes the file names of MNIST (`t10k-labels-idx1-ubyte`, `t10k-labels.idx1-ubyte`), EMNIST
+(`emnist-digits-test-…`) and QMNIST (`qmnist-test-labels-idx2-int`), with or without `.gz`. The files may be in the
+folder itself, in a folder of the file's name (as in Kaggle's archives), or in a subfolder (as torchvision's
+`FashionMNIST/raw`).
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _OTHERS = ("FashionMNIST", "KMNIST", "EMNIST", "QMNIST")
-"""What torchvision keeps under the same root as MNIST."""
+"""torchvision's folders for other data sets, next to MNIST's."""
 DRAFT = "raw.new-"
-"""How the name of a folder begins that is being downloaded."""
-_PREFERRED = ("", "emnist-digits-")  # of several data sets in one folder; EMNIST's archive has letters, too
-_DEEPEST = 3  # folders below the one that was named
-_MOST_ENTRIES = 10_000  # looked at, so that somebody's whole disk is not
+"""Prefix of the folder of an unfinished download."""
+_PREFERRED = ("", "emnist-digits-")  # if one folder has several data sets; EMNIST's archive also has letters
+_MAX_DEPTH = 3  # levels of subfolders
+_MAX_ENTRIES = 10_000  # files and folders to look at, so that a path such as / does not take forever
 _KINDS = {
     ".csv": "a CSV file",
     ".png": "a picture",
@@ -43,7 +44,7 @@ _KINDS = {
 }
 
 Role = tuple[str, str]
-"""Of a file: ("train" or "test", "images" or "labels")."""
+"""The role of a file: ("train" or "test", "images" or "labels")."""
 ROLES: tuple[Role, ...] = (("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels"))
 _NAMES = dict(
     zip(
@@ -56,84 +57,84 @@ _NAMES = dict(
 
 @dataclass(frozen=True)
 class DataSet:
-    """Files that belong together: one for each role, or one archive (.npz) with all."""
+    """The files of a data set: one per role, or a single archive (.npz)."""
 
-    place: Path
+    folder: Path
     prefix: str = ""
-    """What the names have before MNIST's, in lower case."""
+    """The part of the file names before MNIST's name, in lower case."""
     files: dict[Role, Path] = field(default_factory=dict)
     archive: Path | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether no file is missing."""
         return self.archive is not None or len(self.files) == len(ROLES)
 
     @property
     def paths(self) -> list[Path]:
-        """All its files."""
+        """All files."""
         return [self.archive] if self.archive else list(self.files.values())
 
     def file(self, role: Role) -> Path:
-        """The file of a role. Raises DataError where it is missing."""
+        """The file of a role. Raises DataError if it is missing."""
         if role not in self.files:
             raise DataError(
-                f"{self.place / (self.prefix + _NAMES[role])}: missing (raw or as .gz)",
-                hint="a data set is four files: images and labels, to train and to test",
+                f"{self.folder / (self.prefix + _NAMES[role])}: missing (raw or as .gz)",
+                hint="a data set has four files: images and labels for training and for testing",
             )
         return self.files[role]
 
     def __str__(self) -> str:
-        return str(self.archive or self.place / f"{self.prefix}…")
+        return str(self.archive or self.folder / f"{self.prefix}…")
 
 
 def find(path: Path, *, mnist: bool = False) -> DataSet | None:
-    """The data set at a path: a folder, or an archive (.npz); None where there is nothing of it.
+    """The data set at a path, a folder or an archive (.npz); None if there is none.
 
-    Not complete where files are missing. With `mnist`, torchvision's other data sets are passed over. Raises DataError
-    where there are several and where it cannot be looked into.
+    It may be incomplete. With `mnist`, ignores torchvision's other data sets. Raises DataError if there are several
+    data sets, or the path cannot be read.
     """
-    with _looking_into(path):
+    with _os_errors_as_data_error(path):
         if path.is_file():
             return DataSet(path.parent, archive=path) if path.suffix.lower() == ".npz" else None
         if not path.is_dir():
             return None
-        here = [entry for entry in sorted(path.iterdir()) if entry.is_file()]
-    found = _sets(here)
-    if not any(item.complete for item in found):
+        files = [entry for entry in sorted(path.iterdir()) if entry.is_file()]
+    data_sets = _group(files)
+    if not any(item.complete for item in data_sets):
         files = [*_walk(path, _OTHERS if mnist else ())]
-        found = _sets(files)
-        if not any(item.complete for item in found):
+        data_sets = _group(files)
+        if not any(item.complete for item in data_sets):
             archives = [DataSet(file.parent, archive=file) for file in files if file.suffix.lower() == ".npz"]
-            found = archives or found
-    return _one_of(path, found)
+            data_sets = archives or data_sets
+    return _choose(path, data_sets)
 
 
 def describe(path: Path) -> str:
-    """What is at a path that holds no data set, for a message."""
-    with _looking_into(path):
+    """Describe a path without a data set, for an error message."""
+    with _os_errors_as_data_error(path):
         if path.is_file():
             return f"is {_KINDS.get(path.suffix.lower(), 'one file')}"
         if not path.is_dir():
             return "is not a folder"
         kinds = Counter(kind for file in _walk(path) if (kind := _KINDS.get(file.suffix.lower())))
-    held = " and ".join(kind if count == 1 else f"{kind[2:]}s ({count:,})" for kind, count in kinds.most_common(2))
-    return f"holds no data set that is known, but {held}" if held else "holds no data set"
+    content = " and ".join(kind if count == 1 else f"{kind[2:]}s ({count:,})" for kind, count in kinds.most_common(2))
+    return f"has no known data set, but {content}" if content else "has no data set"
 
 
 @contextlib.contextmanager
-def _looking_into(path: Path) -> Iterator[None]:
-    """Raises DataError for a name that is too long, or a folder that we may not read."""
+def _os_errors_as_data_error(path: Path) -> Iterator[None]:
+    """Turn an OSError, such as for a name that is too long or a missing permission, into a DataError."""
     try:
         yield
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _walk(path: Path, left_out: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Files at a path and below, but for hidden folders, drafts and those left out; nearest first, then by name."""
+def _walk(path: Path, excluded: tuple[str, ...] = ()) -> Iterator[Path]:
+    """All files in a folder and below, except in hidden, draft and excluded folders; sorted by depth, then name."""
     level, seen = [path], 0
-    for _ in range(_DEEPEST + 1):
+    for _ in range(_MAX_DEPTH + 1):
         below: list[Path] = []
         for folder in level:
             try:
@@ -141,58 +142,59 @@ def _walk(path: Path, left_out: tuple[str, ...] = ()) -> Iterator[Path]:
             except PermissionError:
                 if folder == path:
                     raise
-                continue  # not the folder that was named
-            for name in names[: _MOST_ENTRIES - seen]:
+                continue  # skip an unreadable subfolder
+            for name in names[: _MAX_ENTRIES - seen]:
                 entry = folder / name
                 seen += 1
                 if entry.is_dir():
-                    below += [entry] if not name.startswith((".", DRAFT)) and name not in left_out else []
+                    below += [entry] if not name.startswith((".", DRAFT)) and name not in excluded else []
                 else:
                     yield entry
         level = below
 
 
-def _sets(files: list[Path]) -> list[DataSet]:
-    """The data sets among files, whole or in part."""
-    found: dict[tuple[Path, str], dict[Role, list[Path]]] = defaultdict(lambda: defaultdict(list))
+def _group(files: list[Path]) -> list[DataSet]:
+    """Group files into data sets, which may be incomplete."""
+    groups: dict[tuple[Path, str], dict[Role, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for file in files:
         if match := _NAME.fullmatch(file.name):
             part = "train" if match["part"].lower() == "train" else "test"
-            found[_place(file), match["set"].lower()][part, match["kind"].lower()].append(file)
+            groups[_folder_of(file), match["set"].lower()][part, match["kind"].lower()].append(file)
     return [
-        DataSet(place, prefix, {role: min(roles[role], key=_rank) for role in ROLES if role in roles})
-        for (place, prefix), roles in found.items()
+        DataSet(folder, prefix, {role: min(roles[role], key=_preference) for role in ROLES if role in roles})
+        for (folder, prefix), roles in groups.items()
     ]
 
 
-def _place(file: Path) -> Path:
-    """The folder of a file; where that has the file's own name, the one above."""
-    return file.parent.parent if _plain(file.parent) == _plain(file) else file.parent
+def _folder_of(file: Path) -> Path:
+    """The folder of a file, or its parent if the folder has the file's name."""
+    return file.parent.parent if _base_name(file.parent) == _base_name(file) else file.parent
 
 
-def _plain(path: Path) -> str:
+def _base_name(path: Path) -> str:
     return path.name.lower().removesuffix(".gz").replace(".", "-")
 
 
-def _rank(file: Path) -> tuple[bool, bool]:
-    """Which of two files of one role is taken: what is unpacked, then what MNIST's own name has."""
+def _preference(file: Path) -> tuple[bool, bool]:
+    """Sort key for files of one role: prefer an unpacked file, then MNIST's original name."""
     return file.suffix == ".gz", ".idx" in file.name
 
 
-def _one_of(path: Path, found: list[DataSet]) -> DataSet | None:
-    """The one that is meant: whole rather than in part, near rather than deep."""
-    if not found:
+def _choose(path: Path, data_sets: list[DataSet]) -> DataSet | None:
+    """Choose a data set: prefer complete ones, then those in the fewest subfolders. Raises DataError for a tie."""
+    if not data_sets:
         return None
-    fullest = max(len(item.files) for item in found)
-    fullest_sets = [item for item in found if item.complete] or [item for item in found if len(item.files) == fullest]
-    nearest = min(len(item.place.parts) for item in fullest_sets)
-    candidates = [item for item in fullest_sets if len(item.place.parts) == nearest]
-    if len(candidates) > 1 and len({item.place for item in candidates}) == 1:
+    most_files = max(len(item.files) for item in data_sets)
+    fullest = [item for item in data_sets if item.complete]
+    fullest = fullest or [item for item in data_sets if len(item.files) == most_files]
+    depth = min(len(item.folder.parts) for item in fullest)
+    candidates = [item for item in fullest if len(item.folder.parts) == depth]
+    if len(candidates) > 1 and len({item.folder for item in candidates}) == 1:
         preferred = [item for prefix in _PREFERRED for item in candidates if item.files and item.prefix == prefix]
         candidates = preferred[:1] or candidates
     if len(candidates) > 1:
         raise DataError(
-            f"{path} holds several data sets: {', '.join(str(item) for item in candidates)}",
-            hint="name the folder or the .npz of one of them",
+            f"{path} has several data sets: {', '.join(str(item) for item in candidates)}",
+            hint="choose the folder or the .npz of one of them",
         )
     return candidates[0]

@@ -1,4 +1,4 @@
-"""Digits as pictures for people: contact sheets, mean images, counts. NumPy and Pillow alone."""
+"""Overviews of digits: contact sheets, mean images, counts. Uses only NumPy and Pillow."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ _GAP = 2  # pixels between two images
 
 
 def counts(split: Split) -> list[int]:
-    """How many images there are of each digit."""
+    """The number of images of each digit."""
     return [int(count) for count in np.bincount(split.labels, minlength=CLASSES)[:CLASSES]]
 
 
 def mean_images(split: Split) -> Picture:
-    """The mean image of each digit, uint8 [10, 28, 28]; black where there is none."""
+    """The mean image of each digit, uint8 [10, 28, 28]; black for a digit without images."""
     means = np.zeros((CLASSES, SIDE, SIDE), np.uint8)
     for digit in range(CLASSES):
-        chosen = split.images[split.labels == digit]
-        if len(chosen):
-            means[digit] = chosen.mean(axis=0)
+        images = split.images[split.labels == digit]
+        if len(images):
+            means[digit] = images.mean(axis=0)
     return means
 
 
 def samples(split: Split, each: int, seed: int = 0) -> list[Picture]:
-    """Up to `each` images of every digit, uint8 [n, 28, 28], drawn by the seed."""
+    """Up to `each` random images of each digit, uint8 [n, 28, 28]."""
     rng = np.random.default_rng(seed)
-    found = []
+    rows = []
     for digit in range(CLASSES):
-        places = np.flatnonzero(split.labels == digit)
-        found.append(split.images[rng.permutation(places)[:each]])
-    return found
+        indices = np.flatnonzero(split.labels == digit)
+        rows.append(split.images[rng.permutation(indices)[:each]])
+    return rows
 
 
 def sheet(rows: Sequence[Picture], *, enlarge: int = 2) -> Image.Image:
-    """A contact sheet, ink dark on white: a row for each uint8 [n, height, width], enlarged by whole factors."""
+    """A contact sheet with dark ink on white: a row for each array uint8 [n, height, width], enlarged."""
     height, width = rows[0].shape[1:]
     columns = max(1, *(len(row) for row in rows))
     canvas = np.zeros((len(rows) * (height + _GAP), columns * (width + _GAP)), np.uint8)
@@ -57,12 +57,10 @@ def sheet(rows: Sequence[Picture], *, enlarge: int = 2) -> Image.Image:
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """Write a picture as PNG. Raises DataError where the file cannot be written."""
+    """Write a picture as PNG. Raises DataError if the file cannot be written."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     try:
         write_atomic(path, buffer.getvalue())
     except OSError as error:
-        raise DataError(
-            f"cannot write {path}: {error.strerror}", hint="name a file in a folder that is there"
-        ) from error
+        raise DataError(f"cannot write {path}: {error.strerror}", hint="choose a file in an existing folder") from error

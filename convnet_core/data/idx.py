@@ -1,7 +1,7 @@
-"""The IDX format, raw or gzip whatever the name says.
+"""Read the IDX format, uncompressed or gzip, whatever the file's name.
 
-Two zero bytes, a type, the number of dimensions, then each dimension as a big-endian int32, then the values, the first
-dimension slowest (http://yann.lecun.com/exdb/mnist).
+The format: two zero bytes, a type, the number of dimensions, each dimension as a big-endian int32, then the values in C
+order (http://yann.lecun.com/exdb/mnist).
 """
 
 from __future__ import annotations
@@ -21,61 +21,58 @@ from numpy.typing import NDArray
 from convnet_core.common.file_kinds import GZIP, file_kind
 from convnet_core.errors import DataError
 
-MOST_ITEMS = 500_000
-MOST_BYTES = MOST_ITEMS * 28 * 28
-"""What is taken of one file, unpacked: a gzip file of 400 kB can hold as much."""
+MAX_ITEMS = 500_000
+MAX_BYTES = MAX_ITEMS * 28 * 28
+"""The limit for one unpacked file, which a gzip file of only 400 kB can reach."""
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_MOST_DIMENSIONS = 4
+_MAX_DIMENSIONS = 4
 _BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"
-_AGAIN = "MNIST's files are in that format; fetch this one again, or name another folder"
+_HINT = "MNIST's files have the IDX format; download this one again, or choose another folder"
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the values are, and how many along each dimension."""
+    """The dtype and shape of the values."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
 
 def read_idx(path: Path) -> NDArray[Any]:
-    """The array of an IDX file, in the file's own type. Raises DataError.
-
-    Its size is checked before anything is allocated.
-    """
-    with _opened(path) as file:
+    """Read an IDX file with its dtype. Checks the size before allocating memory. Raises DataError."""
+    with _open(path) as file:
         header = _header(path, file)
         count = math.prod(header.shape) * header.dtype.itemsize
-        if header.shape[0] > MOST_ITEMS:
-            raise DataError(f"{path}: claims {header.shape[0]} items, more than the {MOST_ITEMS} that are taken")
-        if count > MOST_BYTES:
-            raise DataError(f"{path}: claims {count / 1e6:,.0f} MB, more than {MOST_BYTES / 1e6:,.0f} MB")
+        if header.shape[0] > MAX_ITEMS:
+            raise DataError(f"{path}: has {header.shape[0]} items by its header; the limit is {MAX_ITEMS}")
+        if count > MAX_BYTES:
+            raise DataError(f"{path}: has {count / 1e6:,.0f} MB by its header; the limit is {MAX_BYTES / 1e6:,.0f} MB")
         body = np.empty(count, np.uint8)
-        got = _fill(file, body)
-        if got < count:
-            raise DataError(f"{path}: truncated, {got} bytes of data instead of {count}")
+        size = _fill(file, body)
+        if size < count:
+            raise DataError(f"{path}: truncated, {size} bytes of data instead of {count}")
         if file.read(1):
             raise DataError(
-                f"{path}: more data than its header says ({count} bytes)", hint="damaged on its way: fetch it again"
+                f"{path}: more data than in its header ({count} bytes)", hint="it may be damaged: download it again"
             )
     return body.view(header.dtype).reshape(header.shape)
 
 
 def read_header(path: Path) -> Header:
-    """The header alone. Raises DataError."""
-    with _opened(path) as file:
+    """Read only the header. Raises DataError."""
+    with _open(path) as file:
         return _header(path, file)
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The unpacked content. Whatever goes wrong with it inside the block is a DataError."""
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """The unpacked content. Turns read errors inside the block into a DataError."""
     try:
         with path.open("rb") as file:
-            packed = file.read(2) == _GZIP
-        with cast(IO[bytes], gzip.open(path)) if packed else path.open("rb") as content:
+            is_gzip = file.read(2) == _GZIP
+        with cast(IO[bytes], gzip.open(path)) if is_gzip else path.open("rb") as content:
             yield content
     except gzip.BadGzipFile as error:
         raise DataError(f"{path}: damaged gzip data") from error
@@ -87,26 +84,26 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 def _header(path: Path, file: IO[bytes]) -> Header:
     start = file.read(4)
-    known = len(start) == 4 and start[:2] == b"\0\0" and start[2] in _TYPES and 1 <= start[3] <= _MOST_DIMENSIONS
-    if not known:
+    valid = len(start) == 4 and start[:2] == b"\0\0" and start[2] in _TYPES and 1 <= start[3] <= _MAX_DIMENSIONS
+    if not valid:
         kind = file_kind(path)
         if kind is None or kind == GZIP:
-            raise DataError(f"{path}: no IDX file, or damaged in its first bytes", hint=_AGAIN)
-        raise DataError(f"{path}: {kind.name}, where an IDX file should be", hint=kind.fix or _AGAIN)
+            raise DataError(f"{path}: not an IDX file, or its first bytes are damaged", hint=_HINT)
+        raise DataError(f"{path}: {kind.name}; expected an IDX file", hint=kind.fix or _HINT)
     sizes = np.frombuffer(file.read(4 * start[3]), np.uint8)
     if len(sizes) < 4 * start[3]:
         raise DataError(f"{path}: truncated in its header")
     dtype, shape = np.dtype(_TYPES[start[2]]), sizes.view(">u4")
-    swapped = sizes.view("<u4")  # in the byte order of the writer's own machine
-    if shape[0] > MOST_ITEMS >= swapped[0] and dtype.itemsize == 1:
+    swapped = sizes.view("<u4")  # some programs write little-endian sizes
+    if shape[0] > MAX_ITEMS >= swapped[0] and dtype.itemsize == 1:
         shape = swapped
     return Header(dtype, tuple(int(size) for size in shape))
 
 
 def _fill(file: IO[bytes], body: NDArray[np.uint8]) -> int:
-    """Read until an array is full or the file ends; how much was read."""
-    got = 0
-    while block := file.read(min(_BLOCK, len(body) - got)):
-        body[got : got + len(block)] = np.frombuffer(block, np.uint8)
-        got += len(block)
-    return got
+    """Read until the array is full or the file ends. Returns the number of bytes read."""
+    size = 0
+    while block := file.read(min(_BLOCK, len(body) - size)):
+        body[size : size + len(block)] = np.frombuffer(block, np.uint8)
+        size += len(block)
+    return size

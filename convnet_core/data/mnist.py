@@ -1,4 +1,4 @@
-"""MNIST and data sets like it: from a folder, or downloaded from torchvision's mirrors."""
+"""Read MNIST and similar data sets from a folder, or download MNIST from torchvision's mirrors."""
 
 from __future__ import annotations
 
@@ -22,108 +22,108 @@ from convnet_core.common.files import new_id
 from convnet_core.common.formatting import format_count
 from convnet_core.data import arrays, folder
 from convnet_core.data.folder import DataSet, Role
-from convnet_core.data.idx import MOST_BYTES, MOST_ITEMS, read_header, read_idx
+from convnet_core.data.idx import MAX_BYTES, MAX_ITEMS, read_header, read_idx
 from convnet_core.data.split import Split
 from convnet_core.errors import DataError, Stopped, one_line
 from convnet_core.events import Message, Monitor, Progress
 
 Load = Callable[[Role], tuple[str, NDArray[Any]]]
-"""Gives for a role what its file holds, after a name for messages."""
+"""Returns, for a role, a name for messages and the array."""
 
-_RAW = Path("MNIST") / "raw"  # where torchvision keeps the files under its root
+_RAW = Path("MNIST") / "raw"  # torchvision's folder for the files
 _TIMEOUT = 30.0  # seconds without a byte
 
 
 def read_or_download(root: Path, monitor: Monitor) -> tuple[Split, Split, list[str]]:
-    """MNIST from a folder, as `read` gives it; downloaded into it when it holds none of the files."""
-    found = folder.find(root, mnist=True)
-    if found is None:
+    """Read MNIST from a folder as `read` does; first download it if the folder has none of the files."""
+    data_set = folder.find(root, mnist=True)
+    if data_set is None:
         download(root, monitor)
-        found = folder.find(root, mnist=True)
-        assert found
-    return read(found)
+        data_set = folder.find(root, mnist=True)
+        assert data_set
+    return read(data_set)
 
 
 def read_path(path: Path) -> tuple[Split, Split, list[str]]:
-    """The data set at a path, as `read` gives it. Raises DataError where there is none."""
-    found = folder.find(path)
-    if found is None:
+    """Read the data set at a path as `read` does. Raises DataError if there is none."""
+    data_set = folder.find(path)
+    if data_set is None:
         raise DataError(
             f"{path} {folder.describe(path)}",
             hint="a data set is a folder with the four files of MNIST (train-images-idx3-ubyte, train-labels-…, "
             "t10k-images-…, t10k-labels-…), or an .npz with x_train, y_train, x_test and y_test",
         )
-    return read(found)
+    return read(data_set)
 
 
-def read(found: DataSet) -> tuple[Split, Split, list[str]]:
-    """Training and test set, and a note for each thing that was not as MNIST has it.
+def read(data_set: DataSet) -> tuple[Split, Split, list[str]]:
+    """Read the training and test set, with a note for each difference from MNIST's format.
 
-    Raises DataError that names the file and the fault.
+    Raises DataError, which names the file and the problem.
     """
     notes: list[str] = []
-    with _loading(found) as load:
+    with _open(data_set) as load:
         train, test = _split(load, "train", notes), _split(load, "test", notes)
-    if found.prefix.startswith("emnist"):
+    if data_set.prefix.startswith("emnist"):
         train, test = (Split(part.images.transpose(0, 2, 1).copy(), part.labels) for part in (train, test))
-        notes.append(f"{found}: EMNIST's images lie on their side; rows and columns are swapped")
+        notes.append(f"{data_set}: EMNIST's images are transposed; swapped rows and columns")
     if len(train) < len(test):
-        notes.append(f"{found}: {len(train):,} images to train on, {len(test):,} to test on: swapped?")
+        notes.append(f"{data_set}: {len(train):,} training images and {len(test):,} test images: are they swapped?")
     return train, test, notes
 
 
 def train_count(path: Path) -> int | None:
-    """The number of training images at a path, from a header alone; None where it cannot be told."""
+    """The number of training images at a path, from a file's header; None if unknown."""
     try:
-        found = folder.find(path)
-        if found is None or found.archive:
+        data_set = folder.find(path)
+        if data_set is None or data_set.archive:
             return None
-        return read_header(found.file(("train", "images"))).shape[0] or None
+        return read_header(data_set.file(("train", "images"))).shape[0] or None
     except DataError:
         return None
 
 
 @contextlib.contextmanager
-def _loading(found: DataSet) -> Iterator[Load]:
-    """What loads one array at a time, as long as the files are open."""
-    if not found.archive:
-        yield lambda role: (str(found.file(role)), read_idx(found.file(role)))
+def _open(data_set: DataSet) -> Iterator[Load]:
+    """A function that loads one array; valid inside the context."""
+    if not data_set.archive:
+        yield lambda role: (str(data_set.file(role)), read_idx(data_set.file(role)))
         return
-    path = found.archive
+    path = data_set.archive
     try:
-        check_archive(path, MOST_BYTES)
+        check_archive(path, MAX_BYTES)
         with np.load(path, allow_pickle=False) as file:
             yield lambda role: _member(file, role, path)
     except DataError:
         raise
     except zipfile.BadZipFile as error:
-        raise DataError(f"{path}: no .npz file, or damaged") from error
-    except Exception as error:  # zlib and NumPy each have kinds of their own
+        raise DataError(f"{path}: not an .npz file, or damaged") from error
+    except Exception as error:  # zlib and NumPy raise many exception types
         raise DataError(f"{path}: {one_line(error)}") from error
 
 
 def _member(file: Any, role: Role, path: Path) -> tuple[str, NDArray[Any]]:
-    """An array of an .npz, by Keras' name or MedMNIST's. Raises DataError."""
+    """Read an array of an .npz by its name in Keras or MedMNIST. Raises DataError."""
     part, kind = role
     names = (f"{'x' if kind == 'images' else 'y'}_{part}", f"{part}_{kind}")
     key = next((name for name in names if name in file.files), None)
     if key is None:
-        held = ", ".join(file.files[:8]) or "nothing"
+        content = ", ".join(file.files[:8]) or "nothing"
         raise DataError(
-            f"{path}: {names[0]} is missing; it holds {held}", hint="it needs x_train, y_train, x_test and y_test"
+            f"{path}: {names[0]} is missing; it has {content}", hint="it needs x_train, y_train, x_test and y_test"
         )
     array = file[key]
-    numbers = isinstance(array, np.ndarray) and array.dtype.kind in "biuf" and array.ndim > 0
-    if not numbers or len(array) > MOST_ITEMS:
-        raise DataError(f"{path}: {key} is no array of numbers for at most {MOST_ITEMS:,} images")
+    is_numeric = isinstance(array, np.ndarray) and array.dtype.kind in "biuf" and array.ndim > 0
+    if not is_numeric or len(array) > MAX_ITEMS:
+        raise DataError(f"{path}: {key} must be a numeric array for at most {MAX_ITEMS:,} images")
     return f"{path}: {key}", array
 
 
 def _split(load: Load, part: str, notes: list[str]) -> Split:
-    """Images and labels of one part, also where each lies under the other's name."""
+    """Load the images and labels of one part; swap them if each has the other's name."""
     (images_name, images), (labels_name, labels) = load((part, "images")), load((part, "labels"))
     if arrays.are_images(labels) and not arrays.are_images(images):
-        notes.append(f"{images_name} holds the labels, and {labels_name} the images: read the other way round")
+        notes.append(f"{images_name} has the labels and {labels_name} the images: swapped them")
         (images_name, images), (labels_name, labels) = (labels_name, labels), (images_name, images)
     split = Split(arrays.images(images, images_name, notes), arrays.labels(labels, labels_name, notes))
     if len(split.labels) != len(split.images):
@@ -132,26 +132,26 @@ def _split(load: Load, part: str, notes: list[str]) -> Split:
         raise DataError(
             f"{labels_name}: {format_count(len(split.labels), 'label')} for "
             f"{format_count(len(split.images), 'image')} in {Path(images_name).name}",
-            hint="the labels to train and to test on look swapped: rename the files" if swapped else "",
+            hint="the training and test labels look swapped: rename the files" if swapped else "",
         )
     if len(split) == 0:
-        raise DataError(f"{images_name}: no images in it")
+        raise DataError(f"{images_name}: has no images")
     return split
 
 
 def download(root: Path, monitor: Monitor) -> None:
-    """Fetch the four files into `root`/MNIST/raw, where torchvision looks for them too.
+    """Download the four files to `root`/MNIST/raw, where torchvision also looks for them.
 
-    Each file is checked by its MD5; the folder appears when all four are whole, or not at all.
-    A second download at the same time waits for the first.
+    Checks the MD5 of each file; the folder appears only once all four are complete. A second
+    download at the same time waits for the first. Raises DataError and Stopped.
     """
-    from torchvision.datasets import MNIST  # 2 s to import; only needed for the addresses and checksums
+    from torchvision.datasets import MNIST  # slow to import (2 s); needed for the URLs and checksums
 
     target = root / _RAW
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(root / ".download.lock"):
-            if (found := folder.find(target)) and found.complete:
+            if (data_set := folder.find(target)) and data_set.complete:
                 return
             for leftover in target.parent.glob(f"{folder.DRAFT}*"):
                 shutil.rmtree(leftover)
@@ -159,7 +159,7 @@ def download(root: Path, monitor: Monitor) -> None:
             draft.mkdir()
             try:
                 for name, md5 in MNIST.resources:
-                    _fetch(MNIST.mirrors, name, md5, draft, monitor)
+                    _download_file(MNIST.mirrors, name, md5, draft, monitor)
                 if target.exists():
                     shutil.rmtree(target)
                 os.replace(draft, target)
@@ -169,9 +169,9 @@ def download(root: Path, monitor: Monitor) -> None:
         raise DataError(f"cannot write MNIST to {root}: {error.strerror or error}") from error
 
 
-def _fetch(mirrors: list[str], name: str, md5: str, target: Path, monitor: Monitor) -> None:
-    """One file from the first mirror that serves it whole."""
-    faults = []
+def _download_file(mirrors: list[str], name: str, md5: str, target: Path, monitor: Monitor) -> None:
+    """Download one file from the first mirror that serves it completely."""
+    failures = []
     for mirror in mirrors:
         try:
             content = _read_url(
@@ -182,17 +182,17 @@ def _fetch(mirrors: list[str], name: str, md5: str, target: Path, monitor: Monit
                 monitor,
             )
         except (OSError, http.client.HTTPException, ValueError) as error:
-            faults.append(str(getattr(error, "reason", error)))
-            monitor.emit(Message(text=f"{mirror} did not serve {name}: {faults[-1]}"))
+            failures.append(str(getattr(error, "reason", error)))
+            monitor.emit(Message(text=f"{mirror} did not serve {name}: {failures[-1]}"))
             continue
         if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5:
             (target / name).write_bytes(content)
             return
-        faults.append("wrong checksum")
+        failures.append("wrong checksum")
     raise DataError(
-        f"MNIST cannot be downloaded: no mirror served {name} ({'; '.join(faults)})",
-        hint="without a network: generated digits (strokes; --data strokes) need no download, and MNIST's files are "
-        "read from the folder of MNIST (--data-dir FOLDER)",
+        f"MNIST cannot be downloaded: no mirror served {name} ({'; '.join(failures)})",
+        hint="without a network, use generated digits (--data strokes), or put MNIST's files into a folder "
+        "(--data-dir FOLDER)",
     )
 
 
@@ -204,7 +204,7 @@ def _read_url(url: str, progress: Callable[[int, int], None], monitor: Monitor) 
             blocks.append(block)
             done += len(block)
             if done > 1 << 26:
-                raise ValueError("far too long")
+                raise ValueError("the file is too large")
             progress(done, max(total, done))
             if monitor.stop_requested():
                 raise Stopped

@@ -1,6 +1,6 @@
-"""The table of data sources: what `--data` may name, where its files are, and how they are read.
+"""The table of data sources: the values of `--data`, where their files are, and how to read them.
 
-To add a source, write a `DataSource` and put it into `SOURCES`.
+To add a source, write a `DataSource` and add it to `SOURCES`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from convnet_core.data.split import Split
 from convnet_core.events import Monitor
 
 Read = tuple[Split, Split, list[str]]
-"""Training set, test set, and a note for each thing in the files that was not as MNIST has it."""
+"""Training set, test set, and a note for each difference from MNIST's format."""
 
 
 class DataSource(abc.ABC):
-    """Where digits come from.
+    """A source of digits.
 
-    `name` is its name in `--data`, `title` and `about` say what it is; `setting` is the field of DataConfig that it
-    alone has.
+    `name` is its name in `--data`; `title` and `about` describe it; `setting` is the field of DataConfig that only
+    this source uses.
     """
 
     name: str
@@ -35,14 +35,14 @@ class DataSource(abc.ABC):
 
     @abc.abstractmethod
     def read(self, config: DataConfig, monitor: Monitor) -> Read:
-        """All digits; generated or downloaded where they must be, and then cached. Raises DataError."""
+        """Read all digits. Generates or downloads them if needed, and caches them. Raises DataError."""
 
     def files(self, config: DataConfig) -> DataSet | None:
-        """The files that are read; None where there are none. Raises DataError where they cannot be looked at."""
+        """The files to read; None if there are none. Raises DataError if the folder cannot be read."""
         return None
 
     def train_count(self, config: DataConfig) -> int | None:
-        """How many training images there are, without reading them; None where that is not known."""
+        """The number of training images, without reading them; None if unknown."""
         return None
 
     def absolute(self, config: DataConfig) -> DataConfig:
@@ -50,14 +50,14 @@ class DataSource(abc.ABC):
         return config
 
     def missing_in(self, config: DataConfig) -> Path | None:
-        """The folder that `download` has yet to fill; None where nothing has to be downloaded. Raises DataError."""
+        """The folder to download to; None if no download is needed. Raises DataError."""
         return None
 
 
 class Strokes(DataSource):
-    """Handwriting that is generated here."""
+    """Synthetic handwriting."""
 
-    name, title, about = "strokes", "Strokes", "Strokes are generated here and need no download"
+    name, title, about = "strokes", "Strokes", "Strokes are synthetic handwriting and need no download"
     setting = "seed"
 
     def read(self, config: DataConfig, monitor: Monitor) -> Read:
@@ -72,7 +72,7 @@ class Mnist(DataSource):
     setting = "folder"
 
     def folder(self, config: DataConfig) -> Path:
-        """Where MNIST is or goes: the config's folder, else $CONVNET_DATA_DIR, else the cache."""
+        """MNIST's folder: the config's, else $CONVNET_DATA_DIR, else one in the cache."""
         return Path(config.folder or os.environ.get("CONVNET_DATA_DIR") or cache_folder() / "mnist")
 
     def read(self, config: DataConfig, monitor: Monitor) -> Read:
@@ -82,17 +82,17 @@ class Mnist(DataSource):
         return folder.find(self.folder(config), mnist=True)
 
     def absolute(self, config: DataConfig) -> DataConfig:
-        named = config.folder or os.environ.get("CONVNET_DATA_DIR", "")
-        return config.replace(folder=_absolute(named) if named else "")
+        path = config.folder or os.environ.get("CONVNET_DATA_DIR", "")
+        return config.replace(folder=_absolute(path) if path else "")
 
     def missing_in(self, config: DataConfig) -> Path | None:
         return self.folder(config) if self.files(config) is None else None
 
 
 class Folder(DataSource):
-    """Files of one's own, as MNIST has them, or an .npz."""
+    """The user's own files in MNIST's format, or an .npz."""
 
-    name, title, about = "folder", "Folder", "a folder holds files of your own"
+    name, title, about = "folder", "Folder", "a folder has your own files"
     setting = "source"
 
     def read(self, config: DataConfig, monitor: Monitor) -> Read:
@@ -110,21 +110,21 @@ class Folder(DataSource):
 
 STROKES, MNIST, FOLDER = Strokes(), Mnist(), Folder()
 SOURCES: dict[str, DataSource] = {source.name: source for source in (STROKES, MNIST, FOLDER)}
-"""All sources, in the order in which people see them."""
+"""All sources in display order."""
 
 
 def source_of(config: DataConfig) -> DataSource:
-    """The source that a config names; what is no name of one is a path."""
+    """The source of a config; a value that is not a source's name is a path."""
     return {STROKES.name: STROKES, MNIST.name: MNIST}.get(config.source, FOLDER)
 
 
 def absolute(config: DataConfig) -> DataConfig:
-    """The config with absolute paths, so that later stages find the files from anywhere."""
+    """The config with absolute paths, so later stages find the files from any working directory."""
     return source_of(config).absolute(config)
 
 
 def _absolute(path: str) -> str:
-    """As it is where it names no place (`~nobody`, a link to itself, a zero byte): whoever reads it says so."""
+    """The absolute path; an invalid one (`~nobody`, a circular link, a zero byte) is unchanged, and fails when read."""
     try:
         return str(Path(path).expanduser().resolve())
     except (OSError, RuntimeError, ValueError):

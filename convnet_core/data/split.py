@@ -1,4 +1,4 @@
-"""One part of a data set."""
+"""A part of a data set, for training or for testing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE, CLASSES = 28, 10
-"""Images are 28 × 28 pixels, of ten digits."""
+"""Images have 28 × 28 pixels and show one of ten digits."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images, uint8 [n, 28, 28] with ink bright, and their labels, uint8 [n] from 0 to 9."""
+    """Images, uint8 [n, 28, 28] with bright ink, and their labels, uint8 [n] from 0 to 9."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -26,5 +26,5 @@ class Split:
         return self if count == 0 or count >= len(self) else Split(self.images[:count], self.labels[:count])
 
     def scaled(self) -> NDArray[np.float32]:
-        """What the networks take: float32 [n, 1, 28, 28] in [0, 1]."""
+        """The images as the networks' input: float32 [n, 1, 28, 28] in [0, 1]."""
         return self.images[:, None].astype(np.float32) / np.float32(255)

@@ -38,7 +38,7 @@ def digits() -> bytes:
 @functools.cache
 def bomb() -> list[bytes]:
     """A few hundred kB of gzip that expand to as many images as a header may claim."""
-    count = idx_format.MOST_ITEMS
+    count = idx_format.MAX_ITEMS
     head = bytes([0, 0, 8, 3]) + count.to_bytes(4, "big") + bytes([0, 0, 0, 28, 0, 0, 0, 28])
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=1, mtime=0) as file:

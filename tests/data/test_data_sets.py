@@ -148,7 +148,7 @@ def test_sizes_in_the_other_byte_order(tmp_path, digits):
 def test_images_and_labels_under_each_others_names(tmp_path, digits):
     found = load(write(tmp_path, digits, [NAMES[place] for place in (1, 0, 3, 2)]))
     assert_equal(found, digits)
-    assert "the other way round" in found.notes[0]
+    assert "swapped them" in found.notes[0]
 
 
 def test_labels_to_train_and_test_on_under_each_others_names(tmp_path, digits):
@@ -167,10 +167,10 @@ def test_fewer_images_to_train_than_to_test_on_are_said(tmp_path, digits):
     ("images", "labels", "says"),
     [
         (None, lambda a: a + 1, "labels from 1 to 10: either the digit"),
-        (None, lambda a: a + 15, "label 15 at position 0; labels are 0 to 9, these go from 15 to 24"),
+        (None, lambda a: a + 15, "label 15 at position 0; labels must be 0 to 9, but these are 15 to 24"),
         (None, lambda a: a.astype(np.int8) - 1, "label -1 at position 0"),
         (None, lambda a: a + np.float32(0.5), "label 0.5 at position 0"),
-        (None, lambda a: np.eye(10, dtype=np.uint8)[a] * 2, "labels are one digit each"),
+        (None, lambda a: np.eye(10, dtype=np.uint8)[a] * 2, "labels must be one digit each"),
         (lambda a: a[:, :16, :16], None, "16 × 16, not 28 × 28"),
         (lambda a: a / np.float32(100) - 1, None, "pixels from -1 to 1.55"),
         (lambda a: a * np.int32(257), None, "pixels from 0 to 6.55e"),
@@ -189,7 +189,7 @@ def test_what_could_mean_two_things_is_named(tmp_path, digits, images, labels, s
     [
         (b"<!DOCTYPE html><html>403 Forbidden</html>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"),
-        (b"\0\0\1\1", "damaged in its first bytes"),
+        (b"\0\0\1\1", "its first bytes are damaged"),
         (b"1,2,3\n", "text"),
     ],
 )
@@ -209,7 +209,7 @@ def test_an_npz_in_a_folder_or_by_itself(tmp_path, digits, names):
 
 def test_an_npz_of_other_arrays_is_said(tmp_path):
     np.savez(tmp_path / "other.npz", images=np.zeros(3))
-    with pytest.raises(DataError, match="x_train is missing; it holds images"):
+    with pytest.raises(DataError, match="x_train is missing; it has images"):
         load(tmp_path)
 
 
@@ -219,7 +219,7 @@ def test_an_npz_of_other_arrays_is_said(tmp_path):
         (["mnist_train.csv"], "but a CSV file"),
         (["train/0/a.png", "train/1/b.png"], r"but pictures \(2\)"),
         (["data/train-00000-of-00001.parquet"], "but a Parquet table"),
-        ([], "holds no data set"),
+        ([], "has no data set"),
     ],
 )
 def test_a_folder_of_something_else_is_named(tmp_path, names, says):

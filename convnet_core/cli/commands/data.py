@@ -40,9 +40,9 @@ def execute(args: argparse.Namespace) -> int:
         rows = gallery.samples(digits.train, _COLUMNS, args.gallery_seed)
         augment = apply_flags(args, AugmentConfig())
         if explicit_fields(args, AugmentConfig) and augment:
-            from convnet_core.data.augment import augmented
+            from convnet_core.data.augment import augment_array
 
-            rows = [augmented(row, augment, args.gallery_seed) for row in rows]
+            rows = [augment_array(row, augment, args.gallery_seed) for row in rows]
         path: Path = args.gallery
         gallery.save(gallery.sheet(rows), path)
         items.append(str(path))
