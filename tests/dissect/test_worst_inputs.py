@@ -95,5 +95,5 @@ def test_a_file_that_is_gone_or_a_link_is_named(run, tmp_path):
     with pytest.raises(RunError, match=r"worst_inputs\.npz leads out of the run's folder"):
         worst_inputs_file.load(run)
     (run.path / "dissect/worst_inputs.npz").unlink()
-    with pytest.raises(RunError, match=r"worst_inputs\.npz is gone"):
+    with pytest.raises(RunError, match=r"worst_inputs\.npz is missing"):
         worst_inputs_file.load(run)

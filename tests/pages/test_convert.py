@@ -136,7 +136,7 @@ def test_an_artefact_that_is_gone_is_named(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "convert/native/frozen.pb").unlink()
     app = open_page("convert")
-    assert "frozen.pb is gone" in text_of(app)
+    assert "frozen.pb is missing" in text_of(app)
     assert button(app, "Convert again")
 
 
