@@ -97,6 +97,7 @@ def test_charts_hold_the_figures_and_leave_out_what_is_not_known(run):
         assert chart["layout"]["xaxis"]["title"]["text"]
 
 
+@pytest.mark.slow
 def test_a_stale_benchmark_says_so(run):
     (run.path / "export/model.onnx").write_bytes(b"other")
     app = open_page("benchmark")
@@ -105,6 +106,7 @@ def test_a_stale_benchmark_says_so(run):
     assert button(app, "Measure again")
 
 
+@pytest.mark.slow
 def test_a_damaged_benchmark_is_said_in_words(run):
     (run.path / "benchmark" / FILE).write_text("{}")
     app = open_page("benchmark")
@@ -112,6 +114,7 @@ def test_a_damaged_benchmark_is_said_in_words(run):
     assert button(app, "Measure again")
 
 
+@pytest.mark.slow
 def test_a_failed_benchmark_says_why(run):
     with pytest.raises(RunError), open_job(run, "benchmark"):
         raise RunError("no space left", "free some")
@@ -121,6 +124,7 @@ def test_a_failed_benchmark_says_why(run):
     assert "First to answer: alpha" in said  # what was measured before is still there
 
 
+@pytest.mark.slow
 def test_a_running_benchmark_is_followed(run):
     progress = "Progress(label='measuring alpha', done=3, total=9)"
     with at_work(run, "benchmark", "StageStarted(stage='benchmark')", progress):

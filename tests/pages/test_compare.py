@@ -54,6 +54,7 @@ def test_a_stale_comparison_says_so(root, finished_run):
     assert "runtimes agree" not in said
 
 
+@pytest.mark.slow
 def test_a_comparison_with_odd_tolerances_is_judged_by_them(root, finished_run):
     run = copy_of(finished_run, root)
     path = run.path / "compare/stage.json"
@@ -64,6 +65,7 @@ def test_a_comparison_with_odd_tolerances_is_judged_by_them(root, finished_run):
     assert next(slider for slider in app.select_slider if slider.label == "rtol").value == 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["report.html", "report.json", "measurements.npz"])
 def test_a_link_is_not_shown_or_given_out(root, tmp_path, finished_run, name):
     run = copy_of(finished_run, root)
@@ -74,6 +76,7 @@ def test_a_link_is_not_shown_or_given_out(root, tmp_path, finished_run, name):
     assert bool(app.dataframe) == (name == "report.html")
 
 
+@pytest.mark.slow
 def test_a_failed_comparison_shows_its_reason(root, finished_run):
     run = copy_of(finished_run, root)
     with pytest.raises(DataError), open_job(run, "pipeline") as job:
@@ -84,6 +87,7 @@ def test_a_failed_comparison_shows_its_reason(root, finished_run):
     assert "bring it back" in said
 
 
+@pytest.mark.slow
 def test_a_failure_of_another_stage_is_not_shown_here(root, finished_run):
     run = copy_of(finished_run, root)
     with pytest.raises(DataError), open_job(run, "pipeline") as job:
@@ -93,6 +97,7 @@ def test_a_failure_of_another_stage_is_not_shown_here(root, finished_run):
     assert "no exporter" in text_of(open_page("export"))
 
 
+@pytest.mark.slow
 def test_a_running_comparison_is_followed(root, finished_run):
     run = copy_of(finished_run, root)
     progress = "Progress(label='comparing litert-int8', done=3, total=7)"

@@ -47,6 +47,7 @@ def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, starte
     assert started == [(run.name, ["convert", "--calibration-size", "100", "--calibration-seed", "7"])]
 
 
+@pytest.mark.slow
 def test_layout_and_whole_numbers_are_chosen_where_the_converter_knows_them(root, finished_run, started):
     run = copy_of(finished_run, root)
     app = open_page("convert")
@@ -60,6 +61,7 @@ def test_layout_and_whole_numbers_are_chosen_where_the_converter_knows_them(root
     assert next(box for box in app.selectbox if box.key == "layout").disabled
 
 
+@pytest.mark.slow
 def test_what_is_channels_last_and_whole_is_shown_as_it_is(root, finished_run):
     run = copy_of(finished_run, root)
     path = run.path / "convert/native"
@@ -132,6 +134,7 @@ def test_a_stale_conversion_says_so_and_is_still_shown(root, finished_run):
     assert len(app.dataframe) == 4
 
 
+@pytest.mark.slow
 def test_an_artefact_that_is_gone_is_named(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "convert/native/frozen.pb").unlink()
@@ -140,6 +143,7 @@ def test_an_artefact_that_is_gone_is_named(root, finished_run):
     assert button(app, "Convert again")
 
 
+@pytest.mark.slow
 def test_the_log_of_a_conversion_that_went_well_is_there(root, finished_run):
     run = copy_of(finished_run, root)
     with open_job(run, "convert") as job:
@@ -152,6 +156,7 @@ def test_the_log_of_a_conversion_that_went_well_is_there(root, finished_run):
     assert [item.value for item in log_of(app).code] == ["a <b>warning</b>"]
 
 
+@pytest.mark.slow
 def test_a_failed_conversion_shows_reason_hint_and_log_once(root, finished_run):
     run = copy_of(finished_run, root)
     with pytest.raises(ConversionError), open_job(run, "convert") as job:
@@ -164,6 +169,7 @@ def test_a_failed_conversion_shows_reason_hint_and_log_once(root, finished_run):
     assert len(app.dataframe) == 4  # the conversion before is still there
 
 
+@pytest.mark.slow
 def test_a_running_conversion_is_followed(root, finished_run):
     run = copy_of(finished_run, root)
     events = ("StageStarted(stage='convert')", "Progress(label='writing TFLite fp16', done=4, total=6)")
@@ -179,6 +185,7 @@ def test_a_running_conversion_is_followed(root, finished_run):
         assert [item.value for item in log_of(app).code] == ["what it says so far"]
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_explained(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "convert/native/stage.json").write_text("{")
@@ -187,6 +194,7 @@ def test_a_damaged_record_is_explained(root, finished_run):
     assert Run.open(run.path).state("convert/native").state == "stale"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content"),
     [

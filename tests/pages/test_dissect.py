@@ -128,17 +128,20 @@ def test_a_refused_conversion_has_nothing_to_draw_and_says_why(run):
     assert "Reshape-19 is missing" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_a_stale_dissection_says_so(run):
     path = run.path / "convert/native/nodes.json"
     path.write_text(path.read_text() + " ")
     assert "is stale" in text_of(open_page("dissect"))
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_said_to_be(run):
     (run.path / "dissect/dissection.json").write_text("{")
     assert "cannot be read" in text_of(open_page("dissect"))
 
 
+@pytest.mark.slow
 def test_a_dissection_at_work_is_followed(run):
     with at_work(run, "dissect", "StageStarted(stage='dissect')"):
         app = open_page("dissect")
@@ -146,6 +149,7 @@ def test_a_dissection_at_work_is_followed(run):
         assert not app.dataframe
 
 
+@pytest.mark.slow
 def test_a_dissection_with_a_value_of_another_kind_is_said_to_be_unreadable(run):
     with_content(run, nodes=7)
     app = open_page("dissect")
@@ -159,6 +163,7 @@ def test_the_worst_inputs_are_drawn_and_given_out(run):
     assert {"pytorch", "tensorflow", "litert-int8"} <= set(app.get("image")[-1].captions)
 
 
+@pytest.mark.slow
 def test_worst_inputs_of_odd_numbers_are_drawn(run):
     """NaN, booleans, and whole numbers whose distance is no number of their kind."""
     odd = (np.array([[np.nan, np.inf]]), np.array([[True, False]]), np.array([[-128, 127]], np.int8), np.ones((1, 3)))
@@ -170,6 +175,7 @@ def test_worst_inputs_of_odd_numbers_are_drawn(run):
     assert app.get("image")[-1].captions == ["0", "1", "2", "3"]
 
 
+@pytest.mark.slow
 def test_damaged_worst_inputs_are_said_to_be_and_the_rest_is_shown(run):
     (run.path / "dissect/worst_inputs.npz").write_bytes(b"no archive")
     app = open_page("dissect")
@@ -178,6 +184,7 @@ def test_damaged_worst_inputs_are_said_to_be_and_the_rest_is_shown(run):
     assert "Batch sizes" in text_of(app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["report.html", "netron.json", "model_explorer.tensorflow.json", "worst_inputs.npz"])
 def test_a_file_that_is_a_link_is_not_given_out(run, tmp_path, name):
     moved_out(run, f"dissect/{name}", tmp_path)
@@ -186,6 +193,7 @@ def test_a_file_that_is_a_link_is_not_given_out(run, tmp_path, name):
     assert name not in [item.label for item in app.download_button]
 
 
+@pytest.mark.slow
 def test_a_dissection_that_is_a_link_is_not_shown(run, tmp_path):
     moved_out(run, "dissect/dissection.json", tmp_path)
     app = open_page("dissect")
@@ -193,6 +201,7 @@ def test_a_dissection_that_is_a_link_is_not_shown(run, tmp_path):
     assert not app.dataframe
 
 
+@pytest.mark.slow
 def test_a_runtime_whose_name_is_a_path_is_refused(run):
     with_content(run, runtimes=["onnxruntime", "x/../../../secret"])
     app = open_page("dissect")

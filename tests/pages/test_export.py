@@ -93,6 +93,7 @@ def test_a_search_rings_what_it_finds(root, finished_run):
     assert (ring["x"], ring["y"]) == (gemm["x"], gemm["y"])
 
 
+@pytest.mark.slow
 def test_a_node_of_another_run_is_forgotten(root, finished_run):
     copy_of(finished_run, root)
     app = open_page()
@@ -102,6 +103,7 @@ def test_a_node_of_another_run_is_forgotten(root, finished_run):
     assert "Click a node" in text_of(app)
 
 
+@pytest.mark.slow
 def test_a_run_of_before_the_graph_was_kept_can_be_exported_again(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "export/graph.json").unlink()
@@ -110,12 +112,14 @@ def test_a_run_of_before_the_graph_was_kept_can_be_exported_again(root, finished
     assert button(app, "Export again")
 
 
+@pytest.mark.slow
 def test_a_damaged_graph_is_said_to_be_one(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "export/graph.json").write_text("{")
     assert "graph.json cannot be read" in text_of(open_page("export"))
 
 
+@pytest.mark.slow
 def test_a_model_that_is_a_link_is_not_given_out(root, tmp_path, finished_run):
     run = copy_of(finished_run, root)
     moved_out(run, "export/model.onnx", tmp_path)
@@ -125,6 +129,7 @@ def test_a_model_that_is_a_link_is_not_given_out(root, tmp_path, finished_run):
     assert nodes_of(figure_of(app))[0]
 
 
+@pytest.mark.slow
 def test_a_graph_that_is_a_link_is_not_shown(root, tmp_path, finished_run):
     run = copy_of(finished_run, root)
     moved_out(run, "export/graph.json", tmp_path)
@@ -133,6 +138,7 @@ def test_a_graph_that_is_a_link_is_not_shown(root, tmp_path, finished_run):
     assert not app.get("plotly_chart")
 
 
+@pytest.mark.slow
 def test_a_stale_export_says_so(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
@@ -142,6 +148,7 @@ def test_a_stale_export_says_so(root, finished_run):
     assert nodes_of(figure_of(app))[0]
 
 
+@pytest.mark.slow
 def test_a_failed_export_says_why_and_keeps_the_old_one(root, finished_run):
     run = copy_of(finished_run, root)
     with pytest.raises(ConversionError), open_job(run, "export"):
@@ -152,6 +159,7 @@ def test_a_failed_export_says_why_and_keeps_the_old_one(root, finished_run):
     assert nodes_of(figure_of(app))[0]
 
 
+@pytest.mark.slow
 def test_a_running_export_is_followed(root, trained_run):
     run = copy_of(trained_run, root)
     with at_work(run, "export", "StageStarted(stage='export')"):

@@ -100,6 +100,7 @@ def test_a_refused_upload_is_explained_until_the_person_goes_on_and_leaves_nothi
     assert "bad.onnx" not in text_of(button(app, "Run the pipeline").click().run())
 
 
+@pytest.mark.slow
 def test_an_upload_whose_job_was_killed_is_said_to_have_died(root):
     run, _ = upload.receive(root, "large.onnx", memoryview(b"x"))
     with open_job(run, "upload") as job:
@@ -166,6 +167,7 @@ def test_compare_shows_every_output_and_takes_other_inputs(root, compared_run, s
     assert arguments[-4:] == [*FLAGS[:2], "--range", "word ids=0,3"]
 
 
+@pytest.mark.slow
 def test_a_stale_model_is_brought_up_to_date_on_the_same_inputs(root, compared_run):
     from convnet_core.stages.refresh import run_refresh
 

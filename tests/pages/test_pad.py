@@ -8,6 +8,7 @@ from tests.pages.conftest import button, text_of
 from tests.pages.mouse import opened, png
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("picture", "fault"),
     [
@@ -33,6 +34,7 @@ def test_what_is_not_base64_is_explained(root, finished_run, mouse):
     assert "the drawing: cannot be read as an image" in text_of(opened())
 
 
+@pytest.mark.slow
 def test_white_paper_is_a_blank_pad(root, mouse, finished_run):
     copy_of(finished_run, root)
     mouse.draws(np.ones((280, 280)), strokes=0)
@@ -49,6 +51,7 @@ def test_several_digits_are_said(root, mouse, finished_run):
     assert "All runtimes read" not in said
 
 
+@pytest.mark.slow
 def test_the_pad_is_white_paper_with_a_black_pen_in_every_theme(root, mouse, finished_run):
     copy_of(finished_run, root)
     opened()

@@ -102,6 +102,7 @@ def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run
     assert "None yet" in text_of(app)
 
 
+@pytest.mark.slow
 def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
     mouse.draws(drawn[7])
@@ -113,6 +114,7 @@ def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mou
     assert all(f"{name}: 0 of 1" in text_of(app) for name in RUNTIMES)
 
 
+@pytest.mark.slow
 def test_a_damaged_test_case_is_named(root, finished_run, drawn):
     run = copy_of(finished_run, root)
     case = drawings.save(run, drawn[2], 2)
@@ -123,6 +125,7 @@ def test_a_damaged_test_case_is_named(root, finished_run, drawn):
     assert "1 of 1" in text_of(app)
 
 
+@pytest.mark.slow
 def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, drawn):
     run = copy_of(finished_run, root)
     case = drawings.save(run, drawn[2], 2)
@@ -133,6 +136,7 @@ def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, dra
     assert not app.get("image")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_converted_is_read_by_those_of_its_export(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
     run.discard("convert/native")
@@ -144,6 +148,7 @@ def test_a_run_that_is_not_converted_is_read_by_those_of_its_export(root, mouse,
     assert f"{len(RUNTIMES) - 5} runtimes are ready" in text_of(app)
 
 
+@pytest.mark.slow
 def test_a_stale_run_says_so(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
@@ -152,6 +157,7 @@ def test_a_stale_run_says_so(root, finished_run):
     assert "Draw something" in said
 
 
+@pytest.mark.slow
 def test_a_damaged_record_is_explained(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
     drawings.save(run, drawn[3], 3)
@@ -161,6 +167,7 @@ def test_a_damaged_record_is_explained(root, mouse, finished_run, drawn):
     assert "stage.json is damaged" in text_of(opened())
 
 
+@pytest.mark.slow
 def test_the_comparison_that_includes_the_drawings_is_not_offered_again(root, finished_run, drawn):
     run = copy_of(finished_run, root)
     case = drawings.save(run, drawn[3], 3)
@@ -172,6 +179,7 @@ def test_the_comparison_that_includes_the_drawings_is_not_offered_again(root, fi
     assert "Compare with these drawings" not in [item.label for item in app.button]
 
 
+@pytest.mark.slow
 def test_a_failed_conversion_is_explained(root, finished_run):
     run = copy_of(finished_run, root)
     with pytest.raises(DataError), open_job(run, "convert"):
@@ -181,6 +189,7 @@ def test_a_failed_conversion_is_explained(root, finished_run):
     assert "free some space" in said
 
 
+@pytest.mark.slow
 def test_while_a_job_is_at_work_the_pad_is_there(root, mouse, finished_run, drawn):
     run = copy_of(finished_run, root)
     drawings.save(run, drawn[3], 3)

@@ -89,6 +89,7 @@ def test_a_finished_training_shows_curves_confusion_and_mistakes(root, trained_r
     assert "The worst mistakes" in text_of(app)
 
 
+@pytest.mark.slow
 def test_a_stale_training_says_so(root, trained_run):
     run = copy_of(trained_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
@@ -110,6 +111,7 @@ def test_a_stopped_training_can_be_resumed(root):
     assert button(app, "Resume the training")
 
 
+@pytest.mark.slow
 def test_a_failed_training_shows_reason_and_hint(root):
     run = Run.create(root / "run")
     with pytest.raises(DataError), open_job(run, "train"):
@@ -130,6 +132,7 @@ def test_a_running_training_is_drawn_live(root, trained_run):
         assert "On the test set" not in text_of(app)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_is_drawn_from_its_beginning(root):
     run = Run.create(root / "resumed")
     with run.lock(), run.write_stage("checkpoint", {}) as draft:
@@ -139,6 +142,7 @@ def test_a_resumed_training_is_drawn_from_its_beginning(root):
     assert json.loads(figure.proto.spec)["data"][0]["x"] == [examples.EVENTS[2].epoch, 0.5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "event",
     [
@@ -153,6 +157,7 @@ def test_events_that_no_training_tells_are_drawn_all_the_same(root, event):
         assert not open_page("train").exception
 
 
+@pytest.mark.slow
 def test_a_stop_that_the_disk_refuses_says_so(root, monkeypatch):
     run = Run.create(root / "run")
 
@@ -167,6 +172,7 @@ def test_a_stop_that_the_disk_refuses_says_so(root, monkeypatch):
         assert "Read-only file system" in text_of(app)
 
 
+@pytest.mark.slow
 def test_a_queued_training_says_so(root):
     run = Run.create(root / "run")
     queued = "Message(text='queued: another job is using the device cpu')"
@@ -175,6 +181,7 @@ def test_a_queued_training_says_so(root):
         assert list_jobs(run)[0].info.live
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("confusion", [5, [], [[[1]]], [["a"] * 10] * 10, [[-1] * 10] * 10])
 def test_damaged_measurements_are_explained(root, trained_run, confusion):
     run = copy_of(trained_run, root)

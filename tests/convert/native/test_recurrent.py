@@ -72,6 +72,7 @@ def test_a_known_number_of_steps(op, steps):
     agrees(*layer(op, steps, ("B",), static=True, direction="bidirectional"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("op", "attributes"),
     [
