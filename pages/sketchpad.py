@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convnet_core.data import drawing_pictures
 from convnet_core.data.drawing import Steps, steps
-from convnet_core.data.picture import Grey
+from convnet_core.data.picture import Gray
 from convnet_core.errors import DataError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
@@ -61,7 +61,7 @@ def warming(reader: RuntimePool) -> None:
         st.caption(f":material/check_circle: {len(reader.ready)} runtimes are ready.")
 
 
-def inked(drawing: Grey | None) -> Steps | None:
+def inked(drawing: Gray | None) -> Steps | None:
     """How the drawing becomes an image; None, with the reason shown, where it is not one digit."""
     if drawing is None or np.ptp(drawing) == 0:
         st.info("Draw something: one digit, from 0 to 9.", icon=":material/draw:")
@@ -118,13 +118,13 @@ def _between(difference: Difference) -> str:
     return f"digit {difference.label}, between {difference.higher} and {difference.lower}"
 
 
-def way(drawing: Grey, made: Steps) -> None:
+def way(drawing: Gray, made: Steps) -> None:
     """From the pad to what the networks see."""
     with st.container(horizontal=True):
         for picture, caption in (
-            (drawing_pictures.with_box(drawing, made.found, _PICTURE), "The ink's box"),
-            (drawing_pictures.centring(made, _PICTURE), "Evened, centred"),
-            (drawing_pictures.enlarged(made.image, _PICTURE), "What is read"),
+            (drawing_pictures.show_box(drawing, made.source_box, _PICTURE), "The ink's box"),
+            (drawing_pictures.show_centering(made, _PICTURE), "Evened, centred"),
+            (drawing_pictures.enlarge(made.image, _PICTURE), "What is read"),
         ):
             st.image(picture, caption, width=_PICTURE)
 

@@ -1,7 +1,7 @@
-"""A drawing or a photograph of one digit, as the networks want it: the one definition for all.
+"""Prepare a drawing or photograph of one digit for the networks. All callers use this code.
 
-Find the ink (`paper`) of the one digit (`shapes`), make the pen about as wide as in the training images, scale the ink
-to the 20 x 20 box with antialiasing, move its centre of mass to the middle of 28 x 28, scale to [0, 1].
+Find the ink (`paper`) of the single digit (`shapes`), adjust the pen to about its width in the training images, scale
+the ink to 20 x 20 with antialiasing, move its center of mass to the middle of 28 x 28, and scale values to [0, 1].
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from convnet_core.data import paper, shapes
-from convnet_core.data.picture import Grey, read_image
+from convnet_core.data.picture import Gray, read_image
 from convnet_core.errors import DataError
 
 SIDE, BOX = 28, 20
-_FAINTEST = 0.1  # least contrast of ink against paper, of the full range
+_MIN_CONTRAST = 0.1  # of ink against paper, as a fraction of the full range
 _WORK = 160  # longer side of the ink while the pen is adjusted, in pixels
 _PEN = (2.0, 4.2)  # allowed width of the pen in the 20 x 20 box, in pixels; MNIST's middle 90 %
 
 
 @dataclass(frozen=True)
 class Box:
-    """A part of a picture in pixels; `bottom` and `right` are just outside."""
+    """A part of a picture in pixels; `bottom` and `right` are exclusive."""
 
     top: int
     left: int
@@ -39,84 +39,84 @@ class Box:
     def width(self) -> int:
         return self.right - self.left
 
-    def scaled(self, factor: int, shape: tuple[int, ...]) -> Box:
-        """The same part of a picture of `shape` that is larger by a factor."""
+    def scale(self, factor: int, shape: tuple[int, ...]) -> Box:
+        """The same part of a picture of shape `shape`, which is larger by a factor."""
         height, width = shape
         sides = self.top * factor, self.left * factor, self.bottom * factor, self.right * factor
         return Box(sides[0], sides[1], min(sides[2], height), min(sides[3], width))
 
-    def of(self, grey: Grey) -> Grey:
-        """What lies in the box."""
-        return grey[self.top : self.bottom, self.left : self.right]
+    def crop(self, gray: Gray) -> Gray:
+        """The part of a picture inside the box, as a view."""
+        return gray[self.top : self.bottom, self.left : self.right]
 
 
 @dataclass(frozen=True)
 class Steps:
-    """How a drawing became an image.
+    """The steps from a drawing to an image.
 
-    `found` is where the ink lies in the drawing; `ink` is that part, bright on black, with the usual pen,
-    float32 [height, width], its longer side 160. `placed` is where the ink lies in `image`, and `mass` its
-    centre of mass there (y, x); `image` is the result, float32 [28, 28] in [0, 1].
+    `source_box` is the box of the ink in the drawing; `ink` is its content, bright on black, with the adjusted pen,
+    float32 [height, width], longer side 160. `target_box` is the box of the ink in `image`, and `mass` its center of
+    mass there (y, x). `image` is the result, float32 [28, 28] in [0, 1].
     """
 
-    found: Box
-    ink: Grey
-    placed: Box
+    source_box: Box
+    ink: Gray
+    target_box: Box
     mass: tuple[float, float]
-    image: Grey
+    image: Gray
 
 
-def prepare(grey: Grey) -> Grey:
-    """A drawing [height, width] in [0, 1], dark on light or light on dark, as float32 [28, 28] in [0, 1].
+def prepare(gray: Gray) -> Gray:
+    """Convert a drawing [height, width] in [0, 1], dark on light or light on dark, to float32 [28, 28] in [0, 1].
 
-    Raises DataError where there is no ink, and where there are several digits.
+    Raises DataError if there is no ink, or more than one digit.
     """
-    return steps(grey).image
+    return steps(gray).image
 
 
-def prepare_file(path: Path) -> Grey:
-    """The same of an image file. Raises DataError that names it."""
-    grey = read_image(path)
+def prepare_file(path: Path) -> Gray:
+    """`prepare` for an image file. Raises DataError, which names the file."""
+    gray = read_image(path)
     try:
-        return prepare(grey)
+        return prepare(gray)
     except DataError as error:
         raise DataError(f"{path}: {error}", error.hint) from error
 
 
-def steps(grey: Grey) -> Steps:
-    """The same with what was done on the way, for a picture of it. Raises DataError as `prepare` does."""
-    ink, scale = _ink(grey)
-    found = _box(ink)
-    pen = _with_usual_pen(_fitted(found.of(ink), _WORK))
-    small = _fitted(pen, BOX)
+def steps(gray: Gray) -> Steps:
+    """`prepare` with its intermediate results, for display. Raises DataError as `prepare` does."""
+    ink, scale = _ink(gray)
+    source = _box(ink)
+    pen = _adjust_pen(_fit(source.crop(ink), _WORK))
+    small = _fit(pen, BOX)
     small = small / small.max()
-    mass = _centre_of_mass(small)
-    placed = _placed(small, mass)
+    mass = _center_of_mass(small)
+    target = _place(small, mass)
     image = np.zeros((SIDE, SIDE), np.float32)
-    placed.of(image)[:] = small
-    return Steps(found.scaled(scale, grey.shape), pen, placed, (placed.top + mass[0], placed.left + mass[1]), image)
+    target.crop(image)[:] = small
+    return Steps(source.scale(scale, gray.shape), pen, target, (target.top + mass[0], target.left + mass[1]), image)
 
 
-def _ink(grey: Grey) -> tuple[Grey, int]:
-    """The digit's ink bright on black, full contrast, and by what factor it is smaller than the picture."""
-    found = paper.ink(grey)
-    ink = shapes.digit(found.away, found.least, photograph=not found.even)
+def _ink(gray: Gray) -> tuple[Gray, int]:
+    """The digit's ink, bright on black with full contrast, and the factor by which it is smaller than the picture."""
+    page = paper.ink(gray)
+    ink = shapes.digit(page.away, page.least, photograph=not page.even)
     contrast = float(ink.max(initial=0.0))
-    if contrast < _FAINTEST:
+    if contrast < _MIN_CONTRAST:
         raise DataError("no digit: there is no ink on the picture", hint="draw a digit")
-    # Grain of paper and JPEG's ringing are faint beside the ink: below a fifth is paper.
-    sharp: Grey = np.clip((ink / contrast - 0.2) / 0.6, 0, 1)
-    return sharp, found.scale
+    # Paper grain and JPEG ringing are faint compared to the ink: anything below a fifth of it is paper.
+    sharp: Gray = np.clip((ink / contrast - 0.2) / 0.6, 0, 1)
+    return sharp, page.scale
 
 
-def _box(ink: Grey) -> Box:
+def _box(ink: Gray) -> Box:
     """The smallest box around the ink."""
     rows, columns = np.flatnonzero((ink > 0.3).any(1)), np.flatnonzero((ink > 0.3).any(0))
     return Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
 
 
-def _fitted(ink: Grey, side: int) -> Grey:
-    """Scaled so that the longer side is `side`; antialiased."""
+def _fit(ink: Gray, side: int) -> Gray:
+    """Scale the longer side to `side`, with antialiasing."""
     height, width = ink.shape
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -124,40 +124,40 @@ def _fitted(ink: Grey, side: int) -> Grey:
     return np.asarray(resized, np.float32).clip(0, 1)
 
 
-def _with_usual_pen(ink: Grey) -> Grey:
-    """Thicken thin lines and thin thick ones until the pen suits the 20 x 20 box."""
+def _adjust_pen(ink: Gray) -> Gray:
+    """Thicken or thin the lines until the pen's width is in the allowed range."""
     unit = _WORK / BOX
     padded = np.pad(ink, _WORK // 4)
     width = _pen_width(padded) / unit
-    wanted = float(np.clip(width, *_PEN))
-    reach = round(abs(wanted - width) / 2 * unit)
+    target_width = float(np.clip(width, *_PEN))
+    reach = round(abs(target_width - width) / 2 * unit)
     if reach == 0:
         return ink
     image = Image.fromarray((padded * 255).astype(np.uint8))
-    grow = width < wanted
-    for _ in range(reach):  # a cross and a square in turn: nearly a disc
+    grow = width < target_width
+    for _ in range(reach):
         image = image.filter(ImageFilter.MaxFilter(3) if grow else ImageFilter.MinFilter(3))
-    changed = np.asarray(image, np.float32) / np.float32(255)
-    return _box(changed).of(changed) if (changed > 0.3).any() else ink
+    adjusted = np.asarray(image, np.float32) / np.float32(255)
+    return _box(adjusted).crop(adjusted) if (adjusted > 0.3).any() else ink
 
 
-def _pen_width(ink: Grey) -> float:
-    """Mean width of the lines in pixels: twice the area over what one step of erosion takes away."""
+def _pen_width(ink: Gray) -> float:
+    """The mean width of the lines in pixels: twice the area, over the area that one erosion step removes."""
     binary = Image.fromarray(((ink > 0.5) * 255).astype(np.uint8))
     area = int(np.count_nonzero(np.asarray(binary)))
-    left = int(np.count_nonzero(np.asarray(binary.filter(ImageFilter.MinFilter(3)))))
-    return 2 * area / max(1, area - left)
+    eroded = int(np.count_nonzero(np.asarray(binary.filter(ImageFilter.MinFilter(3)))))
+    return 2 * area / max(1, area - eroded)
 
 
-def _centre_of_mass(small: Grey) -> tuple[float, float]:
+def _center_of_mass(small: Gray) -> tuple[float, float]:
     """(y, x) in pixels."""
     height, width = small.shape
     mass = small.sum()
     return float(small.sum(1) @ np.arange(height)) / mass, float(small.sum(0) @ np.arange(width)) / mass
 
 
-def _placed(small: Grey, mass: tuple[float, float]) -> Box:
-    """Where it lies on 28 x 28: moved by whole pixels so that the centre of mass comes to the middle."""
+def _place(small: Gray, mass: tuple[float, float]) -> Box:
+    """The box of the ink on 28 x 28, moved by whole pixels to put the center of mass in the middle."""
     height, width = small.shape
     middle = (SIDE - 1) / 2
     top = int(np.clip(round(middle - mass[0]), 0, SIDE - height))

@@ -1,9 +1,9 @@
-"""The ink on a picture, whatever the light, the colour of the paper and the lines printed on it.
+"""Find the ink on a picture, independent of the light, the color of the paper and lines printed on it.
 
-A picture with one flat ground, as a pad sends it, is compared with that ground. On any other the paper's level is taken
-from around each pixel: a morphological closing (for light ink an opening) by a square wider than a pen takes the ink
-away and keeps gradients of light, the edges of shadows and a border around the paper. Ink is the share of the paper's
-light that it takes or adds, which is the same in bright light and in shadow.
+A picture with a uniform background, such as a drawing pad's, is compared with that background. For other pictures, the
+brightness of the paper is estimated around each pixel: a morphological closing (or an opening, for light ink) with a
+square wider than a pen removes the ink and keeps gradients of light, the edges of shadows and a border around the
+paper. Ink is measured as the fraction of the paper's light that it absorbs or adds, which does not depend on the light.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from convnet_core.data import shapes
-from convnet_core.data.picture import Grey
+from convnet_core.data.picture import Gray
 
-_SIDE = 320  # longer side on which paper and lines are looked for, in pixels
-_REACH = 0.15  # half of the square's side against the picture's longer one: wider than any pen
+_SIDE = 320  # longer side of the copy to analyze, in pixels
+_REACH = 0.15  # half the square's side over the picture's longer side; the square is wider than any pen
 _DARKEST = np.float32(0.1)  # level below which light is not told from none
 _SHADE = 0.3  # the same against the brightest paper's: light falls to a third
 _FLAT, _NEAR = 2 / 255, 0.05  # how far a flat ground strays; how far the border does where no ink is on it
@@ -37,27 +37,27 @@ _THICK = 0.03  # of a printed line, over its length; a stem from top to bottom i
 
 @dataclass(frozen=True)
 class Ink:
-    """How much each pixel stands out from the paper, float32 [height, width] from 0 on; `least` is more than noise.
+    """`away` is each pixel's difference from the paper, float32 [height, width], 0 or more; noise is below `least`.
 
-    `even` tells whether the paper is flat, without lines; `away` is smaller than the picture by the factor `scale`.
+    `even` is true if the paper is uniform and has no lines. `away` is smaller than the picture by the factor `scale`.
     """
 
-    away: Grey
+    away: Gray
     least: float
     even: bool
     scale: int = 1
 
 
-def ink(grey: Grey) -> Ink:
-    """The ink on a picture [height, width] in [0, 1]."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+def ink(gray: Gray) -> Ink:
+    """Find the ink on a picture [height, width] in [0, 1]."""
+    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
     ground = np.median(border)
-    away = np.abs(grey - ground)
+    away = np.abs(gray - ground)
     flat = np.abs(border - ground).max() <= _NEAR and np.count_nonzero(away <= _FLAT) * 2 >= away.size
     if flat and not (ground < 0.5 and _is_sheet(away)):
         return Ink(away, _LEAST, even=True)
-    factor = -(-max(grey.shape) // _SIDE)
-    small = np.asarray(Image.fromarray(grey).reduce(factor), np.float32)
+    factor = -(-max(gray.shape) // _SIDE)
+    small = np.asarray(Image.fromarray(gray).reduce(factor), np.float32)
     smooth = _smooth(_smooth(small).T).T if max(small.shape) > _SIDE // 2 else small
     level = _level(smooth)
     even = bool(np.ptp(level) <= _FLAT)  # as where a stroke goes over the border
@@ -67,52 +67,52 @@ def ink(grey: Grey) -> Ink:
     return Ink(blank, least, even=even and bool((blank == away).all()), scale=factor)
 
 
-def _is_sheet(away: Grey) -> bool:
-    """Whether what stands out fills its box, as a sheet of paper on a table does."""
+def _is_sheet(away: Gray) -> bool:
+    """Whether the foreground fills its box, as a sheet of paper on a table does."""
     on = away > away.max() / 2
     rows, columns = on.any(1), on.any(0)
     return bool(on.any()) and float(on[rows][:, columns].mean()) > _FILLED
 
 
-def _level(grey: Grey) -> Grey:
-    """How bright paper is at each pixel."""
-    reach = max(1, round(_REACH * max(grey.shape)))
-    wide = np.pad(grey, 2 * reach, mode="edge")  # once for both steps: so a gradient comes to no edge
+def _level(gray: Gray) -> Gray:
+    """The brightness of the paper at each pixel."""
+    reach = max(1, round(_REACH * max(gray.shape)))
+    wide = np.pad(gray, 2 * reach, mode="edge")  # once for both steps: so a gradient comes to no edge
     closed = _extreme(_extreme(wide, reach, np.maximum), reach, np.minimum)
     opened = _extreme(_extreme(wide, reach, np.minimum), reach, np.maximum)
-    return min(closed, opened, key=lambda level: _strangeness(_exposure(level), _exposure(grey)))
+    return min(closed, opened, key=lambda level: _strangeness(_exposure(level), _exposure(gray)))
 
 
-def _exposure(grey: Grey) -> Grey:
+def _exposure(gray: Gray) -> Gray:
     """The logarithm of brightness, in which a shadow's edge weighs the same on any paper, without the picture's sides.
 
     At the sides a table may show, whose contrast to the paper says nothing of the ink.
     """
-    top, left = (round(_MARGIN * side) for side in grey.shape)
-    return np.log(np.maximum(grey[top : grey.shape[0] - top, left : grey.shape[1] - left], _DARKEST))
+    top, left = (round(_MARGIN * side) for side in gray.shape)
+    return np.log(np.maximum(gray[top : gray.shape[0] - top, left : gray.shape[1] - left], _DARKEST))
 
 
-def _relative(grey: Grey, level: Grey) -> tuple[Grey, float]:
-    """Ink as a share of the paper's light, and the least that is no noise."""
+def _relative(gray: Gray, level: Gray) -> tuple[Gray, float]:
+    """Ink as a fraction of the paper's light, and the level above which it is not noise."""
     darkest = np.maximum(_DARKEST, _SHADE * np.quantile(level, 0.9))  # on a table beside the paper noise is no ink
-    away = np.abs(grey - level) / np.maximum(level, np.float32(darkest))
+    away = np.abs(gray - level) / np.maximum(level, np.float32(darkest))
     usual = np.median(away)
     noise = float(np.median(np.abs(away - usual))) * 1.4826  # standard deviation from the median deviation
     return (away - usual).clip(0), max(_LEAST, 5 * noise)
 
 
-def _smooth(grey: Grey) -> Grey:
-    """Each pixel with half of its neighbours above and below: without most of the noise, and lines stay whole."""
-    padded = np.pad(grey, ((1, 1), (0, 0)), mode="edge")
+def _smooth(gray: Gray) -> Gray:
+    """Blur vertically with weights 1, 2, 1: removes most of the noise and keeps lines connected."""
+    padded = np.pad(gray, ((1, 1), (0, 0)), mode="edge")
     return (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / np.float32(4)
 
 
-def _extreme(grey: Grey, reach: int, pick: Callable[..., Any]) -> Grey:
-    """The greatest or least value in the square of side 2 × reach + 1 around each pixel that has it all.
+def _extreme(gray: Gray, reach: int, pick: Callable[..., Any]) -> Gray:
+    """The maximum or minimum in the square of side 2 × reach + 1 around each pixel, without padding.
 
-    The square grows to its size in steps that double it.
+    The square grows to its size by doubling.
     """
-    wanted, found = 2 * reach + 1, grey
+    wanted, found = 2 * reach + 1, gray
     for _ in range(2):
         size = 1
         while size < wanted:
@@ -122,17 +122,17 @@ def _extreme(grey: Grey, reach: int, pick: Callable[..., Any]) -> Grey:
     return found
 
 
-def _strangeness(level: Grey, grey: Grey) -> float:
+def _strangeness(level: Gray, gray: Gray) -> float:
     """How little a level is that of paper: paper is even but for the light, and there is little ink.
 
     A wrong level has the filled outline of the digit in it, or lies between the lines of ruled paper.
     """
     slope = _SLOPE / max(level.shape)
     variation = sum(float((np.abs(np.diff(level, axis=axis)) - slope).clip(0).sum()) for axis in (0, 1))
-    return variation / math.sqrt(grey.size) + _INK_WEIGHT * float(np.abs(grey - level).mean())
+    return variation / math.sqrt(gray.size) + _INK_WEIGHT * float(np.abs(gray - level).mean())
 
 
-def _without_lines(away: Grey, least: float) -> Grey:
+def _without_lines(away: Gray, least: float) -> Gray:
     """Without straight lines from the left side to the right, about level, where nothing else crosses them.
 
     A pixel of a line goes where the ink is about as thick, from top to bottom, and as dark as along the rest of it: so

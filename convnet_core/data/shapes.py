@@ -1,4 +1,4 @@
-"""What the ink on a picture is: one digit, several, or something around one."""
+"""Find the digit among the connected shapes of ink on a picture, without frames and dirt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convnet_core.data.picture import Grey
+from convnet_core.data.picture import Gray
 from convnet_core.errors import DataError
 
 Mask = NDArray[np.bool_]
@@ -32,9 +32,9 @@ _LOW = 0.03  # of a photograph's longer side: what is left of lines and noise is
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """Ink that hangs together: the places of its pixels, and its box, `bottom` and `right` just outside.
+    """A connected piece of ink: the coordinates of its pixels, and its box, with exclusive `bottom` and `right`.
 
-    `strength` is that of its darkest pixel.
+    `strength` is the ink of its darkest pixel.
     """
 
     number: int
@@ -67,7 +67,7 @@ class Shape:
         return max(self.height, self.right - self.left)
 
     def gap(self, other: Shape) -> float:
-        """The least distance between two pixels of theirs."""
+        """The smallest distance between pixels of the two shapes."""
         mine, theirs = self._outline, other._outline
         return float(np.sqrt(((mine[:, None] - theirs[None]) ** 2).sum(2).min()))
 
@@ -83,7 +83,7 @@ class Shape:
         return np.concatenate(kept)
 
     def touches(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Whether it reaches the top, left, bottom, right of an area."""
+        """Whether it touches the top, left, bottom and right of an area, bool [4]."""
         return np.array((self.top == 0, self.left == 0, self.bottom == height, self.right == width))
 
     def is_frame(self, reach: float = _FRAME) -> bool:
@@ -106,12 +106,12 @@ class Shape:
         return large and self.is_frame(_STRAIGHT)
 
     def holds(self, other: Shape) -> bool:
-        """Whether the other's box lies inside its own."""
+        """Whether the other shape's box is inside this one's."""
         inside = self.top < other.top and other.bottom < self.bottom
         return inside and self.left < other.left and other.right < self.right
 
 
-def digit(ink: Grey, least: float, *, photograph: bool) -> Grey:
+def digit(ink: Gray, least: float, *, photograph: bool) -> Gray:
     """The ink of the one digit on a picture, without a frame around it, specks, and what a photograph's sides cut off.
 
     A drawing's ink in one piece, as most digits are, is given as it is; ink that is all gone is zero. Raises DataError
@@ -144,7 +144,7 @@ def digit(ink: Grey, least: float, *, photograph: bool) -> Grey:
     return alone
 
 
-def without_frames(ink: Grey, least: float) -> Grey:
+def without_frames(ink: Gray, least: float) -> Gray:
     """The ink on a photograph, zero where there is a frame around other ink, or a straight one around nearly all."""
     labels, count = components(ink > least)
     shapes = _shapes(ink, labels, count)
@@ -153,8 +153,8 @@ def without_frames(ink: Grey, least: float) -> Grey:
     return np.where(_wider(np.isin(labels, frames)), np.float32(0), ink)
 
 
-def _shapes(ink: Grey, labels: NDArray[np.intp], count: int) -> list[Shape]:
-    """The shapes that are no specks."""
+def _shapes(ink: Gray, labels: NDArray[np.intp], count: int) -> list[Shape]:
+    """The shapes, without specks."""
     return [
         Shape(number, float(ink[labels == number].max()), *np.nonzero(labels == number))
         for number in _large(labels, count)
@@ -162,7 +162,7 @@ def _shapes(ink: Grey, labels: NDArray[np.intp], count: int) -> list[Shape]:
 
 
 def _large(labels: NDArray[np.intp], count: int) -> list[int]:
-    """The numbers of the shapes that are no specks, of the largest where they are very many."""
+    """The numbers of the shapes without specks; of very many, only the largest."""
     areas = np.bincount(labels.ravel(), minlength=count + 1)
     areas[0] = 0
     numbers = np.argsort(-areas)[:_VERY_MANY]
@@ -180,7 +180,7 @@ def _inside_frames(shapes: list[Shape], height: float, width: float) -> list[Sha
 
 
 def _without_dirt(shapes: list[Shape]) -> list[Shape]:
-    """Without what is faint, or a dot, beside the largest."""
+    """The shapes, without those that are faint or tiny compared to the largest."""
     most = max(shapes, key=lambda shape: len(shape.rows) * shape.strength)
     return [
         shape
@@ -191,14 +191,14 @@ def _without_dirt(shapes: list[Shape]) -> list[Shape]:
 
 
 def _check_one(shapes: list[Shape]) -> None:
-    """Raises DataError where there are two digits or more among the shapes.
+    """Raises DataError if the shapes form more than one digit.
 
-    Parts are of one digit where the gap between them is small: a pen that was lifted. The halves of a broken digit may
-    lie farther apart above each other than two digits of a line do, unless together they are too tall for one digit.
+    Shapes with a small gap belong to one digit, whose writer lifted the pen. The gap may be larger between an upper and
+    a lower part than between neighbors in a line, unless the parts together are too tall for one digit.
     """
     if len(shapes) > _MOST:
         raise DataError(
-            f"no digit: {len(shapes)} separate shapes on the picture", hint="one digit on plain paper is read"
+            f"no digit: {len(shapes)} separate shapes on the picture", hint="use a picture of one digit on plain paper"
         )
     groups = [[shape] for shape in shapes]
     for one, shape in enumerate(shapes):
@@ -211,13 +211,13 @@ def _check_one(shapes: list[Shape]) -> None:
     count = sum(height >= _SMALL * max(heights) for height in heights)
     if count > 1:
         raise DataError(
-            f"several digits: {count} shapes of about one height stand apart",
-            hint="one digit at a time: cut the picture to it",
+            f"several digits: {count} separate shapes of similar height",
+            hint="crop the picture to one digit",
         )
 
 
 def _belong(one: Shape, other: Shape) -> bool:
-    """Whether two shapes are near enough to be parts of one digit."""
+    """Whether two shapes are close enough to belong to one digit."""
     overlap = min(one.bottom, other.bottom) - max(one.top, other.top)
     aside = overlap >= min(one.height, other.height) / 2
     height = max(one.bottom, other.bottom) - min(one.top, other.top)
@@ -227,17 +227,17 @@ def _belong(one: Shape, other: Shape) -> bool:
 
 
 def _wider(mask: Mask) -> Mask:
-    """With the pixels around it: the soft edge of ink is fainter than the least."""
+    """Grow a mask by one pixel, to include the soft edge of the ink."""
     padded = np.pad(mask, 1)
     tall = padded[:-2] | padded[1:-1] | padded[2:]
     return tall[:, :-2] | tall[:, 1:-1] | tall[:, 2:]
 
 
 def components(mask: Mask) -> tuple[NDArray[np.intp], int]:
-    """Numbers each piece of a mask from 1 on, corners touch; and how many there are. 0 is outside.
+    """Number the 8-connected components of a mask from 1; 0 is outside. Returns the numbers and their count.
 
-    Each pixel takes the least number around it, then that one's own, until nothing changes: steps grow with the
-    logarithm of a piece's length (Y. Shiloach, U. Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
+    Each pixel takes the smallest number around it, then the number of that pixel, until nothing changes. The number of
+    steps is logarithmic (Y. Shiloach, U. Vishkin, "An O(log n) parallel connectivity algorithm", 1982).
     """
     outside = mask.size
     numbers = np.where(mask, np.arange(mask.size).reshape(mask.shape), outside)

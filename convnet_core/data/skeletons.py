@@ -1,8 +1,8 @@
-"""How people write digits: for each digit a few ways, each a list of strokes.
+"""The ways people write digits: several variants per digit, each a list of strokes.
 
-A stroke is a list of points that the pen passes through, in a box from (0, 0) at the top left to
-(1, 1) at the bottom right; between them it runs along a Catmull-Rom curve. Where the pen turns
-sharply, one stroke ends and the next begins at the same point.
+A stroke is a list of points on the pen's path, in a box from (0, 0) at the top left to (1, 1) at
+the bottom right, connected by a Catmull-Rom curve. At a sharp turn, one stroke ends and the next
+one starts at the same point.
 """
 
 Point = tuple[float, float]
@@ -178,4 +178,4 @@ SKELETONS: dict[int, list[tuple[float, Skeleton]]] = {
     ],
 }
 # fmt: on
-"""digit -> [(how common, strokes)]"""
+"""digit -> [(relative frequency, strokes)]"""

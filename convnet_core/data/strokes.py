@@ -1,10 +1,10 @@
-"""Handwriting from a program: skeletons of strokes, a shaky hand, a pen.
+"""Synthetic handwriting: skeletons of strokes, a shaky hand, a pen.
 
-Each image starts from one of the digit's skeletons (`skeletons.py`). The hand moves every point a
-little, begins and ends strokes early or late, bends the whole by a slow wave, slants, turns and
-stretches it. The pen follows the curve, the paper makes its edges soft and rough, and the ink is put
-into MNIST's layout: 28 x 28 uint8, the ink fitted into 20 x 20, its centre of mass in the middle.
-NumPy alone; the same seed gives the same bytes. What each ingredient is worth: docs/PERFORMANCE.md.
+Each image starts from one of the digit's skeletons (`skeletons.py`). The hand moves each point a
+little, starts and ends strokes early or late, bends the digit with a slow wave, and slants, rotates
+and stretches it. The pen follows the curve, the paper makes the edges soft and rough, and the ink
+is arranged as in MNIST: 28 x 28 uint8, ink scaled to 20 x 20, center of mass in the middle. Uses
+only NumPy; the same seed gives the same bytes. docs/PERFORMANCE.md shows what each step contributes.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from convnet_core.data.skeletons import SKELETONS, Skeleton
 
 VERSION = 2
-"""Raised whenever the same seed gives other bytes, so that no cache holds images of an older generator."""
+"""Increase it when the same seed gives different bytes, so caches do not return images of an older generator."""
 
 SIDE, BOX = 28, 20
 _SAMPLES = 72  # points along the curve; at most about a pixel apart
 _CHUNK = 500  # images that share a random generator and are drawn together
 
 _PEN = np.array((1.1, 1.1, 0.95, 0.9, 0.8, 0.8, 0.85, 0.92, 0.66, 0.75), np.float32)
-"""How wide the pen is for each digit, against the others: strokes that lie close fill up with a wide one, and people
-take care that they do not. Fitted to the widths of lines in MNIST's training images.
+"""The relative width of the pen for each digit: people avoid filling the space between close strokes. Fitted to the
+widths of the lines in MNIST's training images.
 """
 
 Floats = NDArray[np.float32]
@@ -37,31 +37,29 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Hand:
-    """How far a writer strays. Lengths are in units of the digit's height unless said otherwise."""
+    """The variation of a handwriting. Lengths are relative to the digit's height unless noted."""
 
-    jitter: float = 0.075  # of each point, standard deviation
-    wave: float = 0.075  # of the slow wave that bends the whole
-    ends: float = 0.2  # by how much a stroke begins and ends early or late, of its first and last part, the same
-    lean: float = 0.18  # horizontal shift from bottom to top, to the right
-    slant: float = 0.28  # the same, standard deviation
+    jitter: float = 0.075  # standard deviation of each point
+    wave: float = 0.075  # standard deviation of the slow wave that bends the digit
+    ends: float = 0.2  # standard deviation of a stroke's start and end, relative to its first and last segment
+    lean: float = 0.18  # mean horizontal shift from bottom to top, to the right
+    slant: float = 0.28  # standard deviation of that shift
     rotation: float = 0.13  # radians, standard deviation
-    aspect: tuple[float, float] = (0.6, 1.15)  # width of the box of the skeleton over its height
+    aspect: tuple[float, float] = (0.6, 1.15)  # width over height of the skeleton's box
     radius: tuple[float, float] = (0.8, 2.4)  # of the pen, in pixels of the 28 x 28 image; see _PEN
-    pressure: float = 0.3  # by how much the ink of the pen varies along the curve
-    edge: tuple[float, float] = (0.8, 1.8)  # pixels from paper to ink
-    rough: float = (
-        0.3  # by how much lines are frayed, two pixels wide: standard deviation of the edge, in pixels, at most
-    )
-    grain: float = 0.2  # the same of the paper's grain, pixel by pixel
+    pressure: float = 0.3  # variation of the ink along the curve
+    edge: tuple[float, float] = (0.8, 1.8)  # width of the edge between paper and ink, in pixels
+    rough: float = 0.3  # maximum standard deviation of the edge, in pixels; two pixels wide
+    grain: float = 0.2  # the same for the paper's grain, one pixel wide
 
 
 def generate(
     count: int, seed: int, hand: Hand | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """`count` images, uint8 [count, 28, 28] with ink bright, and their labels, uint8 [count].
+    """Generate `count` images, uint8 [count, 28, 28] with bright ink, and their labels, uint8 [count].
 
-    The digits are equally common and in random order; fewer images are the first of more.
-    `progress` hears (done, total).
+    The digits are equally frequent and in random order. A smaller `count` gives the first images of a larger
+    one. Calls `progress` with (done, total).
     """
     style = hand or Hand()
     chunks = -(-count // _CHUNK)
@@ -69,10 +67,10 @@ def generate(
     images = np.empty((chunks * _CHUNK, SIDE, SIDE), np.uint8)
 
     def fill(index: int) -> None:
-        here = slice(index * _CHUNK, (index + 1) * _CHUNK)
+        chunk = slice(index * _CHUNK, (index + 1) * _CHUNK)
         rng = np.random.default_rng([seed, index])
-        labels[here] = rng.permutation(np.arange(_CHUNK) % 10)
-        images[here] = _draw(labels[here], rng, style)
+        labels[chunk] = rng.permutation(np.arange(_CHUNK) % 10)
+        images[chunk] = _draw(labels[chunk], rng, style)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for done, _ in enumerate(pool.map(fill, range(chunks)), start=1):
@@ -82,18 +80,18 @@ def generate(
 
 
 def _draw(labels: NDArray[np.uint8], rng: np.random.Generator, hand: Hand) -> NDArray[np.uint8]:
-    """One image for each label, uint8 [n, 28, 28]."""
+    """Draw one image per label, uint8 [n, 28, 28]."""
     curves = np.empty((len(labels), _SAMPLES, 2), np.float32)
     for digit in range(10):
-        ways = SKELETONS[digit]
-        common = np.array([weight for weight, _ in ways])
-        chosen = np.where(labels == digit, rng.choice(len(ways), len(labels), p=common / common.sum()), -1)
-        for way in range(len(ways)):
-            rows = np.flatnonzero(chosen == way)
-            points, basis = _skeleton(digit, way)
-            shaken = points + rng.normal(0, hand.jitter, (len(rows), *points.shape)).astype(np.float32)
-            _move_ends(shaken, SKELETONS[digit][way][1], rng, hand)
-            curves[rows] = basis @ shaken
+        variants = SKELETONS[digit]
+        frequency = np.array([weight for weight, _ in variants])
+        choice = np.where(labels == digit, rng.choice(len(variants), len(labels), p=frequency / frequency.sum()), -1)
+        for variant in range(len(variants)):
+            rows = np.flatnonzero(choice == variant)
+            points, basis = _skeleton(digit, variant)
+            jittered = points + rng.normal(0, hand.jitter, (len(rows), *points.shape)).astype(np.float32)
+            _move_ends(jittered, SKELETONS[digit][variant][1], rng, hand)
+            curves[rows] = basis @ jittered
     curves = _bend(curves, rng, hand)
     radius = rng.uniform(*hand.radius, len(labels)).astype(np.float32) * _PEN[labels]
     curves = _fit(curves, radius)
@@ -102,7 +100,7 @@ def _draw(labels: NDArray[np.uint8], rng: np.random.Generator, hand: Hand) -> ND
 
 
 def _move_ends(points: Floats, strokes: Skeleton, rng: np.random.Generator, hand: Hand) -> None:
-    """Let each stroke of points [n, k, 2] begin and end early or late, along itself."""
+    """Move the ends of each stroke of points [n, k, 2] along the stroke, in place."""
     first = 0
     for stroke in strokes:
         last = first + len(stroke) - 1
@@ -114,12 +112,12 @@ def _move_ends(points: Floats, strokes: Skeleton, rng: np.random.Generator, hand
 
 
 @functools.cache
-def _skeleton(digit: int, way: int) -> tuple[Floats, Floats]:
-    """The points of a skeleton [k, 2], and the matrix [samples, k] that turns points into the curve.
+def _skeleton(digit: int, variant: int) -> tuple[Floats, Floats]:
+    """The points of a skeleton [k, 2], and the matrix [samples, k] that maps points to the curve.
 
-    The matrix is block diagonal, a block for each stroke; strokes get samples by their length.
+    The matrix is block diagonal with a block per stroke; the number of samples is proportional to a stroke's length.
     """
-    strokes: Skeleton = SKELETONS[digit][way][1]
+    strokes: Skeleton = SKELETONS[digit][variant][1]
     lengths = np.array([np.abs(np.diff(np.array(stroke), axis=0)).sum() for stroke in strokes])
     ends = np.rint(np.cumsum(lengths) / lengths.sum() * _SAMPLES).astype(int)
     points = np.concatenate([np.array(stroke, np.float32) for stroke in strokes])
@@ -149,7 +147,7 @@ def _catmull_rom(points: int, samples: int) -> Floats:
 
 
 def _bend(curves: Floats, rng: np.random.Generator, hand: Hand) -> Floats:
-    """The slow wave, then stretch, slant and rotation."""
+    """Apply the slow wave, then stretch, slant and rotation."""
     n = len(curves)
     for _ in range(2):
         direction = rng.normal(0, 3.0, (n, 1, 2)).astype(np.float32)
@@ -168,7 +166,7 @@ def _bend(curves: Floats, rng: np.random.Generator, hand: Hand) -> Floats:
 
 
 def _fit(curves: Floats, radius: Floats) -> Floats:
-    """To pixels: the ink's longer side is 20, the middle of its box in the middle of the image."""
+    """Scale to pixels: the ink's longer side is 20, and its box is in the middle of the image."""
     low, high = curves.min(1, keepdims=True), curves.max(1, keepdims=True)
     scale = (BOX - 2 * radius[:, None, None]) / (high - low).max(-1, keepdims=True)
     fitted: Floats = (curves - (low + high) / 2) * scale + np.float32((SIDE - 1) / 2)
@@ -183,7 +181,7 @@ def _pressure(n: int, rng: np.random.Generator, hand: Hand) -> Floats:
 
 
 def _fray(n: int, rng: np.random.Generator, hand: Hand) -> Floats:
-    """By how many pixels the edge of the ink is moved at each pixel [n, side, side]; each image has its own amount."""
+    """The shift of the ink's edge at each pixel, in pixels [n, side, side]; the amount varies between images."""
     noise = rng.standard_normal((n, SIDE + 1, SIDE + 1), np.float32)
     coarse = (noise[:, 1:, 1:] + noise[:, :-1, 1:] + noise[:, 1:, :-1] + noise[:, :-1, :-1]) / 2
     fine = rng.standard_normal((n, SIDE, SIDE), np.float32)
@@ -193,10 +191,10 @@ def _fray(n: int, rng: np.random.Generator, hand: Hand) -> Floats:
 
 
 def _distance(curves: Floats, radius: Floats, pressure: Floats) -> Floats:
-    """How far each pixel is from curves [n, samples, 2], in pixels [n, side, side]; with more pressure less.
+    """The distance of each pixel from curves [n, samples, 2], in pixels [n, side, side]; pressure reduces it.
 
-    The ink at a pixel is a sum of Gaussians along the curve, which is separable and so two small
-    matrices and a product. Beside a straight line it falls as exp(-d^2 / 2 sigma^2).
+    The ink at a pixel is a sum of Gaussians along the curve, which is separable and therefore a product of
+    two small matrices. Next to a straight line it falls as exp(-d^2 / 2 sigma^2).
     """
     sigma = radius / np.sqrt(2 * np.log(2)).astype(np.float32)
     step = np.linalg.norm(np.gradient(curves, axis=1), axis=-1)
@@ -212,21 +210,21 @@ def _distance(curves: Floats, radius: Floats, pressure: Floats) -> Floats:
 
 
 def _ink(distance: Floats, radius: Floats, edge: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Black as far as the pen reaches, over an edge of some pixels to white; centred by its mass."""
+    """Full ink inside the pen's radius, fading over the width of the edge, centered by its mass; uint8."""
     inside = (radius[:, None, None] - distance) / edge[:, None, None].astype(np.float32)
-    return (_centred(np.clip(0.5 + inside, 0, 1)) * 255 + 0.5).astype(np.uint8)
+    return (_center(np.clip(0.5 + inside, 0, 1)) * 255 + 0.5).astype(np.uint8)
 
 
-def _centred(grey: Floats) -> Floats:
-    """Move each image by whole pixels, so that its centre of mass comes to the middle."""
+def _center(gray: Floats) -> Floats:
+    """Move each image by whole pixels to put its center of mass in the middle."""
     place = np.arange(SIDE, dtype=np.float32)
-    mass = grey.sum((1, 2))
+    mass = gray.sum((1, 2))
     middle = (SIDE - 1) / 2
-    dy = np.rint(middle - (grey.sum(2) @ place) / mass).astype(int)
-    dx = np.rint(middle - (grey.sum(1) @ place) / mass).astype(int)
+    dy = np.rint(middle - (gray.sum(2) @ place) / mass).astype(int)
+    dx = np.rint(middle - (gray.sum(1) @ place) / mass).astype(int)
     rows = np.arange(SIDE) - dy[:, None]
     columns = np.arange(SIDE) - dx[:, None]
     inside = ((rows >= 0) & (rows < SIDE))[:, :, None] & ((columns >= 0) & (columns < SIDE))[:, None, :]
-    n = np.arange(len(grey))[:, None, None]
-    moved = grey[n, rows.clip(0, SIDE - 1)[:, :, None], columns.clip(0, SIDE - 1)[:, None, :]]
+    n = np.arange(len(gray))[:, None, None]
+    moved = gray[n, rows.clip(0, SIDE - 1)[:, :, None], columns.clip(0, SIDE - 1)[:, None, :]]
     return np.where(inside, moved, np.float32(0))

@@ -17,7 +17,7 @@ from PIL import Image
 
 from convnet_core.common.files import write_atomic
 from convnet_core.data.drawing import SIDE, prepare, prepare_file
-from convnet_core.data.picture import Grey
+from convnet_core.data.picture import Gray
 from convnet_core.data.split import CLASSES
 from convnet_core.errors import DataError, RunError
 from convnet_core.runs.run import Run
@@ -37,7 +37,7 @@ class SavedDrawing:
     file: str
 
 
-def save(run: Run, drawing: Grey, label: int) -> SavedDrawing:
+def save(run: Run, drawing: Gray, label: int) -> SavedDrawing:
     """Save a drawing, float32 [height, width] in [0, 1], with its true digit.
 
     Raises DataError if there is no ink or no such digit, RunError if the file cannot be written.
@@ -80,7 +80,7 @@ def picture_file(run: Run, drawing: SavedDrawing) -> Path:
     return run.file(drawing.file, "remove it from the run's folder")
 
 
-def load_image(run: Run, drawing: SavedDrawing) -> Grey:
+def load_image(run: Run, drawing: SavedDrawing) -> Gray:
     """The prepared image of a saved drawing, float32 [28, 28] in [0, 1]. Raises what `load_images` raises."""
     return prepare_file(picture_file(run, drawing))
 

@@ -8,7 +8,7 @@ import streamlit as st
 import streamlit_drawable_canvas as canvas
 from streamlit.delta_generator import DeltaGenerator
 
-from convnet_core.data.picture import Grey, from_bytes
+from convnet_core.data.picture import Gray, from_bytes
 from convnet_core.errors import DataError
 
 SIDE = 280
@@ -27,7 +27,7 @@ canvas.out = st.components.v2.component(
 )
 
 
-def draw() -> Grey | None:
+def draw() -> Gray | None:
     """The pad, its buttons and its pen; the drawing as brightness [280, 280], None before the first stroke.
 
     The session keeps it as PNG, a hundredth of the size, so that it is there again after a visit to another page.
@@ -54,7 +54,7 @@ def draw() -> Grey | None:
         )
     sent = _sent(result)
     if sent is not None:
-        drawing: Grey | None = from_bytes(sent, _NAME)
+        drawing: Gray | None = from_bytes(sent, _NAME)
         sketch.update(objects=(result.json_data or {}).get("objects", []), png=sent)
     else:
         drawing = None if sketch["png"] is None else from_bytes(sketch["png"], _NAME)

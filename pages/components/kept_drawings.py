@@ -10,7 +10,7 @@ import streamlit as st
 
 from convnet_core.config.arguments import arguments
 from convnet_core.config.stages import CompareConfig
-from convnet_core.data.picture import Grey
+from convnet_core.data.picture import Gray
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.runs import drawings
 from convnet_core.runs.provenance import data_of
@@ -19,7 +19,7 @@ from convnet_core.runtimes.pool import RuntimePool, by_label
 from pages.components import job_area as jobs
 
 
-def keeping(run: Run, drawing: Grey, guess: int | None) -> None:
+def keeping(run: Run, drawing: Gray, guess: int | None) -> None:
     """Keep the drawing with its true digit."""
     label = st.pills(  # a segmented control does not wrap: on a phone its last digit is cut off
         "The digit that you drew",

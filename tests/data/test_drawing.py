@@ -107,11 +107,11 @@ def test_the_steps_say_where_the_ink_was_and_where_it_went(seven):
     dark = seven if seven[0, 0] > 0.5 else 1 - seven
     rows, columns = np.flatnonzero((dark < 0.5).any(1)), np.flatnonzero((dark < 0.5).any(0))
     made = steps(np.pad(dark, ((40, 0), (0, 70)), constant_values=1.0))
-    assert (made.found.top, made.found.left) == pytest.approx((rows[0] + 40, columns[0]), abs=1)
-    assert (made.found.bottom, made.found.right) == pytest.approx((rows[-1] + 41, columns[-1] + 1), abs=1)
-    assert max(made.placed.height, made.placed.width) == 20
+    assert (made.source_box.top, made.source_box.left) == pytest.approx((rows[0] + 40, columns[0]), abs=1)
+    assert (made.source_box.bottom, made.source_box.right) == pytest.approx((rows[-1] + 41, columns[-1] + 1), abs=1)
+    assert max(made.target_box.height, made.target_box.width) == 20
     outside = made.image.copy()
-    made.placed.of(outside)[:] = 0
+    made.target_box.crop(outside)[:] = 0
     assert outside.max() == 0
     place, mass = np.arange(28), made.image.sum()
     assert made.mass == pytest.approx(((made.image.sum(1) @ place) / mass, (made.image.sum(0) @ place) / mass))

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 
 from convnet_core.config.stages import ModelConfig
 from convnet_core.data.drawing import Box, steps
-from convnet_core.data.drawing_pictures import centring, enlarged, feature_grid, stacked, with_box
+from convnet_core.data.drawing_pictures import enlarge, feature_grid, show_box, show_centering, stack
 from convnet_core.networks.convnet import build
 from convnet_core.runtimes.pytorch import PyTorch
 from testing.drawings import drawings
@@ -42,14 +42,14 @@ def test_maps_that_are_all_equal_are_drawn():
 
 def test_grids_are_stacked():
     one, two = Image.new("L", (10, 4), 1), Image.new("L", (6, 5), 2)
-    both = np.asarray(stacked([one, two]))
+    both = np.asarray(stack([one, two]))
     assert both.shape == (4 + 8 + 5, 10)
     assert (both[:4] == 1).all()
     assert (both[12:, :6] == 2).all()
 
 
 def test_the_frame_is_where_the_ink_is():
-    picture = np.asarray(with_box(np.ones((280, 140), np.float32), Box(56, 28, 224, 112), 140))
+    picture = np.asarray(show_box(np.ones((280, 140), np.float32), Box(56, 28, 224, 112), 140))
     assert picture.shape == (140, 70, 3)
     coloured = (picture.min(axis=2) < 200) & (picture.max(axis=2) - picture.min(axis=2) > 50)
     rows, columns = np.flatnonzero(coloured.any(1)), np.flatnonzero(coloured.any(0))
@@ -58,13 +58,13 @@ def test_the_frame_is_where_the_ink_is():
 
 def test_pixels_are_enlarged_to_squares():
     image = np.eye(28, dtype=np.float32)
-    large = np.asarray(enlarged(image, 140))
+    large = np.asarray(enlarge(image, 140))
     np.testing.assert_array_equal(large, np.kron(image, np.full((5, 5), 255)))
 
 
 def test_centring_shows_the_ink_around_the_middle():
     made = steps(drawings(10, seed=3)[0][7].astype(np.float32) / 255)
-    picture = np.asarray(centring(made, 140).convert("L")).astype(float) / 255
+    picture = np.asarray(show_centering(made, 140).convert("L")).astype(float) / 255
     assert picture.shape == (140, 140)
     small = picture.reshape(28, 5, 28, 5).mean((1, 3))
     assert np.corrcoef(small.ravel(), made.image.ravel())[0, 1] > 0.8

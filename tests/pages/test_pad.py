@@ -12,7 +12,7 @@ from tests.pages.mouse import opened, png
 @pytest.mark.parametrize(
     ("picture", "fault"),
     [
-        (png(np.zeros((8000, 8000), np.uint8)), "8000 × 8000 pixels are too many"),
+        (png(np.zeros((8000, 8000), np.uint8)), "8000 × 8000 is too many pixels"),
         (b"no picture", "cannot be read as an image"),
     ],
 )

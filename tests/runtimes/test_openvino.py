@@ -32,7 +32,7 @@ def test_it_is_a_runtime_where_it_is_installed_and_doctor_says_so():
     assert (OPENVINO in available()) == INSTALLED
     (check,) = [check for check in doctor.examine() if check.name == "OpenVINO"]
     assert check.ok
-    assert check.found == OPENVINO.version if INSTALLED else "not installed" in check.found
+    assert check.detail == OPENVINO.version if INSTALLED else "not installed" in check.detail
 
 
 @needs_openvino

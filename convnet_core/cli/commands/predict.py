@@ -61,7 +61,7 @@ def execute(args: argparse.Namespace) -> int:
         if args.feature_maps and readable:
             maps = feature_maps(run, [Path(answer["image"]) for answer in readable])
             grids = [drawing_pictures.feature_grid(each) for each in maps]
-            gallery.save(drawing_pictures.stacked(grids), args.feature_maps)
+            gallery.save(drawing_pictures.stack(grids), args.feature_maps)
     lines: list[object] = [*tables.predictions(readable)]
     if args.feature_maps and readable:
         lines.append(f"feature maps: {args.feature_maps}")
