@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -16,6 +15,7 @@ from convnet_core.compare.converters import side_by_side
 from convnet_core.config.arguments import arguments
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert import node_map_file
+from convnet_core.convert.node_map_file import NodeMap
 from convnet_core.convert.signature import Signature
 from convnet_core.errors import ConvNetError
 from convnet_core.jobs import watcher
@@ -105,7 +105,7 @@ def signature(run: Run, item: Artifact) -> None:
 
 
 @st.cache_resource(show_spinner="reading the nodes", max_entries=4)
-def nodes_of(folder: Path, sha256: str) -> list[dict[str, Any]]:
+def nodes_of(folder: Path, sha256: str) -> NodeMap:
     """nodes.json, one for all sessions; read again when its digest changes."""
     return node_map_file.read(folder)
 
@@ -116,7 +116,7 @@ def node_table(run: Run, item: Artifact) -> None:
     path = run.path / item.path
     nodes = nodes_of(path.parent, digest(path))
     st.subheader("What each ONNX node became")
-    ops = Counter(node["op_type"] for node in nodes)
+    ops = Counter(node.op_type for node in nodes)
     wanted = st.multiselect(
         "ONNX ops",
         [op for op, _ in ops.most_common()],
@@ -125,8 +125,8 @@ def node_table(run: Run, item: Artifact) -> None:
         placeholder="all",
         help="Shows only nodes of these ops",
     )
-    shown = [node for node in nodes if not wanted or node["op_type"] in wanted]
-    made = sum(len(node["ops"]) for node in shown)
+    shown = [node for node in nodes if not wanted or node.op_type in wanted]
+    made = sum(len(node.ops) for node in shown)
     st.caption(
         f"{len(shown):,} of {format_count(len(nodes), 'ONNX node')}, which became "
         f"{format_count(made, 'TensorFlow op')}. "
@@ -135,12 +135,12 @@ def node_table(run: Run, item: Artifact) -> None:
     event = st.dataframe(
         [
             {
-                "ONNX node": node["name"],
-                "ONNX op": f"{node['op_type']}-{node['version']}",
-                "TensorFlow ops": ", ".join(op["type"] for op in node["ops"]) or "none (a constant)",
-                "Count": len(node["ops"]),
-                "Inputs": ", ".join(node["inputs"]),
-                "Outputs": ", ".join(node["outputs"]),
+                "ONNX node": node.name,
+                "ONNX op": f"{node.op_type}-{node.version}",
+                "TensorFlow ops": ", ".join(op.type for op in node.ops) or "none (a constant)",
+                "Count": len(node.ops),
+                "Inputs": ", ".join(node.inputs),
+                "Outputs": ", ".join(node.outputs),
             }
             for node in shown
         ],
@@ -153,9 +153,9 @@ def node_table(run: Run, item: Artifact) -> None:
     chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
     with st.expander("The TensorFlow ops by name", expanded=bool(chosen), icon=":material/list:"):
         names = [
-            {"ONNX node": node["name"], "TensorFlow op": op["name"], "Type": op["type"]}
+            {"ONNX node": node.name, "TensorFlow op": op.name, "Type": op.type}
             for node in chosen or shown
-            for op in node["ops"]
+            for op in node.ops
         ]
         st.dataframe(names, hide_index=True, width="stretch")
     files.download(run, item)

@@ -94,7 +94,7 @@ def convert_and_compare(folder: Path, feeds: dict[int, list[Any]], last_only: bo
     except ConversionError as error:
         tflite_error = str(error)
     seconds["tflite"] = time.perf_counter() - start
-    ops = [op["type"] for node in nodes.node_map(model, concrete, function) for op in node["ops"]]
+    ops = [op.type for entry in nodes.node_map(model, concrete, function) for op in entry.ops]
 
     runtimes = {
         "onnxruntime": OnnxRuntime(folder / "model.onnx", threads=2),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import onnx
 
-from convnet_core.common.files import size_of, write_json
+from convnet_core.common.files import size_of
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert import node_map as nodes
 from convnet_core.convert import node_map_file
@@ -62,7 +62,7 @@ def convert(
     signature = Signature.of(model, function.layouts)
     concrete = saved_model.trace(function, signature)
     node_map = nodes.node_map(model, concrete, function)
-    write_json(folder / node_map_file.FILE, node_map)
+    node_map_file.write(folder, node_map)
 
     traced = TracedModel(concrete, signature, calibration, config, folder / SAVED_MODEL.file)
     failed: dict[str, str] = {}
@@ -79,7 +79,7 @@ def convert(
     monitor.emit(Progress(label="converted", done=total, total=total))
 
     sizes = {target.file: size_of(folder / target.file) for target in selected if target.file not in failed}
-    ops = [op["type"] for node in node_map for op in node["ops"]]
+    ops = [op.type for entry in node_map for op in entry.ops]
     return ConversionSummary(sizes, len(node_map), len(ops), ops.count("Transpose"), failed)
 
 

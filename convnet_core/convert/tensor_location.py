@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
 
@@ -51,13 +50,3 @@ class TensorLocation:
 
     def _split_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         return (*shape[: self.axis], *self.split, *shape[self.axis + 1 :])
-
-    def to_json(self) -> dict[str, Any]:
-        """Convert to JSON values."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        perm, split, shape = (tuple(value[name]) for name in ("perm", "split", "shape"))
-        return cls(value["source"], perm, split, value["axis"], shape)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
 from convnet_core.convert import node_map_file
+from convnet_core.convert.node_map_file import NodeMap
 from convnet_core.errors import ConversionError, UnsupportedNode
 from convnet_core.onnx_files import model_file
 from convnet_core.tensors.arrays import Array, Feeds
@@ -71,9 +72,9 @@ class Case:
         return model_file.load(self.path)
 
     @cached_property
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> NodeMap:
         """What each ONNX node became, as the conversion noted it. Raises ConversionError where it noted less."""
         found = [] if self.folder is None else node_map_file.read(self.folder)
-        if any("tensors" not in entry or any("inputs" not in op for op in entry["ops"]) for entry in found):
+        if any(len(entry.tensors) != len(entry.outputs) for entry in found):
             raise ConversionError("the conversion was made by an older version of this project", hint="convert again")
         return found

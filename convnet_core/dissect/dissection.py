@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from convnet_core.config.stages import DissectConfig
+from convnet_core.convert.node_map_file import NodeMap
 from convnet_core.dissect.active_runtime import active
 from convnet_core.dissect.answers import answer_functions, answer_in_fixed_batches, answer_in_parts
 from convnet_core.dissect.case import Case
@@ -43,7 +43,7 @@ class Dissection:
     """
 
     nodes: list[NodeResult]
-    entries: list[dict[str, Any]]
+    entries: NodeMap
     litert: list[LiteRTOp]
     weights: list[weights.Weight]
     fusions: list[batchnorm_folding.Fusion]

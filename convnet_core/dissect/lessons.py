@@ -80,8 +80,8 @@ def flatten_order(bench: LessonSetup) -> Case:
     shape = None if gemm is None else _shape(model, makers[gemm.input[0]].input[0])
     if gemm is None or shape is None or len(shape) != 4:
         raise ConfigError("this network flattens no image into a linear layer")
-    entry = next(item for item in bench.case.entries if item["name"] == gemm.name)
-    weights, reordered = _weight(model, gemm.input[1]), bool(entry["weights"][gemm.input[1]]["split"])
+    entry = next(item for item in bench.case.entries if item.name == gemm.name)
+    weights, reordered = _weight(model, gemm.input[1]), bool(entry.weights[gemm.input[1]].split)
     sizes, order = ((*shape[2:], shape[1]), (0, 3, 1, 2)) if reordered else (shape[1:], (0, 2, 3, 1))
     _set(model, gemm.input[1], weights.reshape(-1, *sizes).transpose(order).reshape(weights.shape))
     return bench.converted(model)

@@ -6,6 +6,8 @@ import pytest
 
 from convnet_core.common.files import read_json, write_json
 from convnet_core.config.stages import DissectConfig
+from convnet_core.convert.node_map_file import ConvertedTensor, NodeMapEntry, TensorFlowOp
+from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.dissection import Dissection
 from convnet_core.dissect.report import content as report
 from convnet_core.dissect.report import documents, svg_graph, tables, weight_layouts
@@ -169,12 +171,9 @@ def test_a_headline_ends_with_one_full_stop(content):
 
 
 def entry(name, op_type, inputs, outputs, became="ops", perm=(), ops=()):
-    tensors = [{"tensor": f"{out}:0", "constant": False, "place": {"perm": list(perm)}} for out in outputs]
-    made = [{"name": f"{name}/{place}", "type": "Transpose", "perm": order} for place, order in enumerate(ops)]
-    return {
-        "name": name, "op_type": op_type, "inputs": inputs, "outputs": outputs,
-        "became": became, "tensors": tensors, "ops": made,
-    }  # fmt: skip
+    tensors = [ConvertedTensor(f"{out}:0", constant=False, place=TensorLocation(out, perm)) for out in outputs]
+    made = [TensorFlowOp(f"{name}/{place}", "Transpose", perm=order) for place, order in enumerate(ops)]
+    return NodeMapEntry(name, op_type, 18, inputs, outputs, made, tensors, became=became)
 
 
 def test_a_transpose_is_said_to_be_what_it_is():

@@ -138,8 +138,8 @@ def test_a_node_alone_gives_what_the_reference_makes_of_the_same_inputs(made):
 
 def test_every_node_became_something(made):
     for entry in made.entries:
-        assert entry["ops"] or entry["became"] in ("constant", "layout", "part"), entry["name"]
-        assert entry["became"] != "part" or entry["of"], entry["name"]
+        assert entry.ops or entry.became in ("constant", "layout", "part"), entry.name
+        assert entry.became != "part" or entry.of, entry.name
 
 
 def test_channels_last_borders_are_known(tmp_path):

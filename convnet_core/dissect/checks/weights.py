@@ -14,6 +14,7 @@ import onnx.numpy_helper
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.native.tracer import variable_name
+from convnet_core.convert.node_map_file import ConvertedWeight, NodeMap
 from convnet_core.convert.targets.table import FROZEN_GRAPH, SAVED_MODEL
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.finding import Finding
@@ -22,7 +23,7 @@ from convnet_core.tensors.arrays import Array
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight on both sides: its shape in ONNX and in TensorFlow, and how one becomes the other (`Place`).
+    """A weight on both sides: its shape in ONNX and in TensorFlow, and how one becomes the other.
 
     `error` is the largest difference when they are laid over each other; None where the conversion keeps it neither
     as a variable nor as a constant.
@@ -32,11 +33,11 @@ class Weight:
     node: str
     shape: tuple[int, ...]
     there: tuple[int, ...]
-    place: dict[str, Any]
+    place: ConvertedWeight
     error: float | None
 
 
-def converted_weights(folder: Path, entries: list[dict[str, Any]]) -> dict[str, Array]:
+def converted_weights(folder: Path, entries: NodeMap) -> dict[str, Array]:
     """What a conversion keeps of each weight, by ONNX name: the variable of the SavedModel, or else the constant of the
     frozen graph; a weight that is neither is left out.
     """
@@ -48,9 +49,9 @@ def converted_weights(folder: Path, entries: list[dict[str, Any]]) -> dict[str, 
     constants = _constants(folder / FROZEN_GRAPH.file)
     found: dict[str, Array] = {}
     for entry in entries:
-        for name, plain in entry["weights"].items():
-            variable = variables.get(variable_name(plain["source"]))
-            constant = constants.get(plain.get("constant", "").partition(":")[0])
+        for name, weight in entry.weights.items():
+            variable = variables.get(variable_name(weight.source))
+            constant = constants.get(weight.constant.partition(":")[0])
             if variable is not None:
                 found[name] = variable.numpy()
             elif constant is not None:
@@ -66,19 +67,19 @@ def _constants(path: Path) -> dict[str, Any]:
     return {node.name: node.attr["value"].tensor for node in graph.node if node.op == "Const"}
 
 
-def compare_weights(model: onnx.ModelProto, entries: list[dict[str, Any]], there: dict[str, Array]) -> list[Weight]:
+def compare_weights(model: onnx.ModelProto, entries: NodeMap, there: dict[str, Array]) -> list[Weight]:
     """Every weight that a node takes, in the order of the nodes; `there` is what is kept of them."""
     given = {tensor.name: tensor for tensor in model.graph.initializer}
     found = []
     for entry in entries:
-        for name, plain in entry["weights"].items():
+        for name, place in entry.weights.items():
             value = np.array(onnx.numpy_helper.to_array(given[name]))
             if value.dtype.kind != "f" or value.size < 2:
                 continue
             kept = there.get(name)
-            error = None if kept is None else _error(value, TensorLocation.from_json(plain), kept)
-            shape = _converted_shape(value, TensorLocation.from_json(plain)) if kept is None else kept.shape
-            found.append(Weight(name, entry["name"], value.shape, shape, plain, error))
+            error = None if kept is None else _error(value, place, kept)
+            shape = _converted_shape(value, place) if kept is None else kept.shape
+            found.append(Weight(name, entry.name, value.shape, shape, place, error))
     return found
 
 
@@ -108,7 +109,7 @@ def findings(
         if not weight.error:
             continue
         value = np.array(onnx.numpy_helper.to_array(given[weight.name]))
-        laid = TensorLocation.from_json(weight.place).value(there[weight.name])
+        laid = weight.place.value(there[weight.name])
         found.append(_explain(weight, value, laid, nodes[weight.node], _flattened_image(model, weight.node, shapes)))
     return found
 

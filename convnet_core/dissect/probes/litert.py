@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from convnet_core.convert.node_map_file import NodeMap, NodeMapEntry
 from convnet_core.convert.quantization import dequantize, quantize
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.tensor_location import TensorLocation
@@ -48,7 +49,7 @@ class LiteRTProbe(Probe):
 
     alone_is_possible = False
 
-    def __init__(self, folder: Path, spec: RuntimeSpec, entries: list[dict[str, Any]]) -> None:
+    def __init__(self, folder: Path, spec: RuntimeSpec, entries: NodeMap) -> None:
         self.name, self.precision = spec.name, spec.precision
         self._signature = Signature.load(folder)
         path = folder / spec.file
@@ -66,9 +67,9 @@ class LiteRTProbe(Probe):
         signature = self._interpreter._get_full_signature_list()["serving_default"]
         self._inputs: Mapping[str, int] = signature["inputs"]
         self._outputs: Mapping[str, int] = signature["outputs"]
-        self._scopes = {_scope(entry): place for place, entry in enumerate(entries) if entry["ops"]}
+        self._scopes = {_scope(entry): place for place, entry in enumerate(entries) if entry.ops}
         self._entries = entries
-        self._tf_ops = {op["name"]: op for entry in entries for op in entry["ops"]}
+        self._tf_ops = {op.name: op for entry in entries for op in entry.ops}
         self.ops = self._read_ops()
 
     def values(self, feeds: Feeds) -> Feeds:
@@ -145,25 +146,25 @@ class LiteRTProbe(Probe):
         Of an operation that gives several, the tensors share their name, and `position` counts.
         """
         entry, parts = self._entries[place], label.split(";")
-        for count, (name, where) in enumerate(zip(entry["outputs"], entry["tensors"], strict=True)):
-            base, _, number = where["tensor"].rpartition(":")
+        for count, (name, where) in enumerate(zip(entry.outputs, entry.tensors, strict=True)):
+            base, _, number = where.tensor.rpartition(":")
             named = base in parts or any(_is_numbered(part, base) and part not in self._tf_ops for part in parts)
-            if named and (number == "0" if position is None else count == position):
-                return name, self._ordered(base, parts, TensorLocation.from_json(where["place"]))
+            if where.place is not None and named and (number == "0" if position is None else count == position):
+                return name, self._ordered(base, parts, where.place)
         return None
 
     def _ordered(self, base: str, parts: list[str], place: TensorLocation) -> TensorLocation:
         """Where the ops of a label have transposes between them that the label does not name, the converter has taken
         these out: the value is in the order before them.
         """
-        op, perm = self._tf_ops.get(base), ()
-        while op is not None and op["inputs"] and not place.perm:
-            op = self._tf_ops.get(op["inputs"][0])
-            if op is None or op["name"] in parts:
+        op, perm = self._tf_ops.get(base), tuple[int, ...]()
+        while op is not None and op.inputs and not place.perm:
+            op = self._tf_ops.get(op.inputs[0])
+            if op is None or op.name in parts:
                 return dataclasses.replace(place, perm=perm) if op is not None and perm else place
-            if not op.get("perm"):
+            if not op.perm:
                 return place
-            perm = tuple(op["perm"][axis] for axis in perm or range(len(op["perm"])))
+            perm = tuple(op.perm[axis] for axis in perm or range(len(op.perm)))
         return place
 
     def _nodes_of(self, name: str) -> list[int]:
@@ -174,7 +175,7 @@ class LiteRTProbe(Probe):
     def _last(self, index: int) -> list[int]:
         """The node that gives the model's output which a tensor is; the file has no other name for it."""
         outputs = {port.onnx for port in self._signature.outputs if self._outputs[port.tensorflow] == index}
-        return [place for place, entry in enumerate(self._entries) if outputs.intersection(entry["outputs"])]
+        return [place for place, entry in enumerate(self._entries) if outputs.intersection(entry.outputs)]
 
     def _read_ops(self) -> list[LiteRTOp]:
         details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
@@ -185,7 +186,7 @@ class LiteRTProbe(Probe):
                 {place for item in made for place in self._nodes_of(item["name"]) or self._last(item["index"])}
             )
             shapes = tuple(tuple(int(size) for size in item["shape_signature"]) for item in made)
-            found.append(LiteRTOp(op["op_name"], shapes, tuple(self._entries[place]["name"] for place in nodes)))
+            found.append(LiteRTOp(op["op_name"], shapes, tuple(self._entries[place].name for place in nodes)))
         return found
 
 
@@ -194,8 +195,8 @@ def _is_numbered(label: str, base: str) -> bool:
     return label.startswith(base) and label[len(base) :].isdecimal() and bool(base)
 
 
-def _scope(entry: dict[str, Any]) -> str:
-    return str(entry["ops"][0]["name"]).split("/")[0]
+def _scope(entry: NodeMapEntry) -> str:
+    return entry.ops[0].name.split("/")[0]
 
 
 def _to_onnx_order(array: Array, place: TensorLocation) -> Array | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import onnx
 
 from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.convert.node_map_file import NodeMap
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Probe
@@ -26,7 +28,7 @@ class TensorFlowProbe(Probe):
 
     name = TENSORFLOW.name
 
-    def __init__(self, folder: Path, entries: list[dict[str, Any]], model: onnx.ModelProto) -> None:
+    def __init__(self, folder: Path, entries: NodeMap, model: onnx.ModelProto) -> None:
         self._parts = NodeRunner(model, tensorflow_runner(model))
         self._signature = Signature.load(folder)
         v1 = import_tensorflow().compat.v1
@@ -46,13 +48,10 @@ class TensorFlowProbe(Probe):
             port.onnx: TensorLocation(f"{port.tensorflow}:0", _invert(port.perm)) for port in self._signature.inputs
         }
         for entry in entries:
-            for name, where in zip(entry["outputs"], entry["tensors"], strict=True):
-                if name and where["tensor"] and _has(graph, where["tensor"]):
-                    place = TensorLocation.from_json(where["place"])
-                    self._places[name] = TensorLocation(
-                        where["tensor"], place.perm, place.split, place.axis, place.shape
-                    )
-        self._nodes = {name: entry for entry in entries for name in entry["outputs"] if name}
+            for name, where in zip(entry.outputs, entry.tensors, strict=True):
+                if name and where.place is not None and _has(graph, where.tensor):
+                    self._places[name] = dataclasses.replace(where.place, source=where.tensor)
+        self._nodes = {name: entry for entry in entries for name in entry.outputs if name}
         self._fed = [port.onnx for port in self._signature.inputs]
 
     def values(self, feeds: Feeds) -> Feeds:
@@ -71,12 +70,12 @@ class TensorFlowProbe(Probe):
         arithmetic.
         """
         entry, place = self._nodes.get(node), self._places.get(node)
-        if entry is not None and (entry["became"] in ("layout", "part") or place is None):
+        if entry is not None and (entry.became in ("layout", "part") or place is None):
             return self._parts.alone(node, inputs)
-        if entry is None or place is None or entry["became"] != "ops" or place.shape:
+        if entry is None or place is None or entry.became != "ops" or place.shape:
             return None
         given = {self._places[name].source: self._places[name].source_value(inputs[name]) for name in self._fed}
-        for name in dict.fromkeys(entry["inputs"]):
+        for name in dict.fromkeys(entry.inputs):
             before = self._places.get(name)
             if before is None:
                 continue  # a weight, or a constant: the graph has its own

@@ -10,7 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.formatting import format_count
+from convnet_core.convert.node_map_file import NodeMap, NodeMapEntry
 from convnet_core.dissect.difference import is_float32
 from convnet_core.dissect.report.weight_layouts import dimension_letters, shapes_text
 from convnet_core.runs.stage_folders import LESSON_STAGES
@@ -61,14 +63,14 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
     late = after_moved_transposes(found.entries)
     transposes = [
         {
-            "node": entry["name"],
-            "op": op["name"],
-            "what": _purpose(entry["op_type"], entry["name"] in late, op.get("perm", [])),
-            "perm": op.get("perm", []),
+            "node": entry.name,
+            "op": op.name,
+            "what": _purpose(entry.op_type, entry.name in late, op.perm),
+            "perm": list(op.perm),
         }
         for entry in found.entries
-        for op in entry["ops"]
-        if op["type"] == "Transpose"
+        for op in entry.ops
+        if op.type == "Transpose"
     ]
     content = {
         "title": title,
@@ -76,7 +78,7 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
         "runtimes": found.runtimes,
         "findings": [dataclasses.asdict(item) for item in found.findings],
         "nodes": [dataclasses.asdict(item) for item in found.nodes],
-        "entries": found.entries,
+        "entries": [dataclasses.asdict(entry) for entry in found.entries],
         "litert": [dataclasses.asdict(op) for op in found.litert],
         "weights": [dataclasses.asdict(item) for item in found.weights],
         "fusions": {"formula": FORMULA, "nodes": [dataclasses.asdict(item) for item in found.fusions]},
@@ -88,15 +90,15 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
     return dict(to_json_numbers(content))
 
 
-def after_moved_transposes(entries: Sequence[dict[str, Any]]) -> set[str]:
+def after_moved_transposes(entries: NodeMap) -> set[str]:
     """The nodes to which a transpose of the model comes undone: it became an order of dimensions before them."""
     turned, found = set[str](), set[str]()
     for entry in entries:
-        own = entry["op_type"] == "Transpose" and entry["became"] == "layout"
-        if own or turned.intersection(entry["inputs"]):
-            found.add(entry["name"])
-            kept = zip(entry["outputs"], entry["tensors"], strict=True)
-            turned.update(name for name, where in kept if own or (where["place"] and where["place"]["perm"]))
+        own = entry.op_type == "Transpose" and entry.became == "layout"
+        if own or turned.intersection(entry.inputs):
+            found.add(entry.name)
+            kept = zip(entry.outputs, entry.tensors, strict=True)
+            turned.update(name for name, where in kept if own or (where.place is not None and where.place.perm))
     return found
 
 
@@ -188,8 +190,8 @@ def _count_transposes(where: str, found: list[dict[str, Any]]) -> str:
 
 def litert_transposes(content: dict[str, Any]) -> list[dict[str, Any]]:
     """The transposes of the TFLite file, as those of TensorFlow are kept."""
-    kinds = {entry["name"]: str(entry["op_type"]) for entry in content["entries"]}
-    late = after_moved_transposes(content["entries"])
+    entries = [dataclass_from_json(NodeMapEntry, entry) for entry in content["entries"]]
+    kinds, late = {entry.name: entry.op_type for entry in entries}, after_moved_transposes(entries)
     found = []
     for op in content["litert"]:
         if op["type"] == "TRANSPOSE":

@@ -7,6 +7,7 @@ from typing import Any
 
 import onnx
 
+from convnet_core.convert.node_map_file import NodeMap, TensorFlowOp
 from convnet_core.dissect.report.content import after_moved_transposes
 from convnet_core.graphs.layout import lay_out
 
@@ -24,17 +25,17 @@ def lay_out_onnx(model: onnx.ModelProto) -> dict[str, Any]:
     return _lay_out(labels, links)
 
 
-def lay_out_tensorflow(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def lay_out_tensorflow(entries: NodeMap) -> dict[str, Any]:
     """The same for the ops of a conversion; those that only look after shapes are left out, and passed through."""
-    every = {op["name"]: (op, entry["name"]) for entry in entries for op in entry["ops"]}
-    kinds = {entry["name"]: str(entry["op_type"]) for entry in entries}
+    every = {op.name: (op, entry.name) for entry in entries for op in entry.ops}
+    kinds = {entry.name: entry.op_type for entry in entries}
     late = after_moved_transposes(entries)
-    shown = [name for name, (op, _) in every.items() if op["type"] not in _QUIET]
+    shown = [name for name, (op, _) in every.items() if op.type not in _QUIET]
     place = {name: index for index, name in enumerate(shown)}
     links = [
         (place[source], index)
         for index, name in enumerate(shown)
-        for before in every[name][0]["inputs"]
+        for before in every[name][0].inputs
         for source in _shown_sources(before, every, place)
     ]
     return _lay_out(
@@ -46,19 +47,19 @@ def lay_out_tensorflow(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
     )
 
 
-def _label(op: dict[str, Any], op_type: str, late: bool) -> str:
+def _label(op: TensorFlowOp, op_type: str, late: bool) -> str:
     """The op's type; of a transpose also what it is."""
-    if op["type"] != "Transpose":
-        return str(op["type"])
+    if op.type != "Transpose":
+        return op.type
     return "Transpose (the model's)" if op_type == "Transpose" or late else "Transpose (layout)"
 
 
-def _shown_sources(name: str, every: dict[str, Any], place: dict[str, int]) -> list[str]:
+def _shown_sources(name: str, every: dict[str, tuple[TensorFlowOp, str]], place: dict[str, int]) -> list[str]:
     """The ops that are shown and that a value comes from; sizes come from everywhere, and are not followed."""
     seen = set[str]()
-    while name in every and name not in place and name not in seen and every[name][0]["type"] == "Identity":
+    while name in every and name not in place and name not in seen and every[name][0].type == "Identity":
         seen.add(name)
-        name = next(iter(every[name][0]["inputs"]), "")
+        name = next(iter(every[name][0].inputs), "")
     return [name] if name in place else []
 
 

@@ -53,7 +53,7 @@ def test_between_convolutions_nothing_is_transposed_but_a_shuffle_itself(name, t
     model = model_file.load(tmp_path / "model.onnx")
     function = converter.convert(model)
     made = nodes.node_map(model, saved_model.trace(function, Signature.of(model)), function)
-    assert [op["type"] for node in made for op in node["ops"]].count("Transpose") == transposes  # 2 at the borders
+    assert [op.type for node in made for op in node.ops].count("Transpose") == transposes  # 2 at the borders
 
 
 X = [("x", [2, 6, 4, 5])]
