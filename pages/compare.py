@@ -11,9 +11,10 @@ import streamlit as st
 
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_error
-from convnet_core.compare import measurements_file, report
+from convnet_core.compare import measurements_file, report, report_file
 from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, judge
+from convnet_core.compare.report_file import Report
 from convnet_core.config.arguments import arguments
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
@@ -40,7 +41,7 @@ def main() -> None:
         return
     stale = shared.warn_of_stale(run, "compare")
     try:
-        made = report.load(run)
+        made = report_file.load(run)
         path = run.file("compare/measurements.npz")
         kept = measured(path, digest(path))
     except RunError as error:
@@ -49,9 +50,9 @@ def main() -> None:
     config = tolerances(run, CompareConfig.from_json(run.require("compare").config))
     if run.is_model:
         again(run, config)
-    sizes = {(line["name"], line["converter"]): line["bytes"] for line in made["runtimes"]}
-    comparison = judge(kept, sizes, made["reference"], config)
-    report_table.runtimes(report.to_json(comparison, made["title"], {}, not_made=made.get("not_made", [])), stale=stale)
+    sizes = {(line.name, line.converter): line.bytes for line in made.runtimes}
+    comparison = judge(kept, sizes, made.reference, config)
+    report_table.runtimes(report.report_of(comparison, made.title, {}, not_made=made.not_made), stale=stale)
 
     st.subheader("How large the errors are")
     st.plotly_chart(histograms(comparison), width="stretch")
@@ -146,12 +147,12 @@ def again(run: Run, config: CompareConfig) -> None:
     )
 
 
-def by_output(made: dict[str, Any]) -> None:
+def by_output(made: Report) -> None:
     """The largest error of each output on each input set, for every runtime."""
     found: dict[tuple[str, str, str], float | None] = {}
-    for line in made["results"]:
-        key = line["runtime"], line["output"], line["inputs"]
-        errors = [error for error in (found.get(key), line["max_abs_error"]) if error is not None]
+    for line in made.results:
+        key = line.runtime, line.output, line.inputs
+        errors = [error for error in (found.get(key), line.max_abs_error) if error is not None]
         found[key] = max(errors, default=None)
     st.subheader("Every output")
     st.dataframe(

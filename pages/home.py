@@ -8,6 +8,7 @@ import streamlit as st
 
 from convnet_core.common.files import runs_root
 from convnet_core.common.formatting import format_share
+from convnet_core.compare import report_file
 from convnet_core.doctor import Examination
 from convnet_core.errors import ConvNetError
 from convnet_core.jobs import upload, watcher
@@ -87,9 +88,7 @@ def show(run: Run) -> None:
     elif set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
         shared.refresh_button(run, "Bring up to date")
     if run.state("compare").state == "fresh":
-        from convnet_core.compare.report import load  # which needs NumPy; a first look at Home does not
-
-        report_table.runtimes(load(run))
+        report_table.runtimes(report_file.load(run))
         with st.container(horizontal=True):
             shared.download(
                 run,

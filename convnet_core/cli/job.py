@@ -12,7 +12,7 @@ from convnet_core.cli import tables
 from convnet_core.cli.progress import ProgressDisplay
 from convnet_core.cli.resolve import short_path
 from convnet_core.cli.terminal import error_console, print_results, redirect_output
-from convnet_core.compare import report
+from convnet_core.compare import report_file
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Message
@@ -82,7 +82,7 @@ def import_and_convert(args: argparse.Namespace, run: Run, job: Job, input_spec:
 
 def print_comparison(args: argparse.Namespace, run: Run) -> int:
     """Print the run's comparison; the exit status that it stands for."""
-    content = report.load(run)
+    report = report_file.load(run)
     path = f"report: {short_path(run)}/compare/report.html"
-    print_results(args, content, tables.runtimes(content), tables.verdict(content), path)
-    return AGREE if content["verdict"] == "agree" else DISAGREE
+    print_results(args, report.to_json(), tables.runtimes(report), tables.verdict(report), path)
+    return AGREE if report.agree else DISAGREE

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from convnet_core.benchmark.results import Benchmark, format_figure, rows, where_and_how
 from convnet_core.common.formatting import format_count, format_error, format_share, format_size
+from convnet_core.compare.report_file import Report
 from convnet_core.compare.verdict import sentence
 from convnet_core.dissect.report import content as report
 from convnet_core.dissect.report import tables
@@ -27,32 +28,32 @@ _MARKS = {
 }
 
 
-def runtimes(report: dict[str, Any]) -> Table:
-    """The table of runtimes of a report.json."""
+def runtimes(comparison: Report) -> Table:
+    """The table of runtimes of a comparison."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("runtime", "converter", "verdict"):
         table.add_column(name, no_wrap=True)
     for name in ("size", "accuracy", "equal labels", "max abs error"):
         table.add_column(name, justify="right", no_wrap=True)
-    for line in report["runtimes"]:
+    for line in comparison.runtimes:
         table.add_row(
-            line["name"],
-            line["converter"] or "–",
-            "[red]✗ FAIL[/]" if not line["passed"] else "[green]✓ pass[/]" if line["judged"] else "[dim]not judged[/]",
-            format_size(line["bytes"]),
-            format_share(line["accuracy"]),
-            format_share(line["label_agreement"]),
-            format_error(line["max_abs_error"]),
+            line.name,
+            line.converter or "–",
+            "[red]✗ FAIL[/]" if not line.passed else "[green]✓ pass[/]" if line.judged else "[dim]not judged[/]",
+            format_size(line.bytes),
+            format_share(line.accuracy),
+            format_share(line.label_agreement),
+            format_error(line.max_abs_error),
         )
     return table
 
 
-def verdict(report: dict[str, Any]) -> Text:
+def verdict(comparison: Report) -> Text:
     """The verdict in one line, why each failed runtime failed, and the notes."""
-    failed = [f"{line['name']}: {line['reason']}" for line in report["runtimes"] if not line["passed"]]
-    lines = "".join(f"\n  {escape(line)}" for line in (*failed, *report.get("notes", [])))
-    style = "bold green" if report["verdict"] == "agree" else "bold red"
-    return Text.from_markup(f"[{style}]{report['verdict']}[/]: {escape(sentence(report))}{lines}")
+    failed = [f"{line.name}: {line.reason}" for line in comparison.runtimes if not line.passed]
+    lines = "".join(f"\n  {escape(line)}" for line in (*failed, *comparison.notes))
+    style = "bold green" if comparison.agree else "bold red"
+    return Text.from_markup(f"[{style}]{comparison.verdict}[/]: {escape(sentence(comparison))}{lines}")
 
 
 def dissection(content: dict[str, Any]) -> Table:

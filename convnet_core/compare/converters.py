@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 
 from convnet_core.benchmark import results
-from convnet_core.compare import report
+from convnet_core.compare import report_file
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
@@ -50,14 +50,14 @@ def side_by_side(run: Run) -> list[Line]:
     return found
 
 
-def _errors(run: Run) -> dict[str, float]:
+def _errors(run: Run) -> dict[str, float | None]:
     if run.state("compare").state != "fresh":
         return {}
     with contextlib.suppress(ConvNetError):
         return {
-            line["converter"]: line["max_abs_error"]
-            for line in report.load(run)["runtimes"]
-            if line["converter"] and spec_of(line["name"]) is TENSORFLOW
+            line.converter: line.max_abs_error
+            for line in report_file.load(run).runtimes
+            if line.converter and spec_of(line.name) is TENSORFLOW
         }
     return {}
 

@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from convnet_core.common.files import read_json
 from convnet_core.common.formatting import format_error, format_share, format_size
 from convnet_core.compare.differences import Measurement
-from convnet_core.compare.judge import Comparison
+from convnet_core.compare.judge import Comparison, Result, Summary
+from convnet_core.compare.report_file import LabelTolerance, Report, ResultLine, RuntimeLine, Tolerance
 from convnet_core.compare.verdict import sentence
-from convnet_core.errors import RunError, one_line
-from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import now
 from convnet_core.runtimes.specs import all_versions
 
@@ -52,97 +50,83 @@ class Picture:
     answers: dict[str, int]
 
 
-def to_json(
+def report_of(
     comparison: Comparison,
     title: str,
     config: dict[str, Any],
     warnings: Sequence[str] = (),
     dissection: dict[str, Any] | None = None,
     not_made: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The content of report.json. What is not a number there (no labels, a failed run) is null.
-
-    `warnings` are what a reader must know first: stages that were stale when they were compared; `dissection`
-    is the summary of one, where the run was taken apart; `not_made` are the runtimes that there are no files of.
-    """
+) -> Report:
+    """The report of a comparison; `Report` says what its parts are."""
     tolerance = comparison.config
-    return {
-        "title": title,
-        "created": now(),
-        "verdict": comparison.verdict,
-        "warnings": list(warnings),
-        "notes": list(comparison.notes),
-        "not_made": list(not_made),
-        "reference": comparison.reference,
-        "tolerance": {
-            "rtol": tolerance.rtol,
-            "atol": tolerance.atol,
-            "rule": "float32: |error| <= atol + rtol * largest |output of that sample|",
-            "fp16": {"label_agreement": tolerance.fp16_agreement, "accuracy_drop": tolerance.fp16_accuracy_drop},
-            "int8": {"label_agreement": tolerance.int8_agreement, "accuracy_drop": tolerance.int8_accuracy_drop},
-        },
-        "runtimes": [
-            {
-                "name": line.name,
-                "converter": line.converter,
-                "passed": line.passed,
-                "judged": line.judged,
-                "bytes": line.bytes,
-                "accuracy": line.accuracy,
-                "label_agreement": line.label_agreement,
-                "max_abs_error": _number(line.max_abs_error),
-                "reason": line.reason,
-            }
-            for line in comparison.runtimes
-        ],
-        "results": [
-            {
-                "runtime": item.key.runtime,
-                "converter": item.key.converter,
-                "inputs": item.key.inputs,
-                "batch": item.key.batch,
-                "output": item.key.output,
-                "samples": len(item.max_abs),
-                "max_abs_error": _number(item.max_abs.max()) if len(item.max_abs) else None,
-                "mean_abs_error": _number(item.mean_abs),
-                "max_rel_error": _number(item.max_rel) if len(item.max_abs) else None,
-                "label_agreement": item.agreement,
-                "accuracy": item.accuracy,
-                "judged": result.judged,
-                "passed": result.passed,
-                "reason": result.reason,
-            }
-            for result in comparison.results
-            for item in [result.measured]
-        ],
-        "dissection": dissection,
-        "environment": {**all_versions(), "platform": platform.platform(), "machine": platform.machine()},
-        "config": config,
-    }
+    return Report(
+        title=title,
+        created=now(),
+        verdict=comparison.verdict,
+        warnings=tuple(warnings),
+        notes=tuple(comparison.notes),
+        not_made=tuple(not_made),
+        reference=comparison.reference,
+        tolerance=Tolerance(
+            rtol=tolerance.rtol,
+            atol=tolerance.atol,
+            rule="float32: |error| <= atol + rtol * largest |output of that sample|",
+            fp16=LabelTolerance(label_agreement=tolerance.fp16_agreement, accuracy_drop=tolerance.fp16_accuracy_drop),
+            int8=LabelTolerance(label_agreement=tolerance.int8_agreement, accuracy_drop=tolerance.int8_accuracy_drop),
+        ),
+        runtimes=tuple(_runtime_line(line) for line in comparison.runtimes),
+        results=tuple(_result_line(result) for result in comparison.results),
+        dissection=dissection,
+        environment={**all_versions(), "platform": platform.platform(), "machine": platform.machine()},
+        config=config,
+    )
+
+
+def _runtime_line(line: Summary) -> RuntimeLine:
+    return RuntimeLine(
+        name=line.name,
+        converter=line.converter,
+        passed=line.passed,
+        judged=line.judged,
+        bytes=line.bytes,
+        accuracy=line.accuracy,
+        label_agreement=line.label_agreement,
+        max_abs_error=_number(line.max_abs_error),
+        reason=line.reason,
+    )
+
+
+def _result_line(result: Result) -> ResultLine:
+    item = result.measured
+    return ResultLine(
+        runtime=item.key.runtime,
+        converter=item.key.converter,
+        inputs=item.key.inputs,
+        batch=item.key.batch,
+        output=item.key.output,
+        samples=len(item.max_abs),
+        max_abs_error=_number(item.max_abs.max()) if len(item.max_abs) else None,
+        mean_abs_error=_number(item.mean_abs),
+        max_rel_error=_number(item.max_rel) if len(item.max_abs) else None,
+        label_agreement=item.agreement,
+        accuracy=item.accuracy,
+        judged=result.judged,
+        passed=result.passed,
+        reason=result.reason,
+    )
 
 
 def _number(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def load(run: Run) -> dict[str, Any]:
-    """The run's report.json. Raises RunError where it cannot be read."""
-    path = run.file("compare/report.json")
-    try:
-        value = read_json(path)
-        if not isinstance(value["runtimes"], list) or not all(isinstance(line, dict) for line in value["runtimes"]):
-            raise TypeError("its runtimes are no list of objects")
-        return dict(value)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for("compare")) from error
-
-
-def to_markdown(report: dict[str, Any]) -> str:
+def to_markdown(report: Report) -> str:
     """The verdict and the table of runtimes, for an issue or a pull request."""
     return _environment(escape=False).get_template("report.md.j2").render(report=report)
 
 
-def to_html(report: dict[str, Any], comparison: Comparison, images: NDArray[np.uint8] | None) -> str:
+def to_html(report: Report, comparison: Comparison, images: NDArray[np.uint8] | None) -> str:
     """One file that a person can send: verdict, table, error histograms, images on which labels differ.
 
     `images` are the test images, uint8 [n, height, width]; None where the inputs are no pictures.

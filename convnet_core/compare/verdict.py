@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from convnet_core.compare.report_file import Report
 
 
-def sentence(report: dict[str, Any]) -> str:
-    """The verdict of a report.json in one sentence, which covers only what was judged."""
-    reference, lines = report["reference"], report["runtimes"]
-    agreeing = [line["name"] for line in lines if line["passed"] and line["judged"]]
-    failed = [line["name"] for line in lines if not line["passed"]]
+def sentence(report: Report) -> str:
+    """The verdict of a report in one sentence, which covers only what was judged."""
+    reference, lines = report.reference, report.runtimes
+    agreeing = [line.name for line in lines if line.passed and line.judged]
+    failed = [line.name for line in lines if not line.passed]
     others = [name for name in failed if name != reference]
     unjudged: dict[str, list[str]] = {}
     for line in lines:
-        if line["passed"] and not line["judged"]:
-            unjudged.setdefault(line["reason"], []).append(line["name"])
+        if line.passed and not line.judged:
+            unjudged.setdefault(line.reason, []).append(line.name)
     parts = [f"{len(agreeing)} {'runtime agrees' if len(agreeing) == 1 else 'runtimes agree'}"]
     if others:
         parts.insert(0, f"{_joined(others)} {'disagrees' if len(others) == 1 else 'disagree'} with {reference}")
@@ -23,7 +24,7 @@ def sentence(report: dict[str, Any]) -> str:
         parts.insert(0, f"{reference} does not repeat its own answers")
     for reason, names in unjudged.items():
         parts.append(f"{_joined(names)} {'was' if len(names) == 1 else 'were'} not judged ({reason})")
-    if missing := report.get("not_made"):  # reports of earlier versions do not say
+    if missing := report.not_made:
         parts.append(f"{_joined(missing)} {'was' if len(missing) == 1 else 'were'} not made")
     return "; ".join(parts)
 

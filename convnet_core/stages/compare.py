@@ -17,6 +17,7 @@ from convnet_core.compare import measurements_file, report
 from convnet_core.compare.differences import NOT_FINITE, Measurement
 from convnet_core.compare.judge import Comparison, judge
 from convnet_core.compare.measure import ReferenceFault
+from convnet_core.compare.report_file import Report
 from convnet_core.compare.verdict import sentence
 from convnet_core.compare.worker_session import measure, warm_up
 from convnet_core.config.stages import CompareConfig, DataConfig
@@ -96,11 +97,9 @@ def run_compare(
     return comparison
 
 
-def _write(
-    folder: Path, comparison: Comparison, run: Run, inputs: ComparisonInputs, warnings: list[str]
-) -> dict[str, Any]:
+def _write(folder: Path, comparison: Comparison, run: Run, inputs: ComparisonInputs, warnings: list[str]) -> Report:
     title = str(run.info.get("title") or run.name)
-    content = report.to_json(
+    content = report.report_of(
         comparison,
         title,
         {**comparison.config.to_json(), "data": inputs.name},
@@ -108,7 +107,7 @@ def _write(
         _dissection(run),
         not_made(run),
     )
-    write_json(folder / "report.json", content)
+    write_json(folder / "report.json", content.to_json())
     (folder / "report.md").write_text(report.to_markdown(content), encoding="utf-8")
     (folder / "report.html").write_text(report.to_html(content, comparison, inputs.images), encoding="utf-8")
     return content

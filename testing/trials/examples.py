@@ -86,13 +86,23 @@ NODES = [
         "inputs": ["x", "w"],
         "outputs": ["y"],
         "ops": [{"name": "a/MatMul", "type": "MatMul", "shapes": [[None, 2], None], "inputs": ["x"], "perm": []}],
-        "tensors": [{"tensor": "a/MatMul:0", "constant": False, "place": {"source": "y", "perm": None}}],
+        "tensors": [{"tensor": "a/MatMul:0", "constant": False, "place": {"source": "y", "perm": [1, 0]}}],
         "weights": {"w": {"source": "w", "constant": ""}},
         "became": "ops",
         "of": "",
     }
 ]
 
+_LABELS = {"label_agreement": 0.99, "accuracy_drop": 0.01}
+REPORT = {
+    "title": "t",
+    "created": "2026-01-01",
+    "verdict": "agree",
+    "reference": "a",
+    "tolerance": {"rtol": 1e-4, "atol": 1e-5, "rule": "r", "fp16": _LABELS, "int8": _LABELS},
+    "runtimes": [{"name": "a", "passed": True}],
+    "results": [],
+}
 DISSECTION = {
     "title": "t",
     "config": {"lesson": "none", "converter": "native"},

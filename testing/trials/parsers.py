@@ -25,8 +25,8 @@ from safetensors.torch import save
 from convnet_core.artifacts import artifact
 from convnet_core.benchmark import results
 from convnet_core.common.files import read_json
-from convnet_core.compare import measurements_file
-from convnet_core.compare import report as comparison
+from convnet_core.compare import measurements_file, report_file
+from convnet_core.compare.verdict import sentence
 from convnet_core.config import stages as config
 from convnet_core.config.fields import Config
 from convnet_core.convert import node_map_file
@@ -152,8 +152,8 @@ def _events(path: Path) -> object:
 
 
 def _report(path: Path) -> object:
-    found = comparison.load(_open_run(path.parent.parent))
-    return [dict(line) for line in found["runtimes"]]
+    found = report_file.load(_open_run(path.parent.parent))
+    return sentence(found)
 
 
 _SIGNATURE = dataclasses.asdict(Signature((Port("x", "x", "float32", (None, 2)),), ()))
@@ -285,7 +285,7 @@ PARSERS = (
         _events,
         {"run.json": _RUN},
     ),
-    Parser("report.json", "compare/report.json", _json({"runtimes": [{"name": "a"}]}), _report, _BESIDE_EXPORT),
+    Parser("report.json", "compare/report.json", _json(examples.REPORT), _report, _BESIDE_EXPORT),
     Parser(
         "benchmark.json",
         "benchmark/benchmark.json",

@@ -20,7 +20,7 @@ def comparison():
 
 
 def test_report_json_has_every_promised_field(comparison):
-    content = json.loads(json.dumps(report.to_json(comparison, "title", {"rtol": 1}), allow_nan=False))
+    content = json.loads(json.dumps(report.report_of(comparison, "title", {"rtol": 1}).to_json(), allow_nan=False))
     assert content["verdict"] == "disagree"
     assert content["reference"] == "pytorch"
     assert {"rtol", "atol"} <= set(content["tolerance"])
@@ -58,7 +58,7 @@ class Reader(html.parser.HTMLParser):
 
 
 def read(comparison, title="title"):
-    content = report.to_json(comparison, title, {})
+    content = report.report_of(comparison, title, {})
     images = (IMAGES[:, 0] * 255).astype(np.uint8)
     page = report.to_html(content, comparison, images)
     reader = Reader()
@@ -94,7 +94,7 @@ def test_histograms_count_every_sample(comparison):
 
 
 def test_report_md_has_a_line_for_each_runtime(comparison):
-    text = report.to_markdown(report.to_json(comparison, "title", {}))
+    text = report.to_markdown(report.report_of(comparison, "title", {}))
     assert "| litert-int8 | onnx-tf | **FAIL** test set, batch 130: 90.00 % equal labels" in text.replace(
         "90.00%", "90.00 %"
     )

@@ -2,11 +2,19 @@
 
 import pytest
 
+from convnet_core.compare.report_file import LabelTolerance, Report, RuntimeLine, Tolerance
 from convnet_core.compare.verdict import sentence
 
 
 def line(name, passed=True, judged=True, reason=""):
-    return {"name": name, "passed": passed, "judged": judged, "reason": reason}
+    return RuntimeLine(name=name, passed=passed, judged=judged, reason=reason)
+
+
+def report(lines, not_made=()):
+    labels = LabelTolerance(label_agreement=1.0, accuracy_drop=0.0)
+    tolerance = Tolerance(rtol=0.0, atol=0.0, rule="", fp16=labels, int8=labels)
+    given = {"reference": "a", "tolerance": tolerance, "runtimes": lines, "results": (), "not_made": not_made}
+    return Report(title="", created="", verdict="", **given)
 
 
 @pytest.mark.parametrize(
@@ -26,10 +34,10 @@ def line(name, passed=True, judged=True, reason=""):
     ],
 )
 def test_the_sentence(lines, said):
-    assert sentence({"reference": "a", "runtimes": lines}) == said
+    assert sentence(report(lines)) == said
 
 
 def test_what_could_not_be_made_is_named():
-    report = {"reference": "a", "runtimes": [line("a"), line("b")], "not_made": ["c"]}
-    assert sentence(report) == "2 runtimes agree; c was not made"
-    assert sentence(report | {"not_made": ["c", "d"]}) == "2 runtimes agree; c and d were not made"
+    lines = [line("a"), line("b")]
+    assert sentence(report(lines, ["c"])) == "2 runtimes agree; c was not made"
+    assert sentence(report(lines, ["c", "d"])) == "2 runtimes agree; c and d were not made"

@@ -10,7 +10,7 @@ from convnet_core.artifacts import artifact, pack, snippets
 from convnet_core.benchmark import results
 from convnet_core.benchmark.results import Benchmark, Machine
 from convnet_core.common.files import write_json
-from convnet_core.compare import report
+from convnet_core.compare import report_file
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import RunError
 from convnet_core.graphs import graph_file
@@ -60,7 +60,7 @@ def test_what_has_no_end_is_not_read_for_its_digest(run, tmp_path, path):
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        ("compare/report.json", report.load),
+        ("compare/report.json", report_file.load),
         ("train/metrics.json", history.read_report),
         ("export/graph.json", graph_file.of_run),
         ("convert/native/signature.json", the_signature),
@@ -78,7 +78,7 @@ def test_a_link_is_not_read(run, tmp_path, name, read):
 def test_a_whole_folder_that_is_a_link_is_not_read(run, tmp_path):
     moved_out(run, "compare", tmp_path)
     with pytest.raises(RunError, match=REFUSED):
-        report.load(run)
+        report_file.load(run)
 
 
 def test_a_link_to_another_file_of_the_run_is_one_of_its_files(run):
