@@ -120,12 +120,11 @@ def measure_button(run: Run, label: str, config: BenchmarkConfig) -> None:
 
 def table(benchmark: Benchmark) -> None:
     """Every figure; the headings explain themselves."""
-    figures = [{name: value for name, value in row.items() if name != "failed"} for row in rows(benchmark)]
     columns = {
         name: st.column_config.NumberColumn(format="localized" if name == "samples/s" else "%.3g", help=help_text)
         for name, help_text in _HEADINGS.items()
     }
-    st.dataframe(figures, hide_index=True, width="stretch", column_config=columns)
+    st.dataframe(rows(benchmark), hide_index=True, width="stretch", column_config=columns)
 
 
 def show(run: Run, benchmark: Benchmark) -> None:

@@ -155,7 +155,6 @@ def rows(benchmark: Benchmark) -> list[dict[str, Any]]:
                 "RAM MB": speed.loaded_mb,
                 "peak MB": speed.peak_mb,
                 "size kB": speed.bytes / 1e3,
-                "failed": speed.faults,
             }
         )
     return found

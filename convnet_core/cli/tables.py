@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -16,6 +16,9 @@ from convnet_core.dissect.report import content as report
 from convnet_core.dissect.report import tables
 from convnet_core.graphs.graph import Graph, Tensor
 from convnet_core.jobs.overview import Overview
+
+if TYPE_CHECKING:
+    from convnet_core.runtimes.predict import ReadImage
 
 _MARKS = {
     "fresh": "[green]✓[/] fresh",
@@ -100,11 +103,11 @@ def findings(content: dict[str, Any]) -> list[Text]:
 
 
 def benchmark(result: Benchmark) -> Table:
-    """The table of a benchmark, with the machine below it. TrainingReport have three digits."""
+    """The table of a benchmark, with the machine below it. Figures have three digits."""
     table = Table(
         box=None, pad_edge=False, header_style="bold", caption=escape(where_and_how(result)), caption_justify="left"
     )
-    figures = [{name: value for name, value in row.items() if name != "failed"} for row in rows(result)]
+    figures = rows(result)
     for name in figures[0]:
         table.add_column(name, justify="left" if name == "runtime" else "right", no_wrap=name == "runtime")
     for line in figures:
@@ -114,7 +117,7 @@ def benchmark(result: Benchmark) -> Table:
 
 def benchmark_failures(result: Benchmark) -> list[Text]:
     """A line for each runtime that could not be measured in full."""
-    return [Text(f"{row['runtime']}: {row['failed']}", style="red") for row in rows(result) if row["failed"]]
+    return [Text(f"{speed.name}: {speed.faults}", style="red") for speed in result.runtimes if speed.faults]
 
 
 def runs(overviews: list[Overview]) -> Table:
@@ -156,21 +159,19 @@ def _tensor(tensor: Tensor) -> str:
     return f"{tensor.name or '–'} {tensor.text}".strip()
 
 
-def predictions(answers: list[dict[str, Any]]) -> list[Table]:
+def predictions(images: list[ReadImage]) -> list[Table]:
     """A table per image: a row per runtime with the probability of each digit in percent."""
     tables = []
-    for answer in answers:
-        table = Table(
-            title=escape(answer["image"]), title_justify="left", box=None, pad_edge=False, header_style="bold"
-        )
+    for image in images:
+        table = Table(title=escape(image.path), title_justify="left", box=None, pad_edge=False, header_style="bold")
         table.add_column("runtime", no_wrap=True)
         table.add_column("reads")
         for digit in range(10):
             table.add_column(f"{digit}", justify="right")
-        for name, item in answer["runtimes"].items():
-            if "fault" in item:
-                table.add_row(name, f"✗ {escape(item['fault'])}")
+        for name, found in image.runtimes.items():
+            if isinstance(found, str):
+                table.add_row(name, f"✗ {escape(found)}")
             else:
-                table.add_row(name, f"[bold]{item['label']}[/]", *(f"{100 * p:.1f}" for p in item["probabilities"]))
+                table.add_row(name, f"[bold]{found.label}[/]", *(f"{100 * p:.1f}" for p in found.probabilities))
         tables.append(table)
     return tables

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +19,56 @@ from convnet_core.runtimes.pool import Answer, RuntimePool
 from convnet_core.runtimes.specs import PYTORCH
 
 
-def predict_files(run: Run, paths: list[Path]) -> list[dict[str, Any]]:
-    """For each image, in order: `image`, and for each runtime the `label` and ten `probabilities`, or its `fault`.
+@dataclass(frozen=True)
+class Reading:
+    """What a runtime says of an image: the digit, and the probability of each of the ten."""
 
-    An image that cannot be read has `error` and `hint` in place of `runtimes`. Raises ModelError where no runtime
-    answers.
+    label: int
+    probabilities: tuple[float, ...]
+
+
+@dataclass
+class ReadImage:
+    """An image file, and by runtime its reading, or in a text why there is none.
+
+    `error` and `hint` say why the file itself cannot be read; `kept` is the test case that was made of it.
     """
-    answers: list[dict[str, Any]] = []
-    images = []
+
+    path: str
+    runtimes: dict[str, Reading | str] = field(default_factory=dict)
+    error: str = ""
+    hint: str = ""
+    kept: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON: `image` and `runtimes`, or `error` and `hint`; `kept` where a test case was made."""
+        if self.error:
+            return {"image": self.path, "error": self.error, "hint": self.hint}
+        runtimes = {
+            name: {"fault": found} if isinstance(found, str) else dataclasses.asdict(found)
+            for name, found in self.runtimes.items()
+        }
+        return {"image": self.path, "runtimes": runtimes, **({"kept": self.kept} if self.kept else {})}
+
+
+def predict_files(run: Run, paths: list[Path]) -> list[ReadImage]:
+    """Each image, in order, as every runtime reads it. Raises ModelError where no runtime answers."""
+    answers, images = [], []
     for path in paths:
+        answer = ReadImage(str(path))
         try:
             images.append(prepare_file(path))
-            answers.append({"image": str(path), "runtimes": {}})
         except DataError as error:
-            answers.append({"image": str(path), "error": str(error), "hint": error.hint})
+            answer.error, answer.hint = str(error), error.hint
+        answers.append(answer)
     if not images:
         return answers
     with _reader(run) as reader:
         found = _read(reader, np.stack(images)[:, None])
-        for place, answer in enumerate(answer for answer in answers if "runtimes" in answer):
-            for name in reader.names:
-                answer["runtimes"][name] = (
-                    _line(found[name], place) if name in found else {"fault": reader.failed[name]}
-                )
+        for place, answer in enumerate(answer for answer in answers if not answer.error):
+            answer.runtimes = {
+                name: _reading(found[name], place) if name in found else reader.failed[name] for name in reader.names
+            }
     return answers
 
 
@@ -77,6 +106,6 @@ def _read(reader: RuntimePool, images: NDArray[np.float32]) -> dict[str, Answer]
         return found
 
 
-def _line(answer: Answer, place: int) -> dict[str, Any]:
+def _reading(answer: Answer, place: int) -> Reading:
     row = answer.probabilities[place]
-    return {"label": int(row.argmax()), "probabilities": row.tolist()}
+    return Reading(int(row.argmax()), tuple(row.tolist()))

@@ -124,7 +124,8 @@ def test_rows_and_headline_name_the_fastest_and_what_failed(measured):
     found = some(measured, dead, broad, quick)
     assert headline(found) == "first to answer: quick, 1 ms; most at a time: broad, 2,000 samples/s"
     first, second, third = rows(found)
-    assert (first["failed"], first["median ms"], first["at batch"]) == ("torn file", None, None)
+    assert (first["runtime"], first["median ms"], first["at batch"]) == ("dead", None, None)
+    assert [speed.faults for speed in found.runtimes] == ["torn file", "", ""]
     assert (second["samples/s"], second["at batch"], second["median ms"]) == (2000, 8, 2.0)
     assert (third["samples/s"], third["at batch"]) == (1000, 1)
     assert headline(some(measured, dead)) == "no runtime could be measured"

@@ -53,13 +53,13 @@ def execute(args: argparse.Namespace) -> int:
         for warning in run.stale_stages("compare"):
             console.print(f"[yellow]warning[/]: {escape(warning)}")
         answers = predict_files(run, args.images)
-        readable = [answer for answer in answers if "runtimes" in answer]
+        readable = [answer for answer in answers if not answer.error]
         for answer in answers:
-            if "error" in answer:
-                hint = f"\n  hint: {answer['hint']}" if answer["hint"] else ""
-                console.print(f"[red]error[/]: {escape(answer['error'] + hint)}")
+            if answer.error:
+                hint = f"\n  hint: {answer.hint}" if answer.hint else ""
+                console.print(f"[red]error[/]: {escape(answer.error + hint)}")
         if args.feature_maps and readable:
-            maps = feature_maps(run, [Path(answer["image"]) for answer in readable])
+            maps = feature_maps(run, [Path(answer.path) for answer in readable])
             grids = [drawing_pictures.feature_grid(each) for each in maps]
             gallery.save(drawing_pictures.stack(grids), args.feature_maps)
     lines: list[object] = [*tables.predictions(readable)]
@@ -67,7 +67,7 @@ def execute(args: argparse.Namespace) -> int:
         lines.append(f"feature maps: {args.feature_maps}")
     if args.keep is not None:
         for answer in readable:
-            answer["kept"] = drawings.save(run, read_image(Path(answer["image"])), args.keep).file
-            lines.append(f"kept as a {args.keep}: {resolve.short_path(run)}/{answer['kept']}")
-    print_results(args, answers, *lines)
+            answer.kept = drawings.save(run, read_image(Path(answer.path)), args.keep).file
+            lines.append(f"kept as a {args.keep}: {resolve.short_path(run)}/{answer.kept}")
+    print_results(args, [answer.to_json() for answer in answers], *lines)
     return 0 if len(readable) == len(answers) else DataError.exit_status
