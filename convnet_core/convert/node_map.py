@@ -1,4 +1,4 @@
-"""What each ONNX node became in TensorFlow: its ops, read off the name scopes, and where its values are."""
+"""Map ONNX nodes to the TensorFlow ops they became (by name scope) and to the locations of their outputs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.convert.traced_function import Traced
 from convnet_core.onnx_files.operators import operator_version, opsets_of
 
-_QUIET = ("Const", "Placeholder", "NoOp", "ReadVariableOp")
+_IGNORED_OPS = ("Const", "Placeholder", "NoOp", "ReadVariableOp")
 
 
 def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> NodeMap:
-    """The node map of a model that was converted to this function and traced as `concrete`."""
+    """Create the node map of a model that was converted to `function` and traced as `concrete`."""
     by_scope: dict[str, list[TensorFlowOp]] = {}
     for op in concrete.graph.get_operations():
-        if op.type not in _QUIET:
+        if op.type not in _IGNORED_OPS:
             shapes = tuple(_shape(output) for output in op.outputs)
-            before = tuple(str(tensor.op.name) for tensor in op.inputs)
+            inputs = tuple(str(tensor.op.name) for tensor in op.inputs)
             by_scope.setdefault(op.name.split("/")[0], []).append(
-                TensorFlowOp(str(op.name), str(op.type), shapes, before, _perm(op))
+                TensorFlowOp(str(op.name), str(op.type), shapes, inputs, _perm(op))
             )
     weights = {tensor.name for tensor in model.graph.initializer}
     captured = {id(value): str(inner.name) for value, inner in concrete.graph.captures}
@@ -46,10 +46,10 @@ def node_map(model: onnx.ModelProto, concrete: Any, function: Traced) -> NodeMap
                 ops=ops,
                 tensors=tensors,
                 weights={name: _weight(name, function, captured) for name in node.input if name in weights},
-                became=_became(ops, tensors),
+                became=_outcome(ops, tensors),
             )
         )
-    return _with_wholes(entries)
+    return _resolve_parts(entries)
 
 
 def _shape(tensor: Any) -> tuple[int | None, ...] | None:
@@ -76,7 +76,7 @@ def _weight(name: str, function: Traced, captured: dict[int, str]) -> ConvertedW
     return ConvertedWeight(**vars(location), constant=captured.get(id(function.values.get(location.source)), ""))
 
 
-def _became(ops: Sequence[TensorFlowOp], tensors: Sequence[ConvertedTensor]) -> str:
+def _outcome(ops: Sequence[TensorFlowOp], tensors: Sequence[ConvertedTensor]) -> str:
     if ops:
         return "ops"
     if any(item.constant for item in tensors):
@@ -84,15 +84,15 @@ def _became(ops: Sequence[TensorFlowOp], tensors: Sequence[ConvertedTensor]) -> 
     return "layout" if any(item.tensor for item in tensors) else "part"
 
 
-def _with_wholes(entries: NodeMap) -> NodeMap:
-    """With the node that became the whole named in each part: the first after it, along its values, that has ops."""
+def _resolve_parts(entries: NodeMap) -> NodeMap:
+    """Set `of` in each part to the node that became the whole operator: the first later consumer that is not a part."""
     users: dict[str, list[NodeMapEntry]] = {}
-    found = []
+    result = []
     for entry in reversed(entries):
         if entry.became == "part":
-            nexts = [user for name in entry.outputs for user in users.get(name, [])]
-            entry = dataclasses.replace(entry, of=next((user.of or user.name for user in nexts), ""))
+            consumers = [user for name in entry.outputs for user in users.get(name, [])]
+            entry = dataclasses.replace(entry, of=next((user.of or user.name for user in consumers), ""))
         for name in entry.inputs:
             users.setdefault(name, []).insert(0, entry)
-        found.append(entry)
-    return found[::-1]
+        result.append(entry)
+    return result[::-1]

@@ -1,4 +1,4 @@
-"""`nodes.json`: what each ONNX node became. Imports no TensorFlow; `node_map.py` finds it out."""
+"""`nodes.json`: the map from ONNX nodes to TensorFlow ops, created by `node_map.py`. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ FILE = "nodes.json"
 
 @dataclass(frozen=True)
 class TensorFlowOp:
-    """A TensorFlow op: the shapes of what it gives, the ops before it, and the order that a transpose makes (empty for
-    other ops, and where it is not constant).
+    """A TensorFlow op: its output shapes, the names of its input ops, and the permutation of a transpose.
+
+    `perm` is empty for other ops, and for a transpose whose permutation is not constant.
     """
 
     name: str
@@ -30,8 +31,9 @@ class TensorFlowOp:
 
 @dataclass(frozen=True)
 class ConvertedTensor:
-    """Where the value of an ONNX tensor is: in the TensorFlow tensor of this name, ordered as `place` says. Without a
-    name it is in none, and `constant` says that it was computed while converting.
+    """The TensorFlow tensor with the value of an ONNX tensor, in the order of dimensions that `place` gives.
+
+    An empty name means that no tensor has the value. `constant` means that it was computed during conversion.
     """
 
     tensor: str
@@ -41,18 +43,18 @@ class ConvertedTensor:
 
 @dataclass(frozen=True)
 class ConvertedWeight(TensorLocation):
-    """In which order a weight is kept, and the `constant` of the frozen graph that it is, where it is no variable."""
+    """The location of a weight. `constant` is its name in the frozen graph if it is not a variable."""
 
     constant: str = ""
 
 
 @dataclass(frozen=True)
 class NodeMapEntry:
-    """An ONNX node and what became of it: its TensorFlow ops, where each of its outputs is, and its weights by name.
+    """An ONNX node and what it became: its TensorFlow ops, the tensors of its outputs, and its weights by name.
 
-    `became` is "ops"; "constant" where it was computed while converting; "layout" where a transpose became the order of
-    its source's dimensions; "part" where it is a part of the operator that the node `of` became. Constants and
-    placeholders of weights are no ops.
+    `became` is "ops"; "constant" if it was computed during conversion; "layout" if it is a transpose that only changed
+    the order of its source's dimensions; "part" if it was fused into the operator of the node `of`. Constants and
+    placeholders of weights do not count as ops.
     """
 
     name: str
@@ -68,7 +70,7 @@ class NodeMapEntry:
 
 
 NodeMap = Sequence[NodeMapEntry]
-"""An entry for each ONNX node, in the order of the graph."""
+"""One entry per ONNX node, in graph order."""
 
 
 def write(folder: Path, node_map: NodeMap) -> None:
@@ -77,7 +79,7 @@ def write(folder: Path, node_map: NodeMap) -> None:
 
 
 def read(folder: Path) -> NodeMap:
-    """The node map of a conversion. Raises RunError where the file is gone or damaged."""
+    """Read a conversion's node map. Raises RunError if the file is missing or damaged."""
     path = folder / FILE
     try:
         return [dataclass_from_json(NodeMapEntry, entry) for entry in read_json(path)]

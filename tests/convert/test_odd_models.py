@@ -176,7 +176,7 @@ def test_weights_of_functions_are_looked_at_too(tmp_path):
     (tmp_path / "odd.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match="stores weights in another file"):
         load_untrusted(tmp_path / "odd.onnx")
-    with pytest.raises(ModelError, match=r"'secret\.txt', which is not there"):
+    with pytest.raises(ModelError, match=r"'secret\.txt', which does not exist"):
         load(tmp_path / "odd.onnx")
 
 
