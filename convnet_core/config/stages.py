@@ -186,7 +186,7 @@ class ConvertConfig(Config):
         "float32", "output type of the int8 file where the model returns float32"
     )
     only: tuple[str, ...] = setting(
-        (), "write these formats alone, all without it; separated by commas, or repeat the flag", metavar="FORMAT,..."
+        (), "formats to write, default: all; separate them with commas, or repeat the flag", metavar="FORMAT,..."
     )
 
     def __post_init__(self) -> None:

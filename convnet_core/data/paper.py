@@ -22,17 +22,17 @@ from convnet_core.data.picture import Gray
 
 _SIDE = 320  # longer side of the copy to analyze, in pixels
 _REACH = 0.15  # half the square's side over the picture's longer side; the square is wider than any pen
-_DARKEST = np.float32(0.1)  # level below which light is not told from none
-_SHADE = 0.3  # the same against the brightest paper's: light falls to a third
-_FLAT, _NEAR = 2 / 255, 0.05  # how far a flat ground strays; how far the border does where no ink is on it
-_LEAST = 0.05  # ink, as a share of the paper's light
-_FILLED = 0.6  # share of its box that a digit rarely fills
-_MARGIN = 0.1  # of each side, where the paper may end
-_INK_WEIGHT = 6  # of the mean ink of a picture, beside the changes of its paper over its side
-_SLOPE = 2  # of the logarithm of brightness over a side: light that falls evenly to a third has no more, ink's edge has
-_TILT = 0.08  # of a line, over its length
-_SPAN = 0.75  # share of a picture's side that a printed line covers
-_THICK = 0.03  # of a printed line, over its length; a stem from top to bottom is thicker
+_DARKEST = np.float32(0.1)  # brightness below which ink and paper cannot be distinguished
+_SHADE = 0.3  # the same relative to the brightest paper, since light may fall to a third
+_FLAT, _NEAR = 2 / 255, 0.05  # variation of a uniform background, and of a border without ink
+_LEAST = 0.05  # minimum ink, as a fraction of the paper's light
+_FILLED = 0.6  # fraction of its box that a digit rarely fills
+_MARGIN = 0.1  # fraction of each side where the paper may end
+_INK_WEIGHT = 6  # weight of the mean ink relative to the variation of the paper
+_SLOPE = 2  # of log brightness over a side: light that falls evenly to a third stays below it, an edge of ink does not
+_TILT = 0.08  # maximum tilt of a printed line, over its length
+_SPAN = 0.75  # fraction of a picture's side that a printed line covers
+_THICK = 0.03  # maximum thickness of a printed line over its length; a stem from top to bottom is thicker
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ def ink(gray: Gray) -> Ink:
     small = np.asarray(Image.fromarray(gray).reduce(factor), np.float32)
     smooth = _smooth(_smooth(small).T).T if max(small.shape) > _SIDE // 2 else small
     level = _level(smooth)
-    even = bool(np.ptp(level) <= _FLAT)  # as where a stroke goes over the border
+    even = bool(np.ptp(level) <= _FLAT)  # such as when a stroke crosses the border
     away, least = (np.abs(small - np.median(level)), _LEAST) if even else _relative(smooth, level)
-    unframed = shapes.without_frames(away, least)  # first, as the sides of a frame may be as long as lines
+    unframed = shapes.without_frames(away, least)  # before lines, since the sides of a frame may be as long
     blank = _without_lines(_without_lines(unframed, least).T, least).T
     return Ink(blank, least, even=even and bool((blank == away).all()), scale=factor)
 
@@ -77,16 +77,16 @@ def _is_sheet(away: Gray) -> bool:
 def _level(gray: Gray) -> Gray:
     """The brightness of the paper at each pixel."""
     reach = max(1, round(_REACH * max(gray.shape)))
-    wide = np.pad(gray, 2 * reach, mode="edge")  # once for both steps: so a gradient comes to no edge
+    wide = np.pad(gray, 2 * reach, mode="edge")  # padding once for both steps keeps gradients intact
     closed = _extreme(_extreme(wide, reach, np.maximum), reach, np.minimum)
     opened = _extreme(_extreme(wide, reach, np.minimum), reach, np.maximum)
-    return min(closed, opened, key=lambda level: _strangeness(_exposure(level), _exposure(gray)))
+    return min(closed, opened, key=lambda level: _cost(_exposure(level), _exposure(gray)))
 
 
 def _exposure(gray: Gray) -> Gray:
-    """The logarithm of brightness, in which a shadow's edge weighs the same on any paper, without the picture's sides.
+    """The logarithm of brightness, without the picture's margins. It makes a shadow's edge equal on any paper.
 
-    At the sides a table may show, whose contrast to the paper says nothing of the ink.
+    The margins may show a table, whose contrast to the paper is irrelevant.
     """
     top, left = (round(_MARGIN * side) for side in gray.shape)
     return np.log(np.maximum(gray[top : gray.shape[0] - top, left : gray.shape[1] - left], _DARKEST))
@@ -94,7 +94,7 @@ def _exposure(gray: Gray) -> Gray:
 
 def _relative(gray: Gray, level: Gray) -> tuple[Gray, float]:
     """Ink as a fraction of the paper's light, and the level above which it is not noise."""
-    darkest = np.maximum(_DARKEST, _SHADE * np.quantile(level, 0.9))  # on a table beside the paper noise is no ink
+    darkest = np.maximum(_DARKEST, _SHADE * np.quantile(level, 0.9))  # ignores noise on a dark table
     away = np.abs(gray - level) / np.maximum(level, np.float32(darkest))
     usual = np.median(away)
     noise = float(np.median(np.abs(away - usual))) * 1.4826  # standard deviation from the median deviation
@@ -112,20 +112,20 @@ def _extreme(gray: Gray, reach: int, pick: Callable[..., Any]) -> Gray:
 
     The square grows to its size by doubling.
     """
-    wanted, found = 2 * reach + 1, gray
+    side, result = 2 * reach + 1, gray
     for _ in range(2):
         size = 1
-        while size < wanted:
-            step = min(size, wanted - size)
-            found, size = pick(found[:-step], found[step:]), size + step
-        found = found.T
-    return found
+        while size < side:
+            step = min(size, side - size)
+            result, size = pick(result[:-step], result[step:]), size + step
+        result = result.T
+    return result
 
 
-def _strangeness(level: Gray, gray: Gray) -> float:
-    """How little a level is that of paper: paper is even but for the light, and there is little ink.
+def _cost(level: Gray, gray: Gray) -> float:
+    """How unlikely a level is for paper: paper is uniform except for the light, and there is little ink.
 
-    A wrong level has the filled outline of the digit in it, or lies between the lines of ruled paper.
+    A wrong level includes the filled outline of the digit, or the spaces between the lines of ruled paper.
     """
     slope = _SLOPE / max(level.shape)
     variation = sum(float((np.abs(np.diff(level, axis=axis)) - slope).clip(0).sum()) for axis in (0, 1))
@@ -133,10 +133,10 @@ def _strangeness(level: Gray, gray: Gray) -> float:
 
 
 def _without_lines(away: Gray, least: float) -> Gray:
-    """Without straight lines from the left side to the right, about level, where nothing else crosses them.
+    """Remove straight, nearly horizontal lines from side to side, except where ink crosses them.
 
-    A pixel of a line goes where the ink is about as thick, from top to bottom, and as dark as along the rest of it: so
-    staves are taken from scanned music (C. Dalitz et al., "A comparative study of staff removal algorithms", 2008).
+    Removes a pixel of a line if the ink there is about as thick (vertically) and as dark as along the rest of the line,
+    as in staff removal (C. Dalitz et al., "A comparative study of staff removal algorithms", 2008).
     """
     on = away > least / 2  # lines are faint
     lines = _lines(on)
@@ -146,35 +146,35 @@ def _without_lines(away: Gray, least: float) -> Gray:
     above = rows - np.maximum.accumulate(np.where(on, -1, rows), axis=0)
     below = np.minimum.accumulate(np.where(on, len(on), rows)[::-1], axis=0)[::-1] - rows
     thickness = np.where(on, above + below - 1, 0)
-    usual = min(1.5 * np.median(thickness[lines & on]) + 1, _THICK * away.shape[1])
-    thin = lines & (thickness <= usual)
+    max_thickness = min(1.5 * np.median(thickness[lines & on]) + 1, _THICK * away.shape[1])
+    thin = lines & (thickness <= max_thickness)
     if not (thin & on).any():
         return away
-    gone = thin & (away <= 1.25 * np.quantile(away[thin & on], 0.9))
-    return np.where(gone, np.float32(0), away)
+    removed = thin & (away <= 1.25 * np.quantile(away[thin & on], 0.9))
+    return np.where(removed, np.float32(0), away)
 
 
 def _lines(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where lines from side to side run, and two pixels beside them."""
+    """The mask of lines from side to side, with two pixels on each side of them."""
     height, width = on.shape
     columns = np.arange(0, width, max(1, width // 80))
     wide = on.copy()
     wide[1:] |= on[:-1]
     wide[:-1] |= on[1:]
     sparse = wide[:, columns]
-    found = np.zeros_like(on)
-    most = round(_TILT * width)
+    mask = np.zeros_like(on)
+    max_drop = round(_TILT * width)
     across = np.linspace(-0.5, 0.5, width)
-    for drop in range(-most, most + 1):
+    for drop in range(-max_drop, max_drop + 1):
         offsets = np.rint(drop * across).astype(int)
-        places = np.arange(height)[:, None] + offsets[columns]
-        inside = (places >= 0) & (places < height)
-        hit = sparse[places.clip(0, height - 1), np.arange(len(columns))] & inside
+        rows = np.arange(height)[:, None] + offsets[columns]
+        inside = (rows >= 0) & (rows < height)
+        hit = sparse[rows.clip(0, height - 1), np.arange(len(columns))] & inside
         full = inside.sum(1)
         (lines,) = np.nonzero((hit.sum(1) >= _SPAN * full) & (full >= len(columns) / 2))
         if len(lines):
             around = (lines[:, None] + np.arange(-2, 3)).ravel()
-            places = around[:, None] + offsets
-            kept = (places >= 0) & (places < height)
-            found[places[kept], np.broadcast_to(np.arange(width), places.shape)[kept]] = True
-    return found
+            rows = around[:, None] + offsets
+            inside = (rows >= 0) & (rows < height)
+            mask[rows[inside], np.broadcast_to(np.arange(width), rows.shape)[inside]] = True
+    return mask

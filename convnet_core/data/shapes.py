@@ -14,20 +14,20 @@ from convnet_core.errors import DataError
 
 Mask = NDArray[np.bool_]
 
-_SIDE, _QUICK = 160, 80  # longer side on which shapes of a photograph, of a drawing are looked at, in pixels
-_SPECK = 0.01  # of all ink: a smaller shape is none
-_DIRT, _DOT = 0.05, 0.2  # area and longer side against the largest shape's, below which a photograph's shape is none
-_MOST = 40  # shapes that may be parts of digits
+_SIDE, _QUICK = 160, 80  # longer side of the copy to analyze, of a photograph and of a drawing, in pixels
+_SPECK = 0.01  # fraction of the largest shape's area, below which a shape is a speck
+_DIRT, _DOT = 0.05, 0.2  # minimum area and longer side in a photograph, relative to the largest shape
+_MOST = 40  # maximum number of shapes
 _VERY_MANY = 500
-_FAINT = 0.35  # of the largest shape's strength
-_SMALL = 0.5  # height of a part against the tallest: a lower one is no digit of its own
-_ASIDE, _BELOW = 0.15, 0.5  # gap against the tallest part's height, beside and below each other, between two digits
-_TALL = 2.2  # height against width that few digits have: two below each other
+_FAINT = 0.35  # minimum strength, relative to the largest shape
+_SMALL = 0.5  # minimum height of a separate digit, relative to the tallest
+_ASIDE, _BELOW = 0.15, 0.5  # maximum gap in a digit, side by side and vertically, over the taller part's height
+_TALL = 2.2  # height over width from which two parts are two digits, one below the other
 
-_FRAME = 0.15  # how far from its box's side a frame may lie, against the box
-_ROUND, _STRAY = 0.9, 0.02  # share of each side that it covers at least; share of it that may lie elsewhere
-_STRAIGHT, _SPAN = 0.05, 0.8  # the same as _FRAME, and share of a picture's sides, of a frame with nothing in it
-_LOW = 0.03  # of a photograph's longer side: what is left of lines and noise is lower, a digit is taller
+_FRAME = 0.15  # maximum distance of a frame from its box's sides, relative to the box
+_ROUND, _STRAY = 0.9, 0.02  # minimum fraction of each side that a frame covers; maximum fraction of it elsewhere
+_STRAIGHT, _SPAN = 0.05, 0.8  # for an empty frame: the same as _FRAME, and the fraction of a picture's sides it spans
+_LOW = 0.03  # fraction of a photograph's longer side: remains of lines and noise are lower, digits are taller
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,21 +73,21 @@ class Shape:
 
     @functools.cached_property
     def _outline(self) -> NDArray[np.intp]:
-        """First and last pixel of each row and column: the places [n, 2] that face another shape."""
-        places = np.stack([self.rows, self.columns], 1)
-        kept = []
+        """The first and last pixels of each row and column, [n, 2]; enough to measure distances to other shapes."""
+        pixels = np.stack([self.rows, self.columns], 1)
+        outline = []
         for axis in (0, 1):
-            order = places[np.lexsort((places[:, 1 - axis], places[:, axis]))]
-            new = np.flatnonzero(np.diff(order[:, axis])) + 1
-            kept += [order[np.append(0, new)], order[np.append(new, len(order)) - 1]]
-        return np.concatenate(kept)
+            order = pixels[np.lexsort((pixels[:, 1 - axis], pixels[:, axis]))]
+            starts = np.flatnonzero(np.diff(order[:, axis])) + 1
+            outline += [order[np.append(0, starts)], order[np.append(starts, len(order)) - 1]]
+        return np.concatenate(outline)
 
     def touches(self, height: int, width: int) -> NDArray[np.bool_]:
         """Whether it touches the top, left, bottom and right of an area, bool [4]."""
         return np.array((self.top == 0, self.left == 0, self.bottom == height, self.right == width))
 
     def is_frame(self, reach: float = _FRAME) -> bool:
-        """Whether it lies along all four sides of its box, no farther from them than `reach`, and nowhere else."""
+        """Whether the shape follows all four sides of its box within the distance `reach`, and is nowhere else."""
         y = (self.rows - self.top) / max(1, self.height - 1)
         x = (self.columns - self.left) / max(1, self.right - self.left - 1)
         near = np.stack([y, x, 1 - y, 1 - x])
@@ -96,26 +96,26 @@ class Shape:
         along = (self.columns, self.rows, self.columns, self.rows)
         lengths = (self.right - self.left, self.height, self.right - self.left, self.height)
         return all(
-            len(np.unique(places[close <= reach])) >= _ROUND * length
-            for places, close, length in zip(along, near, lengths, strict=True)
+            len(np.unique(positions[distance <= reach])) >= _ROUND * length
+            for positions, distance, length in zip(along, near, lengths, strict=True)
         )
 
     def surrounds(self, height: float, width: float) -> bool:
-        """Whether it is a straight frame nearly as large as a picture: no hand draws a 0 like that."""
+        """Whether the shape is a straight frame almost as large as the picture, which a handwritten 0 never is."""
         large = self.height >= _SPAN * height and self.right - self.left >= _SPAN * width
         return large and self.is_frame(_STRAIGHT)
 
-    def holds(self, other: Shape) -> bool:
+    def contains(self, other: Shape) -> bool:
         """Whether the other shape's box is inside this one's."""
         inside = self.top < other.top and other.bottom < self.bottom
         return inside and self.left < other.left and other.right < self.right
 
 
 def digit(ink: Gray, least: float, *, photograph: bool) -> Gray:
-    """The ink of the one digit on a picture, without a frame around it, specks, and what a photograph's sides cut off.
+    """The ink of the single digit on a picture, without frames, specks, and shapes cut off by a photograph's sides.
 
-    A drawing's ink in one piece, as most digits are, is given as it is; ink that is all gone is zero. Raises DataError
-    where there are several digits.
+    Returns the ink of a drawing unchanged if there is nothing to remove, and zeros if no digit is left. Raises
+    DataError if there is more than one digit.
     """
     on = ink > least
     rows, columns = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
@@ -125,32 +125,32 @@ def digit(ink: Gray, least: float, *, photograph: bool) -> Gray:
     factor = -(-max(bottom - top, right - left) // (_SIDE if photograph else _QUICK))
     small = np.asarray(Image.fromarray(ink[top:bottom, left:right]).reduce(factor), np.float32)
     labels, count = components(small > least)
-    kept = _inside_frames(_shapes(small, labels, count), ink.shape[0] / factor, ink.shape[1] / factor)
-    if photograph and kept:
+    shapes = _remove_frames(_shapes(small, labels, count), ink.shape[0] / factor, ink.shape[1] / factor)
+    if photograph and shapes:
         height, width = labels.shape
         sides = np.array((top == 0, left == 0, bottom == ink.shape[0], right == ink.shape[1]))
-        kept = [shape for shape in kept if not (sides & shape.touches(height, width)).any()] or kept
-        kept = _without_dirt(kept)
-    least_height = _LOW * max(ink.shape) / factor if photograph else 0
-    if not any(shape.height >= least_height for shape in kept):
+        shapes = [shape for shape in shapes if not (sides & shape.touches(height, width)).any()] or shapes
+        shapes = _remove_dirt(shapes)
+    min_height = _LOW * max(ink.shape) / factor if photograph else 0
+    if not any(shape.height >= min_height for shape in shapes):
         return np.zeros_like(ink)
-    _check_one(kept)
-    if len(kept) == count and not photograph:
+    _check_one(shapes)
+    if len(shapes) == count and not photograph:
         return ink
-    mask = np.isin(labels, [shape.number for shape in kept])
-    mask = _wider(mask).repeat(factor, axis=0).repeat(factor, axis=1)[: bottom - top, : right - left]
-    alone = np.zeros_like(ink)
-    alone[top:bottom, left:right] = ink[top:bottom, left:right] * mask
-    return alone
+    mask = np.isin(labels, [shape.number for shape in shapes])
+    mask = _grow(mask).repeat(factor, axis=0).repeat(factor, axis=1)[: bottom - top, : right - left]
+    digit_ink = np.zeros_like(ink)
+    digit_ink[top:bottom, left:right] = ink[top:bottom, left:right] * mask
+    return digit_ink
 
 
 def without_frames(ink: Gray, least: float) -> Gray:
-    """The ink on a photograph, zero where there is a frame around other ink, or a straight one around nearly all."""
+    """The ink on a photograph, with zeros for frames around other ink and straight frames around the picture."""
     labels, count = components(ink > least)
     shapes = _shapes(ink, labels, count)
-    inside = _inside_frames(shapes, *ink.shape)
+    inside = _remove_frames(shapes, *ink.shape)
     frames = [shape.number for shape in shapes if shape not in inside]
-    return np.where(_wider(np.isin(labels, frames)), np.float32(0), ink)
+    return np.where(_grow(np.isin(labels, frames)), np.float32(0), ink)
 
 
 def _shapes(ink: Gray, labels: NDArray[np.intp], count: int) -> list[Shape]:
@@ -169,17 +169,17 @@ def _large(labels: NDArray[np.intp], count: int) -> list[int]:
     return [int(number) for number in numbers if areas[number] >= _SPECK * areas.max()]
 
 
-def _inside_frames(shapes: list[Shape], height: float, width: float) -> list[Shape]:
-    """Without the frames that stand around others, or around nearly all of a picture."""
+def _remove_frames(shapes: list[Shape], height: float, width: float) -> list[Shape]:
+    """The shapes, without frames around other shapes and frames around almost the whole picture."""
     frames = [
         shape
         for shape in shapes
-        if shape.surrounds(height, width) or (shape.is_frame() and any(shape.holds(other) for other in shapes))
+        if shape.surrounds(height, width) or (shape.is_frame() and any(shape.contains(other) for other in shapes))
     ]
     return [shape for shape in shapes if shape not in frames]
 
 
-def _without_dirt(shapes: list[Shape]) -> list[Shape]:
+def _remove_dirt(shapes: list[Shape]) -> list[Shape]:
     """The shapes, without those that are faint or tiny compared to the largest."""
     most = max(shapes, key=lambda shape: len(shape.rows) * shape.strength)
     return [
@@ -226,7 +226,7 @@ def _belong(one: Shape, other: Shape) -> bool:
     return one.gap(other) <= most * max(one.height, other.height)
 
 
-def _wider(mask: Mask) -> Mask:
+def _grow(mask: Mask) -> Mask:
     """Grow a mask by one pixel, to include the soft edge of the ink."""
     padded = np.pad(mask, 1)
     tall = padded[:-2] | padded[1:-1] | padded[2:]
@@ -250,7 +250,7 @@ def components(mask: Mask) -> tuple[NDArray[np.intp], int]:
         if (least == numbers).all():
             break
         numbers = least
-    kept, found = np.unique(numbers[mask], return_inverse=True)
+    roots, indices = np.unique(numbers[mask], return_inverse=True)
     labels = np.zeros(mask.shape, np.intp)
-    labels[mask] = found + 1
-    return labels, len(kept)
+    labels[mask] = indices + 1
+    return labels, len(roots)

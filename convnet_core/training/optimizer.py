@@ -93,12 +93,14 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load a state that may come from another device: how this one works (`lr` a tensor, `capturable`) stays."""
-    kinds = ("lr", "capturable")
-    own: list[dict[str, Any]] = [{key: group[key] for key in kinds if key in group} for group in optimizer.param_groups]
+    """Load a state, possibly from another device; keeps this optimizer's `lr` (it may be a tensor) and `capturable`."""
+    keys = ("lr", "capturable")
+    settings: list[dict[str, Any]] = [
+        {key: group[key] for key in keys if key in group} for group in optimizer.param_groups
+    ]
     optimizer.load_state_dict(state)
-    for group, kept in zip(optimizer.param_groups, own, strict=True):
-        group.update(kept)
+    for group, group_settings in zip(optimizer.param_groups, settings, strict=True):
+        group.update(group_settings)
 
 
 def learning_rate(config: TrainConfig, step: int, total: int) -> float:
