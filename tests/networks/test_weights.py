@@ -152,7 +152,7 @@ def test_weights_of_a_gpu_come_to_the_cpu(tmp_path, state, monkeypatch):
 def test_a_quantized_network_is_named(tmp_path, state):
     quantized = torch.quantize_per_tensor(state["fc.weight"], 0.1, 0, torch.qint8)
     torch.save({**state, "fc.weight": quantized}, tmp_path / "w.pth")
-    with pytest.raises(ModelError, match=r"holds a quantized network \(fc.weight is torch.qint8\)") as caught:
+    with pytest.raises(ModelError, match=r"contains a quantized network \(fc.weight is torch.qint8\)") as caught:
         loaded(tmp_path / "w.pth")
     assert "before quantization" in caught.value.hint
 
