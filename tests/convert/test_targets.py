@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from convnet_core.artifacts.artifact import artefacts
+from convnet_core.artifacts.artifact import artifacts
 from convnet_core.artifacts.snippets import snippets
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig
 from convnet_core.convert.convert import convert
@@ -60,7 +60,7 @@ def test_a_run_is_compared_taken_away_and_refreshed_with_what_was_chosen(finishe
         names = [source.name for source in sources(run) if source.converter]
         assert names == ["tensorflow", "litert-fp32", "litert-int8"]
         assert not_made(run) == []
-        kept = {item.name for item in artefacts(run) if item.stage == "convert/native" and item.kind != "description"}
+        kept = {item.name for item in artifacts(run) if item.stage == "convert/native" and item.kind != "description"}
         assert kept == {"saved_model", "model.fp32.tflite", "model.int8.tflite"}
         assert {item.name for item in snippets(run)} == kept | {"model.onnx"}
         assert run_compare(run, SMALL, Monitor()).agree
