@@ -40,7 +40,7 @@ def test_a_large_file_may_hold_as_much_as_it_is(tmp_path, monkeypatch):
 
 
 def test_a_directory_that_lies_is_not_believed(tmp_path):
-    path = written(tmp_path / "a.npz", seeds.zip_bomb("x.npy", says=1 << 16))
+    path = written(tmp_path / "a.npz", seeds.zip_bomb("x.npy", claimed_size=1 << 16))
     with pytest.raises(ValueError, match="larger than the directory lists"):
         archives.check_archive(path)
 
