@@ -1,4 +1,4 @@
-"""Which runtime is at work. It stands in a file, which is there after the process has died."""
+"""Record which runtime is running, in a file that survives a crash of the process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _file: int | None = None
 
 
 def start_recording(path: Path) -> None:
-    """Write down in this file, from now on, who is at work."""
+    """From now on, record the running runtime in this file."""
     global _file
     if _file is not None:
         os.close(_file)
@@ -20,13 +20,13 @@ def start_recording(path: Path) -> None:
 
 
 def last_active(path: Path) -> str:
-    """The runtime that was at work last, "" for none."""
+    """The runtime that the file names, "" for none."""
     return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 @contextlib.contextmanager
 def active(runtime: str) -> Iterator[None]:
-    """While a runtime of this name does something."""
+    """Record a runtime as running inside the `with` block."""
     _record(runtime)
     try:
         yield

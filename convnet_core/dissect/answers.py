@@ -1,4 +1,4 @@
-"""The final answer of every runtime of a case, as functions of inputs."""
+"""The final output of every runtime of a case, as a function of the inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PART_SIZE = 256
 
 @contextlib.contextmanager
 def answer_functions(case: Case, output: str) -> Iterator[dict[str, Answer]]:
-    """For the ONNX model, the PyTorch program, and each artefact: the values of one output."""
+    """For the ONNX model, the PyTorch program, and each artifact: the values of one output."""
     runtimes = _open_runtimes(case)
     found: dict[str, Answer] = {name: _answer_of(runtime, name, output) for name, runtime in runtimes.items()}
     if case.program is not None and PYTORCH.name not in case.dead:
@@ -35,29 +35,29 @@ def answer_functions(case: Case, output: str) -> Iterator[dict[str, Answer]]:
 
 
 def answer_in_parts(answer: Answer, feeds: Feeds, names: frozenset[str]) -> Array:
-    """The answers to many samples, in parts."""
+    """The output for many samples, computed in parts."""
     count = sample_count(feeds, names)
     parts = [answer(batch_of(feeds, start, start + _PART_SIZE, names)) for start in range(0, count, _PART_SIZE)]
     return np.concatenate(parts)
 
 
 def answer_in_fixed_batches(answer: Answer, size: int, names: frozenset[str]) -> Answer:
-    """The same for any number of samples, of a model that takes batches of one size; the last sample fills the last."""
+    """Accept any number of samples for a model with a fixed batch; the last batch is padded with the last sample."""
 
-    def asked(feeds: Feeds) -> Array:
+    def answer_all(feeds: Feeds) -> Array:
         count = sample_count(feeds, names)
         parts = []
         for start in range(0, count, size):
-            held = min(size, count - start)
-            batch = batch_of(feeds, start, start + held, names)
+            used = min(size, count - start)
+            batch = batch_of(feeds, start, start + used, names)
             full = {
-                name: np.concatenate([array, np.repeat(array[-1:], size - held, 0)]) if name in names else array
+                name: np.concatenate([array, np.repeat(array[-1:], size - used, 0)]) if name in names else array
                 for name, array in batch.items()
             }
-            parts.append(answer(full)[:held])
+            parts.append(answer(full)[:used])
         return np.concatenate(parts)
 
-    return asked
+    return answer_all
 
 
 def _open_runtimes(case: Case) -> dict[str, Runtime]:

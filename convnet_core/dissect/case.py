@@ -1,4 +1,4 @@
-"""What is taken apart: a model in all its forms, and samples to run it on."""
+"""What to dissect: a model in all its forms, and samples to run it on."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InputStatistics:
-    """The values that a network has learned from, its accuracy on others like them (None where nobody measured), and
-    what has seen these values, in words.
+    """Range, mean and standard deviation of the inputs that a network was trained or calibrated on.
+
+    `accuracy` is the network's accuracy on similar inputs (None if unknown). `seen_by` says in words what used them.
     """
 
     low: float
@@ -33,11 +34,11 @@ class InputStatistics:
     mean: float
     deviation: float
     accuracy: float | None = None
-    seen_by: str = "the network has learned from"
+    seen_by: str = "the network was trained on"
 
     @classmethod
-    def of(cls, images: Array, accuracy: float | None, seen_by: str = "the network has learned from") -> Self:
-        """Of images as they go in."""
+    def of(cls, images: Array, accuracy: float | None, seen_by: str = "the network was trained on") -> Self:
+        """The statistics of images as they are fed to the network."""
         low, high, mean, deviation = (
             float(value) for value in (images.min(), images.max(), images.mean(), images.std())
         )
@@ -46,12 +47,12 @@ class InputStatistics:
 
 @dataclass(frozen=True)
 class Case:
-    """An ONNX model's file, the PyTorch program that it was exported from (None where nobody has it), and a folder of
-    what `converter` made of it (None where it refused, for the nodes in `refused`).
+    """An ONNX file, the PyTorch program it was exported from (None if unavailable), and the folder of its conversion.
 
-    `samples` [n, ...] are what every tensor is compared on, `many` more of them, with `labels` int64 [n] where the
-    answers are known. `batched` names the inputs that have a batch. `learned` is what the network has learned from.
-    `dead` says how runtimes have ended the process: they are left out.
+    The folder is None if `converter` does not support the nodes in `refused`. Every tensor is compared on `samples`
+    [n, ...]; `many` are more of them, with `labels` int64 [n] if the correct answers are known. `batched` names the
+    inputs that have a batch. `learned` describes the training inputs. `dead` lists runtimes that crashed the process,
+    with the reason; they are skipped.
     """
 
     path: Path
@@ -73,7 +74,7 @@ class Case:
 
     @cached_property
     def entries(self) -> NodeMap:
-        """What each ONNX node became, as the conversion noted it. Raises ConversionError where it noted less."""
+        """What each ONNX node became, as the conversion recorded it. Raises ConversionError if it is too old."""
         found = [] if self.folder is None else node_map_file.read(self.folder)
         if any(len(entry.tensors) != len(entry.outputs) for entry in found):
             raise ConversionError("the conversion was made by an older version of this project", hint="convert again")

@@ -1,4 +1,4 @@
-"""How far one tensor is from another. NumPy alone."""
+"""How far one tensor is from another. Needs only NumPy."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from convnet_core.tensors.arrays import Array, Feeds
 
 EPSILON = float(np.finfo(np.float32).eps)
 BINS = 24
-"""Of the histogram: half a power of ten each, from 1e-12 of the range up to the whole of it."""
+"""Bins of the histogram, half a power of ten each, from 1e-12 of the range to the full range."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The error of a tensor against the reference's, of the same shape.
+    """The error of a tensor against the reference, which has the same shape.
 
-    `relative` is the largest error as a part of the reference's range, `cosine` that of the angle between the two as
-    vectors (None where one of them is zero), `histogram` how many values are off by how much: BINS of
-    log10(error / range), the first with all that is less.
+    `relative` is the largest error as a share of the reference's range, `cosine` the cosine similarity of the two as
+    vectors (None if one of them is zero), `histogram` the counts of log10(error / range) in BINS bins; the first bin
+    includes everything smaller.
     """
 
     max: float
@@ -32,7 +32,7 @@ class Difference:
 
 
 def value_range(array: Array) -> float:
-    """The range of a tensor's values; their size where all are one; 1 where they are zero or there is none."""
+    """The range of a tensor's finite values; their magnitude if all are equal; 1 if they are zero or there are none."""
     values = array[np.isfinite(array)]
     if not values.size:
         return 1.0
@@ -40,18 +40,18 @@ def value_range(array: Array) -> float:
 
 
 def difference(got: Array, expected: Array) -> Difference:
-    """Measure a tensor of floats. NaN and infinity that are equal count as equal, others as infinitely far."""
+    """Measure a float tensor. Equal NaN and infinity have error 0, unequal ones an infinite error."""
     a, b = got.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
     with np.errstate(invalid="ignore"):
         error = np.abs(a - b)
     error[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
     error[np.isnan(error)] = np.inf
-    part = error / value_range(expected)
-    counts, _ = np.histogram(np.log10(np.clip(part, 1e-12, 0.999999)), BINS, (-12.0, 0.0))
+    relative = error / value_range(expected)
+    counts, _ = np.histogram(np.log10(np.clip(relative, 1e-12, 0.999999)), BINS, (-12.0, 0.0))
     return Difference(
         max=float(error.max(initial=0.0)),
         mean=float(error.mean()) if error.size else 0.0,
-        relative=float(part.max(initial=0.0)),
+        relative=float(relative.max(initial=0.0)),
         cosine=_cosine(a, b),
         histogram=tuple(counts.tolist()),
     )
@@ -67,7 +67,7 @@ Answer = Callable[[Feeds], Array]
 
 
 ROUNDING = 1e-3
-"""Of the range: a float32 answer further off than this is another answer, not a rounded one."""
+"""Share of the range: a float32 output with a larger error is wrong, not just rounded."""
 
 
 def is_float32(runtime: str) -> bool:

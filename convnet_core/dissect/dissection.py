@@ -33,13 +33,13 @@ from convnet_core.tensors.arrays import Array, Feeds, batch_of, fixed_batch, sam
 OnStep = Callable[[str], None]
 
 _SAME_ANSWER = 1e-3
-"""Of the range: what two answers to one sample may differ by."""
+"""Share of the range by which two answers to the same sample may differ."""
 
 
 @dataclass(frozen=True)
 class Dissection:
-    """Everything that was found; `nodes` in the order of the graph, and in `worst_inputs` by
-    runtime the sample on which it was furthest off.
+    """All results. `nodes` are in the order of the graph; `worst_inputs` has by runtime the sample with the largest
+    error.
     """
 
     nodes: list[NodeResult]
@@ -55,73 +55,77 @@ class Dissection:
     worst_inputs: dict[str, Feeds] = field(default_factory=dict)
 
 
-def dissect(case: Case, config: DissectConfig, tell: OnStep) -> Dissection:
-    """Take a case apart. Raises ModelError where the ONNX model cannot be run at all."""
+def dissect(case: Case, config: DissectConfig, on_step: OnStep) -> Dissection:
+    """Dissect a case. Raises ModelError if ONNX Runtime cannot run the model at all."""
     reference = OnnxRuntimeProbe(case.model)
     samples = _runnable_samples(reference, case)
     probes = _open_probes(case)
     try:
-        nodes, values = examine(case.model, reference, _float64_values(case, samples, tell), probes, samples, tell)
+        nodes, values = examine(
+            case.model, reference, _float64_values(case, samples, on_step), probes, samples, on_step
+        )
         expected = values[reference.name]
-        tell("looking at the weights")
-        there = weights.converted_weights(case.folder, case.entries) if case.folder is not None else {}
-        laid = weights.compare_weights(case.model, case.entries, there)
-        folded = batchnorm_folding.find_fusions(case.model, case.program) if case.program is not None else []
+        on_step("comparing the weights")
+        converted = weights.converted_weights(case.folder, case.entries) if case.folder is not None else {}
+        compared = weights.compare_weights(case.model, case.entries, converted)
+        fusions = batchnorm_folding.find_fusions(case.model, case.program) if case.program is not None else []
         output = _answer_output(case, expected)
-        alone = _first_two_answers(reference, case, samples, expected[output], output)
-        each = alone is not None or _is_independent(reference, case, samples, expected[output], output)
+        two = _first_two_answers(reference, case, samples, expected[output], output)
+        independent = two is not None or _is_independent(reference, case, samples, expected[output], output)
         with answer_functions(case, output) as final:
-            told, tried, least, points = _check_answers(case, config, final, expected[output], each, tell)
+            label_stats, batch_results, worst, worst_inputs = _check_answers(
+                case, config, final, expected[output], independent, on_step
+            )
         shapes = {name: array.shape for name, array in expected.items()}
-        named = {probe.name: probe for probe in probes}
+        by_name = {probe.name: probe for probe in probes}
         litert = [probe for probe in probes if isinstance(probe, LiteRTProbe)]
         plain = next((probe for probe in litert if probe.precision == "float32"), None)
-        there_too = [] if plain is None else batchnorm_folding.find_litert_fusions(case.model, plain.kernels())
-        found = [
-            *findings.training_mode(case.model, 0.0 if alone is None else _batch_dependence(alone, expected[output])),
-            *weights.findings(case.model, laid, there, shapes),
-            *batchnorm_folding.findings(folded),
-            *sweep.findings(tried, case.model),
-            *input_range.findings(case, told),
-            *_int8_findings(litert, expected, nodes, output, told),
+        litert_fusions = [] if plain is None else batchnorm_folding.find_litert_fusions(case.model, plain.kernels())
+        all_findings = [
+            *findings.training_mode(case.model, 0.0 if two is None else _batch_dependence(two, expected[output])),
+            *weights.findings(case.model, compared, converted, shapes),
+            *batchnorm_folding.findings(fusions),
+            *sweep.findings(batch_results, case.model),
+            *input_range.findings(case, label_stats),
+            *_int8_findings(litert, expected, nodes, output, label_stats),
             *findings.crashes(case),
             *findings.unsupported(case),
-            *findings.different_shapes(nodes, named),
-            *findings.introduced_errors(nodes, case.model, named, expected),
+            *findings.different_shapes(nodes, by_name),
+            *findings.introduced_errors(nodes, case.model, by_name, expected),
         ]
-        if not any(item.node for item in found):
-            found += findings.beyond_tolerance(nodes, named)
+        if not any(item.node for item in all_findings):
+            all_findings += findings.beyond_tolerance(nodes, by_name)
     finally:
         for probe in probes:
             probe.close()
     ops = next((probe.ops for probe in litert), [])
-    runtimes = [reference.name, *named]
+    runtimes = [reference.name, *by_name]
     return Dissection(
         nodes,
         case.entries,
         ops,
-        laid,
-        [*folded, *there_too],
-        told,
-        tried,
-        findings.deduplicate(found, [op.nodes for op in ops]),
+        compared,
+        [*fusions, *litert_fusions],
+        label_stats,
+        batch_results,
+        findings.deduplicate(all_findings, [op.nodes for op in ops]),
         runtimes,
-        least,
-        points,
+        worst,
+        worst_inputs,
     )
 
 
 def _runnable_samples(reference: OnnxRuntimeProbe, case: Case) -> Feeds:
-    """The samples, or the first alone where the model does not run on all at once."""
+    """The samples; only the first one if the model does not run on the whole batch."""
     try:
         reference.values(case.samples)
-    except Exception:  # ONNX Runtime's kinds: a batch that is a constant, which the sweep will tell
+    except Exception:  # ONNX Runtime's own error types: the batch is a constant, which the sweep will report
         return batch_of(case.samples, 0, 1, case.batched)
     return case.samples
 
 
 def _answer_output(case: Case, expected: Feeds) -> str:
-    """The output that is looked at as the model's answer: the first of floats, else the first."""
+    """The output that counts as the model's answer: the first float output, else the first."""
     names = [str(value.name) for value in case.model.graph.output if value.name in expected]
     return next((name for name in names if numeric(expected[name])), names[0])
 
@@ -129,7 +133,7 @@ def _answer_output(case: Case, expected: Feeds) -> str:
 def _first_two_answers(
     reference: OnnxRuntimeProbe, case: Case, samples: Feeds, value: Array, output: str
 ) -> Array | None:
-    """The answer to the first two samples alone; None where an answer is not of one sample each."""
+    """The answer for a batch of only the first two samples; None if outputs do not have a row per sample."""
     names, inputs = case.batched, model_file.inputs(case.model)
     count = sample_count(samples, names)
     if not names or fixed_batch(inputs) is not None or count < 2 or value.ndim == 0 or len(value) != count:
@@ -139,20 +143,20 @@ def _first_two_answers(
 
 
 def _is_independent(reference: OnnxRuntimeProbe, case: Case, samples: Feeds, value: Array, output: str) -> bool:
-    """Whether a model of one batch size answers each sample by itself: in another order they have the same answers."""
+    """Whether a model with a fixed batch answers each sample independently: reordered samples get the same answers."""
     size, names = fixed_batch(model_file.inputs(case.model)), case.batched
     if size is None or not names or value.ndim == 0 or not len(value) == size == sample_count(samples, names):
         return False
-    turned = {name: np.roll(array, 1, 0) if name in names else array for name, array in samples.items()}
-    again = reference.values(turned)[output]
+    rolled = {name: np.roll(array, 1, 0) if name in names else array for name, array in samples.items()}
+    again = reference.values(rolled)[output]
     return size == 1 or (again.shape == value.shape and _batch_dependence(again[1:], value) < _SAME_ANSWER)
 
 
-def _batch_dependence(alone: Array, value: Array) -> float:
-    """How much the first sample's answer changes with the others in its batch, as a part of the range."""
+def _batch_dependence(two: Array, value: Array) -> float:
+    """How much the first sample's answer depends on the rest of the batch, as a share of the range."""
     if not numeric(value):
         return 0.0
-    return float(np.abs(alone[0].astype(np.float64) - value[0]).max(initial=0.0) / value_range(value))
+    return float(np.abs(two[0].astype(np.float64) - value[0]).max(initial=0.0) / value_range(value))
 
 
 def _open_probes(case: Case) -> list[Probe]:
@@ -174,12 +178,12 @@ def _open_probes(case: Case) -> list[Probe]:
     return probes
 
 
-def _float64_values(case: Case, samples: Feeds, tell: OnStep) -> Feeds:
-    """The values of all tensors in float64; none where it cannot be: then the noise is taken to be one rounding."""
+def _float64_values(case: Case, samples: Feeds, on_step: OnStep) -> Feeds:
+    """The values of all tensors in float64; empty if that fails, then the noise is taken to be one rounding."""
     if Float64Probe.name in case.dead:
         return {}
     try:
-        return run_probe(Float64Probe(case.model), samples, tell)
+        return run_probe(Float64Probe(case.model), samples, on_step)
     except ConversionError:
         return {}
 
@@ -189,36 +193,42 @@ def _check_answers(
     config: DissectConfig,
     final: Mapping[str, Callable[[Feeds], Array]],
     value: Array,
-    by_sample: bool,
-    tell: OnStep,
+    independent: bool,
+    on_step: OnStep,
 ) -> tuple[dict[str, labels.Labels], list[sweep.BatchResult], list[worst_input.WorstInput], dict[str, Feeds]]:
-    """What is seen of the final answer: labels, batch sizes, the worst inputs."""
-    tell("trying batch sizes")
+    """Check the final output: labels, batch sizes, the worst inputs."""
+    on_step("trying batch sizes")
     fixed = fixed_batch(model_file.inputs(case.model))
-    tried = sweep.sweep(final, case.samples, case.batched, config.batch_sizes if fixed is None else (fixed,))
+    batch_results = sweep.sweep(final, case.samples, case.batched, config.batch_sizes if fixed is None else (fixed,))
     if fixed is not None:
         final = {name: answer_in_fixed_batches(answer, fixed, case.batched) for name, answer in final.items()}
     others = {name: answer for name, answer in final.items() if name != ONNX_RUNTIME.name}
-    told: dict[str, labels.Labels] = {}
-    runs = by_sample and not any(item.fault for item in tried)
-    if runs and labels.is_scores(value):
-        tell("looking for labels that could flip")
+    label_stats: dict[str, labels.Labels] = {}
+    comparable = independent and not any(item.fault for item in batch_results)
+    if comparable and labels.is_scores(value):
+        on_step("looking for labels that could flip")
         scores = {name: answer_in_parts(answer, case.many, case.batched) for name, answer in final.items()}
-        told = labels.compare_labels(scores[ONNX_RUNTIME.name], {name: scores[name] for name in others}, case.labels)
-    least: list[worst_input.WorstInput] = []
-    points: dict[str, Feeds] = {}
-    if runs and len(case.batched) == len(case.samples) and numeric(value):
+        label_stats = labels.compare_labels(
+            scores[ONNX_RUNTIME.name], {name: scores[name] for name in others}, case.labels
+        )
+    worst: list[worst_input.WorstInput] = []
+    worst_inputs: dict[str, Feeds] = {}
+    if comparable and len(case.batched) == len(case.samples) and numeric(value):
         for name, answer in others.items():
-            tell(f"searching for the worst input of {name}")
-            result, points[name] = worst_input.search(
+            on_step(f"searching for the worst input of {name}")
+            result, worst_inputs[name] = worst_input.search(
                 name, final[ONNX_RUNTIME.name], answer, case.samples, value_range(value), config.steps, config.seed
             )
-            least.append(result)
-    return told, tried, least, points
+            worst.append(result)
+    return label_stats, batch_results, worst, worst_inputs
 
 
 def _int8_findings(
-    litert: Sequence[LiteRTProbe], expected: Feeds, nodes: list[NodeResult], output: str, told: dict[str, labels.Labels]
+    litert: Sequence[LiteRTProbe],
+    expected: Feeds,
+    nodes: list[NodeResult],
+    output: str,
+    label_stats: dict[str, labels.Labels],
 ) -> list[Finding]:
     probe = next((item for item in litert if item.name == int8_ranges.INT8), None)
-    return [] if probe is None else int8_ranges.findings(probe.ranges(), expected, nodes, output, told)
+    return [] if probe is None else int8_ranges.findings(probe.ranges(), expected, nodes, output, label_stats)

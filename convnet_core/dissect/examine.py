@@ -1,4 +1,4 @@
-"""Compare every tensor of every runtime with the reference's, and tell where an error is born."""
+"""Compare every tensor of every runtime with the reference, and locate the nodes that introduce errors."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
 from convnet_core.tensors.arrays import Array, Feeds
 
 ALLOWED = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
-"""The error that a node may add, as a part of its output's range, by its runtime's precision."""
+"""The error that a node may add, as a share of its output's range, by its runtime's precision."""
 
 MULTIPLE = 16.0
-"""A float32 error is no finding unless it is this many times what float32 itself does to that tensor."""
+"""A float32 error is a finding only if it is this many times the rounding noise of float32 in that tensor."""
 
 _MAX_NOISE = 1e-4
-"""Rounding is not believed to do more than this, as a part of the range: the run in float64 has the same converter
-behind it as the artefact, and a mistake of the converter must not pass for noise."""
+"""The most that counts as rounding noise, as a share of the range: the float64 graph comes from the same converter as
+the artifact, and a mistake of the converter must not pass as noise."""
 
 
 @dataclass(frozen=True)
 class NodeError:
     """An output of a node in one runtime.
 
-    `whole` is its difference from the reference's, `own` what of it the node adds by itself, as a part of the range
-    (None where the node cannot be asked alone), `multiple` the error in units of the noise. `born` says that the node
-    adds more than its runtime may, `beyond` that it is further off than that, `remade` that the runtime keeps the value
-    to itself, inside a larger operator, and that it was made of those before it.
+    `whole` is its difference from the reference, `own` the part of it that the node itself adds, as a share of the
+    range (None if the node cannot run alone), `multiple` the error in units of the noise. `born` means that the node
+    adds more than its runtime may, `beyond` that the whole error is larger than that, `remade` that the runtime hides
+    the value inside a larger operator, and it was recomputed from earlier values.
     """
 
     whole: Difference
@@ -45,9 +45,9 @@ class NodeError:
 
 @dataclass(frozen=True)
 class NodeResult:
-    """An ONNX node: its range in the reference, the noise of float32 there as a part of it, and what each runtime has.
+    """An output of an ONNX node: its range in the reference, the float32 noise as a share of it, and its errors.
 
-    `shape_differs` names runtimes whose tensor has another shape, with it.
+    `shape_differs` has the shapes of runtimes whose tensor has a different shape.
     """
 
     name: str
@@ -65,57 +65,63 @@ def examine(
     exact: Feeds,
     others: Sequence[Probe],
     feeds: Feeds,
-    tell: Callable[[str], None],
+    on_step: Callable[[str], None],
 ) -> tuple[list[NodeResult], dict[str, Feeds]]:
-    """Every output of floats, in the order of the nodes; and the values of all tensors by runtime.
+    """Compare every float output, in the order of the nodes; also returns the values of all tensors by runtime.
 
-    `exact` are the values in float64, where they are known. `tell` hears what is at work.
+    `exact` are the values in float64, as far as they are known. `on_step` receives the name of each step.
     """
-    values = {probe.name: run_probe(probe, feeds, tell) for probe in (reference, *others)}
+    values = {probe.name: run_probe(probe, feeds, on_step) for probe in (reference, *others)}
     expected = values[reference.name]
     again = reference.values(feeds)
-    found = []
-    tell("asking each node alone")
+    results = []
+    on_step("running each node alone")
     for node in model.graph.node:
         for name in node.output:
             if name not in expected or not numeric(expected[name]) or not _equal(expected[name], again[name]):
-                continue  # no floats, or others each time: random
+                continue  # not a float tensor, or random: different in each run
             value = expected[name]
-            made = NodeResult(node.name, node.op_type, name, _limits(value), _noise(value, exact.get(name)))
+            result = NodeResult(node.name, node.op_type, name, _limits(value), _noise(value, exact.get(name)))
             for probe in others:
-                _compare_runtime(probe, name, value, values[probe.name], expected, reference, made)
-            found.append(made)
-    return found, values
+                _compare_runtime(probe, name, value, values[probe.name], expected, reference, result)
+            results.append(result)
+    return results, values
 
 
 def _equal(one: Array, other: Array) -> bool:
     return bool(np.array_equal(one, other, equal_nan=True))
 
 
-def run_probe(probe: Probe, feeds: Feeds, tell: Callable[[str], None]) -> Feeds:
-    """What a probe has of all tensors; `tell` hears that it is at work."""
-    tell(f"running {probe.name}")
+def run_probe(probe: Probe, feeds: Feeds, on_step: Callable[[str], None]) -> Feeds:
+    """The values of all tensors that a probe has; `on_step` receives the name of the step."""
+    on_step(f"running {probe.name}")
     with active(probe.name):
         return probe.values(feeds)
 
 
 def _compare_runtime(
-    probe: Probe, name: str, value: Array, own: Feeds, expected: Feeds, reference: OnnxRuntimeProbe, made: NodeResult
+    probe: Probe,
+    name: str,
+    value: Array,
+    values: Feeds,
+    expected: Feeds,
+    reference: OnnxRuntimeProbe,
+    result: NodeResult,
 ) -> None:
-    """Note what one runtime has of a node."""
-    got = own.get(name)
+    """Add one runtime's error at a node to `result`."""
+    got = values.get(name)
     if got is None:
         return
     if got.shape != value.shape:
-        made.shape_differs[probe.name] = got.shape
+        result.shape_differs[probe.name] = got.shape
         return
     whole = difference(got, value)
-    added = _added_error(probe, name, got, own, expected, reference)
-    noise = max(made.noise, EPSILON)
+    added = _added_error(probe, name, got, values, expected, reference)
+    noise = max(result.noise, EPSILON)
     allowed = ALLOWED[probe.precision]
     if probe.precision == "float32":
         allowed = max(allowed, min(MULTIPLE * noise, _MAX_NOISE))
-    made.runtimes[probe.name] = NodeError(
+    result.runtimes[probe.name] = NodeError(
         whole=whole,
         own=added,
         multiple=whole.relative / noise,
@@ -126,12 +132,12 @@ def _compare_runtime(
 
 
 def _added_error(
-    probe: Probe, name: str, got: Array, own: Feeds, expected: Feeds, reference: OnnxRuntimeProbe
+    probe: Probe, name: str, got: Array, values: Feeds, expected: Feeds, reference: OnnxRuntimeProbe
 ) -> float | None:
-    """What a node adds by itself: its answer to the reference's inputs against the reference's.
+    """The error that a node itself adds: its output for the reference's inputs against the reference's output.
 
-    A runtime that cannot be fed inside is asked the other way round: its value against what the reference makes of the
-    values that it had before.
+    LiteRT cannot run a single node. There the runtime's output is compared with the reference's output for the
+    runtime's inputs.
     """
     with active(probe.name):
         alone = probe.alone(name, expected)
@@ -139,32 +145,32 @@ def _added_error(
         return difference(alone[name], expected[name]).relative if alone[name].shape == expected[name].shape else np.inf
     if probe.alone_is_possible:
         return None
-    known = {key: array for key, array in own.items() if key != name and _same_kind(array, expected.get(key))}
-    remade = recompute(reference, name, known)
-    return None if remade is None or remade.shape != got.shape else difference(got, remade).relative
+    known = {key: array for key, array in values.items() if key != name and _same_kind(array, expected.get(key))}
+    recomputed = recompute(reference, name, known)
+    return None if recomputed is None or recomputed.shape != got.shape else difference(got, recomputed).relative
 
 
 def recompute(reference: OnnxRuntimeProbe, name: str, known: Mapping[str, Array]) -> Array | None:
-    """What the reference makes of these tensors, going back from `name` until all inputs are known."""
-    made: dict[str, Array] = dict(known)
+    """The reference's value of a tensor, computed from the known tensors; None if they do not determine it."""
+    values: dict[str, Array] = dict(known)
 
-    def back(wanted: str, depth: int) -> bool:
-        if wanted in made:
+    def compute(wanted: str, depth: int) -> bool:
+        if wanted in values:
             return True
-        before = reference.inputs_of(wanted)
-        if before is None or depth > _DEEPEST or not all(back(item, depth + 1) for item in before):
+        inputs = reference.inputs_of(wanted)
+        if inputs is None or depth > _MAX_DEPTH or not all(compute(item, depth + 1) for item in inputs):
             return False
-        results = reference.alone(reference.maker_of(wanted), made)
+        results = reference.alone(reference.maker_of(wanted), values)
         if results is None:
             return False
-        made.update(results)
-        return wanted in made
+        values.update(results)
+        return wanted in values
 
-    return made[name] if back(name, 0) else None
+    return values[name] if compute(name, 0) else None
 
 
-_DEEPEST = 64
-"""Nodes to go back; a runtime that merges more keeps its reasons to itself."""
+_MAX_DEPTH = 64
+"""Nodes to go back from the tensor."""
 
 
 def _same_kind(array: Array, other: Array | None) -> bool:
@@ -177,7 +183,7 @@ def _limits(value: Array) -> tuple[float, float]:
 
 
 def _noise(value: Array, exact: Array | None) -> float:
-    """The reference's distance from float64, as a part of the range."""
+    """The reference's distance from float64, as a share of the range."""
     if exact is None or exact.shape != value.shape or not numeric(exact):
         return EPSILON
     return float(difference(value, exact).max / value_range(value))

@@ -1,4 +1,4 @@
-"""A fault that was found, in one sentence."""
+"""A problem in one sentence, and its fix."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """`kind` names the fault for programs, `node` is where it is ("" for none), `runtimes` who shows it, `text` says it
-    in one sentence, and `mend` what helps.
+    """`kind` names the problem for programs, `text` describes it in one sentence, `mend` says how to fix it, `node` is
+    where it is ("" for none), and `runtimes` are the ones that show it.
     """
 
     kind: str

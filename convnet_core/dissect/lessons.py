@@ -1,4 +1,4 @@
-"""What goes wrong in real life, put in on purpose: each gives a case with one fault, and says what has to be found."""
+"""Common real-life mistakes, injected on purpose: each lesson returns a case with one fault, which must be found."""
 
 from __future__ import annotations
 
@@ -25,120 +25,124 @@ from convnet_core.tensors.arrays import Array, Feeds
 
 @dataclass(frozen=True)
 class LessonSetup:
-    """What a lesson works with: the healthy case, its network and how it is exported and converted, samples to
-    calibrate with, and a folder to write into.
+    """What a lesson starts from: the healthy case, its network, the configs of its export and conversion, calibration
+    samples, and a folder to write to.
     """
 
     case: Case
     network: nn.Module
-    exporting: ExportConfig
-    converting: ConvertConfig
+    export_config: ExportConfig
+    convert_config: ConvertConfig
     calibration: Feeds
     folder: Path
 
-    def exported(self, model: onnx.ModelProto) -> Case:
-        """The case of another model, which is exported and converted."""
+    def export_case(self, model: onnx.ModelProto) -> Case:
+        """The case of another model, exported and converted."""
         path = self.folder / "model.onnx"
         onnx.save(model, path)
-        return dataclasses.replace(self.converted(model), path=path)
+        return dataclasses.replace(self.convert_case(model), path=path)
 
-    def converted(self, model: onnx.ModelProto, calibration: Feeds | None = None) -> Case:
-        """The case where a converter was given this model instead of the exported one."""
+    def convert_case(self, model: onnx.ModelProto, calibration: Feeds | None = None) -> Case:
+        """The case in which this model was converted instead of the exported one."""
         folder = self.folder / "converted"
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            convert(model, folder, self.converting, self.calibration if calibration is None else calibration, Monitor())
+            convert(
+                model, folder, self.convert_config, self.calibration if calibration is None else calibration, Monitor()
+            )
         except UnsupportedOpError as error:
             return dataclasses.replace(self.case, folder=None, refused=error.nodes)
         return dataclasses.replace(self.case, folder=folder)
 
-    def by(self, converter: str) -> LessonSetup:
-        """The same with a converter of this name."""
+    def with_converter(self, converter: str) -> LessonSetup:
+        """The same setup with another converter."""
         case = dataclasses.replace(self.case, converter=converter)
-        return dataclasses.replace(self, case=case, converting=self.converting.replace(converter=converter))
+        return dataclasses.replace(self, case=case, convert_config=self.convert_config.replace(converter=converter))
 
 
 Lesson = Callable[[LessonSetup], Case]
 
 
-def train_mode(bench: LessonSetup) -> Case:
-    """Exported in train mode: batch norm then uses the statistics of the batch."""
-    made = export_in_current_mode(copy.deepcopy(bench.network).train(), bench.exporting)
-    return bench.exported(made)
+def train_mode(setup: LessonSetup) -> Case:
+    """Exported in train mode: BatchNorm then uses the statistics of the batch."""
+    made = export_in_current_mode(copy.deepcopy(setup.network).train(), setup.export_config)
+    return setup.export_case(made)
 
 
-def flatten_order(bench: LessonSetup) -> Case:
-    """Values flattened in one order meet weights that were made for the other.
+def flatten_order(setup: LessonSetup) -> Case:
+    """Flattened values in one channel order meet weights in the other.
 
-    A converter that keeps images channels last reorders the weights of the layer behind the flattening: it is given
-    weights which that puts back into ONNX's order. For one that keeps images channels first they are put channels last.
+    A converter that lays images out channels last reorders the weights of the layer after the flattening: here it gets
+    weights that this puts back into ONNX's order. For a converter that keeps channels first they are put channels last.
     """
-    model = _copy(bench.case.model)
+    model = _copy(setup.case.model)
     makers = {name: node for node in model.graph.node for name in node.output}
-    behind = (node for node in model.graph.node if node.op_type == "Gemm" and node.input[0] in makers)
-    gemm = next((node for node in behind if makers[node.input[0]].op_type in ("Reshape", "Flatten")), None)
+    gemms = (node for node in model.graph.node if node.op_type == "Gemm" and node.input[0] in makers)
+    gemm = next((node for node in gemms if makers[node.input[0]].op_type in ("Reshape", "Flatten")), None)
     shape = None if gemm is None else _shape(model, makers[gemm.input[0]].input[0])
     if gemm is None or shape is None or len(shape) != 4:
-        raise ConfigError("this network flattens no image into a linear layer")
-    entry = next(item for item in bench.case.entries if item.name == gemm.name)
+        raise ConfigError("this network does not flatten an image into a linear layer")
+    entry = next(item for item in setup.case.entries if item.name == gemm.name)
     weights, reordered = _weight(model, gemm.input[1]), bool(entry.weights[gemm.input[1]].split)
     sizes, order = ((*shape[2:], shape[1]), (0, 3, 1, 2)) if reordered else (shape[1:], (0, 2, 3, 1))
     _set(model, gemm.input[1], weights.reshape(-1, *sizes).transpose(order).reshape(weights.shape))
-    return bench.converted(model)
+    return setup.convert_case(model)
 
 
-def epsilon(bench: LessonSetup) -> Case:
-    """Exported with another epsilon than the network has: it is in the folded weights."""
-    other = copy.deepcopy(bench.network)
+def epsilon(setup: LessonSetup) -> Case:
+    """Exported with a different epsilon, which ends up in the folded weights."""
+    other = copy.deepcopy(setup.network)
     for module in other.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 0.05
-    made = export(other, bench.exporting).model
-    return bench.exported(made)
+    made = export(other, setup.export_config).model
+    return setup.export_case(made)
 
 
-def transposed(bench: LessonSetup) -> Case:
-    """A convolution's kernel with its rows and columns exchanged on the way."""
-    model = _copy(bench.case.model)
+def transposed(setup: LessonSetup) -> Case:
+    """A convolution kernel with rows and columns swapped."""
+    model = _copy(setup.case.model)
     conv = next(node for node in model.graph.node if node.op_type == "Conv")
     _set(model, conv.input[1], _weight(model, conv.input[1]).transpose(0, 1, 3, 2))
-    return bench.converted(model)
+    return setup.convert_case(model)
 
 
-def int8_noise(bench: LessonSetup) -> Case:
-    """int8 calibrated on noise, not on images."""
+def int8_noise(setup: LessonSetup) -> Case:
+    """int8 calibrated on noise instead of images."""
     rng = np.random.default_rng(0)
     noise = {
-        name: (rng.standard_normal(array.shape) * 0.05).astype(array.dtype) for name, array in bench.calibration.items()
+        name: (rng.standard_normal(array.shape) * 0.05).astype(array.dtype) for name, array in setup.calibration.items()
     }
-    return bench.converted(bench.case.model, noise)
+    return setup.convert_case(setup.case.model, noise)
 
 
-def not_scaled(bench: LessonSetup) -> Case:
-    """Pixels from 0 to 255 into a network that has learned from 0 to 1."""
+def not_scaled(setup: LessonSetup) -> Case:
+    """Pixels from 0 to 255 for a network that was trained on 0 to 1."""
     samples, many = (
         {name: array * np.float32(255) for name, array in feeds.items()}
-        for feeds in (bench.case.samples, bench.case.many)
+        for feeds in (setup.case.samples, setup.case.many)
     )
-    return dataclasses.replace(bench.case, samples=samples, many=many)
+    return dataclasses.replace(setup.case, samples=samples, many=many)
 
 
-def frozen_batch(bench: LessonSetup) -> Case:
-    """A reshape with the batch of the example in it."""
-    model = _copy(bench.case.model)
+def frozen_batch(setup: LessonSetup) -> Case:
+    """A reshape that contains the batch size of the example."""
+    model = _copy(setup.case.model)
     reshape = next(node for node in model.graph.node if node.op_type == "Reshape")
     shape = _weight(model, reshape.input[1])
     shape[0] = 1
     _set(model, reshape.input[1], shape)
     del model.graph.value_info[:]
-    return bench.exported(model)
+    return setup.export_case(model)
 
 
-def opset(bench: LessonSetup) -> Case:
-    """Operators in versions that onnx-tf does not have."""
-    case = bench.by("onnx-tf").exported(export(bench.network, bench.exporting.replace(opset=20)).model)
+def opset(setup: LessonSetup) -> Case:
+    """Operators in versions that onnx-tf does not support."""
+    case = setup.with_converter("onnx-tf").export_case(
+        export(setup.network, setup.export_config.replace(opset=20)).model
+    )
     if not case.refused:
-        raise ConfigError("onnx-tf takes this network at opset 20, so there is nothing to see")
+        raise ConfigError("onnx-tf supports this network at opset 20, so there is nothing to show")
     return case
 
 
@@ -152,7 +156,7 @@ LESSONS: dict[str, tuple[Lesson, str]] = {
     "frozen-batch": (frozen_batch, "frozen-batch"),
     "opset": (opset, "unsupported"),
 }
-"""By name: what puts the fault in, and the kind of the finding that has to come out."""
+"""By name: the function that injects the fault, and the kind of finding that it must cause."""
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -162,13 +166,13 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _tensor(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
-    """A weight, or what a Constant node gives: without folded BatchNorms the exporter leaves a shape in one."""
-    made = [node for node in model.graph.node if node.op_type == "Constant" and name in node.output]
-    kept: list[onnx.TensorProto] = [item for item in model.graph.initializer if item.name == name]
-    kept += [item.t for node in made for item in node.attribute if item.HasField("t")]
-    if not kept:
-        raise ConfigError(f"{name!r} is no constant of this network, so that the fault cannot be put in")
-    return kept[0]
+    """An initializer or the value of a Constant node: without folded BatchNorms the exporter leaves a shape in one."""
+    constants = [node for node in model.graph.node if node.op_type == "Constant" and name in node.output]
+    tensors: list[onnx.TensorProto] = [item for item in model.graph.initializer if item.name == name]
+    tensors += [item.t for node in constants for item in node.attribute if item.HasField("t")]
+    if not tensors:
+        raise ConfigError(f"{name!r} is not a constant in this network, so the fault cannot be injected")
+    return tensors[0]
 
 
 def _weight(model: onnx.ModelProto, name: str) -> Array:

@@ -25,8 +25,8 @@ def test_an_answer_of_another_shape_or_far_off_at_one_size_is_a_fault():
     answers = {"onnxruntime": right, "frozen": frozen, "lost": lost, "always": always}
     x = np.arange(8, dtype=np.float32).reshape(4, 2)
     tried = {(item.runtime, item.batch): item for item in batch_sizes.sweep(answers, {"x": x}, frozenset("x"), (2, 4))}
-    assert "the answer has the shape [2, 2], and the ONNX model's [4, 2]" in tried["frozen", 4].fault
-    assert "of its range off" in tried["lost", 4].fault
+    assert "the output has the shape [2, 2], the ONNX model's has [4, 2]" in tried["frozen", 4].fault
+    assert "the output is off by" in tried["lost", 4].fault
     assert not any(tried[name, 2].fault for name in answers)
     assert not tried["always", 4].fault, "no matter of the batch"
 

@@ -99,7 +99,9 @@ def test_a_model_that_a_converter_refuses_is_a_finding(tmp_path):
     content = dissected(one("Gelu", "my_gelu", opset=20), tmp_path, "--converter", "onnx-tf", check=1)
     (finding,) = content["findings"]
     assert (finding["kind"], finding["node"]) == ("unsupported", "my_gelu")
-    assert "onnx-tf lacks Gelu-20 (node 'my_gelu'); the native converter takes the model" in finding["text"]
+    assert (
+        "onnx-tf does not support Gelu-20 (node 'my_gelu'); the native converter supports the model" in finding["text"]
+    )
 
 
 def test_a_batch_that_the_model_declares_is_no_fault(tmp_path):

@@ -160,7 +160,7 @@ def test_a_runtime_whose_name_could_lead_elsewhere_is_refused(run, content, tmp_
     hostile = copy_of(run, tmp_path)
     assert documents.load(hostile)
     write_json(hostile.path / "dissect/dissection.json", {**content, "runtimes": [*content["runtimes"], name]})
-    with pytest.raises(RunError, match="will not do as the name of a runtime"):
+    with pytest.raises(RunError, match="is not a valid name for a runtime"):
         documents.load(hostile)
 
 

@@ -1,4 +1,4 @@
-"""Every artefact at every batch size, and why one fails."""
+"""Run every artifact at every batch size, and explain failures."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from convnet_core.runtimes.specs import ONNX_RUNTIME
 from convnet_core.tensors.arrays import Array, Feeds
 
 _WORSE = 100.0
-"""How many times as far off as at its best size an answer has to be for the size to be at fault."""
+"""How many times its error at the best batch size an output's error must be to blame the batch size."""
 
 
 @dataclass(frozen=True)
 class BatchResult:
-    """An artefact at a batch size: the shape of its answer, or why it gave none or another than the ONNX model, and its
-    error against that as a part of the range (None where it cannot be told).
+    """An artifact at a batch size: the shape of its output, and its error as a share of the ONNX model's range.
+
+    `fault` says why there is no output, or how it differs. The error is None if it cannot be computed.
     """
 
     runtime: str
@@ -37,47 +38,47 @@ class BatchResult:
 def sweep(
     answers: Mapping[str, Answer], feeds: Feeds, names: frozenset[str], sizes: Sequence[int]
 ) -> list[BatchResult]:
-    """Run everything at every size, the reference first; the samples are repeated where there are too few."""
-    found = []
+    """Run everything at every size, the reference first. Too few samples are repeated."""
+    results = []
     for size in sizes:
         batch = {key: _resize(array, size) if key in names else array for key, array in feeds.items()}
         expected: Array | None = None
         for runtime, answer in answers.items():
             try:
                 got = answer(batch)
-            except Exception as error:  # each runtime has kinds of its own
-                found.append(BatchResult(runtime, size, (), one_line(error)))
+            except Exception as error:  # each runtime raises its own error types
+                results.append(BatchResult(runtime, size, (), one_line(error)))
                 continue
             if runtime == ONNX_RUNTIME.name:
                 expected = got
-            found.append(_compare(runtime, size, got, expected))
-    return _mark_faults(found)
+            results.append(_compare(runtime, size, got, expected))
+    return _mark_faults(results)
 
 
 def _compare(runtime: str, size: int, got: Array, expected: Array | None) -> BatchResult:
-    """What is told of an answer beside that of the reference, where there is one."""
+    """Compare an output with the reference's, if there is one."""
     if expected is None or runtime == ONNX_RUNTIME.name:
         return BatchResult(runtime, size, got.shape)
     if got.shape != expected.shape:
-        fault = f"the answer has the shape {list(got.shape)}, and the ONNX model's {list(expected.shape)}"
+        fault = f"the output has the shape {list(got.shape)}, the ONNX model's has {list(expected.shape)}"
         return BatchResult(runtime, size, got.shape, fault)
     error = difference(got, expected).relative if numeric(expected) else None
     return BatchResult(runtime, size, got.shape, "", error)
 
 
-def _mark_faults(tried: Sequence[BatchResult]) -> list[BatchResult]:
-    """The same, where a float32 answer that is far off at one size only is a fault; one that always is, is no matter of
-    the size.
+def _mark_faults(results: Sequence[BatchResult]) -> list[BatchResult]:
+    """Mark float32 outputs with a large error at some sizes only. If the error is large at all sizes, size is not the
+    cause.
     """
     least: dict[str, float] = {}
-    for item in tried:
+    for item in results:
         if item.error is not None and is_float32(item.runtime):
             least[item.runtime] = min(item.error, least.get(item.runtime, item.error))
     return [
-        dataclasses.replace(item, fault=f"the answer is {item.error:.1e} of its range off")
+        dataclasses.replace(item, fault=f"the output is off by {item.error:.1e} of its range")
         if item.error is not None and item.runtime in least and item.error > max(ROUNDING, _WORSE * least[item.runtime])
         else item
-        for item in tried
+        for item in results
     ]
 
 
@@ -85,32 +86,32 @@ def _resize(array: Array, size: int) -> Array:
     return np.resize(array, (size, *array.shape[1:]))
 
 
-def findings(tried: Sequence[BatchResult], model: onnx.ModelProto) -> list[Finding]:
-    """At most one finding: artefacts that take some batch sizes only, and where in the graph the constant sits; or that
-    fail at every size, which is no matter of the batch.
+def findings(results: Sequence[BatchResult], model: onnx.ModelProto) -> list[Finding]:
+    """At most one finding: artifacts that fail at some batch sizes, with the constant that causes it, or at every
+    size.
     """
-    failed = sorted({item.runtime for item in tried if item.fault})
+    failed = sorted({item.runtime for item in results if item.fault})
     if not failed:
         return []
-    bad = sorted({item.batch for item in tried if item.fault})
-    good = sorted({item.batch for item in tried if item.runtime in failed and not item.fault})
+    bad = sorted({item.batch for item in results if item.fault})
+    good = sorted({item.batch for item in results if item.runtime in failed and not item.fault})
     names = f"{', '.join(failed)} fail{'s' * (len(failed) == 1)}"
-    first = next(item.fault for item in tried if item.fault)
+    first = next(item.fault for item in results if item.fault)
     if not good:
         text = f"{names} at every batch size: {first}."
-        return [Finding("fails", text, "Compare the artefact's inputs with the model's.", "", tuple(failed))]
-    said = f"{names} at batch {', '.join(map(str, bad))}, not at {', '.join(map(str, good))}"
-    found = _find_constant_batch(model)
-    if found is None:
-        text = f"{said}; no constant of the model explains it, the first one says: {first}."
-        return [Finding("batch-size", text, "Try the sizes that will be used.", "", tuple(failed))]
-    node, what = found
+        return [Finding("fails", text, "Compare the artifact's inputs with the model's.", "", tuple(failed))]
+    summary = f"{names} at batch {', '.join(map(str, bad))}, not at {', '.join(map(str, good))}"
+    constant = _find_constant_batch(model)
+    if constant is None:
+        text = f"{summary}; no constant in the model explains it; the first error: {first}."
+        return [Finding("batch-size", text, "Try the batch sizes that you will use.", "", tuple(failed))]
+    node, what = constant
     return [
         Finding(
             "frozen-batch",
-            f"{said}: {node.op_type} {node.name!r} has it as a constant, {what}.",
-            "Export with a dynamic batch (dynamic_shapes, an example of at least two samples), and without its size "
-            "in a reshape.",
+            f"{summary}: {node.op_type} {node.name!r} has a constant batch size, {what}.",
+            "Export with a dynamic batch (dynamic_shapes, an example of at least two samples), and keep the batch size "
+            "out of reshapes.",
             node.name,
             tuple(failed),
         )
@@ -121,23 +122,23 @@ _RECURRENT = ("LSTM", "GRU", "RNN")
 
 
 def _find_constant_batch(model: onnx.ModelProto) -> tuple[onnx.NodeProto, str] | None:
-    """The first node with a size for the batch in it, and where it has it, in words."""
-    kept = {tensor.name: tensor for tensor in model.graph.initializer}
+    """The first node with a constant batch size, and where it is, in words."""
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-            kept[node.output[0]] = node.attribute[0].t
-        if node.op_type in ("Reshape", "Expand") and len(node.input) > 1 and node.input[1] in kept:
-            sizes = onnx.numpy_helper.to_array(kept[node.input[1]]).tolist()
+            constants[node.output[0]] = node.attribute[0].t
+        if node.op_type in ("Reshape", "Expand") and len(node.input) > 1 and node.input[1] in constants:
+            sizes = onnx.numpy_helper.to_array(constants[node.input[1]]).tolist()
             if sizes and sizes[0] > 0 and _is_batch(node.input[0], model):
                 return node, f"the first size of {sizes}"
-        state = next((name for name in node.input[5:7] if node.op_type in _RECURRENT and name in kept), None)
+        state = next((name for name in node.input[5:7] if node.op_type in _RECURRENT and name in constants), None)
         if state is not None:
-            return node, f"the second size of its initial state {state!r}, {list(kept[state].dims)}"
+            return node, f"the second size of its initial state {state!r}, {list(constants[state].dims)}"
     return None
 
 
 def _is_batch(name: str, model: onnx.ModelProto) -> bool:
-    """Whether a tensor's first dimension is dynamic, as far as shape inference tells."""
+    """Whether a tensor's first dimension is dynamic, as far as shape inference knows."""
     for value in (*model.graph.input, *model.graph.value_info):
         if value.name == name and value.type.tensor_type.shape.dim:
             return not value.type.tensor_type.shape.dim[0].HasField("dim_value")

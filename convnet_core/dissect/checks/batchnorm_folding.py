@@ -1,4 +1,4 @@
-"""Which convolutions have a batch normalisation folded into them, and whether the folded weights are right.
+"""Which convolutions have a BatchNorm folded into them, and whether the folded weights are right.
 
 W' = W * scale / sqrt(variance + epsilon)        b' = (b - mean) * scale / sqrt(variance + epsilon) + bias
 """
@@ -27,10 +27,11 @@ _ALLOWED = 1e-5
 
 @dataclass(frozen=True)
 class Fusion:
-    """A Conv node whose weights have a BatchNorm in them: its epsilon, the numbers of the first channel, and the
-    largest error of the folded weights as a part of their range. `fits` is the epsilon that the weights seem to have,
-    and `error_as_it_fits` what their error would be with it. `where` is the file in which it is folded: "ONNX" by the
-    exporter, "LiteRT" by TFLite's converter.
+    """A Conv node with a folded BatchNorm: its epsilon, the parameters of the first channel, and the largest error of
+    the folded weights as a share of their range.
+
+    `fits` is the epsilon that fits the folded weights best, and `error_as_it_fits` their error with it. `where` is the
+    file: "ONNX" if the exporter folded it, "LiteRT" if TFLite's converter did.
     """
 
     node: str
@@ -43,8 +44,8 @@ class Fusion:
 
 
 def find_fusions(model: onnx.ModelProto, program: torch.export.ExportedProgram) -> list[Fusion]:
-    """Every fusion that the exporter has made, checked against PyTorch's own parameters."""
-    kept: dict[str, Any] = {**program.state_dict, **program.constants}
+    """Every BatchNorm that the exporter folded, checked against PyTorch's parameters."""
+    values_by_name: dict[str, Any] = {**program.state_dict, **program.constants}
     parameters = {spec.arg.name: spec.target for spec in program.graph_signature.input_specs if spec.target}
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
@@ -56,7 +57,7 @@ def find_fusions(model: onnx.ModelProto, program: torch.export.ExportedProgram) 
         node = next((makers[name] for name in results if name in makers and makers[name].op_type == "Conv"), None)
         if node is None or len(node.input) < 3 or "conv" not in str(conv.target):
             continue
-        values = [_array(item, parameters, kept) for item in (*conv.args[1:3], *norm.args[1:5])]
+        values = [_array(item, parameters, values_by_name) for item in (*conv.args[1:3], *norm.args[1:5])]
         if any(value is None for value in values[:1] + values[4:]):
             continue
         ours = [np.array(onnx.numpy_helper.to_array(weights[name])) for name in node.input[1:3] if name in weights]
@@ -66,9 +67,9 @@ def find_fusions(model: onnx.ModelProto, program: torch.export.ExportedProgram) 
 
 
 def find_litert_fusions(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> list[Fusion]:
-    """Every fusion that TFLite's converter has made of two nodes, checked against the ONNX model's weights."""
+    """Every BatchNorm that TFLite's converter folded, checked against the ONNX model's weights."""
     nodes = {node.name: node for node in model.graph.node}
-    kept = {tensor.name: tensor for tensor in model.graph.initializer}
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
     found = []
     for names, *ours in kernels:
         inside = [nodes[name] for name in names if name in nodes]
@@ -76,10 +77,10 @@ def find_litert_fusions(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> li
         norm = next((node for node in inside if node.op_type == "BatchNormalization"), None)
         if conv is None or norm is None or norm.input[0] != conv.output[0]:
             continue
-        taken = [conv.input[1], conv.input[2] if len(conv.input) > 2 else "", *norm.input[1:5]]
-        if any(name and name not in kept for name in taken):
+        inputs = [conv.input[1], conv.input[2] if len(conv.input) > 2 else "", *norm.input[1:5]]
+        if any(name and name not in weights for name in inputs):
             continue
-        values = [onnx.numpy_helper.to_array(kept[name]).astype(np.float64) if name else None for name in taken]
+        values = [onnx.numpy_helper.to_array(weights[name]).astype(np.float64) if name else None for name in inputs]
         if values[0] is not None and values[0].shape == ours[0].shape:
             epsilon = next((item.f for item in norm.attribute if item.name == "epsilon"), 1e-5)
             found.append(dataclasses.replace(_check_fusion(conv.name, values, epsilon, ours), where="LiteRT"))
@@ -87,7 +88,7 @@ def find_litert_fusions(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> li
 
 
 def findings(fusions: list[Fusion]) -> list[Finding]:
-    """A finding for each Conv whose folded weights are not those of PyTorch."""
+    """A finding for each Conv whose folded weights are wrong."""
     found = []
     for fusion in fusions:
         if fusion.error > _ALLOWED:
@@ -98,8 +99,8 @@ def findings(fusions: list[Fusion]) -> list[Finding]:
 def _weight_finding(fusion: Fusion) -> Finding:
     return Finding(
         "weight",
-        f"The error is born in the folded weights of Conv {fusion.node!r}: they are up to {fusion.error:.1e} of their "
-        "range off what PyTorch's convolution and BatchNorm give.",
+        f"The folded weights of Conv {fusion.node!r} introduce the error: they are off by up to {fusion.error:.1e} of "
+        "their range from those of PyTorch's convolution and BatchNorm.",
         "Export the network again.",
         fusion.node,
     )
@@ -108,15 +109,15 @@ def _weight_finding(fusion: Fusion) -> Finding:
 def _epsilon_finding(fusion: Fusion) -> Finding:
     return Finding(
         "epsilon",
-        f"The error is born in the folded weights of Conv {fusion.node!r}: the BatchNorm in them has an epsilon of "
+        f"The folded weights of Conv {fusion.node!r} introduce the error: their BatchNorm has an epsilon of "
         f"{fusion.fits:.0e}, and PyTorch's is {fusion.epsilon:.0e}.",
-        "Export the network again; the exporter folds with the epsilon that the module has.",
+        "Export the network again; the exporter folds with the epsilon of the module.",
         fusion.node,
     )
 
 
-def _array(item: Any, parameters: dict[str, str], kept: dict[str, Any]) -> Array | None:
-    value = kept.get(parameters.get(getattr(item, "name", ""), ""))
+def _array(item: Any, parameters: dict[str, str], values_by_name: dict[str, Any]) -> Array | None:
+    value = values_by_name.get(parameters.get(getattr(item, "name", ""), ""))
     return None if value is None else np.asarray(value.detach().numpy(), np.float64)
 
 
@@ -131,8 +132,8 @@ def _check_fusion(name: str, values: list[Array | None], epsilon: float, ours: l
     b = np.zeros(channels) if b is None else b
     fits = _fit(w, ours[0], scale, variance)
 
-    def error(tried: float) -> float:
-        factor = scale / np.sqrt(variance + tried)
+    def error(candidate: float) -> float:
+        factor = scale / np.sqrt(variance + candidate)
         expected = w * factor.reshape(-1, *[1] * (w.ndim - 1)), (b - mean) * factor + bias
         return max(float(np.abs(a - c).max() / value_range(c)) for a, c in zip(ours, expected, strict=True))
 
@@ -143,7 +144,7 @@ def _check_fusion(name: str, values: list[Array | None], epsilon: float, ours: l
 
 
 def _fit(w: Array, ours: Array, scale: Array, variance: Array) -> float:
-    """The epsilon with which these weights would be folded: the median over the channels."""
+    """The epsilon that fits the folded weights: the median over the channels."""
     axes = tuple(range(1, w.ndim))
     ratio = (ours * w).sum(axes) / (w * w).sum(axes)
     with np.errstate(all="ignore"):

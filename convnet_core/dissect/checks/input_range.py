@@ -1,4 +1,4 @@
-"""Whether the inputs are like those that the network has learned from."""
+"""Whether the inputs look like the training inputs."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from convnet_core.dissect.checks.labels import Labels
 from convnet_core.dissect.finding import Finding
 
 _SLACK = 0.1
-"""How far outside the learned values inputs may go, as a part of their range."""
+"""How far inputs may go outside the training range, as a share of it."""
 _DEVIATIONS = 1.0
-"""How far the mean may be from the learned one, in their standard deviation: whole sets of images differ by less."""
+"""How far the mean may be from the training mean, in training standard deviations. Image sets differ by less."""
 _FLATTER = 4.0
-"""How many times smaller than the learned one the deviation may be."""
+"""How many times smaller than in training the standard deviation may be."""
 _AGREE = 0.999
-"""The share of labels on which float runtimes agree, if not for a score or two that lie together."""
+"""The share of labels on which float runtimes agree, except for a few nearly equal scores."""
 
 
 def findings(case: Case, labels: Mapping[str, Labels]) -> list[Finding]:
-    """Inputs in another range, around another mean, or much flatter than what the network has learned from."""
+    """A finding if range, mean or standard deviation of the inputs differ from the training inputs."""
     if case.learned is None:
         return []
     values = next((array for array in case.many.values() if array.dtype.kind == "f" and array.size), None)
-    said = None if values is None else _find_mismatch(InputStatistics.of(values, None), case.learned)
-    if said is None:
+    mismatch = None if values is None else _find_mismatch(InputStatistics.of(values, None), case.learned)
+    if mismatch is None:
         return []
-    whose, mend = said
+    problem, fix = mismatch
     verdict = _verdict(labels, case.learned)
-    return [Finding("data", f"{verdict}{whose}.", mend)]
+    return [Finding("data", f"{verdict}{problem}.", fix)]
 
 
-def _find_mismatch(given: InputStatistics, learned: InputStatistics) -> tuple[str, str] | None:
-    """In what way the inputs are not what was learned, and what mends it."""
+def _find_mismatch(actual: InputStatistics, learned: InputStatistics) -> tuple[str, str] | None:
+    """How the inputs differ from the training inputs, and how to fix it; None if they do not."""
     slack = _SLACK * (learned.high - learned.low)
-    if given.low < learned.low - slack or given.high > learned.high + slack:
+    if actual.low < learned.low - slack or actual.high > learned.high + slack:
         return (
-            f"The inputs go from {given.low:.3g} to {given.high:.3g}, and {learned.seen_by} "
+            f"The inputs go from {actual.low:.3g} to {actual.high:.3g}, and {learned.seen_by} "
             f"{learned.low:.3g} to {learned.high:.3g}",
-            f"Scale the inputs to {learned.low:.3g} to {learned.high:.3g} before they go in.",
+            f"Scale the inputs to {learned.low:.3g} to {learned.high:.3g} before you feed them.",
         )
-    if abs(given.mean - learned.mean) > _DEVIATIONS * learned.deviation:
+    if abs(actual.mean - learned.mean) > _DEVIATIONS * learned.deviation:
         return (
-            f"The inputs have a mean of {given.mean:.2f}, and {learned.seen_by} a mean of "
+            f"The inputs have a mean of {actual.mean:.2f}, and {learned.seen_by} a mean of "
             f"{learned.mean:.2f} with a deviation of {learned.deviation:.2f}",
-            "Bring the inputs into the form of the training data: they may be inverted, or scaled otherwise.",
+            "Preprocess the inputs like the training data: they may be inverted or scaled differently.",
         )
-    if given.deviation * _FLATTER < learned.deviation:
+    if actual.deviation * _FLATTER < learned.deviation:
         return (
-            f"The inputs have a deviation of {given.deviation:.2g}, and {learned.seen_by} a deviation of "
+            f"The inputs have a deviation of {actual.deviation:.2g}, and {learned.seen_by} a deviation of "
             f"{learned.deviation:.2g}",
             f"Scale the inputs to {learned.low:.3g} to {learned.high:.3g} once: they may have been divided twice.",
         )
@@ -59,16 +59,16 @@ def _find_mismatch(given: InputStatistics, learned: InputStatistics) -> tuple[st
 
 
 def _verdict(labels: Mapping[str, Labels], learned: InputStatistics) -> str:
-    """What that does to the answers, as far as it is known."""
+    """The effect on the answers, as far as it is known."""
     floats = [item for name, item in labels.items() if name != INT8]
     if not floats or not all(item.agreement >= _AGREE for item in floats):
         return ""
-    known = [item.accuracy for item in floats if item.accuracy is not None]
-    if not known or learned.accuracy is None:
+    accuracies = [item.accuracy for item in floats if item.accuracy is not None]
+    if not accuracies or learned.accuracy is None:
         return "All runtimes agree: the data is at fault, not the conversion. "
-    there, before = 100 * float(np.min(known)), 100 * learned.accuracy
-    fall = "falls from" if there < before - 0.5 else "was"
+    actual, before = 100 * float(np.min(accuracies)), 100 * learned.accuracy
+    fall = "falls from" if actual < before - 0.5 else "was"
     return (
         f"All runtimes agree, and the accuracy {fall} {before:.1f} % {'to' if fall != 'was' else 'and is'} "
-        f"{there:.1f} %: the data is at fault, not the conversion. "
+        f"{actual:.1f} %: the data is at fault, not the conversion. "
     )

@@ -1,4 +1,4 @@
-"""Whether the int8 file alone fails, and for what: ranges that do not fit the data, or what is lost inside them."""
+"""Whether only the int8 file fails, and why: ranges that do not fit the data, or precision loss at a node."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from convnet_core.tensors.arrays import Feeds
 INT8 = LITERT_INT8.name
 
 _OUTSIDE = 0.02
-"""The share of a tensor's values that a quantized range may leave out."""
+"""The share of a tensor's values that may lie outside its quantized range."""
 _WIDER = 8.0
-"""How many times wider than the values a quantized range may be."""
+"""How many times wider than its values a quantized range may be."""
 _AGREE = CompareConfig().int8_agreement
-"""The share of labels that int8 has to keep."""
+"""The share of labels that int8 must reproduce."""
 _USELESS = 0.5
-"""An answer without labels counts as lost where it is this much of its range off."""
+"""The error of an output without labels that counts as failure, as a share of its range."""
 
 
 def findings(
@@ -34,34 +34,30 @@ def findings(
     output: str,
     labels: Mapping[str, Labels],
 ) -> list[Finding]:
-    """At most one finding. int8 is judged by the labels that it keeps, and where the answer `output` is no scores of
-    classes, by its error there.
-    """
+    """At most one finding. int8 is judged by its labels, or by its error if `output` is not class scores."""
     answer = next((node for node in nodes if node.output == output), None)
-    lost = _describe_loss(answer, labels) if np.isfinite(expected[output]).all() else ""
-    if not lost or not _only_int8_fails(answer, labels):
+    loss = _describe_loss(answer, labels) if np.isfinite(expected[output]).all() else ""
+    if not loss or not _only_int8_fails(answer, labels):
         return []
-    wrong = [misfit for name, held in ranges.items() if (misfit := _find_misfit(name, held, expected)) is not None]
-    return [_range_finding(lost, wrong) if wrong else _node_finding(lost, nodes)]
+    misfits = [item for name, limits in ranges.items() if (item := _find_misfit(name, limits, expected)) is not None]
+    return [_range_finding(loss, misfits) if misfits else _node_finding(loss, nodes)]
 
 
 def _describe_loss(answer: NodeResult | None, labels: Mapping[str, Labels]) -> str:
-    """What int8 has lost, in words; empty where that is not too much."""
+    """What int8 got misfits, in words; empty if that is acceptable."""
     if INT8 in labels:
-        share = f"{100 * labels[INT8].agreement:.1f} % of the labels are kept"
+        share = f"{100 * labels[INT8].agreement:.1f} % of the labels are right"
         return share if _is_significant(labels[INT8]) else ""
     seen = None if answer is None else answer.runtimes.get(INT8)
     if seen is None or seen.whole.relative < _USELESS:
         return ""
-    return f"the answer is {100 * seen.whole.relative:.0f} % of its range off"
+    return f"the output is off by {100 * seen.whole.relative:.0f} % of its range"
 
 
-def _is_significant(kept: Labels) -> bool:
-    """Whether so few labels are kept that it is no accident of these samples: by three standard deviations (Poisson)
-    more flipped ones than int8 may flip.
-    """
-    allowed = (1 - _AGREE) * kept.samples
-    return kept.flipped > allowed + 3 * float(np.sqrt(allowed))
+def _is_significant(labels: Labels) -> bool:
+    """Whether more labels flipped than allowed plus three standard deviations (Poisson)."""
+    allowed = (1 - _AGREE) * labels.samples
+    return labels.flipped > allowed + 3 * float(np.sqrt(allowed))
 
 
 def _only_int8_fails(answer: NodeResult | None, labels: Mapping[str, Labels]) -> bool:
@@ -72,46 +68,48 @@ def _only_int8_fails(answer: NodeResult | None, labels: Mapping[str, Labels]) ->
 
 
 class _Misfit(NamedTuple):
-    """A tensor, what it can hold, and what its values are."""
+    """A tensor, its quantized range, and the range of its values."""
 
     name: str
-    held: QuantizedRange
+    limits: QuantizedRange
     low: float
     high: float
 
 
-def _find_misfit(name: str, held: QuantizedRange, expected: Feeds) -> _Misfit | None:
+def _find_misfit(name: str, limits: QuantizedRange, expected: Feeds) -> _Misfit | None:
     values = expected.get(name)
     if values is None or values.dtype.kind != "f" or not values.size:
         return None
-    width, low, high = held.high - held.low, float(values.min()), float(values.max())
+    width, low, high = limits.high - limits.low, float(values.min()), float(values.max())
     slack = 0.02 * width
-    outside = float(((values < held.low - slack) | (values > held.high + slack)).mean())
+    outside = float(((values < limits.low - slack) | (values > limits.high + slack)).mean())
     wide = high > low and width > _WIDER * (high - low)  # a constant has no width to compare with
-    return _Misfit(name, held, low, high) if outside > _OUTSIDE or wide else None
+    return _Misfit(name, limits, low, high) if outside > _OUTSIDE or wide else None
 
 
-def _range_finding(lost: str, wrong: Sequence[_Misfit]) -> Finding:
-    first = wrong[0]
-    names = ", ".join(repr(item.name) for item in wrong[:6]) + (f" and {len(wrong) - 6} more" if wrong[6:] else "")
+def _range_finding(loss: str, misfits: Sequence[_Misfit]) -> Finding:
+    first = misfits[0]
+    names = ", ".join(repr(item.name) for item in misfits[:6]) + (
+        f" and {len(misfits) - 6} more" if misfits[6:] else ""
+    )
     return Finding(
         "int8-ranges",
-        f"Only the int8 artefact fails ({lost}): the ranges of {names} do not fit the data; {first.name!r} can hold "
-        f"{first.held.low:.3g} to {first.held.high:.3g}, its values go from {first.low:.3g} to {first.high:.3g}.",
-        "Calibrate on samples like those that the network will see: --calibration samples.npz.",
+        f"Only the int8 file fails ({loss}): the ranges of {names} do not fit the data; {first.name!r} can represent "
+        f"{first.limits.low:.3g} to {first.limits.high:.3g}, its values go from {first.low:.3g} to {first.high:.3g}.",
+        "Calibrate on realistic samples: --calibration samples.npz.",
         "",
         (INT8,),
     )
 
 
-def _node_finding(lost: str, nodes: Sequence[NodeResult]) -> Finding:
-    asked = [(seen.own, node) for node in nodes if (seen := node.runtimes.get(INT8)) and seen.own is not None]
-    own, node = max(asked, key=lambda item: item[0], default=(0.0, None))
-    where = f"; most is lost at {node.op} {node.name!r}, which adds {100 * own:.0f} % of its range" if node else ""
+def _node_finding(loss: str, nodes: Sequence[NodeResult]) -> Finding:
+    errors = [(seen.own, node) for node in nodes if (seen := node.runtimes.get(INT8)) and seen.own is not None]
+    added, node = max(errors, key=lambda item: item[0], default=(0.0, None))
+    where = f"; the largest loss is at {node.op} {node.name!r}, adding {100 * added:.0f} % of its range" if node else ""
     return Finding(
         "int8",
-        f"Only the int8 artefact fails ({lost}), though its ranges fit the data{where}.",
-        "Ship fp16, or train with the quantization in mind.",
+        f"Only the int8 file fails ({loss}), though its ranges fit the data{where}.",
+        "Ship fp16, or use quantization-aware training.",
         node.name if node else "",
         (INT8,),
     )

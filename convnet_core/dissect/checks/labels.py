@@ -1,4 +1,4 @@
-"""Labels: which samples are so close to another label that an error could flip them, and which have flipped."""
+"""Labels: which samples are so close to another label that an error could flip them, and which did flip."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 from convnet_core.tensors.arrays import Array
 
 _MOST_NAMED = 20
-"""Samples that are named."""
+"""The most samples to name."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """One runtime's labels on the many samples: the share that is the reference's, its accuracy where the answers are
-    known, its largest error, how many samples' margin (top-1 minus top-2) is at most twice that, and the first ones of
-    these and of those that have flipped, by place: with their margins, and with the reference's label and its own.
+    """One runtime's labels: the share equal to the reference's, its accuracy (None if unknown) and its largest error.
+
+    `could_flip` counts samples whose margin (top-1 minus top-2 score) is at most twice the error; `closest` are the
+    first of these, with their `margins`. `examples` are the first samples that flipped, with the reference's label and
+    the runtime's in `answers`.
     """
 
     samples: int
@@ -33,22 +35,22 @@ class Labels:
 
 
 def compare_labels(reference: Array, others: Mapping[str, Array], truth: Array | None) -> dict[str, Labels]:
-    """For scores [n, classes] of the reference and of each runtime."""
+    """Compare scores [n, classes] of each runtime with the reference. `truth` is int64 [n]."""
     top = np.sort(reference, axis=1)
     margin = top[:, -1] - top[:, -2]
-    right = reference.argmax(1)
-    found = {}
+    expected = reference.argmax(1)
+    results = {}
     for name, scores in others.items():
         error = np.abs(scores.astype(np.float64) - reference).max(axis=1)
         worst = float(error.max(initial=0.0))
-        # Two scores that are each off by `worst` can close a gap of twice that.
+        # Two scores that are each off by `worst` can close a gap of twice that size.
         close = np.flatnonzero(margin <= 2 * worst)
         closest = close[np.argsort(margin[close], kind="stable")][:_MOST_NAMED]
         labels = scores.argmax(1)
-        flipped = np.flatnonzero(labels != right)
-        found[name] = Labels(
+        flipped = np.flatnonzero(labels != expected)
+        results[name] = Labels(
             samples=len(labels),
-            agreement=float((labels == right).mean()),
+            agreement=float((labels == expected).mean()),
             accuracy=None if truth is None else float((labels == truth).mean()),
             max_error=worst,
             could_flip=len(close),
@@ -56,11 +58,11 @@ def compare_labels(reference: Array, others: Mapping[str, Array], truth: Array |
             margins=tuple(map(float, margin[closest])),
             flipped=len(flipped),
             examples=tuple(map(int, flipped[:_MOST_NAMED])),
-            answers=tuple((int(right[place]), int(labels[place])) for place in flipped[:_MOST_NAMED]),
+            answers=tuple((int(expected[place]), int(labels[place])) for place in flipped[:_MOST_NAMED]),
         )
-    return found
+    return results
 
 
 def is_scores(array: Array) -> bool:
-    """Whether an output can be read as scores of classes."""
+    """Whether an output can be read as class scores."""
     return array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind == "f" and bool(np.isfinite(array).all())

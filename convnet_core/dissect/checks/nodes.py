@@ -1,4 +1,4 @@
-"""What is wrong, in sentences: at most one for each place, the most telling one."""
+"""Findings about nodes: at most one per node, the most informative one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from convnet_core.dissect.probes.base import Probe
 from convnet_core.tensors.arrays import Array, Feeds
 
 _EXPLAINED = ("born", "unsupported")
-"""The kinds of finding that another one at the same node explains."""
+"""The kinds of findings that another finding at the same node explains."""
 
 
 def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
-    """The first batch normalisation that uses the statistics of the batch. `depends` is how much an answer changes with
-    its company, as a part of the range.
+    """The first BatchNorm that uses the statistics of the batch. `depends` is how much an output depends on the rest of
+    the batch, as a share of the range.
     """
     found = []
     for node in model.graph.node:
@@ -32,9 +32,9 @@ def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
             found.append(
                 Finding(
                     "train-mode",
-                    f"BatchNormalization is in training mode, at node {node.name!r}: it normalises by the samples that "
-                    f"come together, so that the outputs depend on the batch, by {100 * depends:.1f} % of their range.",
-                    "model.eval() before the export.",
+                    f"BatchNormalization is in training mode, at node {node.name!r}: it normalizes with the statistics "
+                    f"of the batch, so outputs depend on the other samples, by {100 * depends:.1f} % of their range.",
+                    "Call model.eval() before the export.",
                     node.name,
                 )
             )
@@ -44,7 +44,7 @@ def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
 def introduced_errors(
     nodes: Sequence[NodeResult], model: onnx.ModelProto, probes: Mapping[str, Probe], expected: Feeds
 ) -> list[Finding]:
-    """For the float runtimes: the first node that adds more than it may."""
+    """For each float runtime: the first node that adds more error than it may."""
     found: dict[str, Finding] = {}
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].born), None)
@@ -56,9 +56,9 @@ def introduced_errors(
         runtimes = (*(found[first.name].runtimes if first.name in found else ()), name)
         found[first.name] = Finding(
             "epsilon" if epsilon else "born",
-            f"The error is born at {first.op} {first.name!r} in {', '.join(runtimes)}: by itself it adds "
+            f"{first.op} {first.name!r} introduces an error in {', '.join(runtimes)}: by itself it adds "
             f"{seen.own or 0:.1e} of its range, {seen.multiple:,.0f} times the noise of float32.{detail}",
-            "Compare the node's attributes and weights on both sides; what comes after it only passes the error on.",
+            "Compare the node's attributes and weights on both sides; the nodes after it only pass the error on.",
             first.name,
             runtimes,
         )
@@ -66,7 +66,7 @@ def introduced_errors(
 
 
 def beyond_tolerance(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -> list[Finding]:
-    """For the float32 runtimes: the first node that is beyond tolerance, where none is known to add it."""
+    """For each float32 runtime: the first node beyond tolerance, if no node is known to add the error."""
     found = []
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].beyond), None)
@@ -76,8 +76,8 @@ def beyond_tolerance(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -
                 Finding(
                     "seen",
                     f"{name} is first beyond tolerance at {first.op} {first.name!r}, {error:.1e} of the range; it "
-                    "cannot be asked alone there, so that the error may be born at it or in what it is merged with.",
-                    "Look at the nodes before it in the other runtimes.",
+                    "cannot run alone there, so the error may come from it or from the nodes it is merged with.",
+                    "Look at the preceding nodes in the other runtimes.",
                     first.name,
                     (name,),
                 )
@@ -86,40 +86,42 @@ def beyond_tolerance(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -
 
 
 def _explain_by_epsilon(node: NodeResult, model: onnx.ModelProto, probe: Probe, expected: Feeds) -> str:
-    """For a batch normalisation: the epsilon that its answer fits, where that is not its own."""
-    made = next(item for item in model.graph.node if item.name == node.name)
+    """For a BatchNorm whose output fits a different epsilon than the model's: a sentence that says so."""
+    onnx_node = next(item for item in model.graph.node if item.name == node.name)
     if node.op != "BatchNormalization":
         return ""
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    if any(name not in weights for name in made.input[1:5]):
+    if any(name not in weights for name in onnx_node.input[1:5]):
         return ""
     scale, bias, mean, variance = (
-        onnx.numpy_helper.to_array(weights[name]).astype(np.float64) for name in made.input[1:5]
+        onnx.numpy_helper.to_array(weights[name]).astype(np.float64) for name in onnx_node.input[1:5]
     )
-    own = next((onnx.helper.get_attribute_value(item) for item in made.attribute if item.name == "epsilon"), 1e-5)
-    x, answer = expected[made.input[0]].astype(np.float64), probe.alone(node.output, expected)
+    model_epsilon = next(
+        (onnx.helper.get_attribute_value(item) for item in onnx_node.attribute if item.name == "epsilon"), 1e-5
+    )
+    x, answer = expected[onnx_node.input[0]].astype(np.float64), probe.alone(node.output, expected)
     if answer is None:
         return ""
     fitted = _fit_epsilon(x, answer[node.output].astype(np.float64), (scale, bias, mean, variance))
-    if fitted is None or abs(fitted - own) <= 0.05 * max(own, fitted):
+    if fitted is None or abs(fitted - model_epsilon) <= 0.05 * max(model_epsilon, fitted):
         return ""
-    return f"Its answer fits an epsilon of {fitted:.0e}, and the model's is {own:.0e}."
+    return f"Its output fits an epsilon of {fitted:.0e}, and the model's is {model_epsilon:.0e}."
 
 
 def _fit_epsilon(x: Array, y: Array, parameters: tuple[Array, Array, Array, Array]) -> float | None:
-    """From y = (x - mean) * scale / sqrt(variance + epsilon) + bias, over each channel by least squares."""
+    """Solve y = (x - mean) * scale / sqrt(variance + epsilon) + bias for epsilon, per channel by least squares."""
     scale, bias, mean, variance = (item.reshape(1, -1, *[1] * (x.ndim - 2)) for item in parameters)
-    centred = (x - mean) * scale
+    centered = (x - mean) * scale
     axes = (0, *range(2, x.ndim))
     with np.errstate(all="ignore"):
-        slope = ((y - bias) * centred).sum(axes) / (centred * centred).sum(axes)
+        slope = ((y - bias) * centered).sum(axes) / (centered * centered).sum(axes)
         found = 1 / slope**2 - variance.ravel()
     found = found[np.isfinite(found)]
     return float(np.median(found)) if found.size else None
 
 
 def different_shapes(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -> list[Finding]:
-    """For the float32 runtimes: the first node whose value has another shape than in ONNX."""
+    """For each float32 runtime: the first node whose value has another shape than in ONNX."""
     found = []
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.shape_differs), None)
@@ -137,12 +139,12 @@ def different_shapes(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -
 
 
 def crashes(case: Case) -> list[Finding]:
-    """The runtimes that have ended the process."""
+    """The runtimes that crashed the process."""
     return [
         Finding(
             "dead",
-            f"{name} cannot be taken apart: {reason}.",
-            "Use another artefact; the log says where it was.",
+            f"{name} cannot be dissected: {reason}.",
+            "Use another artifact; the log shows where it crashed.",
             runtimes=(name,),
         )
         for name, reason in case.dead.items()
@@ -150,42 +152,42 @@ def crashes(case: Case) -> list[Finding]:
 
 
 def unsupported(case: Case) -> list[Finding]:
-    """What a converter lacks, where, and who has it."""
+    """What a converter does not support, where, and which one does."""
     if not case.refused:
         return []
     first, more = case.refused[0], len(case.refused) - 1
     others = coverage.capable_converters(case.model, case.converter)
     opset = None if first.reason else coverage.convertible_opset(case.model, case.converter)
-    takers = [f"the {name} converter takes the model" for name in others]
-    takers += [f"at opset {opset} {case.converter} has all its operators"] if opset is not None else []
-    text = f"{case.converter} lacks {first}" + (f", and {more} more" if more else "")
-    mends = [f"`convert --converter {name}`" for name in others]
+    alternatives = [f"the {name} converter supports the model" for name in others]
+    alternatives += [f"at opset {opset} {case.converter} supports all its operators"] if opset is not None else []
+    text = f"{case.converter} does not support {first}" + (f", and {more} more" if more else "")
+    fixes = [f"`convert --converter {name}`" for name in others]
     if opset is not None:
-        own = f"onnx.version_converter.convert_version(model, {opset}) for a file from elsewhere"
-        mends += [f"`export --opset {opset}`, or {own}"]
+        for_imported = f"onnx.version_converter.convert_version(model, {opset}) for an imported model"
+        fixes += [f"`export --opset {opset}`, or {for_imported}"]
     return [
         Finding(
             "unsupported",
-            f"{text}; {', and '.join(takers) or 'no other converter or opset that was tried takes it'}.",
-            f"{', or '.join(mends)}." if mends else "Export with other operators.",
+            f"{text}; {', and '.join(alternatives) or 'no other converter or opset that was tried supports it'}.",
+            f"{', or '.join(fixes)}." if fixes else "Export with other operators.",
             first.node,
         )
     ]
 
 
 def deduplicate(found: Sequence[Finding], together: Iterable[tuple[str, ...]] = ()) -> list[Finding]:
-    """Without what another finding explains: an error that is born at its node, a node that is refused for it, and what
-    comes of data at fault or of answers that depend on the batch. `together` are the nodes that are one op in LiteRT.
+    """Drop findings that another one explains: an error or an unsupported node at its node, and the effects of wrong
+    data or of outputs that depend on the batch. `together` are the nodes that are one op in LiteRT.
     """
-    told = {item.node for item in found if item.kind not in _EXPLAINED and item.node}
-    merged = {name for names in together if told.intersection(names) for name in names}
+    explained_nodes = {item.node for item in found if item.kind not in _EXPLAINED and item.node}
+    merged = {name for names in together if explained_nodes.intersection(names) for name in names}
     batch = any(item.kind == "train-mode" for item in found)
-    elsewhere = batch or any(item.kind == "data" for item in found)
+    wrong_input = batch or any(item.kind == "data" for item in found)
 
     def explained(item: Finding) -> bool:
         lite = bool(item.runtimes) and all(name.startswith("litert") for name in item.runtimes)
-        if item.kind in _EXPLAINED and (item.node in told or (lite and (batch or item.node in merged))):
+        if item.kind in _EXPLAINED and (item.node in explained_nodes or (lite and (batch or item.node in merged))):
             return True
-        return (elsewhere and item.kind in ("int8", "int8-ranges")) or (batch and item.kind == "batch-size")
+        return (wrong_input and item.kind in ("int8", "int8-ranges")) or (batch and item.kind == "batch-size")
 
     return [item for item in found if not explained(item)]

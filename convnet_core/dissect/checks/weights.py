@@ -1,4 +1,4 @@
-"""The weights of a conversion against those of the ONNX model, each through the order that the conversion noted."""
+"""Compare the weights of a conversion with the ONNX model's, using the layouts that the conversion recorded."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from convnet_core.tensors.arrays import Array
 class Weight:
     """A weight on both sides: its shape in ONNX and in TensorFlow, and how one becomes the other.
 
-    `error` is the largest difference when they are laid over each other; None where the conversion keeps it neither
-    as a variable nor as a constant.
+    `error` is the largest difference in ONNX's layout; None if the conversion stores the weight neither as a variable
+    nor as a constant.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Weight:
 
 
 def converted_weights(folder: Path, entries: NodeMap) -> dict[str, Array]:
-    """What a conversion keeps of each weight, by ONNX name: the variable of the SavedModel, or else the constant of the
-    frozen graph; a weight that is neither is left out.
+    """The converted weights by ONNX name: the SavedModel's variable, or else the frozen graph's constant. Weights that
+    are neither are left out.
     """
     tf = import_tensorflow()
     path = folder / SAVED_MODEL.file
     weights = tf.saved_model.load(str(path)).weights if path.is_dir() else []
-    # A variable is made in the scope of the first node that takes it.
+    # A variable is created in the scope of the first node that uses it.
     variables = {item.name.split(":")[0].rsplit("/", 1)[-1]: item for item in weights}
     constants = _constants(folder / FROZEN_GRAPH.file)
     found: dict[str, Array] = {}
@@ -67,18 +67,18 @@ def _constants(path: Path) -> dict[str, Any]:
     return {node.name: node.attr["value"].tensor for node in graph.node if node.op == "Const"}
 
 
-def compare_weights(model: onnx.ModelProto, entries: NodeMap, there: dict[str, Array]) -> list[Weight]:
-    """Every weight that a node takes, in the order of the nodes; `there` is what is kept of them."""
-    given = {tensor.name: tensor for tensor in model.graph.initializer}
+def compare_weights(model: onnx.ModelProto, entries: NodeMap, converted: dict[str, Array]) -> list[Weight]:
+    """Every weight that a node uses, in the order of the nodes; `converted` are the converted weights by ONNX name."""
+    initializers = {tensor.name: tensor for tensor in model.graph.initializer}
     found = []
     for entry in entries:
         for name, place in entry.weights.items():
-            value = np.array(onnx.numpy_helper.to_array(given[name]))
+            value = np.array(onnx.numpy_helper.to_array(initializers[name]))
             if value.dtype.kind != "f" or value.size < 2:
                 continue
-            kept = there.get(name)
-            error = None if kept is None else _error(value, place, kept)
-            shape = _converted_shape(value, place) if kept is None else kept.shape
+            stored = converted.get(name)
+            error = None if stored is None else _error(value, place, stored)
+            shape = _converted_shape(value, place) if stored is None else stored.shape
             found.append(Weight(name, entry.name, value.shape, shape, place, error))
     return found
 
@@ -88,34 +88,34 @@ def _converted_shape(value: Array, place: TensorLocation) -> tuple[int, ...]:
     return value.shape if place.shape else place.source_value(value).shape
 
 
-def _error(value: Array, place: TensorLocation, kept: Array) -> float:
-    laid = place.value(kept)
+def _error(value: Array, place: TensorLocation, stored: Array) -> float:
+    laid = place.value(stored)
     if laid.shape != value.shape:
         return math.inf
     return float(np.abs(laid.astype(np.float64) - value).max(initial=0.0))
 
 
 def findings(
-    model: onnx.ModelProto, weights: list[Weight], there: dict[str, Array], shapes: dict[str, tuple[int, ...]]
+    model: onnx.ModelProto, weights: list[Weight], converted: dict[str, Array], shapes: dict[str, tuple[int, ...]]
 ) -> list[Finding]:
-    """A finding for each weight that is not ONNX's; what it looks like is said where a reordering fits.
+    """A finding for each weight that differs from ONNX's, with the reordering that explains it, if there is one.
 
     `shapes` are those of all tensors, by ONNX name.
     """
-    given = {tensor.name: tensor for tensor in model.graph.initializer}
+    initializers = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes = {node.name: node for node in model.graph.node}
     found = []
     for weight in weights:
         if not weight.error:
             continue
-        value = np.array(onnx.numpy_helper.to_array(given[weight.name]))
-        laid = weight.place.value(there[weight.name])
+        value = np.array(onnx.numpy_helper.to_array(initializers[weight.name]))
+        laid = weight.place.value(converted[weight.name])
         found.append(_explain(weight, value, laid, nodes[weight.node], _flattened_image(model, weight.node, shapes)))
     return found
 
 
 def _explain(weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, image: tuple[int, ...] | None) -> Finding:
-    """`laid` is what is kept of the weight, in ONNX's order."""
+    """`laid` is the converted weight in ONNX's layout."""
     what = f"{node.op_type} {node.name!r}"
     order = _find_flatten_order(value, laid, image)
     if order is not None:
@@ -123,7 +123,7 @@ def _explain(weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, im
         values, weights = ("last (NHWC)", "first (NCHW)") if last else ("first (NCHW)", "last (NHWC)")
         return Finding(
             "flatten-order",
-            f"The error is born at {what}: it is fed values flattened channels {values}, and its weights "
+            f"{what} introduces the error: its input is flattened channels {values}, and its weights "
             f"{weight.name!r} are in the order of channels {weights}.",
             f"Put the weights in the order of the values: reshape to {'[c, h, w]' if last else '[h, w, c]'}, transpose "
             f"by ({', '.join(map(str, order))}), flatten again.",
@@ -133,15 +133,15 @@ def _explain(weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, im
     if fitting is not None:
         return Finding(
             "transposed-weight",
-            f"The error is born at {what}: its weight {weight.name!r} lies in another order than the model's; "
+            f"{what} introduces the error: its weight {weight.name!r} has a different order than the model's; "
             f"its transpose by {fitting} fits.",
-            "Transpose the weight where it is converted.",
+            "Transpose the weight during conversion.",
             weight.node,
         )
     return Finding(
         "weight",
-        f"The error is born at {what}: its weight {weight.name!r} is up to {weight.error:.1e} off the model's.",
-        "Convert the model again; if it stays, the weight is changed on the way.",
+        f"{what} introduces the error: its weight {weight.name!r} is off by up to {weight.error:.1e} from the model's.",
+        "Convert the model again; if the error stays, the conversion changes the weight.",
         weight.node,
     )
 
@@ -176,7 +176,7 @@ def _find_flatten_order(value: Array, laid: Array, image: tuple[int, ...] | None
 
 
 def _flattened_image(model: onnx.ModelProto, node: str, shapes: dict[str, tuple[int, ...]]) -> tuple[int, ...] | None:
-    """The shape of the image that was flattened into a node's input; None where none was."""
+    """The shape of the image that was flattened into a node's input; None if there is none."""
     makers = {name: item for item in model.graph.node for name in item.output}
     name = next(item.input[0] for item in model.graph.node if item.name == node)
     while name in makers and makers[name].op_type in ("Relu", "Dropout", "Identity", "Sigmoid", "Tanh"):

@@ -1,8 +1,8 @@
 """Search for the input on which two runtimes differ most.
 
-A runtime gives no gradient, so it is estimated: differences in random directions, both ways at once (SPSA: Spall,
-"Multivariate stochastic approximation using a simultaneous perturbation gradient approximation", 1992). What comes out
-is the worst that was found, not a bound.
+Runtimes provide no gradient, so it is estimated from differences along random directions, forward and backward (SPSA:
+Spall, "Multivariate stochastic approximation using a simultaneous perturbation gradient approximation", 1992). The
+result is the worst input found, not a bound.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from convnet_core.tensors.arrays import Array, Feeds
 
 _DIRECTIONS = 8
 _STEP = 0.05
-"""Of the input's range."""
+"""Share of the input's range."""
 
 
 @dataclass(frozen=True)
 class WorstInput:
-    """The largest difference of any output value, as a part of the reference's range: on the samples themselves, and
-    the worst found in so many steps.
+    """The largest difference of any output value, as a share of the reference's range: `before` on the samples
+    themselves, and the worst `found` after the search.
     """
 
     runtime: str
@@ -34,9 +34,9 @@ class WorstInput:
 def search(
     name: str, reference: Answer, other: Answer, feeds: Feeds, span: float, steps: int, seed: int
 ) -> tuple[WorstInput, Feeds]:
-    """Ascend from the sample that differs most, within the range of the samples; the worst, and its input.
+    """Ascend from the sample that differs most, within the range of the samples; the result and its input.
 
-    Only inputs of floats are moved.
+    Only float inputs change.
     """
     rng = np.random.default_rng(seed)
     moved = [key for key, array in feeds.items() if array.dtype.kind == "f"]
@@ -69,7 +69,7 @@ def search(
 def _neighbors(
     point: Feeds, moved: list[str], limits: dict[str, tuple[float, float]], rng: np.random.Generator
 ) -> tuple[Feeds, Feeds]:
-    """The point moved in each direction, and then against each; the directions are signs."""
+    """The point moved along each direction, and then against each; the directions are signs."""
     batch = {key: np.repeat(array, 2 * _DIRECTIONS, 0) for key, array in point.items()}
     signs: Feeds = {}
     for key in moved:

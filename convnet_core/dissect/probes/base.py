@@ -1,4 +1,4 @@
-"""What is asked of a runtime that is taken apart: the value of every tensor, and one node alone."""
+"""The interface of a runtime for dissection: the value of every tensor, and the output of a single node."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ class Probe(abc.ABC):
     precision: str = "float32"
     alone_is_possible: bool = True
     remade: frozenset[str] = frozenset()
-    """The tensors that the last run did not show, and that were made of those before them in its arithmetic."""
+    """The tensors that the last run did not expose; they were recomputed in its arithmetic."""
 
     @abc.abstractmethod
     def values(self, feeds: Feeds) -> Feeds:
-        """Every tensor that can be seen in a run on these inputs, outputs among them."""
+        """Every tensor that is visible in a run on these inputs, including outputs."""
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
-        """What a node, by its first output's name, makes of these inputs by itself; None where it cannot be asked."""
+        """Run a single node, named by its first output, on these inputs; None if it cannot run alone."""
         return None
 
-    def close(self) -> None:  # noqa: B027  # most hold nothing but memory
-        """Let go of what the probe holds."""
+    def close(self) -> None:  # noqa: B027  # most need no cleanup
+        """Release the probe's resources."""
 
 
 def numeric(array: Array) -> bool:
-    """Whether a tensor can be compared by its values: floats, and what has any."""
+    """Whether a tensor has float values to compare."""
     return array.dtype.kind == "f" and array.size > 0
 
 
 Kernel = tuple[tuple[str, ...], Array, Array]
-"""Of a convolution in a file: the ONNX nodes in it, its weights in ONNX's order of dimensions, and its bias."""
+"""A convolution in a file: its ONNX nodes, its weights in ONNX's order of dimensions, and its bias."""

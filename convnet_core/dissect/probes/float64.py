@@ -1,7 +1,6 @@
 """The same graph in float64: what float32 would give without rounding.
 
-It is converted by the project's own converter and run in TensorFlow, which has every operator in float64; ONNX Runtime
-has few of them.
+The native converter converts it for TensorFlow, which has every operator in float64; ONNX Runtime has only a few.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
 class Float64Probe(Probe):
-    """An ONNX model in float64. It and `values` raise ConversionError where TensorFlow cannot compute it so."""
+    """An ONNX model in float64. The constructor and `values` raise ConversionError if TensorFlow cannot compute it."""
 
     name, precision = "float64", "float64"
 
@@ -36,19 +35,19 @@ class Float64Probe(Probe):
     def values(self, feeds: Feeds) -> Feeds:
         tf = import_tensorflow()
 
-        def everything(given: dict[str, Any]) -> dict[str, Any]:
-            self._function(given)
+        def everything(tensors: dict[str, Any]) -> dict[str, Any]:
+            self._function(tensors)
             places = {name: self._place(name).source for name in self._names}
             values = self._function.values
             return {name: values[source] for name, source in places.items() if _is_tensor(values.get(source))}
 
-        given = {
+        tensors = {
             name: tf.constant(array.astype(np.float64) if array.dtype.kind == "f" else array)
             for name, array in feeds.items()
             if name in self._inputs
         }
         try:
-            found = tf.function(everything, autograph=False)(given)
+            found = tf.function(everything, autograph=False)(tensors)
         except tf.errors.OpError as error:
             raise ConversionError(one_line(error)) from error
         return {name: self._place(name).value(value.numpy()) for name, value in found.items()}
@@ -62,7 +61,7 @@ def _is_tensor(value: Any) -> bool:
 
 
 def to_float64(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with float64 wherever it has a shorter float."""
+    """The model with float64 in place of shorter floats."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     del result.graph.value_info[:]

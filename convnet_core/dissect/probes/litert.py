@@ -1,4 +1,4 @@
-"""A TFLite file with every tensor kept; which ONNX tensor each holds is read off its name."""
+"""A TFLite file with all tensors preserved; tensor names tell which ONNX tensor each one is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from convnet_core.tensors.arrays import Array, Feeds
 
 @dataclass(frozen=True)
 class LiteRTOp:
-    """An operation of a TFLite file: its type, the shapes of what it gives, and the ONNX nodes that are in it."""
+    """An operation in a TFLite file: its type, the shapes of its outputs, and the ONNX nodes it contains."""
 
     type: str
     shapes: tuple[tuple[int, ...], ...]
@@ -33,7 +33,7 @@ class LiteRTOp:
 
 @dataclass(frozen=True)
 class QuantizedRange:
-    """What a quantized tensor can hold."""
+    """The values that a quantized tensor can represent."""
 
     low: float
     high: float
@@ -42,9 +42,8 @@ class QuantizedRange:
 class LiteRTProbe(Probe):
     """A TFLite file of a conversion's folder. Raises ModelError.
 
-    It runs in LiteRT's own kernels: those of XNNPACK, which are the default, keep what is inside to themselves. The
-    converter names a tensor after the TensorFlow ops in it, joined by ";": it holds the value of the last of their
-    ONNX nodes, in the layout that TensorFlow has.
+    It runs LiteRT's built-in kernels: XNNPACK, the default, does not expose inner tensors. The converter names a tensor
+    after its TensorFlow ops, joined by ";": it has the value of the last of their ONNX nodes, in TensorFlow's layout.
     """
 
     alone_is_possible = False
@@ -55,7 +54,7 @@ class LiteRTProbe(Probe):
         path = folder / spec.file
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that keeping all tensors takes memory
+                warnings.simplefilter("ignore")  # that preserving all tensors takes memory
                 self._interpreter = Interpreter(
                     model_path=str(path),
                     experimental_preserve_all_tensors=True,
@@ -83,7 +82,7 @@ class LiteRTProbe(Probe):
             self._interpreter.set_tensor(index, quantize(port.from_onnx(feeds[port.onnx]), details[index]))
         self._interpreter.invoke()
         found: Feeds = {port.onnx: feeds[port.onnx] for port in self._signature.inputs}
-        for index, (name, place) in self._held().items():
+        for index, (name, place) in self._onnx_tensors().items():
             array = dequantize(self._interpreter.get_tensor(index), "float32", details[index])
             if (value := _to_onnx_order(array, place)) is not None:
                 found[name] = value
@@ -93,12 +92,14 @@ class LiteRTProbe(Probe):
         return found
 
     def ranges(self) -> dict[str, QuantizedRange]:
-        """What each tensor that is quantized as a whole can hold, by ONNX name."""
+        """The range of each tensor with a single scale, by ONNX name."""
         details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
-        held = {index: name for index, (name, _) in self._held().items()}
+        held = {index: name for index, (name, _) in self._onnx_tensors().items()}
         held |= {self._inputs[port.tensorflow]: port.onnx for port in self._signature.inputs}
         held |= {self._outputs[port.tensorflow]: port.onnx for port in self._signature.outputs}
-        for op in self._interpreter._get_ops_details():  # where the borders are floats, what is behind them counts
+        for (
+            op
+        ) in self._interpreter._get_ops_details():  # with float inputs and outputs, look behind QUANTIZE and DEQUANTIZE
             before, after = (next(iter(op[side]), -1) for side in ("inputs", "outputs"))
             if op["op_name"] == "QUANTIZE" and before in held:
                 held[after] = held[before]
@@ -109,18 +110,18 @@ class LiteRTProbe(Probe):
         }
 
     def kernels(self) -> Iterator[Kernel]:
-        """Of each convolution that has a bias."""
+        """The weights and bias of each convolution that has a bias."""
         orders = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}
         for op, details in zip(self.ops, self._interpreter._get_ops_details(), strict=True):
             if op.type in orders and len(details["inputs"]) == 3:
                 weights, bias = (self._interpreter.get_tensor(int(index)) for index in details["inputs"][1:])
                 yield op.nodes, weights.transpose(orders[op.type]), bias
 
-    def _held(self) -> dict[int, tuple[str, TensorLocation]]:
-        """The tensors that hold the value of an ONNX tensor, by index: its name, and the order of its dimensions.
+    def _onnx_tensors(self) -> dict[int, tuple[str, TensorLocation]]:
+        """The tensors with the value of an ONNX tensor, by index: its name, and the order of its dimensions.
 
-        The converter may exchange ops, an activation and a transpose say; what comes before a tensor then belongs to a
-        later node than its name says, and nobody knows what it holds.
+        The converter may swap ops, such as an activation and a transpose. A tensor whose predecessors belong to a later
+        node than its name says is left out, because its value is unknown.
         """
         found: dict[int, tuple[str, TensorLocation]] = {}
         names = {item["index"]: item["name"] for item in self._interpreter.get_tensor_details()}
@@ -128,7 +129,7 @@ class LiteRTProbe(Probe):
         alive = set(self._inputs.values())
         for op in self._interpreter._get_ops_details():
             if alive.isdisjoint(op["inputs"]):
-                continue  # a weight that is dequantized bears the name of the operation that takes it
+                continue  # a dequantized weight has the name of the operation that uses it
             alive.update(op["outputs"])
             before = max((latest.get(index, -1) for index in op["inputs"]), default=-1)
             for position, index in enumerate(op["outputs"]):
@@ -141,9 +142,9 @@ class LiteRTProbe(Probe):
         return found
 
     def _value(self, label: str, place: int, position: int | None) -> tuple[str, TensorLocation] | None:
-        """The output of a node that a tensor of this label is; None where it is something in between.
+        """The ONNX output that a tensor with this label is; None if it is an intermediate value.
 
-        Of an operation that gives several, the tensors share their name, and `position` counts.
+        The outputs of one operation share a name; `position` tells them apart.
         """
         entry, parts = self._entries[place], label.split(";")
         for count, (name, where) in enumerate(zip(entry.outputs, entry.tensors, strict=True)):
@@ -154,8 +155,9 @@ class LiteRTProbe(Probe):
         return None
 
     def _ordered(self, base: str, parts: list[str], place: TensorLocation) -> TensorLocation:
-        """Where the ops of a label have transposes between them that the label does not name, the converter has taken
-        these out: the value is in the order before them.
+        """The order of dimensions before transposes that the converter removed.
+
+        These are between the ops of the label, but the label does not name them.
         """
         op, perm = self._tf_ops.get(base), tuple[int, ...]()
         while op is not None and op.inputs and not place.perm:
@@ -168,12 +170,12 @@ class LiteRTProbe(Probe):
         return place
 
     def _nodes_of(self, name: str) -> list[int]:
-        """The places in the ONNX graph of the nodes that a tensor is named after."""
+        """The positions in the ONNX graph of the nodes that a tensor is named after."""
         scopes = (part.split("/")[0] for part in name.split(";"))
         return [self._scopes[scope] for scope in scopes if scope in self._scopes]
 
     def _last(self, index: int) -> list[int]:
-        """The node that gives the model's output which a tensor is; the file has no other name for it."""
+        """The node that computes a model output, for an output tensor whose name does not tell."""
         outputs = {port.onnx for port in self._signature.outputs if self._outputs[port.tensorflow] == index}
         return [place for place, entry in enumerate(self._entries) if outputs.intersection(entry.outputs)]
 
@@ -181,17 +183,17 @@ class LiteRTProbe(Probe):
         details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
         found = []
         for op in self._interpreter._get_ops_details():
-            made = [details[index] for index in op["outputs"] if index in details]
+            outputs = [details[index] for index in op["outputs"] if index in details]
             nodes = sorted(
-                {place for item in made for place in self._nodes_of(item["name"]) or self._last(item["index"])}
+                {place for item in outputs for place in self._nodes_of(item["name"]) or self._last(item["index"])}
             )
-            shapes = tuple(tuple(int(size) for size in item["shape_signature"]) for item in made)
+            shapes = tuple(tuple(int(size) for size in item["shape_signature"]) for item in outputs)
             found.append(LiteRTOp(op["op_name"], shapes, tuple(self._entries[place].name for place in nodes)))
         return found
 
 
 def _is_numbered(label: str, base: str) -> bool:
-    """Whether a label is a name with a number behind it, which TFLite's converter gives to a name that it has twice."""
+    """Whether a label is `base` with a number appended, as TFLite's converter makes duplicate names unique."""
     return label.startswith(base) and label[len(base) :].isdecimal() and bool(base)
 
 
@@ -200,7 +202,7 @@ def _scope(entry: NodeMapEntry) -> str:
 
 
 def _to_onnx_order(array: Array, place: TensorLocation) -> Array | None:
-    """The value in ONNX's order; None where the file keeps it in another shape than TensorFlow does."""
+    """The value in ONNX's order; None if the file stores it in another shape than TensorFlow."""
     if place.perm and not place.split and array.ndim != len(place.perm):
         return None
     return place.value(array)

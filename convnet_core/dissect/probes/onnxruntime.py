@@ -1,4 +1,4 @@
-"""ONNX Runtime with every tensor exposed, and its nodes one by one: the reference."""
+"""ONNX Runtime with every tensor exposed, and its nodes one at a time: the reference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OnnxRuntimeProbe(Probe):
         return {**given, **{name: value for name, value in made.items() if isinstance(value, np.ndarray)}}
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
-        """Weights are taken from the model where they are not among the inputs; sequences are left out."""
+        """Weights that are not among the inputs come from the model; sequence outputs are left out."""
         made = self._nodes.get(node)
         if made is None or any(item.HasField("g") or item.graphs for item in made.attribute):
             return None
@@ -51,11 +51,11 @@ class OnnxRuntimeProbe(Probe):
         return {name: value for name, value in values if isinstance(value, np.ndarray)}
 
     def maker_of(self, tensor: str) -> str:
-        """The first output of the node that makes a tensor."""
+        """The first output of the node that computes a tensor."""
         return str(self._makers[tensor])
 
     def inputs_of(self, tensor: str) -> list[str] | None:
-        """What the node that makes a tensor takes, but weights; None for what no node makes."""
+        """The inputs, without weights, of the node that computes a tensor; None if no node does."""
         if tensor not in self._makers:
             return None
         node = self._nodes[self._makers[tensor]]
@@ -91,16 +91,18 @@ def _value_info(name: str, array: Array) -> onnx.ValueInfoProto:
 def _run(session: onnxruntime.InferenceSession, names: list[str], feeds: Feeds) -> list[Any]:
     try:
         return list(session.run(names, feeds))
-    except Exception as error:  # kinds of onnxruntime.capi's own
+    except Exception as error:  # onnxruntime.capi has its own error types
         raise InputsError(one_line(error)) from error
 
 
 def _open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # the file's own arithmetic
+    options.graph_optimization_level = (
+        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    )  # compute exactly what the file says
     options.intra_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # kinds of onnxruntime.capi's own
+    except Exception as error:  # onnxruntime.capi has its own error types
         raise ModelError(f"ONNX Runtime cannot open the model's inside: {one_line(error)}") from error

@@ -1,4 +1,4 @@
-"""A converted TensorFlow graph, seen through the frozen graph by the map that the conversion has written."""
+"""A converted TensorFlow graph, read from the frozen graph with the conversion's node map."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from convnet_core.tensors.arrays import Feeds
 
 
 class TensorFlowProbe(Probe):
-    """The frozen graph of a conversion's folder. Raises ModelError where it cannot be loaded.
+    """The frozen graph of a conversion's folder. Raises ModelError if it cannot be loaded.
 
-    A session can be fed at any tensor, so that a node can be asked alone, with the weights that the graph has.
+    A session accepts feeds at any tensor, so a single node can run, with the weights in the graph.
     """
 
     name = TENSORFLOW.name
@@ -38,7 +38,7 @@ class TensorFlowProbe(Probe):
             graph_def.ParseFromString(path.read_bytes())
             with graph.as_default():
                 v1.import_graph_def(graph_def, name="")
-        except Exception as error:  # of many kinds
+        except Exception as error:  # TensorFlow raises many types here
             raise ModelError(f"{path} cannot be loaded: {one_line(error)}") from error
         config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
         # Grappler of TensorFlow 2.21 loses tensors that are fed or fetched ("was not found in the Graph").
@@ -52,50 +52,49 @@ class TensorFlowProbe(Probe):
                 if name and where.place is not None and _has(graph, where.tensor):
                     self._places[name] = dataclasses.replace(where.place, source=where.tensor)
         self._nodes = {name: entry for entry in entries for name in entry.outputs if name}
-        self._fed = [port.onnx for port in self._signature.inputs]
+        self._input_names = [port.onnx for port in self._signature.inputs]
 
     def values(self, feeds: Feeds) -> Feeds:
-        given = {self._places[name].source: self._places[name].source_value(feeds[name]) for name in self._fed}
-        wanted = {name: place for name, place in self._places.items() if name not in self._fed}
-        found = self._session.run({name: place.source for name, place in wanted.items()}, given)
+        feed = {self._places[name].source: self._places[name].source_value(feeds[name]) for name in self._input_names}
+        wanted = {name: place for name, place in self._places.items() if name not in self._input_names}
+        found = self._session.run({name: place.source for name, place in wanted.items()}, feed)
         values = {name: wanted[name].value(np.asarray(array)) for name, array in found.items()}
         shown = {**feeds, **values}
-        whole = self._parts.completed(shown)
+        whole = self._parts.complete(shown)
         self.remade = frozenset(whole.keys() - shown.keys())
         return whole
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
-        """`inputs` hold those of the graph, too, as sizes may be taken from there. A node that became an order of
-        dimensions, a part of an operator, or nothing that the frozen graph needs has no op: it is run in TensorFlow's
-        arithmetic.
+        """`inputs` include those of the graph, because sizes may come from there. A node without an op (it became a
+        layout, a part of an operator, or was optimized away) runs in TensorFlow's arithmetic.
         """
         entry, place = self._nodes.get(node), self._places.get(node)
         if entry is not None and (entry.became in ("layout", "part") or place is None):
             return self._parts.alone(node, inputs)
         if entry is None or place is None or entry.became != "ops" or place.shape:
             return None
-        given = {self._places[name].source: self._places[name].source_value(inputs[name]) for name in self._fed}
+        feed = {self._places[name].source: self._places[name].source_value(inputs[name]) for name in self._input_names}
         for name in dict.fromkeys(entry.inputs):
             before = self._places.get(name)
             if before is None:
-                continue  # a weight, or a constant: the graph has its own
+                continue  # a weight or a constant, which the graph contains
             if name not in inputs or before.shape or before.source == place.source:
                 return None
-            given[before.source] = before.source_value(inputs[name])
-        return {node: place.value(np.asarray(self._session.run(place.source, given)))}
+            feed[before.source] = before.source_value(inputs[name])
+        return {node: place.value(np.asarray(self._session.run(place.source, feed)))}
 
     def close(self) -> None:
         self._session.close()
 
 
 def _invert(perm: tuple[int, ...]) -> tuple[int, ...]:
-    """A port's `perm` says which dimension of ONNX each of its own is; a place says the reverse."""
+    """The inverse permutation: a port's `perm` lists ONNX dimensions, a TensorLocation's TensorFlow dimensions."""
     return tuple(int(axis) for axis in np.argsort(perm)) if perm else ()
 
 
 def _has(graph: Any, tensor: str) -> bool:
     try:
         graph.get_tensor_by_name(tensor)
-    except (KeyError, ValueError):  # the freezing has folded it
+    except (KeyError, ValueError):  # folded when the graph was frozen
         return False
     return True

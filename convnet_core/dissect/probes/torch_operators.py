@@ -1,4 +1,4 @@
-"""ONNX nodes in PyTorch's own arithmetic: those that its exporter makes of one of PyTorch's operators."""
+"""ONNX nodes in PyTorch's arithmetic: those that its exporter creates from a single PyTorch operator."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from torch import Tensor, nn
 from convnet_core.tensors.arrays import Array
 
 Op = Callable[..., Any]
-"""Takes the inputs by position and the attributes by keyword; gives a tensor or several."""
+"""Takes inputs by position and attributes by keyword; returns a tensor or several."""
 
 
 def run_node(node: onnx.NodeProto, inputs: list[Array | None]) -> list[Array] | None:
-    """The outputs of a node; None where its operator is not among these."""
+    """The outputs of a node; None if its operator is not in OPS."""
     op = OPS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
     if op is None:
         return None
     tensors = [None if array is None else torch.from_numpy(np.array(array)) for array in inputs]
     attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
     with torch.inference_mode():
-        made = op(*tensors, **attributes)
-    return [value.numpy() for value in (made if isinstance(made, tuple) else (made,))]
+        outputs = op(*tensors, **attributes)
+    return [value.numpy() for value in (outputs if isinstance(outputs, tuple) else (outputs,))]
 
 
 def _without_attributes(function: Callable[..., Any]) -> Op:
-    """An operator whose attributes say nothing that matters here."""
+    """An operator whose attributes do not matter here."""
     return lambda *tensors, **_: function(*tensors)
 
 

@@ -1,4 +1,4 @@
-"""A dissection as JSON, and its tables.
+"""A dissection as JSON, and what to show of it.
 
 Light: nothing here imports torch, TensorFlow or a runtime.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convnet_core.dissect.dissection import Dissection
 
 STAGE, FILE, WORST = "dissect", "dissection.json", "worst_inputs.npz"
-"""Where a run keeps it, and the worst inputs that were found."""
+"""The stage and the file of a dissection, and the file of the worst inputs."""
 
 FAULTS = {
     "train-mode": "exported in train mode",
@@ -31,36 +31,36 @@ FAULTS = {
     "int8-noise": "int8 calibrated on noise",
     "not-scaled": "pixels not scaled to [0, 1]",
     "frozen-batch": "the batch frozen at 1",
-    "opset": "an operator version that onnx-tf lacks",
+    "opset": "an operator version that onnx-tf does not support",
 }
-"""The fault that each lesson puts into a copy of the run, in words."""
+"""The fault that each lesson injects into a copy of the run, in words."""
 
 
 FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε) + β"
-"""What is done to the weights of a convolution to have its batch normalisation in them."""
+"""How a BatchNorm is folded into the weights of a convolution."""
 
 
 def stage_of(lesson: str) -> str:
-    """The stage of a lesson, "none" for the run itself: each has its own folder, so that none replaces another."""
+    """The stage of a lesson, or of the run itself for "none". Each has its own folder."""
     return STAGE if lesson == "none" else f"{LESSON_STAGES}/{lesson}"
 
 
 def title_of(run: str, lesson: str) -> str:
-    """The title of a dissection of the run with this title."""
+    """The title of a dissection; `run` is the run's title."""
     return run if lesson == "none" else f"Lesson {lesson}, on a copy of {run}"
 
 
 def lesson_note(content: dict[str, Any]) -> str:
-    """What a reader of a lesson must know first; empty for a dissection of the run itself."""
+    """A warning for readers of a lesson; empty for a dissection of the run itself."""
     lesson = content["config"]["lesson"]
     if lesson == "none":
         return ""
-    return f"Lesson {lesson}: {FAULTS.get(lesson, 'a fault')} in a copy of the run. The run itself is not like this."
+    return f"Lesson {lesson}: {FAULTS.get(lesson, 'a fault')} in a copy of the run. The run itself does not have it."
 
 
-def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Plain JSON: everything that pages and reports show."""
-    late = after_moved_transposes(found.entries)
+def to_json(dissection: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The dissection as JSON: everything that pages and reports show."""
+    late = after_moved_transposes(dissection.entries)
     transposes = [
         {
             "node": entry.name,
@@ -68,30 +68,30 @@ def to_json(found: Dissection, title: str, config: dict[str, Any]) -> dict[str, 
             "what": _purpose(entry.op_type, entry.name in late, op.perm),
             "perm": list(op.perm),
         }
-        for entry in found.entries
+        for entry in dissection.entries
         for op in entry.ops
         if op.type == "Transpose"
     ]
     content = {
         "title": title,
         "config": config,
-        "runtimes": found.runtimes,
-        "findings": [dataclasses.asdict(item) for item in found.findings],
-        "nodes": [dataclasses.asdict(item) for item in found.nodes],
-        "entries": [dataclasses.asdict(entry) for entry in found.entries],
-        "litert": [dataclasses.asdict(op) for op in found.litert],
-        "weights": [dataclasses.asdict(item) for item in found.weights],
-        "fusions": {"formula": FORMULA, "nodes": [dataclasses.asdict(item) for item in found.fusions]},
+        "runtimes": dissection.runtimes,
+        "findings": [dataclasses.asdict(item) for item in dissection.findings],
+        "nodes": [dataclasses.asdict(item) for item in dissection.nodes],
+        "entries": [dataclasses.asdict(entry) for entry in dissection.entries],
+        "litert": [dataclasses.asdict(op) for op in dissection.litert],
+        "weights": [dataclasses.asdict(item) for item in dissection.weights],
+        "fusions": {"formula": FORMULA, "nodes": [dataclasses.asdict(item) for item in dissection.fusions]},
         "transposes": transposes,
-        "labels": {name: dataclasses.asdict(item) for name, item in found.labels.items()},
-        "sweep": [dataclasses.asdict(item) for item in found.sweep],
-        "worst": [dataclasses.asdict(item) for item in found.worst],
+        "labels": {name: dataclasses.asdict(item) for name, item in dissection.labels.items()},
+        "sweep": [dataclasses.asdict(item) for item in dissection.sweep],
+        "worst": [dataclasses.asdict(item) for item in dissection.worst],
     }
     return dict(to_json_numbers(content))
 
 
 def after_moved_transposes(entries: NodeMap) -> set[str]:
-    """The nodes to which a transpose of the model comes undone: it became an order of dimensions before them."""
+    """The nodes after a Transpose of the model that the conversion turned into a layout instead of an op."""
     turned, found = set[str](), set[str]()
     for entry in entries:
         own = entry.op_type == "Transpose" and entry.became == "layout"
@@ -103,16 +103,16 @@ def after_moved_transposes(entries: NodeMap) -> set[str]:
 
 
 def _purpose(op_type: str, late: bool = False, perm: Sequence[int] = ()) -> str:
-    """What a transpose of a node is for; `late` says that the model has one before the node, not done yet."""
+    """The purpose of a node's transpose; `late` means that a transpose of the model is still pending before it."""
     if op_type == "Transpose":
         return "the model's own"
-    if perm and perm[0] and dimension_letters(op_type, len(perm)):  # images keep their first dimension, the samples
+    if perm and perm[0] and dimension_letters(op_type, len(perm)):  # a transpose of images keeps the first dimension
         return f"the kernel of {op_type}"
     return f"the model's own and what {op_type} needs" if late else f"the layout that {op_type} needs"
 
 
 def to_json_numbers(value: Any) -> Any:
-    """The same with text for numbers that JSON has not."""
+    """Replace infinity and NaN, which JSON does not have, with text."""
     if isinstance(value, dict):
         return {key: to_json_numbers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -128,18 +128,16 @@ def parse_number(value: float | str | None) -> float | None:
 
 
 def headline(content: dict[str, Any]) -> str:
-    """One sentence: the first finding, or that there is none."""
-    found = content["findings"]
-    if found:
-        return str(found[0]["text"]).removesuffix(".")
+    """The first finding in one sentence, or that there is none."""
+    findings = content["findings"]
+    if findings:
+        return str(findings[0]["text"]).removesuffix(".")
     nodes, runtimes = format_count(len(content["nodes"]), "node"), format_count(len(content["runtimes"]), "runtime")
     return f"{nodes} compared in {runtimes}, nothing wrong"
 
 
 def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
-    """What a comparison's report says of a dissection: the headline, the findings, and of float32 the values that are
-    furthest off.
-    """
+    """What a comparison's report shows of a dissection: headline, findings, and the largest float32 errors."""
     lines = [
         {
             "runtime": runtime,
@@ -162,7 +160,7 @@ def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
 
 
 def errors(content: dict[str, Any]) -> dict[str, float]:
-    """The largest error of a float32 runtime at each node, as a part of the range."""
+    """The largest error of a float32 runtime at each node, as a share of the range."""
     found: dict[str, float] = {}
     for node in content["nodes"]:
         for runtime, seen in node["runtimes"].items():
@@ -173,23 +171,23 @@ def errors(content: dict[str, Any]) -> dict[str, float]:
 
 
 def transposes(content: dict[str, Any]) -> str:
-    """How many transposes there are in what was made, and what for."""
+    """How many transposes the converted files contain, and why."""
     counted = [("TensorFlow", content["transposes"])] if content["entries"] else []
     counted += [("LiteRT", litert_transposes(content))] if content["litert"] else []
-    said = "; ".join(_count_transposes(where, found) for where, found in counted) or "nothing was converted"
-    return said[0].upper() + said[1:]
+    text = "; ".join(_count_transposes(where, items) for where, items in counted) or "nothing was converted"
+    return text[0].upper() + text[1:]
 
 
-def _count_transposes(where: str, found: list[dict[str, Any]]) -> str:
-    if not found:
+def _count_transposes(where: str, items: list[dict[str, Any]]) -> str:
+    if not items:
         return f"no transposes in {where}"
-    kinds = dict.fromkeys(item["what"] for item in found)
-    said = ", ".join(f"{sum(item['what'] == kind for item in found)} for {kind}" for kind in kinds)
-    return f"{format_count(len(found), 'transpose')} in {where}: {said}"
+    kinds = dict.fromkeys(item["what"] for item in items)
+    text = ", ".join(f"{sum(item['what'] == kind for item in items)} for {kind}" for kind in kinds)
+    return f"{format_count(len(items), 'transpose')} in {where}: {text}"
 
 
 def litert_transposes(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """The transposes of the TFLite file, as those of TensorFlow are kept."""
+    """The transposes of the TFLite file, in the format of TensorFlow's."""
     entries = [dataclass_from_json(NodeMapEntry, entry) for entry in content["entries"]]
     kinds, late = {entry.name: entry.op_type for entry in entries}, after_moved_transposes(entries)
     found = []
@@ -202,7 +200,7 @@ def litert_transposes(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """A line for each node: what it became, and the error of each runtime as a part of the range."""
+    """A row per node: what it became, and the error of each runtime as a share of the range."""
     became = {entry["name"]: entry for entry in content["entries"]}
     lines = []
     for node in content["nodes"]:
@@ -224,7 +222,7 @@ def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def instead_of_ops(entry: dict[str, Any]) -> str:
-    """What a node is that has no op of its own."""
+    """What a node without an op became."""
     texts = {
         "constant": "(computed while converting)",
         "layout": "(an order of dimensions)",

@@ -1,4 +1,4 @@
-"""A dissection as a page and as a text, for people who have not got the app."""
+"""A dissection as HTML and as Markdown, for people without the app."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _STYLE = (
 _NAME = re.compile(r"\w[\w.+-]{0,99}")
 _HIGHLIGHT = ".n%d circle{stroke:#d55e00;stroke-width:4}"
 _MOST_HIGHLIGHTED = 500
-"""Nodes up to which a click rings them, by a rule for each: with 2,000 a page takes 4 s to open instead of 1.3."""
+"""The most nodes to highlight on a click, with a CSS rule each: 2,000 rules make a page open in 4 s instead of 1.3."""
 
 
 def load(run: Run, stage: str = report.STAGE) -> dict[str, Any]:
-    """The dissection.json of the run or of a lesson. Raises RunError where no document can be made of it."""
+    """The dissection.json of the run or of a lesson. Raises RunError if it is missing or cannot be rendered."""
     path = run.file(f"{stage}/{report.FILE}")
     try:
         content = dict(read_json(path))
@@ -42,12 +42,12 @@ def load(run: Run, stage: str = report.STAGE) -> dict[str, Any]:
 
 
 def _check_names(runtimes: Any) -> None:
-    """Files are named after the runtimes. Raises TypeError or ValueError where a name could lead elsewhere."""
+    """Raises TypeError or ValueError if a runtime's name is unsafe: files are named after the runtimes."""
     if not isinstance(runtimes, list) or len(runtimes) < 2:
-        raise TypeError("its runtimes are no list of several")
+        raise TypeError("its runtimes are not a list of at least two")
     for name in runtimes:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} will not do as the name of a runtime")
+            raise ValueError(f"{name!r} is not a valid name for a runtime")
 
 
 def to_markdown(content: dict[str, Any]) -> str:
@@ -66,10 +66,10 @@ def to_markdown(content: dict[str, Any]) -> str:
 
 
 def to_html(content: dict[str, Any]) -> str:
-    """One page without scripts; every name is text. A click on a node in either graph leads to its line in the node
-    map, and rings it in both graphs where these are not too large.
+    """One page without scripts; all names are escaped. A click on a node in either graph jumps to its row in the node
+    map, and highlights it in both graphs if they are not too large.
     """
-    said = "".join(
+    findings = "".join(
         f"<li><strong>{escape(item['text'])}</strong> {escape(item['mend'])}</li>" for item in content["findings"]
     )
     places = {entry["name"]: place for place, entry in enumerate(content["entries"])}
@@ -79,18 +79,18 @@ def to_html(content: dict[str, Any]) -> str:
             ids = [places.get(row["node"]) if row["ONNX"] else None for row in table] if title == "Node map" else []
             parts.append(f"<h2>{escape(title)}</h2>{_html_table(table, ids)}{_figures_below(title, content)}")
     note = f"<p><strong>{escape(text)}</strong></p>" if (text := report.lesson_note(content)) else ""
-    rung = places.values() if len(places) <= _MOST_HIGHLIGHTED else ()
-    ringed = "".join(f"body:has(#n{place}:target) {_HIGHLIGHT % place}" for place in rung)
+    highlighted = places.values() if len(places) <= _MOST_HIGHLIGHTED else ()
+    rules = "".join(f"body:has(#n{place}:target) {_HIGHLIGHT % place}" for place in highlighted)
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(content['title'])}: dissection</title><style>{_STYLE}{ringed}</style>"
-        f"<h1>{escape(content['title'])}</h1>{note}<p>{escape(report.headline(content))}.</p><ul>{said}</ul>"
+        f"<title>{escape(content['title'])}: dissection</title><style>{_STYLE}{rules}</style>"
+        f"<h1>{escape(content['title'])}</h1>{note}<p>{escape(report.headline(content))}.</p><ul>{findings}</ul>"
         f"<p>{escape(report.transposes(content))}.</p>{_graphs(content, places)}{''.join(parts)}</html>\n"
     )
 
 
 def _graphs(content: dict[str, Any], places: dict[str, int]) -> str:
-    """Both graphs side by side; a node has the colour of the largest error of a float32 runtime there."""
+    """Both graphs side by side; the color of a node is the largest error of a float32 runtime there."""
     pictures = content.get("pictures", {})
     errors = report.errors(content)
     drawn = [
@@ -100,16 +100,16 @@ def _graphs(content: dict[str, Any], places: dict[str, int]) -> str:
     ]
     if not drawn:
         return ""
-    told = (
-        "The colour is the largest error of a float32 runtime there, from blue (rounding) to red; grey was not "
-        "compared. A click on a node leads to its line in the node map"
-        + (", and rings it on both sides." if len(places) <= _MOST_HIGHLIGHTED else ".")
+    caption = (
+        "The color is the largest error of a float32 runtime, from blue (rounding) to red; gray was not compared. "
+        "A click on a node jumps to its row in the node map"
+        + (", and highlights it on both sides." if len(places) <= _MOST_HIGHLIGHTED else ".")
     )
-    return f"<h2>Graphs</h2><p>{told}</p><div class='graphs'>{''.join(drawn)}</div>"
+    return f"<h2>Graphs</h2><p>{caption}</p><div class='graphs'>{''.join(drawn)}</div>"
 
 
 def _figures_below(title: str, content: dict[str, Any]) -> str:
-    """What is drawn under a table: arrows for weights, and samples that could flip or have flipped."""
+    """The figures below a table: arrows for weights, and samples that could flip or did."""
     if title == "Weights":
         kinds = {entry["name"]: entry["op_type"] for entry in content["entries"]}
         drawn = (

@@ -1,4 +1,4 @@
-"""The two graphs that stand side by side: the ONNX nodes, and the TensorFlow ops that they became, laid out."""
+"""Lay out two graphs: the ONNX nodes, and the TensorFlow ops that they became."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from convnet_core.dissect.report.content import after_moved_transposes
 from convnet_core.graphs.layout import lay_out
 
 _QUIET = {"Shape", "StridedSlice", "Cast", "Pack", "Identity", "Const"}
-"""Ops that only look after shapes."""
+"""Ops that only compute shapes."""
 
 
 def lay_out_onnx(model: onnx.ModelProto) -> dict[str, Any]:
-    """`nodes` (id, label, node, x, y) and `edges` (pairs of places in them)."""
+    """`nodes` (id, label, node, x, y) and `edges` (pairs of node positions)."""
     makers = {name: place for place, node in enumerate(model.graph.node) for name in node.output}
     links = [
         (makers[name], place) for place, node in enumerate(model.graph.node) for name in node.input if name in makers
@@ -26,7 +26,7 @@ def lay_out_onnx(model: onnx.ModelProto) -> dict[str, Any]:
 
 
 def lay_out_tensorflow(entries: NodeMap) -> dict[str, Any]:
-    """The same for the ops of a conversion; those that only look after shapes are left out, and passed through."""
+    """The same for the ops of a conversion, without those that only compute shapes."""
     every = {op.name: (op, entry.name) for entry in entries for op in entry.ops}
     kinds = {entry.name: entry.op_type for entry in entries}
     late = after_moved_transposes(entries)
@@ -48,14 +48,14 @@ def lay_out_tensorflow(entries: NodeMap) -> dict[str, Any]:
 
 
 def _label(op: TensorFlowOp, op_type: str, late: bool) -> str:
-    """The op's type; of a transpose also what it is."""
+    """The op's type; for a transpose also its purpose."""
     if op.type != "Transpose":
         return op.type
     return "Transpose (the model's)" if op_type == "Transpose" or late else "Transpose (layout)"
 
 
 def _shown_sources(name: str, every: dict[str, tuple[TensorFlowOp, str]], place: dict[str, int]) -> list[str]:
-    """The ops that are shown and that a value comes from; sizes come from everywhere, and are not followed."""
+    """The visible op that a value comes from. Ops that compute shapes are not followed."""
     seen = set[str]()
     while name in every and name not in place and name not in seen and every[name][0].type == "Identity":
         seen.add(name)

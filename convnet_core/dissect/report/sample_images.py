@@ -1,4 +1,4 @@
-"""Small pictures of samples that a report names, where samples are images. NumPy and Pillow alone."""
+"""Small pictures of samples that a report names, if samples are images. Needs only NumPy and Pillow."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from convnet_core.dissect.checks.labels import Labels
 from convnet_core.tensors.arrays import Array, Feeds
 
 _SIDE = 84
-"""Pixels; a larger image loses rows and columns."""
+"""Pixels; larger images lose rows and columns."""
 _MOST = 12
-"""Pictures of each runtime's samples that could flip, and of those that have."""
+"""The most pictures per runtime of samples that could flip, and of samples that did."""
 
 
 def encode_samples(many: Feeds, labels: Mapping[str, Labels]) -> dict[str, str]:
-    """PNG in base64 of the samples that `labels` name, by place; empty where no input is an image."""
+    """Base64 PNGs of the samples that `labels` name, by position; empty if no input is an image."""
     images = next((array for array in many.values() if _are_images(array)), None)
     if images is None:
         return {}
@@ -32,7 +32,7 @@ def _are_images(array: Array) -> bool:
 
 
 def _png(image: Array) -> str:
-    """One channel is drawn dark on light, as the digits are in the app; three are colours."""
+    """One channel is drawn dark on light, like digits in the app; three are RGB."""
     step = max(1, max(image.shape[1:]) // _SIDE)
     small = image[:, ::step, ::step].astype(np.float64)
     low, high = np.nanmin(small), np.nanmax(small)

@@ -1,4 +1,4 @@
-"""The two graphs of a dissection as SVG, coloured by error, for a page without scripts. Light, as `report` is."""
+"""The two graphs of a dissection as SVG, colored by error, for a page without scripts. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 _ACROSS, _DOWN, _MARGIN = 120, 44, 24
 _RADIUS = 8
 _LOW, _HIGH = -8.0, -2.0
-"""log10 of the smallest and the largest error that colours tell apart."""
+"""log10 of the smallest and the largest error on the color scale."""
 _STOPS = ((158, 202, 225), (253, 217, 124), (215, 48, 31))
 _NOTHING = "#bbbbbb"
 _MOST_LABELS = 200
-"""Nodes up to which each has its label."""
+"""The most nodes to label."""
 
 
 def render_graph(
     picture: dict[str, Any], errors: Mapping[str, float | None], places: Mapping[str, int], title: str
 ) -> str:
-    """A graph from top to bottom. A node has the colour of its ONNX node's error, the class n<place> of that node, and
-    leads to #n<place>: a click in one graph rings the node in both.
+    """A graph from top to bottom. A node is colored by its ONNX node's error, and has the class n<place> and a link to
+    #n<place>: a click in one graph highlights the node in both.
     """
     nodes = picture["nodes"]
     if not nodes:
@@ -32,13 +32,13 @@ def render_graph(
     lines = "".join(
         f'<line x1="{at[a][0]:g}" y1="{at[a][1]:g}" x2="{at[b][0]:g}" y2="{at[b][1]:g}"/>' for a, b in picture["edges"]
     )
-    drawn = "".join(
+    circles = "".join(
         _node(node, x, y, errors.get(node["node"]), places.get(node["node"]), len(nodes) <= _MOST_LABELS)
         for node, (x, y) in zip(nodes, at, strict=True)
     )
     return (
         f'<svg role="img" aria-label="The graph in {escape(title)}" width="{width:g}" height="{height:g}" '
-        f'viewBox="{left:g} 0 {width:g} {height:g}"><g stroke="#888888">{lines}</g>{drawn}</svg>'
+        f'viewBox="{left:g} 0 {width:g} {height:g}"><g stroke="#888888">{lines}</g>{circles}</svg>'
     )
 
 
@@ -53,10 +53,10 @@ def _node(node: dict[str, Any], x: float, y: float, error: float | None, place: 
 
 
 def error_color(error: float | None) -> str:
-    """From blue (rounding) over yellow to red; grey where nothing was compared."""
+    """From blue (rounding) over yellow to red; gray if nothing was compared."""
     if error is None or math.isnan(error):
         return _NOTHING
     place = (min(_HIGH, max(_LOW, math.log10(max(error, 1e-12)))) - _LOW) / (_HIGH - _LOW) * (len(_STOPS) - 1)
     first = min(int(place), len(_STOPS) - 2)
-    mixed = (a + (b - a) * (place - first) for a, b in zip(_STOPS[first], _STOPS[first + 1], strict=True))
-    return "#" + "".join(f"{round(part):02x}" for part in mixed)
+    rgb = (a + (b - a) * (place - first) for a, b in zip(_STOPS[first], _STOPS[first + 1], strict=True))
+    return "#" + "".join(f"{round(part):02x}" for part in rgb)

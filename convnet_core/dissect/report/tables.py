@@ -1,4 +1,4 @@
-"""Everything that a dissection's report shows, as tables. Light, as `report` is."""
+"""Everything that a dissection's report shows, as tables. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def tables(content: dict[str, Any]) -> dict[str, Table]:
         ],
         "Transposes": [
             {"where": where, "node": item["node"], "op": item["op"], "what for": item["what"]}
-            for where, kept in (("TensorFlow", content["transposes"]), ("LiteRT", report.litert_transposes(content)))
-            for item in kept
+            for where, items in (("TensorFlow", content["transposes"]), ("LiteRT", report.litert_transposes(content)))
+            for item in items
         ],
         "Other shapes than in ONNX": [
             {"node": node["name"], "runtime": runtime, "shape": str(shape)}
@@ -43,7 +43,7 @@ def tables(content: dict[str, Any]) -> dict[str, Table]:
             for runtime, shape in node["shape_differs"].items()
         ],
         "Labels": labels(content),
-        "The worst input found (no bound)": [
+        "The worst input found (not a bound)": [
             {
                 "runtime": item["runtime"],
                 "samples": report.parse_number(item["before"]),
@@ -56,7 +56,7 @@ def tables(content: dict[str, Any]) -> dict[str, Table]:
 
 
 def node_map(content: dict[str, Any]) -> Table:
-    """ONNX node → TensorFlow ops → LiteRT ops: a line for each TensorFlow op, those of a node below each other."""
+    """ONNX node → TensorFlow ops → LiteRT ops: a row for each TensorFlow op."""
     found = []
     for entry in content["entries"]:
         name = entry["name"]
@@ -82,13 +82,13 @@ def node_map(content: dict[str, Any]) -> Table:
 
 
 def _others(op: dict[str, Any], name: str) -> str:
-    """The other nodes that are in a LiteRT op."""
+    """The other nodes in a LiteRT op."""
     others = ", ".join(other for other in op["nodes"] if other != name)
     return f"one with {others}" if others else ""
 
 
 def values(content: dict[str, Any]) -> Table:
-    """Every value in every runtime: how far it is off."""
+    """The errors of every value in every runtime."""
     return [
         {
             "node": node["name"],
@@ -113,7 +113,7 @@ def _format_number(value: float | None, form: str) -> str:
 
 
 def bars(counts: Sequence[int]) -> str:
-    """A histogram as text, its heights logarithmic; a dot where nothing is."""
+    """A histogram as text with logarithmic heights; a dot for an empty bin."""
     highest = math.log1p(max(counts, default=0)) or 1.0
     return "".join(_BARS[min(7, int(8 * math.log1p(count) / highest))] if count else "·" for count in counts)
 
@@ -135,7 +135,7 @@ def weights(content: dict[str, Any]) -> Table:
 
 
 def labels(content: dict[str, Any]) -> Table:
-    """Each runtime's labels: how many samples could flip, and which; which have."""
+    """Each runtime's labels: how many samples could flip, how many did, and which."""
     return [
         {
             "runtime": name,
@@ -151,9 +151,9 @@ def labels(content: dict[str, Any]) -> Table:
 
 
 def sweep(content: dict[str, Any]) -> Table:
-    """A line for each runtime, a column for each batch size: the error against the ONNX model, or what went wrong.
+    """A row per runtime, a column per batch size: the error against the ONNX model, or what went wrong.
 
-    ✓: float32 within rounding; ≠: another answer; ✗: none, or another at this size alone. fp16 and int8 have no mark.
+    ✓: float32 within rounding; ≠: a wrong output; ✗: no output, or wrong only at this size. fp16 and int8 have no mark.
     """
     sizes = sorted({item["batch"] for item in content["sweep"]})
     tried = {(item["runtime"], item["batch"]): item for item in content["sweep"]}
@@ -173,7 +173,7 @@ def _batch_cell(item: dict[str, Any]) -> str:
 
 
 def differs(item: dict[str, Any]) -> bool:
-    """Whether a runtime gave no answer at a batch size, or in float32 another one than the ONNX model."""
+    """Whether a runtime failed at a batch size or, in float32, has a wrong output."""
     error = report.parse_number(item.get("error"))
     other = error is not None and not error <= ROUNDING  # NaN, too
     return bool(item["fault"]) or (other and is_float32(item["runtime"]))
@@ -182,20 +182,20 @@ def differs(item: dict[str, Any]) -> bool:
 def could_flip_text(item: dict[str, Any], most: int = 20) -> str:
     """The samples whose label could flip, the closest first, with their margins: ": no. 12 (0.031), …"."""
     margins = (_format_number(report.parse_number(margin), "{:.2g}") for margin in item["margins"])
-    told = [f"no. {place} ({margin})" for place, margin in zip(item["closest"], margins, strict=True)]
-    return _join_with_count(told[:most], item["could_flip"])
+    texts = [f"no. {place} ({margin})" for place, margin in zip(item["closest"], margins, strict=True)]
+    return _join_with_count(texts[:most], item["could_flip"])
 
 
 def flipped_text(item: dict[str, Any], most: int = 20) -> str:
-    """The samples whose label has flipped, with the reference's label and the runtime's: ": no. 12 (4 → 9), …"."""
+    """The samples whose label flipped, with the reference's label and the runtime's: ": no. 12 (4 → 9), …"."""
     pairs = zip(item["examples"], item["answers"], strict=True)
     return _join_with_count(
         [f"no. {place} ({before} → {after})" for place, (before, after) in pairs][:most], item["flipped"]
     )
 
 
-def _join_with_count(told: Sequence[str], count: int) -> str:
-    if not told:
+def _join_with_count(texts: Sequence[str], count: int) -> str:
+    if not texts:
         return ""
-    more = f" and {count - len(told)} more" if count > len(told) else ""
-    return f": {', '.join(told)}{more}"
+    more = f" and {count - len(texts)} more" if count > len(texts) else ""
+    return f": {', '.join(texts)}{more}"

@@ -1,7 +1,7 @@
-"""The errors of the nodes for the viewers that people use: Netron and Model Explorer.
+"""The errors of the nodes as files for Netron and Model Explorer.
 
-Netron (9.3, `netron:attachment`) takes the file dropped onto the model, and finds a node and a value by name. Model
-Explorer (0.1.34, node data) takes it as custom node data; its adapter for ONNX (model-explorer-onnx) gives nodes their
+Netron (9.3, `netron:attachment`) reads the file when you drop it onto the model, and finds nodes and values by name.
+Model Explorer (0.1.34, node data) takes it as custom node data; its adapter for ONNX (model-explorer-onnx) gives nodes their
 ONNX names as ids, and its graph the name of ONNX's.
 """
 
@@ -14,11 +14,11 @@ from typing import Any
 from convnet_core.dissect.examine import NodeError, NodeResult
 
 THRESHOLDS = ((1e-6, "#ffffff"), (1e-5, "#ffe08a"), (1e-3, "#fdae61"), (3e38, "#d7301f"))
-"""The colour of an error up to each limit. A gradient would have the largest one red, however small it is."""
+"""The color of errors up to each limit. With a gradient the largest error would be red, however small it is."""
 
 
 def netron(nodes: Sequence[NodeResult]) -> dict[str, Any]:
-    """A Netron attachment: metrics of each node, of several outputs the largest, and of each value."""
+    """A Netron attachment: metrics of each node (the largest of its outputs) and of each value."""
     metrics = []
     for name, outputs in _by_node(nodes).items():
         for runtime in dict.fromkeys(key for node in outputs for key in node.runtimes):
@@ -31,7 +31,7 @@ def netron(nodes: Sequence[NodeResult]) -> dict[str, Any]:
 
 
 def model_explorer(nodes: Sequence[NodeResult], runtime: str, graph: str) -> dict[str, Any]:
-    """Model Explorer's node data for one runtime: the relative error of each node, of several outputs the largest."""
+    """Model Explorer's node data for one runtime: the relative error of each node, the largest of its outputs."""
     results: dict[str, dict[str, Any]] = {}
     for name, outputs in _by_node(nodes).items():
         errors = [node.runtimes[runtime].whole.relative for node in outputs if runtime in node.runtimes]
@@ -39,9 +39,9 @@ def model_explorer(nodes: Sequence[NodeResult], runtime: str, graph: str) -> dic
             results[name] = _result(max(errors))
     return {
         graph: {
-            "name": f"error of {runtime}, as a part of the range",
+            "name": f"error of {runtime}, as a share of the range",
             "results": results,
-            "thresholds": [{"value": limit, "bgColor": colour} for limit, colour in THRESHOLDS],
+            "thresholds": [{"value": limit, "bgColor": color} for limit, color in THRESHOLDS],
         }
     }
 
@@ -57,12 +57,12 @@ def _metrics(kind: str, target: str, runtime: str, seen: Sequence[NodeError]) ->
     own = [item.own for item in seen if item.own is not None]
     values = {f"error of {runtime}": max(item.whole.relative for item in seen)}
     values |= {f"added by {runtime}": max(own)} if own else {}
-    first = target.partition("\n")[0]  # Netron looks no further
+    first = target.partition("\n")[0]  # Netron matches only the first line
     return [{"kind": kind, "target": first, "name": label, **_value(value)} for label, value in values.items()]
 
 
 def _value(value: float) -> dict[str, Any]:
-    """JSON has no infinity, which an error is where a NaN came out."""
+    """A metric's value; JSON has no infinity, which is the error of a NaN."""
     finite = math.isfinite(value)
     return {"value": float(value) if finite else str(value), "type": "float32" if finite else "string"}
 

@@ -1,4 +1,4 @@
-"""How the dimensions of a weight move from ONNX to TensorFlow: in words, and as arrows. Light, as `report` is."""
+"""How the dimensions of a weight move from ONNX to TensorFlow: in words, and as arrows. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _FIRST = {
     "DeformConv": "OI",
     "ConvTranspose": "IO",
 }
-"""Which channels come first in a kernel of ONNX: those that go out, or those that come in."""
+"""Which channels come first in an ONNX kernel: output (O) or input (I)."""
 _SPATIAL = {3: "W", 4: "HW", 5: "DHW"}
 
 _WIDTH, _HEIGHT = 46, 92
 
 
 def dimension_letters(op: str, rank: int) -> str:
-    """A letter for each dimension of a kernel, OIHW; empty for a weight whose dimensions have no such names."""
+    """A letter for each dimension of a kernel, like OIHW; empty for other weights."""
     return _FIRST[op] + _SPATIAL[rank] if op in _FIRST and rank in _SPATIAL else ""
 
 
 def describe_move(weight: dict[str, Any], op: str) -> str:
-    """How the dimensions of a weight of a node `op` move: OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16] (O: 0 → 3, …)."""
+    """How the dimensions of a weight of an `op` node move: OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16] (O: 0 → 3, …)."""
     place = weight["place"]
     shape = list(weight["shape"])
     if not place["perm"]:
@@ -35,15 +35,15 @@ def describe_move(weight: dict[str, Any], op: str) -> str:
     )
     names = dimension_letters(op, len(shape)) if not place["split"] else ""
     before, after = (f"{names} ", f"{''.join(_reorder(names, place['perm']))} ") if names else ("", "")
-    apart = ""
+    split_sizes = ""
     if place["split"]:
         sizes = [size for size, to in zip(labels, place["perm"], strict=True) if _is_part(place, to)]
-        apart = f", where {' × '.join(sizes)} flattened become {' × '.join(map(str, place['split']))}"
-    return f"{before}{shape} → {after}{list(weight['there'])}{apart} ({moves})"
+        split_sizes = f", where {' × '.join(sizes)} flattened become {' × '.join(map(str, place['split']))}"
+    return f"{before}{shape} → {after}{list(weight['there'])}{split_sizes} ({moves})"
 
 
 def draw_arrows(weight: dict[str, Any], op: str) -> str:
-    """The same as a drawing, SVG: ONNX's dimensions above, TensorFlow's below, an arrow for each; empty for none."""
+    """The same as an SVG: ONNX's dimensions on top, TensorFlow's below, an arrow for each; empty if nothing moves."""
     place = weight["place"]
     if not place["perm"]:
         return ""
@@ -73,15 +73,15 @@ def shape_text(shape: Sequence[int | None]) -> str:
 
 
 def shapes_text(shapes: Sequence[Sequence[int | None] | None]) -> str:
-    """The shapes of what an op gives; "?" where one is not known."""
+    """The shapes of an op's outputs; "?" if one is unknown."""
     return ", ".join("?" if shape is None else shape_text(shape) for shape in shapes)
 
 
 def _labels(weight: dict[str, Any], place: dict[str, Any], op: str) -> list[str]:
-    """A label for each dimension in ONNX's order: a letter, or else its size, flattened ones taken apart."""
+    """A label for each dimension in ONNX's order: a letter, or else its size; flattened dimensions are split."""
     there = list(weight["there"])
-    apart = [*there[: place["axis"]], *place["split"], *there[place["axis"] + 1 :]] if place["split"] else there
-    sizes = [str(apart[to]) for to in place["perm"]]
+    split_sizes = [*there[: place["axis"]], *place["split"], *there[place["axis"] + 1 :]] if place["split"] else there
+    sizes = [str(split_sizes[to]) for to in place["perm"]]
     names = dimension_letters(op, len(sizes)) if not place["split"] else ""
     return list(names) or sizes
 

@@ -1,4 +1,4 @@
-"""The worst inputs that were found, on disk: an .npz of arrays named runtime/input, each one sample.
+"""The worst inputs on disk: an .npz of arrays named runtime/input, one sample each.
 
 Light: nothing here imports torch, TensorFlow or a runtime.
 """
@@ -17,14 +17,14 @@ from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import Array, Feeds
 
 _KINDS = "fiub"
-"""Kinds of numbers that an .npz keeps as they are: strings would be pickled, and bfloat16 comes back as bytes."""
+"""NumPy kinds that an .npz preserves: strings would be pickled, and bfloat16 comes back as bytes."""
 
 
-def save(found: Mapping[str, Feeds], folder: Path) -> None:
-    """Write the inputs of each runtime, those of numbers."""
+def save(worst_inputs: Mapping[str, Feeds], folder: Path) -> None:
+    """Write the numeric inputs of each runtime."""
     arrays = {
         f"{runtime}/{name}": array
-        for runtime, feeds in found.items()
+        for runtime, feeds in worst_inputs.items()
         for name, array in feeds.items()
         if array.dtype.kind in _KINDS
     }
@@ -32,7 +32,7 @@ def save(found: Mapping[str, Feeds], folder: Path) -> None:
 
 
 def load(run: Run, stage: str = STAGE) -> Feeds:
-    """What `save` wrote, by `runtime/input`. Raises RunError where it is gone, damaged, or too large for a page."""
+    """The arrays that `save` wrote, by `runtime/input`. Raises RunError if it is missing, damaged or too large."""
     path = run.file(f"{stage}/{WORST}")
     try:
         archives.check_archive(path)
@@ -40,7 +40,7 @@ def load(run: Run, stage: str = STAGE) -> Feeds:
             arrays = {name: file[name] for name in file.files}
         for name, array in arrays.items():
             _check(name, array)
-    except Exception as error:  # zipfile, zlib and NumPy each have kinds of their own
+    except Exception as error:  # zipfile, zlib and NumPy each raise their own error types
         raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(stage)) from error
     return arrays
 
@@ -48,8 +48,8 @@ def load(run: Run, stage: str = STAGE) -> Feeds:
 def _check(name: str, array: Array) -> None:
     runtime, _, wanted = name.partition("/")
     if not runtime or not wanted:
-        raise ValueError(f"{name!r} is no input of a runtime")
+        raise ValueError(f"{name!r} is not an input of a runtime")
     if not isinstance(array, np.ndarray) or array.dtype.kind not in _KINDS:
-        raise TypeError(f"{name} is no array of numbers")
+        raise TypeError(f"{name} is not an array of numbers")
     if array.shape[:1] != (1,):
         raise ValueError(f"{name} is not one sample: its shape is {array.shape}")
