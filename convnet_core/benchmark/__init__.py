@@ -1,1 +1,1 @@
-"""How fast each runtime loads and answers, measured in a process of its own."""
+"""How fast each runtime loads and runs, measured in a separate process."""

@@ -1,8 +1,8 @@
-"""Measure a runtime in a fresh process of its own, so that its memory and its time to load are its own.
+"""Measure a runtime in a new process, so that its memory and load time do not include other runtimes.
 
-measure_apart   the side that waits: starts the process, reads what it finds, ends it in any case
-measure         the side that works: what is known of the runtime, again after each step
-main            `python -m convnet_core.benchmark.measure`: `measure` as JSON lines on standard output
+measure_in_process  the parent: starts the process, reads its results, and ends it in any case
+measure             the child: yields all results so far after each step
+main                `python -m convnet_core.benchmark.measure`: `measure` as JSON lines on standard output
 """
 
 from __future__ import annotations
@@ -35,41 +35,43 @@ from convnet_core.worker.client import describe_exit
 
 _NO_BOUNDS: Mapping[str, Bounds] = MappingProxyType({})
 _ROUNDS = 3
-"""Batch sizes take turns, so that what disturbs the machine for a moment disturbs all of them alike."""
+"""Batch sizes take turns, so a short disturbance of the machine affects all of them alike."""
 
 
 def steps(config: BenchmarkConfig) -> int:
-    """How often `measure` tells about one runtime: it is imported, loaded, asked; then all turns."""
+    """How many results `measure` yields for one runtime: import, load, first call, and each turn."""
     return 3 + _ROUNDS * len(sizes_of(config))
 
 
-# -- the side that waits ----------------------------------------------------------------------------
+# -- the parent -----------------------------------------------------------------------------------
 
 
-def measure_apart(
+def measure_in_process(
     run: Run,
     source: Source,
     config: BenchmarkConfig,
-    tell: Callable[[Speed], None],
+    on_step: Callable[[Speed], None],
     bounds: Mapping[str, Bounds] = _NO_BOUNDS,
 ) -> Speed:
-    """Measure a runtime of a run in a process of its own; `tell` hears what is known after each step.
+    """Measure a runtime of a run in a new process; `on_step` receives the results so far after each step.
 
-    `bounds` are those of the values that the inputs take.
+    `bounds` limit the values of the inputs.
 
-    The process ends with this call, however it ends: it is killed when the time limit is over and when `tell`
-    or a signal raises, and ends by itself when this process dies. What it writes to standard error, or prints,
-    goes to this process's standard error.
+    The process always ends with this call: it is killed at the time limit and when `on_step` or a signal raises, and
+    exits when this process dies. Everything it prints goes to this process's standard error.
     """
-    order = {"run": str(run.path), "name": source.name, "converter": source.converter, "config": config.to_json()}
-    order["bounds"] = {name: dataclasses.asdict(item) for name, item in bounds.items()}
+    task = {"run": str(run.path), "name": source.name, "converter": source.converter, "config": config.to_json()}
+    task["bounds"] = {name: dataclasses.asdict(item) for name, item in bounds.items()}
     return follow(
-        [sys.executable, "-m", "convnet_core.benchmark.measure", json.dumps(order)], _blank(source), config.limit, tell
+        [sys.executable, "-m", "convnet_core.benchmark.measure", json.dumps(task)],
+        _blank(source),
+        config.limit,
+        on_step,
     )
 
 
-def follow(command: Sequence[str], speed: Speed, limit: float, tell: Callable[[Speed], None]) -> Speed:
-    """The last `Speed` that a process told, with the reason where it did not end well within `limit` seconds."""
+def follow(command: Sequence[str], speed: Speed, limit: float, on_step: Callable[[Speed], None]) -> Speed:
+    """The last `Speed` that a process reported, with the reason if it failed or exceeded `limit` seconds."""
     with subprocess.Popen(
         command,
         env=environment(TF_CPP_MIN_LOG_LEVEL="2"),
@@ -89,9 +91,9 @@ def follow(command: Sequence[str], speed: Speed, limit: float, tell: Callable[[S
         timer.start()
         try:
             for line in child.stdout:
-                if line.endswith(b"\n"):  # else it was killed in the middle of it
+                if line.endswith(b"\n"):  # a partial line comes from a killed process
                     speed = Speed.from_json(json.loads(line))
-                    tell(speed)
+                    on_step(speed)
             status = child.wait()
         finally:
             timer.cancel()
@@ -101,20 +103,20 @@ def follow(command: Sequence[str], speed: Speed, limit: float, tell: Callable[[S
     return replace(speed, fault=describe_exit(status)) if status else speed
 
 
-# -- the side that works ----------------------------------------------------------------------------
+# -- the child ------------------------------------------------------------------------------------
 
 
 def measure(source: Source, config: BenchmarkConfig, bounds: Mapping[str, Bounds] = _NO_BOUNDS) -> Iterator[Speed]:
-    """What is known of a runtime, again after each step. A step that fails is the last one, with the reason."""
+    """Yield all results so far after each step. A failed step is the last one, with the reason."""
     speed = _blank(source)
     before = resident_mb()
     try:
-        began = time.perf_counter()
+        start = time.perf_counter()
         source.import_library()
-        yield (speed := replace(speed, import_seconds=time.perf_counter() - began))
-        began = time.perf_counter()
+        yield (speed := replace(speed, import_seconds=time.perf_counter() - start))
+        start = time.perf_counter()
         runtime = source.open()
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         with runtime:
             yield (speed := replace(speed, load_seconds=seconds, loaded_mb=_added(resident_mb(), before)))
             rng = np.random.default_rng(config.seed)
@@ -123,13 +125,13 @@ def measure(source: Source, config: BenchmarkConfig, bounds: Mapping[str, Bounds
             smallest = 1 if fixed is None else fixed
             feeds = example_feeds(inputs, smallest, rng)
             prepared = runtime.prepared(feeds)
-            began = time.perf_counter()
+            start = time.perf_counter()
             runtime.infer(prepared)
-            seconds = time.perf_counter() - began
-            yield (speed := replace(speed, first_seconds=seconds, inputs=_described(feeds)))
+            seconds = time.perf_counter() - start
+            yield (speed := replace(speed, first_seconds=seconds, inputs=_describe(feeds)))
             for timings in _turns(runtime, inputs, sizes_of(config, smallest), config, rng):
                 yield (speed := replace(speed, timings=timings, peak_mb=_added(peak_mb(), before)))
-    except Exception as error:  # each runtime has kinds of its own
+    except Exception as error:  # each runtime raises its own error types
         yield replace(speed, fault=one_line(error))
 
 
@@ -140,7 +142,7 @@ def _turns(
     config: BenchmarkConfig,
     rng: np.random.Generator,
 ) -> Iterator[tuple[Timing, ...]]:
-    """The timings of all batch sizes, again after each turn; a size that fails has no more of them."""
+    """Yield the timings of all batch sizes after each turn; a size that fails is not timed again."""
     times: dict[int, list[float]] = {batch: [] for batch in sizes}
     faults: dict[int, str] = {}
     feeds: dict[int, Feeds] = {}
@@ -151,26 +153,26 @@ def _turns(
             try:
                 if batch not in feeds:
                     feeds[batch] = runtime.prepared(example_feeds(inputs, batch, rng))
-                times[batch] += timed(runtime, feeds[batch], config.seconds / _ROUNDS, config.warmup)
-            except Exception as error:  # each runtime has kinds of its own
+                times[batch] += time_calls(runtime, feeds[batch], config.seconds / _ROUNDS, config.warmup)
+            except Exception as error:  # each runtime raises its own error types
                 faults[batch] = one_line(error)
-            yield tuple(summary(size, times[size], faults.get(size, "")) for size in sizes)
+            yield tuple(summarize(size, times[size], faults.get(size, "")) for size in sizes)
 
 
-def timed(runtime: Runtime, feeds: Feeds, seconds: float, warmup: int) -> list[float]:
-    """The seconds that each call took, one call at least; `warmup` calls before them do not count."""
+def time_calls(runtime: Runtime, feeds: Feeds, seconds: float, warmup: int) -> list[float]:
+    """The seconds of each call, at least one; `warmup` calls before them do not count."""
     for _ in range(warmup):
         runtime.infer(feeds)
     times: list[float] = []
     end = time.perf_counter() + seconds
     while not times or time.perf_counter() < end:
-        began = time.perf_counter()
+        start = time.perf_counter()
         runtime.infer(feeds)
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - start)
     return times
 
 
-def summary(batch: int, times: Sequence[float], fault: str = "") -> Timing:
+def summarize(batch: int, times: Sequence[float], fault: str = "") -> Timing:
     """Median, 95th percentile and throughput (a batch in the median time) of calls in seconds."""
     if fault or not times:
         return Timing(batch=batch, fault=fault)
@@ -185,12 +187,12 @@ def summary(batch: int, times: Sequence[float], fault: str = "") -> Timing:
 
 
 def resident_mb() -> float | None:
-    """The resident memory of this process in MB; None where the system does not say."""
+    """The resident memory of this process in MB; None if the system does not report it."""
     return _status("VmRSS")
 
 
 def peak_mb() -> float | None:
-    """The most that was resident in this process at any time, in MB; None where the system does not say."""
+    """The peak resident memory of this process in MB; None if the system does not report it."""
     return _status("VmHWM")
 
 
@@ -207,7 +209,7 @@ def _added(now: float | None, before: float | None) -> float | None:
     return None if now is None or before is None else now - before
 
 
-def _described(feeds: Feeds) -> dict[str, str]:
+def _describe(feeds: Feeds) -> dict[str, str]:
     return {name: f"{array.dtype} {' × '.join(map(str, array.shape))}".rstrip() for name, array in feeds.items()}
 
 
@@ -216,28 +218,28 @@ def _blank(source: Source) -> Speed:
 
 
 def _end_with_parent() -> None:
-    """Standard input is a pipe that nobody writes to: it ends when the parent does, however that dies."""
+    """Exit with the parent: standard input is a pipe that closes when the parent dies."""
     sys.stdin.buffer.read()
     os._exit(1)
 
 
 def main() -> None:
-    """Measure the runtime that the argument names, a JSON line for each step."""
+    """Measure the runtime that the argument names; prints a JSON line after each step."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     results = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)  # what a library prints is no result
+    os.dup2(2, 1)  # keep the output of libraries out of the results
     with contextlib.suppress(ImportError):
-        importlib.import_module("triton")  # `import_tensorflow` wants it there; its 85 MB are not TensorFlow's
-    order = json.loads(sys.argv[1])
-    config = BenchmarkConfig.from_json(order["config"])
-    wanted = (order["name"], order["converter"])
-    found = sources(Run(Path(order["run"])), config.threads)
-    source = next(item for item in found if (item.name, item.converter) == wanted)
-    bounds = {name: Bounds.from_json(item) for name, item in order["bounds"].items()}
+        importlib.import_module("triton")  # `import_tensorflow` imports it; do not count its 85 MB as TensorFlow's
+    task = json.loads(sys.argv[1])
+    config = BenchmarkConfig.from_json(task["config"])
+    wanted = (task["name"], task["converter"])
+    all_sources = sources(Run(Path(task["run"])), config.threads)
+    source = next(item for item in all_sources if (item.name, item.converter) == wanted)
+    bounds = {name: Bounds.from_json(item) for name, item in task["bounds"].items()}
     for speed in measure(source, config, bounds):
         results.write(json.dumps(dataclasses.asdict(speed)) + "\n")
     results.flush()
-    os._exit(0)  # at once: some libraries take long, or crash, as they are taken apart
+    os._exit(0)  # skip cleanup: some libraries take long or crash in it
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What a benchmark found: how fast each runtime loads and answers, and what it takes of memory and disk.
+"""The results of a benchmark: how fast each runtime loads and runs, and how much memory and disk it uses.
 
-`timing.py` measures; `stages/benchmark.py` writes `benchmark.json`; the command line and the app show it.
+`measure.py` measures; `stages/benchmark.py` writes `benchmark.json`; the command line and the app show it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from convnet_core.runs.run import Run
 from convnet_core.runtimes.specs import available
 
 STAGE, FILE = "benchmark", "benchmark.json"
-_START_SECONDS = 1.5  # of an average runtime: its process, its library, its model
+_START_SECONDS = 1.5  # to start the process and load library and model of an average runtime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """How long calls at one batch size took, or in `fault` why that is not known."""
+    """How long calls at one batch size took; `fault` says why that is unknown."""
 
     batch: int
     calls: int = 0
@@ -37,10 +37,10 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """One runtime; what is not known is None, and `fault` says why.
+    """The results of one runtime; unknown figures are None, and `fault` says why.
 
     `loaded_mb` is the resident memory that its library and the model add to a process that has NumPy, onnx and
-    triton; `peak_mb` the most that it adds, with the inputs and answers of the largest batch. `inputs` describes
+    triton; `peak_mb` the peak, which includes inputs and outputs of the largest batch. `inputs` describes
     the arrays of the first call. `bytes` is the size on disk.
     """
 
@@ -58,33 +58,33 @@ class Speed:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Speed:
-        """What `dataclasses.asdict` gave."""
+        """The inverse of `dataclasses.asdict`."""
         return dataclass_from_json(cls, value)
 
     @property
     def latency(self) -> Timing | None:
-        """The timing at the smallest batch that ran: 1, unless the model takes another one only."""
+        """The timing at the smallest batch that ran: 1, unless the model has a fixed batch."""
         return next((timing for timing in self.timings if timing.calls), None)
 
     @property
     def best(self) -> Timing | None:
-        """The timing with the most samples a second."""
+        """The timing with the highest throughput."""
         return max((t for t in self.timings if t.calls), key=lambda t: t.samples_per_second or 0, default=None)
 
     @property
     def more_at_peak_mb(self) -> float | None:
-        """What its peak adds to `loaded_mb`."""
+        """The difference between `peak_mb` and `loaded_mb`."""
         return None if self.loaded_mb is None or self.peak_mb is None else self.peak_mb - self.loaded_mb
 
     @property
     def faults(self) -> str:
-        """All that went wrong, in one line."""
+        """All errors in one line."""
         return "; ".join(filter(None, (self.fault, *(f"batch {t.batch}: {t.fault}" for t in self.timings if t.fault))))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where it was measured; `cores` are those that the process may use."""
+    """The machine; `cores` are the ones that the process may use."""
 
     cpu: str
     cores: int
@@ -107,12 +107,12 @@ class Benchmark:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Benchmark:
-        """What `to_json` gave. Raises TypeError, OverflowError or ConfigError on anything else."""
+        """The inverse of `to_json`. Raises TypeError, OverflowError or ConfigError on anything else."""
         return dataclass_from_json(cls, value)
 
 
 def load(run: Run) -> Benchmark:
-    """The benchmark of a run. Raises RunError where there is none, or none that can be read."""
+    """The benchmark of a run. Raises RunError if it is missing or cannot be read."""
     run.require(STAGE)
     path = run.file(f"{STAGE}/{FILE}")
     try:
@@ -122,7 +122,7 @@ def load(run: Run) -> Benchmark:
 
 
 def headline(benchmark: Benchmark) -> str:
-    """Who is fastest, in one line."""
+    """The fastest runtimes in one line."""
     answers = [(speed.latency.median_ms or 0, speed) for speed in benchmark.runtimes if speed.latency]
     throughput = [(speed.best.samples_per_second or 0, speed) for speed in benchmark.runtimes if speed.best]
     if not answers:
@@ -135,14 +135,14 @@ def headline(benchmark: Benchmark) -> str:
 
 
 def rows(benchmark: Benchmark) -> list[dict[str, Any]]:
-    """A line for each runtime, under headings with units; a figure that is not known is None.
+    """A row per runtime, with headings that include units; unknown figures are None.
 
-    `median` and `p95` are of calls at the smallest batch, `samples/s` is the most that any batch size gave.
+    `median` and `p95` are from the smallest batch, `samples/s` is the highest of all batch sizes.
     """
-    found = []
+    table = []
     for speed in benchmark.runtimes:
         latency, best = speed.latency or Timing(batch=1), speed.best or Timing(batch=1)
-        found.append(
+        table.append(
             {
                 "runtime": speed.name,
                 "median ms": latency.median_ms,
@@ -157,18 +157,18 @@ def rows(benchmark: Benchmark) -> list[dict[str, Any]]:
                 "size kB": speed.bytes / 1e3,
             }
         )
-    return found
+    return table
 
 
 def format_figure(value: float | str | None) -> str:
-    """A figure for people, three digits of it: 0.0184, 38,400; a dash where it is not known."""
+    """A figure with three digits: 0.0184, 38,400; a dash if it is unknown."""
     if value is None or isinstance(value, str):
         return value or "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def where_and_how(benchmark: Benchmark) -> str:
-    """The machine, the threads and the inputs in one line."""
+    """The machine, the number of threads and the inputs in one line."""
     machine, threads = benchmark.machine, benchmark.config.threads
     inputs = next((speed.inputs for speed in benchmark.runtimes if speed.inputs), {})
     parts = [
@@ -182,12 +182,12 @@ def where_and_how(benchmark: Benchmark) -> str:
 
 
 def sizes_of(config: BenchmarkConfig, smallest: int = 1) -> tuple[int, ...]:
-    """The batch sizes to measure, ascending; the one for latency is among them."""
+    """The batch sizes to measure in ascending order, including the one for latency."""
     return tuple(sorted({smallest, *config.batch_sizes}))
 
 
 def expected_seconds(config: BenchmarkConfig) -> float:
-    """About how long a benchmark of a small network takes, converted by one converter."""
+    """The estimated seconds of a benchmark of a small network with one conversion."""
     return len(available()) * (_START_SECONDS + config.seconds * len(sizes_of(config)))
 
 
@@ -198,10 +198,10 @@ def machine() -> Machine:
 
 
 def _cpu() -> str:
-    """The processor's name: Linux keeps it in /proc."""
+    """The processor's name, from /proc on Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
-    named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return named or platform.processor() or platform.machine()
+    name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return name or platform.processor() or platform.machine()

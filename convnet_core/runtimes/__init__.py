@@ -1,1 +1,1 @@
-"""What runs a model: a module a runtime, the list of a run's runtimes, and a pool that stays open."""
+"""Everything that runs a model: one file per runtime, the table of runtimes, a run's runtimes, and a warm pool."""

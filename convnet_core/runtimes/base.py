@@ -19,8 +19,8 @@ from convnet_core.tensors.arrays import Feeds, TensorInfo
 class Runtime(abc.ABC):
     """A loaded model: arrays in, arrays out, under the names of the ONNX model.
 
-    `converter` says who made the artefact, None for what no converter touched. One call at a time:
-    a LiteRT interpreter is not thread-safe, so each runtime has its lock.
+    `converter` names the converter that wrote the artifact, None for an export. A lock allows one call at a time,
+    because a LiteRT interpreter is not thread-safe.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Runtime(abc.ABC):
         self._lock = threading.Lock()
 
     def infer(self, feeds: Feeds, fetch: Sequence[str] | None = None) -> Feeds:
-        """Run once. `fetch` names the outputs wanted, all when None. Raises ModelError."""
+        """Run once. `fetch` names the outputs to return, None for all. Raises ModelError."""
         missing = [info.name for info in self.inputs if info.name not in feeds]
         if missing:
             raise ModelError(f"{self.name}: no array for the input {missing[0]!r}")
@@ -41,9 +41,9 @@ class Runtime(abc.ABC):
         return results if fetch is None else {name: results[name] for name in fetch}
 
     def prepared(self, feeds: Feeds) -> Feeds:
-        """The same feeds as the artefact itself takes them, so that `infer` has nothing left to do before its call.
+        """The feeds in the artifact's own layout and dtypes, so that `infer` has no conversion left to do.
 
-        For measuring: whoever uses an artefact with its inputs channels last, or as whole numbers, has them that way.
+        For benchmarks: people who use an artifact directly have inputs channels last or as integers already.
         """
         return feeds
 
@@ -51,8 +51,8 @@ class Runtime(abc.ABC):
     def _infer(self, feeds: Feeds) -> Feeds:
         """All outputs by their ONNX names."""
 
-    def close(self) -> None:  # noqa: B027  # most runtimes hold nothing but memory
-        """Let go of what the runtime holds."""
+    def close(self) -> None:  # noqa: B027  # most runtimes need no cleanup
+        """Release the runtime's resources."""
 
     def __enter__(self) -> Self:
         return self

@@ -16,8 +16,8 @@ from convnet_core.tensors.arrays import Feeds
 class LiteRT(Runtime):
     """A .tflite file through its signature `serving_default`.
 
-    Where it takes or gives whole numbers that stand for floats, they are made here, by the file's own scale and zero
-    point: float = scale * (whole - zero point).
+    Quantized inputs and outputs are converted from and to floats here, with the file's scale and zero point:
+    float = scale * (integer - zero point).
     """
 
     def __init__(self, path: Path, name: str, converter: str | None, threads: int = 1) -> None:
@@ -40,7 +40,7 @@ class LiteRT(Runtime):
         }
 
     def _infer(self, feeds: Feeds) -> Feeds:
-        # The runner fits the tensors to a new batch size by itself.
+        # The runner resizes the tensors to a new batch size.
         results = self._runner(
             **{
                 port.tensorflow: quantize(port.from_onnx(feeds[port.onnx]), self._takes[port.tensorflow])

@@ -14,12 +14,12 @@ from convnet_core.tensors.arrays import Feeds
 
 
 class OnnxRuntime(Runtime):
-    """An ONNX file, computed node by node as it says; `optimized` as ONNX Runtime does by default.
+    """An ONNX file, computed node by node as written; `optimized` uses ONNX Runtime's default optimizations.
 
     Its optimizations change the arithmetic: from the level "extended" on (ONNX Runtime 1.32), nodes between
-    QuantizeLinear and DequantizeLinear become int8 kernels, which round elsewhere, and whole blocks become one node.
+    QuantizeLinear and DequantizeLinear become int8 kernels, which round differently, and whole blocks become one node.
     Level "basic" fuses BatchNormalization into weights. With all of them off, the node tests of ONNX and quantized
-    models come closest to what ONNX's own reference gives, and every model that opens with them opens without.
+    models come closest to ONNX's reference implementation, and every model that opens with them also opens without.
     """
 
     def __init__(self, path: Path, threads: int = 1, *, optimized: bool = False) -> None:
@@ -29,7 +29,7 @@ class OnnxRuntime(Runtime):
         self.inputs, self.outputs = model_file.inputs(model), model_file.outputs(model)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 4  # what goes wrong is in the error
+        options.log_severity_level = 4  # errors are raised anyway
         options.graph_optimization_level = (
             onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
             if optimized
@@ -39,13 +39,13 @@ class OnnxRuntime(Runtime):
             self._session = onnxruntime.InferenceSession(
                 str(path), sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # kinds of onnxruntime.capi's own
+        except Exception as error:  # onnxruntime.capi has its own error types
             raise ModelError(f"ONNX Runtime cannot load {path}: {one_line(error)}") from error
         self._names = [info.name for info in self.outputs]
 
     def _infer(self, feeds: Feeds) -> Feeds:
         try:
             values = self._session.run(self._names, {info.name: feeds[info.name] for info in self.inputs})
-        except Exception as error:  # kinds of onnxruntime.capi's own
+        except Exception as error:  # onnxruntime.capi has its own error types
             raise InputsError(one_line(error)) from error
         return dict(zip(self._names, values, strict=True))

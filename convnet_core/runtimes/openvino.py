@@ -14,7 +14,7 @@ from convnet_core.tensors.arrays import Feeds
 
 
 class OpenVino(Runtime):
-    """An ONNX file in float32 arithmetic, whatever the processor has beside it."""
+    """An ONNX file in float32 arithmetic, even on processors with bfloat16."""
 
     name = OPENVINO.name
 
@@ -25,18 +25,18 @@ class OpenVino(Runtime):
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": "f32",  # OpenVINO 2026.4 computes in bfloat16 where the processor can
-            "ENABLE_CPU_PINNING": False,  # other runtimes of the process have their threads there, too
+            "INFERENCE_PRECISION_HINT": "f32",  # OpenVINO 2026.4 computes in bfloat16 if the processor supports it
+            "ENABLE_CPU_PINNING": False,  # the threads of other runtimes in this process use the same cores
         }
         try:
             core = openvino.Core()
             self._model = core.compile_model(core.read_model(path), "CPU", settings)
-        except Exception as error:  # RuntimeError, and kinds of its own
+        except Exception as error:  # RuntimeError, and OpenVINO's own error types
             raise ModelError(f"OpenVINO cannot load {path}: {one_line(error)}") from error
 
     def _infer(self, feeds: Feeds) -> Feeds:
         try:
             results = self._model({info.name: feeds[info.name] for info in self.inputs})
-        except Exception as error:  # RuntimeError, and kinds of its own
+        except Exception as error:  # RuntimeError, and OpenVINO's own error types
             raise InputsError(one_line(error)) from error
         return {info.name: results[info.name] for info in self.outputs}

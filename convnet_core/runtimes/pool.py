@@ -1,6 +1,6 @@
-"""All runtimes of a run, opened in the background and kept warm in a worker, for who has to answer at once.
+"""All runtimes of a run, opened in the background and kept warm in a worker, to answer without delay.
 
-Neither this module nor this process imports torch or TensorFlow: the worker does, when a Reader is made.
+Neither this module nor this process imports torch or TensorFlow: the worker does, when a RuntimePool is created.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Logits = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
 
 _OPEN_SECONDS, _READ_SECONDS = 300.0, 60.0
-"""After which a runtime that says nothing is given up."""
+"""Time limits for a runtime that does not respond."""
 
 
 def softmax(logits: Logits) -> Probabilities:
@@ -38,7 +38,7 @@ def softmax(logits: Logits) -> Probabilities:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a runtime says of n images: logits float32 and probabilities float64, both [n, classes]."""
+    """A runtime's output for n images: logits float32 and probabilities float64, both [n, classes]."""
 
     logits: Logits
     probabilities: Probabilities
@@ -51,7 +51,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Difference:
-    """Where runtimes are furthest apart: by how much, in which class, and which runtimes these are."""
+    """The largest difference between runtimes: its size, the class, and the two runtimes."""
 
     value: float
     label: int
@@ -60,7 +60,7 @@ class Difference:
 
 
 def largest_difference(values: Mapping[str, NDArray[np.float32] | Probabilities]) -> Difference | None:
-    """The largest difference between any two runtimes' values [n, classes]; None with fewer than two of them."""
+    """The largest difference between any two runtimes' values [n, classes]; None with fewer than two."""
     if len(values) < 2:
         return None
     names = list(values)
@@ -74,34 +74,33 @@ def largest_difference(values: Mapping[str, NDArray[np.float32] | Probabilities]
 
 
 def by_label(labels: Mapping[str, int]) -> dict[int, list[str]]:
-    """The runtimes that read each label, the label that most of them read first."""
-    found: dict[int, list[str]] = {}
+    """The runtimes by the label that they read, the most common label first."""
+    names: dict[int, list[str]] = {}
     for name, label in labels.items():
-        found.setdefault(label, []).append(name)
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+        names.setdefault(label, []).append(name)
+    return dict(sorted(names.items(), key=lambda item: -len(item[1])))
 
 
 def fingerprint(run: Run) -> str:
-    """A text that changes when any file that the runtimes read does."""
-    found = []
+    """A text that changes when any file of the runtimes changes."""
+    lines = []
     for stage in ("export", *CONVERT_STAGES):
         try:
             record = run.record(stage)
         except RunError as error:
             record = None
-            found.append(str(error))
+            lines.append(str(error))
         for name in record.outputs if record else ():
             path = run.path / stage / name
-            found.append(f"{stage}/{name} {digest(path) if path.is_file() else 'gone'}")
-    return "\n".join(found)
+            lines.append(f"{stage}/{name} {digest(path) if path.is_file() else 'gone'}")
+    return "\n".join(lines)
 
 
 class RuntimePool:
     """Opens every runtime of a run in the background, the fast ones first, and reads with those that are ready.
 
-    Each is warmed with one inference before it counts as ready. What fails, or ends the worker's process, stays in
-    `failed` with its reason, and the others go on: in a new process they are opened again. All methods may be called
-    from any thread.
+    Each runs one inference before it counts as ready. A runtime that fails, or crashes the worker, stays in `failed`
+    with the reason; the others are opened again in a new process. All methods may be called from any thread.
     """
 
     def __init__(self, run: Run) -> None:
@@ -123,20 +122,20 @@ class RuntimePool:
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """The runtimes that are still to be opened; empty, too, until it is known which there are."""
+        """The runtimes that are not open yet; also empty until the list of runtimes is known."""
         ready = self.ready
         with self._lock:
             return tuple(name for name in self._names if name not in ready and name not in self._failed)
 
     @property
     def failed(self) -> dict[str, str]:
-        """Why a runtime does not answer, in one line each."""
+        """Why each failed runtime does not answer, in one line."""
         with self._lock:
             return dict(self._failed)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All runtimes of the run, PyTorch first; empty until it is known which there are."""
+        """All runtimes of the run, PyTorch first; empty until the list is known."""
         return self._names
 
     @property
@@ -146,53 +145,53 @@ class RuntimePool:
 
     @property
     def loading(self) -> bool:
-        """Whether more will become ready."""
+        """Whether runtimes are still being opened."""
         return self._thread.is_alive()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Until all runtimes are ready or have failed, or for some seconds."""
+        """Wait until all runtimes are ready or have failed, at most `seconds`."""
         self._thread.join(seconds)
 
     def read(self, images: NDArray[np.float32]) -> dict[str, Answer]:
-        """What each runtime that is ready says of prepared images [n, 1, 28, 28]."""
+        """The answer of each ready runtime to prepared images [n, 1, 28, 28]."""
         answers: dict[str, Answer] = {}
-        asked = ""
+        current = ""
 
-        def hear(content: Content, arrays: Feeds) -> None:
-            nonlocal asked
-            asked = content["name"]
+        def receive(content: Content, arrays: Feeds) -> None:
+            nonlocal current
+            current = content["name"]
             if arrays:
-                answers[asked] = Answer(arrays["logits"], softmax(arrays["logits"]))
+                answers[current] = Answer(arrays["logits"], softmax(arrays["logits"]))
             elif content["fault"]:
-                self._fail(asked, content["fault"])
+                self._fail(current, content["fault"])
 
-        with _reading(), self._deaths(lambda: asked):
+        with _reading(), self._handle_crashes(lambda: current):
             content = {"reader": self._key, "names": self.ready}
             if content["names"]:
                 shared().run(
-                    pool_worker.read, content, {"images": images}, notify=hear, seconds=_READ_SECONDS, lane="read"
+                    pool_worker.read, content, {"images": images}, notify=receive, seconds=_READ_SECONDS, lane="read"
                 )
         return answers
 
     def features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """PyTorch's feature maps after `layer1`, [n, channels, height, width]; None until PyTorch is ready."""
-        with _reading(), self._deaths(lambda: PYTORCH.name):
+        with _reading(), self._handle_crashes(lambda: PYTORCH.name):
             if PYTORCH.name in self.ready:
                 content = {"reader": self._key}
-                _, found = shared().run(
+                _, arrays = shared().run(
                     pool_worker.features, content, {"images": images}, seconds=_READ_SECONDS, lane="read"
                 )
-                return found.get("features")
+                return arrays.get("features")
         return None
 
     def close(self) -> None:
-        """Let go of all runtimes; one that is being opened is closed as soon as it is open."""
+        """Close all runtimes; one that is still opening is closed as soon as it is open."""
         with self._lock:
             self._closed = True
             self._open_in.clear()
-        self._let_go()
+        self._close_in_worker()
 
-    def _let_go(self) -> None:
+    def _close_in_worker(self) -> None:
         if shared().pid is not None:
             shared().submit(pool_worker.close, {"reader": self._key}, lane="read")
 
@@ -202,20 +201,20 @@ class RuntimePool:
             self._open_in.pop(name, None)
 
     @contextlib.contextmanager
-    def _deaths(self, at_work: Callable[[], str]) -> Iterator[None]:
-        """Where the worker dies, the runtime `at_work` has failed, if it was alone; the others are opened again."""
+    def _handle_crashes(self, running: Callable[[], str]) -> Iterator[None]:
+        """If the worker crashes, mark the `running` runtime as failed if it ran alone, and reopen the others."""
         try:
             yield
         except DiedError as error:
             if error.alone:
-                self._fail(at_work(), str(error))
+                self._fail(running(), str(error))
             else:
                 _take_turns()
         with self._lock:
             if self.pending and not self._closed and not self._thread.is_alive():
                 self._thread = self._opening()
 
-    # -- in the thread that opens -------------------------------------------------------------------
+    # -- in the opening thread -------------------------------------------------------------------
 
     def _opening(self) -> threading.Thread:
         thread = threading.Thread(target=self._open_all, name=f"reader of {self._run.name}", daemon=True)
@@ -226,47 +225,47 @@ class RuntimePool:
         try:
             if not self._names:
                 content = {"run": str(self._run.path)}
-                made, _ = shared().run(pool_worker.names, content, seconds=_OPEN_SECONDS, lane="open")
-                self._names = tuple(made["names"])
+                reply, _ = shared().run(pool_worker.names, content, seconds=_OPEN_SECONDS, lane="open")
+                self._names = tuple(reply["names"])
             while (pending := sorted(self.pending, key=_import_seconds)) and not self._closed:
                 self._open(pending[0])
             shared().submit(pool_worker.settle, {}, lane="open")
-        except Exception as error:  # what a thread raises, nobody would hear
+        except Exception as error:  # an exception in a thread would be lost
             self._fault = error if isinstance(error, ConvNetError) else ConvNetError(one_line(error))
 
     def _open(self, name: str) -> None:
         content = {"run": str(self._run.path), "reader": self._key, "name": name}
         with _opening():
             try:
-                made, _ = shared().run(pool_worker.open_runtime, content, seconds=_OPEN_SECONDS, lane="open")
+                reply, _ = shared().run(pool_worker.open_runtime, content, seconds=_OPEN_SECONDS, lane="open")
             except DiedError as error:
                 if error.alone:
                     self._fail(name, str(error))
                 else:
                     _take_turns()
                 return
-        if made["fault"]:
-            self._fail(name, made["fault"])
+        if reply["fault"]:
+            self._fail(name, reply["fault"])
             return
         with self._lock:
             if not self._closed:
-                self._open_in[name] = made["pid"]
+                self._open_in[name] = reply["pid"]
         if self._closed:
-            self._let_go()
+            self._close_in_worker()
 
 
 def _import_seconds(name: str) -> float:
     return spec_of(name).import_seconds
 
 
-# -- one of each at a time, of all readers of this process ------------------------------------------
+# -- one read and one open at a time, across all pools of this process ----------------------------------------
 
 _READING, _OPENING, _EITHER = threading.Lock(), threading.Lock(), threading.Lock()
 _turns = False
 
 
 def _take_turns() -> None:
-    """From now on nothing is read while something is opened: the process died while both were at work."""
+    """From now on never read and open at the same time: the worker crashed while doing both."""
     global _turns
     _turns = True
 

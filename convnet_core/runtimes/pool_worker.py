@@ -1,7 +1,7 @@
-"""What a worker does for `reader.py`: keeps the runtimes of runs open and answers with them.
+"""The part of `pool.py` that runs in the worker: keeps the runtimes of runs open and runs images through them.
 
-Opening and reading are two lanes: one thread each, as libraries keep something for every thread that ever called them
-(TensorFlow 2.21 its FunctionCallOptions, for ever).
+Opening and reading are two lanes with one thread each, because libraries leak memory for every thread that ever called
+them (TensorFlow 2.21 keeps its FunctionCallOptions forever).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from convnet_core.runtimes.base import Runtime
 
 _open: dict[tuple[str, str], Runtime] = {}
-"""By the reader's key and the runtime's name."""
+"""Open runtimes by the pool's key and the runtime's name."""
 
 
-def names(content: Content, arrays: Feeds, tell: Notify) -> Message:
+def names(content: Content, arrays: Feeds, notify: Notify) -> Message:
     """The names of the runtimes of a run. Raises RunError."""
     from convnet_core.runtimes.registry import sources
 
@@ -35,8 +35,8 @@ def names(content: Content, arrays: Feeds, tell: Notify) -> Message:
     return {"names": [source.name for source in sources(Run(Path(content["run"])))]}, {}
 
 
-def open_runtime(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Open a runtime for a reader and have it answer once; gives the `pid` of this process, or a `fault`."""
+def open_runtime(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Open a runtime for a pool and run it once; returns the `pid` of this process, or a `fault`."""
     from convnet_core.runtimes.registry import sources
 
     name = content["name"]
@@ -46,31 +46,31 @@ def open_runtime(content: Content, arrays: Feeds, tell: Notify) -> Message:
             _one_thread_for_torch()
         runtime = source.open()
         _warm(runtime)
-    except Exception as error:  # a library that is missing, a file that is damaged: the others go on
+    except Exception as error:  # a missing library or a damaged file must not stop the other runtimes
         return {"fault": one_line(error)}, {}
     _open[content["reader"], name] = runtime
     return {"fault": "", "pid": os.getpid()}, {}
 
 
-def read(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Ask each runtime about the images [n, 1, 28, 28]: its name before, then its logits [n, 10] or a `fault`."""
+def read(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Run each runtime on images [n, 1, 28, 28]. Sends its name first, then its logits [n, 10] or a `fault`."""
     for name in content["names"]:
         runtime = _open.get((content["reader"], name))
         if runtime is None:
-            continue  # this process is a new one
-        tell({"name": name, "fault": ""}, {})
+            continue  # the worker was restarted
+        notify({"name": name, "fault": ""}, {})
         try:
             logits = runtime.infer({runtime.inputs[0].name: arrays["images"]})[runtime.outputs[0].name]
-        except Exception as error:  # each runtime has kinds of its own
-            tell({"name": name, "fault": one_line(error)}, {})
+        except Exception as error:  # each runtime raises its own error types
+            notify({"name": name, "fault": one_line(error)}, {})
             _open.pop((content["reader"], name)).close()
         else:
-            tell({"name": name, "fault": ""}, {"logits": logits})
+            notify({"name": name, "fault": ""}, {"logits": logits})
     return {}, {}
 
 
-def features(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """PyTorch's feature maps after `layer1` of the images [n, 1, 28, 28], where PyTorch is open in this process."""
+def features(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """PyTorch's feature maps after `layer1` for images [n, 1, 28, 28], if PyTorch is open in this process."""
     from convnet_core.runtimes.pytorch import PyTorch
 
     runtime = _open.get((content["reader"], PYTORCH.name))
@@ -80,15 +80,15 @@ def features(content: Content, arrays: Feeds, tell: Notify) -> Message:
     return {}, {"features": runtime.features({runtime.inputs[0].name: arrays["images"]})}
 
 
-def close(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Let go of all runtimes of a reader."""
+def close(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Close all runtimes of a pool."""
     for key in [key for key in _open if key[0] == content["reader"]]:
         _open.pop(key).close()
     return {}, {}
 
 
-def settle(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Garbage collection passes over what is there now: 300,000 objects of the libraries, 0.3 s at each collection."""
+def settle(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Exclude the libraries' 300,000 objects from garbage collection; each collection would take 0.3 s."""
     gc.unfreeze()
     gc.collect()
     gc.freeze()
@@ -96,12 +96,12 @@ def settle(content: Content, arrays: Feeds, tell: Notify) -> Message:
 
 
 def _one_thread_for_torch() -> None:
-    """Torch's threads belong to the process. Set before a runtime notes them, they stay 1 when it is closed."""
+    """Set torch to one thread. Set before a runtime opens, this stays when the runtime closes and restores it."""
     import torch
 
     torch.set_num_threads(1)
 
 
 def _warm(runtime: Runtime) -> None:
-    """The first inference plans and allocates; take that before anybody waits for it."""
+    """Run one inference: the first one plans and allocates, and must not delay a user."""
     runtime.infer({info.name: np.zeros([size or 1 for size in info.shape], info.dtype) for info in runtime.inputs})

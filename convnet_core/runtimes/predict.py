@@ -21,7 +21,7 @@ from convnet_core.runtimes.specs import PYTORCH
 
 @dataclass(frozen=True)
 class Reading:
-    """What a runtime says of an image: the digit, and the probability of each of the ten."""
+    """A runtime's reading of an image: the digit, and the probabilities of all ten."""
 
     label: int
     probabilities: tuple[float, ...]
@@ -29,9 +29,9 @@ class Reading:
 
 @dataclass
 class ReadImage:
-    """An image file, and by runtime its reading, or in a text why there is none.
+    """An image file, and by runtime its reading, or text that says why there is none.
 
-    `error` and `hint` say why the file itself cannot be read; `kept` is the test case that was made of it.
+    `error` and `hint` say why the file itself cannot be read; `kept` is the test case that it became.
     """
 
     path: str
@@ -41,18 +41,18 @@ class ReadImage:
     kept: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON: `image` and `runtimes`, or `error` and `hint`; `kept` where a test case was made."""
+        """Plain JSON: `image` and `runtimes`, or `error` and `hint`; `kept` if it became a test case."""
         if self.error:
             return {"image": self.path, "error": self.error, "hint": self.hint}
         runtimes = {
-            name: {"fault": found} if isinstance(found, str) else dataclasses.asdict(found)
-            for name, found in self.runtimes.items()
+            name: {"fault": reading} if isinstance(reading, str) else dataclasses.asdict(reading)
+            for name, reading in self.runtimes.items()
         }
         return {"image": self.path, "runtimes": runtimes, **({"kept": self.kept} if self.kept else {})}
 
 
 def predict_files(run: Run, paths: list[Path]) -> list[ReadImage]:
-    """Each image, in order, as every runtime reads it. Raises ModelError where no runtime answers."""
+    """Each image, in order, as every runtime reads it. Raises ModelError if no runtime answers."""
     answers, images = [], []
     for path in paths:
         answer = ReadImage(str(path))
@@ -63,47 +63,47 @@ def predict_files(run: Run, paths: list[Path]) -> list[ReadImage]:
         answers.append(answer)
     if not images:
         return answers
-    with _reader(run) as reader:
-        found = _read(reader, np.stack(images)[:, None])
+    with _open_pool(run) as pool:
+        outputs = _read(pool, np.stack(images)[:, None])
         for place, answer in enumerate(answer for answer in answers if not answer.error):
             answer.runtimes = {
-                name: _reading(found[name], place) if name in found else reader.failed[name] for name in reader.names
+                name: _reading(outputs[name], place) if name in outputs else pool.failed[name] for name in pool.names
             }
     return answers
 
 
 def feature_maps(run: Run, paths: list[Path]) -> NDArray[np.float32]:
-    """What PyTorch's first layer makes of each image, [n, channels, height, width]. Raises DataError or RunError."""
+    """The output of PyTorch's `layer1` for each image, [n, channels, height, width]. Raises DataError or RunError."""
     images = np.stack([prepare_file(path) for path in paths])[:, None]
-    with _reader(run) as reader:
-        reader.wait()
-        maps = reader.features(images)
+    with _open_pool(run) as pool:
+        pool.wait()
+        maps = pool.features(images)
         if maps is None:
-            reason = reader.failed.get(PYTORCH.name, f"the run {run.name} has no PyTorch network")
+            reason = pool.failed.get(PYTORCH.name, f"the run {run.name} has no PyTorch network")
             raise RunError(reason, hint="its feature maps cannot be shown")
         return maps
 
 
 @contextlib.contextmanager
-def _reader(run: Run) -> Iterator[RuntimePool]:
+def _open_pool(run: Run) -> Iterator[RuntimePool]:
     run.require("export")
-    with contextlib.closing(RuntimePool(run)) as reader:
-        yield reader
+    with contextlib.closing(RuntimePool(run)) as pool:
+        yield pool
 
 
-def _read(reader: RuntimePool, images: NDArray[np.float32]) -> dict[str, Answer]:
-    """What every runtime says that can. Raises what keeps all of them from answering."""
+def _read(pool: RuntimePool, images: NDArray[np.float32]) -> dict[str, Answer]:
+    """The answers of all runtimes that work. Raises an error if none does."""
     while True:
-        reader.wait()
-        if reader.fault:
-            raise reader.fault
-        found = reader.read(images)
-        if reader.pending:  # the worker has died, and is opening the others again
+        pool.wait()
+        if pool.fault:
+            raise pool.fault
+        answers = pool.read(images)
+        if pool.pending:  # the worker crashed and is reopening the other runtimes
             continue
-        if not found:
-            name, reason = next(iter(reader.failed.items()))
+        if not answers:
+            name, reason = next(iter(pool.failed.items()))
             raise ModelError(f"no runtime answers; {name}: {reason}")
-        return found
+        return answers
 
 
 def _reading(answer: Answer, place: int) -> Reading:

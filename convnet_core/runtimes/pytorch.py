@@ -19,7 +19,7 @@ from convnet_core.tensors.arrays import Feeds, TensorInfo
 
 
 class PyTorch(Runtime):
-    """A network of ours from its weights."""
+    """One of this project's networks, from its weights."""
 
     name = PYTORCH.name
 

@@ -1,4 +1,4 @@
-"""The runtimes of a run: which there are, and how each is opened."""
+"""The runtimes of a run, and how to open each."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from convnet_core.runtimes.specs import SPECS, RuntimeSpec, available
 
 @dataclass(frozen=True)
 class Source:
-    """A runtime that can be opened: its name, unique in the run, the converter behind it, and the files that it reads.
+    """A runtime that can be opened: its name, unique in the run, its converter, and its files.
 
-    `files` are paths inside the run, `bytes` is their size together; `import_library` imports
-    what opening it needs, as opening would.
+    `files` are paths inside the run, `bytes` is their total size; `import_library` imports what `open` needs.
     """
 
     name: str
@@ -32,11 +31,11 @@ class Source:
 
 
 def sources(run: Run, threads: int = 1) -> list[Source]:
-    """The runtimes whose artefacts are in the run, PyTorch first. Opening one imports its library.
+    """The runtimes whose artifacts are in the run, PyTorch first. Opening one imports its library.
 
-    Raises RunError where a file that a stage wrote is gone.
+    Raises RunError if a file that a stage wrote is missing.
     """
-    _check_artefacts(run)
+    _check_artifacts(run)
     return [
         _source(run, stage, spec, threads)
         for stage in ("export", *CONVERT_STAGES)
@@ -48,7 +47,7 @@ def sources(run: Run, threads: int = 1) -> list[Source]:
 
 
 def not_made(run: Run) -> list[str]:
-    """The runtimes whose artefacts a converter could not make."""
+    """The runtimes whose artifacts a converter failed to write."""
     records = [(stage, run.record(stage)) for stage in CONVERT_STAGES]
     return [
         _name(spec, stage)
@@ -59,7 +58,7 @@ def not_made(run: Run) -> list[str]:
     ]
 
 
-def _check_artefacts(run: Run) -> None:
+def _check_artifacts(run: Run) -> None:
     for stage in ("export", *CONVERT_STAGES):
         record = run.record(stage)
         for name in record.outputs if record else ():
@@ -85,10 +84,10 @@ def _open(spec: RuntimeSpec, path: Path, name: str, converter: str | None, threa
 
 
 def _name(spec: RuntimeSpec, stage: str) -> str:
-    """A runtime's name in its run: that of its spec, behind its converter's where this is not the pipeline's."""
+    """A runtime's name in its run: the spec's, with `<converter>/` in front for the second converter."""
     return spec.name if stage in ("export", CONVERT_STAGES[0]) else f"{stage.partition('/')[2]}/{spec.name}"
 
 
 def _files(run: Run, path: Path) -> tuple[str, ...]:
-    found = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return tuple(file.relative_to(run.path).as_posix() for file in found)
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return tuple(file.relative_to(run.path).as_posix() for file in files)

@@ -1,6 +1,6 @@
-"""The table of runtimes: everything that the project knows about each one stands here and nowhere else.
+"""The table of runtimes, the only place that describes them.
 
-To add a runtime, write its adapter (a `Runtime` in a file beside this one) and one `RuntimeSpec` in `SPECS`. Light:
+To add a runtime, write its adapter (a `Runtime` in a file next to this one) and one `RuntimeSpec` in `SPECS`. Light:
 nothing here imports a runtime's library.
 """
 
@@ -30,10 +30,10 @@ Open = Callable[[Path, str | None, int], "Runtime"]
 class RuntimeSpec:
     """One runtime.
 
-    `precision` decides the tolerance: float32 is judged by its values, the others by the labels that they keep.
-    `color` (RGB, as #rrggbb) and `symbol` (Plotly's name) mark it in charts. `distribution` is the package on PyPI that
-    it needs and `import_library` imports that; `import_seconds` is about how long this takes on two cores. `file` is
-    what it reads, from the export or from each conversion. Whoever opens a runtime names it (`registry.sources`).
+    `precision` decides the tolerance: float32 is judged by its values, the others by their labels. `color` (RGB, as
+    #rrggbb) and `symbol` (Plotly's name) mark it in charts. `distribution` is the PyPI package that it needs, and
+    `import_library` imports it, which takes about `import_seconds` on two cores. `file` is what it reads, in the
+    export or in each conversion. `registry.sources` sets the name of an open runtime.
     """
 
     name: str
@@ -48,14 +48,14 @@ class RuntimeSpec:
     file: str
     open: Open
     extra: str = ""
-    """The extra of pyproject.toml that installs its library; empty where the default installation does. Without its
-    library such a runtime is not one of a run's."""
+    """The extra in pyproject.toml that installs its library; empty if the default installation includes it. An optional
+    runtime whose library is missing is not used."""
     own_int8_kernels: bool = False
-    """Whether it computes the quantized parts of a model in int8 kernels of its own, which round elsewhere."""
+    """Whether it computes quantized parts of a model with its own int8 kernels, which round at other places."""
 
     @property
     def version(self) -> str | None:
-        """The installed version of its library; None where it is not installed. Imports nothing."""
+        """The installed version of its library; None if it is not installed. Imports nothing."""
         try:
             return importlib.metadata.version(self.distribution)
         except importlib.metadata.PackageNotFoundError:
@@ -214,25 +214,25 @@ SPECS: tuple[RuntimeSpec, ...] = (
     TENSORFLOW_FROZEN,
     *LITERT,
 )
-"""All runtimes, in the order in which people see them; the first that a run has is the reference."""
+"""All runtimes in display order; the first that a run has is the reference."""
 
 _BY_NAME = {spec.name: spec for spec in SPECS}
 
 
 def spec_of(runtime: str) -> RuntimeSpec:
-    """The spec of a runtime by its name in a run, which begins with `<converter>/` for the second converter.
+    """The spec of a runtime by its name in a run, which starts with `<converter>/` for the second converter.
 
-    A name that is not in the table, in the report of another version, gets the strictest tolerance and a gray mark.
+    An unknown name, from the report of another version, gets the strictest tolerance and a gray mark.
     """
     name = runtime.rpartition("/")[2]
     return _BY_NAME.get(name) or replace(ONNX_RUNTIME, name=name, title=name, color="#999999", symbol="star")
 
 
 def available() -> list[RuntimeSpec]:
-    """The runtimes of this installation: all that the default one has, and the optional ones that are installed."""
+    """The runtimes of this installation: the default ones, and the optional ones that are installed."""
     return [spec for spec in SPECS if not spec.extra or spec.version]
 
 
 def all_versions() -> dict[str, str]:
-    """The versions that a stage record holds, and those of all installed runtimes' libraries."""
+    """The versions for a stage record, including those of all installed runtimes' libraries."""
     return {**versions(), **{spec.distribution: spec.version for spec in SPECS if spec.version}}

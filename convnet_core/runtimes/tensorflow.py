@@ -1,6 +1,6 @@
 """TensorFlow: a SavedModel by its signature, or a frozen graph.
 
-TensorFlow's own thread pool belongs to the process (`tensorflow_setup`); a session has one of its own.
+TensorFlow's thread pool belongs to the process (`tensorflow_import`); a session has its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from convnet_core.tensors.arrays import Feeds
 
 
 class _TensorFlow(Runtime):
-    """What both have in common: the names."""
+    """What both have in common: the names of inputs and outputs."""
 
     def __init__(self, path: Path, converter: str | None) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class TensorFlowFrozen(_TensorFlow):
             self._tf.graph_util.import_graph_def(graph_def, name="")
         config = v1.ConfigProto(
             intra_op_parallelism_threads=threads,
-            # -1: in the caller's thread, for one image half the time; only a session without threads of its own can.
+            # -1 runs in the caller's thread, twice as fast for one image; only a session without its own threads can.
             inter_op_parallelism_threads=-1 if threads == 1 else 1,
             device_count={"GPU": 0},
             use_per_session_threads=threads > 1,
@@ -77,7 +77,7 @@ class TensorFlowFrozen(_TensorFlow):
 
     def _infer(self, feeds: Feeds) -> Feeds:
         results = self._call(*(port.from_onnx(feeds[port.onnx]) for port in self._signature.inputs))
-        return {port.onnx: port.to_onnx(made) for port, made in zip(self._signature.outputs, results, strict=True)}
+        return {port.onnx: port.to_onnx(array) for port, array in zip(self._signature.outputs, results, strict=True)}
 
     def close(self) -> None:
         self._session.close()

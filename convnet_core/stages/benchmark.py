@@ -5,7 +5,7 @@ It is not part of the pipeline: no other stage depends on it.
 
 from __future__ import annotations
 
-from convnet_core.benchmark.measure import measure_apart, steps
+from convnet_core.benchmark.measure import measure_in_process, steps
 from convnet_core.benchmark.results import FILE, STAGE, Benchmark, Speed, headline, machine
 from convnet_core.common.files import write_json
 from convnet_core.config.stages import BenchmarkConfig
@@ -64,7 +64,7 @@ def _measure_all(run: Run, all_sources: list[Source], config: BenchmarkConfig, m
             done = min(done + 1, last)
             monitor.emit(Progress(label=label, done=done, total=total, unit="steps"))
 
-        speeds.append(measure_apart(run, source, config, report_step, bounds))
+        speeds.append(measure_in_process(run, source, config, report_step, bounds))
         if speeds[-1].faults:
             monitor.emit(Message(text=f"{source.name}: {speeds[-1].faults}"))
     return speeds

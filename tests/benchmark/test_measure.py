@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convnet_core.benchmark.measure import follow, measure, measure_apart, summary
+from convnet_core.benchmark.measure import follow, measure, measure_in_process, summarize
 from convnet_core.benchmark.results import Speed, Timing
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.runs.run import Run
@@ -60,7 +60,7 @@ def last(opened, config=TINY, library="json"):
 
 def test_median_p95_and_throughput_are_those_of_the_definition(rng):
     seconds = rng.exponential(0.002, 501).tolist()
-    timing = summary(8, seconds)
+    timing = summarize(8, seconds)
     assert timing.calls == 501
     assert timing.median_ms == pytest.approx(1000 * statistics.median(seconds))
     assert timing.p95_ms == pytest.approx(1000 * statistics.quantiles(seconds, n=100, method="inclusive")[94])
@@ -69,8 +69,8 @@ def test_median_p95_and_throughput_are_those_of_the_definition(rng):
 
 
 def test_a_fault_leaves_no_figures():
-    assert summary(8, [0.1], "no") == Timing(batch=8, fault="no")
-    assert summary(8, []) == Timing(batch=8)
+    assert summarize(8, [0.1], "no") == Timing(batch=8, fault="no")
+    assert summarize(8, []) == Timing(batch=8)
 
 
 def test_a_slow_runtime_is_measured_as_slow_as_it_is():
@@ -241,7 +241,9 @@ def test_a_broken_artefact_is_a_line_with_its_reason(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     (run.path / "convert/native/model.int8.tflite").write_bytes(b"nonsense")
     chosen = {item.name: item for item in sources(run)}
-    broken, well = (measure_apart(run, chosen[name], TINY, lambda _: None) for name in ("litert-int8", "litert-fp32"))
+    broken, well = (
+        measure_in_process(run, chosen[name], TINY, lambda _: None) for name in ("litert-int8", "litert-fp32")
+    )
     assert "cannot load" in broken.fault
     assert well.faults == ""
 
@@ -253,4 +255,4 @@ def test_what_a_library_prints_is_no_result(finished_run, tmp_path, monkeypatch)
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     chosen = next(item for item in sources(finished_run) if item.name == "onnxruntime")
-    assert measure_apart(finished_run, chosen, TINY, lambda _: None).fault == "not today"
+    assert measure_in_process(finished_run, chosen, TINY, lambda _: None).fault == "not today"

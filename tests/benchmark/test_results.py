@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from convnet_core.benchmark.measure import steps, summary
+from convnet_core.benchmark.measure import steps, summarize
 from convnet_core.benchmark.results import Benchmark, Speed, format_figure, headline, load, rows
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import BenchmarkConfig, ConvertConfig
@@ -118,8 +118,8 @@ def some(measured, *speeds):
 
 
 def test_rows_and_headline_name_the_fastest_and_what_failed(measured):
-    quick = dataclasses.replace(BLANK, name="quick", timings=(summary(1, [0.001]), summary(8, [0.1])))
-    broad = dataclasses.replace(BLANK, name="broad", timings=(summary(1, [0.002]), summary(8, [0.004])))
+    quick = dataclasses.replace(BLANK, name="quick", timings=(summarize(1, [0.001]), summarize(8, [0.1])))
+    broad = dataclasses.replace(BLANK, name="broad", timings=(summarize(1, [0.002]), summarize(8, [0.004])))
     dead = dataclasses.replace(BLANK, name="dead", fault="torn file")
     found = some(measured, dead, broad, quick)
     assert headline(found) == "first to answer: quick, 1 ms; most at a time: broad, 2,000 samples/s"

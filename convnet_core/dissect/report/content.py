@@ -123,7 +123,7 @@ def to_json_numbers(value: Any) -> Any:
 
 
 def parse_number(value: float | str | None) -> float | None:
-    """A number that `finite` may have made text of."""
+    """A number that `to_json_numbers` may have turned into text."""
     return None if value is None else float(value)
 
 

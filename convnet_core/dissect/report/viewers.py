@@ -1,8 +1,8 @@
 """The errors of the nodes as files for Netron and Model Explorer.
 
 Netron (9.3, `netron:attachment`) reads the file when you drop it onto the model, and finds nodes and values by name.
-Model Explorer (0.1.34, node data) takes it as custom node data; its adapter for ONNX (model-explorer-onnx) gives nodes their
-ONNX names as ids, and its graph the name of ONNX's.
+Model Explorer (0.1.34, node data) takes it as custom node data; its adapter for ONNX
+(model-explorer-onnx) uses ONNX names as node ids, and the name of the ONNX graph.
 """
 
 from __future__ import annotations
