@@ -189,7 +189,7 @@ def differing(comparison: Comparison, run: Run) -> None:
     except ConvNetError as error:
         jobs.explain(error)
         return
-    pictures = report.pictures_of(comparison, images)
+    pictures = report.differing_pictures(comparison, images)
     st.caption(f"{count} of the test images, the first {len(pictures)} shown.")
     for start in range(0, len(pictures), 6):
         for column, picture in zip(st.columns(6), pictures[start : start + 6], strict=False):

@@ -1,4 +1,4 @@
-"""What each converter made of a run, side by side. Imports no TensorFlow."""
+"""The results of the converters of a run, side by side. Does not import TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from convnet_core.runtimes.specs import TENSORFLOW, spec_of
 
 @dataclass(frozen=True)
 class Line:
-    """A converter's work. `error` is the SavedModel's largest on the compared inputs, `median_ms` its latency at the
-    smallest batch; None where that was not measured, or is stale, or where no SavedModel was asked for.
+    """The results of one converter. `error` is the SavedModel's largest error in the comparison, `median_ms` its
+    latency at the smallest batch; None if that was not measured or is stale, or if there is no SavedModel.
     """
 
     converter: str
@@ -29,14 +29,14 @@ class Line:
 
 
 def side_by_side(run: Run) -> list[Line]:
-    """A line for each converter that the run was converted with. Raises RunError where a record is damaged."""
+    """A line for each converter that was used on the run. Raises RunError if a record is damaged."""
     errors, latencies = _errors(run), _latencies(run)
-    found = []
+    lines = []
     for stage in CONVERT_STAGES:
         record = run.record(stage)
         if record is not None:
             converter = stage.partition("/")[2]
-            found.append(
+            lines.append(
                 Line(
                     converter=converter,
                     tensorflow_ops=record.result["tensorflow_ops"],
@@ -47,7 +47,7 @@ def side_by_side(run: Run) -> list[Line]:
                     median_ms=latencies.get(converter),
                 )
             )
-    return found
+    return lines
 
 
 def _errors(run: Run) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""One output of one runtime against the reference's. NumPy alone."""
+"""One output of one runtime against the reference's. Needs only NumPy."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from convnet_core.tensors.arrays import flat_samples
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 NOT_FINITE = "values are NaN or infinite"
-"""How the fault of an answer ends that has such values, and the reference has not."""
+"""The end of the fault message of an output with such values if the reference has none."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """What one measurement is about."""
+    """What a measurement measures."""
 
     runtime: str
     converter: str | None
@@ -32,10 +32,10 @@ class Key:
 class Measurement:
     """One output of one runtime on one input set at one batch size, against the reference.
 
-    `max_abs` and `scale` are float64 [n]: each sample's largest |error|, and largest finite |output| of the
-    reference. `answers`, `expected` and `truth` are labels int64 [n], where the input set has labels.
-    `fault` says why there is nothing to measure; `precision` is the coarsest on the way to this output; `moved` rows
-    were put in the reference's order, as equal scores leave theirs open.
+    `max_abs` and `scale` are float64 [n]: each sample's largest |error|, and largest finite |output| of the reference.
+    `answers`, `expected` and `truth` are labels int64 [n], if the input set has labels. `fault` says why there is
+    nothing to measure; `precision` is the coarsest on the path to this output; `moved` is the number of rows that were
+    put in the reference's order because their scores are nearly equal.
     """
 
     key: Key
@@ -76,7 +76,7 @@ class Measurement:
 def difference(
     key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None = None, precision: str = FLOAT32
 ) -> Measurement:
-    """Measure one output [n, ...] against the reference's; `precision` is the coarsest on the way to it."""
+    """Measure one output [n, ...] against the reference's; `precision` is the coarsest on the path to it."""
     measured = _difference(key, got, expected, labels, rounded=expected.dtype.name == precision)
     return replace(measured, precision=precision)
 
@@ -85,21 +85,21 @@ def _difference(
     key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None, *, rounded: bool
 ) -> Measurement:
     if got.shape != expected.shape:
-        return faulty(key, f"wrong shape: {list(got.shape)} instead of {list(expected.shape)}")
+        return failed_measurement(key, f"wrong shape: {list(got.shape)} instead of {list(expected.shape)}")
     if expected.dtype.kind in "iu" and got.dtype == expected.dtype and rounded:
-        # Quantized, so what lies between two whole numbers may be rounded to either.
+        # Quantized: a value between two integers may be rounded to either.
         return _equality(key, np.where(np.abs(got.astype(np.int64) - expected) <= 1, expected, got), expected)
     if expected.dtype.kind in "biuOSU":
         return _equality(key, got, expected)
     a, b = flat_samples(got), flat_samples(expected)
-    equal = (a == b) | (np.isnan(a) & np.isnan(b))  # a mask of minus infinity is an answer like any other
+    equal = (a == b) | (np.isnan(a) & np.isnan(b))  # infinities are valid, for example in a mask
     with np.errstate(invalid="ignore"):
         error = np.where(equal, 0.0, np.abs(a - b))
     mean = float(error.mean()) if error.size else 0.0
     largest = np.where(np.isfinite(b), np.abs(b), 0.0).max(axis=1, initial=0.0)
     measured = Measurement(key, error.max(axis=1, initial=0.0), mean, largest)
     if not (equal | np.isfinite(b)).all():
-        return faulty(key, "the reference's answer holds NaN or infinity, and this one something else")
+        return failed_measurement(key, "the reference's output has NaN or infinity where this one differs")
     if unusable := int((~equal & ~np.isfinite(a)).sum()):
         return replace(measured, fault=f"{unusable} {NOT_FINITE}")
     if labels is None or a.shape[1] < 2:
@@ -108,12 +108,12 @@ def _difference(
 
 
 def _equality(key: Key, got: NDArray[Any], expected: NDArray[Any]) -> Measurement:
-    """Whole numbers, truth values and strings are equal or wrong: an error is 1, and no scale excuses it."""
+    """Integers, booleans and strings must match exactly: an error counts as 1, with scale 0."""
     error = flat_samples(np.asarray(got != expected))
     wrong = error.max(axis=1, initial=0.0)
     return Measurement(key, wrong, float(error.mean()) if error.size else 0.0, np.zeros(len(wrong)))
 
 
-def faulty(key: Key, reason: str) -> Measurement:
-    """A measurement of which there is nothing, with the reason."""
+def failed_measurement(key: Key, reason: str) -> Measurement:
+    """A measurement that failed, with the reason."""
     return Measurement(key, np.empty(0), float("nan"), np.empty(0), fault=reason)

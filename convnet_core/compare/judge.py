@@ -1,4 +1,4 @@
-"""Which answers count as the same: the tolerances applied to what `compare.measure` measured."""
+"""Apply the tolerances to the measurements of `compare.measure`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from convnet_core.onnx_files.precision import FLOAT32, QUANTIZED, tolerance
 from convnet_core.runtimes.specs import spec_of
 
 NO_LABELS = "no labels"
-OWN_KERNELS = "it computes quantized parts in int8 kernels of its own"
+OWN_KERNELS = "it computes quantized parts in its own int8 kernels"
 
 
 @dataclass(frozen=True)
 class Result:
-    """A measurement and its judgement; `reason` says why it failed, or was not judged."""
+    """A measurement and its judgment; `reason` says why it failed or was not judged."""
 
     measured: Measurement
     judged: bool
@@ -27,10 +27,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Summary:
-    """A runtime's figures over the test set where there is one, else over everything.
+    """A runtime's figures on the test set if there is one, else on all input sets.
 
-    `reason` says why it failed, or was not judged, which is not the same as passed: fp16 and int8 are judged by labels,
-    and there may be none.
+    `reason` says why it failed or was not judged: fp16 and int8 are judged by labels, and there may be none.
     """
 
     name: str
@@ -46,7 +45,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All results, a line for each runtime, whether all that are judged agree, and what a reader must know of it."""
+    """All results, a summary of each runtime, and notes for the reader."""
 
     reference: str
     config: CompareConfig
@@ -66,7 +65,7 @@ class Comparison:
 def judge(
     measured: Sequence[Measurement], sizes: dict[tuple[str, str | None], int], reference: str, config: CompareConfig
 ) -> Comparison:
-    """Apply the tolerances. `sizes` gives each (runtime, converter)'s bytes."""
+    """Apply the tolerances. `sizes` are bytes by (runtime, converter)."""
     largest = max((item.key.batch for item in measured), default=0)
     results = tuple(
         _judge_reference(item, config, largest) if item.key.runtime == reference else _judge(item, config)
@@ -85,13 +84,13 @@ def judge(
 
 
 def _judge_reference(item: Measurement, config: CompareConfig, largest: int) -> Result:
-    """At the largest batch size it has to repeat its answers; at others those of a whole batch are others."""
+    """The reference must repeat its answers at the largest batch size; at others they may differ."""
     if item.key.batch == largest:
         return _judge(item, config)
     result = _judge(replace(item, precision=FLOAT32), config)
     if result.passed:
         return result
-    return Result(item, judged=False, passed=True, reason=f"its answers are others than at batch {largest}")
+    return Result(item, judged=False, passed=True, reason=f"its answers differ from those at batch {largest}")
 
 
 def _judge(item: Measurement, config: CompareConfig) -> Result:
@@ -110,7 +109,9 @@ def _judge(item: Measurement, config: CompareConfig) -> Result:
         reason = f"{beyond} of {len(item.max_abs)} samples are beyond tolerance" if beyond else ""
         return Result(item, judged=True, passed=not beyond, reason=reason)
     if item.key.inputs != TEST or item.agreement is None or item.accuracy is None:
-        return Result(item, judged=False, passed=True, reason=NO_LABELS)  # a share of noise says nothing
+        return Result(
+            item, judged=False, passed=True, reason=NO_LABELS
+        )  # a share of equal labels on noise means nothing
     least, most = limits
     reasons = []
     if item.agreement < least:
@@ -125,7 +126,7 @@ def _notes(results: Sequence[Result], reference: str, config: CompareConfig) -> 
     precisions = {item.key.output: item.precision for item in (result.measured for result in results)}
     for precision in dict.fromkeys(precisions.values()):
         if precision != FLOAT32:
-            outputs = ", ".join(repr(name) for name, held in precisions.items() if held == precision)
+            outputs = ", ".join(repr(name) for name, value in precisions.items() if value == precision)
             rtol, atol = tolerance(config, precision)
             how = "quantized to" if precision in QUANTIZED else "computed in"
             yield (
@@ -138,20 +139,20 @@ def _notes(results: Sequence[Result], reference: str, config: CompareConfig) -> 
     for runtime, count in moved.items():
         if count:
             yield f"{runtime}: {count} rows swapped against {reference}'s, whose scores are equal within tolerance"
-    own = [result for result in results if result.measured.key.runtime == reference]
-    random = {result.measured.key.output for result in own if not result.passed}
-    unequal = dict.fromkeys(result.measured.key.output for result in own if not result.judged)
+    of_reference = [result for result in results if result.measured.key.runtime == reference]
+    random = {result.measured.key.output for result in of_reference if not result.passed}
+    unequal = dict.fromkeys(result.measured.key.output for result in of_reference if not result.judged)
     if unequal.keys() - random:
         outputs = ", ".join(repr(name) for name in unequal if name not in random)
-        yield f"{outputs}: the answers of {reference} depend on the batch, so all are compared at equal batch sizes"
+        yield f"{outputs}: the answers of {reference} depend on the batch, so all are compared at the same batch size"
 
 
 def _summary(name: str, converter: str | None, size: int, results: list[Result]) -> Summary:
     on_test = [result for result in results if result.measured.key.inputs == TEST] or results
-    sound = [result.measured for result in on_test if not result.measured.fault]
-    accuracies = [item.accuracy for item in sound if item.accuracy is not None]
-    agreements = [item.agreement for item in sound if item.agreement is not None]
-    errors = [float(item.max_abs.max(initial=0.0)) for item in sound]
+    measured = [result.measured for result in on_test if not result.measured.fault]
+    accuracies = [item.accuracy for item in measured if item.accuracy is not None]
+    agreements = [item.agreement for item in measured if item.agreement is not None]
+    errors = [float(item.max_abs.max(initial=0.0)) for item in measured]
     failed = next((result for result in results if not result.passed), None)
     judged = any(result.judged for result in results)
     reason = "" if judged or not results else results[0].reason

@@ -1,7 +1,7 @@
-"""Do two runtimes give the same answers? NumPy alone.
+"""Measure how far the answers of runtimes differ. Needs only NumPy.
 
-`measure` is the slow half: it runs everything and keeps, for each sample, its largest error.
-`judging.judge` is the quick half: it applies the tolerances, and can be asked again with others.
+`measure` is the slow half: it runs everything and records the largest error of each sample.
+`judge.judge` is the fast half: it applies the tolerances, and can run again with other tolerances.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.compare.differences import Key, Labels, Measurement, difference, faulty
+from convnet_core.compare.differences import Key, Labels, Measurement, difference, failed_measurement
 from convnet_core.compare.sample_progress import SampleProgress
 from convnet_core.errors import InputsError, Stopped, one_line
 from convnet_core.onnx_files.precision import FLOAT32
@@ -27,7 +27,8 @@ _ALL_FLOAT32: Mapping[str, str] = MappingProxyType({})
 
 
 Align = Callable[[Feeds, Feeds, Feeds], tuple[Feeds, int]]
-"""From inputs, a runtime's outputs and the reference's: the runtime's in the reference's order, and the rows moved."""
+"""Takes inputs, a runtime's outputs and the reference's; returns the runtime's in the reference's order, and the number
+of moved rows."""
 
 
 class ReferenceFault(InputsError):
@@ -39,7 +40,7 @@ class ReferenceFault(InputsError):
 
 
 class InferenceRuntime(Protocol):
-    """What is asked of a runtime here."""
+    """The part of a runtime that a comparison needs."""
 
     name: str
     converter: str | None
@@ -49,7 +50,7 @@ class InferenceRuntime(Protocol):
 
 
 class RuntimeSource(Protocol):
-    """A runtime that is not loaded yet."""
+    """A runtime that is not open yet."""
 
     @property
     def name(self) -> str: ...
@@ -61,9 +62,9 @@ class RuntimeSource(Protocol):
 
 @dataclass(frozen=True)
 class InputSet:
-    """Samples [n, ...] for each input of the model; `labels` int64 [n] where the answers are known.
+    """Samples [n, ...] for each input of the model; `labels` int64 [n] if the answers are known.
 
-    `batched` names the inputs that have a batch dimension, None for all; the others are fed whole.
+    `batched` names the inputs that have a batch dimension, None for all; the others are fed unsplit.
     """
 
     name: str
@@ -87,30 +88,30 @@ def measure(
     precisions: Mapping[str, str] = _ALL_FLOAT32,
     align: Align | None = None,
 ) -> list[Measurement]:
-    """Run every runtime on every input set at every batch size; `at_once` runtimes go side by side.
+    """Run every runtime on every input set at every batch size; `at_once` runtimes run in parallel.
 
-    A runtime is compared with the reference at the same batch size, as answers may depend on the whole batch (a mean
-    over it, dynamic quantization, indices of its samples). The reference itself is compared with its answers at the
-    largest batch size, where it runs twice: that shows whether they do, and whether it repeats its answers.
+    A runtime is compared with the reference at the same batch size, because answers may depend on the whole batch (a
+    mean over it, dynamic quantization, indices of samples). The reference is compared with its own answers at the
+    largest batch size, where it runs twice: this shows whether they depend on the batch, and whether they repeat.
 
-    Whatever a runtime raises is its result, and the others go on. Raises ReferenceFault where the reference fails.
-    `progress` hears (label, done, total) in samples; `precisions` are those of outputs (`precision.output_precisions`).
+    An error of a runtime becomes its result. Raises ReferenceFault if the reference fails. `progress` receives (label,
+    done, total) in samples; `precisions` are those of outputs (`precision.output_precisions`).
     `align` puts rows in the reference's order.
     """
     others = [source for source in sources if source.name != reference.name]
     count = SampleProgress((1 + len(others)) * len(batch_sizes) * sum(item.count for item in inputs), progress)
-    expected, found = reference_answers(reference, inputs, batch_sizes, count, precisions)
+    expected, measurements = reference_answers(reference, inputs, batch_sizes, count, precisions)
 
-    def of(source: RuntimeSource) -> list[Measurement]:
-        return measure_one(source, inputs, batch_sizes, expected, count, precisions, align)
+    def measure_source(source: RuntimeSource) -> list[Measurement]:
+        return measure_runtime(source, inputs, batch_sizes, expected, count, precisions, align)
 
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            found += [line for lines in pool.map(of, others) for line in lines]
-        except BaseException:  # a stop reaches this thread alone
+            measurements += [line for lines in pool.map(measure_source, others) for line in lines]
+        except BaseException:  # only this thread receives a stop
             count.stop()
             raise
-    return found
+    return measurements
 
 
 def reference_answers(
@@ -121,7 +122,7 @@ def reference_answers(
     precisions: Mapping[str, str],
 ) -> tuple[dict[tuple[str, int], list[Feeds]], list[Measurement]]:
     """The reference's answers by input set and batch size, and how they differ from those at the largest."""
-    answers, found, largest = {}, [], max(batch_sizes)
+    answers, measurements, largest = {}, [], max(batch_sizes)
     for item in inputs:
         try:
             for batch in batch_sizes:
@@ -129,15 +130,15 @@ def reference_answers(
             again = _run(reference, item, largest)
         except Stopped:
             raise
-        except Exception as error:  # each runtime has kinds of its own
+        except Exception as error:  # each runtime raises its own error types
             raise ReferenceFault(one_line(error), item.feeds, batch) from error
         for batch in batch_sizes:
             got = again if batch == largest else answers[item.name, batch]
-            found += _differences(reference, item, batch, got, answers[item.name, largest], precisions)
-    return answers, found
+            measurements += _differences(reference, item, batch, got, answers[item.name, largest], precisions)
+    return answers, measurements
 
 
-def measure_one(
+def measure_runtime(
     source: RuntimeSource,
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
@@ -151,20 +152,20 @@ def measure_one(
     try:
         runtime = source.open()
     except Exception as error:
-        runtime = _Broken(source.name, source.converter, error)
-    found = []
+        runtime = _FailedRuntime(source.name, source.converter, error)
+    measurements = []
     for item in inputs:
         for batch in batch_sizes:
-            tell = count.part(source.name)
-            found += _measure(runtime, item, batch, expected[item.name, batch], tell, precisions, align)
-            tell(item.count)  # where it failed, too
+            report_done = count.part(source.name)
+            measurements += _measure(runtime, item, batch, expected[item.name, batch], report_done, precisions, align)
+            report_done(item.count)  # also if it failed
     runtime.close()
-    return found
+    return measurements
 
 
 @dataclass
-class _Broken:
-    """Stands for a runtime that could not be opened: its every answer is the reason."""
+class _FailedRuntime:
+    """Stands in for a runtime that could not be opened: every call raises the reason."""
 
     name: str
     converter: str | None
@@ -178,25 +179,25 @@ class _Broken:
 
 
 def _run(
-    runtime: InferenceRuntime, item: InputSet, batch: int, tell: Callable[[int], None] | None = None
+    runtime: InferenceRuntime, item: InputSet, batch: int, report_done: Callable[[int], None] | None = None
 ) -> list[Feeds]:
-    """All outputs for all samples, run `batch` at a time: those of each call."""
+    """Run all samples, `batch` at a time; the outputs of each call."""
     parts: list[Feeds] = []
     for start, feeds in _batches(item, batch):
         parts.append(runtime.infer(feeds))
-        if tell:
-            tell(min(start + batch, item.count))
+        if report_done:
+            report_done(min(start + batch, item.count))
     return parts
 
 
 def _batches(item: InputSet, batch: int) -> Iterator[tuple[int, Feeds]]:
-    """Where each batch begins, and its inputs; no samples at all are one batch, too."""
+    """The start and the inputs of each batch; no samples are one empty batch."""
     for start in range(0, max(item.count, 1), batch):
         yield start, batch_of(item.feeds, start, start + batch, item.batched)
 
 
-def _joined(calls: Sequence[Feeds], name: str) -> NDArray[Any]:
-    """One output of all calls; flat where its shape depends on the values."""
+def _join(calls: Sequence[Feeds], name: str) -> NDArray[Any]:
+    """One output of all calls, concatenated; flat if its shape depends on the values."""
     parts = [np.atleast_1d(outputs[name]) for outputs in calls]
     same = len({part.shape[1:] for part in parts}) == 1
     return np.concatenate(parts if same else [part.ravel() for part in parts])
@@ -207,22 +208,25 @@ def _measure(
     item: InputSet,
     batch: int,
     expected: list[Feeds],
-    tell: Callable[[int], None],
+    report_done: Callable[[int], None],
     precisions: Mapping[str, str],
     align: Align | None,
 ) -> list[Measurement]:
     moved = 0
     try:
-        got = _run(runtime, item, batch, tell)
+        got = _run(runtime, item, batch, report_done)
         if align:
-            fed = (feeds for _, feeds in _batches(item, batch))
-            pairs = [align(*three) for three in zip(fed, got, expected, strict=True)]
+            feeds_of_calls = (feeds for _, feeds in _batches(item, batch))
+            pairs = [align(*three) for three in zip(feeds_of_calls, got, expected, strict=True)]
             got, moved = [outputs for outputs, _ in pairs], sum(count for _, count in pairs)
     except Stopped:
         raise
     except Exception as error:
         reason = f"failed: {one_line(error)}"
-        return [faulty(Key(runtime.name, runtime.converter, item.name, batch, name), reason) for name in expected[0]]
+        return [
+            failed_measurement(Key(runtime.name, runtime.converter, item.name, batch, name), reason)
+            for name in expected[0]
+        ]
     return [replace(line, moved=moved) for line in _differences(runtime, item, batch, got, expected, precisions)]
 
 
@@ -237,11 +241,11 @@ def _differences(
     """Each output of all calls against the reference's."""
     keys = {name: Key(runtime.name, runtime.converter, item.name, batch, name) for name in expected[0]}
     if got[0].keys().isdisjoint(keys):
-        reason = f"no common output: it gives {', '.join(got[0]) or 'nothing'}"
-        return [faulty(key, reason) for key in keys.values()]
+        reason = f"no common output: it returns {', '.join(got[0]) or 'nothing'}"
+        return [failed_measurement(key, reason) for key in keys.values()]
     return [
-        difference(key, _joined(got, name), _joined(expected, name), item.labels, precisions.get(name, FLOAT32))
+        difference(key, _join(got, name), _join(expected, name), item.labels, precisions.get(name, FLOAT32))
         if name in got[0]
-        else faulty(key, "output missing")
+        else failed_measurement(key, "output missing")
         for name, key in keys.items()
     ]

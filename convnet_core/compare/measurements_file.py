@@ -1,4 +1,4 @@
-"""Measurements of a comparison on disk, so that they can be judged again without running anything."""
+"""Measurements of a comparison on disk, to judge them again without running anything."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _ARRAYS = ("max_abs", "scale", "answers", "expected", "truth")
 _MOST_LINES = 4 << 20  # bytes of JSON, for some 20,000 measurements; as objects they take up to 30 times as much
 
 
-def save(measured: Sequence[Measurement], path: Path) -> None:
+def save(measurements: Sequence[Measurement], path: Path) -> None:
     """Write one .npz file."""
-    lines, arrays = packed(measured)
+    lines, arrays = pack(measurements)
     np.savez_compressed(path, **arrays, lines=np.frombuffer(json.dumps(lines).encode(), np.uint8))
 
 
-def packed(measured: Sequence[Measurement]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Measurements as JSON and arrays. An array that several of them share (the truth, say) is there once."""
+def pack(measurements: Sequence[Measurement]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Measurements as JSON and arrays. An array that several share, such as the truth, is stored once."""
     arrays: dict[str, Any] = {}
     names: dict[bytes, str] = {}
     lines = []
-    for item in measured:
+    for item in measurements:
         line: dict[str, Any] = {"key": dataclasses.asdict(item.key)}
         line |= {field: getattr(item, field) for field in _PLAIN}
         line["mean_abs"] = item.mean_abs if np.isfinite(item.mean_abs) else None
@@ -46,15 +46,15 @@ def packed(measured: Sequence[Measurement]) -> tuple[list[dict[str, Any]], dict[
     return lines, arrays
 
 
-def unpacked(lines: list[dict[str, Any]], arrays: dict[str, Any]) -> list[Measurement]:
-    """What `packed` made."""
-    return [_measured(line, arrays) for line in lines]
+def unpack(lines: list[dict[str, Any]], arrays: dict[str, Any]) -> list[Measurement]:
+    """The inverse of `pack`."""
+    return [_to_measurement(line, arrays) for line in lines]
 
 
 def load(path: Path) -> list[Measurement]:
-    """What `save` wrote; its arrays are read-only, so that many may share them.
+    """The measurements that `save` wrote. Arrays are read-only because measurements share them.
 
-    Raises RunError where the file is missing or damaged.
+    Raises RunError if the file is missing or damaged.
     """
     try:
         check_archive(path)
@@ -64,12 +64,12 @@ def load(path: Path) -> list[Measurement]:
             array.setflags(write=False)
         if arrays["lines"].nbytes > _MOST_LINES:
             raise ValueError(f"its lines are {arrays['lines'].nbytes / 1e6:,.1f} MB")
-        return unpacked(json.loads(arrays["lines"].tobytes()), arrays)
-    except Exception as error:  # zipfile, NumPy and JSON each have kinds of their own
+        return unpack(json.loads(arrays["lines"].tobytes()), arrays)
+    except Exception as error:  # zipfile, NumPy and JSON each raise their own error types
         raise RunError(f"{path} cannot be read: {error}", hint="run `compare` again") from error
 
 
-def _measured(line: dict[str, Any], arrays: dict[str, Any]) -> Measurement:
+def _to_measurement(line: dict[str, Any], arrays: dict[str, Any]) -> Measurement:
     values = {field: arrays[line[field]] for field in _ARRAYS if field in line}
     mean = float("nan") if line["mean_abs"] is None else line["mean_abs"]
     plain = {field: line[field] for field in _PLAIN if field in line}  # earlier versions wrote fewer

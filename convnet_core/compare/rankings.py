@@ -1,4 +1,4 @@
-"""Where a model chooses by scores (TopK, ArgMax, ArgMin, NonMaxSuppression), and the scores that it chose by."""
+"""The nodes of a model that choose by scores (TopK, ArgMax, ArgMin, NonMaxSuppression), and their scores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAME_ORDER = {"Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"}
 
 @dataclass
 class _Choice:
-    """A node that chooses, the outputs that hold its places, and those that depend on it in another way."""
+    """A node that chooses, the outputs that contain its indices, and the outputs that depend on it otherwise."""
 
     node: onnx.NodeProto
     indices: tuple[str, ...]
@@ -34,23 +34,23 @@ class _Choice:
         self.places = self.node.output[1 if self.node.op_type == "TopK" else 0]
 
     def ranking(self, scores: Array, places: Array) -> Ranking:
-        kept = {item.name: onnx.helper.get_attribute_value(item) for item in self.node.attribute}
+        attributes = {item.name: onnx.helper.get_attribute_value(item) for item in self.node.attribute}
         outputs = self.indices, self.others
         wide = scores.astype(np.float64)
         if self.node.op_type == "NonMaxSuppression":
             chosen = np.ravel_multi_index(tuple(places.T), scores.shape)[None].astype(np.int64)
             return Ranking(wide.reshape(1, -1), chosen, places.shape[:1], 0, *outputs, dims=scores.shape)
-        axis = kept.get("axis", -1 if self.node.op_type == "TopK" else 0) % scores.ndim
-        if self.node.op_type != "TopK" and not kept.get("keepdims", 1):
+        axis = attributes.get("axis", -1 if self.node.op_type == "TopK" else 0) % scores.ndim
+        if self.node.op_type != "TopK" and not attributes.get("keepdims", 1):
             places = np.expand_dims(places, axis)
-        falling = kept.get("largest", 1) and self.node.op_type != "ArgMin"
+        falling = attributes.get("largest", 1) and self.node.op_type != "ArgMin"
         chosen = np.moveaxis(places, axis, -1).reshape(-1, places.shape[axis]).astype(np.int64)
         lists = np.moveaxis(wide if falling else -wide, axis, -1).reshape(-1, scores.shape[axis])
         return Ranking(lists, chosen, places.shape, axis, *outputs)
 
 
 class Rankings:
-    """The choices of a model on which its outputs depend. The file is opened when they are asked for first."""
+    """The choices that a model's outputs depend on. The file is opened on first use."""
 
     def __init__(self, path: Path, model: onnx.ModelProto) -> None:
         self._path = path
@@ -61,14 +61,14 @@ class Rankings:
         return bool(self._choices)
 
     def of(self, feeds: Feeds) -> list[Ranking]:
-        """What the model chooses on these inputs, computed by ONNX Runtime as the file says."""
-        self._session = self._session or self._opened()
+        """The model's choices on these inputs, computed by unoptimized ONNX Runtime."""
+        self._session = self._session or self._open()
         names = [output.name for output in self._session.get_outputs()]
-        given = {value.name: feeds[value.name] for value in self._session.get_inputs()}
-        values = dict(zip(names, self._session.run(names, given), strict=True)) | given
+        inputs = {value.name: feeds[value.name] for value in self._session.get_inputs()}
+        values = dict(zip(names, self._session.run(names, inputs), strict=True)) | inputs
         return [item.ranking(values[item.scores], values[item.places]) for item in self._choices]
 
-    def _opened(self) -> onnxruntime.InferenceSession:
+    def _open(self) -> onnxruntime.InferenceSession:
         model = onnx.load(self._path, load_external_data=False)
         if model.functions:
             model = onnx.inliner.inline_local_functions(model)

@@ -33,7 +33,7 @@ _DECADES = np.arange(-9, 3)  # edges of the histograms: 1e-9 to 1e2
 
 @dataclass(frozen=True)
 class Bar:
-    """One column of an error histogram: `share` of the samples from 10^low to 10^(low + 1)."""
+    """One column of an error histogram, from 10^low to 10^(low + 1); `share` is its height relative to the highest."""
 
     low: int
     count: int
@@ -58,7 +58,7 @@ def report_of(
     dissection: dict[str, Any] | None = None,
     not_made: Sequence[str] = (),
 ) -> Report:
-    """The report of a comparison; `Report` says what its parts are."""
+    """The report of a comparison; see `Report` for its parts."""
     tolerance = comparison.config
     return Report(
         title=title,
@@ -127,11 +127,11 @@ def to_markdown(report: Report) -> str:
 
 
 def to_html(report: Report, comparison: Comparison, images: NDArray[np.uint8] | None) -> str:
-    """One file that a person can send: verdict, table, error histograms, images on which labels differ.
+    """One self-contained page: verdict, table, error histograms, images on which labels differ.
 
-    `images` are the test images, uint8 [n, height, width]; None where the inputs are no pictures.
+    `images` are the test images, uint8 [n, height, width]; None if the inputs are not images.
     """
-    pictures = pictures_of(comparison, images) if images is not None else []
+    pictures = differing_pictures(comparison, images) if images is not None else []
     differing = count_differing(comparison)
     return (
         _environment(escape=True)
@@ -143,7 +143,7 @@ def to_html(report: Report, comparison: Comparison, images: NDArray[np.uint8] | 
 
 
 def _environment(*, escape: bool) -> jinja2.Environment:
-    import jinja2  # not at the top: who reads a report, as the home page does, needs none
+    import jinja2  # not at the top: reading a report, as the home page does, needs no jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -157,44 +157,44 @@ def _environment(*, escape: bool) -> jinja2.Environment:
 
 
 def per_sample(comparison: Comparison) -> list[Measurement]:
-    """One sound measurement for each runtime: on the first input set (the test set, where there is one), at the largest
-    batch size, first output.
+    """One successful measurement per runtime: first input set (the test set if there is one), largest batch size, first
+    output.
     """
     chosen: dict[tuple[str, str | None], Measurement] = {}
     first = comparison.results[0].measured.key if comparison.results else None
     for result in comparison.results:
         item = result.measured
         if first and (item.key.inputs, item.key.output) == (first.inputs, first.output) and not item.fault:
-            held = chosen.get((item.key.runtime, item.key.converter))
-            if held is None or item.key.batch > held.key.batch:
+            previous = chosen.get((item.key.runtime, item.key.converter))
+            if previous is None or item.key.batch > previous.key.batch:
                 chosen[item.key.runtime, item.key.converter] = item
     return list(chosen.values())
 
 
 def histograms(comparison: Comparison) -> list[tuple[str, int, list[Bar]]]:
-    """For each runtime: its name, how many samples are exactly equal, and the others by decade of error."""
-    found = []
+    """For each runtime: its name, how many samples are exactly equal, and a bar per decade of error for the rest."""
+    result = []
     for item in per_sample(comparison):
         errors = item.max_abs[item.max_abs > 0]
         places = np.clip(np.floor(np.log10(errors)), _DECADES[0], _DECADES[-1]).astype(int)
         counts = [int((places == low).sum()) for low in _DECADES]
         highest = max(1, *counts)
         bars = [Bar(int(low), count, count / highest) for low, count in zip(_DECADES, counts, strict=True)]
-        found.append((item.key.runtime, int((item.max_abs == 0).sum()), bars))
-    return found
+        result.append((item.key.runtime, int((item.max_abs == 0).sum()), bars))
+    return result
 
 
 def count_differing(comparison: Comparison) -> int:
-    """The number of test images on which any runtime's label is not the reference's."""
+    """The number of test images on which any runtime's label differs from the reference's."""
     return len(_differing(comparison))
 
 
-def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> list[Picture]:
-    """The first of the images [n, height, width] on which any runtime's label is not the reference's."""
-    labelled = _labelled(comparison)
-    if not labelled:
+def differing_pictures(comparison: Comparison, images: NDArray[np.uint8]) -> list[Picture]:
+    """The first of the images [n, height, width] on which any runtime's label differs from the reference's."""
+    labeled = _labeled(comparison)
+    if not labeled:
         return []
-    first = labelled[0]
+    first = labeled[0]
     assert first.expected is not None
     assert first.truth is not None
     return [
@@ -204,20 +204,20 @@ def pictures_of(comparison: Comparison, images: NDArray[np.uint8]) -> list[Pictu
             truth=int(first.truth[place]),
             answers={
                 comparison.reference: int(first.expected[place]),
-                **{item.key.runtime: int(item.answers[place]) for item in labelled if item.answers is not None},
+                **{item.key.runtime: int(item.answers[place]) for item in labeled if item.answers is not None},
             },
         )
         for place in _differing(comparison)[:_MOST_PICTURES]
     ]
 
 
-def _labelled(comparison: Comparison) -> list[Measurement]:
+def _labeled(comparison: Comparison) -> list[Measurement]:
     return [item for item in per_sample(comparison) if item.answers is not None]
 
 
 def _differing(comparison: Comparison) -> NDArray[np.intp]:
-    """The places of the test images on which any runtime's label is not the reference's."""
-    differs = [item.answers != item.expected for item in _labelled(comparison)]
+    """The indices of the test images on which any runtime's label differs from the reference's."""
+    differs = [item.answers != item.expected for item in _labeled(comparison)]
     return np.flatnonzero(np.logical_or.reduce(differs)) if differs else np.empty(0, np.intp)
 
 

@@ -1,4 +1,4 @@
-"""How many samples several threads have done together."""
+"""Count the samples that several threads have finished."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from convnet_core.errors import Stopped
 
 
 class SampleProgress:
-    """Adds up the samples that runtimes have done; `progress` hears (name, done, total), from one thread at a time."""
+    """Adds up finished samples of all runtimes; `progress` receives (name, done, total) from one thread at a time."""
 
     def __init__(self, total: int, progress: Callable[[str, int, int], None] | None) -> None:
         self._total, self._progress, self._done, self._lock = total, progress, 0, threading.Lock()
         self._stopped = False
 
     def stop(self) -> None:
-        """Whoever tells something from now on is stopped."""
+        """Later progress calls raise Stopped."""
         self._stopped = True
 
     def part(self, name: str) -> Callable[[int], None]:
-        """For one runtime, input set and batch size: hears how many of its samples are done."""
+        """A function for one runtime, input set and batch size; call it with the number of finished samples."""
         last = 0
 
-        def tell(samples: int) -> None:
+        def report_done(samples: int) -> None:
             nonlocal last
             if self._stopped:
                 raise Stopped
@@ -33,4 +33,4 @@ class SampleProgress:
                 if self._progress:
                     self._progress(name, self._done, self._total)
 
-        return tell
+        return report_done

@@ -1,8 +1,7 @@
-"""Rows in an order that nearly equal scores decide: which differences are no more than another order. NumPy alone.
+"""Align rows that nearly equal scores may put in any order. Needs only NumPy.
 
-Two runtimes whose scores differ by the noise of their arithmetic sort them differently where they lie that close. What
-one of them chose is then as right as what the other chose: `aligned` puts a runtime's rows in the reference's order, so
-that they can be compared value by value.
+Two runtimes whose scores differ by rounding noise sort nearly equal scores differently, and both orders are right.
+`align_rows` puts a runtime's rows in the reference's order, so they can be compared value by value.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from numpy.typing import NDArray
 from convnet_core.tensors.arrays import Array, Feeds
 
 Tolerance = tuple[float, float]
-"""Share of the largest value, and what is allowed in any case: rtol, atol."""
+"""rtol, relative to the largest value, and atol."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What the reference chose by its scores.
+    """The reference's choice by scores.
 
-    `scores` are float64 [lists, candidates], the best highest; `chosen` int64 [lists, k] are the places of those that
-    were taken. In the model the choice has the shape `shape`, whose dimension `axis` is k. `indices` are the outputs
-    that hold the places themselves, `others` those that may hold rows chosen by them. A place is a number, or where
-    `dims` is there its coordinates in them, along one more dimension.
+    `scores` are float64 [lists, candidates], higher is better; `chosen` int64 [lists, k] are the indices of the chosen
+    candidates. In the model the choice has the shape `shape`, whose dimension `axis` is k. `indices` are the outputs
+    that contain the indices, `others` those that may contain rows chosen by them. An index is a number or, with `dims`,
+    its coordinates in these dimensions, along one more axis.
     """
 
     scores: NDArray[np.float64]
@@ -40,9 +39,9 @@ class Ranking:
     dims: tuple[int, ...] = ()
 
     def lists(self, array: Array) -> Array | None:
-        """A view of an output as [*lists, k, ...]; None where it has no such dimensions.
+        """A view of an output as [*lists, k, ...]; None if it does not have these dimensions.
 
-        The dimension of k may be left out where it is 1.
+        The dimension of k may be missing if k is 1.
         """
         rank = len(self.shape)
         if array.shape[:rank] != self.shape:
@@ -53,30 +52,30 @@ class Ranking:
         return np.moveaxis(array, self.axis, rank - 1)
 
     def places(self, differs: NDArray[np.bool_]) -> list[tuple[int, tuple[int, ...]]]:
-        """The numbers of lists with a difference [*lists, k, ...] in them, and where they stand in such a view."""
+        """The lists that contain a difference [*lists, k, ...], by number, and their position in such a view."""
         lead = differs.shape[: len(self.shape) - 1]
         lines = np.flatnonzero(differs.reshape(len(self.chosen), -1).any(axis=1))
         return [(int(line), tuple(int(axis) for axis in np.unravel_index(line, lead))) for line in lines]
 
     def slack(self, line: int, tolerance: Tolerance) -> float:
-        """How far apart equal scores of a list may lie."""
+        """How far apart scores of a list may be and still count as equal."""
         rtol, atol = tolerance
         finite = self.scores[line][np.isfinite(self.scores[line])]
         return atol + rtol * float(np.abs(finite).max(initial=0.0))
 
 
 def equal(got: Feeds, expected: Feeds, tolerances: Mapping[str, Tolerance]) -> bool:
-    """Whether there is nothing to align: all outputs are equal as they are."""
+    """Whether all outputs are equal without alignment."""
     return got.keys() == expected.keys() and all(
         array.shape == expected[name].shape and _close(expected[name], array, tolerances[name]).all()
         for name, array in got.items()
     )
 
 
-def aligned(
+def align_rows(
     got: Feeds, expected: Feeds, rankings: Sequence[Ranking], tolerances: Mapping[str, Tolerance]
 ) -> tuple[Feeds, int]:
-    """A runtime's outputs with its rows in the reference's order where scores leave it open, and how many moved."""
+    """A runtime's outputs with rows of equal scores in the reference's order, and how many rows moved."""
     result, moved = {name: array.copy() for name, array in got.items()}, 0
     for ranking in rankings:
         for name in ranking.indices:
@@ -88,7 +87,7 @@ def aligned(
 
 
 def _same_places(got: Array, expected: Array, ranking: Ranking, tolerance: Tolerance) -> int:
-    """Put the reference's places where others have scores that are as good; how many."""
+    """Replace indices by the reference's if their scores are equal; returns how many."""
     shape = (*ranking.shape, len(ranking.dims)) if ranking.dims else ranking.shape
     if got.size != np.prod(shape, dtype=int):
         return 0
@@ -108,7 +107,7 @@ def _same_places(got: Array, expected: Array, ranking: Ranking, tolerance: Toler
 
 
 def _flat(places: Array, ranking: Ranking, count: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Places as numbers from 0, 0 where they are outside, and which are inside."""
+    """Indices as numbers from 0 (0 if out of range), and which are in range."""
     whole = places.astype(np.int64)
     if ranking.dims:
         whole = np.ravel_multi_index(tuple(whole.T), ranking.dims, mode="clip")
@@ -120,7 +119,7 @@ def _flat(places: Array, ranking: Ranking, count: int) -> tuple[NDArray[np.int64
 def _same_order(
     result: Feeds, expected: Feeds, ranking: Ranking, names: Sequence[str], tolerances: Mapping[str, Tolerance]
 ) -> int:
-    """Reorder the rows that the ranking chose, those of all outputs alike; how many moved."""
+    """Reorder the rows that the ranking chose, in all outputs alike; returns how many moved."""
     theirs = {name: view for name in names if (view := ranking.lists(result[name])) is not None}
     ours = {name: view for name in theirs if (view := ranking.lists(expected[name])) is not None}
     if not theirs:
@@ -143,7 +142,7 @@ def _same_order(
                 continue
             for name, view in theirs.items():
                 before = view[here].copy()
-                for place, source in enumerate(order):  # a candidate that just missed the choice is as good
+                for place, source in enumerate(order):  # a candidate that was just not chosen is equally good
                     rows = ours[name][here][place] if source is None else before[source]
                     view[here][place] = rows
             moved += sum(source != place for place, source in enumerate(order))
@@ -151,18 +150,18 @@ def _same_order(
 
 
 def _groups(ranking: Ranking, line: int, slack: float) -> list[tuple[int, int, bool]]:
-    """Runs of neighbors whose scores are equal: start, stop, and whether candidates that were not taken are, too."""
+    """Runs of equal scores: start, stop, and whether candidates that were not chosen have equal scores too."""
     best = ranking.scores[line][ranking.chosen[line]]
     left = np.delete(ranking.scores[line], ranking.chosen[line])
     with np.errstate(invalid="ignore"):
         edges = [0, *(np.flatnonzero(~(np.abs(np.diff(best)) <= slack)) + 1), len(best)]
         runs = [(int(start), int(stop)) for start, stop in itertools.pairwise(edges) if stop > start]
-        found = [(start, stop, bool((np.abs(left - best[stop - 1]) <= slack).any())) for start, stop in runs]
-    return [(start, stop, is_open) for start, stop, is_open in found if stop - start > 1 or is_open]
+        groups = [(start, stop, bool((np.abs(left - best[stop - 1]) <= slack).any())) for start, stop in runs]
+    return [(start, stop, is_open) for start, stop, is_open in groups if stop - start > 1 or is_open]
 
 
 def _close(ours: Array, theirs: Array, tolerance: Tolerance) -> NDArray[np.bool_]:
-    """Where values are equal: floats within the tolerance of the reference's largest, others exactly."""
+    """Which values are equal: floats within tolerance relative to the reference's largest, others exactly."""
     if ours.dtype.kind not in "fV":
         return np.asarray(ours == theirs, bool)
     rtol, atol = tolerance
@@ -173,12 +172,12 @@ def _close(ours: Array, theirs: Array, tolerance: Tolerance) -> NDArray[np.bool_
 
 
 def _order(equal: NDArray[np.bool_]) -> list[int | None]:
-    """For each of the reference's rows the runtime's row that is equal, the same one if it is, each once; or None."""
-    free, found = set(range(len(equal))), list[int | None]()
+    """For each reference row an equal row of the runtime, preferably the same one, each used once; or None."""
+    free, order = set(range(len(equal))), list[int | None]()
     for place, fits in enumerate(equal):
         candidates = [source for source in sorted(free) if fits[source]]
         source = place if place in candidates else next(iter(candidates), None)
         if source is not None:
             free.remove(source)
-        found.append(source)
-    return found
+        order.append(source)
+    return order

@@ -1,7 +1,7 @@
-"""`compare.measure` with the runtimes in a worker: one that crashes or hangs fails, and the others go on.
+"""`compare.measure` with the runtimes in a worker: a crash or a hang fails one runtime, and the others continue.
 
-The input sets go to the worker once, which runs all batches. Where it dies, each runtime that had no result yet is
-measured once more, alone, so that it is known which one it was.
+The worker receives the input sets once and runs all batches. If it crashes, each runtime without a result runs again
+alone, which shows the one that caused the crash.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from convnet_core.compare import ties
-from convnet_core.compare.differences import Key, Measurement, faulty
-from convnet_core.compare.measure import Align, InputSet, ReferenceFault, measure_one, reference_answers
-from convnet_core.compare.measurements_file import packed, unpacked
+from convnet_core.compare.differences import Key, Measurement, failed_measurement
+from convnet_core.compare.measure import Align, InputSet, ReferenceFault, measure_runtime, reference_answers
+from convnet_core.compare.measurements_file import pack, unpack
 from convnet_core.compare.rankings import Rankings
 from convnet_core.compare.sample_progress import SampleProgress
 from convnet_core.config.stages import CompareConfig
@@ -32,20 +32,20 @@ from convnet_core.worker.client import Worker, shared
 from convnet_core.worker.messages import Content, Message, Notify, Task
 
 _SECONDS = 600.0
-"""Without a word of a batch that is done, or of a runtime that is open."""
-_TELL_SECONDS = 0.1
+"""The time limit for one batch, and for opening a runtime."""
+_NOTIFY_SECONDS = 0.1
 
-# -- the side that asks -----------------------------------------------------------------------------
+# -- the parent ------------------------------------------------------------------------------------
 
 
 def warm_up() -> None:
-    """Have the worker import the libraries of all runtimes, while this process has other work."""
+    """Make the worker import the libraries of all runtimes while this process does other work."""
     shared().submit(_import_libraries, {})
 
 
 def measure(
     run: Run,
-    found: Sequence[Source],
+    runtimes: Sequence[Source],
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
     progress: Callable[[str, int, int], None],
@@ -53,75 +53,73 @@ def measure(
     precisions: Mapping[str, str],
     config: CompareConfig,
 ) -> list[Measurement]:
-    """What `compare.measure` measures of the runtimes `found` of a run, the first of which is the reference.
+    """Like `compare.measure`, for the runtimes of a run; the first is the reference.
 
-    Rows that a model from elsewhere sorts by nearly equal scores are put in the reference's order, by the tolerances of
-    `config`. Raises ReferenceFault where the reference fails, ModelError where it dies.
+    Rows that an imported model sorts by nearly equal scores are put in the reference's order, with the tolerances of
+    `config`. Raises ReferenceFault if the reference fails, ModelError if it crashes.
     """
     worker = shared()
-    session = _Session(worker, run, found, inputs, batch_sizes, progress, precisions, config)
-    measured = session.prepare()
-    others = found[1:]
+    session = _Session(worker, run, runtimes, inputs, batch_sizes, progress, precisions, config)
+    measurements = session.prepare()
+    others = runtimes[1:]
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            lines = list(pool.map(session.beside_others, others))
-        except BaseException:  # a stop reaches this thread alone
+            lines = list(pool.map(session.measure_in_parallel, others))
+        except BaseException:  # only this thread receives a stop
             worker.restart()
             raise
-    for source, own in zip(others, lines, strict=True):
-        measured += session.alone(source) if own is None else own
+    for source, result in zip(others, lines, strict=True):
+        measurements += session.measure_alone(source) if result is None else result
     worker.submit(_forget, {})
-    return measured
+    return measurements
 
 
 class _Session:
-    """One comparison, in as many processes as it takes."""
+    """One comparison; the worker is restarted after each crash."""
 
     def __init__(
         self,
         worker: Worker,
         run: Run,
-        found: Sequence[Source],
+        runtimes: Sequence[Source],
         inputs: Sequence[InputSet],
         batch_sizes: Sequence[int],
         progress: Callable[[str, int, int], None],
         precisions: Mapping[str, str],
         config: CompareConfig,
     ) -> None:
-        self._worker, self._reference = worker, found[0].name
+        self._worker, self._reference = worker, runtimes[0].name
         self._inputs, self._batch_sizes = inputs, batch_sizes
-        self._content, self._arrays = _described(run, inputs, batch_sizes, precisions, config)
+        self._content, self._arrays = _to_content(run, inputs, batch_sizes, precisions, config)
         self._samples = len(batch_sizes) * sum(item.count for item in inputs)
-        count = SampleProgress(len(found) * self._samples, progress)
-        self._parts = {source.name: count.part(source.name) for source in found}
+        count = SampleProgress(len(runtimes) * self._samples, progress)
+        self._parts = {source.name: count.part(source.name) for source in runtimes}
         self._outputs: list[list[str]] = []
         self._prepared_in: int | None = None
 
     def prepare(self) -> list[Measurement]:
-        """Have the process of now answer with the reference; gives the reference's own measurements."""
+        """Run the reference in the current worker process; returns the reference's own measurements."""
         try:
-            made, arrays = self._run(_prepare, self._content, self._arrays, self._reference)
-        except (
-            DiedError
-        ):  # of a library that was being imported, perhaps: a fresh process imports the reference's alone
+            reply, arrays = self._run(_prepare, self._content, self._arrays, self._reference)
+        except DiedError:  # maybe another library crashed on import: a new process only imports the reference's
             try:
-                made, arrays = self._run(_prepare, self._content, self._arrays, self._reference)
+                reply, arrays = self._run(_prepare, self._content, self._arrays, self._reference)
             except DiedError as error:
                 raise ModelError(f"the reference {self._reference} failed: {error}") from error
-        if "fault" in made:
-            raise ReferenceFault(made["fault"], self._inputs[made["set"]].feeds, made["batch"])
-        self._outputs, self._prepared_in = made["outputs"], made["pid"]
-        return unpacked(made["lines"], arrays)
+        if "fault" in reply:
+            raise ReferenceFault(reply["fault"], self._inputs[reply["set"]].feeds, reply["batch"])
+        self._outputs, self._prepared_in = reply["outputs"], reply["pid"]
+        return unpack(reply["lines"], arrays)
 
-    def beside_others(self, source: Source) -> list[Measurement] | None:
-        """The measurements of a runtime; None where the process has died, of this or another one."""
+    def measure_in_parallel(self, source: Source) -> list[Measurement] | None:
+        """The measurements of a runtime; None if this or another runtime crashed the process."""
         try:
             return self._measure(source)
         except DiedError:
             return None
 
-    def alone(self, source: Source) -> list[Measurement]:
-        """The measurements of a runtime with nothing beside it, or how it died."""
+    def measure_alone(self, source: Source) -> list[Measurement]:
+        """The measurements of a runtime that runs alone, or how it crashed."""
         if self._prepared_in != self._worker.pid:
             self.prepare()
         try:
@@ -133,19 +131,19 @@ class _Session:
         return measured
 
     def _measure(self, source: Source) -> list[Measurement] | None:
-        made, arrays = self._run(_measure, {"name": source.name}, {}, source.name)
-        return unpacked(made["lines"], arrays) if made else None
+        reply, arrays = self._run(_measure, {"name": source.name}, {}, source.name)
+        return unpack(reply["lines"], arrays) if reply else None
 
     def _run(self, task: Task, content: Content, arrays: Feeds, name: str) -> Message:
-        def tell(content: Content, arrays: Feeds) -> None:
+        def add_done(content: Content, arrays: Feeds) -> None:
             self._parts[name](content["done"])
 
-        return self._worker.run(task, content, arrays, notify=tell, seconds=_SECONDS, lane=name)
+        return self._worker.run(task, content, arrays, notify=add_done, seconds=_SECONDS, lane=name)
 
     def _faults(self, source: Source, reason: str) -> list[Measurement]:
         return [
             replace(
-                faulty(Key(source.name, source.converter, item.name, batch, output), reason),
+                failed_measurement(Key(source.name, source.converter, item.name, batch, output), reason),
                 precision=self._content["precisions"].get(output, FLOAT32),
             )
             for item, outputs in zip(self._inputs, self._outputs, strict=True)
@@ -154,14 +152,14 @@ class _Session:
         ]
 
 
-def _described(
+def _to_content(
     run: Run,
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
     precisions: Mapping[str, str],
     config: CompareConfig,
 ) -> Message:
-    """A comparison as `_prepare` takes it."""
+    """A comparison as content and arrays for `_prepare`."""
     arrays: Feeds = {}
     sets = []
     for place, item in enumerate(inputs):
@@ -179,11 +177,11 @@ def _described(
     return content, arrays
 
 
-# -- the side that works ----------------------------------------------------------------------------
+# -- the worker ------------------------------------------------------------------------------------
 
 
-def _import_libraries(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Import what the runtimes need; what is missing is found out by the one that needs it."""
+def _import_libraries(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Import what the runtimes need. A missing library fails later, in its own runtime."""
     for spec in available():
         with contextlib.suppress(ImportError):
             spec.import_library()
@@ -192,7 +190,7 @@ def _import_libraries(content: Content, arrays: Feeds, tell: Notify) -> Message:
 
 @dataclass
 class _State:
-    """What the worker keeps for the runtimes of a comparison."""
+    """The worker's data of a comparison."""
 
     sources: dict[str, Source] = field(default_factory=dict)
     inputs: list[InputSet] = field(default_factory=list)
@@ -201,16 +199,16 @@ class _State:
     precisions: Mapping[str, str] = field(default_factory=dict)
     align: Align | None = None
 
-    def count(self, tell: Notify) -> SampleProgress:
-        """What tells, now and then, how many samples one runtime has done."""
+    def count(self, notify: Notify) -> SampleProgress:
+        """Progress that notifies, every 0.1 s, how many samples one runtime has finished."""
         last = 0.0
 
         def progress(_: str, done: int, total: int) -> None:
             nonlocal last
-            here = time.monotonic()
-            if here - last >= _TELL_SECONDS or done == total:
-                last = here
-                tell({"done": done}, {})
+            now = time.monotonic()
+            if now - last >= _NOTIFY_SECONDS or done == total:
+                last = now
+                notify({"done": done}, {})
 
         return SampleProgress(len(self.batch_sizes) * sum(item.count for item in self.inputs), progress)
 
@@ -218,25 +216,25 @@ class _State:
 _state = _State()
 
 
-def _prepare(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Keep the input sets and the reference's answers; gives its own measurements, and the outputs of each set."""
+def _prepare(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Store the input sets and the reference's answers; returns its measurements, and the outputs of each set."""
     global _state
     run = Run(Path(content["run"]))
-    found = sources(run)
+    runtimes = sources(run)
     inputs = [_input_set(place, item, arrays) for place, item in enumerate(content["inputs"])]
-    _state = _State({source.name: source for source in found}, inputs, content["batch_sizes"])
+    _state = _State({source.name: source for source in runtimes}, inputs, content["batch_sizes"])
     _state.precisions = content["precisions"]
-    with found[0].open() as reference:
+    with runtimes[0].open() as reference:
         try:
             _state.expected, measured = reference_answers(
-                reference, inputs, _state.batch_sizes, _state.count(tell), _state.precisions
+                reference, inputs, _state.batch_sizes, _state.count(notify), _state.precisions
             )
         except ReferenceFault as error:
             place = next(place for place, item in enumerate(inputs) if item.feeds is error.feeds)
             return {"fault": str(error), "set": place, "batch": error.batch}, {}
     if run.is_model:
         _state.align = _alignment(run, CompareConfig.from_json(content["config"]), _state.precisions)
-    lines, packed_arrays = packed(measured)
+    lines, packed_arrays = pack(measured)
     outputs = [list(_state.expected[item.name, _state.batch_sizes[0]][0]) for item in inputs]
     return {"lines": lines, "outputs": outputs, "pid": os.getpid()}, packed_arrays
 
@@ -249,7 +247,7 @@ def _input_set(place: int, item: Content, arrays: Feeds) -> InputSet:
 
 
 def _alignment(run: Run, config: CompareConfig, precisions: Mapping[str, str]) -> Align | None:
-    """Puts rows in the reference's order where equal scores leave it open; None where the model ranks nothing."""
+    """A function that puts rows with equal scores in the reference's order; None if the model ranks nothing."""
     path = run.path / "export" / model_file.FILE
     rankings = Rankings(path, model_file.load(path))
     tolerances = {name: tolerance(config, precision) for name, precision in precisions.items()}
@@ -257,24 +255,26 @@ def _alignment(run: Run, config: CompareConfig, precisions: Mapping[str, str]) -
     def align(feeds: Feeds, got: Feeds, expected: Feeds) -> tuple[Feeds, int]:
         if ties.equal(got, expected, tolerances):
             return got, 0
-        return ties.aligned(got, expected, rankings.of(feeds), tolerances)
+        return ties.align_rows(got, expected, rankings.of(feeds), tolerances)
 
     return align if rankings else None
 
 
-def _measure(content: Content, arrays: Feeds, tell: Notify) -> Message:
-    """Measure the runtime of a `name`; nothing where this process is a new one, which has no input sets."""
+def _measure(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Measure the runtime of a `name`; empty if this is a new process, which has no input sets."""
     source = _state.sources.get(content["name"])
     if source is None:
         return {}, {}
-    count = _state.count(tell)
-    lines, found = packed(
-        measure_one(source, _state.inputs, _state.batch_sizes, _state.expected, count, _state.precisions, _state.align)
+    count = _state.count(notify)
+    lines, packed_arrays = pack(
+        measure_runtime(
+            source, _state.inputs, _state.batch_sizes, _state.expected, count, _state.precisions, _state.align
+        )
     )
-    return {"lines": lines}, found
+    return {"lines": lines}, packed_arrays
 
 
-def _forget(content: Content, arrays: Feeds, tell: Notify) -> Message:
+def _forget(content: Content, arrays: Feeds, notify: Notify) -> Message:
     global _state
     _state = _State()
     return {}, {}

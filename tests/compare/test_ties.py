@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from convnet_core.compare.judge import judge
 from convnet_core.compare.measure import InputSet, measure
 from convnet_core.compare.rankings import Rankings
-from convnet_core.compare.ties import aligned, equal
+from convnet_core.compare.ties import align_rows, equal
 from convnet_core.config.stages import CompareConfig
 from convnet_core.onnx_files.precision import tolerance
 
@@ -116,7 +116,7 @@ def test_another_order_of_equal_scores_is_no_difference(tmp_path, name):
     expected, got = answers(path, here), answers(path, there)
     tolerances = dict.fromkeys(expected, FLOAT32)
     assert not equal(got, expected, tolerances), "the noise changes the order"
-    result, moved = aligned(got, expected, Rankings(path, onnx.load(path)).of({"x": here}), tolerances)
+    result, moved = align_rows(got, expected, Rankings(path, onnx.load(path)).of({"x": here}), tolerances)
     assert equal(result, expected, tolerances)
     assert moved
 
@@ -129,7 +129,7 @@ def test_another_order_of_other_scores_is_one(tmp_path, name):
     here = here if shape[-1] == 5 else np.ascontiguousarray(here.T)
     expected, got = answers(path, here), answers(path, -here)
     tolerances = dict.fromkeys(expected, FLOAT32)
-    result, moved = aligned(got, expected, Rankings(path, onnx.load(path)).of({"x": here}), tolerances)
+    result, moved = align_rows(got, expected, Rankings(path, onnx.load(path)).of({"x": here}), tolerances)
     assert not equal(result, expected, tolerances)
     assert moved == 0
 
@@ -139,7 +139,7 @@ def test_one_place_twice_is_a_difference_though_its_score_is_as_good(tmp_path):
     x = np.float32([[0.5, 0.5, 0.1, 0.0, 0.0]] * 2)
     expected = answers(path, x)
     got = expected | {"places": np.where(expected["places"] == 1, 0, expected["places"])}
-    result, moved = aligned(
+    result, moved = align_rows(
         got, expected, Rankings(path, onnx.load(path)).of({"x": x}), dict.fromkeys(expected, FLOAT32)
     )
     assert (result["places"] == got["places"]).all()
@@ -152,7 +152,7 @@ def test_a_box_with_the_label_of_another_is_a_difference(tmp_path):
     expected = answers(path, here)
     got = expected | {"labels": expected["labels"][:, ::-1]}
     tolerances = dict.fromkeys(expected, FLOAT32)
-    result, _ = aligned(got, expected, Rankings(path, onnx.load(path)).of({"x": here}), tolerances)
+    result, _ = align_rows(got, expected, Rankings(path, onnx.load(path)).of({"x": here}), tolerances)
     assert not equal(result, expected, tolerances)
 
 
@@ -185,7 +185,7 @@ def test_the_comparison_says_how_many_rows_were_swapped(tmp_path):
     tolerances = {"values": FLOAT32, "places": FLOAT32}
 
     def align(feeds, got, expected):
-        return aligned(got, expected, rankings.of(feeds), tolerances)
+        return align_rows(got, expected, rankings.of(feeds), tolerances)
 
     for chosen, agree in ((align, True), (None, False)):
         measured = measure(runtimes[0], runtimes, [InputSet("noise", {"x": here})], (2,), align=chosen)
