@@ -211,7 +211,7 @@ def test_answers_of_a_whole_batch_are_compared_at_equal_batches_and_it_is_said()
     comparison = judged(Fake("onnxruntime", centred), Fake("tensorflow", centred))
     assert comparison.agree
     assert comparison.notes == (
-        "'logits': the answers of onnxruntime depend on the batch, so all are compared at equal batch sizes",
+        "'logits': the answers of onnxruntime depend on the batch, so all are compared at the same batch size",
     )
     assert not judged(Fake("onnxruntime"), Fake("tensorflow")).notes
 
