@@ -64,7 +64,7 @@ def _check_artifacts(run: Run) -> None:
         for name in record.outputs if record else ():
             path = run.path / stage / name
             if not path.is_file():
-                raise RunError(f"{path} is gone", run.command_for(stage))
+                raise RunError(f"{path} is missing", run.command_for(stage))
 
 
 def _source(run: Run, stage: str, spec: RuntimeSpec, threads: int) -> Source:

@@ -19,11 +19,19 @@ IMAGES = np.random.default_rng(0).random((3, 1, 28, 28), np.float32)
 
 
 @pytest.fixture(scope="module")
-def reader(finished_run):
-    reader = RuntimePool(finished_run)
-    reader.wait()
-    yield reader
-    reader.close()
+def pool(finished_run):
+    pool = RuntimePool(finished_run)
+    pool.wait()
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def reader(pool):
+    """With all runtimes open, also after the crash of another test has ended their process."""
+    pool.read(IMAGES)
+    pool.wait()
+    return pool
 
 
 def test_all_runtimes_become_ready_in_their_order(reader):
@@ -85,9 +93,9 @@ def test_this_process_imports_no_runtime(finished_run):
 import sys
 from pathlib import Path
 import numpy as np
-from convnet_core.runtimes.pool import Reader
+from convnet_core.runtimes.pool import RuntimePool
 from convnet_core.runs.run import Run
-reader = Reader(Run(Path({str(finished_run.path)!r})))
+reader = RuntimePool(Run(Path({str(finished_run.path)!r})))
 reader.wait()
 assert len(reader.read(np.zeros((1, 1, 28, 28), np.float32))) >= 7
 assert not {{"torch", "tensorflow", "onnx", "onnxruntime", "ai_edge_litert"}} & set(sys.modules)
@@ -280,10 +288,16 @@ def threads_of_torch(content, arrays, tell):
     return {"threads": torch.get_num_threads()}, {}
 
 
-def test_torch_keeps_to_one_thread_after_one_reader_of_two_is_closed(finished_run, monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # of a worker that begins anew
-    shared().restart()
-    assert shared().run(threads_of_torch, {}, lane="read")[0] == {"threads": 2}
+def use_two_threads(content, arrays, tell):
+    """In the worker: as many as PyTorch may begin with; with one there would be nothing to keep to."""
+    import torch
+
+    torch.set_num_threads(2)
+    return {}, {}
+
+
+def test_torch_keeps_to_one_thread_after_one_reader_of_two_is_closed(finished_run):
+    shared().run(use_two_threads, {}, lane="read")
     readers = [RuntimePool(finished_run) for _ in range(2)]
     for reader in readers:
         reader.wait()
