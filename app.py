@@ -1,4 +1,4 @@
-"""The app: `streamlit run app.py`. The menu is here. Imports neither torch nor tensorflow: jobs do the work."""
+"""The app: `streamlit run app.py`. Defines the menu. Imports neither torch nor tensorflow; jobs do the work."""
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -7,7 +7,7 @@ from pages.components import frame
 
 
 def entry(title: str, icon: str) -> StreamlitPage:
-    """An entry of the menu: pages/TITLE.py, in lower case, at the address /TITLE."""
+    """A menu entry for pages/TITLE.py at the address /TITLE, with the title in lower case."""
     name = title.lower()
     return st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", url_path=name)
 
@@ -17,7 +17,7 @@ page = st.navigation(
     {
         "Start": [
             st.Page("pages/home.py", title="Home", icon=":material/home:", url_path="", default=True),
-            st.Page(frame.lead_home, title="Home", url_path="home", visibility="hidden"),
+            st.Page(frame.redirect_to_home, title="Home", url_path="home", visibility="hidden"),
             entry("Data", "dataset"),
             entry("Train", "model_training"),
         ],

@@ -1,4 +1,4 @@
-"""Benchmark: how fast every runtime loads and answers, and what it takes."""
+"""Benchmark: the speed, memory and size of every runtime."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _HEADINGS = {
     "median ms": "Half of the calls at the smallest batch were faster",
     "p95 ms": "19 of 20 calls at the smallest batch were faster",
     "samples/s": "Throughput at the best batch size: a batch in its median time",
-    "import s": "To import the library; the first time after a start of the machine it also comes from disk",
+    "import s": "To import the library; slower the first time after a reboot, when it is read from disk",
     "load s": "To load the model",
-    "answer s": "To give the first answer, at the smallest batch",
+    "answer s": "To compute the first answer, at the smallest batch",
     "RAM MB": "Resident memory that the library and the model add to a Python process",
-    "peak MB": "The most that they add, with the inputs and answers of the largest batch",
-    "size kB": "Of the runtime's files",
+    "peak MB": "Peak of that memory, with the inputs and answers of the largest batch",
+    "size kB": "Size of the runtime's files",
 }
 
 
@@ -44,35 +44,35 @@ def main() -> None:
     """The page, from top to bottom."""
     st.title("Benchmark")
     st.write(
-        "How fast every runtime loads and answers on this machine, and how much memory and disk it takes, each "
-        "measured in a fresh process of its own."
+        "How fast every runtime loads and answers on this machine, and how much memory and disk space it uses. Each "
+        "runtime is measured in a fresh process."
     )
-    run = shared.need("export", "Measuring")
-    jobs.refusal()
-    if jobs.area(run, "benchmark"):
+    run = shared.require_stage("export", "Measuring")
+    jobs.show_start_error()
+    if jobs.show_job(run, "benchmark"):
         return
     state = run.state(STAGE)
     if state.state == "missing":
-        st.info("Nothing has been measured yet. One button measures every runtime of this run, one after another.")
+        st.info("No measurements yet. One button measures every runtime of this run, one after another.")
         measure_button(run, "Measure", settings())
         return
     if state.state == "stale":
-        st.warning(f"These figures are stale: {state.reason}. Measure again.", icon=":material/warning:")
+        st.warning(f"These figures are out of date: {state.reason}. Measure again.", icon=":material/warning:")
         if run.stale_stages("compare"):
             shared.refresh_button(run, "Bring the run up to date first")
     with st.expander("Settings", icon=":material/tune:"):
         config = settings()
     measure_button(run, "Measure again", config)
     try:
-        found = load(run)
+        benchmark = load(run)
     except ConvNetError as error:
-        jobs.explain(error)
+        jobs.show_error(error)
     else:
-        show(run, found)
+        show(run, benchmark)
 
 
 def settings() -> BenchmarkConfig:
-    """What to measure, chosen with widgets."""
+    """Widgets for the settings of a benchmark."""
     sizes = st.pills(
         "Batch sizes",
         (1, 2, 8, 32, 64, 128, 512, 1024),
@@ -80,16 +80,16 @@ def settings() -> BenchmarkConfig:
         default=_DEFAULT.batch_sizes,
         key="benchmark-batches",
         bind="query-params",
-        help="Throughput is measured at each of them; latency at 1 in any case. More of them take longer",
+        help="Throughput is measured at each size, latency always at 1. More sizes take longer",
     )
     left, right = st.columns(2)
     seconds = left.select_slider(
-        "Seconds for each batch size",
+        "Seconds per batch size",
         (0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
         _DEFAULT.seconds,
         key="benchmark-seconds",
         bind="query-params",
-        help="Longer gives steadier figures: more calls go into each median and p95",
+        help="Longer measurements give more stable figures, from more calls",
     )
     threads = right.number_input(
         "Threads",
@@ -98,28 +98,28 @@ def settings() -> BenchmarkConfig:
         _DEFAULT.threads,
         key="benchmark-threads",
         bind="query-params",
-        help="More threads help large batches and large networks; a small one is often slower with them. "
-        "TensorFlow's SavedModel keeps to one",
+        help="More threads help large batches and large networks, but often slow down small networks. "
+        "TensorFlow's SavedModel always uses one",
     )
     return BenchmarkConfig(batch_sizes=tuple(sorted(sizes)) or (1,), seconds=seconds, threads=threads)
 
 
 def measure_button(run: Run, label: str, config: BenchmarkConfig) -> None:
-    """Starts the benchmark, and says how long it will take."""
+    """A button that starts the benchmark, and the expected time."""
     jobs.start_button(
         label,
         lambda: run,
         ["benchmark", *arguments(config, _DEFAULT)],
         type="primary",
         icon=":material/timer:",
-        help="Measures the runtimes one after another, into this run",
+        help="Measures the runtimes one after another and saves the results in this run",
     )
     seconds = expected_seconds(config)
-    st.caption(f"Takes about {seconds:.0f} s. Whatever else is at work on this machine disturbs the figures.")
+    st.caption(f"Takes about {seconds:.0f} s. Other work on this machine distorts the figures.")
 
 
 def table(benchmark: Benchmark) -> None:
-    """Every figure; the headings explain themselves."""
+    """Show a table of all figures; the headings have tooltips."""
     columns = {
         name: st.column_config.NumberColumn(format="localized" if name == "samples/s" else "%.3g", help=help_text)
         for name, help_text in _HEADINGS.items()
@@ -128,14 +128,14 @@ def table(benchmark: Benchmark) -> None:
 
 
 def show(run: Run, benchmark: Benchmark) -> None:
-    """What was found, where and when."""
+    """Show the results of a benchmark."""
     st.markdown(f"**{headline(benchmark).capitalize()}.**")
     when = datetime.fromisoformat(benchmark.created).astimezone()
     st.caption(f"Measured {when:%Y-%m-%d %H:%M} on {where_and_how(benchmark)}.")
     for speed in benchmark.runtimes:
         if speed.faults:
             st.warning(f"{speed.name}: {speed.faults}", icon=":material/error:")
-    charts.pictures(benchmark.runtimes)
+    charts.show_charts(benchmark.runtimes)
     st.subheader("All figures")
     table(benchmark)
     st.download_button(
@@ -144,7 +144,7 @@ def show(run: Run, benchmark: Benchmark) -> None:
         f"{run.name}-benchmark.json",
         "application/json",
         icon=":material/download:",
-        help="Every figure, the settings, the machine and the versions of the libraries",
+        help="All figures, the settings, the machine and the library versions",
     )
 
 

@@ -1,4 +1,4 @@
-"""Convert: the run's network as TensorFlow and LiteRT, what became of it, and how to take it elsewhere."""
+"""Convert: the run's network as TensorFlow and LiteRT, its operators, and the downloads."""
 
 from __future__ import annotations
 
@@ -33,59 +33,60 @@ from pages.forms import model_inputs as inputs
 
 CONVERTERS = tuple(stage.partition("/")[2] for stage in CONVERT_STAGES)
 _COMMANDS = ("convert", "pipeline", "refresh")
-_LOG_CHARACTERS = 100_000  # more than any conversion has written; the end is what matters
+_LOG_CHARACTERS = 100_000  # more than any conversion has written; the end matters most
 
 
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Convert")
-    st.write(
-        "The ONNX network becomes TensorFlow and LiteRT. Here is what came out, and how to load it without this app."
-    )
-    run = shared.need("export", "Converting")
-    jobs.refusal()
-    if jobs.area(run, "convert", draw=lambda told: show_log(told.job)):
+    st.write("Converts the ONNX network to TensorFlow and LiteRT. See the result, and how to load it without this app.")
+    run = shared.require_stage("export", "Converting")
+    jobs.show_start_error()
+    if jobs.show_job(run, "convert", draw=lambda progress: show_log(progress.job)):
         return
-    config = conversion.settings(run)
+    config = conversion.conversion_settings(run)
     stage = f"convert/{config.converter}"
-    given = inputs.arguments(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
+    flags = inputs.input_flags(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
     state = run.state(stage).state
-    refused = config.converter == "native" and faults(run)
+    unsupported = config.converter == "native" and show_unsupported_nodes(run)
     jobs.start_button(
         "Convert" if state == "missing" else "Convert again",
         lambda: run,
-        command(run, config, given),
-        type="secondary" if state == "fresh" or refused else "primary",
+        convert_arguments(run, config, flags),
+        type="secondary" if state == "fresh" or unsupported else "primary",
         icon=":material/transform:",
-        help="Makes every artefact anew with these settings, in a few seconds. The comparison is stale then",
+        help="Writes all artifacts again with these settings, in a few seconds. The comparison is then out of date",
     )
     if state == "missing":
-        if not refused:
-            st.info("This run is not converted yet.")
+        if not unsupported:
+            st.info("This run has not been converted yet.")
     else:
-        shared.warn_of_stale(run, stage)
+        shared.warn_if_stale(run, stage)
         try:
-            show(run, stage, given)
+            show(run, stage, flags)
         except ConvNetError as error:
-            jobs.explain(error)
+            jobs.show_error(error)
     newest = watcher.newest(run, *_COMMANDS)
     if newest and newest[1].state in ("done", "stopped"):
         show_log(newest[0])
 
 
 def show_log(job: JobView) -> None:
-    """A job's log as it is; read while somebody looks at it."""
+    """Show a job's log, which is only read while the box is open."""
     box = st.expander("Log", key="conversion-log", on_change="rerun", icon=":material/article:")
     if box.open:
         box.code(job.log()[-_LOG_CHARACTERS:] or "Nothing was logged.", language=None, height=400, wrap_lines=True)
 
 
-def signature(run: Run, item: Artifact) -> None:
-    """The names, types and shapes that the SavedModel and the LiteRT files are called with."""
+def show_signature(run: Run, item: Artifact) -> None:
+    """Show the names, types and shapes of the inputs and outputs of the SavedModel and the LiteRT files."""
     artifact.check_files(run, item)
-    found = Signature.load((run.path / item.path).parent)
+    signature = Signature.load((run.path / item.path).parent)
     st.subheader("Signature")
-    st.write("What `serving_default` of the SavedModel takes and gives. So do the LiteRT files, but for some types.")
+    st.write(
+        "The inputs and outputs of the SavedModel's `serving_default`. The LiteRT files have the same ones, except for "
+        "some types."
+    )
     st.dataframe(
         [
             {
@@ -95,27 +96,27 @@ def signature(run: Run, item: Artifact) -> None:
                 "Type": port.dtype + (f", {port.int8} in the int8 file" if port.int8 else ""),
                 "Shape": shape_text(port.shape),
             }
-            for side, ports in (("inputs", found.inputs), ("outputs", found.outputs))
+            for side, ports in (("inputs", signature.inputs), ("outputs", signature.outputs))
             for port in ports
         ],
         hide_index=True,
         width="stretch",
     )
-    files.download(run, item)
+    files.download_button(run, item)
 
 
 @st.cache_resource(show_spinner="reading the nodes", max_entries=4)
-def nodes_of(folder: Path, sha256: str) -> NodeMap:
-    """nodes.json, one for all sessions; read again when its digest changes."""
+def load_nodes(folder: Path, sha256: str) -> NodeMap:
+    """The entries of nodes.json, cached for all sessions until its digest changes."""
     return node_map_file.read(folder)
 
 
 def node_table(run: Run, item: Artifact) -> None:
-    """The TensorFlow ops that each ONNX node became, to filter and to look into."""
+    """Show the TensorFlow ops that each ONNX node became, with a filter."""
     artifact.check_files(run, item)
     path = run.path / item.path
-    nodes = nodes_of(path.parent, digest(path))
-    st.subheader("What each ONNX node became")
+    nodes = load_nodes(path.parent, digest(path))
+    st.subheader("TensorFlow ops by ONNX node")
     ops = Counter(node.op_type for node in nodes)
     wanted = st.multiselect(
         "ONNX ops",
@@ -123,14 +124,14 @@ def node_table(run: Run, item: Artifact) -> None:
         key="onnx-ops",
         bind="query-params",
         placeholder="all",
-        help="Shows only nodes of these ops",
+        help="Shows only nodes with these operators",
     )
     shown = [node for node in nodes if not wanted or node.op_type in wanted]
-    made = sum(len(node.ops) for node in shown)
+    op_count = sum(len(node.ops) for node in shown)
     st.caption(
         f"{len(shown):,} of {format_count(len(nodes), 'ONNX node')}, which became "
-        f"{format_count(made, 'TensorFlow op')}. "
-        "Choose rows to see the names of theirs."
+        f"{format_count(op_count, 'TensorFlow op')}. "
+        "Select rows to see the names of their ops."
     )
     event = st.dataframe(
         [
@@ -158,33 +159,33 @@ def node_table(run: Run, item: Artifact) -> None:
             for op in node.ops
         ]
         st.dataframe(names, hide_index=True, width="stretch")
-    files.download(run, item)
+    files.download_button(run, item)
 
 
-def faults(run: Run) -> bool:
-    """Everything that the native converter cannot take of a model from elsewhere; whether there is something."""
-    found: list[str] = run.require("export").result.get("faults", [])
-    if found:
+def show_unsupported_nodes(run: Run) -> bool:
+    """Show the nodes of an imported model that the native converter does not support; returns whether there are any."""
+    nodes: list[str] = run.require("export").result.get("faults", [])
+    if nodes:
         st.error(
-            f"The native converter cannot take {len(found)} {'node' if len(found) == 1 else 'nodes'} of this model. "
-            "Export it with other operators, or choose the other converter, which may know them.",
+            f"The native converter does not support {format_count(len(nodes), 'node')} of this model. "
+            "Export it with other operators, or choose the other converter, which may support them.",
             icon=":material/block:",
         )
-        st.dataframe([{"Cannot be converted": fault} for fault in found], hide_index=True, width="stretch")
-    return bool(found)
+        st.dataframe([{"Cannot be converted": fault} for fault in nodes], hide_index=True, width="stretch")
+    return bool(nodes)
 
 
-def both(run: Run, config: ConvertConfig, given: list[str]) -> None:
-    """The converters side by side; where the run was converted with one alone, a button for the other."""
+def show_converters(run: Run, config: ConvertConfig, flags: list[str]) -> None:
+    """Compare the converters; if the run was converted with only one, show a button for the other."""
     lines = side_by_side(run)
     if len(lines) < len(CONVERT_STAGES):
         other = next(name for name in CONVERTERS if name != config.converter)
         jobs.start_button(
             f"Convert with {other} too",
             lambda: run,
-            command(run, config.replace(converter=other, layout=ConvertConfig().layout), given),
+            convert_arguments(run, config.replace(converter=other, layout=ConvertConfig().layout), flags),
             icon=":material/compare_arrows:",
-            help="Puts the two converters side by side; a comparison and a benchmark then cover both",
+            help="Compares the two converters; later comparisons and benchmarks cover both",
         )
         return
     st.subheader("The converters side by side")
@@ -204,37 +205,37 @@ def both(run: Run, config: ConvertConfig, given: list[str]) -> None:
         hide_index=True,
         width="stretch",
     )
-    st.caption("Error and latency are those of the SavedModel, from the pages Compare and Benchmark where fresh.")
+    st.caption("Error and latency are those of the SavedModel, from Compare and Benchmark if these are up to date.")
 
 
-def command(run: Run, config: ConvertConfig, given: list[str]) -> list[str]:
-    """What the job does: convert with these settings, on the data that the conversion had before."""
+def convert_arguments(run: Run, config: ConvertConfig, flags: list[str]) -> list[str]:
+    """The job's command line: convert with these settings, on the data of the previous conversion."""
     stage = f"convert/{config.converter}"
-    return ["convert", *arguments(config, ConvertConfig()), *arguments(data_of(run, stage), data_of(run)), *given]
+    return ["convert", *arguments(config, ConvertConfig()), *arguments(data_of(run, stage), data_of(run)), *flags]
 
 
-def show(run: Run, stage: str, given: list[str]) -> None:
-    """All that the conversion made; `given` are the flags that say what the inputs are fed with. Raises RunError."""
-    found = [item for item in artifact.artifacts(run) if item.stage in ("export", stage)]
-    for item in found:
+def show(run: Run, stage: str, flags: list[str]) -> None:
+    """Show the results of a conversion; `flags` describe the inputs of an imported model. Raises RunError."""
+    artifacts = [item for item in artifact.artifacts(run) if item.stage in ("export", stage)]
+    for item in artifacts:
         artifact.check_files(run, item)
-    kept = run.require(stage)
+    record = run.require(stage)
     st.caption(
-        f"Made by {kept.config['converter']} in {kept.seconds:.1f} s"
+        f"Converted by {record.config['converter']} in {record.seconds:.1f} s"
         + (
             "."
             if run.is_model
-            else f" with {kept.config['calibration_size']:,} calibration images, seed {kept.config['seed']}."
+            else f" with {record.config['calibration_size']:,} calibration images, seed {record.config['seed']}."
         )
     )
-    for file, reason in kept.result.get("failed", {}).items():
-        st.warning(f"{file} could not be made. {reason}", icon=":material/error:")
-    both(run, ConvertConfig.from_json(kept.config), given)
-    files.sizes(found)
-    files.take_elsewhere(run, found)
-    described = {item.name: item for item in found if item.kind == "description"}
-    signature(run, described["signature.json"])
-    node_table(run, described["nodes.json"])
+    for file, reason in record.result.get("failed", {}).items():
+        st.warning(f"{file} could not be written. {reason}", icon=":material/error:")
+    show_converters(run, ConvertConfig.from_json(record.config), flags)
+    files.show_sizes(artifacts)
+    files.show_downloads(run, artifacts)
+    descriptions = {item.name: item for item in artifacts if item.kind == "description"}
+    show_signature(run, descriptions["signature.json"])
+    node_table(run, descriptions["nodes.json"])
 
 
 frame.show(main)

@@ -1,4 +1,4 @@
-"""Data: choose the digits, look at them, see what augmentation does."""
+"""Data: choose the digits, look at them, and try augmentation."""
 
 from __future__ import annotations
 
@@ -22,24 +22,22 @@ from pages.components import run_state as shared
 from pages.components.digits import digits, mean_images
 from pages.forms import training as settings
 
-_EACH = 16  # images of every digit in the gallery
+_EACH = 16  # images per digit in the gallery
 
 
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Data")
-    st.write(
-        "Choose the handwritten digits that networks are trained and tested on, and look at them before you train."
-    )
-    shared.digits_only("These images are for")
-    config = settings.data(st.container())
-    if config and (found := load(config)):
-        show(found, mean_images(config))
-        st.page_link("pages/train.py", label=f"Train on {Path(found.name).name}", icon=":material/model_training:")
+    st.write("Choose the handwritten digits for training and testing, and look at them before you train.")
+    shared.warn_if_imported("These images are for")
+    config = settings.data_settings(st.container())
+    if config and (loaded := load(config)):
+        show(loaded, mean_images(config))
+        st.page_link("pages/train.py", label=f"Train on {Path(loaded.name).name}", icon=":material/model_training:")
 
 
 class Bar(Monitor):
-    """Progress of a download."""
+    """A progress bar for a download."""
 
     def __init__(self) -> None:
         self._bar = st.progress(0.0)
@@ -50,7 +48,7 @@ class Bar(Monitor):
 
 
 def load(config: DataConfig) -> Digits | None:
-    """The digits; None, with the reason and what to do shown, where they are not to be had."""
+    """The digits; None, with the reason and a fix shown, if they are not available."""
     try:
         if root := source_of(config).missing_in(config):
             st.info(f"MNIST is not in {root} yet.")
@@ -60,39 +58,39 @@ def load(config: DataConfig) -> Digits | None:
             st.rerun()
         return digits(config)
     except ConvNetError as error:
-        jobs.explain(error)
+        jobs.show_error(error)
         return None
 
 
-def balance(digits: Digits) -> go.Figure:
-    """How many images there are of each digit."""
+def balance_chart(digits: Digits) -> go.Figure:
+    """The number of images of each digit."""
     splits = (("training", digits.train), ("test", digits.test))
     series = tuple((name, tuple(range(10)), tuple(gallery.counts(split))) for name, split in splits)
     return charts.bars(series, "digit", "images", height=300)
 
 
-def augmented(digits: Digits, config: AugmentConfig, seed: int) -> None:
-    """The first image of each digit, and distorted versions of it."""
+def show_augmented(digits: Digits, config: AugmentConfig, seed: int) -> None:
+    """Show the first image of each digit, and distorted versions of it."""
     originals = np.concatenate([row[:1] for row in gallery.samples(digits.train, 1, seed)])
     rows = [originals]
     if config:
-        from convnet_core.data.augment import augment_array as distorted
+        from convnet_core.data.augment import augment_array
 
-        rows += [distorted(originals, config, seed + number) for number in range(5)]
-        st.caption("First row: as they are. Below: five random distortions of each; every epoch draws new ones.")
+        rows += [augment_array(originals, config, seed + number) for number in range(5)]
+        st.caption("First row: the originals. Below: five random distortions of each; every epoch draws new ones.")
     else:
-        st.caption("No augmentation: every epoch shows the images as they are. Move a slider to see what it does.")
+        st.caption("No augmentation: every epoch uses the original images. Move a slider to see its effect.")
     st.image(gallery.sheet(rows, enlarge=3))
 
 
 @st.fragment
-def play_with_augmentation(digits: Digits, seed: int) -> None:
-    """The sliders and what they do; the Train page takes them over."""
-    augmented(digits, settings.augmentation(st.container()), seed)
+def explore_augmentation(digits: Digits, seed: int) -> None:
+    """The sliders and their effect; the Train page uses their values."""
+    show_augmented(digits, settings.augmentation_settings(st.container()), seed)
 
 
 def show(digits: Digits, means: gallery.Picture) -> None:
-    """Everything about a data set."""
+    """Show everything about a data set."""
     facts: dict[str, Any] = {
         "Training images": f"{len(digits.train):,}",
         "Test images": f"{len(digits.test):,}",
@@ -108,7 +106,7 @@ def show(digits: Digits, means: gallery.Picture) -> None:
         st.subheader("Gallery")
         seed = int(
             st.number_input(
-                "Sample", 0, 9999, 0, key="sample", bind="query-params", help="Another number shows other images"
+                "Sample", 0, 9999, 0, key="sample", bind="query-params", help="Change the number to see other images"
             )
         )
         st.image(gallery.sheet(gallery.samples(digits.train, _EACH, seed)))
@@ -116,10 +114,10 @@ def show(digits: Digits, means: gallery.Picture) -> None:
         st.subheader("Mean images")
         st.image(gallery.sheet([means[:5], means[5:]]))
         st.subheader("Balance")
-        st.plotly_chart(balance(digits), width="stretch")
+        st.plotly_chart(balance_chart(digits), width="stretch")
     st.subheader("Augmentation")
-    st.write("Random distortions make more of few images. The Train page uses the same sliders.")
-    play_with_augmentation(digits, seed)
+    st.write("Random distortions get more out of few images. The Train page uses the same sliders.")
+    explore_augmentation(digits, seed)
 
 
 frame.show(main)

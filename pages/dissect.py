@@ -1,4 +1,4 @@
-"""Dissect: what every node became, how much error each runtime has there, and where it is born."""
+"""Dissect: the ops of every node, each runtime's error there, and where errors start."""
 
 from __future__ import annotations
 
@@ -22,71 +22,71 @@ from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 
-_FAULTS = {"none": "none: the run as it is", **report.FAULTS}
+_FAULTS = {"none": "none: the run unchanged", **report.FAULTS}
 
 
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Dissect")
     st.write(
-        "The conversion taken apart: what every ONNX node became in TensorFlow and LiteRT, how far each runtime is off "
-        "there, and at which node an error is born."
+        "Examines the conversion node by node: the TensorFlow and LiteRT ops of every ONNX node, each runtime's error "
+        "there, and the node where an error starts."
     )
-    run = shared.need("export", "Dissecting")
-    jobs.refusal()
-    if jobs.area(run, report.STAGE):
+    run = shared.require_stage("export", "Dissecting")
+    jobs.show_start_error()
+    if jobs.show_job(run, report.STAGE):
         return
     config = settings(run)
     stage = report.stage_of(config.lesson)
     state = run.state(stage)
     jobs.start_button(
-        "Take apart" if state.state == "missing" else "Take apart again",
+        "Dissect" if state.state == "missing" else "Dissect again",
         lambda: run,
         ["dissect", *arguments(config, DissectConfig())],
         type="primary",
         icon=":material/biotech:",
-        help="Runs every runtime with all its tensors, and every node alone; about ten seconds for a small network",
+        help="Runs every runtime with all its tensors, and every node alone. About ten seconds for a small network",
     )
     if state.state == "missing":
         return
     if state.state == "stale":
-        st.warning(f"This dissection is stale: {state.reason}. Take the run apart again.", icon=":material/warning:")
+        st.warning(f"This dissection is out of date: {state.reason}. Dissect the run again.", icon=":material/warning:")
     try:
-        found = read(run.path, stage, digest(run.file(f"{stage}/{report.FILE}")))
+        content = read(run.path, stage, digest(run.file(f"{stage}/{report.FILE}")))
     except (OSError, RunError) as error:
-        st.error(f"{report.FILE} cannot be read: {one_line(error)}. Take the run apart again.")
+        st.error(f"{report.FILE} cannot be read: {one_line(error)}. Dissect the run again.")
         return
-    said(found)
-    nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Take along"])
+    show_findings(content)
+    nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Downloads"])
     with nodes_tab:
-        nodes(found)
+        show_nodes(content)
     with answers_tab:
-        answers.show(run, stage, found)
+        answers.show(run, stage, content)
     with files_tab:
-        take_along(run, stage, found)
+        show_files(run, stage, content)
 
 
 def settings(run: Run) -> DissectConfig:
-    """What to take apart, chosen with widgets."""
+    """Widgets for the settings of a dissection."""
     fields = {field.path[0]: field for field in describe(DissectConfig)}
     left, middle, right = st.columns([3, 2, 2])
     lessons = list(_FAULTS) if not run.is_model else ["none"]
     lesson = left.selectbox(
-        "Fault to put in",
+        "Fault to insert",
         lessons,
         format_func=lambda name: _FAULTS[name],
         key="lesson",
         bind="query-params",
-        help="A lesson: the fault is put into a copy, and the dissection has to find it. Nothing of the run changes. "
-        "Lessons need a network that reads digits",
+        help="A lesson: inserts the fault into a copy, and the dissection has to find it. The run does not change. "
+        "Only for networks that read digits",
     )
     converter = middle.selectbox(
         "Converter",
         fields["converter"].choices,
         key="dissect-converter",
         bind="query-params",
-        help="Whose conversion is taken apart; it is made first where there is none. Where the converter refuses the "
-        "model, the dissection says at which node, and who takes it",
+        help="Dissects this converter's conversion, converting first if needed. If the converter does not support the "
+        "model, the dissection shows at which node, and which converter does",
     )
     samples = right.select_slider(
         "Samples",
@@ -94,19 +94,19 @@ def settings(run: Run) -> DissectConfig:
         8,
         key="dissect-samples",
         bind="query-params",
-        help="Every tensor is compared on these; more find rarer errors and take longer",
+        help="Compares every tensor on these samples; more samples find rarer errors and take longer",
     )
     return DissectConfig().replace(lesson=lesson, converter=converter or "native", samples=samples)
 
 
 @st.cache_resource(show_spinner="reading the dissection", max_entries=4)
 def read(path: Path, stage: str, sha256: str) -> dict[str, Any]:
-    """The dissection of a run or of a lesson, one for all sessions; read again when its digest changes."""
+    """The dissection of a run or a lesson, cached for all sessions until its digest changes."""
     return documents.load(Run(path), stage)
 
 
-def said(content: dict[str, Any]) -> None:
-    """The findings, or that there are none."""
+def show_findings(content: dict[str, Any]) -> None:
+    """Show the findings, or that there are none."""
     if note := report.lesson_note(content):
         st.warning(note, icon=":material/school:")
     for item in content["findings"]:
@@ -116,18 +116,18 @@ def said(content: dict[str, Any]) -> None:
 
 
 @st.fragment
-def nodes(content: dict[str, Any]) -> None:
-    """Both graphs, the table, and the chosen node."""
+def show_nodes(content: dict[str, Any]) -> None:
+    """Show both graphs, the table, and the chosen node."""
     _take_click()
     names = [node["node"] for node in content["pictures"]["onnx"]["nodes"]]
     left, right = st.columns([1, 2])
     runtime = left.selectbox(
-        "Coloured by",
+        "Color by",
         content["runtimes"][1:],
         index=min(1, len(content["runtimes"]) - 2),
         key="dissect-runtime",
         bind="query-params",
-        help="The error of this runtime against ONNX Runtime, from blue (rounding) to red; grey was not compared",
+        help="Error of this runtime against ONNX Runtime, from blue (rounding) to red; gray: not compared",
     )
     if st.session_state.get("dissected-node") not in names:
         st.session_state.pop("dissected-node", None)
@@ -137,46 +137,46 @@ def nodes(content: dict[str, Any]) -> None:
         index=None,
         key="dissected-node",
         placeholder="click a node in either graph, or choose one",
-        help="Its ops on all sides, its weights, and its errors are shown below",
+        help="Shows its ops, weights and errors below",
     )
     errors = {
         node["name"]: report.parse_number(node["runtimes"][runtime]["whole"]["relative"])
-        for node in reversed(content["nodes"])  # of several outputs, the first
+        for node in reversed(content["nodes"])  # reversed: the first of several outputs wins
         if runtime in node["runtimes"]
     }
     dark = st.context.theme.type == "dark"
-    wholes = {entry["name"]: entry["of"] for entry in content["entries"] if entry.get("of")}
-    ringed = {"onnx": chosen, "tensorflow": wholes.get(chosen or "", chosen)}  # of a part, the operator that it is in
+    operators = {entry["name"]: entry["of"] for entry in content["entries"] if entry.get("of")}
+    marked = {"onnx": chosen, "tensorflow": operators.get(chosen or "", chosen)}  # a part marks its whole operator
     for column, title, key in zip(st.columns(2), ("ONNX", "TensorFlow"), ("onnx", "tensorflow"), strict=True):
         with column:
             st.subheader(title, anchor=False)
             st.plotly_chart(
-                figures.graph(content["pictures"][key], errors, ringed[key], dark=dark),
+                figures.graph(content["pictures"][key], errors, marked[key], dark=dark),
                 width="stretch",
                 key=f"dissect-{key}",
                 on_select="rerun",
                 selection_mode="points",
                 config={"scrollZoom": True},
-                alt=f"The graph in {title}, its nodes coloured by error",
+                alt=f"The graph in {title}, with nodes colored by error",
             )
     if chosen is not None:
         one_node.show(content, chosen)
     st.subheader("All nodes", anchor=False)
     st.caption(f"{report.transposes(content)}.")
     st.dataframe(report.rows(content), hide_index=True, width="stretch", column_config=_formats(content))
-    if mapped := tables.node_map(content):
-        st.subheader("What each became", anchor=False)
-        st.dataframe(mapped, hide_index=True, width="stretch")
+    if node_map := tables.node_map(content):
+        st.subheader("TensorFlow and LiteRT ops by node", anchor=False)
+        st.dataframe(node_map, hide_index=True, width="stretch")
 
 
 def _formats(content: dict[str, Any]) -> dict[str, Any]:
     number = st.column_config.NumberColumn(format="%.1e")
-    heads = ["noise", *content["runtimes"][1:], *(f"{name} adds" for name in content["runtimes"][1:])]
-    return dict.fromkeys(heads, number)
+    columns = ["noise", *content["runtimes"][1:], *(f"{name} adds" for name in content["runtimes"][1:])]
+    return dict.fromkeys(columns, number)
 
 
 def _take_click() -> None:
-    """Choose the node that was clicked last in one of the graphs."""
+    """Choose the node clicked last in one of the graphs."""
     for key in ("dissect-onnx", "dissect-tensorflow"):
         points = st.session_state[key].selection.points if key in st.session_state else []
         name = points[-1].get("customdata") if points else None
@@ -185,8 +185,8 @@ def _take_click() -> None:
         st.session_state[f"{key} click"] = name
 
 
-def take_along(run: Run, stage: str, content: dict[str, Any]) -> None:
-    """Files for people and for other viewers."""
+def show_files(run: Run, stage: str, content: dict[str, Any]) -> None:
+    """Downloads of the report and of files for other viewers."""
     files = {
         "report.html": "The report as one page",
         "netron.json": "For Netron: open the model, then drop this file on it",
@@ -198,13 +198,13 @@ def take_along(run: Run, stage: str, content: dict[str, Any]) -> None:
     with st.container(horizontal=True):
         for name, text in files.items():
             path = f"{stage}/{name}"
-            shared.download(
+            shared.download_button(
                 run, path, name, _file_name(stage, name), on_click="ignore", icon=":material/download:", help=text
             )
 
 
 def _file_name(stage: str, name: str) -> str:
-    """What a file is called where it is taken along: a lesson's has the lesson's name."""
+    """The name of a downloaded file; a lesson's file includes the lesson's name."""
     return name if stage == report.STAGE else f"{stage.replace('/', '-')}-{name}"
 
 

@@ -1,4 +1,4 @@
-"""Export: PyTorch → ONNX, and the ONNX graph to walk through."""
+"""Export: PyTorch → ONNX, and the ONNX graph to explore."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ _LIMITS = {field.path[0]: field.setting for field in describe(ExportConfig)}
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Export")
-    st.write("Turns the trained PyTorch network into an ONNX file, checks it, and shows what is in it, node by node.")
-    run = shared.chosen_run()
+    st.write("Exports the trained PyTorch network to an ONNX file, checks it, and shows it node by node.")
+    run = shared.selected_run()
     if run is None or run.state("train").state == run.state("export").state == "missing":
-        run = shared.need("export", "Exporting")
-    jobs.refusal()
-    if jobs.area(run, "export"):
+        run = shared.require_stage("export", "Exporting")
+    jobs.show_start_error()
+    if jobs.show_job(run, "export"):
         return
     done = run.state("export").state != "missing"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         if run.state("train").state != "missing":
-            options(run, done=done)
+            export_form(run, done=done)
         if done:
             download(run)
     if not done:
-        st.info(f"The run {run.name} is not exported yet.")
+        st.info(f"The run {run.name} has not been exported yet.")
         return
-    if not shared.warn_of_stale(run, "export"):
-        checked(run)
+    if not shared.warn_if_stale(run, "export"):
+        show_checks(run)
     if run.is_model:
         st.page_link("pages/convert.py", label="Convert it", icon=":material/transform:")
-        interface(run)
-    picture(run)
+        show_inputs_and_outputs(run)
+    show_graph(run)
 
 
-def options(run: Run, *, done: bool) -> None:
-    """The settings of the export, and the button that starts it. They begin as the file was made."""
+def export_form(run: Run, *, done: bool) -> None:
+    """The settings, starting with those of the last export, and the button that starts the export."""
     record = run.record("export")
     before = ExportConfig.from_json(record.config) if record else ExportConfig()
-    shared.begin_with(run, **{"opset": before.opset, "fuse-batchnorm": before.fuse_batchnorm})
+    shared.set_initial_values(run, **{"opset": before.opset, "fuse-batchnorm": before.fuse_batchnorm})
     opset = st.slider(
         "Opset",
         int(_LIMITS["opset"].low or 0),
@@ -61,16 +61,16 @@ def options(run: Run, *, done: bool) -> None:
         key="opset",
         bind="query-params",
         width=240,
-        help="Version of ONNX's operators that the file uses. A higher one may use newer operators for the same "
-        "answers; the converter onnx-tf reads 18 alone",
+        help="Version of ONNX's operators in the file. Higher versions may use newer operators for the same answers; "
+        "the converter onnx-tf only reads 18",
     )
     fuse = st.toggle(
-        "Fold batch normalisation",
+        "Fold batch normalization",
         before.fuse_batchnorm,
         key="fuse-batchnorm",
         bind="query-params",
-        help="On: a BatchNorm is multiplied into the convolution before it, so the file has a node less and runs "
-        "faster. Off: it stays a node of its own, to be looked at. The answers are the same",
+        help="On: folds each BatchNorm into the convolution before it, so the file has fewer nodes and runs faster. "
+        "Off: keeps it as a separate node. The answers are the same",
     )
     jobs.start_button(
         "Export again" if done else "Export",
@@ -78,13 +78,13 @@ def options(run: Run, *, done: bool) -> None:
         ["export", *arguments(ExportConfig(opset=opset, fuse_batchnorm=fuse), ExportConfig())],
         type="secondary" if done else "primary",
         icon=":material/output:",
-        help="Writes model.onnx anew; what was converted and compared before is then stale",
+        help="Writes model.onnx again; the conversion and the comparison are then out of date",
     )
 
 
 def download(run: Run) -> None:
-    """The file, to take away."""
-    shared.download(
+    """A download button for the ONNX file."""
+    shared.download_button(
         run,
         "export/model.onnx",
         "Download ONNX",
@@ -96,51 +96,51 @@ def download(run: Run) -> None:
     )
 
 
-def checked(run: Run) -> None:
-    """What the export was checked for."""
+def show_checks(run: Run) -> None:
+    """Show the checks that the export passed."""
     record = run.require("export")
     result, config = record.result, ExportConfig.from_json(record.config)
     if run.is_model:
         st.success(
-            f"Brought in from elsewhere: opset {result['opset']}, {format_count(result['nodes'], 'node')}, "
+            f"Imported model: opset {result['opset']}, {format_count(result['nodes'], 'node')}, "
             f"{format_size(result['bytes'])}. It passed {result['checked']}.",
             icon=":material/verified:",
         )
         return
     st.success(
         f"Opset {config.opset}, {format_count(result['nodes'], 'node')}, {format_size(result['bytes'])}. It passed "
-        f"{result.get('checked', 'onnx.checker')}; in ONNX Runtime it gives PyTorch's answers, the largest error is "
+        f"{result.get('checked', 'onnx.checker')}; ONNX Runtime gives PyTorch's answers with a largest error of "
         f"{format_error(result['max_abs_error'])}.",
         icon=":material/verified:",
     )
 
 
-def interface(run: Run) -> None:
-    """What goes into a model from elsewhere, and what comes out."""
+def show_inputs_and_outputs(run: Run) -> None:
+    """Show the inputs and outputs of an imported model."""
     st.dataframe(
         [
             {"Side": side, "Name": tensor.name, "Type": tensor.dtype, "Shape": tensor.shape_text}
             for side in ("input", "output")
-            for tensor in inputs.ports(run, side)
+            for tensor in inputs.model_tensors(run, side)
         ],
         hide_index=True,
         width="stretch",
     )
 
 
-def picture(run: Run) -> None:
-    """The graph, where the export kept one."""
+def show_graph(run: Run) -> None:
+    """Show the graph, if the export saved one."""
     name = f"export/{graph_file.FILE}"
     if not (run.path / name).is_file():
-        st.info("This run was exported before the graph was kept beside the file: export again to see it.")
+        st.info("This run was exported by a version that did not save the graph. Export it again to see the graph.")
         return
     try:
         path = run.file(name)
-        found = graph.read(path, digest(path))
+        model = graph.read(path, digest(path))
     except ConvNetError as error:
-        jobs.explain(error)
+        jobs.show_error(error)
         return
-    graph.explore(found, digest(path))
+    graph.explore(model, digest(path))
 
 
 frame.show(main)

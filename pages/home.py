@@ -1,4 +1,4 @@
-"""Home: run the whole pipeline with one button, watch it, read the verdict; the runs; this machine."""
+"""Home: run the pipeline with one button, watch it, read the verdict; list the runs; check this machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MARKS = {
     "stopped": ":orange[:material/pause_circle:]",
     "failed": ":red[:material/error:]",
 }
-_MADE_OF = {"train": "PyTorch", "export": "ONNX", "convert": "TF", "compare": "proof"}
+_PRODUCTS = {"train": "PyTorch", "export": "ONNX", "convert": "TF", "compare": "proof"}
 _MOST_RUNS = 50
 
 
@@ -42,55 +42,55 @@ def main() -> None:
         "and LiteRT, and compares every runtime on the whole test set. It takes one to two minutes and needs no "
         "download."
     )
-    run = shared.chosen_run()
+    run = shared.selected_run()
     if run:
-        refused(run)
+        reject_upload(run)
     left, right = st.columns(2, gap="large")
     with left:
-        shared.pipeline_button(disabled=bool(run and jobs.busy(run)))
+        shared.pipeline_button(disabled=bool(run and jobs.is_busy(run)))
     with right:
-        bring_in()
-    jobs.refusal()
+        upload_model()
+    jobs.show_start_error()
     if run:
         show(run)
-        runs(run)
+        show_runs(run)
     st.subheader("This machine")
-    machine()
+    show_machine()
 
 
-def picture(run: Run) -> None:
-    """The pipeline as a row of boxes with the state of each stage."""
+def show_stages(run: Run) -> None:
+    """Show the pipeline as a row of boxes with the state of each stage."""
     views = stage_views(run, watcher.current(run))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         for number, view in enumerate(views.values()):
             if number:
                 st.markdown(":gray[:material/arrow_forward:]", width="content")
             with st.container(border=True, width=166, gap="small"):
-                st.page_link(f"pages/{view.name}.py", label=f"**{view.name.title()}** → {_made(view)}")
+                st.page_link(f"pages/{view.name}.py", label=f"**{view.name.title()}** → {_product(view)}")
                 st.markdown(f"{_MARKS[view.state]} {view.state}")
                 st.caption(view.detail or "\u2002")
 
 
-def _made(view: StageView) -> str:
-    """What a stage makes; a conversion by another converter than the pipeline's says by which."""
-    return view.converter if view.converter not in ("", "native") else _MADE_OF[view.name]
+def _product(view: StageView) -> str:
+    """The product of a stage, or the converter if it is not the pipeline's."""
+    return view.converter if view.converter not in ("", "native") else _PRODUCTS[view.name]
 
 
 def show(run: Run) -> None:
-    """One run: its pipeline, its newest job, its verdict."""
+    """Show a run: its pipeline, its latest job, and its verdict."""
     st.subheader(run.info.get("title", run.name))
-    if jobs.area(run, head=lambda _: picture(run)):
+    if jobs.show_job(run, head=lambda _: show_stages(run)):
         return
-    picture(run)
+    show_stages(run)
     states = [run.state(stage).state for stage in run.stages]
     if run.is_model and states[0] == "fresh" and set(states[1:]) == {"missing"}:
-        begin(run)
+        show_next_steps(run)
     elif set(states) != {"fresh"} and (set(states) != {"missing"} or overview(run).resumable):
         shared.refresh_button(run, "Bring up to date")
     if run.state("compare").state == "fresh":
-        report_table.runtimes(report_file.load(run))
+        report_table.show_report(report_file.load(run))
         with st.container(horizontal=True):
-            shared.download(
+            shared.download_button(
                 run,
                 "compare/report.html",
                 "Download the report",
@@ -104,73 +104,73 @@ def show(run: Run) -> None:
                 st.page_link("pages/sketchpad.py", label="Draw a digit", icon=":material/draw:")
 
 
-def begin(run: Run) -> None:
-    """What to do with a model that was just brought in."""
+def show_next_steps(run: Run) -> None:
+    """Show what to do with a newly imported model."""
     result = run.require("export").result
     if repairs := result.get("repairs"):
-        st.info("The model was put right while it was opened.", icon=":material/build:")
-        st.dataframe([{"Put right": text} for text in repairs], hide_index=True, width="stretch")
+        st.info("The model was repaired while it was opened.", icon=":material/build:")
+        st.dataframe([{"Repair": text} for text in repairs], hide_index=True, width="stretch")
     if result.get("faults"):
-        st.warning("The native converter cannot take this model as it is; the page Convert says why.")
-        st.page_link("pages/convert.py", label="See what it cannot take", icon=":material/transform:")
+        st.warning("The native converter does not support this model; the Convert page shows why.")
+        st.page_link("pages/convert.py", label="See the unsupported nodes", icon=":material/transform:")
     else:
         shared.refresh_button(run, "Convert and compare")
     st.page_link("pages/export.py", label="Look at the model first", icon=":material/account_tree:")
 
 
-def bring_in() -> None:
-    """The place for a model from elsewhere: a run of its own, opened by a job."""
-    place = st.session_state.setdefault("uploads", 0)  # another number is another widget, and so an empty one
+def upload_model() -> None:
+    """An uploader for ONNX models; each gets its own run, which a job opens."""
+    count = st.session_state.setdefault("uploads", 0)  # a new number makes a new, empty widget
     file = st.file_uploader(
-        "Or bring a network of your own, as ONNX",
+        "Or import your own network as ONNX",
         "onnx",
-        key=f"upload {place}",
-        help="It is checked, converted, compared and measured like the digit network. It stays on this machine, and "
-        "its weights have to be in the file",
+        key=f"upload {count}",
+        help="It is checked, converted, compared and measured like the digit network. It stays on this machine. The "
+        "file must contain the weights",
     )
-    st.caption(f"Up to {upload.MAX_MB} MB. A larger one goes in on the command line: `{_LARGER}`")
+    st.caption(f"Up to {upload.MAX_MB} MB. Import larger files on the command line: `{_LARGER}`")
     if file is None:
         return
-    st.session_state["uploads"] = place + 1
-    jobs.forget_error()
+    st.session_state["uploads"] = count + 1
+    jobs.clear_start_error()
     try:
         run, path = upload.receive(runs_root(), file.name, file.getbuffer())
         watcher.start(run, ["upload", "--onnx", str(path)])
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
-        jobs.keep_error(error)
+        jobs.set_start_error(error)
     st.rerun()
 
 
-def refused(run: Run) -> None:
-    """Say why nothing came of an upload, and leave nothing of it behind."""
-    found = watcher.newest(run, "upload")
-    if found is None or found[1].live or not upload.is_refused(run):
+def reject_upload(run: Run) -> None:
+    """Show why an upload failed, and delete its run."""
+    newest = watcher.newest(run, "upload")
+    if newest is None or newest[1].live or not upload.is_refused(run):
         return
-    jobs.keep_error(upload.why_refused(found[1]))
+    jobs.set_start_error(upload.why_refused(newest[1]))
     delete_runs([run])
     st.rerun()
 
 
-def runs(chosen: Run) -> None:
-    """The recent runs; rename and delete the chosen one."""
+def show_runs(chosen: Run) -> None:
+    """Show the recent runs, and buttons to rename and delete the selected one."""
     st.subheader("Recent runs")
-    found = [overview(run) for run in list_runs(runs_root())[:_MOST_RUNS]]
-    picked = st.dataframe(
-        [_line(item) for item in found],
+    overviews = [overview(run) for run in list_runs(runs_root())[:_MOST_RUNS]]
+    selection = st.dataframe(
+        [_row(item) for item in overviews],
         hide_index=True,
         width="stretch",
         on_select="rerun",
         selection_mode="single-row",
-        key=f"runs {chosen.name} {[item.name for item in found]}",  # a selection is a row's number
+        key=f"runs {chosen.name} {[item.name for item in overviews]}",  # a selection is a row number
     )
-    rows = picked["selection"]["rows"]
-    if rows and found[rows[0]].name != chosen.name:
-        st.session_state["open_run"] = found[rows[0]].name
+    rows = selection["selection"]["rows"]
+    if rows and overviews[rows[0]].name != chosen.name:
+        st.session_state["open_run"] = overviews[rows[0]].name
         st.rerun()
     with st.container(horizontal=True):
         with st.popover("Rename", icon=":material/edit:"):
-            name = st.text_input("New name", chosen.name, help="Letters, digits, space and . _ + -, at most 100")
+            name = st.text_input("New name", chosen.name, help="At most 100 letters, digits, spaces and . _ + -")
             if st.button("Rename the run"):
                 rename(chosen, name)
         with st.popover("Delete", icon=":material/delete:"):
@@ -180,12 +180,12 @@ def runs(chosen: Run) -> None:
                 st.rerun()
 
 
-def _line(item: Overview) -> dict[str, str]:
+def _row(item: Overview) -> dict[str, str]:
     return {
         "Run": item.name,
         "State": (item.running and f"{item.running} is running") or ("stopped" if item.resumable else "idle"),
         "Data": Path(item.data).name if item.data else "–",
-        "Network": item.architecture or ("from elsewhere" if "train" not in item.stages else "–"),
+        "Network": item.architecture or ("imported" if "train" not in item.stages else "–"),
         "Accuracy": format_share(item.accuracy),
         "Verdict": item.verdict or "–",
         "Created": item.created[:16].replace("T", " "),
@@ -193,40 +193,40 @@ def _line(item: Overview) -> dict[str, str]:
 
 
 def rename(run: Run, name: str) -> None:
-    """Give the run another name, and go on with it."""
+    """Rename the run and select it again."""
     st.session_state["open_run"] = rename_run(run, name).name
     st.rerun()
 
 
 @st.cache_resource(show_spinner=False)
-def examination() -> Examination:
-    """A look at this machine, in a process of its own, since it imports torch."""
+def machine_checks() -> Examination:
+    """Checks of this machine, in a separate process because they import torch."""
     return Examination()
 
 
-def machine() -> None:
-    """The devices, and what is missing with the command that mends it; looked at again until it is known."""
-    st.fragment(checks, run_every=1.0 if examination().checks is None else None)()
+def show_machine() -> None:
+    """Show the devices and missing libraries, polling until the checks are done."""
+    st.fragment(show_checks, run_every=1.0 if machine_checks().checks is None else None)()
 
 
-def checks() -> None:
-    """What is known of this machine by now."""
-    found = examination().checks
-    if found is None:
+def show_checks() -> None:
+    """Show the machine's devices, and missing libraries with the command that installs them."""
+    checks = machine_checks().checks
+    if checks is None:
         st.session_state["looking"] = True
-        st.caption("Looking at the devices and libraries …")
+        st.caption("Checking devices and libraries …")
         return
     if st.session_state.pop("looking", False):
-        st.rerun()  # the page's next draw no longer asks each second
-    for check in found:
+        st.rerun()  # the next draw of the page stops polling
+    for check in checks:
         if check.name.startswith(("device", "GPU")):
             st.markdown(f":material/memory: **{check.name}**: {check.detail}")
-    missing = [check for check in found if not check.ok]
+    missing = [check for check in checks if not check.ok]
     for check in missing:
         st.warning(f"{check.name}: {check.detail}")
         st.code(check.fix, language="bash")
     if not missing:
-        st.markdown(":material/check_circle: Every library is installed in its tested version.")
+        st.markdown(":material/check_circle: All libraries are installed in their tested versions.")
 
 
 frame.show(main)

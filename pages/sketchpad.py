@@ -1,4 +1,4 @@
-"""Sketchpad: draw a digit, and every runtime of the run reads it."""
+"""Sketchpad: draw a digit that every runtime of the run reads."""
 
 from __future__ import annotations
 
@@ -21,48 +21,48 @@ from pages.components import drawing_pad as pad
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
-from pages.components.kept_drawings import keeping, kept
+from pages.components.kept_drawings import save_form, show_saved
 
-_PICTURE = 140  # of the pictures beside it
+_PICTURE = 140  # width of the pictures beside the pad, in pixels
 _POLL_SECONDS = 0.5
 
 
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Sketchpad")
-    st.write("Draw a digit with the mouse or a finger: every runtime reads it after each stroke.")
-    if shared.digits_only("The sketchpad needs"):
+    st.write("Draw a digit with the mouse or a finger. Every runtime reads it after each stroke.")
+    if shared.warn_if_imported("The sketchpad needs"):
         return
-    run = shared.need("export", "Drawing")
-    with st.container():  # one element, whatever is in it: a pad that moved would be a new one, and empty
-        state_of(run)
-    reader = reader_of(run.path, fingerprint(run))
-    polling = reader.loading
+    run = shared.require_stage("export", "Drawing")
+    with st.container():  # always one element: if the pad moved, it would be a new, empty one
+        show_run_state(run)
+    pool = open_pool(run.path, fingerprint(run))
+    polling = pool.loading
     st.fragment(sketch, run_every=_POLL_SECONDS if polling else None)(run, polling)
-    kept(run, reader)
+    show_saved(run, pool)
 
 
 @st.cache_resource(show_spinner=False, max_entries=3, on_release=RuntimePool.close)
-def reader_of(path: Path, artefacts: str) -> RuntimePool:
-    """The runtimes of a run, for all sessions; opened anew when an artefact changes."""
+def open_pool(path: Path, artifacts: str) -> RuntimePool:
+    """The runtimes of a run, shared by all sessions; opened again when an artifact changes."""
     return RuntimePool(Run(path))
 
 
-def warming(reader: RuntimePool) -> None:
-    """Which runtimes are ready."""
-    if reader.fault:
-        jobs.explain(reader.fault)
-    for name, reason in reader.failed.items():
+def show_loading(pool: RuntimePool) -> None:
+    """Show which runtimes are ready."""
+    if pool.fault:
+        jobs.show_error(pool.fault)
+    for name, reason in pool.failed.items():
         st.warning(f"{name} does not answer: {reason}")
-    if reader.loading:
-        ready, pending = (", ".join(names) or "none yet" for names in (reader.ready, reader.pending))
+    if pool.loading:
+        ready, pending = (", ".join(names) or "none yet" for names in (pool.ready, pool.pending))
         st.caption(f":material/progress_activity: Runtimes ready: {ready}. Loading: {pending}.")
-    elif reader.ready:
-        st.caption(f":material/check_circle: {len(reader.ready)} runtimes are ready.")
+    elif pool.ready:
+        st.caption(f":material/check_circle: {len(pool.ready)} runtimes are ready.")
 
 
-def inked(drawing: Gray | None) -> Steps | None:
-    """How the drawing becomes an image; None, with the reason shown, where it is not one digit."""
+def prepare_drawing(drawing: Gray | None) -> Steps | None:
+    """The steps from the drawing to the image; None, with the reason shown, if it is not one digit."""
     if drawing is None or np.ptp(drawing) == 0:
         st.info("Draw something: one digit, from 0 to 9.", icon=":material/draw:")
         return None
@@ -73,22 +73,22 @@ def inked(drawing: Gray | None) -> Steps | None:
         return None
 
 
-def verdict(answers: dict[str, Answer], reader: RuntimePool) -> int | None:
-    """What each runtime reads, and whether all agree. Gives the digit that most of them read."""
+def show_verdict(answers: dict[str, Answer], pool: RuntimePool) -> int | None:
+    """Show what each runtime reads and whether all agree; returns the digit that most of them read."""
     if not answers:
-        if reader.loading:
-            st.info("The drawing is read as soon as the first runtime is ready.")
+        if pool.loading:
+            st.info("The first runtime will read the drawing as soon as it is ready.")
         return None
     labels = {name: int(answer.labels[0]) for name, answer in answers.items()}
     groups = by_label(labels)
     first = next(iter(groups))
     if len(groups) > 1:
-        said = "; ".join(f"{', '.join(names)}: {label}" for label, names in groups.items())
-        st.warning(f"The runtimes differ. {said}", icon=":material/difference:")
-    elif reader.loading:
-        st.info(f"{len(answers)} of {len(reader.names)} runtimes are ready and read {first}")
-    elif reader.failed:
-        st.info(f"The {len(answers)} runtimes that answer read {first}")
+        text = "; ".join(f"{', '.join(names)}: {label}" for label, names in groups.items())
+        st.warning(f"The runtimes differ. {text}", icon=":material/difference:")
+    elif pool.loading:
+        st.info(f"{len(answers)} of {len(pool.names)} runtimes are ready and read {first}")
+    elif pool.failed:
+        st.info(f"The {len(answers)} working runtimes read {first}")
     else:
         st.success(f"All runtimes read {first}", icon=":material/verified:")
     badges = (f":{'green' if label == first else 'orange'}-badge[{name}: {label}]" for name, label in labels.items())
@@ -97,14 +97,14 @@ def verdict(answers: dict[str, Answer], reader: RuntimePool) -> int | None:
 
 
 def probabilities(answers: dict[str, Answer], names: tuple[str, ...]) -> None:
-    """The probability of each digit, and how far the runtimes are from each other."""
+    """Show the probability of each digit, and the largest differences between runtimes."""
     if answers:
         st.plotly_chart(bars(answers, names), width="stretch", key="probabilities")
-        apart(answers)
+        show_differences(answers)
 
 
-def apart(answers: dict[str, Answer]) -> None:
-    """How far the runtimes are from each other."""
+def show_differences(answers: dict[str, Answer]) -> None:
+    """Show the largest differences between the runtimes."""
     probability = largest_difference({name: answer.probabilities for name, answer in answers.items()})
     logit = largest_difference({name: answer.logits for name, answer in answers.items()})
     if probability and logit:
@@ -118,19 +118,19 @@ def _between(difference: Difference) -> str:
     return f"digit {difference.label}, between {difference.higher} and {difference.lower}"
 
 
-def way(drawing: Gray, made: Steps) -> None:
-    """From the pad to what the networks see."""
+def show_steps(drawing: Gray, prepared: Steps) -> None:
+    """Show the steps from the drawing to the network's input."""
     with st.container(horizontal=True):
         for picture, caption in (
-            (drawing_pictures.show_box(drawing, made.source_box, _PICTURE), "The ink's box"),
-            (drawing_pictures.show_centering(made, _PICTURE), "Evened, centred"),
-            (drawing_pictures.enlarge(made.image, _PICTURE), "What is read"),
+            (drawing_pictures.show_box(drawing, prepared.source_box, _PICTURE), "Ink bounding box"),
+            (drawing_pictures.show_centering(prepared, _PICTURE), "Evened, centered"),
+            (drawing_pictures.enlarge(prepared.image, _PICTURE), "Network input"),
         ):
             st.image(picture, caption, width=_PICTURE)
 
 
 def bars(answers: dict[str, Answer], names: tuple[str, ...]) -> go.Figure:
-    """The probability of each digit, a bar for each runtime."""
+    """A chart of each digit's probability, with a bar for each runtime."""
     figure = go.Figure()
     for name in names:
         if name in answers:
@@ -144,55 +144,55 @@ def bars(answers: dict[str, Answer], names: tuple[str, ...]) -> go.Figure:
             )
     figure.update_xaxes(dtick=1)
     figure.update_yaxes(range=[0, 100])
-    charts.styled(figure, "digit", "probability, %", height=300, hovermode="x unified")
+    charts.style_figure(figure, "digit", "probability, %", height=300, hovermode="x unified")
     return figure.update_layout(legend={"y": 1.02, "yanchor": "bottom"})
 
 
-def features(maps: NDArray[np.float32] | None) -> None:
-    """What the network's first layer sees; None while PyTorch loads."""
+def show_feature_maps(maps: NDArray[np.float32] | None) -> None:
+    """Show the first layer's feature maps; None while PyTorch loads."""
     if maps is not None:
-        st.subheader("What the first layer sees")
+        st.subheader("Output of the first layer")
         _, channels, height, width = maps.shape
         st.caption(f"The {channels} feature maps of {height} × {width} after layer1 in PyTorch; brighter is stronger.")
         st.image(drawing_pictures.feature_grid(maps[0]))
 
 
 def sketch(run: Run, polling: bool) -> None:
-    """The pad and all that follows from it; run again alone at each stroke, and while runtimes load."""
-    reader = reader_of(run.path, fingerprint(run))
+    """The pad and its results; reruns separately after each stroke and while runtimes load."""
+    pool = open_pool(run.path, fingerprint(run))
     beside, below = st.container(horizontal=True, gap="large"), st.container()
     drawing = None
     with beside.container(width=pad.SIDE + 10):
         try:
             drawing = pad.draw()
         except DataError as error:
-            jobs.explain(error)
+            jobs.show_error(error)
     with beside.container(width="stretch"):
-        warming(reader)
-        made = inked(drawing)
-        if drawing is not None and made is not None:
-            answers = reader.read(made.image[None, None])
-            guess = verdict(answers, reader)
-            way(drawing, made)
-            keeping(run, drawing, guess)
+        show_loading(pool)
+        prepared = prepare_drawing(drawing)
+        if drawing is not None and prepared is not None:
+            answers = pool.read(prepared.image[None, None])
+            guess = show_verdict(answers, pool)
+            show_steps(drawing, prepared)
+            save_form(run, drawing, guess)
             with below:
-                probabilities(answers, reader.names)
-                features(reader.features(made.image[None, None]))
-    if reader.loading != polling:  # not earlier: a pad that was not drawn would be a new one, and empty
+                probabilities(answers, pool.names)
+                show_feature_maps(pool.features(prepared.image[None, None]))
+    if pool.loading != polling:  # at the end: a pad that was not drawn would be replaced by a new, empty one
         st.rerun()
 
 
-def state_of(run: Run) -> None:
-    """The job at work, or what is missing or stale."""
-    jobs.refusal()
-    if jobs.area(run, "convert", "compare"):
+def show_run_state(run: Run) -> None:
+    """Show the running job, or what is missing or out of date."""
+    jobs.show_start_error()
+    if jobs.show_job(run, "convert", "compare"):
         return
     if all(run.state(stage).state == "missing" for stage in CONVERT_STAGES):
-        st.info("TensorFlow and LiteRT do not read yet: the run has not been converted.")
-        shared.refresh_button(run, "Make what is missing")
+        st.info("TensorFlow and LiteRT are not available yet because the run has not been converted.")
+        shared.refresh_button(run, "Run the missing stages")
         return
     for stage in ("export", *CONVERT_STAGES):
-        if shared.warn_of_stale(run, stage):  # names all that is stale
+        if shared.warn_if_stale(run, stage):  # it lists all stages that are out of date
             return
 
 

@@ -1,4 +1,4 @@
-"""Train: settings, what they will cost, the live training, and what came of it."""
+"""Train: settings, their cost, the live training, and its results."""
 
 from __future__ import annotations
 
@@ -37,48 +37,48 @@ def main() -> None:
     """The page, from top to bottom."""
     st.title("Train")
     st.write(
-        "Choose how a network is trained in PyTorch, start it, and watch it learn; stop and resume it as you like."
+        "Choose the settings, start the training in PyTorch, and watch the network learn. Stop and resume at any time."
     )
-    from_elsewhere = shared.digits_only("Training is for")
-    run = shared.chosen_run()
-    at_work = bool(run and jobs.busy(run))
-    with st.expander("Settings of a new training", expanded=not at_work, icon=":material/tune:"):
+    is_imported = shared.warn_if_imported("Training is for")
+    run = shared.selected_run()
+    is_running = bool(run and jobs.is_busy(run))
+    with st.expander("Settings of a new training", expanded=not is_running, icon=":material/tune:"):
         slot = st.container()
-        chosen_data = settings.data(st.container())
-        config = settings.training(st.container(), chosen_data or DataConfig())
+        chosen_data = settings.data_settings(st.container())
+        config = settings.training_settings(st.container(), chosen_data or DataConfig())
         choose_preset(slot, config)
         if config and chosen_data:
-            begin(config)
-    jobs.refusal()
-    if from_elsewhere:
+            start_form(config)
+    jobs.show_start_error()
+    if is_imported:
         return
     if run is None:
         st.info("No network has been trained yet. Press Train above: the preset fast takes less than a minute.")
         return
     st.subheader(run.info.get("title", run.name))
-    names = others(run)
-    if jobs.area(run, "train", draw=lambda told: live(run, names, told)):
+    names = choose_other_runs(run)
+    if jobs.show_job(run, "train", draw=lambda progress: show_live(run, names, progress)):
         return
     resume_button(run)
     try:
         if course := read_history(run):
-            curves.curves(histories(run, course, names))
+            curves.show_curves(histories(run, course, names))
         if run.state("train").state != "missing":
-            shared.warn_of_stale(run, "train")
-            result(run)
+            shared.warn_if_stale(run, "train")
+            show_results(run)
     except ConvNetError as error:
-        jobs.explain(error)
+        jobs.show_error(error)
 
 
 def choose_preset(place: Any, config: TrainConfig | None) -> None:
-    """The presets; none is marked where the settings are somebody's own.
+    """Buttons for the presets; none is marked for custom settings.
 
-    Buttons, not a control that shows a value: a browser that has not heard of the new mark yet, while somebody holds an
-    arrow key on a slider, would send the old one with it, and so choose that preset.
+    Not a control with a value: while the user holds an arrow key on a slider, a browser that has not yet received the
+    new mark would send the old value, and so choose that preset.
     """
     marked = settings.preset_of(config) if config else None
     place.markdown(
-        "Preset", help="Sets all settings below. The reference is the original recipe: 5 epochs, batch 50, Adam"
+        "Preset", help="Changes all settings below. The reference is the original recipe: 5 epochs, batch 50, Adam"
     )
     row = place.container(horizontal=True)
     for name, label in _PRESETS.items():
@@ -91,12 +91,12 @@ def choose_preset(place: Any, config: TrainConfig | None) -> None:
         )
 
 
-def begin(config: TrainConfig) -> None:
-    """What it will cost, and the buttons that start it."""
+def start_form(config: TrainConfig) -> None:
+    """Show the cost of a training, and the buttons that start it."""
     seconds = expected_seconds(config, runs_root())
     with st.container(horizontal=True, gap="large"):
         st.metric("Parameters", f"{parameter_count(config.model):,}", width="content")
-        st.metric("Steps", f"{step_count(config):,}", width="content", help="Of the optimizer, in all epochs together")
+        st.metric("Steps", f"{step_count(config):,}", width="content", help="Optimizer steps in all epochs together")
         st.metric(
             "Expected time", f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min", width="content"
         )
@@ -115,69 +115,73 @@ def begin(config: TrainConfig) -> None:
                 [command, *chosen],
                 type=kind,
                 icon=":material/play_arrow:",
-                help="Into a new run. While another job uses the device, it waits for its turn",
+                help="Creates a new run. Waits while another job uses the device",
             )
     with st.expander("The same on the command line"):
         st.code(shlex.join(["python", "-m", "convnet_core", "train", *chosen]), language="bash", wrap_lines=True)
 
 
-def others(run: Run) -> list[str]:
-    """Which other runs to lay over the curves."""
+def choose_other_runs(run: Run) -> list[str]:
+    """A selection of other runs to show in the curves."""
     names = [other.name for other in list_runs(runs_root())[:_MOST_OTHERS] if other.name != run.name]
     if not names:
         return []
     return st.multiselect(
-        "Lay other runs over it", names, key="over", bind="query-params", help="Their curves, thinner, in other colours"
+        "Compare with other runs",
+        names,
+        key="over",
+        bind="query-params",
+        help="Shows their curves as thinner lines in other colors",
     )
 
 
-def histories(run: Run, own: list[Any], names: list[str]) -> curves.Histories:
-    """The curves to draw, thin; a run whose history cannot be read is left out."""
-    found = {run.name: thin(own)}
+def histories(run: Run, metrics: list[Any], names: list[str]) -> curves.Histories:
+    """The metrics to draw, thinned out; skips runs whose history cannot be read."""
+    result = {run.name: thin(metrics)}
     for name in names:
         try:
-            found[name] = thin(read_history(Run.open(runs_root() / name)))
+            result[name] = thin(read_history(Run.open(runs_root() / name)))
         except ConvNetError:
             continue
-    return found
+    return result
 
 
-def live(run: Run, names: list[str], told: JobProgress) -> None:
-    """The training at work."""
-    if told.metrics:
-        curves.figures(told.metrics[-1])
-        curves.curves(histories(run, curves.course(run, told), names), live=True)
+def show_live(run: Run, names: list[str], progress: JobProgress) -> None:
+    """Show the running training."""
+    if progress.metrics:
+        curves.show_numbers(progress.metrics[-1])
+        curves.show_curves(histories(run, curves.live_history(run, progress), names), live=True)
 
 
-def result(run: Run) -> None:
-    """Confusion, accuracy of each digit, and the worst mistakes on the test set."""
-    found = read_report(run)
-    st.subheader(f"On the test set: {100 * found.test.test_accuracy:.2f} % right")
+def show_results(run: Run) -> None:
+    """Show the confusion matrix, each digit's accuracy, and the worst mistakes on the test set."""
+    metrics = read_report(run)
+    st.subheader(f"On the test set: {100 * metrics.test.test_accuracy:.2f} % accuracy")
     left, right = st.columns(2)
     dark = st.context.theme.type == "dark"
-    left.plotly_chart(charts.confusion(found.confusion, "the network says", "it is", dark=dark), width="stretch")
-    right.plotly_chart(charts.per_digit(found.confusion), width="stretch")
-    if found.mistakes:
+    left.plotly_chart(charts.confusion(metrics.confusion, "the network says", "it is", dark=dark), width="stretch")
+    right.plotly_chart(charts.per_digit(metrics.confusion), width="stretch")
+    if metrics.mistakes:
         st.subheader("The worst mistakes")
-        mistakes(run, found.mistakes)
+        show_mistakes(run, metrics.mistakes)
 
 
-def mistakes(run: Run, found: tuple[Mistake, ...]) -> None:
-    """The test images that were read wrong and with the greatest confidence."""
+def show_mistakes(run: Run, mistakes: tuple[Mistake, ...]) -> None:
+    """Show the misread test images with the highest confidence."""
     try:
         test = digits(data_of(run)).test
     except ConvNetError as error:
-        jobs.explain(error)
+        jobs.show_error(error)
         return
     with st.container(horizontal=True):
-        for mistake in [mistake for mistake in found if mistake.index < len(test)][:_MISTAKES]:
+        for mistake in [mistake for mistake in mistakes if mistake.index < len(test)][:_MISTAKES]:
             with st.container(width=96, gap="small"):
                 st.image(gallery.sheet([test.images[mistake.index][None]], enlarge=3), width=84)
                 st.caption(f"**{mistake.truth}** as **{mistake.answer}**, {100 * mistake.probability:.0f} %")
 
 
 def resume_button(run: Run) -> None:
-    """Where a training was stopped."""
+    """A button that resumes a stopped training."""
     if overview(run).resumable:
         jobs.start_button(
             "Resume the training",
@@ -185,7 +189,7 @@ def resume_button(run: Run) -> None:
             ["train", "--resume"],
             type="primary",
             icon=":material/resume:",
-            help="Goes on from the batch at which it was stopped, to the same weights as without the stop",
+            help="Continues from the batch where it stopped, to the same weights as without stopping",
         )
 
 

@@ -1,1 +1,1 @@
-"""The app's charts; they draw what they are given, and read no run."""
+"""The app's charts. They draw the data passed to them and read no files."""

@@ -1,4 +1,4 @@
-"""The figures of the page Dissect: two graphs coloured by error, and how far the values are off."""
+"""The figures on the Dissect page: two graphs colored by error, and error histograms."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import plotly.graph_objects as go
 from convnet_core.dissect.report.svg_graph import error_color
 from pages.charts import style as charts
 
-_MARK = charts.COLOURS[4]
-_LABELLED = 40
-"""Nodes up to which each has its label."""
+_MARK = charts.COLORS[4]
+_MOST_LABELED = 40
+"""Graphs with more nodes than this have no labels."""
 
 
 def graph(picture: dict[str, Any], errors: Mapping[str, float | None], chosen: str | None, *, dark: bool) -> go.Figure:
-    """A graph from top to bottom; a node has the colour of its ONNX node's error, the chosen one's are ringed."""
+    """A graph from top to bottom. Colors show the error of the ONNX node; rings mark the chosen one."""
     nodes = picture["nodes"]
     figure = go.Figure(_edges(picture))
-    ringed = [node for node in nodes if node["node"] == chosen]
-    figure.add_trace(_rings(ringed))
-    few = len(nodes) <= _LABELLED
+    chosen_nodes = [node for node in nodes if node["node"] == chosen]
+    figure.add_trace(_rings(chosen_nodes))
+    has_labels = len(nodes) <= _MOST_LABELED
     figure.add_trace(
         go.Scatter(
             x=[node["x"] for node in nodes],
             y=[node["y"] for node in nodes],
             customdata=[node["node"] for node in nodes],
-            mode="markers+text" if few else "markers",
+            mode="markers+text" if has_labels else "markers",
             text=[f"\u2002{node['label']}" for node in nodes],  # beside the ring
             textposition="middle right",
             textfont={"color": "#E0E0E0" if dark else "#333333"},
             marker={
-                "size": 14 if few else 7,
+                "size": 14 if has_labels else 7,
                 "color": [error_color(errors.get(node["node"])) for node in nodes],
                 "line": {"width": 1, "color": "#888888"},
             },
@@ -45,7 +45,7 @@ def graph(picture: dict[str, Any], errors: Mapping[str, float | None], chosen: s
     figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode="pan")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, autorange="reversed")
-    if few and nodes:
+    if has_labels and nodes:
         left, right = min(node["x"] for node in nodes), max(node["x"] for node in nodes)
         figure.update_xaxes(range=[left - 1, right + 2.5])
     return figure
@@ -55,9 +55,9 @@ def _edges(picture: dict[str, Any]) -> go.Scatter:
     x: list[float | None] = []
     y: list[float | None] = []
     for first, second in picture["edges"]:
-        for place in (first, second):
-            x.append(picture["nodes"][place]["x"])
-            y.append(picture["nodes"][place]["y"])
+        for index in (first, second):
+            x.append(picture["nodes"][index]["x"])
+            y.append(picture["nodes"][index]["y"])
         x.append(None)
         y.append(None)
     line = {"color": "rgba(128,128,128,0.6)", "width": 1.5}
@@ -77,18 +77,18 @@ def _rings(nodes: list[dict[str, Any]]) -> go.Scatter:
 
 def _hover(node: dict[str, Any], errors: Mapping[str, float | None]) -> str:
     error = errors.get(node["node"])
-    said = "not compared" if error is None else f"error {error:.1e} of the range"
-    return f"<b>{escape(node['label'])}</b><br>{escape(node['id'])}<br>{said}"
+    text = "not compared" if error is None else f"error {error:.1e} of the range"
+    return f"<b>{escape(node['label'])}</b><br>{escape(node['id'])}<br>{text}"
 
 
-def histogram(seen: Mapping[str, dict[str, Any]]) -> go.Figure:
-    """How many values are off by how much, runtime by runtime."""
+def histogram(comparisons: Mapping[str, dict[str, Any]]) -> go.Figure:
+    """The distribution of errors, a line for each runtime."""
     figure = go.Figure()
-    for runtime, item in seen.items():
+    for runtime, item in comparisons.items():
         counts = item["whole"]["histogram"]
         step = 12 / len(counts)
-        x = [10 ** (-12 + step * (place + 0.5)) for place in range(len(counts))]
+        x = [10 ** (-12 + step * (index + 0.5)) for index in range(len(counts))]
         figure.add_trace(go.Scatter(x=x, y=counts, name=runtime, mode="lines", line=charts.line_of(runtime)))
     figure.update_xaxes(type="log", exponentformat="power")
     figure.update_yaxes(type="log")
-    return charts.styled(figure, "error, as a part of the range", "values", height=300)
+    return charts.style_figure(figure, "error, as a fraction of the range", "values", height=300)

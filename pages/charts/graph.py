@@ -1,4 +1,4 @@
-"""The figures of the Export page: the graph, and the histogram of a weight."""
+"""The figures on the Export page: the graph and the histogram of a weight."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ import plotly.graph_objects as go
 from convnet_core.graphs.graph import Graph, Node, Statistics
 from pages.charts import style as charts
 
-_MARK = charts.COLOURS[4]
-"""The chosen node and what a search found, in a colour that no operation has."""
-_PLAIN = charts.COLOURS[-1]
+_MARK = charts.COLORS[4]
+"""The color of the selected node and of search results; no operator uses it."""
+_PLAIN = charts.COLORS[-1]
 _INK = {False: "#333333", True: "#E0E0E0"}
-"""Labels on a light page and on a dark one."""
-_COLOURS = [colour for colour in charts.COLOURS if colour not in (_MARK, _PLAIN)]
+"""Label colors on a light page (False) and on a dark one (True)."""
+_COLORS = [color for color in charts.COLORS if color not in (_MARK, _PLAIN)]
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "hexagon", "star")
-"""Five colours and six symbols go round together: 30 kinds of nodes that differ in one of the two, mostly in both."""
+"""Five colors and six symbols cycle together, which gives 30 distinct combinations."""
 
 _SPACE = 6 * "\N{NO-BREAK SPACE}"
-"""Between a node and its label; Plotly drops plain spaces."""
+"""Space between a node and its label; Plotly drops ordinary spaces."""
 
 _SVG = 3000
-"""Nodes up to which plain SVG is fast enough; WebGL, for more, is not in every browser."""
+"""Up to this many nodes, SVG is fast enough. Larger graphs use WebGL, which not every browser supports."""
 _LAYERS, _UNITS = 14, 8
-"""What is seen of a graph at once, so that it can be read; one layer is a unit high."""
-_NAMED = 5
-"""Units, up to which there is room for names and shapes beside the nodes."""
-_LABELLED = 3
-"""Windows to each side of what is seen, in which nodes have labels: further away one has to point at them."""
+"""Height and width of a readable view; one layer is one unit high."""
+_NAMED_UNITS = 5
+"""Views up to this width have room for names and shapes beside the nodes."""
+_LABELED_WINDOWS = 3
+"""Nodes within this many times the view have labels; others show a tooltip."""
 
 
 @dataclass(frozen=True)
 class _View:
-    """A part of the plane, around its middle."""
+    """A rectangle, given by its center."""
 
     x: float
     y: float
@@ -46,23 +46,23 @@ class _View:
     height: float
 
     def has(self, node: Node, times: float = 1) -> bool:
-        """Whether the node is in this part, or in one so many times as large."""
+        """Whether the node is in this view, or in one `times` as large."""
         return abs(node.x - self.x) <= times * self.width / 2 and abs(node.y - self.y) <= times * self.height / 2
 
 
 def _extent(graph: Graph) -> tuple[float, float]:
-    """How wide and how high a graph is, with some room around it and for the labels on its right."""
+    """Width and height of the graph, with a margin and room for labels on the right."""
     return max([node.x for node in graph.nodes], default=0) + 3, max([node.y for node in graph.nodes], default=0) + 1
 
 
 def fits(graph: Graph) -> bool:
-    """Whether the graph can be read without zooming."""
+    """Whether the graph is readable without zooming."""
     width, height = _extent(graph)
     return width <= _UNITS and height <= _LAYERS
 
 
 def _view(graph: Graph, focus: Node | None, *, whole: bool) -> _View:
-    """All of the graph, or what can be read around a node; without one, where the data enters."""
+    """The whole graph, or a readable part around `focus` or, without one, around the inputs."""
     width, height = _extent(graph)
     shown = (width, height) if whole else (min(width, _UNITS), min(height, _LAYERS))
     at = (focus.x, focus.y) if focus else (graph.nodes[0].x if graph.nodes else 0.0, 0.0)
@@ -76,25 +76,25 @@ def _view(graph: Graph, focus: Node | None, *, whole: bool) -> _View:
 def draw(
     graph: Graph, hits: Sequence[Node], marked: str | None, *, whole: bool = False, dark: bool = False
 ) -> go.Figure:
-    """The graph: edges, what a search found, the nodes by operation, the marked one selected.
+    """The graph: edges, search results, and the nodes by operator with the marked one selected.
 
-    What is seen first lies around the marked node, else around the first that was found.
+    The first view is around the marked node, else around the first search result.
     """
     focus = graph.by_id[marked] if marked else next(iter(hits), None)
     view = _view(graph, focus, whole=whole)
     close = fits(graph) or not whole
     picture = go.Figure(_edges(graph))
     if close:
-        near = [node for node in graph.nodes if view.has(node, _LABELLED)]
-        picture.add_trace(_labels(near, _INK[dark], short=view.width > _NAMED))
-        if view.width <= _NAMED:
+        near = [node for node in graph.nodes if view.has(node, _LABELED_WINDOWS)]
+        picture.add_trace(_labels(near, _INK[dark], short=view.width > _NAMED_UNITS))
+        if view.width <= _NAMED_UNITS:
             picture.add_trace(_shapes(graph, near))
     if hits:
-        picture.add_trace(_found(hits, 26 if close else 14))
+        picture.add_trace(_rings(hits, 26 if close else 14))
     scatter = go.Scatter if len(graph.nodes) <= _SVG else go.Scattergl
     size = 16 if close else 6
-    kinds = _kinds(graph)
-    for (title, colour, symbol), nodes in kinds:
+    groups = _group_by_operator(graph)
+    for (title, color, symbol), nodes in groups:
         picture.add_trace(
             scatter(
                 x=[node.x for node in nodes],
@@ -102,19 +102,19 @@ def draw(
                 customdata=[node.id for node in nodes],
                 mode="markers",
                 name=title,
-                marker={"color": colour, "symbol": symbol, "size": size},
+                marker={"color": color, "symbol": symbol, "size": size},
                 selected={"marker": {"color": _MARK, "size": size + 8}},
-                unselected={"marker": {"opacity": 1, "size": size, "color": colour}},
+                unselected={"marker": {"opacity": 1, "size": size, "color": color}},
                 selectedpoints=[index for index, node in enumerate(nodes) if node.id == marked] if marked else None,
                 hovertext=[f"<b>{escape(node.op)}</b><br>{escape(node.id)}" for node in nodes],
                 hoverinfo="text",
             )
         )
-    return _framed(picture, view, len(kinds))
+    return _frame_figure(picture, view, len(groups))
 
 
 def _edges(graph: Graph) -> go.Scatter:
-    """All edges as one line with gaps."""
+    """All edges as a single line with gaps."""
     points = list(chain.from_iterable((*graph.path(edge), (None, None)) for edge in graph.edges))
     return go.Scatter(
         x=[x for x, _ in points],
@@ -126,8 +126,8 @@ def _edges(graph: Graph) -> go.Scatter:
     )
 
 
-def _found(hits: Sequence[Node], size: int) -> go.Scatter:
-    """A ring around each node that a search found."""
+def _rings(hits: Sequence[Node], size: int) -> go.Scatter:
+    """A ring around each search result."""
     return go.Scatter(
         x=[node.x for node in hits],
         y=[node.y for node in hits],
@@ -138,17 +138,17 @@ def _found(hits: Sequence[Node], size: int) -> go.Scatter:
     )
 
 
-def _kinds(graph: Graph) -> list[tuple[tuple[str, str, str], list[Node]]]:
-    """The nodes by operation, the most frequent first, each with its title, colour and symbol.
+def _group_by_operator(graph: Graph) -> list[tuple[tuple[str, str, str], list[Node]]]:
+    """The nodes by operator, the most frequent first, each group with a title, color and symbol.
 
     What is left when colours and symbols run out shares one.
     """
-    looks = len(_COLOURS) * len(_SYMBOLS)
+    combinations = len(_COLORS) * len(_SYMBOLS)
     counts = Counter(node.op for node in graph.nodes if node.kind == "op").most_common()
     styles = {("input", "Input"): (_PLAIN, "triangle-down")}
-    for index, (op, _) in enumerate(counts[:looks]):
-        styles["op", op] = (_COLOURS[index % len(_COLOURS)], _SYMBOLS[index % len(_SYMBOLS)])
-    rest = ("rest", "other operations")
+    for index, (op, _) in enumerate(counts[:combinations]):
+        styles["op", op] = (_COLORS[index % len(_COLORS)], _SYMBOLS[index % len(_SYMBOLS)])
+    rest = ("rest", "other operators")
     styles |= {rest: (_PLAIN, "x"), ("output", "Output"): (_PLAIN, "triangle-down-open")}
     groups: dict[tuple[str, str], list[Node]] = {kind: [] for kind in styles}
     for node in graph.nodes:
@@ -156,27 +156,27 @@ def _kinds(graph: Graph) -> list[tuple[tuple[str, str, str], list[Node]]]:
     return [((f"{kind[1]} ({len(nodes)})", *styles[kind]), nodes) for kind, nodes in groups.items() if nodes]
 
 
-def _labels(nodes: Sequence[Node], colour: str, *, short: bool) -> go.Scatter:
-    """Operation and, where there is room, name beside each node."""
-    names = ["" if short else f" {escape(_shortened(node.id))}" for node in nodes]
+def _labels(nodes: Sequence[Node], color: str, *, short: bool) -> go.Scatter:
+    """The operator and, if there is room, the name beside each node."""
+    names = ["" if short else f" {escape(_shorten(node.id))}" for node in nodes]
     lines = [(node.x, node.y, f"<b>{escape(node.op)}</b>{name}") for node, name in zip(nodes, names, strict=True)]
-    return _texts(lines, {"color": colour, "size": 12})
+    return _text_trace(lines, {"color": color, "size": 12})
 
 
 def _shapes(graph: Graph, near: Sequence[Node]) -> go.Scatter:
-    """What flows along the edges: the shape of each tensor, beside the first edge that carries it."""
-    makers = {node.id for node in near}
-    first = {edge.tensor: edge for edge in reversed(graph.edges) if edge.source in makers}
+    """The shape of each tensor, beside the first edge that carries it."""
+    sources = {node.id for node in near}
+    first = {edge.tensor: edge for edge in reversed(graph.edges) if edge.source in sources}
     lines = []
     for tensor, edge in zip(graph.tensors_of(first), first.values(), strict=True):
         (x, y), (to_x, to_y) = graph.path(edge)[:2]
         if tensor.shape is not None:
-            lines.append(((x + to_x) / 2, (y + to_y) / 2, _shortened(tensor.shape_text)))
-    return _texts(lines, {"color": _PLAIN, "size": 11})
+            lines.append(((x + to_x) / 2, (y + to_y) / 2, _shorten(tensor.shape_text)))
+    return _text_trace(lines, {"color": _PLAIN, "size": 11})
 
 
-def _texts(lines: list[tuple[float, float, str]], font: dict[str, Any]) -> go.Scatter:
-    """Texts to the right of points; Plotly pales those of unselected points unless their colour is said twice."""
+def _text_trace(lines: list[tuple[float, float, str]], font: dict[str, Any]) -> go.Scatter:
+    """Text to the right of points. The color is set twice because Plotly fades text of unselected points."""
     return go.Scatter(
         x=[x for x, _, _ in lines],
         y=[y for _, y, _ in lines],
@@ -190,28 +190,28 @@ def _texts(lines: list[tuple[float, float, str]], font: dict[str, Any]) -> go.Sc
     )
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 28 else f"{text[:27]}…"
 
 
-def _framed(picture: go.Figure, view: _View, kinds: int) -> go.Figure:
-    """The figure without axes, as high as its layers and its legend need."""
+def _frame_figure(picture: go.Figure, view: _View, kinds: int) -> go.Figure:
+    """Remove the axes and set the height for the layers and the legend."""
     picture.update_xaxes(visible=False, range=(view.x - view.width / 2, view.x + view.width / 2))
     picture.update_yaxes(visible=False, range=(view.y + view.height / 2, view.y - view.height / 2))
     plot = max(120, min(640, 62 * view.height))
-    charts.styled(picture, "", "", height=int(plot + 60 + 20 * (kinds // 3)), dragmode="pan", hovermode="closest")
+    charts.style_figure(picture, "", "", height=int(plot + 60 + 20 * (kinds // 3)), dragmode="pan", hovermode="closest")
     picture.update_layout(legend={"y": -0.02})
     return picture
 
 
-def histogram(found: Statistics) -> go.Figure:
-    """How the values of a weight are spread."""
-    edges = found.edges
+def histogram(statistics: Statistics) -> go.Figure:
+    """The distribution of a weight's values."""
+    edges = statistics.edges
     bars = go.Bar(
         x=[(low + high) / 2 for low, high in pairwise(edges)],
-        y=found.counts,
-        width=(found.high - found.low) / len(found.counts),
-        marker={"color": charts.COLOURS[0], "line": {"width": 0}},
+        y=statistics.counts,
+        width=(statistics.high - statistics.low) / len(statistics.counts),
+        marker={"color": charts.COLORS[0], "line": {"width": 0}},
         hovertemplate="about %{x:.4g}: %{y} values<extra></extra>",
     )
-    return charts.styled(go.Figure(bars), "value", "values in the bin", height=220, bargap=0)
+    return charts.style_figure(go.Figure(bars), "value", "values in the bin", height=220, bargap=0)

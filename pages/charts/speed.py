@@ -11,27 +11,27 @@ from convnet_core.benchmark.results import Speed, format_figure
 from convnet_core.common.formatting import format_size
 from pages.charts import style as charts
 
-_CHART_WIDTH = 395  # pixels: two beside each other at 1280, one below the other at 800
+_CHART_WIDTH = 395  # pixels: two charts in a row at 1280, one at 800
 
 
 def bars(
     speeds: tuple[Speed, ...], x: str, show: Callable[[float], str], **parts: Callable[[Speed], float | None]
 ) -> go.Figure:
-    """A bar for each runtime, made of parts; its sum is written beside its name. What is not known has no bar."""
+    """A stacked bar for each runtime, labeled with its sum. Runtimes with an unmeasured part have no bar."""
     figure = go.Figure()
-    known = [speed for speed in speeds if all(part(speed) is not None for part in parts.values())]
-    names = [f"{speed.name}  {show(sum(part(speed) or 0 for part in parts.values()))}" for speed in known]
+    measured = [speed for speed in speeds if all(part(speed) is not None for part in parts.values())]
+    names = [f"{speed.name}  {show(sum(part(speed) or 0 for part in parts.values()))}" for speed in measured]
     for name, part in parts.items():
         figure.add_bar(
             y=names,
-            x=[part(speed) for speed in known],
+            x=[part(speed) for speed in measured],
             name=name.replace("_", " "),
             orientation="h",
             hovertemplate="%{y}<br>%{fullData.name}: %{x:.4~g}<extra></extra>",
         )
     figure.update_yaxes(autorange="reversed")
     figure.update_layout(barmode="stack", showlegend=len(parts) > 1)
-    charts.styled(figure, x, "", height=(170 if len(parts) > 1 else 110) + 30 * len(known))
+    charts.style_figure(figure, x, "", height=(170 if len(parts) > 1 else 110) + 30 * len(measured))
     return figure.update_layout(legend_traceorder="normal")
 
 
@@ -39,23 +39,23 @@ def latency(speeds: tuple[Speed, ...]) -> go.Figure:
     """The median at the smallest batch, with a whisker to the 95th percentile."""
     figure = bars(
         speeds,
-        "ms for one call; whisker: p95",
+        "ms per call; whisker: p95",
         lambda value: f"{format_figure(value)} ms",
         median=lambda speed: speed.latency.median_ms if speed.latency else None,
     )
-    found = [speed.latency for speed in speeds if speed.latency]
-    beyond = [(item.p95_ms or 0) - (item.median_ms or 0) for item in found]
-    return figure.update_traces(error_x={"type": "data", "symmetric": False, "array": beyond, "color": "#888888"})
+    latencies = [speed.latency for speed in speeds if speed.latency]
+    whiskers = [(item.p95_ms or 0) - (item.median_ms or 0) for item in latencies]
+    return figure.update_traces(error_x={"type": "data", "symmetric": False, "array": whiskers, "color": "#888888"})
 
 
 def throughput(speeds: tuple[Speed, ...]) -> go.Figure:
-    """Samples a second over the batch size, a line for each runtime."""
+    """Samples per second by batch size, a line for each runtime."""
     figure = go.Figure()
     for speed in speeds:
-        ran = [timing for timing in speed.timings if timing.calls]
+        timings = [timing for timing in speed.timings if timing.calls]
         figure.add_scatter(
-            x=[timing.batch for timing in ran],
-            y=[timing.samples_per_second for timing in ran],
+            x=[timing.batch for timing in timings],
+            y=[timing.samples_per_second for timing in timings],
             name=speed.name,
             mode="lines+markers",
             line=charts.line_of(speed.name),
@@ -65,21 +65,21 @@ def throughput(speeds: tuple[Speed, ...]) -> go.Figure:
     sizes = sorted({timing.batch for speed in speeds for timing in speed.timings})
     figure.update_xaxes(type="log", tickvals=sizes, ticktext=[f"{size:,}" for size in sizes])
     figure.update_yaxes(type="log", dtick="D2", tickformat="~s")
-    return charts.styled(figure, "batch size, samples", "samples/s", height=460)
+    return charts.style_figure(figure, "batch size, samples", "samples/s", height=460)
 
 
-def beside(title: str, figure: go.Figure) -> None:
-    """A chart with others beside it, where there is room."""
+def show_chart(title: str, figure: go.Figure) -> None:
+    """Show a chart, next to others if there is room."""
     with st.container(width=_CHART_WIDTH):
         st.subheader(title)
         st.plotly_chart(figure, width="stretch")
 
 
-def pictures(speeds: tuple[Speed, ...]) -> None:
-    """All charts."""
+def show_charts(speeds: tuple[Speed, ...]) -> None:
+    """Show all charts of a benchmark."""
     smallest = next((speed.latency.batch for speed in speeds if speed.latency), 1)
     with st.container(horizontal=True, gap="small"):
-        beside(f"Latency at batch {smallest}", latency(speeds))
+        show_chart(f"Latency at batch {smallest}", latency(speeds))
         first = bars(
             speeds,
             "s",
@@ -88,7 +88,7 @@ def pictures(speeds: tuple[Speed, ...]) -> None:
             load_the_model=lambda speed: speed.load_seconds,
             first_answer=lambda speed: speed.first_seconds,
         )
-        beside("Time until the first answer", first)
+        show_chart("Time to the first answer", first)
         memory = bars(
             speeds,
             "MB resident",
@@ -96,8 +96,8 @@ def pictures(speeds: tuple[Speed, ...]) -> None:
             library_and_model=lambda speed: speed.loaded_mb,
             more_at_its_peak=lambda speed: speed.more_at_peak_mb,
         )
-        beside("Memory that it adds", memory)
+        show_chart("Added memory", memory)
         size = bars(speeds, "kB", lambda value: format_size(int(1e3 * value)), size=lambda speed: speed.bytes / 1e3)
-        beside("Size on disk", size)
-    st.subheader("Throughput over the batch size")
+        show_chart("Size on disk", size)
+    st.subheader("Throughput by batch size")
     st.plotly_chart(throughput(speeds), width="stretch")

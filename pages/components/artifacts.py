@@ -1,4 +1,4 @@
-"""The files that a conversion made: how large they are, and how to take them elsewhere."""
+"""The files that a conversion wrote: their sizes, and downloads with code."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from convnet_core.runs.run import Run
 from pages.charts import style as charts
 
 
-def sizes(found: list[Artifact]) -> None:
-    """How large each artefact is, beside the weights and the ONNX file that it came from."""
+def show_sizes(artifacts: list[Artifact]) -> None:
+    """The size of each artifact, of the weights and of the ONNX file."""
     st.subheader("Sizes")
-    models = [item for item in found if item.kind != "description"]
+    models = [item for item in artifacts if item.kind != "description"]
     unit, name = (1e6, "MB") if max(item.bytes for item in models) >= 1e6 else (1e3, "kB")
     figure = go.Figure(
         go.Bar(
             x=[item.bytes / unit for item in models],
             y=[item.title for item in models],
             text=[format_size(item.bytes) for item in models],
-            marker_color=[charts.COLOURS[-1 if item.stage == "export" else 0] for item in models],
+            marker_color=[charts.COLORS[-1 if item.stage == "export" else 0] for item in models],
             orientation="h",
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed")
-    st.plotly_chart(charts.styled(figure, f"size, {name}", "", height=60 + 36 * len(models)), width="stretch")
+    st.plotly_chart(charts.style_figure(figure, f"size, {name}", "", height=60 + 36 * len(models)), width="stretch")
     onnx = next((item.bytes for item in models if item.kind == "onnx"), 0)
     st.dataframe(
         [
             {
-                "Artefact": item.title,
+                "Artifact": item.title,
                 "File": item.name + ("/" if item.is_folder else ""),
                 "Size": format_size(item.bytes),
-                "Beside ONNX": f"{100 * item.bytes / onnx:.0f} %" if onnx else "–",
-                "What it is": item.about,
+                "Relative to ONNX": f"{100 * item.bytes / onnx:.0f} %" if onnx else "–",
+                "Description": item.about,
             }
             for item in models
         ],
@@ -52,19 +52,19 @@ def sizes(found: list[Artifact]) -> None:
     )
 
 
-def zipped(run: Run, only: Artifact | None = None) -> bytes:
-    """The zip of a run or of one artefact; made when somebody asks for it."""
+def zip_bytes(run: Run, only: Artifact | None = None) -> bytes:
+    """A zip of a run, or of one artifact, built on request."""
     file = io.BytesIO()
     pack(run, file, only)
     return file.getvalue()
 
 
-def download(run: Run, item: Artifact) -> None:
-    """A button for one artefact; a folder comes as a zip. The file is read when it is asked for."""
-    whole, single = lambda: zipped(run, item), lambda: run.file(item.path).read_bytes()
+def download_button(run: Run, item: Artifact) -> None:
+    """A download button for one artifact; folders are zipped. The file is read on click."""
+    folder, file = lambda: zip_bytes(run, item), lambda: run.file(item.path).read_bytes()
     st.download_button(
         f"Download {item.name}{'.zip' if item.is_folder else ''}",
-        whole if item.is_folder else single,
+        folder if item.is_folder else file,
         f"{item.name}.zip" if item.is_folder else item.name,
         on_click="ignore",
         icon=":material/download:",
@@ -74,30 +74,30 @@ def download(run: Run, item: Artifact) -> None:
 
 
 @st.cache_data(show_spinner="writing the snippets", max_entries=32)
-def snippet(path: Path, artefact: str, sha256: str) -> str:
-    """The snippet of an artefact; written again when the digest of what names its inputs changes."""
+def code_snippet(path: Path, artefact: str, sha256: str) -> str:
+    """The code snippet of an artifact, cached until the file that names its inputs changes."""
     run = Run(path)
     item = artifact.find(run, artefact)
     return snippets.snippets(run, item)[item]
 
 
-def take_elsewhere(run: Run, found: list[Artifact]) -> None:
-    """Everything as one zip; each artefact with the code that loads it."""
-    st.subheader("Take it elsewhere")
+def show_downloads(run: Run, artifacts: list[Artifact]) -> None:
+    """A zip of everything, and each artifact with code that loads it."""
+    st.subheader("Downloads")
     st.download_button(
         "Download all as one zip",
-        functools.partial(zipped, run),
+        functools.partial(zip_bytes, run),
         f"{run.name}.zip",
         "application/zip",
         on_click="ignore",
         type="primary",
         icon=":material/folder_zip:",
-        help="ONNX, SavedModel, frozen graph, LiteRT, the code below, the report where it is fresh, and a README",
+        help="ONNX, SavedModel, frozen graph, LiteRT, the code below, the report if it is up to date, and a README",
     )
-    models = [item for item in found if item.kind not in ("weights", "description")]
+    models = [item for item in artifacts if item.kind not in ("weights", "description")]
     for tab, item in zip(st.tabs([item.title for item in models]), models, strict=True):
         with tab:
             st.write(f"{item.about[0].upper()}{item.about[1:]}.")
-            download(run, item)
-            names = item.path if item.kind == "onnx" else f"{item.stage}/signature.json"
-            st.code(snippet(run.path, item.path, digest(run.file(names))), language="python")
+            download_button(run, item)
+            names_inputs = item.path if item.kind == "onnx" else f"{item.stage}/signature.json"
+            st.code(code_snippet(run.path, item.path, digest(run.file(names_inputs))), language="python")

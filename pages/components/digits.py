@@ -1,4 +1,4 @@
-"""The digits that pages show, read once for all sessions. Apart from `_shared`, whose first page needs none of them."""
+"""The digits that pages show, read once for all sessions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from convnet_core.data.gallery import mean_images as means_of
 
 
 def digits(config: DataConfig) -> data.Digits:
-    """The digits of a config, kept in memory for all sessions; nobody writes to them. Raises DataError."""
+    """The digits of a config, cached for all sessions; do not modify them. Raises DataError."""
     return _digits(config, data.stamp(config))
 
 
-@st.cache_resource(show_spinner="Reading the digits; the first time they are drawn", max_entries=3)
+@st.cache_resource(show_spinner="Reading the digits; the first time, they are generated", max_entries=3)
 def _digits(config: DataConfig, stamp: str) -> data.Digits:
     return data.load(config)
 
 
 def mean_images(config: DataConfig) -> Picture:
-    """The mean training image of each digit, uint8 [10, 28, 28], kept in the same way. Raises DataError."""
+    """The mean training image of each digit, uint8 [10, 28, 28], cached in the same way. Raises DataError."""
     return _mean_images(config, data.stamp(config))
 
 

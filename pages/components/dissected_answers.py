@@ -1,4 +1,4 @@
-"""The answers of the runtimes: labels, the worst inputs, the batch sizes."""
+"""The runtimes' answers: labels, worst inputs and batch sizes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pages.components import job_area as jobs
 from pages.components import run_state as shared
 
 _MOST = 12
-"""Samples that are shown for a runtime, of either kind; and worst inputs."""
+"""The most samples of each kind shown for a runtime, and the most worst inputs."""
 _MOST_PIXELS = 2**20
-"""Of a worst input that is shown: a larger one takes seconds and much memory, and is 84 pixels wide here anyway."""
+"""The largest worst input shown; larger ones take seconds and much memory, and are only 84 pixels wide here."""
 
 
 def show(run: Run, stage: str, content: dict[str, Any]) -> None:
-    """Labels, the worst inputs, and the batch sizes."""
+    """Show labels, the worst inputs, and the batch sizes."""
     if content["labels"]:
         st.subheader("Could a label flip?", anchor=False)
         st.dataframe(
@@ -50,8 +50,8 @@ def show(run: Run, stage: str, content: dict[str, Any]) -> None:
             },
         )
         st.caption(
-            "A sample could flip where its best two scores are closer than twice the largest error; the closest come "
-            "first, with their margins."
+            "A label could flip if the sample's two best scores are closer than twice the largest error. The closest "
+            "come first, with their margins."
         )
         _pictures(content)
     if content["worst"]:
@@ -63,44 +63,47 @@ def show(run: Run, stage: str, content: dict[str, Any]) -> None:
         st.dataframe(rows, hide_index=True, width="stretch", column_config={"samples": number, "found": number})
         steps = content["worst"][0]["steps"]
         st.caption(
-            f"The largest difference, as a part of the range; {format_count(steps, 'step')} uphill. It is the worst "
-            "found, no bound."
+            f"The largest difference, as a fraction of the range, after {format_count(steps, 'step')} of gradient "
+            "ascent. This is the worst found, not an upper bound."
         )
         _worst_inputs(run, stage)
     st.subheader("Batch sizes", anchor=False)
     st.dataframe(tables.sweep(content), hide_index=True, width="stretch")
     st.caption(
-        "The error against the ONNX model at that size, as a part of the range. ✓: float32 within rounding; ≠: another "
-        "answer at every size; ✗: no answer, or another one at this size alone. float16 and int8 have no mark."
+        "The error against the ONNX model at that size, as a fraction of the range. ✓: float32 within rounding; ≠: "
+        "wrong answers at every size; ✗: no answer, or a wrong one only at this size. float16 and int8 have no mark."
     )
 
 
 def _pictures(content: dict[str, Any]) -> None:
-    """The samples that could flip and those that have, where they are images."""
+    """Show the samples that flipped and those closest to flipping, if they are images."""
     pictures = content.get("samples", {})
     for name, item in content["labels"].items():
-        for said, places in (("Read otherwise by", item["examples"]), ("Closest to another label in", item["closest"])):
-            shown = [place for place in places if str(place) in pictures][:_MOST]
+        for title, indices in (
+            ("Different label in", item["examples"]),
+            ("Closest to another label in", item["closest"]),
+        ):
+            shown = [index for index in indices if str(index) in pictures][:_MOST]
             if shown:
-                st.markdown(f"{said} {name}:")
-                images = [base64.b64decode(pictures[str(place)]) for place in shown]
-                st.image(images, width=56, caption=[str(place) for place in shown])
+                st.markdown(f"{title} {name}:")
+                images = [base64.b64decode(pictures[str(index)]) for index in shown]
+                st.image(images, width=56, caption=[str(index) for index in shown])
 
 
 def _worst_inputs(run: Run, stage: str) -> None:
-    """The inputs themselves where they are images of one channel; to take along in any case."""
+    """Show the worst inputs if they are one-channel images, and a download button."""
     name = f"{stage}/{report.WORST}"
     try:
         path = run.file(name)
     except RunError as error:
-        jobs.explain(error)
+        jobs.show_error(error)
         return
     try:
-        if drawn := _images(run.path, stage, digest(path)):
-            st.image(list(drawn.values()), width=84, caption=list(drawn))
+        if images := _images(run.path, stage, digest(path)):
+            st.image(list(images.values()), width=84, caption=list(images))
     except RunError as error:
-        jobs.explain(error)
-    shared.download(
+        jobs.show_error(error)
+    shared.download_button(
         run,
         name,
         report.WORST,
@@ -113,17 +116,17 @@ def _worst_inputs(run: Run, stage: str) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _images(path: Path, stage: str, sha256: str) -> dict[str, Array]:
-    """The worst input of each runtime as a picture, where it is one; drawn again when the file's digest changes."""
+    """The worst input of each runtime that is an image, cached until the file's digest changes."""
     images = {
         name.partition("/")[0]: array[0, 0]
         for name, array in worst_inputs_file.load(Run(path), stage).items()
         if array.ndim == 4 and array.shape[1] == 1 and 0 < array.size <= _MOST_PIXELS
     }
-    return {name: _drawn(image) for name, image in list(images.items())[:_MOST]}
+    return {name: _to_brightness(image) for name, image in list(images.items())[:_MOST]}
 
 
-def _drawn(array: Array) -> Array:
-    """White for the least value to black for the largest, 1 to 0; NaN counts as 0."""
+def _to_brightness(array: Array) -> Array:
+    """Brightness from 1 (white, least value) to 0 (black, largest value); NaN counts as 0."""
     values = np.nan_to_num(array.astype(np.float32)).astype(np.float64)
     drawn: Array = 1 - (values - values.min()) / (float(np.ptp(values)) or 1.0)
     return drawn

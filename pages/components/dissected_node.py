@@ -1,4 +1,4 @@
-"""One node on all sides: its ops, its weights, its errors."""
+"""The details of a node: its ops, weights and errors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pages.charts import dissection as figures
 
 
 def show(content: dict[str, Any], name: str) -> None:
-    """One node on all sides."""
+    """Show the details of one node."""
     entry: dict[str, Any] = next(
         (item for item in content["entries"] if item["name"] == name), {"ops": [], "became": ""}
     )
-    seen = next((item for item in content["nodes"] if item["name"] == name), None)
+    comparison = next((item for item in content["nodes"] if item["name"] == name), None)
     st.subheader(f"{entry.get('op_type', '')} {name}", anchor=False)
     left, right = st.columns(2)
     with left:
@@ -30,12 +30,12 @@ def show(content: dict[str, Any], name: str) -> None:
             {
                 "LiteRT op": op["type"],
                 "Shapes": weight_layouts.shapes_text(op["shapes"]),
-                "ONNX nodes in it": ", ".join(op["nodes"]),
+                "ONNX nodes": ", ".join(op["nodes"]),
             }
             for op in content["litert"]
             if name in op["nodes"]
         ]
-        st.dataframe(lite or [{"LiteRT op": "(none of its own)"}], hide_index=True, width="stretch")
+        st.dataframe(lite or [{"LiteRT op": "(none)"}], hide_index=True, width="stretch")
         for item in content["transposes"]:
             if item["node"] == name:
                 order = f", by {tuple(item['perm'])}" if item.get("perm") else ""
@@ -43,52 +43,51 @@ def show(content: dict[str, Any], name: str) -> None:
         for weight in content["weights"]:
             if weight["node"] == name:
                 st.markdown(f"`{weight['name']}` {weight_layouts.describe_move(weight, entry.get('op_type', ''))}")
-                if drawn := weight_layouts.draw_arrows(weight, entry.get("op_type", "")):
-                    st.image(drawn)
+                if image := weight_layouts.draw_arrows(weight, entry.get("op_type", "")):
+                    st.image(image)
         for fusion in content["fusions"]["nodes"]:
             if fusion["node"] == name:
                 where, formula = fusion["where"], content["fusions"]["formula"]
-                st.markdown(f"A BatchNorm is folded into it in {where}: {formula}, ε = {fusion['epsilon']:g}.")
+                st.markdown(f"A BatchNorm is folded into this node in {where}: {formula}, ε = {fusion['epsilon']:g}.")
                 first = ", ".join(f"{key} = {value:.4g}" for key, value in fusion["channel"].items())
-                st.caption(f"First channel: {first}. The folded weights are {fusion['error']:.0e} of their range off.")
+                st.caption(f"First channel: {first}. The folded weights are off by {fusion['error']:.0e} of the range.")
     with right:
-        if seen is None:
-            st.info("It gives no floats, so that there is nothing to compare.")
+        if comparison is None:
+            st.info("This node has no float outputs to compare.")
             return
         st.dataframe(
             [
                 {
                     "Runtime": runtime,
-                    "of the range": report.parse_number(item["whole"]["relative"]),
-                    "adds itself": report.parse_number(item["own"]),
+                    "relative error": report.parse_number(item["whole"]["relative"]),
+                    "added error": report.parse_number(item["own"]),
                     "× noise": report.parse_number(item["multiple"]),
                     "max error": report.parse_number(item["whole"]["max"]),
                     "mean error": report.parse_number(item["whole"]["mean"]),
                     "cosine": report.parse_number(item["whole"]["cosine"]),
-                    "seen": "remade" if item["remade"] else "itself",
+                    "value": "recomputed" if item["remade"] else "direct",
                 }
-                for runtime, item in seen["runtimes"].items()
+                for runtime, item in comparison["runtimes"].items()
             ],
             hide_index=True,
             width="stretch",
             column_config={
                 **dict.fromkeys(
-                    ("max error", "mean error", "of the range", "adds itself"),
+                    ("max error", "mean error", "relative error", "added error"),
                     st.column_config.NumberColumn(format="%.1e"),
                 ),
                 "cosine": st.column_config.NumberColumn(format="%.8f"),
                 "× noise": st.column_config.NumberColumn(format="%.1f"),
-                "seen": st.column_config.TextColumn(
-                    help="remade: the runtime keeps this value to itself, inside a larger operator; it is made, in the "
-                    "runtime's arithmetic, of the values before it"
+                "value": st.column_config.TextColumn(
+                    help="recomputed: the runtime does not expose this value because it fuses the node into a larger "
+                    "operator; the value is computed from the previous ones, in the runtime's arithmetic"
                 ),
             },
         )
-        for runtime, shape in seen["shape_differs"].items():
+        for runtime, shape in comparison["shape_differs"].items():
             st.caption(
-                f"{runtime} has it in another shape, {weight_layouts.shape_text(shape)}, and is not compared here."
+                f"{runtime} gives this value the shape {weight_layouts.shape_text(shape)}, so it is not compared here."
             )
-        st.caption(
-            f"Noise of float32 here: {seen['noise']:.1e} of the range {seen['range'][0]:.3g} … {seen['range'][1]:.3g}."
-        )
-        st.plotly_chart(figures.histogram(seen["runtimes"]), width="stretch", key="dissect-histogram")
+        low, high = comparison["range"]
+        st.caption(f"Float32 noise here: {comparison['noise']:.1e} of the range {low:.3g} … {high:.3g}.")
+        st.plotly_chart(figures.histogram(comparison["runtimes"]), width="stretch", key="dissect-histogram")

@@ -1,4 +1,4 @@
-"""The pad that people draw on."""
+"""The pad for drawing digits."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from convnet_core.data.picture import Gray, from_bytes
 from convnet_core.errors import DataError
 
 SIDE = 280
-"""Of the pad, in pixels."""
+"""Width and height of the pad in pixels."""
 
 _NAME = "the drawing"
 
-# streamlit-drawable-canvas 0.13 has no switch for its toolbar. Unseen, it lies over the pad's upper right corner and
-# takes the strokes that begin there; its pencil turns drawing off. The pad has buttons of its own below it.
+# streamlit-drawable-canvas 0.13 cannot hide its toolbar. Invisible, it covers the pad's upper right corner and catches
+# strokes that begin there; its pencil button turns drawing off. Our own buttons are below the pad.
 canvas.out = st.components.v2.component(
     "streamlit-drawable-canvas.streamlit_drawable_canvas",
     html='<style>.dc-toolbar { display: none !important }</style><div class="canvas-root"></div>',
@@ -28,10 +28,10 @@ canvas.out = st.components.v2.component(
 
 
 def draw() -> Gray | None:
-    """The pad, its buttons and its pen; the drawing as brightness [280, 280], None before the first stroke.
+    """Show the pad, its buttons and its pen; returns the brightness [280, 280], or None before the first stroke.
 
-    The session keeps it as PNG, a hundredth of the size, so that it is there again after a visit to another page.
-    Raises DataError where the browser sent no picture.
+    The session stores the drawing as PNG, a hundredth of the size, to restore it after a visit to another page.
+    Raises DataError if the browser sent something other than an image.
     """
     sketch = st.session_state.setdefault("sketch", {"begin": {"objects": []}, "objects": [], "png": None})
     if "pad" not in st.session_state:
@@ -40,7 +40,7 @@ def draw() -> Gray | None:
     place = st.container()
     with st.container(horizontal=True):
         undo, clear = st.empty(), st.empty()
-    width = st.slider("Pen width, pixels", 6, 40, 18, key="pen", bind="query-params", help="For the strokes to come")
+    width = st.slider("Pen width, pixels", 6, 40, 18, key="pen", bind="query-params", help="Applies to new strokes")
     with place:
         result = canvas.st_canvas(
             key="pad",
@@ -52,32 +52,36 @@ def draw() -> Gray | None:
             initial_drawing=sketch["begin"],
             return_image_data=True,
         )
-    sent = _sent(result)
-    if sent is not None:
-        drawing: Gray | None = from_bytes(sent, _NAME)
-        sketch.update(objects=(result.json_data or {}).get("objects", []), png=sent)
+    png = _image_bytes(result)
+    if png is not None:
+        drawing: Gray | None = from_bytes(png, _NAME)
+        sketch.update(objects=(result.json_data or {}).get("objects", []), png=png)
     else:
         drawing = None if sketch["png"] is None else from_bytes(sketch["png"], _NAME)
     strokes = sketch["objects"]
-    _button(undo, "Undo", "undo", "Takes the last stroke away", strokes, strokes[:-1])
-    _button(clear, "Clear", "delete_sweep", "Empties the pad", strokes, [])
+    _button(undo, "Undo", "undo", "Removes the last stroke", strokes, strokes[:-1])
+    _button(clear, "Clear", "delete_sweep", "Clears the pad", strokes, [])
     return drawing
 
 
-def _sent(result: canvas.CanvasResult) -> bytes | None:
-    """The picture that the browser sent, None where it has sent none yet."""
+def _image_bytes(result: canvas.CanvasResult) -> bytes | None:
+    """The image that the browser sent; None if it has not sent one yet."""
     try:
         picture: bytes | None = result.image_bytes
-    except ValueError as error:  # the component takes base64 for granted
+    except ValueError as error:  # the component does not check the base64
         raise DataError(f"{_NAME}: cannot be read as an image") from error
     return picture
 
 
-def _button(place: DeltaGenerator, label: str, icon: str, about: str, strokes: list[Any], left: list[Any]) -> None:
-    place.button(label, icon=f":material/{icon}:", help=about, disabled=not strokes, on_click=show_again, args=(left,))
+def _button(
+    place: DeltaGenerator, label: str, icon: str, help_text: str, strokes: list[Any], remaining: list[Any]
+) -> None:
+    place.button(
+        label, icon=f":material/{icon}:", help=help_text, disabled=not strokes, on_click=show_again, args=(remaining,)
+    )
 
 
 def show_again(objects: list[Any]) -> None:
-    """Have the browser's pad begin with these strokes; it reads a beginning only where it is not the one before."""
+    """Make the browser's pad start with these strokes. The pad only reads a start value that differs from the last."""
     sketch = st.session_state["sketch"]
     sketch["begin"] = {"objects": objects, "turn": sketch["begin"].get("turn", 0) + 1}

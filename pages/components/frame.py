@@ -1,4 +1,4 @@
-"""What surrounds every page: its set-up, the run picker, and how a page is drawn. The menu is in app.py."""
+"""The frame of every page: page setup, run picker and error handling. The menu is in app.py."""
 
 from __future__ import annotations
 
@@ -23,62 +23,61 @@ _ICON = Path(__file__).parent / "icon.svg"
 
 
 def set_up() -> None:
-    """What every page has: the title and icon in the browser's tab, the whole width."""
+    """Set the title and icon of the browser tab, and the wide layout."""
     share_few_heaps()
     st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", layout="wide")
     _set_icon()
 
 
 def draw(page: StreamlitPage) -> None:
-    """What stands beside a page, which the address asks for: the run picker."""
+    """Draw the run picker beside the page."""
     if st.session_state.get("page") != page.url_path:
         st.session_state["page"] = page.url_path
-        jobs.forget_error()
+        jobs.clear_start_error()
     _choose_run()
 
 
 def show(main: Callable[[], None]) -> None:
-    """Draw a page: the last line of each page's file.
+    """Draw a page; call it on the last line of each page's file.
 
-    When /train is the first request to a new server, Streamlit 1.67 executes pages/train.py and not app.py: it takes
-    every file there for a page of its own until `st.navigation` has been called once. It is told so here instead, and
-    begins again with app.py.
+    If /train is the first request to a new server, Streamlit 1.67 executes pages/train.py instead of app.py, because it
+    treats every file there as a page until the first call of `st.navigation`. Turn that off and restart with app.py.
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
     try:
         main()
-    except ConvNetError as error:  # a file of the run is damaged or gone, and the page cannot do without it
-        jobs.explain(error)
+    except ConvNetError as error:  # a file that the page needs is damaged or missing
+        jobs.show_error(error)
 
 
-def lead_home() -> None:
-    """What the address /home opens: Streamlit knows the default page by the address / alone."""
+def redirect_to_home() -> None:
+    """Redirect /home, since Streamlit serves the default page only at /."""
     st.switch_page("pages/home.py", query_params=st.query_params.to_dict())
 
 
 def _set_icon() -> None:
-    """An icon of our own: Streamlit fetches emoji and Material icons for the browser's tab from Google, pages' own too.
+    """Set the tab's icon from our own file; Streamlit would fetch emoji and Material icons from Google.
 
-    Told to the browser as `st.set_page_config` does it, which in Streamlit 1.67 imports NumPy and Pillow for an icon
-    from a file, and so keeps the first button of a new server from the screen for 0.15 s.
+    Sends the message of `st.set_page_config` directly: for an icon from a file, Streamlit 1.67 imports NumPy and
+    Pillow, which delays the first button of a new server by 0.15 s.
     """
     context = get_script_run_ctx()
     if context is None:
         return
-    told = ForwardMsg()
-    drawn = b64encode(_ICON.read_bytes()).decode()
-    told.page_config_changed.favicon = f"data:image/svg+xml;base64,{drawn}"
-    told.page_config_changed.layout = PageConfig.LAYOUT_UNSET
-    told.page_config_changed.initial_sidebar_state = PageConfig.SIDEBAR_UNSET
-    context.enqueue(told)
+    message = ForwardMsg()
+    icon = b64encode(_ICON.read_bytes()).decode()
+    message.page_config_changed.favicon = f"data:image/svg+xml;base64,{icon}"
+    message.page_config_changed.layout = PageConfig.LAYOUT_UNSET
+    message.page_config_changed.initial_sidebar_state = PageConfig.SIDEBAR_UNSET
+    context.enqueue(message)
 
 
 def _choose_run() -> None:
-    """The run picker in the sidebar. The choice is kept in the address, so that a reload finds it again.
+    """Draw the run picker in the sidebar. The choice is stored in the address to survive a reload.
 
-    Drawn by app.py on every page, because a widget that a page draws forgets its value on the next page.
+    app.py draws it on every page, because a widget that a page draws loses its value on the next page.
     """
     names = [run.name for run in list_runs(runs_root())]
     if not names:
@@ -90,10 +89,10 @@ def _choose_run() -> None:
         "Run",
         names,
         key="run",
-        on_change=jobs.forget_error,
-        help="The run that every page shows; a new one is made on Home",
+        on_change=jobs.clear_start_error,
+        help="All pages show this run. Create a new one on Home",
     )
-    # Only where it changes: a write sends the whole address as the server knows it, which takes back what a slider that
-    # moves has put there since.
+    # Only if it changes: a write sends the whole address as the server knows it, and so reverts what a moving slider
+    # has changed since.
     if st.query_params.get("run") != st.session_state["run"]:
         st.query_params["run"] = st.session_state["run"]

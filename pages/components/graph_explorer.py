@@ -1,4 +1,4 @@
-"""A model's graph as a picture to walk through: zoom, search, a click on a node shows what is in it."""
+"""An interactive view of a model's graph: zoom, search, and click a node for its details."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pages.charts import graph as figure
 
 @st.cache_resource(show_spinner="reading the graph", max_entries=4)
 def read(path: Path, sha256: str) -> Graph:
-    """The graph of a graph.json, one for all sessions; read again when the file's digest changes. Raises ModelError."""
+    """The graph in a graph.json, cached for all sessions until the file's digest changes. Raises ModelError."""
     return graph_file.read(path)
 
 
 @st.fragment
 def explore(graph: Graph, sha256: str) -> None:
-    """The picture on the left, the chosen node on the right. `sha256` tells one graph from another."""
+    """Show the graph on the left and the chosen node on the right. `sha256` identifies the graph."""
     _take_click(graph)
     left, right = st.columns([5, 4], gap="medium")
     with left:
@@ -33,42 +33,42 @@ def explore(graph: Graph, sha256: str) -> None:
             "Whole graph",
             key="whole",
             bind="query-params",
-            help="Off: the view begins at the inputs, or at the node that is chosen or found",
+            help="Off: the view starts at the inputs, or at the chosen or found node",
         )
     with left:
         _picture(graph, hits, node, whole=whole, looks=(sha256, text, whole))
     with right:
         if node is None:
-            st.info("Click a node in the picture, or choose one above.", icon=":material/ads_click:")
+            st.info("Click a node in the graph, or choose one above.", icon=":material/ads_click:")
         else:
             details(graph, node)
 
 
 def _search(graph: Graph) -> tuple[str, list[Node]]:
-    """The field to search in; the text and the nodes that it finds."""
+    """The search field; returns the text and the matching nodes."""
     text = st.text_input(
         "Search",
         key="find",
         bind="query-params",
-        placeholder="name, operation or tensor",
-        help="Rings the nodes whose operation holds this text; where there is none, those whose name does, else those "
-        "with such a tensor",
+        placeholder="name, operator or tensor",
+        help="Marks nodes whose operator contains this text; if there are none, those whose name contains it; "
+        "otherwise those with a matching tensor",
     )
     hits = graph.find(text)
-    operations = sum(node.kind == "op" for node in graph.nodes)
+    operators = sum(node.kind == "op" for node in graph.nodes)
     st.caption(
         f"{len(hits)} of {format_count(len(graph.nodes), 'node')} found."
         if text.strip()
-        else f"{format_count(operations, 'operation')}. Data flows from top to bottom; scroll to zoom, drag to move, "
-        "point at a node to see its name."
+        else f"{format_count(operators, 'operator')}. Data flows from top to bottom; scroll to zoom, drag to move, "
+        "hover over a node to see its name."
     )
     return text, hits
 
 
 def _choice(graph: Graph) -> Node | None:
-    """The chosen node, by name or by a click in the picture."""
+    """The node chosen by name or by a click in the graph."""
     if st.session_state.get("node") not in graph.by_id:
-        st.session_state.pop("node", None)  # it was another run's
+        st.session_state.pop("node", None)  # a node of another run
     chosen = st.selectbox(
         "Node",
         list(graph.by_id),
@@ -76,26 +76,26 @@ def _choice(graph: Graph) -> Node | None:
         key="node",
         bind="query-params",
         placeholder="choose a node",
-        help="Its attributes, its inputs and outputs, and its weights are shown below",
+        help="Shows its attributes, inputs, outputs and weights below",
     )
     return graph.by_id.get(chosen) if chosen else None
 
 
 def _picture(graph: Graph, hits: list[Node], node: Node | None, *, whole: bool, looks: tuple[Any, ...]) -> None:
-    """The figure. A click moves the mark in the browser, so the figure stays as it is and keeps its zoom.
+    """Show the figure. A click moves the mark in the browser, so the figure does not change and keeps its zoom.
 
-    It is made anew, under another key, where a node was chosen by name, what it shows has changed, or the
-    browser has lost it with a change of page.
+    It is rebuilt under a new key if a node was chosen by name, its content changed, or the browser lost it on a page
+    change.
     """
-    drawn = st.session_state.get("drawn") or _Drawn()
+    shown = st.session_state.get("shown") or _ShownFigure()
     now = node.id if node else None
-    if drawn.looks != looks or now != drawn.clicked or drawn.key not in st.session_state:
-        drawn = _Drawn(drawn.version + 1, looks, marked=now, clicked=now)
-        st.session_state["drawn"] = drawn
+    if shown.looks != looks or now != shown.clicked or shown.key not in st.session_state:
+        shown = _ShownFigure(shown.version + 1, looks, marked=now, clicked=now)
+        st.session_state["shown"] = shown
     st.plotly_chart(
-        figure.draw(graph, hits, drawn.marked, whole=whole, dark=st.context.theme.type == "dark"),
+        figure.draw(graph, hits, shown.marked, whole=whole, dark=st.context.theme.type == "dark"),
         width="stretch",
-        key=drawn.key,
+        key=shown.key,
         on_select="rerun",
         selection_mode="points",
         config={"scrollZoom": True},
@@ -104,8 +104,8 @@ def _picture(graph: Graph, hits: list[Node], node: Node | None, *, whole: bool, 
 
 
 @dataclass
-class _Drawn:
-    """The figure that the browser has: what it shows, the node marked in it at first, and the one clicked since."""
+class _ShownFigure:
+    """The figure in the browser: its content, the node marked at first, and the node clicked since."""
 
     version: int = 0
     looks: tuple[Any, ...] = ()
@@ -118,8 +118,8 @@ class _Drawn:
 
 
 def _take_click(graph: Graph) -> None:
-    """Choose the node that was clicked. A click beside all nodes changes nothing."""
-    drawn: _Drawn | None = st.session_state.get("drawn")
+    """Choose the node that was clicked. A click on the background changes nothing."""
+    drawn: _ShownFigure | None = st.session_state.get("drawn")
     points = st.session_state[drawn.key].selection.points if drawn and drawn.key in st.session_state else []
     name = points[-1]["customdata"] if points else None
     if drawn and name in graph.by_id and name != drawn.clicked:
@@ -127,21 +127,21 @@ def _take_click(graph: Graph) -> None:
 
 
 def details(graph: Graph, node: Node) -> None:
-    """What a node is: its operation and attributes, what goes in and comes out, its weights."""
+    """Show a node's operator, attributes, inputs, outputs and weights."""
     st.subheader(node.versioned_op if node.kind == "op" else f"{node.op} of the model", anchor=False)
-    st.caption(_verbatim(node.name) if node.name else "It has no name in the file.")
+    st.caption(_verbatim(node.name) if node.name else "Unnamed in the file.")
     if node.attributes:
         _table([{"Attribute": name, "Value": text} for name, text in node.attributes.items()])
     for title, names_of in (("Input", node.inputs), ("Output", node.outputs)):
         if names_of:
             _table(
                 [
-                    {title: item.name or "(left out)", "Shape and type": _type(item)}
+                    {title: item.name or "(omitted)", "Shape and type": _type(item)}
                     for item in graph.tensors_of(names_of)
                 ]
             )
-    made = node.outputs if node.op == "Constant" else ()
-    for tensor in graph.tensors_of(dict.fromkeys((*node.inputs, *made))):
+    constants = node.outputs if node.op == "Constant" else ()
+    for tensor in graph.tensors_of(dict.fromkeys((*node.inputs, *constants))):
         if tensor.kind == "weight":
             _weight(tensor)
 
@@ -155,23 +155,23 @@ def _type(tensor: Tensor) -> str:
 
 
 def _verbatim(text: str) -> str:
-    """A name as it is, whatever Markdown would make of it."""
+    """A name without Markdown formatting."""
     return f"`` {text} ``"
 
 
 def _weight(tensor: Tensor) -> None:
-    """The histogram of a weight, and its statistics."""
+    """Show the histogram and the statistics of a weight."""
     st.markdown(f"{_verbatim(tensor.name)}  \n{tensor.text}")
-    found = tensor.statistics
-    if found is None:
-        st.caption("Its values are no numbers, or cannot be read.")
+    statistics = tensor.statistics
+    if statistics is None:
+        st.caption("Its values are not numbers, or cannot be read.")
         return
-    if found.counts:
+    if statistics.counts:
         st.plotly_chart(
-            figure.histogram(found), width="stretch", key=f"weight-{tensor.name}", config={"displayModeBar": False}
+            figure.histogram(statistics), width="stretch", key=f"weight-{tensor.name}", config={"displayModeBar": False}
         )
-    values = {name: getattr(found, name) for name in ("min", "max", "mean", "std")}
+    values = {name: getattr(statistics, name) for name in ("min", "max", "mean", "std")}
     shown = [f"{name} {value:.4g}" for name, value in values.items() if value is not None]
-    zeros = [f"{100 * found.zeros:.1f} % zeros"] if found.zeros is not None else []
-    lost = [f"{found.not_finite:,} not finite"] if found.not_finite else []
-    st.caption(" · ".join([format_count(found.count, "value"), *shown, *zeros, *lost]))
+    zeros = [f"{100 * statistics.zeros:.1f} % zeros"] if statistics.zeros is not None else []
+    not_finite = [f"{statistics.not_finite:,} not finite"] if statistics.not_finite else []
+    st.caption(" · ".join([format_count(statistics.count, "value"), *shown, *zeros, *not_finite]))

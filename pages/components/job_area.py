@@ -1,4 +1,4 @@
-"""How the pages start a job, follow it, and say how it ended."""
+"""Start a job from a page, follow it, and show how it ended."""
 
 from __future__ import annotations
 
@@ -19,153 +19,155 @@ _STAGES = ("train", "export", "convert", "compare")
 _FOLLOW_SECONDS = 0.5
 
 
-def start_button(label: str, make: Callable[[], Run], arguments: Sequence[str], **options: Any) -> None:
-    """A button that starts a command on a run and shows that run; `make` gives the run when it is pressed.
+def start_button(label: str, create_run: Callable[[], Run], arguments: Sequence[str], **options: Any) -> None:
+    """A button that starts a command on the run that `create_run` returns, and selects that run.
 
-    Not a callback: its arguments would be those of the page's last draw, and a slider that was moved just before the
-    click would not count. An error is said by `refusal`.
+    Not a callback: its arguments would be from the page's previous draw, and would ignore a slider moved just before
+    the click. `show_start_error` shows an error.
     """
     if not st.button(label, **options):
         return
-    forget_error()
+    clear_start_error()
     try:
-        run = make()
+        run = create_run()
         watcher.start(run, arguments)
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
-        keep_error(error)
+        set_start_error(error)
     st.rerun()
 
 
-def keep_error(error: ConvNetError) -> None:
-    """Have `refusal` say why nothing was started, until the person does something else.
+def set_start_error(error: ConvNetError) -> None:
+    """Store an error for `show_start_error`, until the user does something else.
 
-    Not for one draw only: a fragment that asks for a new one of its own accord would take the message away unread.
-    Its words alone: an error that was raised holds what its functions held, an uploaded file too.
+    It has to survive automatic reruns of fragments, which would otherwise remove it unread. Only the text is stored: a
+    raised error references the local variables of its functions, such as an uploaded file.
     """
     st.session_state["start_error"] = ConvNetError(str(error), error.hint)
 
 
-def forget_error() -> None:
-    """The person went on: to another page, another run, another start."""
+def clear_start_error() -> None:
+    """Clear the error, because the user went to another page or run, or started something else."""
     st.session_state.pop("start_error", None)
 
 
-def explain(error: ConvNetError) -> None:
-    """What is wrong, and how to mend it."""
+def show_error(error: ConvNetError) -> None:
+    """Show an error and how to fix it."""
     st.error(f"{error}" + (f"\n\n{error.hint}" if error.hint else ""))
 
 
 Draw = Callable[[JobProgress], None]
 
 
-def refusal() -> None:
-    """Why nothing was started, where that is so."""
+def show_start_error() -> None:
+    """Show why a job could not be started, if that happened."""
     if error := st.session_state.get("start_error"):
-        explain(error)
+        show_error(error)
 
 
-def area(run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = None) -> bool:
-    """The run's job: followed while it lives, explained where it ended badly. Whether one is at work.
+def show_job(run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = None) -> bool:
+    """Follow the run's job, or show why it failed; returns whether a job is running.
 
-    A job that ended badly is shown where it was at one of `stages` (anywhere when none is named); one at work
-    always. `head` and `draw` show more of a job at work, above and below, each half second.
+    A failed job is shown only if it was at one of `stages` (if any are passed); a running job always. `head` and `draw`
+    add content above and below a running job, every half second.
     """
-    found = watcher.current(run)
-    if found is None:
+    current = watcher.current(run)
+    if current is None:
         return False
-    job, info = found
+    job, info = current
     if info.live:
         _follow(job, head, draw)
         return True
     if info.state != "done" and (not stages or {info.command, progress_of(job).current_stage} & set(stages)):
-        ended_badly(job, info)
+        show_failure(job, info)
     return False
 
 
-def busy(run: Run) -> bool:
-    """Whether a job is at work on the run."""
-    found = watcher.current(run)
-    return found is not None and found[1].live
+def is_busy(run: Run) -> bool:
+    """Whether a job is running on the run."""
+    current = watcher.current(run)
+    return current is not None and current[1].live
 
 
 @st.fragment(run_every=_FOLLOW_SECONDS)
 def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
-    """A job at work; when it has ended, the page is drawn again."""
+    """Show a running job; redraw the page when it ends."""
     info = job.info
-    told = progress_of(job)
+    progress = progress_of(job)
     if not info.live:
         st.rerun()
-    # Each part in a place of its own: where one grows or shrinks, the old Stop must not stand beside the new one.
+    # Separate containers, so that the old Stop button does not stay beside the new one when a part grows or shrinks.
     above, lines, stop, below = (st.container() for _ in range(4))
     if head:
         with above:
-            head(told)
+            head(progress)
     with lines:
-        _lines(info, told)
+        _show_stages(info, progress)
     with stop:
-        _stop(job)
+        _stop_button(job)
     if draw:
         with below:
-            draw(told)
+            draw(progress)
 
 
-def _lines(info: JobInfo, told: JobProgress) -> None:
-    """The stages of the job: done, at work, to come."""
-    for place, stage in enumerate(_STAGES if info.command == "pipeline" else told.started or (info.command,)):
-        if stage in told.done:
-            done = told.done[stage]
+def _show_stages(info: JobInfo, progress: JobProgress) -> None:
+    """Show the job's stages: done, running and waiting."""
+    for index, stage in enumerate(_STAGES if info.command == "pipeline" else progress.started or (info.command,)):
+        if stage in progress.done:
+            done = progress.done[stage]
             st.markdown(f":material/check_circle: **{stage}**: {done.summary} ({done.seconds:.1f} s)")
-        elif stage in told.started:
+        elif stage in progress.started:
             st.markdown(f":material/progress_activity: **{stage}**")
-            _latest(told)
+            _show_progress(progress)
         else:
-            st.markdown(f":material/schedule: {stage}" + (" is starting" if not (place or told.started) else ""))
+            st.markdown(f":material/schedule: {stage}" + (" is starting" if not (index or progress.started) else ""))
 
 
-def _stop(job: JobView) -> None:
-    """The button that stops the job, or that it was pressed."""
+def _stop_button(job: JobView) -> None:
+    """The Stop button, or a note that it was pressed."""
     if job.stop_requested:
-        st.info("Stopping: a training saves first, and can be resumed.", icon=":material/stop_circle:")
+        st.info("Stopping. A training is saved first and can be resumed.", icon=":material/stop_circle:")
     else:
         st.button(
             "Stop",
             icon=":material/stop_circle:",
-            help="A training saves first, and can be resumed; any other stage leaves its old result as it was",
-            on_click=_ask_to_stop,
+            help="A training is saved first and can be resumed; other stages keep their previous result",
+            on_click=_request_stop,
             args=(job,),
         )
 
 
-def _ask_to_stop(job: JobView) -> None:
-    """Where the disk refuses, `refusal` says so."""
+def _request_stop(job: JobView) -> None:
+    """Request the stop; `show_start_error` shows a disk error."""
     try:
         job.stop()
     except ConvNetError as error:
-        keep_error(error)
+        set_start_error(error)
 
 
-def _share(done: float, total: float) -> float:
-    """How much is done, from 0 to 1, whatever a run folder from elsewhere says."""
+def _fraction_done(done: float, total: float) -> float:
+    """The fraction done, limited to 0 to 1 even if the run folder contains wrong numbers."""
     return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
 
 
-def _latest(told: JobProgress) -> None:
-    """The newest progress of the stage that runs."""
-    match told.latest:
+def _show_progress(progress: JobProgress) -> None:
+    """Show the latest progress of the running stage."""
+    match progress.latest:
         case Message(text=text) if text.startswith("queued"):
             st.info(text[0].upper() + text[1:], icon=":material/hourglass:")
         case Message(text=text):
             st.caption(text)
         case Progress(label=label, done=done, total=total):
-            st.progress(_share(done, total), text=label)
+            st.progress(_fraction_done(done, total), text=label)
         case Metrics() as metrics:
-            text = f"{100 * metrics.accuracy:.1f} % right, {metrics.images_per_second:,.0f} images/s"
-            st.progress(_share(metrics.step, metrics.total_steps), text=f"{text}, {metrics.seconds_left:.0f} s left")
+            text = f"{100 * metrics.accuracy:.1f} % accuracy, {metrics.images_per_second:,.0f} images/s"
+            st.progress(
+                _fraction_done(metrics.step, metrics.total_steps), text=f"{text}, {metrics.seconds_left:.0f} s left"
+            )
 
 
-def ended_badly(job: JobView, info: JobInfo) -> None:
-    """Why a job failed, died or was stopped, how to mend it, and its log."""
+def show_failure(job: JobView, info: JobInfo) -> None:
+    """Show why a job failed, died or was stopped, how to fix it, and its log."""
     show = st.info if info.state == "stopped" else st.error
     show(f"{info.command}: {info.error}" + (f"\n\n{info.hint}" if info.hint else ""))
     log = job.log()

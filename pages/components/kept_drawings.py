@@ -1,4 +1,4 @@
-"""Test cases on a page: keep a drawing, see which runtimes read the kept ones right, remove them."""
+"""Test cases: save a drawing, see which runtimes read the saved ones correctly, and remove them."""
 
 from __future__ import annotations
 
@@ -19,79 +19,79 @@ from convnet_core.runtimes.pool import RuntimePool, by_label
 from pages.components import job_area as jobs
 
 
-def keeping(run: Run, drawing: Gray, guess: int | None) -> None:
-    """Keep the drawing with its true digit."""
+def save_form(run: Run, drawing: Gray, guess: int | None) -> None:
+    """A form that saves the drawing with its true digit."""
     label = st.pills(  # a segmented control does not wrap: on a phone its last digit is cut off
         "The digit that you drew",
         range(10),
         default=guess,
-        help="Begins with what most runtimes read; say otherwise where they are wrong",
+        help="Starts with the digit that most runtimes read; change it if they are wrong",
     )
     if not st.button(
-        "Keep as a test case",
+        "Save as a test case",
         icon=":material/bookmark_add:",
         disabled=label is None,
-        help="Puts the drawing and its digit into the run; the next comparison includes it",
+        help="Saves the drawing and its digit in the run; the next comparison includes it",
     ):
         return
     assert label is not None  # else the button is disabled
     try:
         drawings.save(run, drawing, label)
     except ConvNetError as error:
-        jobs.explain(error)
+        jobs.show_error(error)
         return
-    st.toast(f"Kept as a {label}", icon=":material/bookmark_added:")
+    st.toast(f"Saved as a {label}", icon=":material/bookmark_added:")
     st.rerun()
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
-def image_of(path: Path, case: drawings.SavedDrawing) -> Any:
-    """The prepared image of a test case. A case's name stands for its pixels."""
+def load_image(path: Path, case: drawings.SavedDrawing) -> Any:
+    """The prepared image of a test case. The file name identifies its pixels."""
     return drawings.load_image(Run(path), case)
 
 
-def readable(run: Run, found: list[drawings.SavedDrawing]) -> dict[drawings.SavedDrawing, Any]:
-    """The prepared image of each case; a line for each that cannot be read."""
+def load_images(run: Run, cases: list[drawings.SavedDrawing]) -> dict[drawings.SavedDrawing, Any]:
+    """The prepared image of each case; shows an error for each that cannot be read."""
     images = {}
-    for case in found:
+    for case in cases:
         try:
-            images[case] = image_of(run.path, case)
+            images[case] = load_image(run.path, case)
         except ConvNetError as error:
-            jobs.explain(error)
+            jobs.show_error(error)
     return images
 
 
-def kept(run: Run, reader: RuntimePool) -> None:
-    """The drawings that were kept: which runtimes read them right, and a button to remove each."""
+def show_saved(run: Run, pool: RuntimePool) -> None:
+    """Show the saved drawings, which runtimes read them correctly, and a button to remove each."""
     st.subheader("Test cases")
-    found = drawings.list_drawings(run)
-    if not found:
-        st.caption("None yet. A drawing that you keep becomes one: each comparison then includes it.")
+    cases = drawings.list_drawings(run)
+    if not cases:
+        st.caption("None yet. Save a drawing to include it in each comparison.")
         return
-    images = readable(run, found)
-    read = {} if reader.loading or not images else reader.read(np.stack([*images.values()])[:, None])
-    answers = {name: dict(zip(images, answer.labels.tolist(), strict=True)) for name, answer in read.items()}
+    images = load_images(run, cases)
+    results = {} if pool.loading or not images else pool.read(np.stack([*images.values()])[:, None])
+    answers = {name: dict(zip(images, answer.labels.tolist(), strict=True)) for name, answer in results.items()}
     if answers:
-        right = {name: sum(said[case] == case.label for case in images) for name, said in answers.items()}
+        correct = {name: sum(labels[case] == case.label for case in images) for name, labels in answers.items()}
         badges = (
             f":{'green' if count == len(images) else 'orange'}-badge[{name}: {count} of {len(images)}]"
-            for name, count in right.items()
+            for name, count in correct.items()
         )
-        st.markdown(f"Read right: {' '.join(badges)}")
-    included(run, found)
+        st.markdown(f"Read correctly: {' '.join(badges)}")
+    show_comparison_state(run, cases)
     with st.container(horizontal=True):
-        for case in found:
-            labels = {name: said[case] for name, said in answers.items() if case in said}
-            case_card(run, case, labels, pictured=case in images)
+        for case in cases:
+            labels = {name: read[case] for name, read in answers.items() if case in read}
+            drawing_card(run, case, labels, has_picture=case in images)
 
 
-def included(run: Run, found: list[drawings.SavedDrawing]) -> None:
-    """Whether the comparison knows these cases, with the button that makes it so."""
+def show_comparison_state(run: Run, cases: list[drawings.SavedDrawing]) -> None:
+    """Show whether the comparison includes these cases, with a button to compare again."""
     try:
         record = run.record("compare")
-    except RunError:  # damaged, as the page Compare says
+    except RunError:  # damaged; the Compare page shows the error
         record = None
-    if record and drawings.compared_exactly(record, found):
+    if record and drawings.compared_exactly(record, cases):
         st.caption("The comparison includes these drawings.")
         return
     st.caption("The next comparison includes these drawings.")
@@ -101,36 +101,36 @@ def included(run: Run, found: list[drawings.SavedDrawing]) -> None:
         lambda: run,
         ["compare", *arguments(config, CompareConfig()), *arguments(data_of(run, "compare"), data_of(run))],
         icon=":material/balance:",
-        disabled=jobs.busy(run),
-        help="Compares all runtimes once more, with the settings of the last comparison",
+        disabled=jobs.is_busy(run),
+        help="Compares all runtimes again, with the settings of the last comparison",
     )
 
 
-def case_card(run: Run, case: drawings.SavedDrawing, labels: dict[str, int], *, pictured: bool) -> None:
-    """One test case, without its picture where that cannot be read."""
+def drawing_card(run: Run, case: drawings.SavedDrawing, labels: dict[str, int], *, has_picture: bool) -> None:
+    """One test case, without its picture if that cannot be read."""
     with st.container(border=True, width=150):
         try:
-            if pictured:
+            if has_picture:
                 st.image(str(drawings.picture_file(run, case)), width=112)
-        except RunError as error:  # a link, or removed elsewhere, since the images were read
-            jobs.explain(error)
-        st.caption(_said(case, labels))
+        except RunError as error:  # replaced by a link or removed since the images were read
+            jobs.show_error(error)
+        st.caption(_caption_text(case, labels))
         st.button(
             "Remove",
             key=f"remove-{case.file}",
             icon=":material/delete:",
             on_click=drawings.delete,
             args=(run, case),
-            help="Takes the drawing out of the run",
+            help="Removes the drawing from the run",
         )
 
 
-def _said(case: drawings.SavedDrawing, labels: dict[str, int]) -> str:
+def _caption_text(case: drawings.SavedDrawing, labels: dict[str, int]) -> str:
     groups = by_label(labels)
     if not groups:
         return f"a {case.label}"
     if len(groups) == 1:
         label = next(iter(groups))
-        return f"a {case.label}, read {'right' if label == case.label else f'as {label}'} by all"
+        return f"a {case.label}, read {'correctly' if label == case.label else f'as {label}'} by all"
     wrong = (f"{', '.join(names)}: {label}" for label, names in groups.items() if label != case.label)
-    return f"a {case.label}; read wrong by {'; '.join(wrong)}"
+    return f"a {case.label}; misread by {'; '.join(wrong)}"

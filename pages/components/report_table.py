@@ -9,10 +9,10 @@ from convnet_core.compare.report_file import Report
 from convnet_core.compare.verdict import sentence
 
 
-def runtimes(report: Report, *, stale: bool = False) -> None:
-    """The verdict and the table of runtimes of a comparison. A stale verdict is not shown as one that holds."""
+def show_report(report: Report, *, stale: bool = False) -> None:
+    """Show the verdict and the table of runtimes of a comparison. An out-of-date verdict is shown as such."""
     if stale:
-        st.info(f"When these were compared, the verdict was: {report.verdict}.", icon=":material/history:")
+        st.info(f"The verdict of the last comparison was: {report.verdict}.", icon=":material/history:")
     elif report.agree:
         st.success(f"{sentence(report)}.", icon=":material/verified:")
     else:
@@ -36,5 +36,5 @@ def runtimes(report: Report, *, stale: bool = False) -> None:
         width="stretch",
     )
     reasons = [f"- **{line.name}**: {line.reason}" for line in report.runtimes if not line.passed]
-    if reasons:  # in the table they would be cut off
+    if reasons:  # the table would cut them off
         st.markdown("\n".join(reasons))

@@ -1,4 +1,4 @@
-"""The run that the pages show: which one, what it lacks, what in it is stale, and the files that it gives out."""
+"""The selected run: what it lacks, what is out of date, and its downloads."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from convnet_core.runs.stage_folders import STAGES
 from pages.components import job_area as jobs
 
 
-def chosen_run() -> Run | None:
-    """The run that the picker shows; None where there is none yet."""
+def selected_run() -> Run | None:
+    """The run selected in the picker; None if there is none yet."""
     name = st.session_state.get("run")
     path = runs_root() / name if name else None
     return Run.open(path) if path and (path / "run.json").is_file() else None
 
 
-def begin_with(run: Run, **values: Any) -> None:
-    """Put widgets at a run's own values when that run is shown for the first time after another; for their keys."""
+def set_initial_values(run: Run, **values: Any) -> None:
+    """Set widgets, by key, to a run's values when the user switches to that run."""
     for key, value in values.items():
-        mark = f"{key} of"
-        if st.session_state.get(mark, run.name) != run.name:
+        owner = f"{key} of"
+        if st.session_state.get(owner, run.name) != run.name:
             st.session_state[key] = value
-        st.session_state[mark] = run.name
+        st.session_state[owner] = run.name
 
 
-def need(stage: str, what: str) -> Run:
-    """The chosen run with a stage in it; otherwise says what to do, with the button that does it, and ends the page.
+def require_stage(stage: str, what: str) -> Run:
+    """The selected run, if it has this stage; otherwise shows what to do, with a button, and ends the page.
 
-    `what` begins the sentence: "Comparing" needs a run.
+    `what` starts the message, as in "Comparing needs a trained network".
     """
-    run = chosen_run()
+    run = selected_run()
     if run is not None and run.state(stage).state != "missing":
         return run
-    jobs.refusal()
-    if run is None or not jobs.area(run):
+    jobs.show_start_error()
+    if run is None or not jobs.show_job(run):
         if run is None or run.state("train").state == run.state("export").state == "missing":
-            st.info(f"{what} needs a trained network. One button makes all, in one to two minutes.")
+            st.info(f"{what} needs a trained network. One button runs everything, in one to two minutes.")
             pipeline_button()
             st.page_link("pages/train.py", label="Or train one with your own settings", icon=":material/tune:")
-            st.page_link("pages/home.py", label="Or bring a network of your own as ONNX", icon=":material/upload_file:")
+            st.page_link("pages/home.py", label="Or import your own network as ONNX", icon=":material/upload_file:")
         else:
             st.info(f"The run {run.name} has no {stage.split('/')[0]} yet.")
-            refresh_button(run, "Make what is missing")
+            refresh_button(run, "Run the missing stages")
     return st.stop()
 
 
-def digits_only(what: str) -> bool:
-    """Say so where the chosen run holds a model from elsewhere; `what` begins the sentence. Whether it is so."""
-    run = chosen_run()
+def warn_if_imported(what: str) -> bool:
+    """Show a message if the selected run is an imported model; returns whether it is. `what` starts the message."""
+    run = selected_run()
     if run is None or not run.is_model:
         return False
     st.info(
-        f"The run **{run.name}** holds a model from elsewhere. {what} a network that reads digits: choose another run "
-        "in the sidebar, or make one with one button on Home.",
+        f"The run **{run.name}** is an imported model. {what} a network that reads digits: choose another run in the "
+        "sidebar, or create one with one button on Home.",
         icon=":material/draw:",
     )
     with st.container(horizontal=True):
@@ -68,21 +68,21 @@ def digits_only(what: str) -> bool:
     return True
 
 
-def download(run: Run, name: str, label: str, file_name: str, **options: Any) -> None:
-    """A button for the file at a path inside the run, which is read when it is asked for; or why it is not given out.
+def download_button(run: Run, name: str, label: str, file_name: str, **options: Any) -> None:
+    """A download button for a file in the run, read on click; or the reason why it cannot be downloaded.
 
-    That is found out here as well, since Streamlit would then say "Failed to generate file" alone.
+    This checks the file before the click too, because Streamlit would only say "Failed to generate file".
     """
     try:
         run.file(name)
     except RunError as error:
-        jobs.explain(error)
+        jobs.show_error(error)
         return
     st.download_button(label, lambda: run.file(name).read_bytes(), file_name, **options)
 
 
 def pipeline_button(*, disabled: bool = False) -> None:
-    """Everything with one click: a new run, the preset `fast` on the embedded data."""
+    """A button that runs everything in a new run: the preset `fast` on generated digits."""
     jobs.start_button(
         "Run the pipeline",
         lambda: new_run(runs_root(), "fast-strokes"),
@@ -90,28 +90,30 @@ def pipeline_button(*, disabled: bool = False) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=disabled,
-        help="Trains on generated handwriting, exports, converts and compares, into a new run",
+        help="Trains on generated handwriting, exports, converts and compares, in a new run",
     )
 
 
 def refresh_button(run: Run, label: str) -> None:
-    """Run what is missing or stale in a run."""
+    """A button that runs the stages of a run that are missing or out of date."""
     jobs.start_button(
         label,
         lambda: run,
         ["refresh"],
         type="primary",
         icon=":material/refresh:",
-        help="Runs each stage that is missing or stale, in order, with the settings that it had",
+        help="Runs every stage that is missing or out of date, in order, with its previous settings",
     )
 
 
-def warn_of_stale(run: Run, stage: str) -> bool:
-    """Say so when a stage no longer belongs to what is ahead of it, with the button that mends it; whether it is so."""
+def warn_if_stale(run: Run, stage: str) -> bool:
+    """Warn if a stage is out of date, with a button that updates it; returns whether it is."""
     state = run.state(stage)
     if state.state != "stale":
         return False
-    again = [name.split("/")[0] for name in STAGES if run.state(name).state == "stale"]
-    st.warning(f"This is stale: {state.reason}. To run again: {', '.join(again)}.", icon=":material/warning:")
+    stale = [name.split("/")[0] for name in STAGES if run.state(name).state == "stale"]
+    st.warning(
+        f"This is out of date: {state.reason}. Stages to run again: {', '.join(stale)}.", icon=":material/warning:"
+    )
     refresh_button(run, "Bring up to date")
     return True

@@ -1,1 +1,1 @@
-"""Widgets that give the settings of a job."""
+"""Widgets for the settings of a job."""

@@ -1,4 +1,4 @@
-"""The settings of a conversion as widgets."""
+"""Widgets for the settings of a conversion."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from convnet_core.convert.targets.table import TARGETS
 from convnet_core.runs.run import Run
 
 
-def settings(run: Run) -> ConvertConfig:
-    """Widgets that make a config."""
+def conversion_settings(run: Run) -> ConvertConfig:
+    """Show the widgets; returns the config they describe."""
     images = "Samples" if run.is_model else "Training images"
     fields = {field.path[0]: field for field in describe(ConvertConfig)}
     default = ConvertConfig()
@@ -22,8 +22,8 @@ def settings(run: Run) -> ConvertConfig:
         64 if run.is_model else default.calibration_size,
         key="calibration-samples" if run.is_model else "calibration-size",
         bind="query-params",
-        help=f"{images} that fix the ranges of the int8 tensors. Few make int8 less exact, many make the "
-        "conversion slower. The other artefacts do not depend on them",
+        help=f"{images} used to calibrate the value ranges of int8 tensors. Too few make int8 less accurate; many make "
+        "the conversion slower. Other formats do not use them",
     )
     seed = middle.number_input(
         "Calibration seed",
@@ -32,14 +32,14 @@ def settings(run: Run) -> ConvertConfig:
         default.seed,
         key="calibration-seed",
         bind="query-params",
-        help=f"Which {images.lower()} are taken. Another seed gives int8 slightly other answers",
+        help=f"Selects the {images.lower()}. A different seed changes the int8 answers slightly",
     )
     converter = right.selectbox(
         "Converter",
         fields["converter"].choices,
         key="converter",
         bind="query-params",
-        help="What makes the TensorFlow graph out of the ONNX nodes. It decides into which ops a node is taken apart",
+        help="Builds the TensorFlow graph from the ONNX nodes, and determines which ops each node becomes",
     )
     left, middle, right = st.columns(3)
     native = converter == default.converter
@@ -49,15 +49,15 @@ def settings(run: Run) -> ConvertConfig:
         key="layout",
         bind="query-params",
         disabled=not native,
-        help="nchw: images go in and come out as in ONNX. nhwc: channels last, as cameras have them, and no transpose "
-        "is left at the borders; the native converter's alone",
+        help="nchw: images have ONNX's layout. nhwc: channels last, as cameras deliver them, without a transpose at "
+        "the inputs and outputs; only for the native converter",
     )
-    border = "Whole numbers save the file a step, and whoever calls it has to use its scale and zero point"
+    integers = "With integers the file skips a conversion step, but the caller has to apply its scale and zero point"
     int8_inputs, int8_outputs = (
-        column.selectbox(label, fields[name].choices, key=name, bind="query-params", help=border)
+        column.selectbox(label, fields[name].choices, key=name, bind="query-params", help=integers)
         for column, label, name in (
-            (middle, "The int8 file takes", "int8_inputs"),
-            (right, "The int8 file gives", "int8_outputs"),
+            (middle, "int8 file: inputs", "int8_inputs"),
+            (right, "int8 file: outputs", "int8_outputs"),
         )
     )
     names = {target.name: target.title for target in TARGETS}
@@ -68,7 +68,7 @@ def settings(run: Run) -> ConvertConfig:
         key="only",
         bind="query-params",
         placeholder="all",
-        help="What is written; the comparison and the benchmark then cover these alone",
+        help="The formats to write; the comparison and the benchmark then cover only these",
     )
     return ConvertConfig(
         converter=converter,

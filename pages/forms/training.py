@@ -1,7 +1,7 @@
-"""The settings of data and training as widgets, the same on every page that shows them.
+"""Widgets for the data and training settings, shared by several pages.
 
-A choice is kept in the address under the name of its flag, so that it survives a change of page, a reload and a
-restart of the server.
+Choices are stored in the address under the name of their flag, so they survive page changes, reloads and server
+restarts.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _TITLES = {"source": "Data", "folder": "Folder of MNIST", "kernel": "Kernel size
 
 
 def key_of(field: ConfigField) -> str:
-    """The widget's key, which is its name in the address."""
+    """The widget's key, which is also its name in the address."""
     return field.flag
 
 
 def widget(place: DeltaGenerator, path: tuple[str, ...]) -> Any:
-    """The widget of a field of TrainConfig; it starts at the default preset's value."""
+    """The widget of a TrainConfig field, starting at the default preset's value."""
     field = FIELDS[path]
     name = path[-1]
     value = value_at(PRESETS[DEFAULT_PRESET], path)
@@ -54,7 +54,7 @@ def widget(place: DeltaGenerator, path: tuple[str, ...]) -> Any:
         "bind": "query-params",
     }
     if name in _STEPS:
-        return place.select_slider(options=_STEPS[name], value=value, format_func=_shown, **shared)
+        return place.select_slider(options=_STEPS[name], value=value, format_func=_format_number, **shared)
     if field.choices:
         return place.selectbox(options=field.choices, index=field.choices.index(value), **shared)
     if name in _SLIDERS:
@@ -65,13 +65,13 @@ def widget(place: DeltaGenerator, path: tuple[str, ...]) -> Any:
     return place.text_input(value=value, **shared)
 
 
-def _shown(value: float) -> str:
-    """As the address has it too, so without thousands separators."""
+def _format_number(value: float) -> str:
+    """The number as in the address, without thousands separators."""
     return f"{value:g}"
 
 
-def data(place: DeltaGenerator) -> DataConfig | None:
-    """The choice of a data set; None, with the reason shown, where it is incomplete."""
+def data_settings(place: DeltaGenerator) -> DataConfig | None:
+    """The choice of a data set; None, with the reason shown, if it is incomplete."""
     row = place.container(horizontal=True, vertical_alignment="bottom")
     name = row.segmented_control(
         "Data",
@@ -91,17 +91,17 @@ def data(place: DeltaGenerator) -> DataConfig | None:
         "Folder",
         key="idx-folder",
         bind="query-params",
-        help="Holds the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of them, "
-        "as MNIST, EMNIST, Kaggle and torchvision have them; or the path of an .npz as Keras has it",
+        help="Path of a folder with the files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of "
+        "them, as MNIST, EMNIST, Kaggle and torchvision provide them; or of an .npz file in Keras's format",
     )
     if not path:
-        place.info("Name a folder of four files as MNIST has them, or an .npz.")
+        place.info("Enter a folder with four files in MNIST's format, or an .npz file.")
         return None
     return absolute(DataConfig(source=path))
 
 
-def augmentation(place: DeltaGenerator) -> AugmentConfig:
-    """The sliders of the random distortions."""
+def augmentation_settings(place: DeltaGenerator) -> AugmentConfig:
+    """Sliders for the random distortions."""
     columns = place.columns(4)
     names = [field.path[-1] for field in describe(AugmentConfig)]
     return AugmentConfig(
@@ -109,15 +109,15 @@ def augmentation(place: DeltaGenerator) -> AugmentConfig:
     )
 
 
-def training(place: DeltaGenerator, data_config: DataConfig) -> TrainConfig | None:
-    """All settings of a training; None, with the reason shown, where they contradict each other."""
+def training_settings(place: DeltaGenerator, data_config: DataConfig) -> TrainConfig | None:
+    """All settings of a training; None, with the reason shown, if they contradict each other."""
     rows = [place.columns(4) for _ in range(2)]
     first = {name: widget(column, (name,)) for name, column in zip(_RECIPE, rows[0], strict=True)}
     second = {name: widget(column, ("model", name)) for name, column in zip(_NETWORK, rows[1], strict=False)}
     first["optimizer"] = widget(rows[1][3], ("optimizer",))
     with place.expander("Augmentation: random distortions of each training image"):
-        augment = augmentation(st.container())
-    with place.expander("More: regularisation, validation, precision, seed, device"):
+        augment = augmentation_settings(st.container())
+    with place.expander("More: regularization, validation, precision, seed, device"):
         columns = [*st.columns(4), *st.columns(4)]
         more = {name: widget(column, (name,)) for name, column in zip(_MORE, columns, strict=False)}
         size = widget(columns[len(_MORE)], ("data", "train_size"))
@@ -136,13 +136,13 @@ _MORE = ("weight_decay", "label_smoothing", "validation_size", "precision", "see
 
 
 def set_preset(name: str) -> None:
-    """Put a preset's values into the widgets; for a callback, before they are drawn."""
+    """Set the widgets to a preset's values. Call it from a callback, before the widgets are drawn."""
     for path, field in FIELDS.items():
         if path[0] != "data":
             st.session_state[key_of(field)] = value_at(PRESETS[name], path)
 
 
 def preset_of(config: TrainConfig) -> str | None:
-    """The preset that the settings are, whatever the data; None when they are somebody's own."""
-    plain = config.replace(data=DataConfig())
-    return next((name for name, preset in PRESETS.items() if preset == plain), None)
+    """The preset with these settings, ignoring the data; None for custom settings."""
+    without_data = config.replace(data=DataConfig())
+    return next((name for name, preset in PRESETS.items() if preset == without_data), None)

@@ -64,16 +64,16 @@ def test_a_phone_shows_all_ten_digits(server, run, new_page):
 @pytest.mark.slow
 def test_a_lesson_is_taken_apart_and_a_click_in_either_graph_shows_the_node(server, run, page):
     page.goto(f"{server.address}/dissect")
-    page.get_by_role("combobox", name="Fault to put in").click()
+    page.get_by_role("combobox", name="Fault to insert").click()
     page.get_by_role("option", name="a kernel transposed").click()
     settle(page)
-    page.get_by_role("button", name="Take apart").click()
+    page.get_by_role("button", name="Dissect").click()
     page.get_by_text("its transpose by (0, 1, 3, 2) fits").first.wait_for(timeout=120_000)
     choose_node(page, "Gemm")
     page.get_by_role("heading", name="Gemm node_linear").wait_for()
     choose_node(page, "Conv2D", graph=1)
     page.get_by_role("heading", name="Conv node_Conv").wait_for()
-    page.get_by_text("A BatchNorm is folded into it").wait_for()
+    page.get_by_text("A BatchNorm is folded into this node").wait_for()
 
 
 @pytest.mark.slow

@@ -54,7 +54,7 @@ def test_without_a_run_it_says_what_to_do(root):
 def test_without_a_benchmark_it_offers_to_measure(root, finished_run):
     copy_of(finished_run, root)
     app = open_page("benchmark")
-    assert "Nothing has been measured yet" in text_of(app)
+    assert "No measurements yet" in text_of(app)
     assert button(app, "Measure")
     assert all(widget.help for widget in (*app.select_slider, *app.number_input, *app.button))
 
@@ -101,7 +101,7 @@ def test_charts_hold_the_figures_and_leave_out_what_is_not_known(run):
 def test_a_stale_benchmark_says_so(run):
     (run.path / "export/model.onnx").write_bytes(b"other")
     app = open_page("benchmark")
-    assert "These figures are stale" in text_of(app)
+    assert "These figures are out of date" in text_of(app)
     assert button(app, "Bring the run up to date first")
     assert button(app, "Measure again")
 
@@ -137,7 +137,7 @@ def test_a_running_benchmark_is_followed(run):
 def test_a_runtime_has_one_colour_and_each_converter_a_pattern_of_its_own():
     from pages.charts import style as charts
 
-    assert len({charts.colour_of(name) for name in RUNTIMES}) == len(RUNTIMES)
+    assert len({charts.color_of(name) for name in RUNTIMES}) == len(RUNTIMES)
     for looks in (charts.bar_of, charts.line_of):
         ours, theirs = looks("tensorflow"), looks("onnx-tf/tensorflow")
         assert ours["color"] == theirs["color"]

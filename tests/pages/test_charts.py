@@ -37,7 +37,7 @@ def test_shares_of_each_digit_and_bars_at_digits_or_named_places():
     assert figure.layout.xaxis.dtick == 1
     named = charts.bars((("litert-int8", ("1e-6",), (7,)),), "error", "samples", height=300, mark=charts.bar_of)
     assert named.layout.xaxis.type == "category"
-    assert named.data[0].marker.color == charts.colour_of("litert-int8")
+    assert named.data[0].marker.color == charts.color_of("litert-int8")
 
 
 def test_no_line_runs_through_a_matrix_and_on_a_dark_page_few_is_dark():
@@ -57,7 +57,7 @@ def drawn(monkeypatch):
 
 
 def test_the_names_of_curves_stand_above_them(drawn):
-    curves.curves({"run": course(1)})
+    curves.show_curves({"run": course(1)})
     (figure,) = drawn
     names = ["loss (cross-entropy)", "accuracy, %", "learning rate", "images per second"]
     assert [note.text for note in figure.layout.annotations] == names
@@ -96,13 +96,13 @@ def course(step):
 
 def test_curves_that_change_each_second_do_not_push_out_those_that_stand(drawn):
     """A figure takes long to make: whoever asks for the same again gets the same object."""
-    curves.curves({"run": course(99)})
+    curves.show_curves({"run": course(99)})
     finished = drawn[-1]
     for step in range(20):
         for _ in range(2):
-            curves.curves({"live": course(step)}, live=True)
+            curves.show_curves({"live": course(step)}, live=True)
         assert drawn[-1] is drawn[-2]
         assert drawn[-1] is not finished
-    curves.curves({"run": course(99)})
+    curves.show_curves({"run": course(99)})
     assert drawn[-1] is finished
     assert finished.data[0].name == "run"

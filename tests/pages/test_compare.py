@@ -22,7 +22,7 @@ def test_without_a_run_it_says_what_to_do(root):
 def test_with_a_run_that_has_no_comparison_it_says_so(root, trained_run):
     copy_of(trained_run, root)
     assert "has no compare yet" in text_of(app := open_page("compare"))
-    assert button(app, "Make what is missing")
+    assert button(app, "Run the missing stages")
 
 
 def test_a_finished_run_shows_verdict_table_and_charts(root, finished_run):
@@ -30,7 +30,7 @@ def test_a_finished_run_shows_verdict_table_and_charts(root, finished_run):
     app = open_page("compare")
     assert f"{len(RUNTIMES)} runtimes agree." in text_of(app)
     assert len(app.dataframe[0].value) == 8
-    assert "stale" not in text_of(app)
+    assert "out of date" not in text_of(app)
 
 
 def test_moving_a_tolerance_judges_again_at_once(root, finished_run):
@@ -49,8 +49,8 @@ def test_a_stale_comparison_says_so(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
     said = text_of(open_page("compare"))
-    assert "This is stale" in said
-    assert "To run again: train, export, convert, compare" in said
+    assert "This is out of date" in said
+    assert "Stages to run again: train, export, convert, compare" in said
     assert "runtimes agree" not in said
 
 

@@ -39,7 +39,7 @@ def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, starte
     run = copy_of(finished_run, root)
     run.discard("convert/native")
     app = open_page("convert")
-    assert "not converted yet" in text_of(app)
+    assert "not been converted yet" in text_of(app)
     app.select_slider[0].set_value(100)
     app.number_input[0].set_value(7)
     button(app, "Convert").click().run()
@@ -129,7 +129,7 @@ def test_a_stale_conversion_says_so_and_is_still_shown(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
     app = open_page("convert")
-    assert "This is stale" in text_of(app)
+    assert "This is out of date" in text_of(app)
     assert button(app, "Bring up to date")
     assert len(app.dataframe) == 4
 

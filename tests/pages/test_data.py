@@ -56,7 +56,7 @@ def test_a_folder_of_idx_files_is_read(root, tmp_path):
         idx(tmp_path / f"{name}-images-idx3-ubyte", images)
         idx(tmp_path / f"{name}-labels-idx1-ubyte", labels)
     app = choose(open_page("data"), "folder")
-    assert "Name a folder" in text_of(app)
+    assert "Enter a folder" in text_of(app)
     next(item for item in app.text_input if item.key == "idx-folder").set_value(str(tmp_path)).run()
     assert not app.exception
     assert metric(app, "Test images") == "20"

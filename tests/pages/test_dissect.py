@@ -39,7 +39,7 @@ def test_without_a_run_it_says_what_to_do(root):
 def test_without_a_conversion_it_can_be_started(root, finished_run):
     run = copy_of(finished_run, root)
     run.discard("convert/native")
-    assert "Take apart" in [button.label for button in open_page("dissect").button]
+    assert "Dissect" in [button.label for button in open_page("dissect").button]
 
 
 def test_a_dissection_is_started_with_what_was_chosen(root, finished_run, monkeypatch):
@@ -50,7 +50,7 @@ def test_a_dissection_is_started_with_what_was_chosen(root, finished_run, monkey
     assert not app.dataframe
     next(box for box in app.selectbox if box.key == "lesson").set_value("flatten-order")
     app.select_slider[0].set_value(16)
-    button(app, "Take apart").click().run()
+    button(app, "Dissect").click().run()
     assert started == [(run.name, ["dissect", "--lesson", "flatten-order", "--samples", "16"])]
 
 
@@ -91,8 +91,8 @@ def test_a_chosen_node_shows_ops_weights_and_errors(run):
     assert not app.exception
     said = text_of(app)
     assert "OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16]" in said
-    assert "A BatchNorm is folded into it" in said
-    assert "Noise of float32 here" in said
+    assert "A BatchNorm is folded into this node" in said
+    assert "Float32 noise here" in said
     (seen,) = [table.value for table in app.dataframe if "× noise" in table.value]
     assert {"pytorch", "tensorflow"} <= set(seen["Runtime"])
 
@@ -108,10 +108,10 @@ def test_a_finding_is_an_error_and_a_lesson_says_that_it_is_one(run):
     next(box for box in app.selectbox if box.key == "lesson").set_value("epsilon").run()
     assert "Born <b>here</b>" in app.error[0].value
     assert "Lesson epsilon: another BatchNorm epsilon in a copy of the run" in text_of(app)
-    assert button(app, "Take apart again")
+    assert button(app, "Dissect again")
     assert "worst_inputs.npz" in [item.label for item in app.download_button]
     next(box for box in app.selectbox if box.key == "lesson").set_value("opset").run()
-    assert button(app, "Take apart"), "that lesson has not been given yet"
+    assert button(app, "Dissect"), "that lesson has not been given yet"
     assert not app.error
 
 
@@ -132,7 +132,7 @@ def test_a_refused_conversion_has_nothing_to_draw_and_says_why(run):
 def test_a_stale_dissection_says_so(run):
     path = run.path / "convert/native/nodes.json"
     path.write_text(path.read_text() + " ")
-    assert "is stale" in text_of(open_page("dissect"))
+    assert "is out of date" in text_of(open_page("dissect"))
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ def test_without_a_run_it_says_what_to_do(root):
 def test_a_trained_run_is_exported_with_the_chosen_options(root, trained_run, started):
     run = copy_of(trained_run, root)
     app = open_page("export")
-    assert "is not exported yet" in text_of(app)
+    assert "has not been exported yet" in text_of(app)
     app.slider(key="opset").set_value(21)
     app.toggle(key="fuse-batchnorm").set_value(False)
     button(app, "Export").click().run()
@@ -108,7 +108,7 @@ def test_a_run_of_before_the_graph_was_kept_can_be_exported_again(root, finished
     run = copy_of(finished_run, root)
     (run.path / "export/graph.json").unlink()
     app = open_page("export")
-    assert "export again to see it" in text_of(app)
+    assert "Export it again to see the graph" in text_of(app)
     assert button(app, "Export again")
 
 
@@ -143,7 +143,7 @@ def test_a_stale_export_says_so(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
     app = open_page("export")
-    assert "This is stale" in text_of(app)
+    assert "This is out of date" in text_of(app)
     assert "It passed" not in text_of(app)
     assert nodes_of(figure_of(app))[0]
 

@@ -128,7 +128,7 @@ def test_the_digit_pages_say_that_they_need_a_digit_network(root, compared_run, 
 def test_export_shows_what_goes_in_and_what_comes_out(root, compared_run):
     copy_of(compared_run, root)
     app = open_page("export")
-    assert "Brought in from elsewhere" in text_of(app)
+    assert "Imported model" in text_of(app)
     table = app.dataframe[0].value
     assert list(table["Name"]) == ["word ids", "rows", "most"]
     assert list(table["Shape"]) == ["[n, length]", "[n, length, 4]", "[n, length]"]
@@ -136,9 +136,9 @@ def test_export_shows_what_goes_in_and_what_comes_out(root, compared_run):
 
 def test_convert_lists_all_that_the_native_converter_cannot_take(root, started):
     brought_in(root, table_of_words("Foo", "com.example"))
-    assert "cannot take this model" in text_of(open_page())
+    assert "does not support this model" in text_of(open_page())
     app = open_page("convert")
-    assert "cannot take 1 node" in text_of(app)
+    assert "does not support 1 node" in text_of(app)
     assert list(app.dataframe[0].value["Cannot be converted"]) == ["com.example.Foo-1 (node 'look up')"]
 
 

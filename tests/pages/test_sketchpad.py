@@ -81,7 +81,7 @@ def test_a_runtime_that_cannot_be_loaded_is_named_and_the_others_answer(root, mo
     mouse.draws(drawn[7])
     said = text_of(opened())
     assert "litert-int8 does not answer" in said
-    assert f"The {len(RUNTIMES) - 1} runtimes that answer read 7" in said
+    assert f"The {len(RUNTIMES) - 1} working runtimes read 7" in said
 
 
 def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run, drawn):
@@ -90,7 +90,7 @@ def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run
     app = opened()
     assert "None yet" in text_of(app)
     assert app.button_group[0].value == 7
-    button(app, "Keep as a test case").click().run()
+    button(app, "Save as a test case").click().run()
     assert not app.exception
     assert [case.label for case in drawings.list_drawings(run)] == [7]
     said = text_of(app)
@@ -108,7 +108,7 @@ def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mou
     mouse.draws(drawn[7])
     app = opened()
     app.button_group[0].set_value(1).run()
-    button(app, "Keep as a test case").click().run()
+    button(app, "Save as a test case").click().run()
     assert [case.label for case in drawings.list_drawings(run)] == [1]
     assert "a 1, read as 7 by all" in text_of(app)
     assert all(f"{name}: 0 of 1" in text_of(app) for name in RUNTIMES)
@@ -143,7 +143,7 @@ def test_a_run_that_is_not_converted_is_read_by_those_of_its_export(root, mouse,
     mouse.draws(drawn[7])
     app = opened()
     assert "has not been converted" in text_of(app)
-    assert button(app, "Make what is missing")
+    assert button(app, "Run the missing stages")
     assert "All runtimes read 7" in text_of(app)
     assert f"{len(RUNTIMES) - 5} runtimes are ready" in text_of(app)
 
@@ -153,7 +153,7 @@ def test_a_stale_run_says_so(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
     said = text_of(opened())
-    assert "This is stale" in said
+    assert "This is out of date" in said
     assert "Draw something" in said
 
 

@@ -93,7 +93,7 @@ def test_a_finished_training_shows_curves_confusion_and_mistakes(root, trained_r
 def test_a_stale_training_says_so(root, trained_run):
     run = copy_of(trained_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
-    assert "This is stale" in text_of(open_page("train"))
+    assert "This is out of date" in text_of(open_page("train"))
 
 
 def test_a_stopped_training_can_be_resumed(root):
