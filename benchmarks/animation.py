@@ -1,4 +1,4 @@
-"""The README's moving picture: `python -m benchmarks.animation`.
+"""Record the README's animation: `python -m benchmarks.animation`.
 
 Trains the preset `fast`, draws a 7 on the sketchpad, and writes docs/screenshots/sketchpad.gif: the stroke and every
 runtime's answer.
@@ -22,18 +22,18 @@ TARGET = ROOT / "docs" / "screenshots" / "sketchpad.gif"
 _MOST_BYTES = 2_000_000
 _SIZE = {"width": 1000, "height": 900}
 _STEPS = 8
-"""Pictures of each straight part of the stroke."""
+"""Number of frames for each straight part of the stroke."""
 _STROKE_MS, _ANSWER_MS = 80, 2500
 
 
 def frames(page: Page) -> list[tuple[bytes, int]]:
-    """PNG pictures of the page while a 7 is drawn, each with the milliseconds that it stays."""
+    """PNG screenshots of the page while a 7 is drawn, each with its duration in milliseconds."""
     pad = page.locator("canvas").last
     pad.wait_for()
     settle(page)
     box = pad.bounding_box()
     assert box
-    found = [(page.screenshot(), 800)]
+    result = [(page.screenshot(), 800)]
     points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN[0]]
     page.mouse.move(*points[0])
     page.mouse.down()
@@ -41,11 +41,11 @@ def frames(page: Page) -> list[tuple[bytes, int]]:
         for step in range(1, _STEPS + 1):
             part = step / _STEPS
             page.mouse.move(*(a + part * (b - a) for a, b in zip(before, after, strict=True)), steps=3)
-            found.append((page.screenshot(), _STROKE_MS))
+            result.append((page.screenshot(), _STROKE_MS))
     page.mouse.up()
     page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
     page.wait_for_timeout(1500)  # charts arrive after the text
-    return [*found, (page.screenshot(), _ANSWER_MS)]
+    return [*result, (page.screenshot(), _ANSWER_MS)]
 
 
 def save(pictures: list[tuple[bytes, int]]) -> None:

@@ -47,8 +47,8 @@ def nearest(images: NDArray[np.uint8], generated: NDArray[np.uint8]) -> NDArray[
     """For each image, the generated one with the least squared pixel difference."""
     a, b = (item.reshape(len(item), -1).astype(np.float32) for item in (images, generated))
     distance = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-    found: NDArray[np.uint8] = generated[distance.argmin(1)]
-    return found
+    closest: NDArray[np.uint8] = generated[distance.argmin(1)]
+    return closest
 
 
 def sheet(digits: Split, answers: NDArray[np.int64], generated: Split) -> Image.Image:

@@ -96,8 +96,8 @@ def _shorten_difference(text: str) -> str:
     if text.startswith(("shape", "dtype")):
         return text
     match = re.search(r"Mismatched elements.*|.*nan location mismatch.*|.*inf location mismatch.*", text)
-    found = match[0] if match else text
-    return f"wrong answer: {' '.join(found.split())}"
+    line = match[0] if match else text
+    return f"wrong answer: {' '.join(line.split())}"
 
 
 def check_lite(test: Any) -> None:

@@ -68,7 +68,7 @@ def conversion(path: str) -> Callable[[int], float]:
 
 
 def plain_conversion(path: str) -> Callable[[int], float]:
-    """The same by onnx-tf's own API, and then TensorFlow's TFLite converter for each of the three files."""
+    """The same with onnx-tf's API, then TensorFlow's TFLite converter for each of the three files."""
     from convnet_core.common.tensorflow_import import import_tensorflow
     from convnet_core.convert.onnx_tf.compat import import_onnx_tf
 

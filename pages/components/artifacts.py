@@ -74,10 +74,10 @@ def download_button(run: Run, item: Artifact) -> None:
 
 
 @st.cache_data(show_spinner="writing the snippets", max_entries=32)
-def code_snippet(path: Path, artefact: str, sha256: str) -> str:
+def code_snippet(path: Path, name: str, sha256: str) -> str:
     """The code snippet of an artifact, cached until the file that names its inputs changes."""
     run = Run(path)
-    item = artifact.find(run, artefact)
+    item = artifact.find(run, name)
     return snippets.snippets(run, item)[item]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Line:
-    """What was tried, how often, and what happened; `ok` says whether it should have."""
+    """What was tried, how often, and what happened; `ok` says whether that was expected."""
 
     what: str
     how_often: str

@@ -182,7 +182,7 @@ async def resources_after_visit(server: Server) -> ProcessResources:
 
 
 async def wait_for_release(server: Server, before: ProcessResources) -> tuple[str, float]:
-    """Wait until the server has released its resources; returns what it still holds, and the seconds waited."""
+    """Wait until the server has released its resources; returns what it has not released, and the seconds waited."""
     start = time.monotonic()
     while leaks := (await resources_after_visit(server)).excess_over(before):
         if time.monotonic() - start > _RELEASE_SECONDS:

@@ -79,10 +79,10 @@ def _json(value: Any) -> Callable[[], bytes]:
 
 
 def _weights(path: Path) -> object:
-    found = weights.read_weights(path)
+    state = weights.read_weights(path)
     with contextlib.suppress(ModelError):  # the seed has only some of a network's weights, to stay small
-        convnet.from_weights(found, path.name)
-    return found
+        convnet.from_weights(state, path.name)
+    return state
 
 
 def _images(path: Path) -> object:
@@ -166,8 +166,8 @@ def _graph(path: Path) -> object:
 
 
 def _benchmark(path: Path) -> object:
-    found = results.load(_open_run(path.parent.parent))
-    return results.headline(found), results.rows(found), results.where_and_how(found)
+    benchmark = results.load(_open_run(path.parent.parent))
+    return results.headline(benchmark), results.rows(benchmark), results.where_and_how(benchmark)
 
 
 def _dissection(path: Path) -> object:
