@@ -24,11 +24,11 @@ _PART_SIZE = 256
 def answer_functions(case: Case, output: str) -> Iterator[dict[str, Answer]]:
     """For the ONNX model, the PyTorch program, and each artifact: the values of one output."""
     runtimes = _open_runtimes(case)
-    found: dict[str, Answer] = {name: _answer_of(runtime, name, output) for name, runtime in runtimes.items()}
+    results: dict[str, Answer] = {name: _answer_of(runtime, name, output) for name, runtime in runtimes.items()}
     if case.program is not None and PYTORCH.name not in case.dead:
-        found[PYTORCH.name] = _answer_of_program(case)
+        results[PYTORCH.name] = _answer_of_program(case)
     try:
-        yield found
+        yield results
     finally:
         for runtime in runtimes.values():
             runtime.close()
@@ -65,12 +65,12 @@ def _open_runtimes(case: Case) -> dict[str, Runtime]:
     if case.folder is not None:
         converted = {spec: case.folder / spec.file for spec in SPECS if spec.stage == "convert"}
         paths |= {spec: path for spec, path in converted.items() if path.exists()}
-    found = {}
+    results = {}
     for spec, path in paths.items():
         if spec.name not in case.dead:
             with active(spec.name):
-                found[spec.name] = spec.open(path, case.converter, 1)
-    return found
+                results[spec.name] = spec.open(path, case.converter, 1)
+    return results
 
 
 def _answer_of(runtime: Runtime, name: str, output: str) -> Answer:

@@ -65,8 +65,8 @@ Lesson = Callable[[LessonSetup], Case]
 
 def train_mode(setup: LessonSetup) -> Case:
     """Exported in train mode: BatchNorm then uses the statistics of the batch."""
-    made = export_in_current_mode(copy.deepcopy(setup.network).train(), setup.export_config)
-    return setup.export_case(made)
+    model = export_in_current_mode(copy.deepcopy(setup.network).train(), setup.export_config)
+    return setup.export_case(model)
 
 
 def flatten_order(setup: LessonSetup) -> Case:
@@ -95,8 +95,8 @@ def epsilon(setup: LessonSetup) -> Case:
     for module in other.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 0.05
-    made = export(other, setup.export_config).model
-    return setup.export_case(made)
+    model = export(other, setup.export_config).model
+    return setup.export_case(model)
 
 
 def transposed(setup: LessonSetup) -> Case:

@@ -24,12 +24,12 @@ def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
     """The first BatchNorm that uses the statistics of the batch. `depends` is how much an output depends on the rest of
     the batch, as a share of the range.
     """
-    found = []
+    results = []
     for node in model.graph.node:
         if node.op_type == "BatchNormalization" and any(
             item.name == "training_mode" and item.i for item in node.attribute
         ):
-            found.append(
+            results.append(
                 Finding(
                     "train-mode",
                     f"BatchNormalization is in training mode, at node {node.name!r}: it normalizes with the statistics "
@@ -38,14 +38,14 @@ def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
                     node.name,
                 )
             )
-    return found[:1]
+    return results[:1]
 
 
 def introduced_errors(
     nodes: Sequence[NodeResult], model: onnx.ModelProto, probes: Mapping[str, Probe], expected: Feeds
 ) -> list[Finding]:
     """For each float runtime: the first node that adds more error than it may."""
-    found: dict[str, Finding] = {}
+    results: dict[str, Finding] = {}
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].born), None)
         if first is None or probe.precision == "int8":
@@ -53,8 +53,8 @@ def introduced_errors(
         seen = first.runtimes[name]
         epsilon = _explain_by_epsilon(first, model, probe, expected)
         detail = f" {epsilon}" if epsilon else ""
-        runtimes = (*(found[first.name].runtimes if first.name in found else ()), name)
-        found[first.name] = Finding(
+        runtimes = (*(results[first.name].runtimes if first.name in results else ()), name)
+        results[first.name] = Finding(
             "epsilon" if epsilon else "born",
             f"{first.op} {first.name!r} introduces an error in {', '.join(runtimes)}: by itself it adds "
             f"{seen.own or 0:.1e} of its range, {seen.multiple:,.0f} times the noise of float32.{detail}",
@@ -62,17 +62,17 @@ def introduced_errors(
             first.name,
             runtimes,
         )
-    return list(found.values())
+    return list(results.values())
 
 
 def beyond_tolerance(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -> list[Finding]:
     """For each float32 runtime: the first node beyond tolerance, if no node is known to add the error."""
-    found = []
+    results = []
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].beyond), None)
         if first is not None and probe.precision == "float32":
             error = first.runtimes[name].whole.relative
-            found.append(
+            results.append(
                 Finding(
                     "seen",
                     f"{name} is first beyond tolerance at {first.op} {first.name!r}, {error:.1e} of the range; it "
@@ -82,7 +82,7 @@ def beyond_tolerance(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -
                     (name,),
                 )
             )
-    return found
+    return results
 
 
 def _explain_by_epsilon(node: NodeResult, model: onnx.ModelProto, probe: Probe, expected: Feeds) -> str:
@@ -115,18 +115,18 @@ def _fit_epsilon(x: Array, y: Array, parameters: tuple[Array, Array, Array, Arra
     axes = (0, *range(2, x.ndim))
     with np.errstate(all="ignore"):
         slope = ((y - bias) * centered).sum(axes) / (centered * centered).sum(axes)
-        found = 1 / slope**2 - variance.ravel()
-    found = found[np.isfinite(found)]
-    return float(np.median(found)) if found.size else None
+        epsilons = 1 / slope**2 - variance.ravel()
+    epsilons = epsilons[np.isfinite(epsilons)]
+    return float(np.median(epsilons)) if epsilons.size else None
 
 
 def different_shapes(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -> list[Finding]:
     """For each float32 runtime: the first node whose value has another shape than in ONNX."""
-    found = []
+    results = []
     for name, probe in probes.items():
         first = next((node for node in nodes if name in node.shape_differs), None)
         if first is not None and probe.precision == "float32" and probe.alone_is_possible:
-            found.append(
+            results.append(
                 Finding(
                     "shape",
                     f"{name} has another shape at {first.op} {first.name!r}: {list(first.shape_differs[name])}.",
@@ -135,7 +135,7 @@ def different_shapes(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -
                     (name,),
                 )
             )
-    return found
+    return results
 
 
 def crashes(case: Case) -> list[Finding]:
@@ -175,14 +175,14 @@ def unsupported(case: Case) -> list[Finding]:
     ]
 
 
-def deduplicate(found: Sequence[Finding], together: Iterable[tuple[str, ...]] = ()) -> list[Finding]:
+def deduplicate(results: Sequence[Finding], together: Iterable[tuple[str, ...]] = ()) -> list[Finding]:
     """Drop findings that another one explains: an error or an unsupported node at its node, and the effects of wrong
     data or of outputs that depend on the batch. `together` are the nodes that are one op in LiteRT.
     """
-    explained_nodes = {item.node for item in found if item.kind not in _EXPLAINED and item.node}
+    explained_nodes = {item.node for item in results if item.kind not in _EXPLAINED and item.node}
     merged = {name for names in together if explained_nodes.intersection(names) for name in names}
-    batch = any(item.kind == "train-mode" for item in found)
-    wrong_input = batch or any(item.kind == "data" for item in found)
+    batch = any(item.kind == "train-mode" for item in results)
+    wrong_input = batch or any(item.kind == "data" for item in results)
 
     def explained(item: Finding) -> bool:
         lite = bool(item.runtimes) and all(name.startswith("litert") for name in item.runtimes)
@@ -190,4 +190,4 @@ def deduplicate(found: Sequence[Finding], together: Iterable[tuple[str, ...]] = 
             return True
         return (wrong_input and item.kind in ("int8", "int8-ranges")) or (batch and item.kind == "batch-size")
 
-    return [item for item in found if not explained(item)]
+    return [item for item in results if not explained(item)]

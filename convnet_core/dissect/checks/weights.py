@@ -47,16 +47,16 @@ def converted_weights(folder: Path, entries: NodeMap) -> dict[str, Array]:
     # A variable is created in the scope of the first node that uses it.
     variables = {item.name.split(":")[0].rsplit("/", 1)[-1]: item for item in weights}
     constants = _constants(folder / FROZEN_GRAPH.file)
-    found: dict[str, Array] = {}
+    results: dict[str, Array] = {}
     for entry in entries:
         for name, weight in entry.weights.items():
             variable = variables.get(variable_name(weight.source))
             constant = constants.get(weight.constant.partition(":")[0])
             if variable is not None:
-                found[name] = variable.numpy()
+                results[name] = variable.numpy()
             elif constant is not None:
-                found[name] = tf.make_ndarray(constant)
-    return found
+                results[name] = tf.make_ndarray(constant)
+    return results
 
 
 def _constants(path: Path) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _constants(path: Path) -> dict[str, Any]:
 def compare_weights(model: onnx.ModelProto, entries: NodeMap, converted: dict[str, Array]) -> list[Weight]:
     """Every weight that a node uses, in the order of the nodes; `converted` are the converted weights by ONNX name."""
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
-    found = []
+    results = []
     for entry in entries:
         for name, place in entry.weights.items():
             value = np.array(onnx.numpy_helper.to_array(initializers[name]))
@@ -79,8 +79,8 @@ def compare_weights(model: onnx.ModelProto, entries: NodeMap, converted: dict[st
             stored = converted.get(name)
             error = None if stored is None else _error(value, place, stored)
             shape = _converted_shape(value, place) if stored is None else stored.shape
-            found.append(Weight(name, entry.name, value.shape, shape, place, error))
-    return found
+            results.append(Weight(name, entry.name, value.shape, shape, place, error))
+    return results
 
 
 def _converted_shape(value: Array, place: TensorLocation) -> tuple[int, ...]:
@@ -104,14 +104,14 @@ def findings(
     """
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes = {node.name: node for node in model.graph.node}
-    found = []
+    results = []
     for weight in weights:
         if not weight.error:
             continue
         value = np.array(onnx.numpy_helper.to_array(initializers[weight.name]))
         laid = weight.place.value(converted[weight.name])
-        found.append(_explain(weight, value, laid, nodes[weight.node], _flattened_image(model, weight.node, shapes)))
-    return found
+        results.append(_explain(weight, value, laid, nodes[weight.node], _flattened_image(model, weight.node, shapes)))
+    return results
 
 
 def _explain(weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, image: tuple[int, ...] | None) -> Finding:

@@ -38,15 +38,15 @@ class PyTorchProbe(Probe):
 
     def values(self, feeds: Feeds) -> Feeds:
         known = self._bind(feeds)
-        found: Feeds = {}
+        results: Feeds = {}
         with torch.inference_mode():
             for node in self._graph.graph.nodes:
                 if node.op == "call_function":
                     known[node.name] = self._call(node, known)
         for onnx_name, name in self._names.items():
             if isinstance(value := known.get(name), Tensor):
-                found[onnx_name] = value.numpy()
-        shown = {**feeds, **found}
+                results[onnx_name] = value.numpy()
+        shown = {**feeds, **results}
         whole = self._parts.complete(shown)
         self.remade = frozenset(whole.keys() - shown.keys())
         return whole
@@ -104,13 +104,13 @@ def _names(program: torch.export.ExportedProgram, model: onnx.ModelProto) -> dic
     """PyTorch's name of each ONNX tensor that it has. The exporter keeps names, except those of outputs."""
     operators = {node.name for node in program.graph_module.graph.nodes if node.op == "call_function"}
     outputs = {value.name for value in model.graph.output}
-    found = {}
+    results = {}
     for node in model.graph.node:
         fx_node = next((item.value for item in node.metadata_props if item.key == _FX_NODE), "")
         label = re.match(r"%(\w+) :", fx_node)
         for name in node.output:
             if name in operators:
-                found[name] = name
+                results[name] = name
             elif name in outputs and label is not None and label[1] in operators and len(node.output) == 1:
-                found[name] = label[1]
-    return found
+                results[name] = label[1]
+    return results
