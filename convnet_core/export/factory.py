@@ -65,7 +65,7 @@ def _prepare(item: Any, factory: str) -> Tensor:
         )
     if item.dtype in NO_NUMPY_DTYPE or item.is_quantized or item.layout != torch.strided or item.is_meta:
         raise ConfigError(
-            f"{factory} takes {describe_tensor(item)}, which NumPy has not", hint="export the network in float32"
+            f"{factory} takes {describe_tensor(item)}, which NumPy does not have", hint="export the network in float32"
         )
     return item.detach().cpu()
 
