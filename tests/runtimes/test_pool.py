@@ -140,10 +140,8 @@ def test_a_damaged_artefact_fails_with_its_reason_and_the_others_answer(finished
 
 
 def read_with_a_fault(content, arrays, tell):
-    """In the worker: ONNX Runtime fails."""
-    for (_, name), runtime in pool_worker._open.items():
-        if name == "onnxruntime":
-            runtime._infer = lambda feeds: feeds["absent"]
+    """In the worker: the ONNX Runtime of one reader fails."""
+    pool_worker._open[content["reader"], "onnxruntime"]._infer = lambda feeds: feeds["absent"]
     return READ(content, arrays, tell)
 
 

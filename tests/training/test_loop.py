@@ -229,7 +229,7 @@ def test_resuming_on_another_kind_of_device_is_refused(tmp_path):
         run_train(run, small_train_config(), StopsAfter(5))
     state = torch.load(run.path / "checkpoint/state.pth", weights_only=True)
     torch.save({**state, "device": "cuda"}, run.path / "checkpoint/state.pth")
-    with pytest.raises(RunError, match="stopped on the device 'cuda', and cannot continue on 'cpu'"):
+    with pytest.raises(RunError, match="stopped on the device 'cuda' and cannot continue on 'cpu'"):
         run_train(run, TrainConfig(), Monitor(), resume=True)
 
 
