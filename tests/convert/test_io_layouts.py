@@ -148,10 +148,10 @@ def test_onnx_tf_has_no_other_layout():
         ({"place": None, "image": None}, "no samples for the input 'image'"),
         (
             {"image": np.zeros((20, 2, 8, 6))},
-            r"holds float64 \[20, 2, 8, 6\] for the input 'image'.*float32 \[n, 2, 8, 6\]",
+            r"has float64 \[20, 2, 8, 6\] for the input 'image'.*float32 \[n, 2, 8, 6\]",
         ),
-        ({"image": np.zeros((20, 8, 6, 2), np.float32)}, r"holds float32 \[20, 8, 6, 2\]"),
-        ({"image": np.zeros((2, 8, 6), np.float32)}, r"holds float32 \[2, 8, 6\]"),
+        ({"image": np.zeros((20, 8, 6, 2), np.float32)}, r"has float32 \[20, 8, 6, 2\]"),
+        ({"image": np.zeros((2, 8, 6), np.float32)}, r"has float32 \[2, 8, 6\]"),
         ({"place": np.zeros(3, np.int64)}, "different numbers of samples: 20 of 'image', 3 of 'place'"),
         ({"image": np.zeros((0, 2, 8, 6), np.float32)}, "its array is empty"),
     ],

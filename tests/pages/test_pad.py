@@ -47,7 +47,7 @@ def test_several_digits_are_said(root, mouse, finished_run):
     two[60:220, 80:95] = two[60:220, 180:195] = 0
     mouse.draws(two)
     said = text_of(opened())
-    assert "several digits: 2 shapes" in said
+    assert "several digits: 2 separate shapes" in said
     assert "All runtimes read" not in said
 
 
