@@ -63,6 +63,7 @@ def test_a_signal_stops_a_real_stage_and_the_old_one_stays(run, command, ready):
     assert run.record("compare").result["verdict"] == "agree"
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_changes_nothing(run):
     shell = f"{sys.executable} -m convnet_core compare --run {run.path} --batch-sizes 64 {' '.join(LOOSE)}"
     for pipe in ("2>&1 | true", "| true"):

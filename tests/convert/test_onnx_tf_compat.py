@@ -23,6 +23,7 @@ assert import_onnx_tf() is backend
     python(code)
 
 
+@pytest.mark.slow
 def test_what_was_there_before_is_there_afterwards():
     code = """
 import sys, types, onnx

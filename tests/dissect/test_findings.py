@@ -35,7 +35,7 @@ def run(finished_run, tmp_path_factory):
     return copy_of(finished_run, tmp_path_factory.mktemp("dissected"))
 
 
-@pytest.mark.parametrize("name", few_quick(networks(), "residual"))
+@pytest.mark.parametrize("name", few_quick(networks(), "convnet"))
 def test_nothing_is_found_where_nothing_is_wrong(name, tmp_path):
     made = case(name, tmp_path / name)
     found = dissect(made, QUICK, silent)
@@ -88,6 +88,7 @@ def test_each_fault_has_its_finding_and_no_other(run, lesson, converter):
         assert "onnx.version_converter.convert_version(model, 18) for an imported model" in finding.mend
 
 
+@pytest.mark.slow
 def test_a_batch_is_frozen_in_a_constant_node_too(run):
     """Where BatchNorms are not folded, the exporter leaves the shape of a reshape in one."""
     own = copy_of(run, run.path.parent / "unfused")
@@ -235,6 +236,7 @@ def test_the_command_prints_the_table_and_says_what_is_wrong(run):
     assert "lessons/transposed/report.html" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_runtime_that_ends_the_process_is_a_finding_and_the_rest_is_taken_apart(run, tmp_path):
     crashing_run = crashing.run_that_crashes(run, tmp_path)
     found = run_dissect(crashing_run, DissectConfig(steps=1, images=20), Monitor())

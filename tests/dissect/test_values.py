@@ -33,7 +33,7 @@ def numeric(values):
     return {name for name, array in values.items() if array.dtype.kind == "f" and array.size}
 
 
-@pytest.fixture(scope="module", params=few_quick(networks(), "convnet", "lstm"))
+@pytest.fixture(scope="module", params=few_quick(networks(), "convnet"))
 def made(request, tmp_path_factory):
     return case(request.param, tmp_path_factory.mktemp("dissect") / request.param)
 

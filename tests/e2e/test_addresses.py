@@ -17,6 +17,7 @@ def opened(page, server, address):
     assert links == MENU, address
 
 
+@pytest.mark.slow
 def test_each_address_opens_its_page_on_a_new_server_and_later(server, page):
     for address in ("home", *HEADINGS):
         opened(page, server, address)

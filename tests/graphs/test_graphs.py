@@ -232,6 +232,7 @@ def test_what_onnx_does_not_know_is_drawn_all_the_same():
     assert made.tensors["nowhere"].text == ""
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # onnx's own, as it makes the cases
 def test_every_kind_of_model_that_ships_with_onnx():
     """Sequences, optionals, maps, loops, functions, strings, text normalisation, quantised and sparse ones."""

@@ -41,6 +41,7 @@ def test_white_paper_is_a_blank_pad(root, mouse, finished_run):
     assert "Draw something" in text_of(opened())
 
 
+@pytest.mark.slow
 def test_several_digits_are_said(root, mouse, finished_run):
     copy_of(finished_run, root)
     two = np.ones((280, 280))

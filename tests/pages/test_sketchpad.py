@@ -46,6 +46,7 @@ def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, drawn):
     assert "The 16 feature maps of 28 × 28" in said
 
 
+@pytest.mark.slow
 def test_what_is_ready_answers_while_the_rest_loads(root, mouse, finished_run, drawn, monkeypatch):
     monkeypatch.setattr(pool_worker, "open_runtime", reader_tasks.open_pytorch_late)
     run = copy_of(finished_run, root)
@@ -63,6 +64,7 @@ def test_what_is_ready_answers_while_the_rest_loads(root, mouse, finished_run, d
     assert "All runtimes read 7" in text_of(warm(app))
 
 
+@pytest.mark.slow
 def test_runtimes_that_differ_are_named(root, mouse, finished_run, drawn, monkeypatch):
     copy_of(finished_run, root)
     mouse.draws(drawn[7])

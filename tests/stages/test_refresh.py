@@ -44,6 +44,7 @@ def test_what_follows_a_new_training_is_made_again_with_its_settings(finished_ru
     assert run.record("convert/native").result["data"]["test_size"] == 400
 
 
+@pytest.mark.slow
 def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):
     weights, values = tmp_path / "w.safetensors", load_file(trained_run.path / "train/model.safetensors")
     run = Run.create(tmp_path / "foreign")

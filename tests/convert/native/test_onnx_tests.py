@@ -65,6 +65,7 @@ def problem_of(test):
     return None
 
 
+@pytest.mark.slow
 def test_the_list_of_failures_names_tests_that_exist_and_is_short():
     names = {test.name for test in every_test()}
     others = {test.name for test in harness.node_tests(kinds=harness.OTHER_KINDS)}
@@ -72,6 +73,7 @@ def test_the_list_of_failures_names_tests_that_exist_and_is_short():
     assert len(names - set(REASONS)) >= LEAST
 
 
+@pytest.mark.slow
 def test_the_tests_that_are_left_out_are_those_that_draw():
     """Dropout draws where it trains, by a ratio above 0: its third input and its second."""
     drawing = set()
