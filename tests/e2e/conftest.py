@@ -42,7 +42,7 @@ def server(tmp_path):
             os.kill(found[1].pid, signal.SIGKILL)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running in this thread, where others need their own
 def browser():
     from playwright.sync_api import sync_playwright
 
