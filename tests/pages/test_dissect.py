@@ -205,5 +205,5 @@ def test_a_dissection_that_is_a_link_is_not_shown(run, tmp_path):
 def test_a_runtime_whose_name_is_a_path_is_refused(run):
     with_content(run, runtimes=["onnxruntime", "x/../../../secret"])
     app = open_page("dissect")
-    assert "'x/../../../secret' will not do as the name of a runtime" in app.error[0].value
+    assert "'x/../../../secret' is not a valid name for a runtime" in app.error[0].value
     assert not app.download_button
