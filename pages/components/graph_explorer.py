@@ -119,11 +119,11 @@ class _ShownFigure:
 
 def _take_click(graph: Graph) -> None:
     """Choose the node that was clicked. A click on the background changes nothing."""
-    drawn: _ShownFigure | None = st.session_state.get("drawn")
-    points = st.session_state[drawn.key].selection.points if drawn and drawn.key in st.session_state else []
+    shown: _ShownFigure | None = st.session_state.get("shown")
+    points = st.session_state[shown.key].selection.points if shown and shown.key in st.session_state else []
     name = points[-1]["customdata"] if points else None
-    if drawn and name in graph.by_id and name != drawn.clicked:
-        drawn.clicked = st.session_state["node"] = name
+    if shown and name in graph.by_id and name != shown.clicked:
+        shown.clicked = st.session_state["node"] = name
 
 
 def details(graph: Graph, node: Node) -> None:
