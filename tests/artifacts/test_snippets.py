@@ -150,6 +150,7 @@ def test_shapes_are_the_models_own_and_dynamic_sizes_get_an_example(finished_run
         assert 0 <= third.min() < third.max() <= 1
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_or_all(finished_run):
     texts = {item.path: text for item, text in snippets.snippets(finished_run).items()}
     assert json.loads(convnet("snippet", "--run", finished_run.path, "--json").stdout) == texts

@@ -195,9 +195,7 @@ def test_a_process_is_ended_when_the_listener_raises(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the process by /proc")
-@pytest.mark.parametrize(
-    ("number", "status"), few_quick([(signal.SIGTERM, 3), (signal.SIGKILL, -9)], (signal.SIGKILL, -9))
-)
+@pytest.mark.parametrize(("number", "status"), few_quick([(signal.SIGTERM, 3), (signal.SIGKILL, -9)]))
 def test_a_stopped_or_killed_benchmark_leaves_no_process_and_no_folder(finished_run, tmp_path, number, status):
     run = copy_of(finished_run, tmp_path)
     job = subprocess.Popen(

@@ -13,6 +13,7 @@ def test_no_damaged_file_is_more_than_a_clear_error():
     assert all(counts[kind] for kind in ("cut", "odd", "flip", "structure"))
 
 
+@pytest.mark.slow
 def test_a_parser_that_crashes_hangs_or_raises_would_be_found():
     faults, counts = fuzz.run("self-test", 60, flips=3)
     said = {fault.parser: fault.text for fault in faults}
