@@ -178,6 +178,7 @@ def test_doctor_says_how_to_fix(tmp_path):
         (["compare", "--batch-sizes", "1,x"], "integers separated by commas"),
         (["predict", "nothing.png"], "has no run with"),
         (["runs", "rename", "a", "b"], "is not a run"),
+        (["app", "--port", "99999"], "cannot listen on 127.0.0.1:99999"),
         (["dance"], "invalid choice"),
         ([], "required"),
     ],
