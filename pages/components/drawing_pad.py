@@ -33,7 +33,9 @@ def draw() -> Gray | None:
     The session stores the drawing as PNG, a hundredth of the size, to restore it after a visit to another page.
     Raises DataError if the browser sent something other than an image.
     """
-    sketch = st.session_state.setdefault("sketch", {"begin": {"objects": []}, "objects": [], "png": None})
+    sketch = st.session_state.setdefault(
+        "sketch", {"begin": {"objects": []}, "objects": [], "png": None, "outdated": None}
+    )
     if "pad" not in st.session_state:
         show_again(sketch["objects"])
     st.markdown("**Draw here**")
@@ -53,9 +55,9 @@ def draw() -> Gray | None:
             return_image_data=True,
         )
     png = _image_bytes(result)
-    if png is not None:
+    if png is not None and png != sketch["outdated"]:
         drawing: Gray | None = from_bytes(png, _NAME)
-        sketch.update(objects=(result.json_data or {}).get("objects", []), png=png)
+        sketch.update(objects=(result.json_data or {}).get("objects", []), png=png, outdated=None)
     else:
         drawing = None if sketch["png"] is None else from_bytes(sketch["png"], _NAME)
     strokes = sketch["objects"]
@@ -82,6 +84,11 @@ def _button(
 
 
 def show_again(objects: list[Any]) -> None:
-    """Make the browser's pad start with these strokes. The pad only reads a start value that differs from the last."""
+    """Make the browser's pad start with these strokes. The pad only reads a start value that differs from the last.
+
+    Until the browser has drawn them, the pad still returns the old picture. Ignore it, or a second click on Undo right
+    after the first would start again from the old strokes.
+    """
     sketch = st.session_state["sketch"]
-    sketch["begin"] = {"objects": objects, "turn": sketch["begin"].get("turn", 0) + 1}
+    begin = {"objects": objects, "turn": sketch["begin"].get("turn", 0) + 1}
+    sketch.update(begin=begin, objects=objects, outdated=sketch["png"])
