@@ -1,4 +1,4 @@
-"""Networks as people write them: what cannot be exported is refused in one clear line with a way on."""
+"""Networks that cannot be exported: each gives a one-line error with a hint."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from torch import nn
 from convnet_core.config.stages import ExportConfig
 from convnet_core.errors import ConfigError, ConversionError
 from convnet_core.export.onnx_export import export_any
-from tests.export.written_networks import OPSET_18, Of, agrees
+from tests.export.export_checks import OPSET_18, FunctionNet, assert_agrees
 
 
 class Distances(nn.Module):
@@ -17,7 +17,7 @@ class Distances(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("make", "says", "way"),
+    ("make", "message", "hint"),
     [
         (
             lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveMaxPool2d(2)),
@@ -31,16 +31,16 @@ class Distances(nn.Module):
         ),
     ],
 )
-def test_an_operator_that_the_exporter_lacks_is_named_with_its_module(make, says, way):
-    with pytest.raises(ConversionError, match=says) as caught:
+def test_an_unsupported_operator_is_named_with_its_module(make, message, hint):
+    with pytest.raises(ConversionError, match=message) as caught:
         export_any(make(), (torch.rand(2, 3, 7, 10),), OPSET_18)
-    assert way in caught.value.hint
+    assert hint in caught.value.hint
 
 
-def test_an_opset_that_would_do_is_suggested():
+def test_an_opset_that_has_the_operator_is_suggested():
     from torchvision.ops import DeformConv2d
 
-    model = Of(
+    model = FunctionNet(
         lambda self, x: self.deform(x, self.offset(x)),
         deform=DeformConv2d(3, 4, 3, padding=1),
         offset=nn.Conv2d(3, 18, 3, padding=1),
@@ -48,29 +48,29 @@ def test_an_opset_that_would_do_is_suggested():
     with pytest.raises(ConversionError, match="DeformConv, which is not in opset 18") as caught:
         export_any(model, (torch.rand(2, 3, 5, 5),), OPSET_18)
     assert caught.value.hint == "use --opset 19"
-    agrees(export_any(model, (torch.rand(2, 3, 5, 5),), ExportConfig(opset=19)), model, torch.rand(3, 3, 5, 5))
+    assert_agrees(export_any(model, (torch.rand(2, 3, 5, 5),), ExportConfig(opset=19)), model, torch.rand(3, 3, 5, 5))
 
 
-def test_code_that_depends_on_values_is_named_by_its_line():
+def test_control_flow_on_tensor_values_is_named_with_its_line():
     def forward(_, x):
         if x.sum() > 0:
             return x * 2
         return x
 
     with pytest.raises(ConversionError, match=r"values of a tensor at test_refusals.py:\d+: if x.sum\(\) > 0"):
-        export_any(Of(forward), (torch.rand(2, 3),), OPSET_18)
+        export_any(FunctionNet(forward), (torch.rand(2, 3),), OPSET_18)
 
 
 @pytest.mark.parametrize(
     "function",
     [lambda _, x: x + torch.rand(3), lambda _, x: F.dropout(x), lambda _, x: F.gumbel_softmax(x, hard=True)],
 )
-def test_random_numbers_are_said_to_be_random(function):
+def test_a_network_that_draws_random_numbers_is_refused(function):
     with pytest.raises(ConfigError, match="draws random numbers"):
-        export_any(Of(function), (torch.rand(2, 3),), OPSET_18)
+        export_any(FunctionNet(function), (torch.rand(2, 3),), OPSET_18)
 
 
-def test_a_network_that_keeps_a_state_is_one_line():
+def test_a_stateful_network_is_a_one_line_error():
     class Counter(nn.Module):
         def __init__(self):
             super().__init__()
@@ -84,17 +84,17 @@ def test_a_network_that_keeps_a_state_is_one_line():
         export_any(Counter(), (torch.rand(2, 3),), OPSET_18)
 
 
-def test_a_failure_of_the_exporter_names_the_line():
+def test_an_exporter_error_names_the_line():
     def forward(self, x):
         packed = nn.utils.rnn.pack_padded_sequence(x, (x[:, 0, 0] * 0 + 3).long(), batch_first=True)
         return self.rnn(packed)[1]
 
     with pytest.raises(ConversionError, match=r"failed at test_refusals.py:\d+: return self.rnn") as caught:
-        export_any(Of(forward, rnn=nn.GRU(4, 5, batch_first=True)), (torch.rand(2, 3, 4),), OPSET_18)
+        export_any(FunctionNet(forward, rnn=nn.GRU(4, 5, batch_first=True)), (torch.rand(2, 3, 4),), OPSET_18)
     assert "\n" not in str(caught.value)
 
 
-def test_a_program_that_was_exported_already_is_one_line():
+def test_an_already_exported_program_is_a_one_line_error():
     program = torch.export.export(nn.Linear(3, 3), (torch.rand(2, 3),)).module()
     with pytest.raises(ConfigError, match="Calling eval"):
         export_any(program, (torch.rand(2, 3),), OPSET_18)

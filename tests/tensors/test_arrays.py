@@ -1,4 +1,4 @@
-"""Example inputs for any model, made from what it says about its own."""
+"""Random example inputs for any model, drawn from its input declarations."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from convnet_core.tensors.arrays import DYNAMIC_SIZE, TensorInfo, example_feeds,
         ("bool", 0, 1),
     ],
 )
-def test_examples_have_the_dtype_the_shape_and_sane_values(rng, dtype, low, high):
+def test_examples_have_the_declared_dtype_and_shape_and_fill_the_range(rng, dtype, low, high):
     (array,) = example_feeds([TensorInfo("x", dtype, (None, 3, 50))], 4, rng).values()
     assert array.dtype == dtype
     assert array.shape == (4, 3, 50)
@@ -29,12 +29,12 @@ def test_examples_have_the_dtype_the_shape_and_sane_values(rng, dtype, low, high
     assert values.max() - values.min() > 0.9 * (high - low)
 
 
-def test_bfloat16_is_made_where_its_library_is_loaded(rng):
+def test_bfloat16_examples_need_ml_dtypes(rng):
     pytest.importorskip("ml_dtypes")
     assert example_feeds([TensorInfo("x", "bfloat16", (None, 2))], 3, rng)["x"].dtype.name == "bfloat16"
 
 
-def test_every_input_is_fed_and_only_dynamic_dimensions_change(rng):
+def test_every_input_gets_an_array_and_only_dynamic_dimensions_change(rng):
     inputs = [
         TensorInfo("image", "float32", (None, 3, None, 32)),
         TensorInfo("anchors", "float32", (9, 4)),
@@ -45,7 +45,7 @@ def test_every_input_is_fed_and_only_dynamic_dimensions_change(rng):
     assert fixed_batch(inputs) is None
 
 
-def test_a_fixed_batch_takes_no_other(rng):
+def test_a_fixed_batch_size_cannot_be_changed(rng):
     inputs = [TensorInfo("x", "float32", (2, 3))]
     assert fixed_batch(inputs) == 2
     assert example_feeds(inputs, 2, rng)["x"].shape == (2, 3)
@@ -53,7 +53,7 @@ def test_a_fixed_batch_takes_no_other(rng):
         example_feeds(inputs, 1, rng)
 
 
-def test_the_same_seed_makes_the_same_examples():
+def test_the_same_seed_gives_the_same_examples():
     inputs = [TensorInfo("x", "float32", (None, 3)), TensorInfo("y", "int64", (None,))]
     first, second = (example_feeds(inputs, 2, np.random.default_rng(7)) for _ in range(2))
     for name in ("x", "y"):
@@ -61,6 +61,6 @@ def test_the_same_seed_makes_the_same_examples():
 
 
 @pytest.mark.parametrize("dtype", ["nonsense"])
-def test_an_unknown_type_is_refused_in_words(rng, dtype):
+def test_an_unknown_dtype_is_an_error_that_names_the_input(rng, dtype):
     with pytest.raises(ModelError, match="'x'"):
         example_feeds([TensorInfo("x", dtype, (None,))], 1, rng)

@@ -1,4 +1,4 @@
-"""Networks as people write them in PyTorch, and whether what was exported of one agrees with it."""
+"""A small network built from a function, and a check of its export against PyTorch."""
 
 import numpy as np
 import onnxruntime
@@ -11,8 +11,8 @@ from convnet_core.onnx_files.model_file import inputs
 OPSET_18 = ExportConfig()
 
 
-class Of(nn.Module):
-    """A network of one tensor, from a function and its parts."""
+class FunctionNet(nn.Module):
+    """A network with one input, whose forward is `function(self, x)`; `parts` are its submodules."""
 
     def __init__(self, function, **parts):
         super().__init__()
@@ -24,17 +24,17 @@ class Of(nn.Module):
         return self.function(self, x)
 
 
-def agrees(exported, model, *given, atol=1e-5):
-    """ONNX Runtime's answer, all optimizations off, against that of `model`, which runs as it is."""
+def assert_agrees(exported, model, *tensors, atol=1e-5):
+    """Compare ONNX Runtime's outputs (all optimizations off) with those of `model` in PyTorch."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(exported.model.SerializeToString(), options)
     names = [info.name for info in inputs(exported.model)]
-    answers = session.run(None, {name: item.numpy() for name, item in zip(names, given, strict=True)})
+    outputs = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)})
     with torch.no_grad():
-        wanted = model(*given)
-    for answer, tensor in zip(answers, wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
-        np.testing.assert_allclose(answer, tensor.numpy(), atol=atol, rtol=1e-3)
+        expected = model(*tensors)
+    for output, tensor in zip(outputs, expected if isinstance(expected, tuple) else (expected,), strict=True):
+        np.testing.assert_allclose(output, tensor.numpy(), atol=atol, rtol=1e-3)
 
 
 def batches(exported):
