@@ -19,8 +19,8 @@ from convnet_core.runtimes.tensorflow import TensorFlowFrozen
 from convnet_core.stages.export import run_export
 from tests.conftest import copy_of, python
 
-HERE = [name for name in CONVERTERS if name == "native" or sys.version_info < (3, 12)]
-needs_onnx_tf = pytest.mark.skipif("onnx-tf" not in HERE, reason="onnx-tf needs Python 3.11")
+INSTALLED_CONVERTERS = [name for name in CONVERTERS if name == "native" or sys.version_info < (3, 12)]
+needs_onnx_tf = pytest.mark.skipif("onnx-tf" not in INSTALLED_CONVERTERS, reason="onnx-tf needs Python 3.11")
 
 
 def graph_model(nodes, inputs, outputs, initializers=(), opset=18):
@@ -35,7 +35,7 @@ def tensor(name, shape, kind=TensorProto.FLOAT):
 # -- names ------------------------------------------------------------------------------------------
 
 
-def test_names_that_tensorflow_refuses_are_changed_by_the_rule():
+def test_names_that_tensorflow_refuses_are_changed():
     names = ["input", "input.1", "1", "x:0", "class", "_hidden", "größe", "a/b", "a.b", "A_B", ""]
     assert tensorflow_names(names) == [
         "input",
@@ -52,9 +52,9 @@ def test_names_that_tensorflow_refuses_are_changed_by_the_rule():
     ]
 
 
-@pytest.mark.parametrize("converter", HERE)
+@pytest.mark.parametrize("converter", INSTALLED_CONVERTERS)
 def test_odd_names_reach_the_signature_and_the_map(converter, tmp_path):
-    """Inputs `input.1` and `1`, output `x:0`: converted, callable under the names of the map."""
+    """Inputs `input.1` and `1`, output `x:0`: the signature lists the names to call them by."""
     model = graph_model(
         [helper.make_node("Sub", ["input.1", "1"], ["x:0"], name="a:b")],
         [tensor("input.1", ["n", 3]), tensor("1", ["n", 3])],
@@ -72,8 +72,8 @@ print(f(input_1=tf.constant(a), t_1=tf.constant(b))["x_0"].numpy().tolist())
     assert python(code, str(tmp_path / "saved_model")).stdout.strip() == "[[4.0, 5.0, 6.0]]"
 
 
-@pytest.mark.parametrize("converter", HERE)
-def test_nodes_named_like_inputs_and_outputs_do_not_take_their_names(converter, tmp_path):
+@pytest.mark.parametrize("converter", INSTALLED_CONVERTERS)
+def test_nodes_named_like_inputs_and_outputs_do_not_clash_with_them(converter, tmp_path):
     model = graph_model(
         [helper.make_node("Neg", ["X"], ["h"], name="X"), helper.make_node("Add", ["h", "x"], ["y"], name="y")],
         [tensor("X", ["n", 3]), tensor("x", ["n", 3])],
@@ -83,8 +83,8 @@ def test_nodes_named_like_inputs_and_outputs_do_not_take_their_names(converter, 
     nodes = json.loads((tmp_path / "nodes.json").read_text())
     assert [[op["type"] for op in node["ops"]] for node in nodes] == [["Neg"], ["AddV2"]]
     with TensorFlowFrozen(tmp_path / "frozen.pb", "onnx-tf") as runtime:
-        answer = runtime.infer({"X": np.float32([[1, 2, 3]]), "x": np.float32([[5, 5, 5]])})
-    assert answer["y"].tolist() == [[4, 3, 2]]
+        outputs = runtime.infer({"X": np.float32([[1, 2, 3]]), "x": np.float32([[5, 5, 5]])})
+    assert outputs["y"].tolist() == [[4, 3, 2]]
 
 
 def samples(model, count=5):
@@ -93,11 +93,11 @@ def samples(model, count=5):
     return {name: rng.random((count, *shape), np.float32) for name, shape in shapes.items()}
 
 
-# -- what onnx-tf cannot ----------------------------------------------------------------------------
+# -- limits of onnx-tf ------------------------------------------------------------------------------
 
 
 @needs_onnx_tf
-def test_unsupported_ops_are_named_with_version_and_node():
+def test_unsupported_operators_are_named_with_version_and_node():
     model = graph_model(
         [
             helper.make_node("Mish", ["x"], ["y"], name="my_mish"),
@@ -112,8 +112,8 @@ def test_unsupported_ops_are_named_with_version_and_node():
 
 
 @needs_onnx_tf
-def test_an_op_that_onnx_tf_trips_over_is_named(tmp_path):
-    """Hardmax along another axis than the last is in its list, and raises while it is traced."""
+def test_an_operator_that_fails_in_onnx_tf_is_named(tmp_path):
+    """onnx-tf lists Hardmax as supported, but tracing it along any axis but the last raises."""
     model = graph_model(
         [helper.make_node("Hardmax", ["x"], ["z"], name="hm", axis=0)], [tensor("x", ["n", 3])], [tensor("z", ["n", 3])]
     )
@@ -122,16 +122,16 @@ def test_an_op_that_onnx_tf_trips_over_is_named(tmp_path):
 
 
 @needs_onnx_tf
-def test_a_newer_opset_is_refused_in_words(tmp_path, trained_run):
+def test_onnx_tf_refuses_a_newer_opset_and_names_the_operator(tmp_path, trained_run):
     run = copy_of(trained_run, tmp_path)
     run_export(run, ExportConfig(opset=20), Monitor())
     with pytest.raises(UnsupportedOpError, match="Reshape-19"):
         onnx_tf.convert(onnx.load(run.path / "export/model.onnx"))
 
 
-# -- what comes out ---------------------------------------------------------------------------------
+# -- artifacts --------------------------------------------------------------------------------------
 
-# No line of these uses the package: whoever gets the artefacts opens them like this.
+# These scripts do not import convnet_core: they open the artifacts the way a recipient would.
 _PLAIN_TENSORFLOW = """
 import sys, numpy as np, tensorflow as tf
 folder, images = sys.argv[1], np.load(sys.argv[2], allow_pickle=False)
@@ -151,19 +151,19 @@ _PLAIN_LITERT = """
 import sys, numpy as np
 from ai_edge_litert.interpreter import Interpreter
 folder, images = sys.argv[1], np.load(sys.argv[2], allow_pickle=False)
-made = {}
+results = {}
 for kind in ("fp32", "fp16", "int8"):
     run = Interpreter(model_path=f"{folder}/model.{kind}.tflite").get_signature_runner("serving_default")
-    made[kind] = np.concatenate([run(input=part)["logits"] for part in np.split(images, [1, 3])])
-    made[kind + "_whole"] = run(input=images)["logits"]
-np.savez(sys.argv[3], **made)
+    results[kind] = np.concatenate([run(input=part)["logits"] for part in np.split(images, [1, 3])])
+    results[kind + "_whole"] = run(input=images)["logits"]
+np.savez(sys.argv[3], **results)
 assert "tensorflow" not in sys.modules and "convnet_core" not in sys.modules
 """
 
 
-@pytest.fixture(scope="module", params=HERE)
+@pytest.fixture(scope="module", params=INSTALLED_CONVERTERS)
 def folder(request, finished_run, tmp_path_factory):
-    """What each converter makes of the trained network."""
+    """The folder that each converter writes for the trained network."""
     if request.param == "native":
         return finished_run.path / "convert/native"
     folder = tmp_path_factory.mktemp("onnx-tf")
@@ -174,35 +174,35 @@ def folder(request, finished_run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def images_and_answers(finished_run, tmp_path_factory):
+def images_and_expected(finished_run, tmp_path_factory):
     images = data.load(DataConfig(train_size=8000, test_size=400)).test.scaled()[:50]
     path = tmp_path_factory.mktemp("images") / "images.npy"
     np.save(path, images)
     model = onnx.load(finished_run.path / "export/model.onnx")
-    (answers,) = ReferenceEvaluator(model).run(None, {"input": images})
-    return path, answers
+    (expected,) = ReferenceEvaluator(model).run(None, {"input": images})
+    return path, expected
 
 
-def test_saved_model_and_frozen_graph_open_in_plain_tensorflow(folder, images_and_answers, tmp_path):
-    path, answers = images_and_answers
+def test_saved_model_and_frozen_graph_open_in_plain_tensorflow(folder, images_and_expected, tmp_path):
+    path, expected = images_and_expected
     python(_PLAIN_TENSORFLOW, str(folder), str(path), str(tmp_path / "out.npz"))
-    made = np.load(tmp_path / "out.npz", allow_pickle=False)
-    np.testing.assert_allclose(made["first"], answers, atol=1e-4)
-    np.testing.assert_allclose(made["second"], answers, atol=1e-4)
+    results = np.load(tmp_path / "out.npz", allow_pickle=False)
+    np.testing.assert_allclose(results["first"], expected, atol=1e-4)
+    np.testing.assert_allclose(results["second"], expected, atol=1e-4)
 
 
-def test_tflite_files_open_in_plain_litert_with_any_batch(folder, images_and_answers, tmp_path):
-    path, answers = images_and_answers
+def test_tflite_files_open_in_plain_litert_with_any_batch(folder, images_and_expected, tmp_path):
+    path, expected = images_and_expected
     python(_PLAIN_LITERT, str(folder), str(path), str(tmp_path / "out.npz"))
-    made = np.load(tmp_path / "out.npz", allow_pickle=False)
+    results = np.load(tmp_path / "out.npz", allow_pickle=False)
     for kind, atol in (("fp32", 1e-4), ("fp16", 1e-2)):
-        np.testing.assert_allclose(made[kind], answers, atol=atol)
-        np.testing.assert_allclose(made[f"{kind}_whole"], answers, atol=atol)
-    assert (made["int8"].argmax(1) == answers.argmax(1)).mean() >= 0.95
-    np.testing.assert_array_equal(made["int8"], made["int8_whole"])
+        np.testing.assert_allclose(results[kind], expected, atol=atol)
+        np.testing.assert_allclose(results[f"{kind}_whole"], expected, atol=atol)
+    assert (results["int8"].argmax(1) == expected.argmax(1)).mean() >= 0.95
+    np.testing.assert_array_equal(results["int8"], results["int8_whole"])
 
 
-def test_int8_is_int8_inside(folder):
+def test_the_int8_file_has_mostly_int8_tensors_and_is_smaller(folder):
     from ai_edge_litert.interpreter import Interpreter
 
     path = folder / "model.int8.tflite"
@@ -212,16 +212,16 @@ def test_int8_is_int8_inside(folder):
     assert sizes["int8"] < sizes["fp16"] / 1.5 < sizes["fp32"] / 2.5
 
 
-def test_every_node_has_its_tensorflow_ops(folder):
+def test_every_node_lists_its_tensorflow_ops(folder):
     nodes = json.loads((folder / "nodes.json").read_text())
-    made = {node["op_type"]: [op["type"] for op in node["ops"]] for node in nodes}
-    assert list(made) == ["Conv", "Relu", "Reshape", "Gemm"]
-    assert "Conv2D" in made["Conv"]
-    assert set(made["Conv"]) & {"AddV2", "BiasAdd"}
-    assert "Relu" in made["Relu"]
-    assert "MatMul" in made["Gemm"]
+    op_types = {node["op_type"]: [op["type"] for op in node["ops"]] for node in nodes}
+    assert list(op_types) == ["Conv", "Relu", "Reshape", "Gemm"]
+    assert "Conv2D" in op_types["Conv"]
+    assert set(op_types["Conv"]) & {"AddV2", "BiasAdd"}
+    assert "Relu" in op_types["Relu"]
+    assert "MatMul" in op_types["Gemm"]
 
 
-def test_converters_are_registered_by_the_names_of_the_config():
+def test_every_converter_is_a_choice_of_the_config():
     (field,) = [field for field in describe(ConvertConfig) if field.path == ("converter",)]
     assert set(CONVERTERS) == set(field.choices)

@@ -1,4 +1,4 @@
-"""What ONNX Runtime runs is accepted: it is repaired, that is said, and it computes what it computed before."""
+"""Models that ONNX Runtime runs are accepted: each repair is reported and leaves the outputs unchanged."""
 
 import json
 
@@ -32,21 +32,21 @@ def node(op, inputs, outputs, **attributes):
     return helper.make_node(op, inputs.split(), outputs.split(), **attributes)
 
 
-def model(nodes, inputs=None, outputs=None, weights=None, opset=17, ir=8, opsets=None, between=()):
-    """x float32 [n, 3] → y [n, 3], where nothing else is said."""
+def model(nodes, inputs=None, outputs=None, weights=None, opset=17, ir=8, opsets=None, intermediate=()):
+    """A model; by default from x float32 [n, 3] to y float32 [n, 3]."""
     graph = helper.make_graph(
         nodes,
         "g",
         inputs or [port("x", ["n", 3])],
         outputs if outputs is not None else [port("y", ["n", 3])],
         [numpy_helper.from_array(value, name) for name, value in (weights or {}).items()],
-        value_info=list(between),
+        value_info=list(intermediate),
     )
     opsets = [helper.make_opsetid("", opset)] if opsets is None else opsets
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir)
 
 
-def two(**options):
+def two_nodes(**options):
     return model([node("Relu", "x", "h"), node("Neg", "h", "y")], **options)
 
 
@@ -56,7 +56,7 @@ def changed(proto, change):
 
 
 def branches(kind, **options):
-    """y is Relu of x where c is true, else Neg."""
+    """y is Abs(Relu(x)) if c is true, else Neg(x)."""
     graphs = [
         helper.make_graph([node("Relu", "x", "q"), node("Abs", "q", "t")], "yes", [], [port("t", kind)], **options),
         helper.make_graph([node("Neg", "x", "e")], "no", [], [port("e", None)]),
@@ -71,66 +71,72 @@ def gelu(opsets):
     return model([node("Gelu", "x", "y", domain="com.microsoft")], opsets=opsets)
 
 
-def twice(proto):
+def add_duplicate_weight(proto):
     proto.graph.initializer.append(numpy_helper.from_array(np.full(3, 7, np.float32), "w"))
 
 
 WEIGHT = {"w": np.arange(3, dtype=np.float32)}
 ADD = [node("Add", "x w", "y")]
 ODD = {
-    # name: the model, and what is said of it
-    "no shape of the output": (two(outputs=[port("y", None)]), "the output 'y' had no shape"),
-    "no type of the output": (changed(two(), lambda m: m.graph.output[0].ClearField("type")), "'y' had no type"),
-    "IR 3 with weights that are no inputs": (model(ADD, weights=WEIGHT, opset=8, ir=3), "IR version 3"),
-    "IR 2 with an opset": (two(ir=2), "IR version 2"),
-    "a wrong size of the output": (two(outputs=[port("y", ["n", 5])]), "the declared shape of 'y' was wrong"),
-    "a wrong rank of the output": (two(outputs=[port("y", ["n", 3, 1])]), "[n, 3, 1] by [n, 3]"),
-    "one batch in the output alone": (two(outputs=[port("y", [1, 3])]), "[1, 3] by [n, 3]"),
-    "a wrong size in between": (two(between=[port("h", ["n", 9])]), "the declared shape of 'h' was wrong"),
-    "a wrong rank in between": (two(between=[port("h", [3])]), "the declared shape of 'h' was wrong"),
-    "−1 for what is dynamic": (
-        two(inputs=[port("x", [-1, 3])], outputs=[port("y", [-1, 3])]),
+    # name: the model, and a part of the note about the repair
+    "no shape of the output": (two_nodes(outputs=[port("y", None)]), "the output 'y' had no shape"),
+    "no type of the output": (changed(two_nodes(), lambda m: m.graph.output[0].ClearField("type")), "'y' had no type"),
+    "IR 3 with weights that are not inputs": (model(ADD, weights=WEIGHT, opset=8, ir=3), "IR version 3"),
+    "IR 2 with an opset": (two_nodes(ir=2), "IR version 2"),
+    "a wrong size of the output": (two_nodes(outputs=[port("y", ["n", 5])]), "the declared shape of 'y' was wrong"),
+    "a wrong rank of the output": (two_nodes(outputs=[port("y", ["n", 3, 1])]), "[n, 3, 1] by [n, 3]"),
+    "a fixed batch in the output only": (two_nodes(outputs=[port("y", [1, 3])]), "[1, 3] by [n, 3]"),
+    "a wrong size of an intermediate tensor": (
+        two_nodes(intermediate=[port("h", ["n", 9])]),
+        "the declared shape of 'h' was wrong",
+    ),
+    "a wrong rank of an intermediate tensor": (
+        two_nodes(intermediate=[port("h", [3])]),
+        "the declared shape of 'h' was wrong",
+    ),
+    "−1 for a dynamic dimension": (
+        two_nodes(inputs=[port("x", [-1, 3])], outputs=[port("y", [-1, 3])]),
         "−1 in the shape of 'x', 'y' means a dynamic dimension",
     ),
-    "a graph without a name": (changed(two(), lambda m: m.graph.ClearField("name")), "graph without a name"),
-    "two weights of one name": (changed(model(ADD, weights=WEIGHT), twice), "of 2 initializers"),
-    "an output twice": (two(outputs=[port("y", ["n", 3])] * 2), "'y' appeared among the outputs more than once"),
+    "a graph without a name": (changed(two_nodes(), lambda m: m.graph.ClearField("name")), "graph without a name"),
+    "two weights with one name": (changed(model(ADD, weights=WEIGHT), add_duplicate_weight), "of 2 initializers"),
+    "an output twice": (two_nodes(outputs=[port("y", ["n", 3])] * 2), "'y' appeared among the outputs more than once"),
     "metadata twice": (
-        changed(two(), lambda m: [m.metadata_props.add(key="k", value=value) for value in "ab"]),
+        changed(two_nodes(), lambda m: [m.metadata_props.add(key="k", value=value) for value in "ab"]),
         "metadata with the same key",
     ),
     "com.microsoft without an opset": (gelu([helper.make_opsetid("", 17)]), "opset_import of com.microsoft"),
     "nodes of the domain ai.onnx": (
-        changed(two(), lambda m: setattr(m.graph.node[0], "domain", "ai.onnx")),
+        changed(two_nodes(), lambda m: setattr(m.graph.node[0], "domain", "ai.onnx")),
         "the domain ai.onnx was replaced",
     ),
     "an opset of the domain ai.onnx": (
-        two(opsets=[helper.make_opsetid("ai.onnx", 17)]),
+        two_nodes(opsets=[helper.make_opsetid("ai.onnx", 17)]),
         "the domain ai.onnx was replaced",
     ),
     "a wrong shape in a branch": (branches([7, 7]), "inside branches and loops"),
-    "a wrong shape in between in a branch": (
+    "a wrong shape of an intermediate tensor in a branch": (
         branches(None, value_info=[port("q", [7])]),
         "inside branches and loops",
     ),
 }  # fmt: skip
-FINE = {
+VALID = {
     "an unused weight": model([node("Relu", "x", "y")], weights=WEIGHT),
     "a weight as an output": model(ADD, outputs=[port("y", ["n", 3]), port("w", [3])], weights=WEIGHT),
-    "an input as an output": two(outputs=[port("y", ["n", 3]), port("x", ["n", 3])]),
-    "an input without use": two(inputs=[port("x", ["n", 3]), port("z", [2])]),
-    "one name for two dimensions": two(inputs=[port("x", ["n", "n"])], outputs=[port("y", ["n", "n"])]),
-    "a name for a dimension that another has": two(outputs=[port("y", ["m", 3])]),
-    "left out inputs and outputs": model([helper.make_node("Clip", ["x", "", ""], ["y"])]),
-    "a weight that is an input, too": model(
+    "an input as an output": two_nodes(outputs=[port("y", ["n", 3]), port("x", ["n", 3])]),
+    "an unused input": two_nodes(inputs=[port("x", ["n", 3]), port("z", [2])]),
+    "one name for two dimensions": two_nodes(inputs=[port("x", ["n", "n"])], outputs=[port("y", ["n", "n"])]),
+    "another name for the same dimension": two_nodes(outputs=[port("y", ["m", 3])]),
+    "omitted optional inputs": model([helper.make_node("Clip", ["x", "", ""], ["y"])]),
+    "a weight that is also an input": model(
         ADD, inputs=[port("x", ["n", 3]), port("w", [3])], weights=WEIGHT, opset=8, ir=3
     ),
     "no shape in branches": branches(None),
 }
 
 
-def answers(proto, path):
-    """What ONNX Runtime gives for a model as it is, for the repaired one, and what the converted one gives."""
+def outputs_of(proto, path):
+    """ONNX Runtime's outputs of the original and of the repaired model, and the converted model's outputs."""
     onnx.save(proto, path)
     intake = open_and_check(path)
     assert not intake.unsupported
@@ -145,28 +151,28 @@ def answers(proto, path):
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_onnx_runtime_runs_is_repaired_and_that_is_said(tmp_path, name):
+def test_a_model_that_onnx_runtime_runs_is_repaired_with_a_note(tmp_path, name):
     proto, note = ODD[name]
-    intake, before, after, got = answers(proto, tmp_path / "odd.onnx")
+    intake, before, after, converted = outputs_of(proto, tmp_path / "odd.onnx")
     assert [text for text in intake.repairs if note in text], intake.repairs
-    for expected, one, other in zip(before, after, got, strict=False):  # an output that was there twice is once there
-        np.testing.assert_array_equal(one, expected)
-        np.testing.assert_allclose(other, expected, rtol=1e-6)
+    for expected, repaired, result in zip(before, after, converted, strict=False):  # a duplicate output is removed
+        np.testing.assert_array_equal(repaired, expected)
+        np.testing.assert_allclose(result, expected, rtol=1e-6)
     onnx.save(intake.model, tmp_path / "repaired.onnx")
     assert not open_and_check(tmp_path / "repaired.onnx").repairs
 
 
-@pytest.mark.parametrize("name", FINE)
-def test_what_is_allowed_is_left_as_it_is(tmp_path, name):
-    intake, before, after, got = answers(FINE[name], tmp_path / "fine.onnx")
+@pytest.mark.parametrize("name", VALID)
+def test_a_valid_model_is_not_repaired(tmp_path, name):
+    intake, before, after, converted = outputs_of(VALID[name], tmp_path / "valid.onnx")
     assert not intake.repairs
-    for expected, one, other in zip(before, after, got, strict=True):
-        np.testing.assert_array_equal(one, expected)
-        np.testing.assert_allclose(other, expected, rtol=1e-6)
+    for expected, repaired, result in zip(before, after, converted, strict=True):
+        np.testing.assert_array_equal(repaired, expected)
+        np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
-def test_nodes_of_one_name_get_others(tmp_path):
-    """ONNX Runtime 1.32 refuses two nodes of one name, which other programs write."""
+def test_duplicate_node_names_are_changed(tmp_path):
+    """ONNX Runtime 1.32 refuses duplicate node names, which some exporters write."""
     proto = model([node("Relu", "x", "h", name="a"), node("Neg", "h", "y", name="a")])
     onnx.save(proto, tmp_path / "a.onnx")
     intake = open_and_check(tmp_path / "a.onnx")
@@ -175,7 +181,7 @@ def test_nodes_of_one_name_get_others(tmp_path):
     onnxruntime.InferenceSession(intake.model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def test_nodes_in_the_wrong_order_are_sorted_those_inside_a_branch_too(tmp_path):
+def test_nodes_in_the_wrong_order_are_sorted_also_inside_a_branch(tmp_path):
     yes = helper.make_graph([node("Abs", "q", "t"), node("Relu", "h", "q")], "yes", [], [port("t", None)])
     no = helper.make_graph([node("Neg", "h", "e")], "no", [], [port("e", None)])
     proto = model(
@@ -190,25 +196,28 @@ def test_nodes_in_the_wrong_order_are_sorted_those_inside_a_branch_too(tmp_path)
 
 
 REFUSED = {
-    "an output that nothing gives": (two(outputs=[port("z", [1])]), "nothing in the model produces its output 'z'"),
-    "no outputs": (two(outputs=[]), "the model has no outputs"),
-    "an input that nothing gives": (
+    "an output that no node produces": (
+        two_nodes(outputs=[port("z", [1])]),
+        "nothing in the model produces its output 'z'",
+    ),
+    "no outputs": (two_nodes(outputs=[]), "the model has no outputs"),
+    "an input that no node produces": (
         model([node("Relu", "nope", "y", name="r")]),
         "Relu (node 'r') reads 'nope', which nothing in the model produces",
     ),
-    "a ring": (
+    "a cycle": (
         model([node("Add", "x b", "a", name="p"), node("Relu", "a", "b", name="q"), node("Neg", "b", "y", name="r")]),
         "nodes depend on each other in a cycle: p → q → p",
     ),
     "another type of the output": (
-        two(outputs=[port("y", ["n", 3], T.INT64)]),
+        two_nodes(outputs=[port("y", ["n", 3], T.INT64)]),
         "the output 'y' is declared as int64, but its node produces float32",
     ),
-    "no opset": (two(opsets=[]), "does not say which opset"),
-    "an opset of the future": (two(opset=99), f"opset 99; onnx {onnx.__version__} supports up to"),
-    "an IR version of the future": (two(ir=99), f"IR version 99; onnx {onnx.__version__} supports up to"),
-    "no IR version": (changed(two(), lambda m: m.ClearField("ir_version")), "no ir_version"),
-    "no rank of an input": (
+    "no opset": (two_nodes(opsets=[]), "does not say which opset"),
+    "an opset of the future": (two_nodes(opset=99), f"opset 99; onnx {onnx.__version__} supports up to"),
+    "an IR version of the future": (two_nodes(ir=99), f"IR version 99; onnx {onnx.__version__} supports up to"),
+    "no IR version": (changed(two_nodes(), lambda m: m.ClearField("ir_version")), "no ir_version"),
+    "an input without a rank": (
         model([node("Relu", "x", "y")], inputs=[port("x", None)]),
         "the rank of 'x' is neither declared nor can it be inferred",
     ),
@@ -224,7 +233,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_means_nothing_is_refused_with_a_whole_sentence(tmp_path, name):
+def test_an_invalid_model_is_refused_with_a_clear_sentence(tmp_path, name):
     proto, sentence = REFUSED[name]
     onnx.save(proto, tmp_path / "bad.onnx")
     with pytest.raises(ConvNetError) as caught:
@@ -234,12 +243,12 @@ def test_what_means_nothing_is_refused_with_a_whole_sentence(tmp_path, name):
 
 
 def test_check_convert_and_graph_refuse_with_the_same_sentence(tmp_path):
-    onnx.save(REFUSED["a ring"][0], tmp_path / "bad.onnx")
-    said = [
+    onnx.save(REFUSED["a cycle"][0], tmp_path / "bad.onnx")
+    errors = [
         convnet(*command, "--onnx", tmp_path / "bad.onnx", "--runs", tmp_path / "runs", check=2).stderr.splitlines()
         for command in (["convert", "--check"], ["convert"], ["graph"])
     ]
-    assert [sum(REFUSED["a ring"][1] in line for line in lines) for lines in said] == [1, 1, 1]
+    assert [sum(REFUSED["a cycle"][1] in line for line in lines) for lines in errors] == [1, 1, 1]
 
 
 LIMITED = {
@@ -249,7 +258,7 @@ LIMITED = {
         ),
         "4 spatial dimensions: 1 to 3 are supported",
     ),
-    "a batch normalization that learns, before version 14": (
+    "a batch normalization in training mode, before version 14": (
         model(
             [node("BatchNormalization", "x s b m v", "y p q r t")],
             outputs=[port("y", ["n", 3]), port("p", [3])],
@@ -262,7 +271,7 @@ LIMITED = {
 
 
 @pytest.mark.parametrize("name", LIMITED)
-def test_what_a_handler_cannot_do_is_said_by_the_check_as_by_the_conversion(tmp_path, name):
+def test_the_check_and_the_conversion_report_the_same_limits(tmp_path, name):
     proto, sentence = LIMITED[name]
     onnx.save(proto, tmp_path / "a.onnx")
     intake = open_and_check(tmp_path / "a.onnx")
@@ -273,14 +282,14 @@ def test_what_a_handler_cannot_do_is_said_by_the_check_as_by_the_conversion(tmp_
     assert fault in str(caught.value)
 
 
-def test_check_tells_what_will_be_repaired(tmp_path):
+def test_check_lists_the_repairs(tmp_path):
     onnx.save(ODD["a wrong size of the output"][0], tmp_path / "odd.onnx")
     done = json.loads(convnet("convert", "--check", "--onnx", tmp_path / "odd.onnx", "--json").stdout)
     assert done["faults"] == []
     assert "[n, 5] by [n, 3]" in done["repairs"][0]
 
 
-def test_an_upload_keeps_the_repaired_model_and_what_was_repaired(tmp_path):
+def test_an_upload_stores_the_repaired_model_and_the_notes(tmp_path):
     onnx.save(ODD["no shape of the output"][0], tmp_path / "odd.onnx")
     done = convnet("upload", "--onnx", tmp_path / "odd.onnx", "--run", tmp_path / "run")
     assert "the output 'y' had no shape" in done.stderr
@@ -289,7 +298,7 @@ def test_an_upload_keeps_the_repaired_model_and_what_was_repaired(tmp_path):
     onnx.checker.check_model(run.path / "export/model.onnx", full_check=True)
 
 
-def test_the_graph_is_that_of_the_repaired_model(tmp_path):
-    onnx.save(ODD["−1 for what is dynamic"][0], tmp_path / "odd.onnx")
+def test_the_graph_shows_the_repaired_model(tmp_path):
+    onnx.save(ODD["−1 for a dynamic dimension"][0], tmp_path / "odd.onnx")
     tensors = {tensor.name: tensor.shape for tensor in of_file(tmp_path / "odd.onnx").tensors.values()}
     assert tensors["y"] == (None, 3)

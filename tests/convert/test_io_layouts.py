@@ -1,4 +1,4 @@
-"""What artefacts take and give where that is not ONNX's: channels last, and whole numbers in the int8 file."""
+"""Artifacts whose inputs and outputs differ from ONNX's: channels last, and integers in the int8 file."""
 
 import runpy
 
@@ -22,7 +22,7 @@ from convnet_core.stages.import_onnx import run_import_onnx
 
 LAST = (0, 2, 3, 1)
 LIMITS = {"litert-fp16": 5e-3, "litert-int8": 0.05}
-"""Of an output's range; 1e-5 for all others."""
+"""Largest error as a fraction of an output's range; 1e-5 for the other runtimes."""
 
 
 def value(name, shape, kind=TensorProto.FLOAT):
@@ -31,9 +31,9 @@ def value(name, shape, kind=TensorProto.FLOAT):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """An image and a place in a table become a map, a row of floats and a whole number; images are not square.
+    """A model that maps a non-square image and a table index to feature maps, a row of floats and an integer.
 
-    Channels last; the int8 file takes uint8 and gives int8.
+    Converted to channels last; the int8 file has uint8 inputs and int8 outputs.
     """
     rng = np.random.default_rng(0)
     weights = {"kernel": (4, 2, 3, 3), "table": (5, 4)}
@@ -43,11 +43,11 @@ def run(tmp_path_factory):
         helper.make_node("Relu", ["c"], ["map"], "relu"),
         helper.make_node("GlobalAveragePool", ["map"], ["g"], "pool"),
         helper.make_node("Flatten", ["g"], ["f"], "flatten"),
-        helper.make_node("Gather", ["table", "place"], ["row"], "look up"),
+        helper.make_node("Gather", ["table", "index"], ["row"], "lookup"),
         helper.make_node("Add", ["f", "row"], ["sum"], "add"),
         helper.make_node("ArgMax", ["sum"], ["best"], "best", axis=1, keepdims=0),
     ]
-    inputs = [value("image", ["n", 2, 8, 6]), value("place", ["n"], TensorProto.INT64)]
+    inputs = [value("image", ["n", 2, 8, 6]), value("index", ["n"], TensorProto.INT64)]
     outputs = [value("map", ["n", 4, 8, 6]), value("sum", ["n", 4]), value("best", ["n"], TensorProto.INT64)]
     graph = helper.make_graph(nodes, "g", inputs, outputs, [numpy_helper.from_array(a, n) for n, a in arrays.items()])
     folder = tmp_path_factory.mktemp("borders")
@@ -62,110 +62,117 @@ def run(tmp_path_factory):
 
 def feeds(count):
     rng = np.random.default_rng(count)
-    return {"image": rng.random((count, 2, 8, 6), np.float32), "place": rng.integers(0, 5, count)}
+    return {"image": rng.random((count, 2, 8, 6), np.float32), "index": rng.integers(0, 5, count)}
 
 
-def expected(run, given):
+def expected_outputs(run, inputs):
     model = onnx.load(run.path / "export/model.onnx")
-    return dict(zip(("map", "sum", "best"), ReferenceEvaluator(model).run(None, given), strict=True))
+    return dict(zip(("map", "sum", "best"), ReferenceEvaluator(model).run(None, inputs), strict=True))
 
 
-def assert_close(name, runtime, got, truth):
-    assert (got.shape, got.dtype) == (truth.shape, truth.dtype)
+def assert_close(name, runtime, array, expected):
+    assert (array.shape, array.dtype) == (expected.shape, expected.dtype)
     if name == "best":
-        assert runtime == "litert-int8" or np.array_equal(got, truth)
+        assert runtime == "litert-int8" or np.array_equal(array, expected)
     else:
-        assert np.abs(got - truth).max() <= LIMITS.get(runtime, 1e-5) * np.ptp(truth), (name, runtime)
+        assert np.abs(array - expected).max() <= LIMITS.get(runtime, 1e-5) * np.ptp(expected), (name, runtime)
 
 
-def test_runtimes_keep_to_onnx_whatever_the_artefact_takes(run):
-    given = feeds(3)
-    truth = expected(run, given)
+def test_every_runtime_takes_and_returns_arrays_in_onnx_layout(run):
+    samples = feeds(3)
+    expected = expected_outputs(run, samples)
     for source in sources(run):
         with source.open() as runtime:
-            assert {info.name: info.shape for info in runtime.inputs} == {"image": (None, 2, 8, 6), "place": (None,)}
-            for answers in (runtime.infer(given), runtime.infer(runtime.prepared(given))):
+            assert {info.name: info.shape for info in runtime.inputs} == {"image": (None, 2, 8, 6), "index": (None,)}
+            for answers in (runtime.infer(samples), runtime.infer(runtime.prepared(samples))):
                 for name, array in answers.items():
-                    assert_close(name, source.name, array, truth[name])
+                    assert_close(name, source.name, array, expected[name])
 
 
-def test_the_files_themselves_are_channels_last_and_take_whole_numbers(run):
+def test_the_files_are_channels_last_and_the_int8_file_takes_integers(run):
     folder = run.path / "convert/native"
     runner = Interpreter(str(folder / "model.int8.tflite")).get_signature_runner("serving_default")
-    takes, gives = runner.get_input_details(), runner.get_output_details()
-    assert {name: item["dtype"] for name, item in takes.items()} == {"image": np.uint8, "place": np.int64}
-    assert {name: item["dtype"] for name, item in gives.items()} == {"map": np.int8, "sum": np.int8, "best": np.int64}
-    assert takes["image"]["shape"].tolist() == [1, 8, 6, 2]
+    input_details, output_details = runner.get_input_details(), runner.get_output_details()
+    assert {name: item["dtype"] for name, item in input_details.items()} == {"image": np.uint8, "index": np.int64}
+    assert {name: item["dtype"] for name, item in output_details.items()} == {
+        "map": np.int8,
+        "sum": np.int8,
+        "best": np.int64,
+    }
+    assert input_details["image"]["shape"].tolist() == [1, 8, 6, 2]
     signature = Signature.load(folder)
     assert [port.perm for port in (*signature.inputs, *signature.outputs)] == [LAST, (), LAST, (), ()]
     assert [port.int8 for port in (*signature.inputs, *signature.outputs)] == ["uint8", "", "int8", "int8", ""]
     assert run.record("convert/native").result["transposes"] == 0
 
 
-def test_snippets_feed_every_artefact_in_its_own_way(run, monkeypatch, tmp_path):
+def test_snippets_feed_each_artifact_in_its_layout(run, monkeypatch, tmp_path):
     signature = Signature.load(run.path / "convert/native")
     for item, code in snippets.snippets(run).items():
         path = tmp_path / snippets.file_name(item)
         path.write_text(code)
         monkeypatch.chdir(run.path / item.stage)
-        made = runpy.run_path(str(path))
+        variables = runpy.run_path(str(path))
         runtime = f"litert-{item.name.split('.')[1]}" if item.kind == "litert" else item.kind
-        turned = item.kind != "onnx"
-        assert made["feeds"]["image"].shape == ((2, 8, 6, 2) if turned else (2, 2, 8, 6))
-        given = {
-            p.onnx: p.to_onnx(made["feeds"][p.onnx]) if turned else made["feeds"][p.onnx] for p in signature.inputs
+        channels_last = item.kind != "onnx"
+        assert variables["feeds"]["image"].shape == ((2, 8, 6, 2) if channels_last else (2, 2, 8, 6))
+        samples = {
+            p.onnx: p.to_onnx(variables["feeds"][p.onnx]) if channels_last else variables["feeds"][p.onnx]
+            for p in signature.inputs
         }
-        truth = expected(run, given)
+        expected = expected_outputs(run, samples)
         for port in signature.outputs:
-            got = made["answers"][port.onnx]
-            assert_close(port.onnx, runtime, port.to_onnx(got) if turned else got, truth[port.onnx])
+            array = variables["answers"][port.onnx]
+            assert_close(port.onnx, runtime, port.to_onnx(array) if channels_last else array, expected[port.onnx])
 
 
-def test_a_benchmark_measures_the_artefact_alone(run, monkeypatch):
-    """The arrays that are timed have their values in the artefact's order, and are whole numbers for the int8 file."""
+def test_a_benchmark_does_not_time_the_change_of_layout(run, monkeypatch):
+    """The timed arrays are already in the artifact's memory order, and integers for the int8 file."""
     from convnet_core.runtimes.litert import LiteRT
 
-    seen = []
+    timed_arrays = []
     infer = LiteRT.infer
-    monkeypatch.setattr(LiteRT, "infer", lambda self, given: seen.append(given["image"]) or infer(self, given))
+    monkeypatch.setattr(
+        LiteRT, "infer", lambda self, inputs: timed_arrays.append(inputs["image"]) or infer(self, inputs)
+    )
     source = next(item for item in sources(run) if item.name == "litert-int8")
     *_, speed = measure(source, BenchmarkConfig(batch_sizes=(1, 2), seconds=0.01))
     assert not speed.faults
-    assert {array.dtype.name for array in seen} == {"uint8"}
-    assert all(array.transpose(LAST).flags.c_contiguous for array in seen)
+    assert {array.dtype.name for array in timed_arrays} == {"uint8"}
+    assert all(array.transpose(LAST).flags.c_contiguous for array in timed_arrays)
     assert speed.inputs["image"] == "float32 1 × 2 × 8 × 6"
 
 
-def test_onnx_tf_has_no_other_layout():
+def test_onnx_tf_supports_only_nchw():
     with pytest.raises(ConfigError, match="does not support the layout nhwc"):
         ConvertConfig(converter="onnx-tf", layout="nhwc")
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
-        ({"place": None}, r"no samples for the input 'place'"),
-        ({"place": None, "image": None}, "no samples for the input 'image'"),
+        ({"index": None}, r"no samples for the input 'index'"),
+        ({"index": None, "image": None}, "no samples for the input 'image'"),
         (
             {"image": np.zeros((20, 2, 8, 6))},
             r"has float64 \[20, 2, 8, 6\] for the input 'image'.*float32 \[n, 2, 8, 6\]",
         ),
         ({"image": np.zeros((20, 8, 6, 2), np.float32)}, r"has float32 \[20, 8, 6, 2\]"),
         ({"image": np.zeros((2, 8, 6), np.float32)}, r"has float32 \[2, 8, 6\]"),
-        ({"place": np.zeros(3, np.int64)}, "different numbers of samples: 20 of 'image', 3 of 'place'"),
+        ({"index": np.zeros(3, np.int64)}, "different numbers of samples: 20 of 'image', 3 of 'index'"),
         ({"image": np.zeros((0, 2, 8, 6), np.float32)}, "its array is empty"),
     ],
 )
-def test_wrong_calibration_samples_are_refused_before_anything_is_made(run, tmp_path, changed, said):
+def test_wrong_calibration_samples_are_refused_before_anything_is_written(run, tmp_path, changed, message):
     arrays = {name: array for name, array in {**feeds(20), **changed}.items() if array is not None}
     np.savez(tmp_path / "samples.npz", **arrays)
     before = (run.path / "convert/native/stage.json").read_bytes()
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         run_convert(run, ConvertConfig(), Monitor(), samples=tmp_path / "samples.npz")
     assert (run.path / "convert/native/stage.json").read_bytes() == before
 
 
-def test_a_model_of_one_batch_size_is_calibrated_in_batches_of_it(run, tmp_path):
+def test_a_model_with_a_fixed_batch_is_calibrated_in_batches_of_that_size(run, tmp_path):
     model = onnx.load(run.path / "export/model.onnx")
     for port in (*model.graph.input, *model.graph.output):
         port.type.tensor_type.shape.dim[0].dim_value = 3

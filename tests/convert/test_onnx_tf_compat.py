@@ -1,4 +1,4 @@
-"""What onnx-tf misses is restored only while it is imported, and is right."""
+"""The modules that onnx-tf needs are replaced only while it is imported, and behave like the originals."""
 
 import sys
 
@@ -10,7 +10,7 @@ from tests.conftest import python
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="onnx-tf needs Python 3.11")
 
 
-def test_nothing_stays_behind():
+def test_the_import_leaves_no_replacement_modules():
     code = """
 import sys, onnx, onnx.helper
 from convnet_core.convert.onnx_tf.compat import import_onnx_tf
@@ -24,20 +24,20 @@ assert import_onnx_tf() is backend
 
 
 @pytest.mark.slow
-def test_what_was_there_before_is_there_afterwards():
+def test_existing_modules_are_restored():
     code = """
 import sys, types, onnx
-theirs = types.ModuleType("tensorflow_addons")
-sys.modules["tensorflow_addons"] = theirs
-onnx.mapping = "theirs"
+original = types.ModuleType("tensorflow_addons")
+sys.modules["tensorflow_addons"] = original
+onnx.mapping = "original"
 from convnet_core.convert.onnx_tf.compat import import_onnx_tf
 import_onnx_tf()
-assert sys.modules["tensorflow_addons"] is theirs and onnx.mapping == "theirs"
+assert sys.modules["tensorflow_addons"] is original and onnx.mapping == "original"
 """
     python(code)
 
 
-def test_where_it_is_not_installed_the_error_says_so():
+def test_the_error_names_onnx_tf_when_it_is_not_installed():
     code = """
 import sys
 sys.modules["onnx_tf"] = None
@@ -48,13 +48,13 @@ try:
 except MissingError as error:
     print(error, error.hint)
 """
-    said = python(code).stdout
-    assert "onnx-tf cannot be imported" in said
-    assert "3.11" in said
+    output = python(code).stdout
+    assert "onnx-tf cannot be imported" in output
+    assert "3.11" in output
 
 
-def test_the_dictionaries_are_those_of_onnx_1_18():
-    """Spot values written down from the removed module's source."""
+def test_the_mappings_match_onnx_1_18():
+    """Spot checks against values from the source of the removed module `onnx.mapping`."""
     from onnx import TensorProto
 
     from convnet_core.convert.onnx_tf.compat import _mapping
@@ -70,12 +70,12 @@ def test_the_dictionaries_are_those_of_onnx_1_18():
     assert mapping.STORAGE_TENSOR_TYPE_TO_FIELD[TensorProto.INT64] == "int64_data"
 
 
-@pytest.mark.parametrize("axis_last", [[[1.0, 3.0, 2.0], [5.0, 5.0, 0.0]], [[[-1.0, -2.0]], [[0.0, 0.0]]]])
-def test_hardmax_marks_the_first_largest(axis_last):
+@pytest.mark.parametrize("rows", [[[1.0, 3.0, 2.0], [5.0, 5.0, 0.0]], [[[-1.0, -2.0]], [[0.0, 0.0]]]])
+def test_hardmax_marks_the_first_largest(rows):
     from convnet_core.common.tensorflow_import import import_tensorflow
     from convnet_core.convert.onnx_tf.compat import _addons
 
     tf = import_tensorflow()
-    values = np.array(axis_last, np.float32)
+    values = np.array(rows, np.float32)
     expected = np.eye(values.shape[-1], dtype=np.float32)[values.argmax(-1)]
     np.testing.assert_array_equal(_addons().seq2seq.hardmax(tf.constant(values)).numpy(), expected)

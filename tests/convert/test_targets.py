@@ -1,4 +1,4 @@
-"""What `--only` chooses is made, and nothing else is made, kept or missed."""
+"""`--only` writes the chosen formats and no others; later stages do not expect the rest."""
 
 import numpy as np
 import pytest
@@ -30,22 +30,22 @@ def model():
 @pytest.mark.parametrize("names", [[target.name] for target in TARGETS] + [["tflite-int8", "frozen-graph"]])
 def test_each_format_can_be_written_without_the_others(names, tmp_path):
     feeds = {"x": np.ones((4, 3), np.float32)}
-    made = convert(model(), tmp_path, ConvertConfig(only=tuple(names)), feeds, Monitor())
+    converted = convert(model(), tmp_path, ConvertConfig(only=tuple(names)), feeds, Monitor())
     files = {target.file for target in TARGETS if target.name in names}
-    assert (set(made.sizes), made.failed) == (files, {})
+    assert (set(converted.sizes), converted.failed) == (files, {})
     assert {path.name for path in tmp_path.iterdir()} == files | {"signature.json", "nodes.json"}
 
 
-def test_names_files_and_titles_are_each_used_once():
+def test_names_files_and_titles_are_unique():
     for values in zip(*((target.name, target.file, target.title) for target in TARGETS), strict=True):
         assert len(set(values)) == len(TARGETS)
 
 
-def test_every_target_is_run_by_a_runtime():
+def test_every_target_has_a_runtime():
     assert {target.file for target in TARGETS} == {spec.file for spec in SPECS if spec.stage == "convert"}
 
 
-def test_another_name_is_an_error_that_lists_the_names():
+def test_an_unknown_name_is_an_error_that_lists_the_names():
     assert select_targets(()) == TARGETS
     with pytest.raises(ConfigError, match="'tflite'") as caught:
         select_targets(("saved-model", "tflite"))
@@ -53,17 +53,17 @@ def test_another_name_is_an_error_that_lists_the_names():
     assert "tflite-fp32" in convnet("convert", "--only", "tflite", check=2).stderr
 
 
-def test_a_run_is_compared_taken_away_and_refreshed_with_what_was_chosen(finished_run, tmp_path):
+def test_later_stages_artifacts_and_refresh_use_the_chosen_targets(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     convnet("convert", "--run", run.path, "--only", "saved-model", "--only", "tflite-int8,tflite-fp32")
-    for again in (False, True):
+    for refreshed in (False, True):
         names = [source.name for source in sources(run) if source.converter]
         assert names == ["tensorflow", "litert-fp32", "litert-int8"]
         assert not_made(run) == []
-        kept = {item.name for item in artifacts(run) if item.stage == "convert/native" and item.kind != "description"}
-        assert kept == {"saved_model", "model.fp32.tflite", "model.int8.tflite"}
-        assert {item.name for item in snippets(run)} == kept | {"model.onnx"}
+        files = {item.name for item in artifacts(run) if item.stage == "convert/native" and item.kind != "description"}
+        assert files == {"saved_model", "model.fp32.tflite", "model.int8.tflite"}
+        assert {item.name for item in snippets(run)} == files | {"model.onnx"}
         assert run_compare(run, SMALL, Monitor()).agree
-        if not again:
+        if not refreshed:
             run_export(run, ExportConfig(opset=19), Monitor())
             assert "convert/native" in run_refresh(run, Monitor())
