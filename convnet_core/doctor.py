@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Self
 
+from convnet_core.common import fast_paths
 from convnet_core.common.files import cache_folder, runs_root
 from convnet_core.common.formatting import format_count
 from convnet_core.common.installation import REQUIREMENTS, requirements
@@ -52,6 +53,7 @@ def examine() -> list[Check]:
         *_check_packages(),
         *_check_optional_runtimes(),
         *_check_devices(),
+        _check_fast_paths(),
         *_check_folders(),
         _check_browser(),
     ]
@@ -167,6 +169,23 @@ def _check_devices() -> list[Check]:
     else:
         checks.append(Check("GPU", True, "none; training runs on the CPU"))
     return checks
+
+
+def _check_fast_paths() -> Check:
+    """The speedups in use, and why others are not; training works without them, but takes longer."""
+    disabled = fast_paths.disabled_names()
+    if unknown := sorted(disabled - set(fast_paths.FAST_PATHS)):
+        fix = f"export {fast_paths.SWITCH}={','.join(fast_paths.FAST_PATHS)} (or some of them)"
+        return Check("speedups", False, f"{fast_paths.SWITCH} names {', '.join(unknown)}, which does not exist", fix)
+    parts = []
+    for name in fast_paths.FAST_PATHS:
+        if name in disabled:
+            parts.append(f"{name} off ({fast_paths.SWITCH})")
+        elif missing := fast_paths.missing_parts(name):
+            parts.append(f"{name} off (not available here: {', '.join(missing)})")
+        else:
+            parts.append(name)
+    return Check("speedups", True, ", ".join(parts))
 
 
 def _check_folders() -> list[Check]:

@@ -7,9 +7,10 @@ import ctypes
 import functools
 import gc
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from convnet_core.common import fast_paths
 
 _GC_THRESHOLD = 10_000  # importing PyTorch and TensorFlow takes 4.3 s of CPU time at 700, 3.4 s at 10,000 and above
 # <malloc.h>
@@ -61,7 +62,5 @@ def machine_memory() -> int:
 
 
 def _mallopt(parameter: int, value: int) -> None:
-    if sys.platform == "linux":
-        library = ctypes.CDLL(None)
-        if hasattr(library, "mallopt"):
-            library.mallopt(parameter, value)
+    if fast_paths.is_enabled("malloc"):
+        ctypes.CDLL(None).mallopt(parameter, value)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from convnet_core.config.stages import ModelConfig
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConfigError, ModelError
-from convnet_core.networks.fast_layers import BatchNorm2d, Linear
+from convnet_core.networks.fast_layers import batch_norm, linear
 
 FIRST_WEIGHT = "layer1.0.weight"
 """The weight that identifies the network of a `state_dict`: [channels, 1, kernel, kernel]."""
@@ -28,7 +28,7 @@ INPUT, OUTPUT = "input", "logits"
 def _block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel, stride=1, padding=kernel // 2),
-        BatchNorm2d(channels_out),
+        batch_norm(channels_out),
         nn.ReLU(inplace=True),
     )
 
@@ -43,7 +43,7 @@ class ConvNet(nn.Module):
     def __init__(self, channels: int = 16, kernel: int = 3) -> None:
         super().__init__()
         self.layer1 = _block(1, channels, kernel)
-        self.fc = Linear(SIDE * SIDE * channels, CLASSES)
+        self.fc = linear(SIDE * SIDE * channels, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
         """[batch, 1, 28, 28] -> [batch, 10]."""
@@ -61,7 +61,7 @@ class DeepConvNet(nn.Module):
         self.layer1 = nn.Sequential(*_block(1, channels, kernel), nn.MaxPool2d(2))
         self.layer2 = nn.Sequential(*_block(channels, 2 * channels, kernel), nn.MaxPool2d(2))
         self.layer3 = nn.Sequential(*_block(2 * channels, 4 * channels, kernel), nn.MaxPool2d(2))
-        self.fc = Linear(3 * 3 * 4 * channels, CLASSES)
+        self.fc = linear(3 * 3 * 4 * channels, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
         """[batch, 1, 28, 28] -> [batch, 10]."""

@@ -19,7 +19,18 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-_ONEDNN: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+from convnet_core.common import fast_paths
+
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """A batch norm layer for features [batch, channels, height, width]; PyTorch's own if the speedup is off."""
+    return BatchNorm2d(channels) if fast_paths.is_enabled("layers") else nn.BatchNorm2d(channels)
+
+
+def linear(features_in: int, features_out: int) -> nn.Linear:
+    """A linear layer; PyTorch's own if the speedup is off, or PyTorch was built without oneDNN."""
+    fast = fast_paths.is_enabled("layers") and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return Linear(features_in, features_out) if fast else nn.Linear(features_in, features_out)
 
 
 def _use_fast_path(layer: nn.Module, value: Tensor) -> bool:
@@ -103,7 +114,7 @@ class Linear(nn.Linear):
     """`nn.Linear`, features [batch, in] -> [batch, out]."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if not (_ONEDNN and _use_fast_path(self, input) and input.dim() == 2 and len(input) and self.bias is not None):
+        if not (_use_fast_path(self, input) and input.dim() == 2 and len(input) and self.bias is not None):
             return super().forward(input)
         return cast(Tensor, _Multiply.apply(input, self.weight, self.bias))
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from convnet_core.common import fast_paths
 from convnet_core.config.stages import TrainConfig
 
 
@@ -70,13 +71,14 @@ def make_optimizer(model: nn.Module, config: TrainConfig, device: torch.device) 
 
     For a CUDA graph it is capturable, and its learning rate is a tensor on the device.
     """
+    adam = Adam if fast_paths.is_enabled("adam") else torch.optim.Adam
     parameters, decay, capturable = model.parameters(), config.weight_decay, config.cuda_graph
     rate = torch.tensor(config.learning_rate, device=device) if capturable else config.learning_rate
     match config.optimizer:
         case "adam":
-            return Adam(parameters, rate, weight_decay=decay, fused=True, capturable=capturable)
+            return adam(parameters, rate, weight_decay=decay, fused=True, capturable=capturable)
         case "adamw":
-            return Adam(
+            return adam(
                 parameters, rate, weight_decay=decay, decoupled_weight_decay=True, fused=True, capturable=capturable
             )
         case "sgd":

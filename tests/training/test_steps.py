@@ -12,7 +12,6 @@ from convnet_core.data.split import Split
 from convnet_core.data.strokes import generate
 from convnet_core.errors import ConfigError
 from convnet_core.events import Monitor
-from convnet_core.networks import fast_layers
 from convnet_core.networks.convnet import build
 from convnet_core.training import loop, steps
 from convnet_core.training.cuda_graph import GraphedStep
@@ -42,7 +41,7 @@ def fit(config, digits):
 @pytest.mark.parametrize("architecture", ["convnet", "deep"])
 def test_a_step_reads_nothing_off_the_device(monkeypatch, architecture, optimizer, precision, rate):
     """With tensors that have no values: whatever asks for one raises. The layers are those of a GPU."""
-    monkeypatch.setattr(fast_layers, "_use_fast_path", lambda *_: False)
+    monkeypatch.setenv("CONVNET_PLAIN", "layers")
     config = TrainConfig(
         model=ModelConfig(architecture=architecture),
         augment=AugmentConfig(rotation=5, shift=1),
