@@ -14,17 +14,17 @@ from convnet_core.convert.convert import convert
 from convnet_core.dissect.case import Case
 from convnet_core.events import Monitor
 from convnet_core.export.onnx_export import export_any
-from tests.convert.native.blocks import randomised
-from tests.convert.native.test_networks import lively
+from tests.convert.native.blocks import randomize_parameters
+from tests.convert.native.test_networks import network_with_statistics
 
 
 def networks():
     """The network and an example input of each."""
     torch.manual_seed(0)
     return {
-        "convnet": (lively("convnet"), torch.rand(4, 1, 28, 28)),
-        "deep": (lively("deep"), torch.rand(4, 1, 28, 28)),
-        "residual": (randomised(ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5)), torch.rand(4, 3, 32, 32)),
+        "convnet": (network_with_statistics("convnet"), torch.rand(4, 1, 28, 28)),
+        "deep": (network_with_statistics("deep"), torch.rand(4, 1, 28, 28)),
+        "residual": (randomize_parameters(ResNet(BasicBlock, [1, 1, 1, 1], num_classes=5)), torch.rand(4, 3, 32, 32)),
         "transformer": (
             nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, activation="gelu"), 2).eval(),
             torch.rand(4, 5, 16),

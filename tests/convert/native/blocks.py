@@ -1,7 +1,7 @@
-"""Blocks of PyTorch through today's exporter and the native converter, many in one model.
+"""PyTorch blocks exported to ONNX and converted by the native converter, many in one model.
 
-A block is a module, or a function, with example inputs. All blocks of a table are exported as one model with an output
-for each, so that a kind of blocks costs one export and one conversion; where something fails, the output names it.
+A block is a module or a function with example inputs. All blocks of a table are exported as one model with one output
+each, so a table costs one export and one conversion. The name of a wrong output tells which block failed.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ from convnet_core.convert.targets import saved_model, tflite
 from convnet_core.onnx_files import model_file
 from convnet_core.runtimes.litert import LiteRT
 
-ALLOWED = 1e-5
-"""Of the range of PyTorch's output, or of 1 where that is less."""
+MAX_ERROR = 1e-5
+"""Largest error, as a fraction of the range of PyTorch's output (at least 1)."""
 
 
 class Block(nn.Module):
@@ -35,7 +35,7 @@ class Block(nn.Module):
 
 
 class Bundle(nn.Module):
-    """Blocks side by side: the inputs of all in a row, the outputs of all in a row."""
+    """Blocks side by side: takes all their inputs in order and returns all their outputs in order."""
 
     def __init__(self, table):
         super().__init__()
@@ -44,10 +44,10 @@ class Bundle(nn.Module):
         self.counts = [len(inputs) for _, *inputs in table.values()]
 
     def forward(self, *inputs):
-        results, place = [], 0
+        results, start = [], 0
         for block, count in zip(self.blocks, self.counts, strict=True):
-            results += tensors(block(*inputs[place : place + count]))
-            place += count
+            results += tensors(block(*inputs[start : start + count]))
+            start += count
         return tuple(results)
 
 
@@ -58,24 +58,24 @@ def tensors(value):
     return [tensor for item in value for tensor in tensors(item)]
 
 
-def randomised(module, seed=0):
-    """The module in eval mode, without zeros and ones among its parameters and statistics."""
+def randomize_parameters(module, seed=0):
+    """Replace the module's parameters and statistics by random values, and put it in eval mode."""
     generator = torch.Generator().manual_seed(seed)
     for name, value in module.state_dict().items():
         if value.is_floating_point():
-            drawn = torch.rand(value.shape, generator=generator) - (0 if "running_var" in name else 0.5)
-            value.copy_(drawn + (0.5 if "var" in name else 0.0))
+            noise = torch.rand(value.shape, generator=generator) - (0 if "running_var" in name else 0.5)
+            value.copy_(noise + (0.5 if "var" in name else 0.0))
     return module.eval()
 
 
 def export(table, path, dynamic):
-    """Write the blocks as one ONNX model; gives the bundle and its example inputs."""
-    bundle = randomised(Bundle(table))
-    inputs = tuple(tensor for _, *given in table.values() for tensor in given)
+    """Write the blocks as one ONNX model; return the bundle and its example inputs."""
+    bundle = randomize_parameters(Bundle(table))
+    inputs = tuple(tensor for _, *examples in table.values() for tensor in examples)
     names = [
-        f"{name}.{place}"
-        for (name, (_, *given)), block in zip(table.items(), bundle.blocks, strict=True)
-        for place in range(len(tensors(block(*given))))
+        f"{name}.{index}"
+        for (name, (_, *examples)), block in zip(table.items(), bundle.blocks, strict=True)
+        for index in range(len(tensors(block(*examples))))
     ]
     shapes = {"inputs": tuple({0: torch.export.Dim("batch")} if dynamic else {} for _ in inputs)}
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -84,37 +84,37 @@ def export(table, path, dynamic):
     return bundle, inputs
 
 
-def another(tensor):
-    """An input of a batch that is larger by one, with other values."""
+def larger_batch(tensor):
+    """An input with one more sample and other values."""
     if not tensor.ndim:
         return tensor
     last = tensor[:1].flip(-1)
     return torch.cat([tensor * 0.75 if tensor.is_floating_point() else tensor, last])
 
 
-def wrong(table, folder, dynamic=True, lite=True):
-    """What the converted blocks give that PyTorch does not, a line for each output."""
+def mismatches(table, folder, dynamic=True, lite=True):
+    """Convert the blocks; return one line for each output that differs from PyTorch's."""
     folder = Path(folder)
     bundle, inputs = export(table, folder / "model.onnx", dynamic)
     if dynamic:
-        inputs = tuple(another(tensor) for tensor in inputs)
+        inputs = tuple(larger_batch(tensor) for tensor in inputs)
     with torch.no_grad():
         expected = [tensor.numpy() for tensor in bundle(*inputs)]
     model = model_file.load(folder / "model.onnx")
     signature = Signature.of(model)
     signature.save(folder)
-    function = converter.convert(model)  # its variables live as long as it
+    function = converter.convert(model)  # keeps the variables alive
     concrete = saved_model.trace(function, signature)
     feeds = {port.onnx: tensor.numpy() for port, tensor in zip(signature.inputs, inputs, strict=True)}
     named = {port.tensorflow: feeds[port.onnx] for port in signature.inputs}
     got = {name: value.numpy() for name, value in concrete(**_constants(concrete, named)).items()}
-    found = differences("TensorFlow", signature, expected, {p.onnx: got[p.tensorflow] for p in signature.outputs})
+    lines = differences("TensorFlow", signature, expected, {p.onnx: got[p.tensorflow] for p in signature.outputs})
     if lite:
         saved_model.save(concrete, folder / "saved_model")
         tflite.save(folder / "saved_model", folder / "model.fp32.tflite", "fp32", {}, signature)
         answers = LiteRT(folder / "model.fp32.tflite", "tflite", "native").infer(feeds)
-        found += differences("TFLite", signature, expected, answers)
-    return found
+        lines += differences("TFLite", signature, expected, answers)
+    return lines
 
 
 def _constants(concrete, named):
@@ -124,15 +124,15 @@ def _constants(concrete, named):
 
 
 def differences(runtime, signature, expected, got):
-    """A line for each output that is not PyTorch's."""
-    found = []
+    """One line for each output that differs from PyTorch's."""
+    lines = []
     for port, value in zip(signature.outputs, expected, strict=True):
         result = got[port.onnx]
         if result.shape != value.shape:
-            found.append(f"{port.onnx} in {runtime}: shape {result.shape} instead of {value.shape}")
-        elif (error := _error(result, value)) > ALLOWED:
-            found.append(f"{port.onnx} in {runtime}: off by {error:.1e} of the range")
-    return found
+            lines.append(f"{port.onnx} in {runtime}: shape {result.shape} instead of {value.shape}")
+        elif (error := _error(result, value)) > MAX_ERROR:
+            lines.append(f"{port.onnx} in {runtime}: off by {error:.1e} of the range")
+    return lines
 
 
 def _error(result, value):

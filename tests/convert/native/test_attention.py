@@ -1,4 +1,4 @@
-"""Attention where batch and lengths are unknown."""
+"""Attention with a dynamic batch and dynamic lengths."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_attention(inputs, attributes):
         values["mask"] = values["mask"] > -1
     names = [name if name in values else "" for name in ("q", "k", "v", "mask", "pk", "pv")]
     outputs = ["y", "present_key", "present_value"]
-    known = 2 if len(inputs["q"]) == 3 else 1  # the dimension of the features, or that of the heads
+    static_axis = 2 if len(inputs["q"]) == 3 else 1  # the features, or the heads
     graph = helper.make_graph(
         [helper.make_node("Attention", names, outputs, **attributes)],
         "graph",
@@ -33,7 +33,7 @@ def test_attention(inputs, attributes):
             helper.make_tensor_value_info(
                 name,
                 TensorProto.BOOL if name == "mask" else TensorProto.FLOAT,
-                [size if axis == known and name != "mask" else None for axis, size in enumerate(value.shape)],
+                [size if axis == static_axis and name != "mask" else None for axis, size in enumerate(value.shape)],
             )
             for name, value in values.items()
         ],

@@ -1,11 +1,11 @@
-"""Convolutions, pools, normalisations and activations of torch.nn."""
+"""Convolutions, pools, normalizations and activations of torch.nn."""
 
 import pytest
 import torch
 from torch import nn
 
 from convnet_core.errors import ConversionError
-from tests.convert.native.blocks import wrong
+from tests.convert.native.blocks import mismatches
 from tests.support.marks import few_quick
 
 L, I, V = (torch.randn(2, 4, 12), torch.randn(2, 4, 9, 11), torch.randn(2, 4, 6, 7, 5))  # noqa: E741
@@ -65,7 +65,7 @@ def pools(rank):
         "max_ceil": maximum(3, 2, 1, ceil_mode=True),
         "max_ceil_4": maximum(2, 3, ceil_mode=True),
         "max_dilated": maximum(2, 1, dilation=2),
-        "max_places": maximum(2, 2, return_indices=True),
+        "max_indices": maximum(2, 2, return_indices=True),
         "average": average(3),
         "average_stride": average(3, 2, 1),
         "average_ceil": average(3, 2, 1, ceil_mode=True),
@@ -152,9 +152,9 @@ def old_gelus():
 
 
 @pytest.mark.slow
-def test_tflite_says_which_ops_it_lacks(tmp_path):
+def test_the_error_lists_the_operators_that_tflite_lacks(tmp_path):
     with pytest.raises(ConversionError, match=r"built-in ops: Erf \(node .*\); MatrixDeterminant \(node .*\)"):
-        wrong({"erf": (torch.erf, L), "determinant": (torch.det, torch.randn(2, 3, 3))}, tmp_path)
+        mismatches({"erf": (torch.erf, L), "determinant": (torch.det, torch.randn(2, 3, 3))}, tmp_path)
 
 
 KINDS = {
@@ -170,4 +170,4 @@ KINDS = {
 @pytest.mark.parametrize("kind", few_quick(KINDS, "convolutions_2d", "norms", "pools_2d", "activations"))
 def test_layers(kind, tmp_path):
     torch.manual_seed(0)
-    assert wrong(KINDS[kind](), tmp_path) == []
+    assert mismatches(KINDS[kind](), tmp_path) == []

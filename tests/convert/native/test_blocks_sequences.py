@@ -5,22 +5,22 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.convert.native.blocks import wrong
+from tests.convert.native.blocks import mismatches
 from tests.support.marks import few_quick
 
 X = torch.randn(2, 7, 12)  # [batch, time, features]
 
 
 class Recurrent(nn.Module):
-    """A recurrent layer with its states, given or not, without its choice of batch_first."""
+    """A recurrent layer with optional initial states; inputs, outputs and states are batch first."""
 
     def __init__(self, layer):
         super().__init__()
         self.layer = layer
 
     def forward(self, x, *states):
-        given = tuple(state.transpose(0, 1).contiguous() for state in states)
-        y, after = self.layer(x, given if len(given) > 1 else given[0] if given else None)
+        initial = tuple(state.transpose(0, 1).contiguous() for state in states)
+        y, after = self.layer(x, initial if len(initial) > 1 else initial[0] if initial else None)
         after = after if isinstance(after, tuple) else (after,)
         return (y, *(state.transpose(0, 1) for state in after))
 
@@ -31,7 +31,7 @@ def recurrent():
         states = 2 if kind == "lstm" else 1
         table |= {
             kind: (Recurrent(layer(12, 5, bias=kind != "gru", batch_first=True)), X),
-            f"{kind}_both_ways": (Recurrent(layer(12, 5, bidirectional=True, batch_first=True)), X),
+            f"{kind}_bidirectional": (Recurrent(layer(12, 5, bidirectional=True, batch_first=True)), X),
             f"{kind}_states": (Recurrent(layer(12, 5, batch_first=True)), X, *[torch.randn(2, 1, 5)] * states),
         }
     relu = nn.RNN(12, 5, nonlinearity="relu", batch_first=True)
@@ -48,7 +48,7 @@ def cells():
 
 
 class OneStep(nn.Module):
-    """An LSTMCell with its states as inputs of their own."""
+    """An LSTMCell whose states are separate inputs."""
 
     def __init__(self):
         super().__init__()
@@ -59,7 +59,7 @@ class OneStep(nn.Module):
 
 
 class Steps(nn.Module):
-    """A loop over time in Python."""
+    """A GRU cell in a Python loop over time."""
 
     def __init__(self):
         super().__init__()
@@ -73,7 +73,7 @@ class Steps(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """MultiheadAttention of a tensor with itself, with its weights."""
+    """Self-attention that also returns its weights."""
 
     def __init__(self, **options):
         super().__init__()
@@ -83,8 +83,8 @@ class SelfAttention(nn.Module):
         return self.attention(x, x, x, *masks)
 
 
-class ByEinsum(nn.Module):
-    """Attention as papers write it."""
+class EinsumAttention(nn.Module):
+    """Attention written with einsum."""
 
     def __init__(self):
         super().__init__()
@@ -109,7 +109,7 @@ def attention():
         "no_bias": (SelfAttention(bias=False), X),
         "extra": (SelfAttention(add_bias_kv=True, add_zero_attn=True), X),
         "padding": (SelfAttention(), X, padded),
-        "einsum": (ByEinsum(), X),
+        "einsum": (EinsumAttention(), X),
         "scaled": (F.scaled_dot_product_attention, heads, heads.roll(1, 1), heads * 2),
         "causal": (lambda q, k: F.scaled_dot_product_attention(q, k, k, is_causal=True), heads, heads * 2),
         "scale": (lambda q, k: F.scaled_dot_product_attention(q, k, k, scale=0.3), heads, heads * 2),
@@ -136,13 +136,13 @@ def transformers():
         "encoder_deep": (nn.TransformerEncoder(encoder(**options), 2, nn.LayerNorm(12), enable_nested_tensor=False), X),
         "encoder_causal": (Masked(encoder(**options)), X),
         "decoder": (decoder(**options), X, X.flip(1)),
-        "both": (nn.Transformer(12, 3, 1, 1, 16, batch_first=True), X, X.flip(1)),
+        "encoder_decoder": (nn.Transformer(12, 3, 1, 1, 16, batch_first=True), X, X.flip(1)),
         "tokens": (Tokens(), torch.randint(0, 20, (2, 7))),
     }
 
 
 class Masked(nn.Module):
-    """An encoder layer that does not look ahead."""
+    """An encoder layer with a causal mask."""
 
     def __init__(self, layer):
         super().__init__()
@@ -178,4 +178,4 @@ KINDS = {
 @pytest.mark.parametrize("kind", few_quick(KINDS, "cells", "attention"))
 def test_sequences(kind, tmp_path):
     torch.manual_seed(0)
-    assert wrong(KINDS[kind](), tmp_path) == []
+    assert mismatches(KINDS[kind](), tmp_path) == []

@@ -1,11 +1,11 @@
-"""Resizing, sampling, indexing, reductions, and what else is done to tensors."""
+"""Resizing, sampling, indexing, reductions and other tensor operations."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tests.convert.native.blocks import wrong
+from tests.convert.native.blocks import mismatches
 from tests.support.marks import some_slow
 
 L, I, V = torch.randn(2, 4, 12), torch.randn(2, 4, 6, 8), torch.randn(2, 4, 4, 5, 6)  # noqa: E741
@@ -85,17 +85,17 @@ def paddings():
 
 def indexing():
     wide = torch.randn(2, 4, 5)
-    places = torch.tensor([[[0, 1, 3, 2, 0]], [[2, 2, 1, 0, 3]]])
+    indices = torch.tensor([[[0, 1, 3, 2, 0]], [[2, 2, 1, 0, 3]]])
     return {
         "embedding": (nn.Embedding(6, 3), ROWS),
-        "gather": (lambda x, i: torch.gather(x, 1, i), wide, places),
-        "scatter": (lambda x, i: torch.scatter(x, 1, i, 7.0), wide, places),
-        "scatter_add": (lambda x, i: torch.scatter_add(x, 1, i, x[:, :1]), wide, places),
-        "scatter_max": (lambda x, i: torch.scatter_reduce(x, 1, i, x[:, :1], "amax"), wide, places),
+        "gather": (lambda x, i: torch.gather(x, 1, i), wide, indices),
+        "scatter": (lambda x, i: torch.scatter(x, 1, i, 7.0), wide, indices),
+        "scatter_add": (lambda x, i: torch.scatter_add(x, 1, i, x[:, :1]), wide, indices),
+        "scatter_max": (lambda x, i: torch.scatter_reduce(x, 1, i, x[:, :1], "amax"), wide, indices),
         "index_select": (lambda x: torch.index_select(x, 1, torch.tensor([3, 0, 0])), wide),
         "index": (lambda x: x[:, torch.tensor([1, 0]), torch.tensor([4, 2])], wide),
-        "index_apart": (lambda x: x[:, [1, 0], :, [3, 2]], I),
-        "index_batch": (lambda x, i: x[torch.arange(x.shape[0])[:, None], i[:, 0]], wide, places),
+        "index_two_axes": (lambda x: x[:, [1, 0], :, [3, 2]], I),
+        "index_batch": (lambda x, i: x[torch.arange(x.shape[0])[:, None], i[:, 0]], wide, indices),
         "put": (lambda x: x.index_put((torch.tensor([0]), torch.tensor([1])), torch.tensor(5.0)), wide),
         "put_slice": (Put(), wide),
         "masked_fill": (lambda x: x.masked_fill(x > 0, -1.0), wide),
@@ -116,7 +116,7 @@ def indexing():
 
 
 class Put(nn.Module):
-    """Assignment to a part."""
+    """Assignment to slices."""
 
     def forward(self, x):
         x = x.clone()
@@ -179,7 +179,7 @@ def arithmetic():
     return {
         "integers": (lambda n: (n + 2, n * n, n % 3, -n, n.abs(), n.clamp(0, 5)), n),
         "int32": (lambda n: (n.int() // 3, torch.div(n.int(), 2, rounding_mode="trunc"), n.int() % 3), n),
-        "true": (lambda n: n / 2, n),
+        "true_division": (lambda n: n / 2, n),
         "remainder": (lambda x: (x % 0.7, torch.fmod(x, 0.7), x // 0.7), x),
         "casts": (lambda n: (n.float(), n.int(), n.bool(), n.float().long()), n),
         "powers": (lambda x: (x**2, x.abs() ** 0.5, 2.0**x, x.abs().rsqrt(), x.square(), x.reciprocal()), x),
@@ -187,10 +187,10 @@ def arithmetic():
         "angles": (lambda x: (x.sin(), x.cos(), torch.atan2(x, x + 0.5)), x),
         "rounding": (lambda x: (x.round(), x.floor(), x.ceil(), x.trunc(), x.frac(), x.sign()), x),
         "pairs": (lambda x: (torch.maximum(x, -x), torch.minimum(x, x * 2), torch.lerp(x, -x, 0.3)), x),
-        "added": (lambda x: (torch.addcmul(x, x, x, value=0.5), torch.addcdiv(x, x, x + 9), 1 - x, x - 1), x),
+        "fused_adds": (lambda x: (torch.addcmul(x, x, x, value=0.5), torch.addcdiv(x, x, x + 9), 1 - x, x - 1), x),
         "special": (lambda x: (x.sigmoid().logit(), torch.isnan(x), torch.isfinite(x)), x),
         "logical": (lambda n: (n == 0, n != 5, n >= 1, torch.logical_xor(n > 0, n < 5)), n),
-        "made": (lambda x: (torch.zeros_like(x), x.new_ones(x.shape[0], 2), torch.arange(5) + x[0, 0]), x),
+        "new_tensors": (lambda x: (torch.zeros_like(x), x.new_ones(x.shape[0], 2), torch.arange(5) + x[0, 0]), x),
         "full": (lambda x: torch.full((x.shape[0], 3), 2.5) * x[:, :1, 0], x),
         "sizes": (lambda x: x * x.shape[0] + torch.arange(x.shape[0])[:, None, None], x),
     }
@@ -210,4 +210,4 @@ KINDS = {
 @pytest.mark.parametrize("kind", some_slow(KINDS, "sampling", "resizes", "indexing", "masks"))
 def test_tensors(kind, tmp_path):
     torch.manual_seed(0)
-    assert wrong(KINDS[kind](), tmp_path) == []
+    assert mismatches(KINDS[kind](), tmp_path) == []

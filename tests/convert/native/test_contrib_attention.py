@@ -1,4 +1,4 @@
-"""Attention and embeddings of com.microsoft, against ONNX Runtime's own kernels."""
+"""Attention and embeddings of com.microsoft, compared with ONNX Runtime's kernels."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from testing.contrib import assert_same_answers, model, random_arrays, run_both,
 
 RNG, f, u8, i8 = random_arrays(3)
 
-WORDS, H = RNG.integers(0, 20, (2, 6)).astype(np.int32), 8
+TOKENS, H = RNG.integers(0, 20, (2, 6)).astype(np.int32), 8
 TABLES = [f(20, H), f(10, H), f(2, H), f(H), f(H)]
 SEGMENTS = RNG.integers(0, 2, (2, 6)).astype(np.int32)
 MASK = np.array([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], np.int32)
@@ -19,13 +19,13 @@ MASK = np.array([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1]], np.int32)
 @pytest.mark.parametrize(
     ("inputs", "outputs"),
     [
-        ([WORDS, SEGMENTS, *TABLES, MASK], 2),
-        ([WORDS, None, TABLES[0], TABLES[1], None, *TABLES[3:]], 2),
-        ([WORDS, SEGMENTS, *TABLES, MASK, np.flip(np.tile(np.arange(6, dtype=np.int32), (2, 1)), 1)], 3),
+        ([TOKENS, SEGMENTS, *TABLES, MASK], 2),
+        ([TOKENS, None, TABLES[0], TABLES[1], None, *TABLES[3:]], 2),
+        ([TOKENS, SEGMENTS, *TABLES, MASK, np.flip(np.tile(np.arange(6, dtype=np.int32), (2, 1)), 1)], 3),
     ],
-    ids=["mask", "words alone", "places and the sum"],
+    ids=["mask", "tokens only", "position ids and the sum"],
 )
-def test_an_embedding_gives_what_onnx_runtime_gives(inputs, outputs):
+def test_embeddings_match_onnx_runtime(inputs, outputs):
     assert_same_answers("EmbedLayerNormalization", inputs, (2, 3, 4, 5, 6), outputs=outputs, epsilon=1e-5)
 
 
@@ -45,16 +45,16 @@ ATTENTIONS = {
 
 
 @pytest.mark.parametrize("name", ATTENTIONS)
-def test_attention_gives_what_onnx_runtime_gives(name):
+def test_attention_matches_onnx_runtime(name):
     inputs, attributes = ATTENTIONS[name]
     assert_same_answers("Attention", inputs, (1, 2), num_heads=2, **attributes)
 
 
 HEADS = {
-    "three": ([E, f(2, 5, H), f(2, 5, H)], {}),
+    "queries, keys and values": ([E, f(2, 5, H), f(2, 5, H)], {}),
     "with biases": ([E, f(2, 5, H), f(2, 5, H), f(3 * H)], {}),
     "a mask of keys": ([E, E, E, None, MASK], {"scale": 0.2}),
-    "keys of another part": ([E, f(2, 2, 5, 4), f(2, 2, 5, 4)], {}),
+    "keys of another sequence": ([E, f(2, 2, 5, 4), f(2, 2, 5, 4)], {}),
     "a past": ([E, E, E, None, None, None, f(2, 2, 3, 4), f(2, 2, 3, 4)], {"outputs": 3}),
     "causal": ([E, E, E], {"unidirectional": 1}),
     "a bias of scores": ([E, E, E, None, None, f(1, 2, 6, 6)], {}),
@@ -62,30 +62,30 @@ HEADS = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_many_heads_give_what_onnx_runtime_gives(name):
+def test_multi_head_attention_matches_onnx_runtime(name):
     inputs, attributes = HEADS[name]
     assert_same_answers("MultiHeadAttention", inputs, (3,), num_heads=2, **attributes)
 
 
 @pytest.mark.parametrize("packed", ["all three", "keys and values"])
-def test_heads_that_are_packed_are_taken_apart(packed):
-    """ONNX Runtime has no kernel for it on a CPU: its answer is that for the parts."""
+def test_packed_heads_are_split(packed):
+    """ONNX Runtime has no CPU kernel for packed heads: the expected output is that of the separate inputs."""
     _, k, v = parts = [f(2, 6, 2, 4) for _ in range(3)]
     flat = [part.reshape(2, 6, H) for part in parts]
-    apart = model("MultiHeadAttention", flat, (), num_heads=2)
-    (expected,), _ = run_both(apart, dict(zip(("x0", "x1", "x2"), flat, strict=True)))
+    separate = model("MultiHeadAttention", flat, (), num_heads=2)
+    (expected,), _ = run_both(separate, dict(zip(("x0", "x1", "x2"), flat, strict=True)))
     inputs = [np.stack(parts, 3)] if packed == "all three" else [flat[0], np.stack([k, v], 3)]
     proto = model("MultiHeadAttention", inputs, (), num_heads=2)
     repair(proto)
     np.testing.assert_allclose(node_tests.run(proto, inputs)[0], expected, atol=1e-5)
 
 
-def test_attention_of_integers_gives_what_onnx_runtime_gives():
+def test_quantized_attention_matches_onnx_runtime():
     inputs = [u8(2, 6, H), i8(H, 3 * H), f(3 * H), s(0.02), s(0.01), MASK, z(128), z(0, np.int8)]
     assert_same_answers("QAttention", inputs, (1, 2, 3, 4, 6, 7), num_heads=2)
 
 
-def test_attention_with_what_is_not_known_is_refused_by_name():
+def test_an_unsupported_attribute_of_attention_is_named():
     proto = model("Attention", [E, *PROJECTION], (1, 2), num_heads=2, do_rotary=1)
     repair(proto)
     (fault,) = converter.check(proto)

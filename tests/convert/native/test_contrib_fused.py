@@ -1,4 +1,4 @@
-"""Fused operators of com.microsoft, against ONNX Runtime's own kernels."""
+"""Fused operators of com.microsoft, compared with ONNX Runtime's kernels."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ CASES = {
         (2, 3, 4),
         {"outputs": 4, "skipped": (1, 2)},
     ),
-    "SkipLayerNormalization of one for all": ("SkipLayerNormalization", [X, f(3, 8), f(8), f(8)], (1, 2, 3)),
+    "SkipLayerNormalization with a broadcast skip": ("SkipLayerNormalization", [X, f(3, 8), f(8), f(8)], (1, 2, 3)),
     "SkipSimplifiedLayerNormalization": (
         "SkipSimplifiedLayerNormalization",
         [X, f(2, 3, 8), f(8)],
@@ -76,7 +76,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_gives_what_onnx_runtime_gives(name):
+def test_fused_operators_match_onnx_runtime(name):
     op, inputs, fixed, *rest = CASES[name]
     assert_same_answers(op, inputs, fixed, **(rest[0] if rest else {}))
 
@@ -88,8 +88,8 @@ def test_half_precision_stays_half_precision(op):
     assert_same_answers(op, inputs, tuple(range(1, len(inputs))), atol=2e-3)
 
 
-def test_convolutions_that_are_channels_last_give_what_the_others_give():
-    """ONNX Runtime has the operators, and no kernels for them on a CPU."""
+def test_channels_last_convolutions_match_channels_first_ones():
+    """ONNX Runtime has no CPU kernels for the channels-last operators."""
     x, w, b, added = f(2, 7, 7, 3), f(4, 3, 3, 3), f(4), f(2, 5, 5, 4)
     first = [x.transpose(0, 3, 1, 2), w, b, added.transpose(0, 3, 1, 2)]
     one = model("FusedConv", first, (1, 2), activation="Relu")

@@ -1,4 +1,4 @@
-"""Whole models that ONNX Runtime's own tools write: an optimized BERT, a network of QLinear operators."""
+"""Whole models written by ONNX Runtime's tools: an optimized BERT, a network of QLinear operators."""
 
 import collections
 import math
@@ -23,7 +23,7 @@ HIDDEN, HEADS = 16, 2
 
 
 class Layer(nn.Module):
-    """A layer of BERT, written as its first exporters wrote it, which is what the optimizer looks for."""
+    """A BERT layer in the form of the early exporters, which the optimizer recognizes."""
 
     def __init__(self):
         super().__init__()
@@ -66,8 +66,8 @@ NAMES = ["input_ids", "attention_mask", "token_type_ids"]
 
 
 @pytest.fixture(scope="module")
-def berts(tmp_path_factory):
-    """Paths of a small BERT: as exported, fused by the optimizer, and as a session saves it (opset 14)."""
+def bert_folder(tmp_path_factory):
+    """A folder with a small BERT: as exported, fused by the optimizer, and saved by a session (opset 14)."""
     folder = tmp_path_factory.mktemp("bert")
     torch.manual_seed(0)
     example = (
@@ -93,7 +93,7 @@ def berts(tmp_path_factory):
     return folder
 
 
-def words():
+def token_inputs():
     rng = np.random.default_rng(0)
     mask = np.array([[1] * 7, [1] * 4 + [0] * 3])
     return dict(zip(NAMES, (rng.integers(0, 20, (2, 7)), mask, rng.integers(0, 2, (2, 7))), strict=True))
@@ -105,30 +105,30 @@ def expected_of(path, feeds):
 
 
 @pytest.mark.parametrize("kind", ["plain", "fused", "session"])
-def test_a_bert_gives_what_onnx_runtime_gives(berts, kind):
-    intake = open_and_check(berts / f"{kind}.onnx")
+def test_a_bert_matches_onnx_runtime(bert_folder, kind):
+    intake = open_and_check(bert_folder / f"{kind}.onnx")
     assert not intake.unsupported
-    feeds = words()
+    feeds = token_inputs()
     (got,) = node_tests.run(intake.model, list(feeds.values()))
-    np.testing.assert_allclose(got, expected_of(berts / f"{kind}.onnx", feeds), atol=1e-5)
+    np.testing.assert_allclose(got, expected_of(bert_folder / f"{kind}.onnx", feeds), atol=1e-5)
 
 
-def test_the_fused_bert_is_what_it_is_meant_to_be(berts):
-    ops = collections.Counter(node.op_type for node in onnx.load(berts / "fused.onnx").graph.node)
+def test_the_optimized_berts_contain_fused_operators(bert_folder):
+    ops = collections.Counter(node.op_type for node in onnx.load(bert_folder / "fused.onnx").graph.node)
     assert {"EmbedLayerNormalization", "Attention", "SkipLayerNormalization", "BiasGelu"} <= ops.keys()
-    ops = collections.Counter(node.op_type for node in onnx.load(berts / "session.onnx").graph.node)
+    ops = collections.Counter(node.op_type for node in onnx.load(bert_folder / "session.onnx").graph.node)
     assert {"FusedMatMul", "LayerNormalization", "BiasGelu"} <= ops.keys()
 
 
 @pytest.mark.parametrize("kind", ["plain", "fused", "session"])
-def test_a_bert_runs_as_tflite(berts, kind):
-    feeds = words()
-    model = open_and_check(berts / f"{kind}.onnx").model
-    np.testing.assert_allclose(in_tflite(model, feeds), expected_of(berts / f"{kind}.onnx", feeds), atol=1e-5)
+def test_a_bert_runs_as_tflite(bert_folder, kind):
+    feeds = token_inputs()
+    model = open_and_check(bert_folder / f"{kind}.onnx").model
+    np.testing.assert_allclose(run_in_tflite(model, feeds), expected_of(bert_folder / f"{kind}.onnx", feeds), atol=1e-5)
 
 
-def in_tflite(model, feeds):
-    """What TensorFlow's interpreter of TFLite gives; only TFLite's own operators are allowed."""
+def run_in_tflite(model, feeds):
+    """The output of TensorFlow's TFLite interpreter; only built-in operators are allowed."""
     concrete = node_tests.trace(model)
     content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.converted_function).convert()
     with warnings.catch_warnings():
@@ -136,11 +136,11 @@ def in_tflite(model, feeds):
         interpreter = tf.lite.Interpreter(model_content=content)
     details = interpreter.get_input_details()
     order = [detail["index"] for detail in sorted(details, key=lambda item: item["name"])]
-    for place, array in zip(order, feeds.values(), strict=True):
-        interpreter.resize_tensor_input(place, array.shape)
+    for index, array in zip(order, feeds.values(), strict=True):
+        interpreter.resize_tensor_input(index, array.shape)
     interpreter.allocate_tensors()
-    for place, array in zip(order, feeds.values(), strict=True):
-        interpreter.set_tensor(place, array)
+    for index, array in zip(order, feeds.values(), strict=True):
+        interpreter.set_tensor(index, array)
     interpreter.invoke()
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
@@ -155,8 +155,8 @@ class Samples(CalibrationDataReader):
 
 
 @pytest.fixture(scope="module")
-def quantized(tmp_path_factory):
-    """A network that quantize_static has made of QLinear operators."""
+def quantized_model(tmp_path_factory):
+    """The path of a network that quantize_static has written with QLinear operators."""
     folder, rng = tmp_path_factory.mktemp("qlinear"), np.random.default_rng(0)
     weights = {"w": (4, 3, 3, 3), "v": (4, 4, 3, 3), "m": (8, 5), "b": (5,)}
     nodes = [
@@ -176,24 +176,24 @@ def quantized(tmp_path_factory):
     ports = [
         helper.make_tensor_value_info(name, T.FLOAT, shape) for name, shape in (("x", ["n", 3, 8, 8]), ("y", ["n", 5]))
     ]
-    made = [
+    initializers = [
         numpy_helper.from_array(rng.standard_normal(shape).astype(np.float32), name) for name, shape in weights.items()
     ]
-    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], made)
+    graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], initializers)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), folder / "f.onnx")
     quantize_static(folder / "f.onnx", folder / "q.onnx", Samples(), quant_format=QuantFormat.QOperator)
     return folder / "q.onnx"
 
 
-def test_a_network_of_qlinear_operators_gives_what_onnx_runtime_gives(quantized):
-    ops = {node.op_type for node in onnx.load(quantized).graph.node}
+def test_a_network_of_qlinear_operators_matches_onnx_runtime(quantized_model):
+    ops = {node.op_type for node in onnx.load(quantized_model).graph.node}
     assert {"QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearConcat", "QGemm"} <= ops
-    intake = open_and_check(quantized)
+    intake = open_and_check(quantized_model)
     assert not intake.unsupported
     x = np.random.default_rng(2).standard_normal((5, 3, 8, 8)).astype(np.float32)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(str(quantized), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(quantized_model), options, providers=["CPUExecutionProvider"])
     (expected,), (got,) = session.run(None, {"x": x}), node_tests.run(intake.model, [x])
-    step = 1 / 256  # of the last scale: a value between two integers may be rounded to either
+    step = 1 / 256  # the last scale; a value halfway between two integers may round either way
     np.testing.assert_allclose(got, expected, atol=2 * step)

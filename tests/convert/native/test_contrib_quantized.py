@@ -1,4 +1,4 @@
-"""Operators of integers of com.microsoft, against ONNX Runtime's own kernels."""
+"""Quantized operators of com.microsoft, compared with ONNX Runtime's kernels."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ RNG, f, u8, i8 = random_arrays(2)
 
 X, A, B = f(2, 3, 8), u8(2, 3, 6, 6), u8(2, 3, 6, 6)
 QA = (A, s(0.1), z(120))
-# Scales of means and activations are such that no value lies just between two integers: TensorFlow multiplies by the
-# inverse of a constant where ONNX Runtime divides by it.
+# The scales of means and activations avoid values halfway between two integers: TensorFlow multiplies by the inverse of
+# a constant where ONNX Runtime divides by it.
 QB = (B, s(0.1), z(7))
 CASES = {
     "QuantizeLinear": ("QuantizeLinear", [X, s(0.02), z(100)], (1, 2)),
@@ -44,7 +44,7 @@ CASES = {
         (1, 2, 3, 4),
         {"axis": -1, "opset": 13},
     ),
-    "QLinearSoftmax of all behind": (
+    "QLinearSoftmax over all trailing axes": (
         "QLinearSoftmax",
         [u8(2, 3, 4), s(0.1), z(9), s(1 / 256), z(0)],
         (1, 2, 3, 4),
@@ -80,7 +80,7 @@ CASES = {
         (1, 2, 3, 4),
         {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2]},
     ),
-    "QLinearAveragePool that counts its pads": (
+    "QLinearAveragePool with padding in the mean": (
         "QLinearAveragePool",
         [*QA, s(0.0917), z(100)],
         (1, 2, 3, 4),
@@ -139,13 +139,13 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_gives_what_onnx_runtime_gives(name):
+def test_quantized_operators_match_onnx_runtime(name):
     op, inputs, fixed, *rest = CASES[name]
     assert_same_answers(op, inputs, fixed, **(rest[0] if rest else {}))
 
 
-def test_a_mean_gives_what_its_definition_says():
-    """ONNX Runtime has the operator, and no kernel for it on a CPU."""
+def test_a_quantized_mean_matches_its_definition():
+    """ONNX Runtime has no CPU kernel for QLinearReduceMean."""
     proto = model("QLinearReduceMean", [A, s(0.1), z(3), s(0.03), z(5)], (1, 2, 3, 4), axes=[1, 2], keepdims=0)
     repair(proto)
     (got,) = node_tests.run(proto, [A])
@@ -155,8 +155,8 @@ def test_a_mean_gives_what_its_definition_says():
 
 @pytest.mark.parametrize("op", ["QLinearAdd", "QLinearMul"])
 @pytest.mark.parametrize("scales", [(0.1, 0.1, 0.2), (0.1, 0.1, 0.7), (0.02, 0.03, 0.01)])
-def test_all_pairs_of_integers_are_rounded_as_onnx_runtime_rounds_them(op, scales):
-    """With scales such as 0.1 and 0.2, every second sum lies just between two integers."""
+def test_all_pairs_of_integers_round_like_onnx_runtime(op, scales):
+    """With scales such as 0.1 and 0.2, every second sum lies halfway between two integers."""
     a, b = (side.reshape(1, -1) for side in np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8)))
     first, second, third = map(s, scales)
     assert_same_answers(op, [a, first, z(120), b, second, z(7), third, z(111)], (1, 2, 4, 5, 6, 7))

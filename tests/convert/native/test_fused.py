@@ -1,4 +1,4 @@
-"""What exporters write out is made one operator again, so that it stands in no transpose's way."""
+"""Operators that exporters decompose are fused again, so they do not block transposes."""
 
 import numpy as np
 import onnx.helper as oh
@@ -31,7 +31,7 @@ class Net(nn.Module):
 
 
 def shuffle(x):
-    """As torchvision's shufflenet has it."""
+    """As in torchvision's shufflenet."""
     n, c, h, w = x.shape
     return x.view(n, 3, c // 3, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
 
@@ -46,14 +46,15 @@ MIDDLES = {
 
 
 @pytest.mark.parametrize("name", MIDDLES)
-def test_between_convolutions_nothing_is_transposed_but_a_shuffle_itself(name, tmp_path):
+def test_only_a_shuffle_transposes_between_convolutions(name, tmp_path):
     middle, transposes = MIDDLES[name]
     table = {"net": (Net(middle), torch.rand(2, 3, 9, 8))}
-    assert blocks.wrong(table, tmp_path) == []
+    assert blocks.mismatches(table, tmp_path) == []
     model = model_file.load(tmp_path / "model.onnx")
     function = converter.convert(model)
-    made = nodes.node_map(model, saved_model.trace(function, Signature.of(model)), function)
-    assert [op.type for node in made for op in node.ops].count("Transpose") == transposes  # 2 at the borders
+    entries = nodes.node_map(model, saved_model.trace(function, Signature.of(model)), function)
+    op_types = [op.type for node in entries for op in node.ops]
+    assert op_types.count("Transpose") == transposes  # 2 of them at the input and the output
 
 
 X = [("x", [2, 6, 4, 5])]
@@ -61,23 +62,23 @@ ONES, ZEROS = np.ones(3, np.float32), np.zeros(3, np.float32)
 
 
 def group_norm(groups=(0, 3, -1), back=(2, 6, 4, 5), scale=ONES, bias=ZEROS):
-    made = [
+    node_protos = [
         oh.make_node("Reshape", ["x", "groups"], ["g"]),
         oh.make_node("InstanceNormalization", ["g", "scale", "zeros"], ["i"], epsilon=1e-3),
         oh.make_node("Reshape", ["i", "back"], ["y"]),
     ]
     constants = {"groups": np.array(groups), "back": np.array(back), "scale": scale, "zeros": bias}
-    return model_of(made, X, [("y", list(back))], constants)
+    return model_of(node_protos, X, [("y", list(back))], constants)
 
 
-def test_group_norm_written_out_is_one_operator():
+def test_a_decomposed_group_norm_is_fused():
     (node,) = drop_unused(fuse_group_norm(read_graph(group_norm()))).nodes
     assert (node.op, node.inputs) == ("GroupNormalization", ("x", "", ""))
     assert node.attributes == {"num_groups": 3, "epsilon": pytest.approx(1e-3)}
 
 
 @pytest.mark.parametrize(
-    "other",
+    "change",
     [
         {"groups": (2, 3, 40)},
         {"back": (2, 3, 8, 5)},
@@ -85,26 +86,26 @@ def test_group_norm_written_out_is_one_operator():
         {"groups": (0, 4, -1), "scale": np.ones(4, np.float32), "bias": np.zeros(4, np.float32)},
     ],
 )
-def test_what_only_looks_like_a_group_norm_stays(other):
-    assert [node.op for node in fuse_group_norm(read_graph(group_norm(**other))).nodes][-1] == "Reshape"
+def test_similar_nodes_are_not_fused_to_a_group_norm(change):
+    assert [node.op for node in fuse_group_norm(read_graph(group_norm(**change))).nodes][-1] == "Reshape"
 
 
-def shuffled(perm=(0, 2, 1, 3, 4), parts=(2, 3, 2, 4, 5), back=(2, 6, 4, 5)):
-    made = [
+def shuffle_model(perm=(0, 2, 1, 3, 4), parts=(2, 3, 2, 4, 5), back=(2, 6, 4, 5)):
+    node_protos = [
         oh.make_node("Reshape", ["x", "parts"], ["p"]),
         oh.make_node("Transpose", ["p"], ["t"], perm=list(perm)),
         oh.make_node("Reshape", ["t", "back"], ["y"]),
     ]
-    return model_of(made, X, [("y", list(back))], {"parts": np.array(parts), "back": np.array(back)})
+    return model_of(node_protos, X, [("y", list(back))], {"parts": np.array(parts), "back": np.array(back)})
 
 
-def test_a_shuffle_written_out_is_one_operator():
-    (node,) = drop_unused(fuse_channel_shuffle(read_graph(shuffled()))).nodes
+def test_a_decomposed_shuffle_is_fused():
+    (node,) = drop_unused(fuse_channel_shuffle(read_graph(shuffle_model()))).nodes
     assert (node.op, node.inputs, node.attributes) == ("ChannelShuffle", ("x",), {"groups": 3})
 
 
 @pytest.mark.parametrize(
-    "other", [{"perm": (0, 2, 1, 4, 3)}, {"parts": (2, 3, 4, 2, 5)}, {"back": (2, 6, 5, 4)}, {"back": (2, 2, 12, 5)}]
+    "change", [{"perm": (0, 2, 1, 4, 3)}, {"parts": (2, 3, 4, 2, 5)}, {"back": (2, 6, 5, 4)}, {"back": (2, 2, 12, 5)}]
 )
-def test_what_only_looks_like_a_shuffle_stays(other):
-    assert [node.op for node in fuse_channel_shuffle(read_graph(shuffled(**other))).nodes][-1] == "Reshape"
+def test_similar_nodes_are_not_fused_to_a_shuffle(change):
+    assert [node.op for node in fuse_channel_shuffle(read_graph(shuffle_model(**change))).nodes][-1] == "Reshape"

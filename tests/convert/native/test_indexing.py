@@ -1,4 +1,4 @@
-"""Slices, gathers, scatters and pads with every dimension unknown, in the ways that ONNX's own node tests leave out."""
+"""Slices, gathers, scatters and pads with all dimensions dynamic: cases that ONNX's node tests leave out."""
 
 import numpy as np
 import onnxruntime
@@ -6,12 +6,12 @@ import pytest
 from onnx import reference
 
 from testing.node_tests import run
-from tests.convert.native.test_operators import compare, draw, fed, model_of
+from tests.convert.native.test_operators import compare, draw, feeds_of, model_of
 
 CUBE = draw(3, 4, 5)
 
 
-def places(*shape, low, high, seed=0):
+def random_indices(*shape, low, high, seed=0):
     return np.random.default_rng(seed).integers(low, high, shape)
 
 
@@ -21,7 +21,7 @@ def places(*shape, low, high, seed=0):
         ([2, -1], [-9, 0], [0, 2], [-1, -2]),
         ([-(2**63)], [2**63 - 1], [1], [3]),
         ([2**31], [-(2**63)], [-1], [-1]),
-        ([5, 1], [9, 1], [0, 1], [1, 1]),  # nothing
+        ([5, 1], [9, 1], [0, 1], [1, 1]),  # empty
     ],
 )
 @pytest.mark.parametrize("constants", [(1, 2, 3, 4), ()], ids=["constant", "computed"])
@@ -30,7 +30,7 @@ def test_slice(starts, ends, axes, steps, constants):
     model = model_of("Slice", inputs, 1, 13, constants)
     for value in model.graph.input[1:]:
         value.type.tensor_type.shape.dim[0].dim_value = len(starts)
-    feeds = fed(inputs, constants)
+    feeds = feeds_of(inputs, constants)
     (expected,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
     np.testing.assert_array_equal(run(model, list(feeds.values()))[0], expected)
 
@@ -44,22 +44,26 @@ def test_pad(mode, pads, dtype):
 
 @pytest.mark.parametrize("op", ["Gather", "GatherElements"])
 @pytest.mark.parametrize("axis", [0, 1, -1])
-def test_indices_that_count_from_the_back(op, axis):
+def test_negative_indices(op, axis):
     size = CUBE.shape[axis]
-    shape = [2, 2] if op == "Gather" else [2 if place == axis % 3 else count for place, count in enumerate(CUBE.shape)]
-    compare(op, CUBE, places(*shape, low=-size, high=size), opset=13, axis=axis)
-    compare(op, CUBE, places(*shape, low=-size, high=size, seed=1), opset=13, constants=(1,), axis=axis)
-    compare(op, CUBE, places(*shape, low=-size, high=size), opset=13, constants=(0,), axis=axis)
+    shape = [2, 2] if op == "Gather" else [2 if dim == axis % 3 else count for dim, count in enumerate(CUBE.shape)]
+    compare(op, CUBE, random_indices(*shape, low=-size, high=size), opset=13, axis=axis)
+    compare(op, CUBE, random_indices(*shape, low=-size, high=size, seed=1), opset=13, constants=(1,), axis=axis)
+    compare(op, CUBE, random_indices(*shape, low=-size, high=size), opset=13, constants=(0,), axis=axis)
 
 
 @pytest.mark.parametrize("reduction", ["none", "add", "mul", "max", "min"])
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
-def test_scatter_to_places_that_are_met_twice(reduction, dtype):
-    twice = reduction != "none"  # which of two updates counts is not defined
-    rows = np.array([[0], [-3 if twice else 1]])
+def test_scatter_with_repeated_indices(reduction, dtype):
+    repeat = reduction != "none"  # without a reduction, repeated indices are undefined
+    rows = np.array([[0], [-3 if repeat else 1]])
     data, updates = draw(3, 4, 5).astype(dtype), np.round(draw(2, 4, 5)).astype(dtype)
     compare("ScatterND", data, rows, updates, opset=18, constants=(1,), reduction=reduction)
-    index = places(3, 2, 5, low=-4, high=4) if twice else np.broadcast_to([[[1], [-1]]], (3, 2, 5)).astype(np.int64)
+    index = (
+        random_indices(3, 2, 5, low=-4, high=4)
+        if repeat
+        else np.broadcast_to([[[1], [-1]]], (3, 2, 5)).astype(np.int64)
+    )
     compare(
         "ScatterElements", data, index, np.round(draw(3, 2, 5)).astype(dtype),
         opset=18, axis=1, reduction=reduction,
@@ -72,10 +76,10 @@ def test_range(numbers, dtype):
     compare("Range", *(np.array(number, dtype) for number in numbers), opset=11)
 
 
-def test_range_of_steps_that_no_float_holds():
-    """Each number is start + i * delta; a sum of steps, which ONNX Runtime takes, drifts away."""
+def test_range_with_inexact_steps():
+    """Each number is start + i * delta; ONNX Runtime sums the steps instead, and drifts."""
     inputs = [np.array(number, np.float32) for number in (0.1, 70.3, 0.1)]
-    (expected,) = reference.ReferenceEvaluator(model_of("Range", inputs, opset=11)).run(None, fed(inputs, ()))
+    (expected,) = reference.ReferenceEvaluator(model_of("Range", inputs, opset=11)).run(None, feeds_of(inputs, ()))
     np.testing.assert_allclose(run(model_of("Range", inputs, opset=11), inputs)[0], expected, rtol=0, atol=1e-5)
 
 

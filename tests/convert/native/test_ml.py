@@ -1,4 +1,4 @@
-"""ai.onnx.ml, which scikit-learn, XGBoost and LightGBM export to, against ONNX Runtime."""
+"""ai.onnx.ml, which scikit-learn, XGBoost and LightGBM export to, compared with ONNX Runtime."""
 
 import numpy as np
 import onnx.helper as oh
@@ -11,8 +11,8 @@ from testing import node_tests
 from testing.ml_models import FLOAT, INT64, ML, STRING, X, one_node_model, tree_attributes
 
 
-def agrees(op, x, outputs, version=3, **attributes):
-    """Whether the converter's answers are ONNX Runtime's."""
+def assert_agrees(op, x, outputs, version=3, **attributes):
+    """Compare the converter's outputs with ONNX Runtime's."""
     model = one_node_model(op, x, outputs, version, **attributes)
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
     for got, value in zip(node_tests.run(model, [x]), expected, strict=True):
@@ -23,7 +23,7 @@ def agrees(op, x, outputs, version=3, **attributes):
 @pytest.mark.parametrize("targets", [1, 3])
 def test_regression_by_trees(aggregate, targets):
     attributes = tree_attributes("target", targets)
-    agrees("TreeEnsembleRegressor", X, [FLOAT], n_targets=targets, aggregate_function=aggregate, **attributes)
+    assert_agrees("TreeEnsembleRegressor", X, [FLOAT], n_targets=targets, aggregate_function=aggregate, **attributes)
 
 
 @pytest.mark.parametrize("mode", ["LEQ", "LT", "GTE", "GT", "EQ", "NEQ"])
@@ -31,21 +31,21 @@ def test_every_condition_of_trees(mode):
     x = X.round()
     attributes = tree_attributes("target", 1, mode=f"BRANCH_{mode}")
     attributes["nodes_values"] = np.round(attributes["nodes_values"]).tolist()
-    agrees("TreeEnsembleRegressor", x, [FLOAT], n_targets=1, **attributes)
+    assert_agrees("TreeEnsembleRegressor", x, [FLOAT], n_targets=1, **attributes)
 
 
 def test_trees_with_mixed_conditions_missing_values_and_a_base():
     x = X.copy()
     x[::3, 1] = np.nan
     attributes = tree_attributes("target", 2, mode=["BRANCH_LEQ", "BRANCH_GT"])
-    agrees("TreeEnsembleRegressor", x, [FLOAT], n_targets=2, base_values=[0.5, -1.0], **attributes)
+    assert_agrees("TreeEnsembleRegressor", x, [FLOAT], n_targets=2, base_values=[0.5, -1.0], **attributes)
 
 
 @pytest.mark.parametrize("transform", ["NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO"])
 @pytest.mark.parametrize("labels", [{"classlabels_int64s": [3, 5, 9]}, {"classlabels_strings": ["a", "b", "c"]}])
 def test_classification_by_trees(transform, labels):
     kind = INT64 if "classlabels_int64s" in labels else STRING
-    agrees(
+    assert_agrees(
         "TreeEnsembleClassifier", X, [kind, FLOAT], post_transform=transform, **labels, **tree_attributes("class", 3)
     )
 
@@ -54,7 +54,7 @@ def test_classification_by_trees(transform, labels):
 @pytest.mark.parametrize("transform", ["NONE", "LOGISTIC"])
 def test_two_classes_with_one_score(fractions, transform):
     attributes = tree_attributes("class", 2, fractions=fractions, one_target=True)
-    agrees(
+    assert_agrees(
         "TreeEnsembleClassifier",
         X,
         [INT64, FLOAT],
@@ -64,7 +64,7 @@ def test_two_classes_with_one_score(fractions, transform):
     )
 
 
-def test_a_tree_that_leads_back_to_itself_is_an_error():
+def test_a_tree_with_a_cycle_is_an_error():
     attributes = tree_attributes("target", 1)
     attributes["nodes_truenodeids"][1] = 0
     with pytest.raises(ConversionError, match="leads back"):
@@ -73,9 +73,9 @@ def test_a_tree_that_leads_back_to_itself_is_an_error():
 
 def test_linear_models():
     weights = np.random.default_rng(2).standard_normal(15).astype(np.float32).tolist()
-    agrees("LinearRegressor", X, [FLOAT], 1, coefficients=weights, intercepts=[0.1, 0.2, 0.3], targets=3)
+    assert_agrees("LinearRegressor", X, [FLOAT], 1, coefficients=weights, intercepts=[0.1, 0.2, 0.3], targets=3)
     for transform in ("NONE", "SOFTMAX", "LOGISTIC"):
-        agrees(
+        assert_agrees(
             "LinearClassifier",
             X,
             [INT64, FLOAT],
@@ -101,20 +101,24 @@ def test_linear_models():
 def test_features(op, attributes):
     x = X.copy()
     x[::4, 2] = np.nan if op == "Imputer" else 0
-    agrees(op, x, [FLOAT], 1, **attributes)
+    assert_agrees(op, x, [FLOAT], 1, **attributes)
 
 
 def test_categories():
     texts = np.array([["a"], ["c"], ["b"], ["z"]])
-    agrees("OneHotEncoder", texts, [FLOAT], 1, cats_strings=["a", "b", "c"])
-    agrees("OneHotEncoder", np.array([[1], [2], [7]]), [FLOAT], 1, cats_int64s=[1, 2, 3])
-    agrees("LabelEncoder", texts, [INT64], 2, keys_strings=["a", "b", "c"], values_int64s=[5, 6, 7], default_int64=-3)
-    agrees("LabelEncoder", np.array([[1], [2], [9]]), [STRING], 2, keys_int64s=[1, 2], values_strings=["one", "two"])
+    assert_agrees("OneHotEncoder", texts, [FLOAT], 1, cats_strings=["a", "b", "c"])
+    assert_agrees("OneHotEncoder", np.array([[1], [2], [7]]), [FLOAT], 1, cats_int64s=[1, 2, 3])
+    assert_agrees(
+        "LabelEncoder", texts, [INT64], 2, keys_strings=["a", "b", "c"], values_int64s=[5, 6, 7], default_int64=-3
+    )
+    assert_agrees(
+        "LabelEncoder", np.array([[1], [2], [9]]), [STRING], 2, keys_int64s=[1, 2], values_strings=["one", "two"]
+    )
     numbers = np.array([[1.0], [np.nan], [3.0]], np.float32)
-    agrees("LabelEncoder", numbers, [FLOAT], 4, keys_floats=[1.0, float("nan")], values_floats=[0.5, 9.0])
+    assert_agrees("LabelEncoder", numbers, [FLOAT], 4, keys_floats=[1.0, float("nan")], values_floats=[0.5, 9.0])
 
 
-def test_zipmap_is_refused_with_the_way_around():
+def test_zipmap_is_refused_with_a_workaround():
     node = oh.make_node("ZipMap", ["x"], ["y0"], domain=ML, classlabels_int64s=[0, 1])
     model = one_node_model("Scaler", X, [FLOAT], 1)
     model.graph.node[0].CopyFrom(node)

@@ -1,4 +1,4 @@
-"""A converter that is wrong in one place is caught by the blocks: each mutant here spoils one operator."""
+"""The block tests catch a bug in the converter: each mutant here breaks one operator."""
 
 import dataclasses
 
@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from convnet_core.convert.native import registry
-from tests.convert.native.blocks import wrong
+from tests.convert.native.blocks import mismatches
 
 IMAGE = torch.randn(2, 4, 9, 11)
 ROWS = torch.randn(2, 5, 8)
 SQUARES = torch.randn(2, 5, 5)
 
 MUTANTS = {
-    # name: the operator, how its attributes are spoilt, and the block that has to notice
+    # name: the operator, a wrong change of its attributes, and the block that must fail
     "epsilon": ("BatchNormalization", lambda a: {**a, "epsilon": 1e-3}, (nn.BatchNorm2d(4), IMAGE)),
     "padding": ("Conv", lambda a: {**a, "pads": [2, 1, 1, 2]}, (nn.Conv2d(4, 5, 4, padding="same"), IMAGE)),
     "no padding in the mean": (
@@ -41,31 +41,31 @@ MUTANTS = {
 
 
 @pytest.fixture
-def spoil(monkeypatch):
-    """Spoil the attributes that all handlers of an operator are given."""
+def break_operator(monkeypatch):
+    """Return a function that changes the attributes passed to all handlers of an operator."""
 
-    def spoil(op, change):
+    def break_operator(op, change):
         for (domain, name), handlers in registry.all_handlers().items():
             if name == op:
-                spoilt = [
+                broken = [
                     dataclasses.replace(handler, function=_changed(handler.function, change)) for handler in handlers
                 ]
-                monkeypatch.setitem(registry._handlers, (domain, name), spoilt)
+                monkeypatch.setitem(registry._handlers, (domain, name), broken)
 
-    return spoil
+    return break_operator
 
 
 def _changed(function, change):
     return lambda *inputs, **attributes: function(*inputs, **change(attributes))
 
 
-def test_without_a_mutant_all_is_right(tmp_path):
+def test_without_a_mutant_all_blocks_match(tmp_path):
     table = {name.replace(" ", "_"): block for name, (_, _, block) in MUTANTS.items()}
-    assert wrong(table, tmp_path, lite=False) == []
+    assert mismatches(table, tmp_path, lite=False) == []
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutant_is_caught(name, spoil, tmp_path):
+def test_a_mutant_is_caught(name, break_operator, tmp_path):
     op, change, block = MUTANTS[name]
-    spoil(op, change)
-    assert wrong({"block": block}, tmp_path, lite=False)
+    break_operator(op, change)
+    assert mismatches({"block": block}, tmp_path, lite=False)

@@ -1,4 +1,7 @@
-"""Whole networks: ours, and small ones of torchvision (`python -m benchmarks.zoo` has all), every parameter drawn."""
+"""Whole networks with random parameters: the built-in ones, and small ones of torchvision.
+
+`python -m benchmarks.zoo` tests all of torchvision.
+"""
 
 import hashlib
 
@@ -20,8 +23,8 @@ from tests.support.marks import few_quick
 IMAGES = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(3))
 
 
-def lively(architecture):
-    """A network of ours whose batch norm is no identity."""
+def network_with_statistics(architecture):
+    """A built-in network whose batch norms are not the identity."""
     model = build(ModelConfig(architecture=architecture), seed=0)
     generator = torch.Generator().manual_seed(1)
     for name, value in model.state_dict().items():
@@ -35,12 +38,12 @@ def lively(architecture):
 @pytest.mark.parametrize("architecture", ["convnet", "deep"])
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("layout", few_quick(["nchw", "nhwc"], "nchw"))
-def test_our_networks_have_no_transpose_at_all(architecture, fused, layout, tmp_path):
-    """Not at the borders either: an image of one channel is channels last by a reshape."""
-    model = lively(architecture)
-    made = export(model, ExportConfig(fuse_batchnorm=fused)).model
+def test_built_in_networks_have_no_transpose(architecture, fused, layout, tmp_path):
+    """Not even at the input: an image with one channel becomes channels last by a reshape."""
+    model = network_with_statistics(architecture)
+    exported = export(model, ExportConfig(fuse_batchnorm=fused)).model
     samples = {"input": IMAGES.numpy()}
-    converted = convert(made, tmp_path, ConvertConfig(layout=layout), samples, Monitor())
+    converted = convert(exported, tmp_path, ConvertConfig(layout=layout), samples, Monitor())
     assert converted.failed == {}
     assert converted.transposes == 0
     with torch.no_grad():
@@ -54,7 +57,7 @@ def test_our_networks_have_no_transpose_at_all(architecture, fused, layout, tmp_
         assert np.abs(got - expected).max() <= 1e-5 * np.ptp(expected), runtime.name
 
 
-AGAIN = """
+DIGEST_SCRIPT = """
 import hashlib, json, sys
 import numpy as np
 from pathlib import Path
@@ -65,7 +68,7 @@ from convnet_core.events import Monitor
 from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
 images = {"input": np.random.default_rng(0).random((7, 1, 28, 28), np.float32)}
-found = hashlib.sha256()
+digest = hashlib.sha256()
 for name in ("convnet", "deep"):
     folder = Path(sys.argv[1], name)
     folder.mkdir(parents=True)
@@ -73,26 +76,26 @@ for name in ("convnet", "deep"):
     for runtime in (
         TensorFlowSavedModel(folder / "saved_model", "native"), LiteRT(folder / "model.fp32.tflite", "", "")
     ):
-        found.update(runtime.infer(images)["logits"].tobytes())
-    found.update((folder / "model.int8.tflite").read_bytes())
-print("digest", found.hexdigest())
+        digest.update(runtime.infer(images)["logits"].tobytes())
+    digest.update((folder / "model.int8.tflite").read_bytes())
+print("digest", digest.hexdigest())
 """
 
 
 @pytest.mark.slow
-def test_the_same_answers_bit_for_bit_from_run_to_run(tmp_path):
+def test_conversion_and_outputs_are_equal_bit_for_bit_from_run_to_run(tmp_path):
     for architecture in ("convnet", "deep"):
-        made = export(lively(architecture), ExportConfig()).model
-        (tmp_path / f"{architecture}.onnx").write_bytes(made.SerializeToString())
-    said = [python(AGAIN, str(tmp_path / place)).stdout.splitlines()[-1] for place in ("first", "second")]
-    assert len(said[0]) == len("digest ") + 2 * hashlib.sha256().digest_size
-    assert said[0] == said[1]
+        exported = export(network_with_statistics(architecture), ExportConfig()).model
+        (tmp_path / f"{architecture}.onnx").write_bytes(exported.SerializeToString())
+    digests = [python(DIGEST_SCRIPT, str(tmp_path / place)).stdout.splitlines()[-1] for place in ("first", "second")]
+    assert len(digests[0]) == len("digest ") + 2 * hashlib.sha256().digest_size
+    assert digests[0] == digests[1]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5"])
 def test_small_networks_of_torchvision(name, tmp_path):
-    found = zoo.measure(name, tmp_path)
-    assert set(found["errors"]["saved_model"]) == {1, 3}
-    for by_batch in found["errors"].values():
+    result = zoo.measure(name, tmp_path)
+    assert set(result["errors"]["saved_model"]) == {1, 3}
+    for by_batch in result["errors"].values():
         assert max(by_batch.values()) <= zoo.ALLOWED

@@ -1,4 +1,4 @@
-"""ONNX's own tests of single operators: all of them traced, and a random hundred as SavedModels in a fresh process."""
+"""ONNX's node tests: all of them traced, and a random hundred as SavedModels in a fresh process."""
 
 import functools
 import random
@@ -18,10 +18,10 @@ from testing.expected_failures import RANDOM_TESTS, REASONS
 from tests.support.marks import few_quick
 
 PARTS = 8
-LEAST = 1700
-"""That have to pass; ONNX Runtime 1.32 passes 1,508."""
+MIN_PASSES = 1700
+"""Node tests that must pass; ONNX Runtime 1.32 passes 1,508."""
 
-SAVED = 100
+SAVED_COUNT = 100
 RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 
 
@@ -43,19 +43,19 @@ def test_onnx_tests_of_small_models(kind):
 
 
 def surprises(tests):
-    """A line for each test that fails and is not on the list, or passes and is."""
-    found = []
+    """One line for each unexpected failure and each unexpected pass."""
+    lines = []
     for test in tests:
         problem = problem_of(test)
         if problem is not None and test.name not in REASONS:
-            found.append(f"{test.name} fails: {problem}")
+            lines.append(f"{test.name} fails: {problem}")
         if problem is None and test.name in REASONS:
-            found.append(f"{test.name} passes: take it off the list of expected failures")
-    return found
+            lines.append(f"{test.name} passes: take it off the list of expected failures")
+    return lines
 
 
 def problem_of(test):
-    """Why a test fails; None where it passes."""
+    """Why a test fails, or None if it passes."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -66,23 +66,23 @@ def problem_of(test):
 
 
 @pytest.mark.slow
-def test_the_list_of_failures_names_tests_that_exist_and_is_short():
+def test_the_expected_failures_exist_and_are_few():
     names = {test.name for test in every_test()}
     others = {test.name for test in harness.node_tests(kinds=harness.OTHER_KINDS)}
     assert set(REASONS) <= names | others
-    assert len(names - set(REASONS)) >= LEAST
+    assert len(names - set(REASONS)) >= MIN_PASSES
 
 
 @pytest.mark.slow
-def test_the_tests_that_are_left_out_are_those_that_draw():
-    """Dropout draws where it trains, by a ratio above 0: its third input and its second."""
-    drawing = set()
+def test_the_skipped_tests_are_those_that_draw_random_numbers():
+    """Dropout draws in training mode (its third input) if its ratio (the second input) is above 0."""
+    random_tests = set()
     for test in load_model_tests(kind="node"):
         ops = {node.op_type for node in test.model.graph.node}
         inputs, _ = test.data_sets[0]
         if ops & RANDOM or ("Dropout" in ops and len(inputs) == 3 and all(inputs[1:])):
-            drawing.add(test.name)
-    assert drawing == RANDOM_TESTS
+            random_tests.add(test.name)
+    assert random_tests == RANDOM_TESTS
 
 
 READER = """
@@ -99,16 +99,16 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
 
 
 @pytest.mark.slow
-def test_a_random_hundred_saved_and_opened_by_plain_tensorflow(tmp_path):
-    chosen = random.Random(0).sample([test for test in every_test() if test.name not in REASONS], 3 * SAVED)
+def test_a_random_hundred_run_as_saved_models_in_plain_tensorflow(tmp_path):
+    chosen = random.Random(0).sample([test for test in every_test() if test.name not in REASONS], 3 * SAVED_COUNT)
     expected = {}
     for test in chosen:
         model, ((inputs, outputs), *_) = harness.load_test(test)
         plain = all(value.type.HasField("tensor_type") for value in (*model.graph.input, *model.graph.output))
-        if len(expected) < SAVED and plain and inputs and all(map(storable, (*inputs, *outputs))):
+        if len(expected) < SAVED_COUNT and plain and inputs and all(map(storable, (*inputs, *outputs))):
             names = save(model, inputs, tmp_path / test.name)
             expected[test.name] = test, names, [np.asarray(value) for value in outputs]
-    assert len(expected) == SAVED
+    assert len(expected) == SAVED_COUNT
     subprocess.run([sys.executable, "-c", READER, tmp_path], check=True, capture_output=True)
     for test, names, values in expected.values():
         outputs = np.load(tmp_path / test.name / "outputs.npz", allow_pickle=False)
@@ -117,13 +117,13 @@ def test_a_random_hundred_saved_and_opened_by_plain_tensorflow(tmp_path):
 
 
 def storable(value):
-    """Whether a file of arrays can hold it."""
+    """Whether an .npz file can store it."""
     dtype = np.asarray(value).dtype
     return dtype.kind in "fiub" and dtype.isbuiltin == 1  # not one of ml_dtypes
 
 
 def save(model, inputs, folder):
-    """A SavedModel and its inputs; gives the names of its outputs."""
+    """Write a SavedModel and its inputs; return the names of its outputs."""
     folder.mkdir()
     signature = Signature.of(model)
     function = converter.convert(model)

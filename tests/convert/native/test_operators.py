@@ -1,4 +1,4 @@
-"""Operators against ONNX Runtime with every dimension unknown, in the ways that ONNX's own node tests leave out."""
+"""Operators with all dimensions dynamic, compared with ONNX Runtime: cases that ONNX's node tests leave out."""
 
 import numpy as np
 import onnx
@@ -15,32 +15,32 @@ def draw(*shape, low=-3.0, high=3.0, dtype=np.float32):
 
 
 def model_of(op, inputs, outputs=1, opset=21, constants=(), **attributes):
-    """A model of one node; no dimension of its inputs is known. `constants` are the places of inputs that are."""
-    names = [f"x{place}" if value is not None else "" for place, value in enumerate(inputs)]
-    results = [f"y{place}" for place in range(outputs)]
+    """A one-node model whose inputs have dynamic dimensions; those whose index is in `constants` are initializers."""
+    names = [f"x{index}" if value is not None else "" for index, value in enumerate(inputs)]
+    results = [f"y{index}" for index in range(outputs)]
     node = helper.make_node(op, names, results, name="node", **attributes)
     declared = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), [None] * value.ndim)
-        for place, (name, value) in enumerate(zip(names, inputs, strict=True))
-        if value is not None and place not in constants
+        for index, (name, value) in enumerate(zip(names, inputs, strict=True))
+        if value is not None and index not in constants
     ]
     graph = helper.make_graph(
         [node],
         "graph",
         declared,
         [onnx.ValueInfoProto(name=name) for name in results],
-        [onnx.numpy_helper.from_array(inputs[place], names[place]) for place in constants],
+        [onnx.numpy_helper.from_array(inputs[index], names[index]) for index in constants],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
-def fed(inputs, constants):
+def feeds_of(inputs, constants):
     return {f"x{i}": value for i, value in enumerate(inputs) if value is not None and i not in constants}
 
 
 def compare(op, *inputs, outputs=1, opset=21, constants=(), tolerance=1e-6, **attributes):
     model = model_of(op, inputs, outputs, opset, constants, **attributes)
-    feeds = fed(inputs, constants)
+    feeds = feeds_of(inputs, constants)
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
     for result, value in zip(run(model, list(feeds.values())), expected, strict=True):
         assert result.dtype == value.dtype
@@ -79,7 +79,7 @@ EXTREMES = np.array(
         ("IsInf", {"detect_negative": 0}),
     ],
 )
-def test_functions_of_a_value_hold_at_the_extremes(op, attributes):
+def test_elementwise_functions_at_extreme_values(op, attributes):
     finite = EXTREMES[np.isfinite(EXTREMES)] if op in ("Mish", "Gelu", "Softsign", "HardSwish") else EXTREMES
     compare(op, finite, **attributes)
     compare(op, draw(2, 3, 4), **attributes)
@@ -87,7 +87,7 @@ def test_functions_of_a_value_hold_at_the_extremes(op, attributes):
 
 @pytest.mark.parametrize("op", ["Softmax", "LogSoftmax", "Hardmax"])
 @pytest.mark.parametrize(("opset", "axis"), [(11, 0), (11, 1), (11, -1), (13, 0), (13, 1), (13, -1)])
-def test_shares_flatten_before_version_13(op, opset, axis):
+def test_softmax_flattens_before_version_13(op, opset, axis):
     compare(op, draw(2, 3, 4), opset=opset, axis=axis)
 
 
@@ -95,17 +95,17 @@ def test_shares_flatten_before_version_13(op, opset, axis):
     ("shapes", "axis"), [(((2, 3, 4, 5), (3, 4)), 1), (((2, 3, 4, 5), (2,)), 0), (((2, 3), (3,)), None)]
 )
 @pytest.mark.parametrize("op", ["Add", "Mul", "Less", "Pow"])
-def test_before_version_7_the_second_operand_meets_an_axis(op, shapes, axis):
+def test_before_version_7_broadcasting_starts_at_an_axis(op, shapes, axis):
     a, b = (draw(*shape, low=0.5) for shape in shapes)
-    behind = a.ndim - axis - b.ndim if axis is not None else 0
+    trailing = a.ndim - axis - b.ndim if axis is not None else 0
     function = {"Add": np.add, "Mul": np.multiply, "Less": np.less, "Pow": np.power}[op]
     attributes = {"broadcast": 1} | ({} if axis is None else {"axis": axis})
     (result,) = run(model_of(op, [a, b], opset=6, **attributes), [a, b])
-    np.testing.assert_allclose(result, function(a, b.reshape(b.shape + (1,) * behind)), rtol=1e-6)
+    np.testing.assert_allclose(result, function(a, b.reshape(b.shape + (1,) * trailing)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64])
-def test_integers_divide_towards_zero(dtype):
+def test_integer_division_rounds_toward_zero(dtype):
     a, b = draw(4, 5, low=-50, high=50, dtype=dtype), draw(5, low=1, high=7, dtype=dtype) * np.array(-1, dtype)
     compare("Div", a, b)
     compare("Mod", a, b)
@@ -135,23 +135,23 @@ def test_bits_beyond_a_number_are_shifted_out():
     "op", ["ReduceMean", "ReduceL2", "ReduceLogSumExp", "ReduceMax", "ReduceProd", "ReduceSumSquare"]
 )
 def test_reductions(op, axes, keepdims):
-    given = (draw(2, 3, 4), None if axes is None else np.array(axes, np.int64))
-    compare(op, *given, constants=() if axes is None else (1,), keepdims=keepdims)
+    inputs = (draw(2, 3, 4), None if axes is None else np.array(axes, np.int64))
+    compare(op, *inputs, constants=() if axes is None else (1,), keepdims=keepdims)
     if axes:
-        compare(op, *given, keepdims=keepdims)  # the choice is made by the model
-        compare(op, given[0], keepdims=keepdims, axes=axes, opset=13)
+        compare(op, *inputs, keepdims=keepdims)  # the axes are an input of the model
+        compare(op, inputs[0], keepdims=keepdims, axes=axes, opset=13)
 
 
 @pytest.mark.parametrize("largest", [0, 1])
 @pytest.mark.parametrize(("dtype", "axis"), [(np.float32, 0), (np.int64, 1), (np.uint8, -1)])
-def test_top_k_breaks_ties_by_place(dtype, axis, largest):
+def test_top_k_breaks_ties_by_index(dtype, axis, largest):
     x = draw(3, 4, 5, low=0, high=3, dtype=dtype)
     compare("TopK", x, np.array([2], np.int64), outputs=2, axis=axis, largest=largest)
 
 
 @pytest.mark.parametrize("op", ["ArgMax", "ArgMin"])
 @pytest.mark.parametrize(("axis", "last", "keep"), [(0, 0, 1), (1, 1, 0), (-1, 1, 1)])
-def test_arg_max_finds_the_first_or_last_place(op, axis, last, keep):
+def test_arg_max_finds_the_first_or_last_index(op, axis, last, keep):
     compare(op, draw(3, 4, 5, dtype=np.int32), axis=axis, select_last_index=last, keepdims=keep)
 
 
@@ -199,7 +199,7 @@ def test_gemm(shape, a, b):
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-def test_quantization_of_each_slice(dtype, axis):
+def test_quantization_per_axis(dtype, axis):
     x = draw(3, 4, 5, low=-2, high=2)
     scale = draw(x.shape[axis], low=0.01, high=0.02)
     zero = draw(x.shape[axis], low=0, high=20, dtype=dtype)
@@ -207,7 +207,7 @@ def test_quantization_of_each_slice(dtype, axis):
     compare("DequantizeLinear", draw(3, 4, 5, low=0, high=99, dtype=dtype), scale, zero, constants=(1, 2), axis=axis)
 
 
-def test_blocks_of_quantization_may_end_early():
+def test_the_last_quantization_block_may_be_shorter():
     x, scale = draw(3, 5, dtype=np.int8), draw(3, 2, low=0.1, high=1)
     (result,) = run(model_of("DequantizeLinear", [x, scale], axis=1, block_size=3), [x, scale])
     np.testing.assert_allclose(result, x * scale.repeat(3, 1)[:, :5], rtol=1e-6)
@@ -218,8 +218,8 @@ def test_products_of_quantized_matrices():
     compare("MatMulInteger", a, b, np.array(7, np.uint8), draw(5, dtype=np.int8), opset=10, constants=(3,))
     scales = (np.array(0.01, np.float32), np.array(0.02, np.float32), np.array(0.1, np.float32))
     zeros = (np.array(7, np.uint8), np.array(-3, np.int8), np.array(100, np.uint8))
-    given = (a, scales[0], zeros[0], b, scales[1], zeros[1], scales[2], zeros[2])
-    compare("QLinearMatMul", *given, constants=(1, 2, 4, 5, 6, 7))
+    inputs = (a, scales[0], zeros[0], b, scales[1], zeros[1], scales[2], zeros[2])
+    compare("QLinearMatMul", *inputs, constants=(1, 2, 4, 5, 6, 7))
 
 
 @pytest.mark.parametrize(("axis", "sorted_"), [(None, 1), (None, 0), (0, 1), (1, 1), (-1, 0)])
@@ -238,12 +238,12 @@ def test_non_max_suppression_of_classes_and_batches(center):
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 def test_losses(reduction):
     scores, labels, weights = draw(2, 5, 3), np.array([[0, 4, -1], [2, -1, 1]]), draw(5, low=0.1, high=1)
-    given = {"ignore_index": -1, "reduction": reduction}
-    compare("SoftmaxCrossEntropyLoss", scores, labels, weights, outputs=2, opset=13, **given)
-    compare("NegativeLogLikelihoodLoss", scores, labels, opset=13, **given)
+    options = {"ignore_index": -1, "reduction": reduction}
+    compare("SoftmaxCrossEntropyLoss", scores, labels, weights, outputs=2, opset=13, **options)
+    compare("NegativeLogLikelihoodLoss", scores, labels, opset=13, **options)
 
 
-def test_casts_of_text_and_of_what_is_not_in_range():
+def test_casts_of_strings_and_of_values_out_of_range():
     texts = np.array(["1.5", "-2e3", "NaN", "INF"], object)
     (result,) = run(model_of("Cast", [draw(1)], to=TensorProto.STRING), [np.array([0.1, 314.15926, 2], np.float32)])
     assert [float(text) for text in result.tolist()] == pytest.approx([0.1, 314.15926, 2])
@@ -281,9 +281,9 @@ def test_multinomial_draws_by_log_probabilities():
 
 @pytest.mark.parametrize(("size", "onesided"), [(None, 0), (8, 1), (3, 0)])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_dft_cuts_and_fills(size, onesided, channels):
+def test_dft_truncates_and_pads(size, onesided, channels):
     if channels == 2 and onesided:
-        pytest.skip("a spectrum of complex numbers has two sides")
+        pytest.skip("complex input has no one-sided spectrum")
     x = draw(2, 5, channels)
     model = model_of("DFT", [x, None if size is None else np.array(size)], onesided=onesided, opset=20, constants=())
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = channels

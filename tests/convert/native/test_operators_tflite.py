@@ -1,4 +1,4 @@
-"""What vision networks and transformers use becomes built-in operators of TFLite, and computes the same there."""
+"""Operators of vision networks and transformers become TFLite built-ins with the same results."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def compare(op, inputs, tolerance=1e-6, constants=(), **attributes):
     lite = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.converted_function).convert()
     interpreter = tf.lite.Interpreter(model_content=lite)
     interpreter.allocate_tensors()
-    feeds = [value for place, value in enumerate(inputs) if place not in constants]
+    feeds = [value for index, value in enumerate(inputs) if index not in constants]
     for detail, value in zip(
         sorted(interpreter.get_input_details(), key=lambda item: item["name"]), feeds, strict=True
     ):
@@ -59,7 +59,7 @@ def test_reductions(op):
     compare(op, [draw(2, 3, 4), np.array([1, -1])], constants=(1,))
 
 
-def test_others():
+def test_other_operators():
     compare("Clip", [draw(3, 4), np.float32(0), np.float32(6)], constants=(1, 2))
     compare("CumSum", [draw(3, 4), np.array(1)], constants=(1,), exclusive=1)
     compare("TopK", [draw(3, 4), np.array([2])], constants=(1,))

@@ -1,4 +1,4 @@
-"""The passes: what they give is computed by onnx.reference, before and after."""
+"""Graph passes: onnx.reference computes the same outputs before and after."""
 
 import numpy as np
 import onnx
@@ -23,18 +23,18 @@ def model_of(nodes, inputs, outputs, constants=None, opset=18):
     return oh.make_model(graph, opset_imports=[oh.make_opsetid("", opset)], ir_version=10)
 
 
-def back(graph, like):
-    """A graph without operators of our own as an ONNX model again."""
+def to_onnx(graph, like):
+    """Turn a graph without custom operators into an ONNX model."""
     nodes = [oh.make_node(node.op, node.inputs, node.outputs, node.name, **node.attributes) for node in graph.nodes]
     weights = [onnx.numpy_helper.from_array(value, name) for name, value in graph.constants.items()]
-    made = oh.make_graph(nodes, "test", list(like.graph.input), list(like.graph.output), weights)
-    return oh.make_model(made, opset_imports=list(like.opset_import), ir_version=10)
+    graph_proto = oh.make_graph(nodes, "test", list(like.graph.input), list(like.graph.output), weights)
+    return oh.make_model(graph_proto, opset_imports=list(like.opset_import), ir_version=10)
 
 
-def sunk(model):
-    """The model after the pass, after a check that it gives the same as before."""
+def sink_and_check(model):
+    """Sink the model's transposes, and check that its outputs stay the same."""
     graph = drop_unused(reorder_flattened(drop_unused(sink_transposes(read_graph(model)))))
-    after = back(graph, model)
+    after = to_onnx(graph, model)
     rng = np.random.default_rng(0)
     feeds = {
         value.name: rng.standard_normal([dim.dim_value for dim in value.type.tensor_type.shape.dim]).astype(np.float32)
@@ -59,24 +59,24 @@ X = [("x", [2, 3, 4, 5])]
 
 
 def between(*nodes, result=(2, 3, 4, 5), constants=None, inputs=None):
-    """x, channels last and first again, then nodes from `a` to `b`: what a convolution leaves behind."""
+    """A model: x to channels last and back to `a`, as around a convolution, then the nodes from `a` to `b`."""
     frame = [transpose("x", "x1", LAST), oh.make_node("Relu", ["x1"], ["x2"]), transpose("x2", "a", FIRST)]
     return model_of([*frame, *nodes], inputs or X, [("b", list(result))], constants)
 
 
-def test_two_transposes_that_undo_each_other_are_gone():
-    graph = sunk(between(oh.make_node("Sigmoid", ["a"], ["b"])))
+def test_inverse_transposes_cancel():
+    graph = sink_and_check(between(oh.make_node("Sigmoid", ["a"], ["b"])))
     assert not transposes(graph)
 
 
 @pytest.mark.parametrize("other", [np.float32(2), np.ones((3, 1, 1), np.float32), np.ones((2, 3, 4, 5), np.float32)])
-def test_constants_of_any_rank_are_put_in_order(other):
-    graph = sunk(between(oh.make_node("Add", ["a", "c"], ["b"]), constants={"c": other}))
+def test_constants_of_any_rank_are_permuted(other):
+    graph = sink_and_check(between(oh.make_node("Add", ["a", "c"], ["b"]), constants={"c": other}))
     assert not transposes(graph)
 
 
 def test_both_sides_of_a_sum_move_together():
-    graph = sunk(
+    graph = sink_and_check(
         between(transpose("x", "y1", LAST), transpose("y1", "y", FIRST), oh.make_node("Add", ["a", "y"], ["b"]))
     )
     assert not transposes(graph)
@@ -86,7 +86,7 @@ def test_both_sides_of_a_sum_move_together():
 def test_concat_and_softmax_change_their_axis(axis):
     shape = [2, 3, 4, 5]
     shape[axis] *= 2
-    graph = sunk(
+    graph = sink_and_check(
         between(
             oh.make_node("Concat", ["a", "a"], ["c"], axis=axis),
             oh.make_node("Softmax", ["c"], ["b"], axis=axis),
@@ -102,11 +102,11 @@ def test_concat_and_softmax_change_their_axis(axis):
 )
 def test_reductions_change_their_axes(axes, keepdims, result, left):
     node = oh.make_node("ReduceMean", ["a", "axes"], ["b"], keepdims=keepdims)
-    graph = sunk(between(node, result=result, constants={"axes": np.array(axes)}))
+    graph = sink_and_check(between(node, result=result, constants={"axes": np.array(axes)}))
     assert len(transposes(graph)) == left
 
 
-def test_a_source_that_is_moved_for_good_is_transposed_once():
+def test_a_source_with_two_readers_is_transposed_once():
     nodes = [
         oh.make_node("Flatten", ["a"], ["f"]),
         oh.make_node("Flatten", ["a"], ["g"]),
@@ -114,13 +114,13 @@ def test_a_source_that_is_moved_for_good_is_transposed_once():
     ]
     conv_like = [transpose("x", "x1", [0, 2, 1, 3]), oh.make_node("Relu", ["x1"], ["a"])]
     model = model_of([*conv_like, *nodes], X, [("b", [2, 60])])
-    assert len(transposes(sunk(model))) == 1
+    assert len(transposes(sink_and_check(model))) == 1
 
 
-def test_pad_and_slice_in_their_own_order():
+def test_pad_and_slice_change_their_axes():
     pads = {"pads": np.array([1, 2, 0, 1]), "axes": np.array([1, -1]), "zero": np.float32(0)}
     cut = {"starts": np.array([1, 0]), "ends": np.array([4, 3]), "dims": np.array([1, 3])}
-    graph = sunk(
+    graph = sink_and_check(
         between(
             oh.make_node("Pad", ["a", "pads", "zero", "axes"], ["p"]),
             oh.make_node("Slice", ["p", "starts", "ends", "dims"], ["b"]),
@@ -132,19 +132,19 @@ def test_pad_and_slice_in_their_own_order():
 
 
 @pytest.mark.parametrize(("cut", "sizes"), [({}, 4), ({"start": 1}, 3), ({"start": -1}, 1), ({"end": 1}, 1)])
-def test_sizes_are_asked_of_the_source(cut, sizes):
+def test_shape_reads_the_source_of_a_transpose(cut, sizes):
     nodes = [oh.make_node("Shape", ["a"], ["s"], **cut), oh.make_node("Cast", ["s"], ["b"], to=1)]
-    assert not transposes(sunk(between(*nodes, result=[sizes])))
+    assert not transposes(sink_and_check(between(*nodes, result=[sizes])))
 
 
-def test_a_tensor_that_only_the_outside_needs_is_made_at_the_end():
+def test_a_transpose_that_only_an_output_needs_moves_to_the_end():
     model = model_of([transpose("x", "y", LAST), oh.make_node("Relu", ["y"], ["b"])], X, [("b", [2, 4, 5, 3])])
-    graph = sunk(model)
+    graph = sink_and_check(model)
     assert graph.nodes[-1].op == "Transpose"
     assert graph.nodes[0].op == "Relu"
 
 
-def test_convolutions_go_channels_last_with_their_weights():
+def test_convolutions_and_their_weights_become_channels_last():
     weights = np.arange(4 * 3 * 3 * 3, dtype=np.float32).reshape(4, 3, 3, 3)
     nodes = [oh.make_node("Conv", ["x", "w"], ["b"], pads=[1, 1, 1, 1]), oh.make_node("Relu", ["b"], ["c"])]
     graph = channels_last(read_graph(model_of(nodes, X, [("c", [2, 4, 4, 5])], {"w": weights})))
@@ -170,19 +170,19 @@ def test_convolutions_go_channels_last_with_their_weights():
         (oh.make_node("MatMul", ["r", "w"], ["b"]), [60, 7]),
     ],
 )
-def test_weights_are_reordered_instead_of_what_is_flattened(flatten, linear, shape):
+def test_linear_weights_are_reordered_instead_of_flattened_features(flatten, linear, shape):
     weights = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
     nodes = [transpose("x", "a", FIRST), flatten, oh.make_node("Relu", ["f"], ["r"]), linear]
     constants = {"w": weights, "to": np.array([0, -1])}
-    assert not transposes(sunk(model_of(nodes, [("x", [2, 4, 5, 3])], [("b", [2, 7])], constants)))
+    assert not transposes(sink_and_check(model_of(nodes, [("x", [2, 4, 5, 3])], [("b", [2, 7])], constants)))
 
 
-def test_what_is_flattened_for_others_too_keeps_its_order():
+def test_flattened_features_with_other_readers_keep_their_order():
     weights = np.ones([60, 7], np.float32)
     nodes = [oh.make_node("Flatten", ["a"], ["f"]), oh.make_node("MatMul", ["f", "w"], ["b"])]
     outputs = [("b", [2, 7]), ("f", [2, 60])]
     model = model_of([transpose("x", "a", FIRST), *nodes], [("x", [2, 4, 5, 3])], outputs, {"w": weights})
-    assert len(transposes(sunk(model))) == 1
+    assert len(transposes(sink_and_check(model))) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_what_is_flattened_for_others_too_keeps_its_order():
     ],
 )
 @pytest.mark.parametrize("scaled", [("Div", 2**0.5), ("Mul", 0.5**0.5), ("Mul", 0.7)])
-def test_gelu_written_out_is_one_operator(products, scaled):
+def test_a_decomposed_gelu_is_fused(products, scaled):
     op, scale = scaled
     nodes = [
         oh.make_node(op, ["x", "scale"], ["s"]),
@@ -207,11 +207,11 @@ def test_gelu_written_out_is_one_operator(products, scaled):
     graph = drop_unused(fuse_gelu(read_graph(model)))
     assert ([node.op for node in graph.nodes] == ["Gelu"]) == (scale != 0.7)
     x = np.linspace(-4, 4, 12, dtype=np.float32).reshape(3, 4)
-    (expected,), (got,) = (ReferenceEvaluator(item).run(None, {"x": x}) for item in (model, back(graph, model)))
+    (expected,), (got,) = (ReferenceEvaluator(item).run(None, {"x": x}) for item in (model, to_onnx(graph, model)))
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_what_reaches_no_output_is_dropped():
+def test_unused_nodes_and_constants_are_dropped():
     nodes = [oh.make_node("Relu", ["x"], ["b"]), oh.make_node("Exp", ["x"], ["unused"])]
     graph = drop_unused(read_graph(model_of(nodes, X, [("b", [2, 3, 4, 5])], {"w": np.ones(3, np.float32)})))
     assert [node.op for node in graph.nodes] == ["Relu"]
@@ -219,7 +219,7 @@ def test_what_reaches_no_output_is_dropped():
 
 
 @pytest.mark.parametrize("rank", [3, 4, 5])
-def test_the_two_permutations_undo_each_other(rank):
+def test_to_first_inverts_to_last(rank):
     array = np.zeros(range(2, 2 + rank))
     assert array.transpose(to_last(rank)).transpose(to_first(rank)).shape == array.shape
     assert array.transpose(to_last(rank)).shape[-1] == array.shape[1]

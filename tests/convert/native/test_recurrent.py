@@ -1,4 +1,4 @@
-"""Recurrent layers against ONNX Runtime: what ONNX's node tests leave out."""
+"""Recurrent layers, compared with ONNX Runtime: cases that ONNX's node tests leave out."""
 
 import numpy as np
 import onnxruntime
@@ -13,19 +13,19 @@ ALL = ("B", "lengths", "initial_h", "initial_c", "P")
 
 
 def layer(op, steps, uses, *, static=False, **attributes):
-    """A model of one layer with random weights, and inputs for it; the number of steps is dynamic, or static."""
+    """A one-layer model with random weights, and its inputs; the number of steps is dynamic unless `static`."""
     rng = np.random.default_rng(0)
-    ways = 2 if attributes.get("direction") == "bidirectional" else 1
+    directions = 2 if attributes.get("direction") == "bidirectional" else 1
     values = {
         name: rng.normal(size=shape, scale=0.7).astype(np.float32)
         for name, shape in {
             "X": (steps, BATCH, FEATURES),
-            "W": (ways, GATES[op] * SIZE, FEATURES),
-            "R": (ways, GATES[op] * SIZE, SIZE),
-            "B": (ways, 2 * GATES[op] * SIZE),
-            "initial_h": (ways, BATCH, SIZE),
-            "initial_c": (ways, BATCH, SIZE),
-            "P": (ways, 3 * SIZE),
+            "W": (directions, GATES[op] * SIZE, FEATURES),
+            "R": (directions, GATES[op] * SIZE, SIZE),
+            "B": (directions, 2 * GATES[op] * SIZE),
+            "initial_h": (directions, BATCH, SIZE),
+            "initial_c": (directions, BATCH, SIZE),
+            "P": (directions, 3 * SIZE),
         }.items()
     }
     values["lengths"] = np.array([steps, 1, max(steps // 2, 1), steps], np.int32)
@@ -33,7 +33,7 @@ def layer(op, steps, uses, *, static=False, **attributes):
     inputs = [name if name in ("X", "W", "R", *uses) else "" for name in names]
     outputs = ["Y", "Y_h", "Y_c"][: 3 if op == "LSTM" else 2]
     shapes = {"X": [steps if static else "t", "n", FEATURES], "lengths": ["n"]}
-    given = [name for name in inputs if name in ("X", "lengths", "initial_h", "initial_c")]
+    input_names = [name for name in inputs if name in ("X", "lengths", "initial_h", "initial_c")]
     graph = helper.make_graph(
         [helper.make_node(op, inputs, outputs, hidden_size=SIZE, **attributes)],
         "layer",
@@ -41,18 +41,18 @@ def layer(op, steps, uses, *, static=False, **attributes):
             helper.make_tensor_value_info(
                 name,
                 TensorProto.INT32 if name == "lengths" else TensorProto.FLOAT,
-                shapes.get(name, [ways, "n", SIZE]),
+                shapes.get(name, [directions, "n", SIZE]),
             )
-            for name in given
+            for name in input_names
         ],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-        [numpy_helper.from_array(values[name], name) for name in inputs if name and name not in given],
+        [numpy_helper.from_array(values[name], name) for name in inputs if name and name not in input_names],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
-    return model, {name: values[name] for name in given}
+    return model, {name: values[name] for name in input_names}
 
 
-def agrees(model, feeds):
+def assert_agrees(model, feeds):
     expected = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)
     for result, value in zip(trace(model)(*feeds.values()), expected, strict=True):
         np.testing.assert_allclose(result, value, rtol=2e-6, atol=2e-6)
@@ -62,14 +62,14 @@ def agrees(model, feeds):
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 @pytest.mark.parametrize("uses", [pytest.param((), id="plain", marks=pytest.mark.slow), pytest.param(ALL, id="all")])
 def test_directions_states_and_lengths(op, direction, uses):
-    agrees(*layer(op, 7, uses, direction=direction))
+    assert_agrees(*layer(op, 7, uses, direction=direction))
 
 
 @pytest.mark.parametrize("op", GATES)
 @pytest.mark.parametrize("steps", [1, 9, 40])
 def test_a_known_number_of_steps(op, steps):
-    """Few are laid out one after the other, many are a loop."""
-    agrees(*layer(op, steps, ("B",), static=True, direction="bidirectional"))
+    """A few steps are unrolled; many become a loop."""
+    assert_agrees(*layer(op, steps, ("B",), static=True, direction="bidirectional"))
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_a_known_number_of_steps(op, steps):
     ],
 )  # fmt: skip
 def test_attributes(op, attributes):
-    agrees(*layer(op, 6, ALL, **attributes))
+    assert_agrees(*layer(op, 6, ALL, **attributes))
 
 
 @pytest.mark.slow
@@ -95,4 +95,4 @@ def test_attributes(op, attributes):
 @pytest.mark.parametrize("direction", ["forward", "bidirectional"])
 def test_a_sequence_without_a_step_ends_in_zeros_whatever_its_initial_state(op, direction):
     model, feeds = layer(op, 3, ALL, direction=direction)
-    agrees(model, {**feeds, "lengths": np.array([0, 3, 1, 0], np.int32)})
+    assert_agrees(model, {**feeds, "lengths": np.array([0, 3, 1, 0], np.int32)})

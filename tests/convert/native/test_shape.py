@@ -1,4 +1,4 @@
-"""What ONNX's node tests leave out: shapes of which a part is known, as exporters compute them."""
+"""Partly known shapes, as exporters compute them: cases that ONNX's node tests leave out."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 
 
 def model(text, *inputs, opset=18, **constants):
-    """A model of one output, y, of nodes written as "out = Op(in, in, attribute=value)"; inputs are (name, shape)."""
+    """A model with the output y and nodes written as "out = Op(in, in, attribute=value)"; inputs are (name, shape)."""
     nodes = [_node(line.strip()) for line in text.strip().splitlines()]
     return helper.make_model(
         helper.make_graph(
@@ -59,7 +59,7 @@ SIZES = {"zero": np.int64(0), "one": np.int64(1), "two": np.int64(2), "first": n
             """,
             [None, 84, 5],
         ),
-        # a slice of the shape, in another integer dtype on the way
+        # a slice of the shape, cast to another integer dtype and back
         (
             """
             s = Shape(x)
@@ -71,9 +71,9 @@ SIZES = {"zero": np.int64(0), "one": np.int64(1), "two": np.int64(2), "first": n
             """,
             [None, 420],
         ),
-        # the whole shape in one go, with what comes behind it taken over
+        # several sizes from one Shape node
         ("s = Shape(x, start=1, end=3)\nt = Concat(rest, s, axis=0)\ny = Reshape(x, t)", [None, 12, 7]),
-        # sizes divided, as heads are split off
+        # a divided size, as when heads are split
         (
             """
             s = Shape(x)
@@ -102,8 +102,8 @@ SIZES = {"zero": np.int64(0), "one": np.int64(1), "two": np.int64(2), "first": n
         ),
     ],
 )  # fmt: skip
-def test_one_dynamic_dimension_hides_no_other(text, expected):
-    found = model(
+def test_static_sizes_stay_known_beside_a_dynamic_one(text, expected):
+    proto = model(
         text,
         ("x", ["n", 12, 7, 5]),
         **SIZES,
@@ -119,36 +119,36 @@ def test_one_dynamic_dimension_hides_no_other(text, expected):
         ones_i=np.int64([1, 1, 1]),
         token=np.zeros((1, 1, 5), np.float32),
     )
-    assert shape(found) == expected
+    assert shape(proto) == expected
 
 
-def test_the_shape_of_a_tensor_of_unknown_sizes():
-    found = model("s = Shape(x)\ny = Reshape(z, s)", ("x", ["a", "b"]), ("z", ["c"]))
-    result = trace(found)(np.zeros((2, 3), np.float32), np.arange(6, dtype=np.float32))
+def test_reshape_to_a_dynamic_shape():
+    proto = model("s = Shape(x)\ny = Reshape(z, s)", ("x", ["a", "b"]), ("z", ["c"]))
+    result = trace(proto)(np.zeros((2, 3), np.float32), np.arange(6, dtype=np.float32))
     np.testing.assert_array_equal(result[0], np.arange(6, dtype=np.float32).reshape(2, 3))
 
 
 def test_zero_in_a_computed_target_keeps_the_dimension():
-    """0 may come out of the model itself."""
-    found = model("i = Cast(z, to=7)\ny = Reshape(x, i)", ("x", ["n", 6]), ("z", [3]))
-    result = trace(found)(np.zeros((4, 6), np.float32), np.float32([0, 3, 2]))
+    """The model itself computes the 0."""
+    proto = model("i = Cast(z, to=7)\ny = Reshape(x, i)", ("x", ["n", 6]), ("z", [3]))
+    result = trace(proto)(np.zeros((4, 6), np.float32), np.float32([0, 3, 2]))
     assert result[0].shape == (4, 3, 2)
 
 
-def test_an_equal_split_of_an_unknown_size():
+def test_an_equal_split_of_a_dynamic_size():
     graph = helper.make_graph(
         [helper.make_node("Split", ["x"], ["a", "b", "c"], axis=1, num_outputs=3)],
         "graph",
         [helper.make_tensor_value_info("x", FLOAT, ["n", "k"])],
         [helper.make_tensor_value_info(name, FLOAT, None) for name in "abc"],
     )
-    found = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    parts = trace(found)(np.arange(14, dtype=np.float32).reshape(2, 7))
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    parts = trace(proto)(np.arange(14, dtype=np.float32).reshape(2, 7))
     assert [part.shape[1] for part in parts] == [3, 3, 1]
     np.testing.assert_array_equal(np.concatenate(parts, 1), np.arange(14).reshape(2, 7))
 
 
-MANY = (2, 1, 3, 2, 2, 3, 2)
+SEVEN_SIZES = (2, 1, 3, 2, 2, 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -164,12 +164,12 @@ MANY = (2, 1, 3, 2, 2, 3, 2)
     ids=lambda node: node.op_type,
 )
 def test_seven_dimensions(node):
-    """More than LiteRT's Transpose, XNNPACK's reductions and oneDNN's softmax take."""
-    x = np.random.default_rng(0).standard_normal(MANY).astype(np.float32)
+    """More dimensions than LiteRT's Transpose, XNNPACK's reductions and oneDNN's softmax support."""
+    x = np.random.default_rng(0).standard_normal(SEVEN_SIZES).astype(np.float32)
     axes = numpy_helper.from_array(np.array([2, 3]), "axes")
-    ports = [helper.make_tensor_value_info("x", FLOAT, ["n", *MANY[1:]])]
+    ports = [helper.make_tensor_value_info("x", FLOAT, ["n", *SEVEN_SIZES[1:]])]
     graph = helper.make_graph([node], "g", ports, [helper.make_empty_tensor_value_info("y")], [axes])
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    (expected,) = ReferenceEvaluator(made).run(None, {"x": x})
-    (got,) = run(made, [x])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    (expected,) = ReferenceEvaluator(proto).run(None, {"x": x})
+    (got,) = run(proto, [x])
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)

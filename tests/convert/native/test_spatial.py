@@ -1,4 +1,4 @@
-"""Operators over space against ONNX Runtime: combinations of attributes, and dimensions that are not known."""
+"""Spatial operators, compared with ONNX Runtime: combinations of attributes, and dynamic dimensions."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ from testing.node_tests import run, trace
 from tests.convert.native.test_operators import compare, draw, model_of
 
 
-def both(op, *inputs, constants=(), tolerance=3e-6, **attributes):
-    """With no dimension known, and with all of them."""
+def compare_both(op, *inputs, constants=(), tolerance=3e-6, **attributes):
+    """Compare with all dimensions dynamic, and with all of them static."""
     compare(op, *inputs, constants=constants, tolerance=tolerance, **attributes)
     opset = attributes.pop("opset", 21)
     model = model_of(op, inputs, attributes.pop("outputs", 1), opset, constants, **attributes)
-    feeds = {f"x{place}": value for place, value in enumerate(inputs) if value is not None and place not in constants}
+    feeds = {f"x{index}": value for index, value in enumerate(inputs) if value is not None and index not in constants}
     for value in model.graph.input:
         for dim, size in zip(value.type.tensor_type.shape.dim, feeds[value.name].shape, strict=True):
             dim.dim_value = size
@@ -33,13 +33,13 @@ CONVOLUTIONS = [
     ((9,), 1, (3,), {"pads": [2, 1], "strides": [2]}),
     ((9,), 2, (3,), {"pads": [2, 2], "dilations": [2]}),
     ((8, 9), 1, (3, 3), {"pads": [1, 1, 1, 1]}),  # TensorFlow's SAME
-    ((8, 9), 1, (3, 3), {"pads": [1, 1, 1, 1], "strides": [2, 2]}),  # SAME for the width alone
+    ((8, 9), 1, (3, 3), {"pads": [1, 1, 1, 1], "strides": [2, 2]}),  # SAME for the width only
     ((8, 8), 1, (3, 4), {"pads": [0, 1, 2, 1], "strides": [2, 1], "dilations": [1, 2]}),
     ((8, 9), 1, (2, 4), {"auto_pad": "SAME_LOWER", "strides": [2, 2]}),
     ((8, 9), 1, (2, 4), {"auto_pad": "SAME_UPPER", "strides": [2, 2]}),
     ((8, 9), 1, (2, 4), {"auto_pad": "VALID"}),
     ((8, 9), 4, (3, 3), {"pads": [1, 0, 1, 2], "strides": [2, 2]}),  # depthwise
-    ((8, 9), 4, (3, 3), {"pads": [1, 1, 1, 1], "strides": [2, 1]}),  # which TensorFlow's depthwise cannot do
+    ((8, 9), 4, (3, 3), {"pads": [1, 1, 1, 1], "strides": [2, 1]}),  # TensorFlow's depthwise cannot do this
     ((8, 9), 4, (3, 3), {"dilations": [2, 2]}),
     ((8, 9), 2, (3, 1), {}),
     ((5, 6, 7), 1, (3, 2, 3), {"pads": [1, 0, 1, 0, 1, 1], "strides": [2, 1, 2]}),
@@ -52,9 +52,9 @@ CONVOLUTIONS = [
 @pytest.mark.parametrize(("space", "group", "kernel", "attributes"), CONVOLUTIONS)
 def test_conv(space, group, kernel, attributes):
     x, w, b = draw(2, 4, *space), draw(8, 4 // group, *kernel), draw(8)
-    both("Conv", x, w, b, constants=(1, 2), group=group, **attributes)
-    both("Conv", x, w, constants=(1,), group=group, **attributes)
-    both("Conv", x, w, b, group=group, kernel_shape=list(kernel), **attributes)  # weights that the model computes
+    compare_both("Conv", x, w, b, constants=(1, 2), group=group, **attributes)
+    compare_both("Conv", x, w, constants=(1,), group=group, **attributes)
+    compare_both("Conv", x, w, b, group=group, kernel_shape=list(kernel), **attributes)  # weights as inputs
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_conv(space, group, kernel, attributes):
 )
 def test_conv_transpose(space, group, kernel, attributes):
     inputs = draw(2, 4, *space), draw(4, 3, *kernel), draw(3 * group)
-    both("ConvTranspose", *inputs, constants=(1, 2), group=group, **attributes)
+    compare_both("ConvTranspose", *inputs, constants=(1, 2), group=group, **attributes)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
@@ -105,16 +105,16 @@ POOLS = [
 
 @pytest.mark.parametrize("attributes", POOLS)
 def test_pools(attributes):
-    x = draw(2, 3, *(7, 8, 5)[: len(attributes["kernel_shape"])]) - 10  # a border of zeros would win
-    both("MaxPool", x, opset=22, **attributes)
-    both("MaxPool", x, opset=22, outputs=2, **attributes)
-    both("AveragePool", x, opset=22, **attributes)
-    both("AveragePool", x, opset=22, count_include_pad=1, **attributes)
-    both("LpPool", x, opset=22, p=3, **attributes)
+    x = draw(2, 3, *(7, 8, 5)[: len(attributes["kernel_shape"])]) - 10  # negative: zero padding would show
+    compare_both("MaxPool", x, opset=22, **attributes)
+    compare_both("MaxPool", x, opset=22, outputs=2, **attributes)
+    compare_both("AveragePool", x, opset=22, **attributes)
+    compare_both("AveragePool", x, opset=22, count_include_pad=1, **attributes)
+    compare_both("LpPool", x, opset=22, p=3, **attributes)
 
 
 def test_max_pool_after_relu_and_int8():
-    """Zeros are as low as what a Relu gives; a padded pool holds no infinite number."""
+    """After a Relu, zeros are valid padding for a maximum; no pool pads with -inf."""
     x = draw(1, 2, 6, 6)
     nodes = [
         helper.make_node("Relu", ["x"], ["r"]),
@@ -143,8 +143,8 @@ NORMALIZATIONS = [
 @pytest.mark.parametrize("rank", [3, 4, 5])
 def test_normalization(op, space, count, attributes, rank):
     x = draw(2, 4, *(4, 5, 3)[: rank - 2])
-    statistics = [np.abs(draw(4) + place) + 0.1 for place in range(count)]
-    both(op, x, *statistics, constants=range(1, count + 1), **attributes)
+    statistics = [np.abs(draw(4) + index) + 0.1 for index in range(count)]
+    compare_both(op, x, *statistics, constants=range(1, count + 1), **attributes)
 
 
 def test_group_normalization_by_groups():
@@ -157,34 +157,34 @@ def test_group_normalization_by_groups():
 
 @pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
 @pytest.mark.parametrize("scale", [[2, 3], [2, 2.5], [0.6, 1.3]])
-@pytest.mark.parametrize("place", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
-def test_resize(mode, scale, place):
+@pytest.mark.parametrize("coordinates", ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"])
+def test_resize(mode, scale, coordinates):
     x, scales = draw(2, 3, 5, 7), np.float32([1, 1, *scale])
     rounding = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil") if mode == "nearest" else ("floor",)
     for nearest in rounding:
-        attributes = {"mode": mode, "coordinate_transformation_mode": place, "nearest_mode": nearest}
-        both("Resize", x, None, scales, constants=(2,), tolerance=1e-5, **attributes)
-        if mode != "nearest" and place != "align_corners":
-            both("Resize", x, None, scales, constants=(2,), tolerance=1e-5, antialias=1, **attributes)
+        attributes = {"mode": mode, "coordinate_transformation_mode": coordinates, "nearest_mode": nearest}
+        compare_both("Resize", x, None, scales, constants=(2,), tolerance=1e-5, **attributes)
+        if mode != "nearest" and coordinates != "align_corners":
+            compare_both("Resize", x, None, scales, constants=(2,), tolerance=1e-5, antialias=1, **attributes)
 
 
 @pytest.mark.parametrize("space", [(5,), (5, 6), (3, 4, 5)])
 def test_resize_to_sizes(space):
     x, sizes = draw(2, 3, *space), np.array([2, 3, *(2 * size + 1 for size in space)])
     for mode in ("nearest", "linear"):
-        both("Resize", x, None, None, sizes, constants=(3,), tolerance=1e-5, mode=mode)
+        compare_both("Resize", x, None, None, sizes, constants=(3,), tolerance=1e-5, mode=mode)
     policy = {"keep_aspect_ratio_policy": "not_larger", "axes": list(range(2, x.ndim)), "mode": "nearest"}
-    both("Resize", x, None, None, sizes[2:] + np.arange(len(space)), constants=(3,), **policy)
+    compare_both("Resize", x, None, None, sizes[2:] + np.arange(len(space)), constants=(3,), **policy)
 
 
-def test_a_size_that_stays_is_scaled_all_the_same():
-    """10 rows of 9, and so 4.4 columns of 4: 4, but not those that there were."""
+def test_an_unchanged_size_is_resampled_too():
+    """9 rows become 10, so 4 columns become 4.4, rounded to 4: as many columns, with other values."""
     policy = {"keep_aspect_ratio_policy": "not_larger", "axes": [2, 3], "mode": "linear"}
-    both("Resize", draw(1, 2, 9, 4), None, None, np.array([10, 20]), constants=(3,), tolerance=1e-5, **policy)
+    compare_both("Resize", draw(1, 2, 9, 4), None, None, np.array([10, 20]), constants=(3,), tolerance=1e-5, **policy)
 
 
-def test_resize_of_a_dynamic_batch_leaves_the_batch():
-    """What exporters make of interpolate(x, y.shape[2:])."""
+def test_resize_with_a_dynamic_batch_does_not_resample_the_batch():
+    """As exporters write interpolate(x, y.shape[2:])."""
     nodes = [
         helper.make_node("Shape", ["x"], ["n"], start=0, end=2),
         helper.make_node("Concat", ["n", "size"], ["sizes"], axis=0),
@@ -221,7 +221,7 @@ def test_pixel_shuffles():
 @pytest.mark.parametrize("align", [0, 1])
 def test_grid_sample(mode, padding, align):
     grid = np.random.default_rng(0).uniform(-2.2, 2.2, (2, 4, 6, 2)).astype(np.float32)
-    both(
+    compare_both(
         "GridSample",
         draw(2, 3, 5, 7),
         grid,
@@ -235,25 +235,25 @@ def test_grid_sample(mode, padding, align):
 
 @pytest.mark.parametrize("ratio", [0, 2])
 @pytest.mark.parametrize("mode", ["avg", "max"])
-def test_regions(ratio, mode):
+def test_roi_pools(ratio, mode):
     rois = np.float32([[0, 0, 9, 5], [-3, 2, 2, 30], [4, 4, 4.2, 4.1], [30, 30, 40, 50]])
     batch = np.array([0, 1, 1, 0])
     attributes = {"output_height": 3, "output_width": 2, "sampling_ratio": ratio, "spatial_scale": 0.5, "mode": mode}
-    both("RoiAlign", draw(2, 3, 6, 9), rois, batch, opset=16, tolerance=1e-5, **attributes)
-    whole = np.concatenate([batch[:, None], np.round(rois)], axis=1).astype(np.float32)
-    both("MaxRoiPool", draw(2, 3, 6, 9), whole, opset=21, pooled_shape=[3, 2], spatial_scale=0.5)
+    compare_both("RoiAlign", draw(2, 3, 6, 9), rois, batch, opset=16, tolerance=1e-5, **attributes)
+    rounded_rois = np.concatenate([batch[:, None], np.round(rois)], axis=1).astype(np.float32)
+    compare_both("MaxRoiPool", draw(2, 3, 6, 9), rounded_rois, opset=21, pooled_shape=[3, 2], spatial_scale=0.5)
 
 
 def test_integer_convolutions():
-    """More values than float32 could sum exactly."""
+    """Sums that float32 could not represent exactly."""
     rng = np.random.default_rng(0)
     x, w = rng.integers(0, 256, (1, 64, 6, 6), np.uint8), rng.integers(0, 256, (4, 64, 3, 3), np.uint8)
     zero = np.uint8(3)
-    both("ConvInteger", x, w, zero, np.uint8(250), constants=(1, 2, 3), pads=[1] * 4)
+    compare_both("ConvInteger", x, w, zero, np.uint8(250), constants=(1, 2, 3), pads=[1] * 4)
     scales = np.float32(0.02), np.float32([0.1, 0.2, 0.3, 0.4]), np.float32(30)
     bias = np.array([1000, -1000, 5, 0], np.int32)
     inputs = (x, scales[0], zero, w, scales[1], np.full(4, 120, np.uint8), scales[2], np.uint8(100), bias)
-    both("QLinearConv", *inputs, constants=range(1, 9), pads=[1] * 4, tolerance=0)
+    compare_both("QLinearConv", *inputs, constants=range(1, 9), pads=[1] * 4, tolerance=0)
 
 
 _GROUPED = """
@@ -278,7 +278,7 @@ print([value.shape for value in run(model, [rng.random((1, 8, 9, 9), np.float32)
 
 
 def test_grouped_convolutions_run_without_onednn():
-    """There, TensorFlow's fused convolutions refuse groups."""
+    """Without oneDNN, TensorFlow's fused convolutions refuse groups."""
     environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}
     done = subprocess.run(
         [sys.executable, "-c", _GROUPED], env=environment, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Integers of all sizes in LiteRT, which has most of its kernels for int32 and int64 alone."""
+"""Integers of all sizes in LiteRT, most of whose kernels support only int32 and int64."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ COMPARING = {"Less": np.less, "Greater": np.greater, "Equal": np.equal, "LessOrE
 
 
 def extremes(dtype, *shape):
-    """Values of which some are the least and the largest that the dtype holds."""
+    """Random values that include the dtype's minimum and maximum."""
     info = np.iinfo(dtype)
     values = np.random.default_rng(sum(shape)).integers(info.min, info.max, shape, dtype, endpoint=True)
     values.flat[:4] = [info.min, info.max, 1, info.max]
@@ -69,7 +69,7 @@ def test_other_operators_of_narrow_integers(dtype):
 
 
 def quotient(a, b):
-    """Of Python's integers, rounded toward zero."""
+    """The quotient of two Python integers, rounded toward zero."""
     return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
 
 
@@ -81,9 +81,9 @@ def test_division_of_64_bit_integers_is_exact():
             {"y": (np.int64, ["n", 200]), "z": (np.int64, ["n", 200])},
         )
     )
-    draw = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for batch in (1, 3):
-        a, b = (draw.integers(-(2**63), 2**63 - 1, (batch, 200)) >> draw.integers(0, 63, (batch, 200)) for _ in "ab")
+        a, b = (rng.integers(-(2**63), 2**63 - 1, (batch, 200)) >> rng.integers(0, 63, (batch, 200)) for _ in "ab")
         b = np.where(b == 0, 7, b)
         a[0, :6], b[0, :6] = [-7, 7, -6, 6, 2**63 - 1, 1 - 2**63], [2, -2, 3, -3, 1, -1]
         a[0, 6:9] = b[0, 6:9] * [1, -1, 0]
@@ -94,7 +94,7 @@ def test_division_of_64_bit_integers_is_exact():
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
-def test_integers_between_0_and_6_are_no_relu6(dtype):
+def test_integer_clips_to_0_and_6_do_not_become_relu6(dtype):
     nodes = [
         ("Clip", ["x", "0", "6"], ["clip"], {}),
         ("Max", ["x", "0"], ["above"], {}),
@@ -114,7 +114,7 @@ def test_integers_between_0_and_6_are_no_relu6(dtype):
 
 @pytest.mark.parametrize("count", [5, 258, 259, 700])
 def test_matmul_integer_is_exact(count):
-    """The largest values that there are: their sums are beyond what float32 holds from 259 on."""
+    """Extreme values: from 259 terms on, float32 cannot represent the sums exactly."""
     weights = np.where(np.random.default_rng(count).random((count, 3)) < 0.9, 127, -128).astype(np.int8)
     run = litert.runner(
         litert.model(
@@ -131,7 +131,7 @@ def test_matmul_integer_is_exact(count):
 
 
 @pytest.mark.parametrize("dtype", [*NARROW, np.int32])
-def test_bits(dtype):
+def test_bitwise_operators(dtype):
     functions = {"BitwiseAnd": np.bitwise_and, "BitwiseOr": np.bitwise_or, "BitwiseXor": np.bitwise_xor}
     nodes = [(op, ["a", "b"], [op], {}) for op in functions] + [("BitwiseNot", ["a"], ["BitwiseNot"], {})]
     shape = ["n", 6]
@@ -147,7 +147,7 @@ def test_bits(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
-def test_bits_are_shifted(dtype):
+def test_bit_shifts(dtype):
     bits = 8 * np.dtype(dtype).itemsize
     nodes = [("BitShift", ["a", "b"], [side], {"direction": side}) for side in ("LEFT", "RIGHT")]
     shape = ["n", 6]
@@ -164,7 +164,7 @@ def test_bits_are_shifted(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
-def test_products_means_and_places_of_integers(dtype):
+def test_integer_products_means_signs_and_indices(dtype):
     weights, axes = np.random.default_rng(0).integers(-9, 9, (5, 2), dtype), np.array([1])
     outputs = {
         "MatMul": (dtype, ["n", 2]),
@@ -173,7 +173,7 @@ def test_products_means_and_places_of_integers(dtype):
         "ArgMax": (np.int64, ["n"]),
         "ArgMin": (np.int64, ["n"]),
         "smallest": (dtype, ["n", 2]),
-        "places": (np.int64, ["n", 2]),
+        "indices": (np.int64, ["n", 2]),
     }
     nodes = [
         ("MatMul", ["x", "w"], ["MatMul"], {}),
@@ -181,7 +181,7 @@ def test_products_means_and_places_of_integers(dtype):
         ("Sign", ["x"], ["Sign"], {}),
         ("ArgMax", ["x"], ["ArgMax"], {"axis": 1, "keepdims": 0}),
         ("ArgMin", ["x"], ["ArgMin"], {"axis": -1, "keepdims": 0, "select_last_index": 1}),
-        ("TopK", ["x", "two"], ["smallest", "places"], {"largest": 0}),
+        ("TopK", ["x", "two"], ["smallest", "indices"], {"largest": 0}),
     ]
     model = litert.model(
         nodes, {"x": (dtype, ["n", 5])}, outputs, {"w": weights, "axes": axes, "two": np.array([2])}, opset=18
@@ -205,7 +205,7 @@ def test_products_means_and_places_of_integers(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16])
-def test_narrow_integers_are_moved(dtype):
+def test_data_movement_of_narrow_integers(dtype):
     signed = {"Relu": (dtype, [3, 4])} if np.iinfo(dtype).min else {}
     outputs = {"Tile": (dtype, [6, 4]), "ScatterND": (dtype, [3, 4]), "Trilu": (dtype, [3, 4]), **signed}
     outputs["OneHot"] = (dtype, [2, 3])
@@ -214,11 +214,11 @@ def test_narrow_integers_are_moved(dtype):
         ("ScatterND", ["x", "row", "update"], ["ScatterND"], {}),
         ("Trilu", ["x"], ["Trilu"], {}),
         *[(op, ["x"], [op], {}) for op in signed],
-        ("OneHot", ["places", "three", "values"], ["OneHot"], {}),
+        ("OneHot", ["indices", "three", "values"], ["OneHot"], {}),
     ]
     constants = {"repeats": np.array([2, 1]), "row": np.array([[1]]), "update": np.ones((1, 4), dtype)}
     constants |= {"three": np.array(3), "values": np.array([7, 9], dtype)}
-    inputs = {"x": (dtype, [3, 4]), "places": (np.int64, [2])}
+    inputs = {"x": (dtype, [3, 4]), "indices": (np.int64, [2])}
     run = litert.runner(litert.model(nodes, inputs, outputs, constants))
     x = extremes(dtype, 3, 4)
     scattered = x.copy()
@@ -230,9 +230,9 @@ def test_narrow_integers_are_moved(dtype):
         assert result.dtype == dtype
 
 
-def test_a_size_that_is_drawn_as_0_does_not_count_against_the_file():
-    inputs = {"places": (np.int64, [2]), "depth": (np.float32, [])}  # drawn from 0 to 1
-    nodes = [("OneHot", ["places", "depth", "values"], ["y"], {})]
+def test_a_size_that_is_0_in_the_random_example_does_not_fail_the_conversion():
+    inputs = {"indices": (np.int64, [2]), "depth": (np.float32, [])}  # random examples lie from 0 to 1
+    nodes = [("OneHot", ["indices", "depth", "values"], ["y"], {})]
     model = litert.model(nodes, inputs, {"y": (np.float32, [2, "depth"])}, {"values": np.float32([0, 1])})
     (result,) = litert.runner(model)(np.array([0, 2]), np.float32(3))
     np.testing.assert_array_equal(result, np.eye(3, dtype=np.float32)[[0, 2]])

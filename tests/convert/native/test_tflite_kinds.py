@@ -1,4 +1,4 @@
-"""What LiteRT lacks as an operator of its own is made of what it has: each kind at two batch sizes."""
+"""Operators that LiteRT lacks are built from those it has: each kind runs at two batch sizes."""
 
 import numpy as np
 import onnxruntime
@@ -15,7 +15,7 @@ from tests.convert.native.test_operators import draw
 
 
 def compare(model, *feeds, tolerance=1e-6):
-    """LiteRT against ONNX Runtime without its optimizations, for each list of inputs."""
+    """Compare LiteRT with ONNX Runtime (optimizations off) on each list of inputs."""
     run = litert.runner(model)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -31,7 +31,7 @@ def compare(model, *feeds, tolerance=1e-6):
 
 
 def test_functions_that_litert_lacks():
-    """Near 0, near the ends of their domains, and where half of the result is all that float32 holds."""
+    """Near 0, near the ends of their domains, and where exp(x) overflows float32 but exp(x) / 2 does not."""
     angles = np.float32([[0, -1e-4, 0.7, -1, 1, 0.9999999, -1.5, 3]])
     inside = np.clip(angles, -1, 1)
     large = np.float32([[0, 1e-6, -0.999, 1.001, -20, 88.9, -89.2, 100]])
@@ -49,8 +49,8 @@ def test_functions_that_litert_lacks():
                 np.testing.assert_allclose(results[op], exact.astype(np.float32), rtol=1e-5, atol=1e-9, err_msg=op)
 
 
-def test_infinite_values_are_seen():
-    kinds = {"both": {}, "above": {"detect_negative": 0}, "below": {"detect_positive": 0}}
+def test_is_inf():
+    kinds = {"either": {}, "above": {"detect_negative": 0}, "below": {"detect_positive": 0}}
     nodes = [("IsInf", ["x"], [name], attributes) for name, attributes in kinds.items()]
     outputs = {name: (bool, ["n", 5]) for name in kinds}
     x = np.float32([[np.inf, -np.inf, np.nan, 3.4e38, 0]])
@@ -60,7 +60,7 @@ def test_infinite_values_are_seen():
 
 @pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
 def test_sampling_of_images_of_seven_pixels(padding):
-    """The largest place is 6: `tf.clip_by_value` between 0 and 6 would be taken for Relu6."""
+    """The largest index is 6: `tf.clip_by_value` from 0 to 6 would become Relu6."""
     model = litert.model(
         [("GridSample", ["x", "grid"], ["y"], {"padding_mode": padding})],
         {"x": (np.float32, ["n", 2, 7, 7]), "grid": (np.float32, ["n", 3, 4, 2])},
@@ -70,7 +70,7 @@ def test_sampling_of_images_of_seven_pixels(padding):
     compare(model, *feeds, tolerance=1e-5)
 
 
-def test_resizing_of_seven_values_to_a_size_that_the_model_computes():
+def test_resizing_seven_values_to_a_size_from_an_input():
     nodes = [
         ("Concat", ["fixed", "size"], ["sizes"], {"axis": 0}),
         ("Resize", ["x", "", "", "sizes"], ["y"], {"coordinate_transformation_mode": "asymmetric"}),
@@ -82,11 +82,11 @@ def test_resizing_of_seven_values_to_a_size_that_the_model_computes():
 
 def test_gathers_of_a_weight():
     nodes = [
-        ("TopK", ["x", "k"], ["values", "places"], {"axis": 1}),
-        ("Unsqueeze", ["places", "last"], ["index"], {}),
+        ("TopK", ["x", "k"], ["values", "indices"], {"axis": 1}),
+        ("Unsqueeze", ["indices", "last"], ["index"], {}),
         ("GatherND", ["w", "index"], ["a"], {}),
-        ("Gather", ["w", "places"], ["b"], {"axis": 1}),
-        ("GatherElements", ["table", "places"], ["c"], {"axis": 0}),
+        ("Gather", ["w", "indices"], ["b"], {"axis": 1}),
+        ("GatherElements", ["table", "indices"], ["c"], {"axis": 0}),
     ]
     outputs = {"a": (np.float32, ["n", 2, 4, 5]), "b": (np.float32, [4, "n", 2, 5]), "c": (np.float32, ["n", 2])}
     constants = {"w": draw(4, 4, 5), "table": draw(4, 2), "k": np.array([2]), "last": np.array([-1])}
@@ -105,11 +105,11 @@ def test_gathers_of_a_weight():
 def test_padding_of_six_dimensions(mode, pads):
     shape = [3, 2, 2, 3, 2]
     sides = [a + b for a, b in zip(pads[:6], pads[6:], strict=True)]
-    grown = [size + side for size, side in zip(shape, sides[1:], strict=True)]
+    padded = [size + side for size, side in zip(shape, sides[1:], strict=True)]
     model = litert.model(
         [("Pad", ["x", "pads"], ["y"], {"mode": mode})],
         {"x": (np.float32, ["n", *shape])},
-        {"y": (np.float32, ["n", *grown])},
+        {"y": (np.float32, ["n", *padded])},
         {"pads": np.array(pads)},
     )
     compare(model, [draw(1, *shape)], [draw(3, *shape)])
@@ -128,7 +128,7 @@ def test_dynamic_quantization():
 
 
 def half_model(dtype):
-    """A network of every kind of node: products, sums over many values, moves of data, and comparisons."""
+    """A network with products, long sums, data movement and comparisons."""
     nodes = [
         ("Conv", ["x", "w", "b"], ["conv"], {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
         ("Clip", ["conv", "low", "high"], ["clip"], {}),
@@ -149,7 +149,7 @@ def half_model(dtype):
     return litert.model(nodes, {"x": (dtype, ["n", 3, 8, 8])}, {"y": (dtype, ["n", 5])}, constants)
 
 
-def test_models_of_float16():
+def test_float16_models():
     compare(half_model(np.float16), *([draw(n, 3, 8, 8).astype(np.float16)] for n in (1, 3)), tolerance=2e-3)
 
 
@@ -157,7 +157,7 @@ def test_models_of_float16():
 def test_diagonals_in_einsum(equation):
     left = equation.split("->")[0].split(",")
     shapes = [[{"n": "n", "i": 3, "j": 3}[letter] for letter in term] for term in left]
-    inputs = {f"x{place}": (np.float32, shape) for place, shape in enumerate(shapes)}
+    inputs = {f"x{index}": (np.float32, shape) for index, shape in enumerate(shapes)}
     operator = [("Einsum", list(inputs), ["y"], {"equation": equation})]
     result = {"n": "n", "i": 3}
     model = litert.model(operator, inputs, {"y": (np.float32, [result[x] for x in equation.split("->")[1]])})
@@ -171,7 +171,7 @@ def test_non_max_suppression(batch, classes, count):
     model = litert.model(
         [("NonMaxSuppression", ["boxes", "scores", "most", "overlap", "least"], ["y"], {})],
         {"boxes": (np.float32, [batch, count, 4]), "scores": (np.float32, [batch, classes, count])},
-        {"y": (np.int64, ["kept", 3])},
+        {"y": (np.int64, ["selected", 3])},
         {"most": np.array([3]), "overlap": np.float32([0.4]), "least": np.float32([0.2])},
     )
     feeds = []
@@ -184,7 +184,7 @@ def test_non_max_suppression(batch, classes, count):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_sequences_reversed(dtype, axis):
+def test_reverse_sequence(dtype, axis):
     shape = ["n", 5, 2] if axis else [5, "n", 2]
     model = litert.model(
         [("ReverseSequence", ["x", "lengths"], ["y"], {"time_axis": axis, "batch_axis": 1 - axis})],
@@ -251,13 +251,13 @@ def test_the_reason_names_the_operator_its_dtype_and_the_node(nodes, dtype, line
         ("a plain line\nand another", "a plain line"),
     ],
 )  # fmt: skip
-def test_no_reason_is_mlir(text, line):
+def test_error_reasons_are_readable(text, line):
     assert reason(text) == line
 
 
 @pytest.mark.parametrize("kind", ["fp32", "fp16"])
 def test_infinite_constants_stay_infinite(kind, tmp_path):
-    """The logits of classes that a mask forbids are -inf."""
+    """Masked classes have logits of -inf."""
     nodes = [("Where", ["mask", "inf", "x"], ["y"], {}), ("Relu", ["y"], ["z"], {})]
     constants = {"mask": np.array([True, False, True]), "inf": np.float32(-np.inf)}
     outputs = {"y": (np.float32, ["n", 3]), "z": (np.float32, ["n", 3])}
@@ -272,20 +272,20 @@ def test_infinite_constants_stay_infinite(kind, tmp_path):
         np.testing.assert_array_equal(results["z"], np.maximum(expected, 0))
 
 
-def test_boxes_without_area_are_kept_once_each():
-    """LiteRT's own operator gives the same box several times where a box has no area."""
+def test_boxes_without_area_are_selected_once():
+    """LiteRT's built-in operator selects a box without area several times."""
     boxes = np.zeros((1, 6, 4), np.float32)
     boxes[0, 3:] = [[0, 0, 2, 2], [0, 0, 2, 1.9], [5, 5, 7, 5]]
     scores = np.float32([[[0.1, 0.5, 0.3, 0.9, 0.8, 0.4]]])
     constants = {"most": np.int64([6]), "overlap": np.float32([0.5])}
     nodes = [("NonMaxSuppression", ["boxes", "scores", "most", "overlap"], ["y"], {})]
     inputs = {"boxes": (np.float32, [1, 6, 4]), "scores": (np.float32, [1, 1, 6])}
-    model = litert.model(nodes, inputs, {"y": (np.int64, ["kept", 3])}, constants)
+    model = litert.model(nodes, inputs, {"y": (np.int64, ["selected", 3])}, constants)
     compare(model, [boxes, scores], [np.zeros_like(boxes), scores])
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.5])
-def test_boxes_that_overlap_as_much_as_the_threshold_says_are_kept(threshold):
+def test_boxes_that_overlap_exactly_at_the_threshold_are_selected(threshold):
     boxes = np.float32([[[0, 0, 1, 1], [0, 0, 1, 2], [0, 5, 1, 6], [0, 6, 1, 7]]])  # the first two share a half
     nodes = [("NonMaxSuppression", ["boxes", "scores", "most", "threshold"], ["y"], {})]
     inputs = {"boxes": (np.float32, [1, 4, 4]), "scores": (np.float32, [1, 1, 4])}

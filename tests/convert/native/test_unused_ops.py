@@ -1,4 +1,4 @@
-"""The graph has no op that no output needs: sizes that turn out to be left to TensorFlow are not built first."""
+"""The converted graph has no unused ops, such as sizes that TensorFlow computes itself."""
 
 import numpy as np
 import onnx
@@ -13,28 +13,28 @@ from convnet_core.export.onnx_export import export
 from convnet_core.networks.convnet import build
 
 
-def unneeded(model):
-    """The names of ops from which no way leads to an output; placeholders are the signature's."""
+def unused_ops(model):
+    """The names of ops that no output depends on, except placeholders, which the signature needs."""
     function = converter.convert(model)
     concrete = saved_model.trace(function, Signature.of(model, function.layouts))
-    needed, left = set(), [output.op for output in concrete.outputs]
-    while left:
-        op = left.pop()
-        if op.name not in needed:
-            needed.add(op.name)
-            left += [*(value.op for value in op.inputs), *op.control_inputs]
-    kinds = ("Placeholder", "NoOp")  # a NoOp holds the reads of variables together, for whoever calls the function
-    return [op.name for op in concrete.graph.get_operations() if op.name not in needed and op.type not in kinds]
+    reached, pending = set(), [output.op for output in concrete.outputs]
+    while pending:
+        op = pending.pop()
+        if op.name not in reached:
+            reached.add(op.name)
+            pending += [*(value.op for value in op.inputs), *op.control_inputs]
+    kinds = ("Placeholder", "NoOp")  # a NoOp groups the variable reads for the caller
+    return [op.name for op in concrete.graph.get_operations() if op.name not in reached and op.type not in kinds]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_networks_of_the_presets(preset):
-    assert unneeded(export(build(PRESETS[preset].model, 0), ExportConfig()).model) == []
+def test_preset_networks_have_no_unused_ops(preset):
+    assert unused_ops(export(build(PRESETS[preset].model, 0), ExportConfig()).model) == []
 
 
 def _one_node(op, shape, inputs=(), **attributes):
     """A model of one operator on [n, *shape], with further inputs as constants."""
-    names = [f"c{place}" for place in range(len(inputs))]
+    names = [f"c{index}" for index in range(len(inputs))]
     nodes = [helper.make_node(op, ["x", *names], ["y"], **attributes)]
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *shape])
     answer = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
@@ -59,5 +59,5 @@ def _one_node(op, shape, inputs=(), **attributes):
     ],
     ids=lambda model: model.graph.node[0].op_type,
 )
-def test_operators_with_a_batch_of_any_size(model):
-    assert unneeded(model) == []
+def test_operators_with_a_dynamic_batch_have_no_unused_ops(model):
+    assert unused_ops(model) == []

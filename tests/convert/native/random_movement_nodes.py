@@ -1,4 +1,4 @@
-"""How nodes are drawn that move values: shapes, slices, places, and tensors made from numbers."""
+"""Random nodes that move values: reshapes, slices, gathers, scatters, and tensors built from numbers."""
 
 import numpy as np
 from hypothesis import assume
@@ -18,8 +18,8 @@ def _transpose(d):
 def _reshape(d):
     x = d.pick((*NUMBERS, "bool"), most=3)
     shape = list(d.values[x].shape)
-    place = d.draw(st.integers(0, len(shape)))
-    target = [*shape[:place], *([1] if d.flag() else []), *shape[place:]]
+    position = d.draw(st.integers(0, len(shape)))
+    target = [*shape[:position], *([1] if d.flag() else []), *shape[position:]]
     if len(target) > 1 and d.flag():
         target[:2] = [target[0] * target[1]]
     if target and d.values[x].size and d.flag():
@@ -68,8 +68,8 @@ def _concat(d):
     axis = d.axis(array.ndim)
     shape = list(array.shape)
     shape[axis] = d.draw(SIZES)
-    others = [x, d.new(d.array(array.dtype.name, shape))]
-    return others[:: d.draw(st.sampled_from([1, -1]))], {"axis": axis}
+    pair = [x, d.new(d.array(array.dtype.name, shape))]
+    return pair[:: d.draw(st.sampled_from([1, -1]))], {"axis": axis}
 
 
 @node("Split")
@@ -110,7 +110,7 @@ def _gather(d):
 
 
 def _indices(d, size, shape):
-    """Places in a dimension, from the front or from the end."""
+    """Add indices into a dimension, counted from the front or from the end."""
     assume(size)
     rng = np.random.default_rng(d.draw(st.integers(0, 99)))
     return d.new(rng.integers(-size, size, shape).astype(d.draw(st.sampled_from(["int64", "int32"]))))
@@ -132,10 +132,10 @@ def _scatter_elements(d):
     axis = d.axis(array.ndim)
     shape = list(array.shape)
     shape[axis] = min(shape[axis], 2)
-    places = np.argsort(np.random.default_rng(len(d.values)).random(array.shape), axis).take(range(shape[axis]), axis)
+    indices = np.argsort(np.random.default_rng(len(d.values)).random(array.shape), axis).take(range(shape[axis]), axis)
     updates = d.new(d.array(array.dtype.name, shape))
     reduction = d.draw(st.sampled_from(["none", "add", "mul", "max", "min"]))
-    return [x, d.new(places.astype(np.int64)), updates], {"axis": axis, "reduction": reduction}
+    return [x, d.new(indices.astype(np.int64)), updates], {"axis": axis, "reduction": reduction}
 
 
 @node("GatherND")

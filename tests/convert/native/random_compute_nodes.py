@@ -1,4 +1,4 @@
-"""How nodes are drawn that compute: element by element, over axes, by products."""
+"""Random nodes that compute: elementwise, along axes, and by matrix products."""
 
 import numpy as np
 import onnx.helper as oh
@@ -10,17 +10,17 @@ from tests.convert.native.random_drafts import FLOATS, NUMBERS, SIGNED, SIZES, n
 
 @node("Relu", "Sigmoid", "Tanh", "Erf", "Gelu", "Softplus", "Softsign", "Elu", "LeakyRelu", "HardSigmoid", "Selu",
       "Celu", "Sin", "Cos", "HardSwish", "Mish", "Atan")  # fmt: skip
-def _of_floats(d):
+def _float_unary(d):
     return [d.pick(FLOATS)], {}
 
 
 @node("Floor", "Ceil", "Round", "ThresholdedRelu")
-def _jumping(d):
+def _discontinuous(d):
     return [d.pick(FLOATS, exact=True)], {}
 
 
 @node("Abs", "Neg")
-def _of_signed(d):
+def _signed_unary(d):
     return [d.pick(SIGNED)], {}
 
 
@@ -30,41 +30,41 @@ def _sign(d):
 
 
 @node("Identity", "Shape", "Size")
-def _of_anything(d):
+def _any_dtype(d):
     return [d.pick((*NUMBERS, "bool"))], {}
 
 
 @node("Not")
-def _of_bools(d):
+def _bool_unary(d):
     return [d.pick(("bool",))], {}
 
 
 @node("Add", "Sub", "Mul")
-def _of_two(d, exact=False):
+def _binary(d, exact=False):
     first = d.pick(("float32", "float64", "int32", "int64"), exact=exact)
     pair = [first, d.like(first)]
     return pair[:: d.draw(st.sampled_from([1, -1]))], {}
 
 
 @node("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual")
-def _compared(d):
-    return _of_two(d, exact=True)
+def _comparison(d):
+    return _binary(d, exact=True)
 
 
 @node("Max", "Min", "Sum", "Mean")
-def _of_many(d):
+def _variadic(d):
     first = d.pick(("float32", "float64"))
     return [first, *(d.like(first) for _ in range(d.draw(st.integers(0, 2))))], {}
 
 
 @node("And", "Or", "Xor")
-def _of_two_bools(d):
+def _bool_binary(d):
     first = d.pick(("bool",))
     return [first, d.like(first)], {}
 
 
 @node("Div", "Mod")
-def _by_what_is_not_zero(d):
+def _division(d):
     first = d.pick(("float32", "int32", "int64"), exact=True)
     second = d.like(first)
     array = d.values[second]
@@ -111,7 +111,7 @@ def _arg(d):
 
 
 @node("Softmax", "LogSoftmax", "LpNormalization")
-def _along(d):
+def _along_axis(d):
     x = d.pick(("float32", "float64"), least=1)
     assume(d.values[x].size)
     return [x], {"axis": d.axis(d.values[x].ndim)}
@@ -145,9 +145,9 @@ def _matmul(d):
 @node("Gemm")
 def _gemm(d):
     a = d.pick(("float32",), least=2, most=2)
-    turned, other = d.flag(), d.flag()
-    rows, inner = d.values[a].shape[:: -1 if turned else 1]
+    trans_a, trans_b = d.flag(), d.flag()
+    rows, inner = d.values[a].shape[:: -1 if trans_a else 1]
     columns = d.draw(SIZES)
-    b = d.new(d.array("float32", [columns, inner] if other else [inner, columns]))
+    b = d.new(d.array("float32", [columns, inner] if trans_b else [inner, columns]))
     c = d.new(d.array("float32", d.draw(st.sampled_from([[], [columns], [rows, 1], [1, columns], [rows, columns]]))))
-    return [a, b, *([c] if d.flag() else [])], {"transA": turned, "transB": other, "alpha": 0.5, "beta": 2.0}
+    return [a, b, *([c] if d.flag() else [])], {"transA": trans_a, "transB": trans_b, "alpha": 0.5, "beta": 2.0}
