@@ -24,9 +24,11 @@ from convnet_core.common.files import write_json
 from convnet_core.events import Message, Metrics, StageStarted
 from convnet_core.jobs.job import open_job
 from convnet_core.runs.run import Run
-from testing.browser import ROOT, SEVEN, Server, draw, launch, settle
+from testing.browser import PAGES, ROOT, SEVEN, Server, draw, launch, settle
 
-PAGES = ("Data", "Train", "Export", "Convert", "Compare", "Benchmark", "Sketchpad", "Home")
+TOUR = [page.title() for page in (*PAGES[1:], PAGES[0])]
+"""The titles of all pages; the measurement starts at Home."""
+
 _STARTS = 5
 _STROKES = 8
 _EVENTS = 10
@@ -95,10 +97,10 @@ def change_pages(page: Page) -> list[float]:
         title = "PyTorch → TensorFlow, proven equal" if name == "Home" else name
         wait_until_drawn(page, "h1", title)
 
-    for name in PAGES:
+    for name in TOUR:
         visit(name)
     page.wait_for_timeout(15_000)  # time for the sketchpad's runtimes to warm up
-    return [timed(functools.partial(visit, name)) for _ in range(2) for name in PAGES]
+    return [timed(functools.partial(visit, name)) for _ in range(2) for name in TOUR]
 
 
 def strokes(page: Page, address: str, run: str) -> list[float]:

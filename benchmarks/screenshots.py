@@ -1,6 +1,6 @@
 """Take screenshots of every page, light and dark: `python -m benchmarks.screenshots FOLDER [--docs]`.
 
-Creates a run with the preset `fast`, benchmarks it, draws a 7, and writes eighteen PNG files. With --docs, those for
+Creates a run with the preset `fast`, benchmarks it, draws a 7, and writes two PNG files a page. With --docs, those for
 the README go into docs/screenshots, in 256 colors and under 200 kB each.
 """
 
@@ -15,9 +15,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from testing.browser import ROOT, SEVEN, Server, choose_node, click_node, draw, launch, settle
+from testing.browser import PAGES, ROOT, SEVEN, Server, choose_node, click_node, draw, launch, settle
 
-PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 _DARK_IN_DOCS = ("home", "train", "export", "sketchpad")
 _MOST_BYTES = 200_000
 _HEIGHTS = {"home": 1000, "sketchpad": 1150, "export": 1250, "train": 1900, "data": 1400, "dissect": 1500}

@@ -23,6 +23,7 @@ from convnet_core.events import Monitor
 from convnet_core.networks.convnet import INPUT
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.registry import sources
+from convnet_core.runtimes.specs import available
 
 ROOT = Path(__file__).parent.parent
 
@@ -130,7 +131,7 @@ def measure(what: str, folder: Path, repeats: int) -> Row:
     if what == "comparison":
         with Worker(comparison, str(folder / "first")) as compare:
             values = in_turns({what: compare}, repeats)[what]
-        name = f"full comparison, 8 runtimes × 10,000 images × 4 batch sizes, {os.cpu_count()} at once"
+        name = f"full comparison, {len(available())} runtimes × 10,000 images × 4 batch sizes, {os.cpu_count()} at once"
         return seconds(name, values, 8, "after imports; noise and zeros included")
     path = str(folder / "first/export/model.onnx")
     with Worker(conversion, path) as ours, Worker(plain_conversion, path) as plain:

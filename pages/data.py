@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core.config.stages import AugmentConfig, DataConfig
-from convnet_core.data import gallery, mnist
+from convnet_core.data import gallery
 from convnet_core.data.digits import Digits
 from convnet_core.data.sources import source_of
 from convnet_core.errors import ConvNetError
@@ -50,11 +50,13 @@ class Bar(Monitor):
 def load(config: DataConfig) -> Digits | None:
     """The digits; None, with the reason and a fix shown, if they are not available."""
     try:
-        if root := source_of(config).missing_in(config):
-            st.info(f"MNIST is not in {root} yet.")
-            if not st.button("Download MNIST, 12 MB", type="primary", icon=":material/download:"):
+        source = source_of(config)
+        if folder := source.missing_in(config):
+            st.info(f"{source.title} is not in {folder} yet.")
+            label = f"Download {source.title}, {source.download_size}"
+            if not st.button(label, type="primary", icon=":material/download:"):
                 return None
-            mnist.download(root, Bar())
+            source.download(config, Bar())
             st.rerun()
         return digits(config)
     except ConvNetError as error:

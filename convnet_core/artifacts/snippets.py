@@ -7,9 +7,10 @@ and prints `answers`.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from convnet_core.artifacts.artifact import Artifact, artifacts, check_files
+from convnet_core.artifacts.artifact import Artifact, Kind, artifacts, check_files
 from convnet_core.convert.targets.table import TFLITE_INT8
 from convnet_core.errors import ConfigError, ModelError
 from convnet_core.runs.run import Run
@@ -21,24 +22,38 @@ if TYPE_CHECKING:
 EXAMPLE_BATCH = 2
 """Samples in the example arrays if the batch is dynamic."""
 
-_IMPORTS = {
-    "onnx": ("onnxruntime", "import onnxruntime"),
-    "saved_model": ("tensorflow", "import tensorflow as tf"),
-    "frozen": ("tensorflow", "import tensorflow as tf"),
-    "litert": ("ai-edge-litert", "from ai_edge_litert.interpreter import Interpreter"),
-}
 
-_ANSWER = {
-    "onnx": """\
+@dataclass(frozen=True)
+class _Loader:
+    """How plain Python loads a format: the package, its import, and the code from `feeds` to `answers`."""
+
+    package: str
+    imports: str
+    code: str
+
+
+LOADERS: dict[Kind, _Loader] = {
+    "onnx": _Loader(
+        "onnxruntime",
+        "import onnxruntime",
+        """\
 session = onnxruntime.InferenceSession({file}, providers=["CPUExecutionProvider"])
 answers = dict(zip(outputs, session.run(outputs, feeds)))
 """,
-    "saved_model": """\
+    ),
+    "saved_model": _Loader(
+        "tensorflow",
+        "import tensorflow as tf",
+        """\
 model = tf.saved_model.load({file})
 results = model.signatures["serving_default"](**{{name: tf.constant(array) for name, array in feeds.items()}})
 answers = {{name: results[name].numpy() for name in outputs}}
 """,
-    "frozen": """\
+    ),
+    "frozen": _Loader(
+        "tensorflow",
+        "import tensorflow as tf",
+        """\
 graph_def = tf.compat.v1.GraphDef()
 with open({file}, "rb") as file:
     graph_def.ParseFromString(file.read())
@@ -48,13 +63,19 @@ with tf.compat.v1.Session(graph=graph) as session:
     tensors = {{f"{{name}}:0": array for name, array in feeds.items()}}
     answers = session.run({{name: f"{{name}}:0" for name in outputs}}, tensors)
 """,
-    "litert": """\
+    ),
+    "litert": _Loader(
+        "ai-edge-litert",
+        "from ai_edge_litert.interpreter import Interpreter",
+        """\
 interpreter = Interpreter({file})
 runner = interpreter.get_signature_runner("serving_default")
 {before}results = runner(**{arrays})
 {after}answers = {{name: results[name] for name in outputs}}
 """,
+    ),
 }
+"""By the format of an artifact. What is not here (weights, reports) is not a model and has no snippet."""
 
 _QUANTIZE = """\
 inputs, details = dict(feeds), runner.get_input_details()
@@ -77,9 +98,9 @@ def snippets(run: Run, only: Artifact | None = None) -> dict[Artifact, str]:
 
     Raises RunError and ModelError like `signature_of`, ConfigError if `only` is not a model.
     """
-    if only and only.kind not in _ANSWER:
+    if only and only.kind not in LOADERS:
         raise ConfigError(f"{only.path} is not a model, so there is no snippet for it")
-    chosen = [only] if only else [item for item in artifacts(run) if item.kind in _ANSWER]
+    chosen = [only] if only else [item for item in artifacts(run) if item.kind in LOADERS]
     return {item: snippet(item, signature_of(run, item)) for item in chosen}
 
 
@@ -104,22 +125,22 @@ def signature_of(run: Run, artifact: Artifact) -> Signature:
 
 def snippet(artifact: Artifact, signature: Signature) -> str:
     """The snippet of one artifact, with its names, dtypes and shapes."""
-    package, import_line = _IMPORTS[artifact.kind]
+    loader = LOADERS[artifact.kind]
     inputs = "".join(
         f"    {_name(artifact, port)}: {_example(port)},  # {shape_text(port.shape)}\n" for port in signature.inputs
     )
     outputs = ", ".join(_name(artifact, port) for port in signature.outputs)
     return f"""\
-# pip install {package} numpy
+# pip install {loader.package} numpy
 import numpy as np
-{import_line}
+{loader.imports}
 
 random = np.random.default_rng(0)
 feeds = {{  # put your own arrays here
 {inputs}}}
 outputs = [{outputs}]
 
-{_ANSWER[artifact.kind].format(file=_quoted(artifact.name), **_quantization_code(artifact, signature))}
+{loader.code.format(file=_quoted(artifact.name), **_quantization_code(artifact, signature))}
 for name in outputs:
     print(name, answers[name].dtype, answers[name].shape)
     print(answers[name])

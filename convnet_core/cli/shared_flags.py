@@ -34,9 +34,12 @@ def add_run(parser: argparse.ArgumentParser, default: str) -> None:
 
 
 def add_artifact(parser: argparse.ArgumentParser, help_text: str) -> None:
-    """--artefact."""
+    """--artifact, also by its earlier name."""
     parser.add_argument(
-        "--artefact", metavar="NAME", help=f"{help_text}: model.onnx, saved_model, frozen.pb, or its path in the run"
+        "--artifact",
+        "--artefact",
+        metavar="NAME",
+        help=f"{help_text}: model.onnx, saved_model, frozen.pb, or its path in the run",
     )
 
 

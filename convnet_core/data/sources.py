@@ -24,14 +24,15 @@ Read = tuple[Split, Split, list[str]]
 class DataSource(abc.ABC):
     """A source of digits.
 
-    `name` is its name in `--data`; `title` and `about` describe it; `setting` is the field of DataConfig that only
-    this source uses.
+    `name` is its name in `--data`; `title` and `about` describe it; `setting` is the field of DataConfig that the app
+    asks for with it, or "". `download_size` is the size in words of a source that `download` can fetch.
     """
 
     name: str
     title: str
     about: str
-    setting: Literal["seed", "folder", "source"]
+    setting: Literal["seed", "folder", "source", ""] = ""
+    download_size: str = ""
 
     @abc.abstractmethod
     def read(self, config: DataConfig, monitor: Monitor) -> Read:
@@ -53,6 +54,10 @@ class DataSource(abc.ABC):
         """The folder to download to; None if no download is needed. Raises DataError."""
         return None
 
+    def download(self, config: DataConfig, monitor: Monitor) -> None:
+        """Download the files to the folder of `missing_in`. Raises DataError and Stopped."""
+        raise NotImplementedError(f"{self.title} names a folder to download to, but has no download")
+
 
 class Strokes(DataSource):
     """Synthetic handwriting."""
@@ -69,7 +74,7 @@ class Mnist(DataSource):
     """MNIST itself."""
 
     name, title, about = "mnist", "MNIST", "MNIST is read from a folder or downloaded (12 MB)"
-    setting = "folder"
+    setting, download_size = "folder", "12 MB"
 
     def folder(self, config: DataConfig) -> Path:
         """MNIST's folder: the config's, else $CONVNET_DATA_DIR, else one in the cache."""
@@ -87,6 +92,9 @@ class Mnist(DataSource):
 
     def missing_in(self, config: DataConfig) -> Path | None:
         return self.folder(config) if self.files(config) is None else None
+
+    def download(self, config: DataConfig, monitor: Monitor) -> None:
+        mnist.download(self.folder(config), monitor)
 
 
 class Folder(DataSource):
@@ -115,7 +123,7 @@ SOURCES: dict[str, DataSource] = {source.name: source for source in (STROKES, MN
 
 def source_of(config: DataConfig) -> DataSource:
     """The source of a config; a value that is not a source's name is a path."""
-    return {STROKES.name: STROKES, MNIST.name: MNIST}.get(config.source, FOLDER)
+    return SOURCES.get(config.source, FOLDER)
 
 
 def absolute(config: DataConfig) -> DataConfig:

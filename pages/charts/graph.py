@@ -141,7 +141,7 @@ def _rings(hits: Sequence[Node], size: int) -> go.Scatter:
 def _group_by_operator(graph: Graph) -> list[tuple[tuple[str, str, str], list[Node]]]:
     """The nodes by operator, the most frequent first, each group with a title, color and symbol.
 
-    What is left when colours and symbols run out shares one.
+    What is left when colors and symbols run out shares one.
     """
     combinations = len(_COLORS) * len(_SYMBOLS)
     counts = Counter(node.op for node in graph.nodes if node.kind == "op").most_common()

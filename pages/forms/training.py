@@ -33,7 +33,7 @@ _STEPS: dict[str, tuple[Any, ...]] = {
     "validation_size": (0, 1000, 2000, 5000, 10_000),
     "train_size": (0, 1000, 2000, 5000, 10_000, 20_000, 40_000),
 }
-_TITLES = {"source": "Data", "folder": "Folder of MNIST", "kernel": "Kernel size"}
+_TITLES = {"source": "Data", "kernel": "Kernel size"}
 
 
 def key_of(field: ConfigField) -> str:
@@ -41,14 +41,14 @@ def key_of(field: ConfigField) -> str:
     return field.flag
 
 
-def widget(place: DeltaGenerator, path: tuple[str, ...]) -> Any:
-    """The widget of a TrainConfig field, starting at the default preset's value."""
+def widget(place: DeltaGenerator, path: tuple[str, ...], title: str = "") -> Any:
+    """The widget of a TrainConfig field, starting at the default preset's value; `title` replaces the field's name."""
     field = FIELDS[path]
     name = path[-1]
     value = value_at(PRESETS[DEFAULT_PRESET], path)
     unit = f", {field.setting.unit}" if field.setting.unit else ""
     shared: dict[str, Any] = {
-        "label": _TITLES.get(name, name.replace("_", " ").capitalize()) + unit,
+        "label": (title or _TITLES.get(name, name.replace("_", " ").capitalize())) + unit,
         "key": key_of(field),
         "help": field.setting.help[0].upper() + field.setting.help[1:],
         "bind": "query-params",
@@ -84,9 +84,11 @@ def data_settings(place: DeltaGenerator) -> DataConfig | None:
         width="content",
         help="; ".join(source.about for source in SOURCES.values()),
     )
-    setting = SOURCES[name].setting
-    if setting != "source":
-        return absolute(DataConfig(**{"source": name, setting: widget(row, ("data", setting))}))
+    source = SOURCES[name]
+    if source.setting != "source":
+        title = f"Folder of {source.title}" if source.setting == "folder" else ""
+        choice = {source.setting: widget(row, ("data", source.setting), title)} if source.setting else {}
+        return absolute(DataConfig(source=name, **choice))
     path = row.text_input(
         "Folder",
         key="idx-folder",

@@ -27,14 +27,13 @@ from convnet_core.jobs import watcher
 from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
-from testing.browser import Server
+from testing.browser import PAGES, Server
 from testing.drawings import DIGITS
 from testing.trials.kills import ROOT
 from testing.trials.lines import Line
 from testing.trials.process_resources import ProcessResources, resident
 from testing.trials.visitor import Stroke, Visitor
 
-PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 _PAUSE = 10.0  # average seconds between two actions of a person
 _TOUR_SECONDS = 430.0  # 34 actions with their pauses
 _MEMORY_SECONDS = 900.0  # long enough to tell whether memory grows

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from convnet_core.artifacts.artifact import artifacts
-from convnet_core.artifacts.snippets import snippets
+from convnet_core.artifacts.artifact import Artifact, artifacts
+from convnet_core.artifacts.snippets import snippet, snippets
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets.table import TARGETS, select_targets
 from convnet_core.errors import ConfigError
 from convnet_core.events import Monitor
@@ -43,6 +44,12 @@ def test_names_files_and_titles_are_unique():
 
 def test_every_target_has_a_runtime():
     assert {target.file for target in TARGETS} == {spec.file for spec in SPECS if spec.stage == "convert"}
+
+
+def test_every_target_has_a_snippet():
+    for target in TARGETS:
+        artifact = Artifact("convert/native", target.file, target.format, target.title, target.about, (), 0)
+        assert target.file in snippet(artifact, Signature((), ()))
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_names():

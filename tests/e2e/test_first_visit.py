@@ -2,10 +2,8 @@
 
 import pytest
 
-from testing.browser import stop_button
+from testing.browser import PAGES, stop_button
 from tests.conftest import RUNTIMES
-
-MENU = ["Home", "Data", "Train", "Export", "Convert", "Compare", "Dissect", "Benchmark", "Sketchpad"]
 
 
 @pytest.mark.slow
@@ -13,7 +11,7 @@ def test_a_page_can_be_the_first_that_a_new_server_is_asked_for(server, page):
     page.goto(f"{server.address}/compare")
     page.get_by_text("needs a trained network").wait_for()
     links = [link.inner_text().splitlines()[-1] for link in page.get_by_test_id("stSidebarNavLink").all()]
-    assert links == MENU
+    assert links == [page.title() for page in PAGES]
     page.get_by_role("link", name="Or train one with your own settings").click()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from testing.browser import SEVEN, choose_node, click_node, draw, settle
+from testing.browser import PAGES, SEVEN, choose_node, click_node, draw, settle
 from tests.conftest import copy_of
 
 
@@ -99,7 +99,7 @@ def test_no_page_scrolls_sideways_fails_or_asks_strangers(server, run, page):
     """At 1280 and 800 pixels; the page asks nobody but its own server."""
     asked = []
     page.on("request", lambda request: asked.append(request.url))
-    for name in ("", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad"):
+    for name in ("", *PAGES[1:]):
         page.goto(f"{server.address}/{name}")
         page.get_by_role("heading", level=1).first.wait_for()
         for width in (1280, 800):

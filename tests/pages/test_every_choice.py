@@ -7,6 +7,7 @@ from convnet_core.data import strokes_cache
 from convnet_core.events import Monitor
 from convnet_core.runs.run import Run
 from convnet_core.stages.import_onnx import run_import_onnx
+from testing.browser import PAGES
 from tests.conftest import copy_of
 from tests.pages.conftest import open_page
 from tests.support.choices import choose_what_is_shown, prepare, try_every_choice
@@ -42,6 +43,10 @@ def try_page(name, folder, monkeypatch):
 
 LEAST = {"data": 8, "train": 40, "export": 8, "convert": 4, "compare": 12, "dissect": 20, "benchmark": 6}
 """Choices that each page has, so that none passes for want of any."""
+
+
+def test_only_home_and_the_sketchpad_have_no_selectors():
+    assert {*LEAST, "home", "sketchpad"} == set(PAGES)
 
 
 @pytest.mark.parametrize("name", LEAST)

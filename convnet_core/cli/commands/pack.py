@@ -26,7 +26,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Write the zip of a run, or of one artifact."""
     run = resolve.existing_run(args, "export")
-    only = artifact.find(run, args.artefact) if args.artefact else None
+    only = artifact.find(run, args.artifact) if args.artifact else None
     path: Path = args.output or Path(f"{run.name}-{only.name}.zip" if only else f"{run.name}.zip")
     pack_to(run, path, only, force=args.force)
     size = path.stat().st_size

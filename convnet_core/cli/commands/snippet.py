@@ -10,7 +10,7 @@ from convnet_core.cli import resolve
 from convnet_core.cli.shared_flags import add_artifact, add_run
 from convnet_core.cli.terminal import print_results
 
-EXAMPLE = "snippet --run runs/mine --artefact model.int8.tflite"
+EXAMPLE = "snippet --run runs/mine --artifact model.int8.tflite"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace) -> int:
     """Print the snippets of a run, or of one artifact."""
     run = resolve.existing_run(args, "export")
-    only = artifact.find(run, args.artefact) if args.artefact else None
+    only = artifact.find(run, args.artifact) if args.artifact else None
     texts = {item.path: text for item, text in snippets.snippets(run, only).items()}
     if only:
         print_results(args, texts, *texts.values())

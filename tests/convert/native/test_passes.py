@@ -7,12 +7,13 @@ import onnx.numpy_helper
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from convnet_core.convert.native.passes.channels_last import DOMAIN, channels_last, to_first, to_last
+from convnet_core.convert.native.passes.channels_last import DOMAIN, SPATIAL, channels_last, to_first, to_last
 from convnet_core.convert.native.passes.drop_unused import drop_unused
 from convnet_core.convert.native.passes.fuse_gelu import fuse_gelu
 from convnet_core.convert.native.passes.reorder_flattened import reorder_flattened
 from convnet_core.convert.native.passes.sink_transposes import sink_transposes
 from convnet_core.convert.native.reader import read_graph
+from convnet_core.convert.native.registry import all_handlers
 
 
 def model_of(nodes, inputs, outputs, constants=None, opset=18):
@@ -142,6 +143,10 @@ def test_a_transpose_that_only_an_output_needs_moves_to_the_end():
     graph = sink_and_check(model)
     assert graph.nodes[-1].op == "Transpose"
     assert graph.nodes[0].op == "Relu"
+
+
+def test_operators_that_go_channels_last_are_those_with_a_handler_for_it():
+    assert {op for domain, op in all_handlers() if domain == DOMAIN} == SPATIAL
 
 
 def test_convolutions_and_their_weights_become_channels_last():

@@ -22,7 +22,7 @@ DOMAIN = "channels_last"
 WEIGHTS = {"Conv": 1, "ConvTranspose": 1, "DeformConv": 1, "ConvInteger": 1, "QLinearConv": 3}
 """The index of the weights input."""
 
-_OPS = WEIGHTS.keys() | {
+SPATIAL = WEIGHTS.keys() | {
     "MaxPool",
     "AveragePool",
     "LpPool",
@@ -42,6 +42,8 @@ _OPS = WEIGHTS.keys() | {
     "MaxRoiPool",
     CHANNEL_SHUFFLE,
 }
+"""The operators with a channels-last handler, registered by `handles_spatial`."""
+
 _MIN_RANK = 3
 
 
@@ -71,7 +73,7 @@ def channels_last(graph: Graph) -> Graph:
 
 
 def _applies(node: Node, graph: Graph) -> bool:
-    if node.domain or node.op not in _OPS or len([name for name in node.outputs if name]) > 1:
+    if node.domain or node.op not in SPATIAL or len([name for name in node.outputs if name]) > 1:
         return False  # pools that return indices and normalizations in training mode keep ONNX's layout
     rank = graph.rank(node.inputs[0])
     return rank is not None and rank >= _MIN_RANK and not node.attributes.get("training_mode")
