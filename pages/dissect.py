@@ -11,8 +11,8 @@ from convnet_core.common.files import digest
 from convnet_core.config.arguments import arguments
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import DissectConfig
-from convnet_core.dissect.report import content as report
-from convnet_core.dissect.report import documents, tables
+from convnet_core.dissect.report import content, documents, tables
+from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import RunError, one_line
 from convnet_core.runs.run import Run
 from pages.charts import dissection as figures
@@ -22,7 +22,7 @@ from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 
-_FAULTS = {"none": "none: the run unchanged", **report.FAULTS}
+_FAULTS = {"none": "none: the run unchanged", **content.FAULTS}
 
 
 def main() -> None:
@@ -34,10 +34,10 @@ def main() -> None:
     )
     run = shared.require_stage("export", "Dissecting")
     jobs.show_start_error()
-    if jobs.show_job(run, report.STAGE):
+    if jobs.show_job(run, content.STAGE):
         return
     config = settings(run)
-    stage = report.stage_of(config.lesson)
+    stage = content.stage_of(config.lesson)
     state = run.state(stage)
     jobs.start_button(
         "Dissect" if state.state == "missing" else "Dissect again",
@@ -52,18 +52,18 @@ def main() -> None:
     if state.state == "stale":
         st.warning(f"This dissection is out of date: {state.reason}. Dissect the run again.", icon=":material/warning:")
     try:
-        content = read(run.path, stage, digest(run.file(f"{stage}/{report.FILE}")))
+        report = read(run.path, stage, digest(run.file(f"{stage}/{content.FILE}")))
     except (OSError, RunError) as error:
-        st.error(f"{report.FILE} cannot be read: {one_line(error)}. Dissect the run again.")
+        st.error(f"{content.FILE} cannot be read: {one_line(error)}. Dissect the run again.")
         return
-    show_findings(content)
+    show_findings(report)
     nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Downloads"])
     with nodes_tab:
-        show_nodes(content)
+        show_nodes(report)
     with answers_tab:
-        answers.show(run, stage, content)
+        answers.show(run, stage, report)
     with files_tab:
-        show_files(run, stage, content)
+        show_files(run, stage, report)
 
 
 def settings(run: Run) -> DissectConfig:
@@ -100,31 +100,31 @@ def settings(run: Run) -> DissectConfig:
 
 
 @st.cache_resource(show_spinner="reading the dissection", max_entries=4)
-def read(path: Path, stage: str, sha256: str) -> dict[str, Any]:
+def read(path: Path, stage: str, sha256: str) -> DissectionReport:
     """The dissection of a run or a lesson, cached for all sessions until its digest changes."""
     return documents.load(Run(path), stage)
 
 
-def show_findings(content: dict[str, Any]) -> None:
+def show_findings(report: DissectionReport) -> None:
     """Show the findings, or that there are none."""
-    if note := report.lesson_note(content):
+    if note := content.lesson_note(report):
         st.warning(note, icon=":material/school:")
-    for item in content["findings"]:
-        st.error(f"**{item['text']}**\n\n{item['mend']}", icon=":material/bug_report:")
-    if not content["findings"]:
-        st.success(f"{report.headline(content).capitalize()}.", icon=":material/verified:")
+    for finding in report.findings:
+        st.error(f"**{finding.text}**\n\n{finding.mend}", icon=":material/bug_report:")
+    if not report.findings:
+        st.success(f"{content.headline(report).capitalize()}.", icon=":material/verified:")
 
 
 @st.fragment
-def show_nodes(content: dict[str, Any]) -> None:
+def show_nodes(report: DissectionReport) -> None:
     """Show both graphs, the table, and the chosen node."""
     _take_click()
-    names = [node["node"] for node in content["pictures"]["onnx"]["nodes"]]
+    names = [node.node for node in report.pictures.onnx.nodes]
     left, right = st.columns([1, 2])
     runtime = left.selectbox(
         "Color by",
-        content["runtimes"][1:],
-        index=min(1, len(content["runtimes"]) - 2),
+        report.runtimes[1:],
+        index=min(1, len(report.runtimes) - 2),
         key="dissect-runtime",
         bind="query-params",
         help="Error of this runtime against ONNX Runtime, from blue (rounding) to red; gray: not compared",
@@ -140,38 +140,42 @@ def show_nodes(content: dict[str, Any]) -> None:
         help="Shows its ops, weights and errors below",
     )
     errors = {
-        node["name"]: report.parse_number(node["runtimes"][runtime]["whole"]["relative"])
-        for node in reversed(content["nodes"])  # reversed: the first of several outputs wins
-        if runtime in node["runtimes"]
+        node.name: node.runtimes[runtime].whole.relative
+        for node in reversed(report.nodes)  # reversed: the first of several outputs wins
+        if runtime in node.runtimes
     }
     dark = st.context.theme.type == "dark"
-    operators = {entry["name"]: entry["of"] for entry in content["entries"] if entry.get("of")}
-    marked = {"onnx": chosen, "tensorflow": operators.get(chosen or "", chosen)}  # a part marks its whole operator
-    for column, title, key in zip(st.columns(2), ("ONNX", "TensorFlow"), ("onnx", "tensorflow"), strict=True):
+    operators = {entry.name: entry.of for entry in report.entries if entry.of}
+    operator = operators.get(chosen or "", chosen)  # a part marks its whole operator
+    left, right = st.columns(2)
+    for column, title, picture, marked in (
+        (left, "ONNX", report.pictures.onnx, chosen),
+        (right, "TensorFlow", report.pictures.tensorflow, operator),
+    ):
         with column:
             st.subheader(title, anchor=False)
             st.plotly_chart(
-                figures.graph(content["pictures"][key], errors, marked[key], dark=dark),
+                figures.graph(picture, errors, marked, dark=dark),
                 width="stretch",
-                key=f"dissect-{key}",
+                key=f"dissect-{title.lower()}",
                 on_select="rerun",
                 selection_mode="points",
                 config={"scrollZoom": True},
                 alt=f"The graph in {title}, with nodes colored by error",
             )
     if chosen is not None:
-        one_node.show(content, chosen)
+        one_node.show(report, chosen)
     st.subheader("All nodes", anchor=False)
-    st.caption(f"{report.transposes(content)}.")
-    st.dataframe(report.rows(content), hide_index=True, width="stretch", column_config=_formats(content))
-    if node_map := tables.node_map(content):
+    st.caption(f"{content.transposes(report)}.")
+    st.dataframe(content.rows(report), hide_index=True, width="stretch", column_config=_formats(report))
+    if node_map := tables.node_map(report):
         st.subheader("TensorFlow and LiteRT ops by node", anchor=False)
         st.dataframe(node_map, hide_index=True, width="stretch")
 
 
-def _formats(content: dict[str, Any]) -> dict[str, Any]:
+def _formats(report: DissectionReport) -> dict[str, Any]:
     number = st.column_config.NumberColumn(format="%.1e")
-    columns = ["noise", *content["runtimes"][1:], *(f"{name} adds" for name in content["runtimes"][1:])]
+    columns = ["noise", *report.runtimes[1:], *(f"{name} adds" for name in report.runtimes[1:])]
     return dict.fromkeys(columns, number)
 
 
@@ -185,14 +189,14 @@ def _take_click() -> None:
         st.session_state[f"{key} click"] = name
 
 
-def show_files(run: Run, stage: str, content: dict[str, Any]) -> None:
+def show_files(run: Run, stage: str, report: DissectionReport) -> None:
     """Downloads of the report and of files for other viewers."""
     files = {
         "report.html": "The report as one page",
         "netron.json": "For Netron: open the model, then drop this file on it",
         **{
             f"model_explorer.{name}.json": f"For Model Explorer, with its extension model-explorer-onnx: {name}"
-            for name in content["runtimes"][1:]
+            for name in report.runtimes[1:]
         },
     }
     with st.container(horizontal=True):
@@ -205,7 +209,7 @@ def show_files(run: Run, stage: str, content: dict[str, Any]) -> None:
 
 def _file_name(stage: str, name: str) -> str:
     """The name of a downloaded file; a lesson's file includes the lesson's name."""
-    return name if stage == report.STAGE else f"{stage.replace('/', '-')}-{name}"
+    return name if stage == content.STAGE else f"{stage.replace('/', '-')}-{name}"
 
 
 frame.show(main)

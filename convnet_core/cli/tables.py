@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
@@ -12,8 +12,8 @@ from convnet_core.benchmark.results import Benchmark, format_figure, rows, where
 from convnet_core.common.formatting import format_count, format_error, format_share, format_size
 from convnet_core.compare.report_file import Report
 from convnet_core.compare.verdict import sentence
-from convnet_core.dissect.report import content as report
-from convnet_core.dissect.report import tables
+from convnet_core.dissect.report import content, tables
+from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.graphs.graph import Graph, Tensor
 from convnet_core.jobs.overview import Overview
 
@@ -59,46 +59,46 @@ def verdict(comparison: Report) -> Text:
     return Text.from_markup(f"[{style}]{comparison.verdict}[/]: {escape(sentence(comparison))}{lines}")
 
 
-def dissection(content: dict[str, Any]) -> Table:
+def dissection(report: DissectionReport) -> Table:
     """A row per node: what it became, and its error in each runtime as a share of the range."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    headings = ("node", "ONNX", "TensorFlow", "LiteRT", "noise", *content["runtimes"][1:])
+    headings = ("node", "ONNX", "TensorFlow", "LiteRT", "noise", *report.runtimes[1:])
     for name in headings:
         table.add_column(name, justify="left" if name in headings[:4] else "right", overflow="fold")
-    for row in report.rows(content):
+    for row in content.rows(report):
         cells = [row[name] for name in headings]
         table.add_row(*(escape(cell) if isinstance(cell, str) else format_error(cell) for cell in cells))
     return table
 
 
-def dissection_notes(content: dict[str, Any]) -> list[Text]:
+def dissection_notes(report: DissectionReport) -> list[Text]:
     """What the table does not show: transposes, folded BatchNorms, labels, the worst inputs, batch sizes."""
-    lines = [note] if (note := report.lesson_note(content)) else []
-    lines.append(report.transposes(content))
-    for item in content["fusions"]["nodes"]:
-        where = f"{item['node']} in {item['where']}"
-        lines.append(f"the BatchNorm folded into {where} is off by {format_error(item['error'])} of the weights' range")
-    for name, item in content["labels"].items():
+    lines = [note] if (note := content.lesson_note(report)) else []
+    lines.append(content.transposes(report))
+    for fusion in report.fusions.nodes:
+        where = f"{fusion.node} in {fusion.where}"
+        lines.append(f"the BatchNorm folded into {where} is off by {format_error(fusion.error)} of the weights' range")
+    for name, labels in report.labels.items():
         lines.append(
-            f"labels of {name}: {item['flipped']} of {item['samples']} flipped{tables.flipped_text(item, 5)}; "
-            f"{item['could_flip']} could flip{tables.could_flip_text(item, 5)}"
+            f"labels of {name}: {labels.flipped} of {labels.samples} flipped{tables.flipped_text(labels, 5)}; "
+            f"{labels.could_flip} could flip{tables.could_flip_text(labels, 5)}"
         )
-    if content["worst"]:
-        differences = ", ".join(f"{item['runtime']} {format_error(item['found'])}" for item in content["worst"])
+    if report.worst:
+        differences = ", ".join(f"{item.runtime} {format_error(item.found)}" for item in report.worst)
         lines.append(f"worst difference found (not a bound): {differences} of the range")
-    sizes = ", ".join(str(size) for size in dict.fromkeys(item["batch"] for item in content["sweep"]))
-    failed = sum(tables.differs(item) for item in content["sweep"])
-    lines.append(f"batch sizes {sizes}: {len(content['sweep']) - failed} of {len(content['sweep'])} fine")
+    sizes = ", ".join(str(size) for size in dict.fromkeys(result.batch for result in report.sweep))
+    failed = sum(tables.differs(result) for result in report.sweep)
+    lines.append(f"batch sizes {sizes}: {len(report.sweep) - failed} of {len(report.sweep)} fine")
     return [Text(line) for line in lines]
 
 
-def findings(content: dict[str, Any]) -> list[Text]:
+def findings(report: DissectionReport) -> list[Text]:
     """What is wrong and how to fix it, or that nothing is wrong."""
-    if not content["findings"]:
-        return [Text.from_markup(f"[bold green]nothing wrong[/]: {escape(report.headline(content))}")]
+    if not report.findings:
+        return [Text.from_markup(f"[bold green]nothing wrong[/]: {escape(content.headline(report))}")]
     return [
-        Text.from_markup(f"[bold red]{escape(item['kind'])}[/]: {escape(item['text'])}\n  {escape(item['mend'])}")
-        for item in content["findings"]
+        Text.from_markup(f"[bold red]{escape(item.kind)}[/]: {escape(item.text)}\n  {escape(item.mend)}")
+        for item in report.findings
     ]
 
 

@@ -1,9 +1,13 @@
-"""Build dataclasses from JSON and check every field's type. `Config` checks its own fields; here only types count."""
+"""Dataclasses as JSON and back, with a check of every field's type. `Config` checks its own fields.
+
+JSON has no infinity and no NaN: they become text, and text becomes a float again where a field is one.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import types
 import typing
 from typing import Any, TypeVar
@@ -12,9 +16,27 @@ from convnet_core.config.fields import Config
 
 _T = TypeVar("_T")
 
+_NOT_FINITE = ("inf", "-inf", "nan")
+
+
+def dataclass_to_json(value: Any) -> dict[str, Any]:
+    """A dataclass as plain JSON."""
+    return dict(to_json_numbers(dataclasses.asdict(value)))
+
+
+def to_json_numbers(value: Any) -> Any:
+    """Replace infinity and NaN in nested lists and objects with text, and tuples with lists."""
+    if isinstance(value, dict):
+        return {key: to_json_numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json_numbers(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
 
 def dataclass_from_json(kind: type[_T], value: Any) -> _T:
-    """Rebuild a dataclass from the output of `dataclasses.asdict`.
+    """Rebuild a dataclass from the output of `dataclass_to_json` or `dataclasses.asdict`.
 
     Raises TypeError, and whatever the class or a config in it raises.
     """
@@ -47,7 +69,7 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
         return origin(_convert(name, item, inner[0]) for item in value)
     if origin is dict and isinstance(value, dict):
         return {_convert(name, key, inner[0]): _convert(name, item, inner[1]) for key, item in value.items()}
-    if kind is float and type(value) is int:
+    if kind is float and (type(value) is int or value in _NOT_FINITE):
         return float(value)
     if isinstance(kind, type) and issubclass(kind, Config):
         return kind.from_json(value)

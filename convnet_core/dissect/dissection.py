@@ -17,11 +17,12 @@ from convnet_core.dissect.checks import batch_sizes as sweep
 from convnet_core.dissect.checks import batchnorm_folding, input_range, int8_ranges, labels, weights, worst_input
 from convnet_core.dissect.checks import nodes as findings
 from convnet_core.dissect.difference import value_range
-from convnet_core.dissect.examine import NodeResult, examine, run_probe
+from convnet_core.dissect.examine import examine, run_probe
 from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.measurements import BatchResult, Fusion, Labels, LiteRTOp, NodeResult, Weight, WorstInput
 from convnet_core.dissect.probes.base import Probe, numeric
 from convnet_core.dissect.probes.float64 import Float64Probe
-from convnet_core.dissect.probes.litert import LiteRTOp, LiteRTProbe
+from convnet_core.dissect.probes.litert import LiteRTProbe
 from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
 from convnet_core.dissect.probes.pytorch import PyTorchProbe
 from convnet_core.dissect.probes.tensorflow import TensorFlowProbe
@@ -45,13 +46,13 @@ class Dissection:
     nodes: list[NodeResult]
     entries: NodeMap
     litert: list[LiteRTOp]
-    weights: list[weights.Weight]
-    fusions: list[batchnorm_folding.Fusion]
-    labels: dict[str, labels.Labels]
-    sweep: list[sweep.BatchResult]
+    weights: list[Weight]
+    fusions: list[Fusion]
+    labels: dict[str, Labels]
+    sweep: list[BatchResult]
     findings: list[Finding]
     runtimes: list[str]
-    worst: list[worst_input.WorstInput] = field(default_factory=list)
+    worst: list[WorstInput] = field(default_factory=list)
     worst_inputs: dict[str, Feeds] = field(default_factory=dict)
 
 
@@ -195,7 +196,7 @@ def _check_answers(
     value: Array,
     independent: bool,
     on_step: OnStep,
-) -> tuple[dict[str, labels.Labels], list[sweep.BatchResult], list[worst_input.WorstInput], dict[str, Feeds]]:
+) -> tuple[dict[str, Labels], list[BatchResult], list[WorstInput], dict[str, Feeds]]:
     """Check the final output: labels, batch sizes, the worst inputs."""
     on_step("trying batch sizes")
     fixed = fixed_batch(model_file.inputs(case.model))
@@ -203,7 +204,7 @@ def _check_answers(
     if fixed is not None:
         final = {name: answer_in_fixed_batches(answer, fixed, case.batched) for name, answer in final.items()}
     others = {name: answer for name, answer in final.items() if name != ONNX_RUNTIME.name}
-    label_stats: dict[str, labels.Labels] = {}
+    label_stats: dict[str, Labels] = {}
     comparable = independent and not any(item.fault for item in batch_results)
     if comparable and labels.is_scores(value):
         on_step("looking for labels that could flip")
@@ -211,7 +212,7 @@ def _check_answers(
         label_stats = labels.compare_labels(
             scores[ONNX_RUNTIME.name], {name: scores[name] for name in others}, case.labels
         )
-    worst: list[worst_input.WorstInput] = []
+    worst: list[WorstInput] = []
     worst_inputs: dict[str, Feeds] = {}
     if comparable and len(case.batched) == len(case.samples) and numeric(value):
         for name, answer in others.items():
@@ -228,7 +229,7 @@ def _int8_findings(
     expected: Feeds,
     nodes: list[NodeResult],
     output: str,
-    label_stats: dict[str, labels.Labels],
+    label_stats: dict[str, Labels],
 ) -> list[Finding]:
     probe = next((item for item in litert if item.name == int8_ranges.INT8), None)
     return [] if probe is None else int8_ranges.findings(probe.ranges(), expected, nodes, output, label_stats)

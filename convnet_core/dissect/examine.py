@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import onnx
 
 from convnet_core.dissect.active_runtime import active
-from convnet_core.dissect.difference import EPSILON, Difference, difference, value_range
+from convnet_core.dissect.difference import EPSILON, difference, value_range
+from convnet_core.dissect.measurements import NodeError, NodeResult
 from convnet_core.dissect.probes.base import Probe, numeric
 from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
 from convnet_core.tensors.arrays import Array, Feeds
@@ -23,40 +23,6 @@ MULTIPLE = 16.0
 _MAX_NOISE = 1e-4
 """The most that counts as rounding noise, as a share of the range: the float64 graph comes from the same converter as
 the artifact, and a mistake of the converter must not pass as noise."""
-
-
-@dataclass(frozen=True)
-class NodeError:
-    """An output of a node in one runtime.
-
-    `whole` is its difference from the reference, `own` the part of it that the node itself adds, as a share of the
-    range (None if the node cannot run alone), `multiple` the error in units of the noise. `born` means that the node
-    adds more than its runtime may, `beyond` that the whole error is larger than that, `remade` that the runtime hides
-    the value inside a larger operator, and it was recomputed from earlier values.
-    """
-
-    whole: Difference
-    own: float | None
-    multiple: float
-    born: bool
-    beyond: bool
-    remade: bool = False
-
-
-@dataclass(frozen=True)
-class NodeResult:
-    """An output of an ONNX node: its range in the reference, the float32 noise as a share of it, and its errors.
-
-    `shape_differs` has the shapes of runtimes whose tensor has a different shape.
-    """
-
-    name: str
-    op: str
-    output: str
-    range: tuple[float, float]
-    noise: float
-    runtimes: dict[str, NodeError] = field(default_factory=dict)
-    shape_differs: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def examine(

@@ -134,8 +134,8 @@ def _dissection(run: Run) -> dict[str, Any] | None:
     """The summary of the run's dissection; None if there is no fresh one."""
     if run.state(dissect.STAGE).state != "fresh":
         return None
-    content = documents.load(run)
-    return dissect.summary(content) if content["config"]["lesson"] == "none" else None
+    report = documents.load(run)
+    return dissect.summary(report) if report.config.lesson == "none" else None
 
 
 def _throttle(monitor: Monitor) -> Callable[[str, int, int], None]:

@@ -17,9 +17,9 @@ from convnet_core.data import digits as data
 from convnet_core.dissect.active_runtime import start_recording
 from convnet_core.dissect.case import Case, InputStatistics
 from convnet_core.dissect.dissection import Dissection, dissect
-from convnet_core.dissect.report import content as report
 from convnet_core.dissect.report import documents, graph_layout, sample_images, viewers, worst_inputs_file
-from convnet_core.dissect.report.content import FILE
+from convnet_core.dissect.report.content import FILE, headline, report_of, title_of
+from convnet_core.dissect.report.report_file import DissectionReport, Pictures
 from convnet_core.errors import ConfigError, DataError, InputsError, UnsupportedNode
 from convnet_core.events import Event, Monitor, Progress
 from convnet_core.networks.convnet import INPUT
@@ -65,28 +65,27 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
             dissection = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
         except InputsError as error:
             raise explain(error, case.model, case.many, input_spec) from error
-        title = report.title_of(str(run.info.get("title") or run.name), config.lesson)
-        written = _write(dissection, case, title, config, folder)
+        title = title_of(str(run.info.get("title") or run.name), config.lesson)
+        report = _write(dissection, case, title, config, folder)
     findings = [dataclasses.asdict(item) for item in dissection.findings]
-    return {"findings": findings, "headline": report.headline(written)}, {}
+    return {"findings": findings, "headline": headline(report)}, {}
 
 
-def _write(dissection: Dissection, case: Case, title: str, config: DissectConfig, folder: Path) -> dict[str, Any]:
-    content = report.to_json(dissection, title, config.to_json())
-    content["samples"] = sample_images.encode_samples(case.many, dissection.labels)
-    content["pictures"] = {
-        "onnx": graph_layout.lay_out_onnx(case.model),
-        "tensorflow": graph_layout.lay_out_tensorflow(case.entries),
-    }
-    write_json(folder / FILE, content)
+def _write(dissection: Dissection, case: Case, title: str, config: DissectConfig, folder: Path) -> DissectionReport:
+    report = dataclasses.replace(
+        report_of(dissection, title, config),
+        samples=sample_images.encode_samples(case.many, dissection.labels),
+        pictures=Pictures(graph_layout.lay_out_onnx(case.model), graph_layout.lay_out_tensorflow(case.entries)),
+    )
+    write_json(folder / FILE, report.to_json())
     worst_inputs_file.save(dissection.worst_inputs, folder)
     write_json(folder / "netron.json", viewers.netron(dissection.nodes))
     for runtime in dissection.runtimes[1:]:
         explorer = viewers.model_explorer(dissection.nodes, runtime, case.model.graph.name)
         write_json(folder / f"model_explorer.{runtime}.json", explorer)
-    (folder / "report.html").write_text(documents.to_html(content), encoding="utf-8")
-    (folder / "report.md").write_text(documents.to_markdown(content), encoding="utf-8")
-    return content
+    (folder / "report.html").write_text(documents.to_html(report), encoding="utf-8")
+    (folder / "report.md").write_text(documents.to_markdown(report), encoding="utf-8")
+    return report
 
 
 def _case(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 import plotly.graph_objects as go
 
+from convnet_core.dissect.measurements import NodeError
+from convnet_core.dissect.report.report_file import Picture, PictureNode
 from convnet_core.dissect.report.svg_graph import error_color
 from pages.charts import style as charts
 
@@ -16,76 +17,76 @@ _MOST_LABELED = 40
 """Graphs with more nodes than this have no labels."""
 
 
-def graph(picture: dict[str, Any], errors: Mapping[str, float | None], chosen: str | None, *, dark: bool) -> go.Figure:
+def graph(picture: Picture, errors: Mapping[str, float | None], chosen: str | None, *, dark: bool) -> go.Figure:
     """A graph from top to bottom. Colors show the error of the ONNX node; rings mark the chosen one."""
-    nodes = picture["nodes"]
+    nodes = picture.nodes
     figure = go.Figure(_edges(picture))
-    chosen_nodes = [node for node in nodes if node["node"] == chosen]
+    chosen_nodes = [node for node in nodes if node.node == chosen]
     figure.add_trace(_rings(chosen_nodes))
     has_labels = len(nodes) <= _MOST_LABELED
     figure.add_trace(
         go.Scatter(
-            x=[node["x"] for node in nodes],
-            y=[node["y"] for node in nodes],
-            customdata=[node["node"] for node in nodes],
+            x=[node.x for node in nodes],
+            y=[node.y for node in nodes],
+            customdata=[node.node for node in nodes],
             mode="markers+text" if has_labels else "markers",
-            text=[f"\u2002{node['label']}" for node in nodes],  # beside the ring
+            text=[f"\u2002{node.label}" for node in nodes],  # beside the ring
             textposition="middle right",
             textfont={"color": "#E0E0E0" if dark else "#333333"},
             marker={
                 "size": 14 if has_labels else 7,
-                "color": [error_color(errors.get(node["node"])) for node in nodes],
+                "color": [error_color(errors.get(node.node)) for node in nodes],
                 "line": {"width": 1, "color": "#888888"},
             },
             hovertext=[_hover(node, errors) for node in nodes],
             hoverinfo="text",
         )
     )
-    height = min(900, max(360, 44 * (1 + max((node["y"] for node in nodes), default=0))))
+    height = min(900, max(360, 44 * (1 + max((node.y for node in nodes), default=0))))
     figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode="pan")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, autorange="reversed")
     if has_labels and nodes:
-        left, right = min(node["x"] for node in nodes), max(node["x"] for node in nodes)
+        left, right = min(node.x for node in nodes), max(node.x for node in nodes)
         figure.update_xaxes(range=[left - 1, right + 2.5])
     return figure
 
 
-def _edges(picture: dict[str, Any]) -> go.Scatter:
+def _edges(picture: Picture) -> go.Scatter:
     x: list[float | None] = []
     y: list[float | None] = []
-    for first, second in picture["edges"]:
+    for first, second in picture.edges:
         for index in (first, second):
-            x.append(picture["nodes"][index]["x"])
-            y.append(picture["nodes"][index]["y"])
+            x.append(picture.nodes[index].x)
+            y.append(picture.nodes[index].y)
         x.append(None)
         y.append(None)
     line = {"color": "rgba(128,128,128,0.6)", "width": 1.5}
     return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip")
 
 
-def _rings(nodes: list[dict[str, Any]]) -> go.Scatter:
+def _rings(nodes: Sequence[PictureNode]) -> go.Scatter:
     marker = {"size": 26, "color": "rgba(0,0,0,0)", "line": {"width": 3, "color": _MARK}}
     return go.Scatter(
-        x=[node["x"] for node in nodes],
-        y=[node["y"] for node in nodes],
+        x=[node.x for node in nodes],
+        y=[node.y for node in nodes],
         mode="markers",
         marker=marker,
         hoverinfo="skip",
     )
 
 
-def _hover(node: dict[str, Any], errors: Mapping[str, float | None]) -> str:
-    error = errors.get(node["node"])
+def _hover(node: PictureNode, errors: Mapping[str, float | None]) -> str:
+    error = errors.get(node.node)
     text = "not compared" if error is None else f"error {error:.1e} of the range"
-    return f"<b>{escape(node['label'])}</b><br>{escape(node['id'])}<br>{text}"
+    return f"<b>{escape(node.label)}</b><br>{escape(node.id)}<br>{text}"
 
 
-def histogram(comparisons: Mapping[str, dict[str, Any]]) -> go.Figure:
+def histogram(errors: Mapping[str, NodeError]) -> go.Figure:
     """The distribution of errors, a line for each runtime."""
     figure = go.Figure()
-    for runtime, item in comparisons.items():
-        counts = item["whole"]["histogram"]
+    for runtime, error in errors.items():
+        counts = error.whole.histogram
         step = 12 / len(counts)
         x = [10 ** (-12 + step * (index + 0.5)) for index in range(len(counts))]
         figure.add_trace(go.Scatter(x=x, y=counts, name=runtime, mode="lines", line=charts.line_of(runtime)))

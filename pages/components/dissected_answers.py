@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_count
-from convnet_core.dissect.report import content as report
 from convnet_core.dissect.report import tables, worst_inputs_file
+from convnet_core.dissect.report.content import WORST
+from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import RunError
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import Array
@@ -25,21 +25,21 @@ _MOST_PIXELS = 2**20
 """The largest worst input shown; larger ones take seconds and much memory, and are only 84 pixels wide here."""
 
 
-def show(run: Run, stage: str, content: dict[str, Any]) -> None:
+def show(run: Run, stage: str, report: DissectionReport) -> None:
     """Show labels, the worst inputs, and the batch sizes."""
-    if content["labels"]:
+    if report.labels:
         st.subheader("Could a label flip?", anchor=False)
         st.dataframe(
             [
                 {
                     "Runtime": name,
-                    "equal labels": 100 * item["agreement"],
-                    "accuracy": None if item["accuracy"] is None else 100 * item["accuracy"],
-                    "largest error": item["max_error"],
-                    "could flip": f"{item['could_flip']}{tables.could_flip_text(item)}",
-                    "flipped": f"{item['flipped']}{tables.flipped_text(item)}",
+                    "equal labels": 100 * labels.agreement,
+                    "accuracy": None if labels.accuracy is None else 100 * labels.accuracy,
+                    "largest error": labels.max_error,
+                    "could flip": f"{labels.could_flip}{tables.could_flip_text(labels)}",
+                    "flipped": f"{labels.flipped}{tables.flipped_text(labels)}",
                 }
-                for name, item in content["labels"].items()
+                for name, labels in report.labels.items()
             ],
             hide_index=True,
             width="stretch",
@@ -53,46 +53,43 @@ def show(run: Run, stage: str, content: dict[str, Any]) -> None:
             "A label could flip if the sample's two best scores are closer than twice the largest error. The closest "
             "come first, with their margins."
         )
-        _pictures(content)
-    if content["worst"]:
+        _pictures(report)
+    if report.worst:
         st.subheader("The worst input found", anchor=False)
-        rows = [
-            {"Runtime": item["runtime"], "samples": item["before"], "found": item["found"]} for item in content["worst"]
-        ]
+        rows = [{"Runtime": item.runtime, "samples": item.before, "found": item.found} for item in report.worst]
         number = st.column_config.NumberColumn(format="%.1e")
         st.dataframe(rows, hide_index=True, width="stretch", column_config={"samples": number, "found": number})
-        steps = content["worst"][0]["steps"]
+        steps = report.worst[0].steps
         st.caption(
             f"The largest difference, as a fraction of the range, after {format_count(steps, 'step')} of gradient "
             "ascent. This is the worst found, not an upper bound."
         )
         _worst_inputs(run, stage)
     st.subheader("Batch sizes", anchor=False)
-    st.dataframe(tables.sweep(content), hide_index=True, width="stretch")
+    st.dataframe(tables.sweep(report), hide_index=True, width="stretch")
     st.caption(
         "The error against the ONNX model at that size, as a fraction of the range. ✓: float32 within rounding; ≠: "
         "wrong answers at every size; ✗: no answer, or a wrong one only at this size. float16 and int8 have no mark."
     )
 
 
-def _pictures(content: dict[str, Any]) -> None:
+def _pictures(report: DissectionReport) -> None:
     """Show the samples that flipped and those closest to flipping, if they are images."""
-    pictures = content.get("samples", {})
-    for name, item in content["labels"].items():
+    for name, labels in report.labels.items():
         for title, indices in (
-            ("Different label in", item["examples"]),
-            ("Closest to another label in", item["closest"]),
+            ("Different label in", labels.examples),
+            ("Closest to another label in", labels.closest),
         ):
-            shown = [index for index in indices if str(index) in pictures][:_MOST]
+            shown = [index for index in indices if str(index) in report.samples][:_MOST]
             if shown:
                 st.markdown(f"{title} {name}:")
-                images = [base64.b64decode(pictures[str(index)]) for index in shown]
+                images = [base64.b64decode(report.samples[str(index)]) for index in shown]
                 st.image(images, width=56, caption=[str(index) for index in shown])
 
 
 def _worst_inputs(run: Run, stage: str) -> None:
     """Show the worst inputs if they are one-channel images, and a download button."""
-    name = f"{stage}/{report.WORST}"
+    name = f"{stage}/{WORST}"
     try:
         path = run.file(name)
     except RunError as error:
@@ -106,8 +103,8 @@ def _worst_inputs(run: Run, stage: str) -> None:
     shared.download_button(
         run,
         name,
-        report.WORST,
-        report.WORST,
+        WORST,
+        WORST,
         on_click="ignore",
         icon=":material/download:",
         help="The worst input of each runtime, as NumPy arrays named runtime/input",

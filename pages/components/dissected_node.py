@@ -2,72 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-from convnet_core.dissect.report import content as report
-from convnet_core.dissect.report import weight_layouts
+from convnet_core.dissect.report import content, weight_layouts
+from convnet_core.dissect.report.report_file import DissectionReport
 from pages.charts import dissection as figures
 
 
-def show(content: dict[str, Any], name: str) -> None:
+def show(report: DissectionReport, name: str) -> None:
     """Show the details of one node."""
-    entry: dict[str, Any] = next(
-        (item for item in content["entries"] if item["name"] == name), {"ops": [], "became": ""}
-    )
-    comparison = next((item for item in content["nodes"] if item["name"] == name), None)
-    st.subheader(f"{entry.get('op_type', '')} {name}", anchor=False)
+    entry = next((item for item in report.entries if item.name == name), None)
+    result = next((item for item in report.nodes if item.name == name), None)
+    op_type = entry.op_type if entry else ""
+    st.subheader(f"{op_type} {name}", anchor=False)
     left, right = st.columns(2)
     with left:
         ops = [
-            {"TensorFlow op": op["type"], "Shapes": weight_layouts.shapes_text(op["shapes"]), "Name": op["name"]}
-            for op in entry["ops"]
+            {"TensorFlow op": op.type, "Shapes": weight_layouts.shapes_text(op.shapes), "Name": op.name}
+            for op in (entry.ops if entry else ())
         ]
-        ops += [{"TensorFlow op": report.instead_of_ops(entry), "Shapes": "", "Name": ""}] if not ops else []
-        st.dataframe(ops, hide_index=True, width="stretch")
+        instead = [{"TensorFlow op": content.instead_of_ops(entry) if entry else "", "Shapes": "", "Name": ""}]
+        st.dataframe(ops or instead, hide_index=True, width="stretch")
         lite = [
             {
-                "LiteRT op": op["type"],
-                "Shapes": weight_layouts.shapes_text(op["shapes"]),
-                "ONNX nodes": ", ".join(op["nodes"]),
+                "LiteRT op": op.type,
+                "Shapes": weight_layouts.shapes_text(op.shapes),
+                "ONNX nodes": ", ".join(op.nodes),
             }
-            for op in content["litert"]
-            if name in op["nodes"]
+            for op in report.litert
+            if name in op.nodes
         ]
         st.dataframe(lite or [{"LiteRT op": "(none)"}], hide_index=True, width="stretch")
-        for item in content["transposes"]:
-            if item["node"] == name:
-                order = f", by {tuple(item['perm'])}" if item.get("perm") else ""
-                st.caption(f"{item['op']}: a transpose for {item['what']}{order}.")
-        for weight in content["weights"]:
-            if weight["node"] == name:
-                st.markdown(f"`{weight['name']}` {weight_layouts.describe_move(weight, entry.get('op_type', ''))}")
-                if image := weight_layouts.draw_arrows(weight, entry.get("op_type", "")):
+        for transpose in report.transposes:
+            if transpose.node == name:
+                order = f", by {transpose.perm}" if transpose.perm else ""
+                st.caption(f"{transpose.op}: a transpose for {transpose.what}{order}.")
+        for weight in report.weights:
+            if weight.node == name:
+                st.markdown(f"`{weight.name}` {weight_layouts.describe_move(weight, op_type)}")
+                if image := weight_layouts.draw_arrows(weight, op_type):
                     st.image(image)
-        for fusion in content["fusions"]["nodes"]:
-            if fusion["node"] == name:
-                where, formula = fusion["where"], content["fusions"]["formula"]
-                st.markdown(f"A BatchNorm is folded into this node in {where}: {formula}, ε = {fusion['epsilon']:g}.")
-                first = ", ".join(f"{key} = {value:.4g}" for key, value in fusion["channel"].items())
-                st.caption(f"First channel: {first}. The folded weights are off by {fusion['error']:.0e} of the range.")
+        for fusion in report.fusions.nodes:
+            if fusion.node == name:
+                where, formula = fusion.where, report.fusions.formula
+                st.markdown(f"A BatchNorm is folded into this node in {where}: {formula}, ε = {fusion.epsilon:g}.")
+                first = ", ".join(f"{key} = {value:.4g}" for key, value in fusion.channel.items())
+                st.caption(f"First channel: {first}. The folded weights are off by {fusion.error:.0e} of the range.")
     with right:
-        if comparison is None:
+        if result is None:
             st.info("This node has no float outputs to compare.")
             return
         st.dataframe(
             [
                 {
                     "Runtime": runtime,
-                    "relative error": report.parse_number(item["whole"]["relative"]),
-                    "added error": report.parse_number(item["own"]),
-                    "× noise": report.parse_number(item["multiple"]),
-                    "max error": report.parse_number(item["whole"]["max"]),
-                    "mean error": report.parse_number(item["whole"]["mean"]),
-                    "cosine": report.parse_number(item["whole"]["cosine"]),
-                    "value": "recomputed" if item["remade"] else "direct",
+                    "relative error": error.whole.relative,
+                    "added error": error.own,
+                    "× noise": error.multiple,
+                    "max error": error.whole.max,
+                    "mean error": error.whole.mean,
+                    "cosine": error.whole.cosine,
+                    "value": "recomputed" if error.remade else "direct",
                 }
-                for runtime, item in comparison["runtimes"].items()
+                for runtime, error in result.runtimes.items()
             ],
             hide_index=True,
             width="stretch",
@@ -84,10 +81,10 @@ def show(content: dict[str, Any], name: str) -> None:
                 ),
             },
         )
-        for runtime, shape in comparison["shape_differs"].items():
+        for runtime, shape in result.shape_differs.items():
             st.caption(
                 f"{runtime} gives this value the shape {weight_layouts.shape_text(shape)}, so it is not compared here."
             )
-        low, high = comparison["range"]
-        st.caption(f"Float32 noise here: {comparison['noise']:.1e} of the range {low:.3g} … {high:.3g}.")
-        st.plotly_chart(figures.histogram(comparison["runtimes"]), width="stretch", key="dissect-histogram")
+        low, high = result.range
+        st.caption(f"Float32 noise here: {result.noise:.1e} of the range {low:.3g} … {high:.3g}.")
+        st.plotly_chart(figures.histogram(result.runtimes), width="stretch", key="dissect-histogram")

@@ -76,6 +76,8 @@ SEEN = {
     "whole": {"relative": 0.1, "max": 0.1, "mean": 0.1, "cosine": 0.9, "histogram": [0, 3, 1]},
     "own": 0.1,
     "multiple": 2.0,
+    "born": True,
+    "beyond": True,
     "remade": False,
 }
 NODES = [
@@ -113,6 +115,7 @@ DISSECTION = {
             "name": "a",
             "op": "Gemm",
             "output": "y",
+            "range": [0.0, 1.0],
             "noise": 0.1,
             "runtimes": {"tensorflow": SEEN},
             "shape_differs": {"litert": [1]},
@@ -126,15 +129,25 @@ DISSECTION = {
             "node": "a",
             "shape": [1],
             "there": [1],
-            "place": {"perm": [0], "split": []},
+            "place": {"source": "w", "perm": [0], "split": []},
             "error": "inf",
         }
     ],
     "fusions": {
         "formula": "f",
-        "nodes": [{"node": "a", "where": "ONNX", "epsilon": 0.1, "channel": {"γ": 1.0}, "error": 0.0}],
+        "nodes": [
+            {
+                "node": "a",
+                "where": "ONNX",
+                "epsilon": 0.1,
+                "channel": {"γ": 1.0},
+                "error": 0.0,
+                "fits": 0.1,
+                "error_as_it_fits": 0.0,
+            }
+        ],
     },
-    "transposes": [{"node": "a", "op": "T", "what": "layout"}],
+    "transposes": [{"node": "a", "op": "T", "what": "layout", "perm": [0]}],
     "labels": {
         "tensorflow": {
             "samples": 2,
@@ -150,7 +163,7 @@ DISSECTION = {
         }
     },
     "sweep": [{"runtime": "tensorflow", "batch": 1, "fault": "", "shape": [1]}],
-    "worst": [{"runtime": "tensorflow", "before": 0.1, "found": 0.2}],
+    "worst": [{"runtime": "tensorflow", "before": 0.1, "found": 0.2, "steps": 2}],
 }
 
 STAGE = {

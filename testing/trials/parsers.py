@@ -171,8 +171,8 @@ def _benchmark(path: Path) -> object:
 
 
 def _dissection(path: Path) -> object:
-    content = documents.load(_open_run(path.parent.parent))
-    return documents.to_html(content), documents.to_markdown(content), dissection.summary(content)
+    report = documents.load(_open_run(path.parent.parent))
+    return documents.to_html(report), documents.to_markdown(report), dissection.summary(report)
 
 
 _BESIDE_EXPORT = {"run.json": _RUN}

@@ -1,16 +1,21 @@
 """What a report shows: both graphs, the map of the nodes, weights as arrows, every measure, samples that could flip."""
 
+import dataclasses
+import json
+import math
 import re
 
 import pytest
 
 from convnet_core.common.files import read_json, write_json
 from convnet_core.config.stages import DissectConfig
-from convnet_core.convert.node_map_file import ConvertedTensor, NodeMapEntry, TensorFlowOp
+from convnet_core.convert.node_map_file import ConvertedTensor, ConvertedWeight, NodeMapEntry, TensorFlowOp
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.dissection import Dissection
-from convnet_core.dissect.report import content as report
-from convnet_core.dissect.report import documents, svg_graph, tables, weight_layouts
+from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.measurements import BatchResult, Weight
+from convnet_core.dissect.report import content, documents, svg_graph, tables, weight_layouts
+from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
 from convnet_core.stages.dissect import run_dissect
@@ -25,25 +30,25 @@ def run(finished_run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def content(run):
-    return read_json(run.path / "dissect/dissection.json")
+def report(run):
+    return documents.load(run)
 
 
-def test_the_report_maps_each_node_to_its_ops_with_names_and_shapes(content):
-    lines = tables.node_map(content)
+def test_the_report_maps_each_node_to_its_ops_with_names_and_shapes(report):
+    lines = tables.node_map(report)
     first = next(line for line in lines if line["ONNX"].startswith("Conv-"))
     conv = next(line for line in lines if line["TensorFlow"] == "Conv2D")
     assert (conv["node"], conv["shapes"]) == (first["node"], "n × 28 × 28 × 16")
-    assert conv["name"] in {op["name"] for entry in content["entries"] for op in entry["ops"]}
+    assert conv["name"] in {op.name for entry in report.entries for op in entry.ops}
     assert "CONV_2D n × 28 × 28 × 16 (one with node_relu)" in first["LiteRT"]
-    assert {line["node"] for line in lines} == {entry["name"] for entry in content["entries"]}
+    assert {line["node"] for line in lines} == {entry.name for entry in report.entries}
 
 
-def test_the_page_has_both_graphs_whose_nodes_lead_to_their_line(run, content):
+def test_the_page_has_both_graphs_whose_nodes_lead_to_their_line(run, report):
     page = (run.path / "dissect/report.html").read_text()
     first, second = re.findall(r"<svg role=.*?</svg>", page)
-    for place, entry in enumerate(content["entries"]):
-        assert f"id='n{place}'><td>{entry['name']}" in page
+    for place, entry in enumerate(report.entries):
+        assert f"id='n{place}'><td>{entry.name}" in page
         assert f'href="#n{place}" class="n{place}"' in first
         assert f"body:has(#n{place}:target) .n{place} circle" in page
     assert 'href="#n0" class="n0"' in second
@@ -51,9 +56,9 @@ def test_the_page_has_both_graphs_whose_nodes_lead_to_their_line(run, content):
     assert "<script" not in page
 
 
-def test_every_measure_of_every_value_is_in_both_reports(run, content):
-    lines = tables.values(content)
-    assert len(lines) == sum(len(node["runtimes"]) for node in content["nodes"])
+def test_every_measure_of_every_value_is_in_both_reports(run, report):
+    lines = tables.values(report)
+    assert len(lines) == sum(len(node.runtimes) for node in report.nodes)
     assert all(line["cosine"].startswith(("1.0000", "0.99")) for line in lines if not line["runtime"].endswith("int8"))
     for name in ("report.html", "report.md"):
         text = (run.path / "dissect" / name).read_text()
@@ -61,27 +66,39 @@ def test_every_measure_of_every_value_is_in_both_reports(run, content):
             assert said in text, (name, said)
 
 
-def test_a_lesson_says_so_and_leaves_the_dissection_of_the_run(run, content):
+def test_a_lesson_says_so_and_leaves_the_dissection_of_the_run(run, report):
     run_dissect(run, DissectConfig(lesson="not-scaled", steps=0, images=50), Monitor())
-    assert read_json(run.path / "dissect/dissection.json") == content
+    assert documents.load(run) == report
     assert "Lesson" not in (run.path / "dissect/report.html").read_text()
     for name in ("report.html", "report.md"):
         text = (run.path / "lessons/not-scaled" / name).read_text()
-        assert f"Lesson not-scaled, on a copy of {content['title']}" in text
+        assert f"Lesson not-scaled, on a copy of {report.title}" in text
         assert "pixels not scaled to [0, 1] in a copy of the run" in text
     assert run.state("dissect").state == run.state("lessons/not-scaled").state == "fresh"
     assert run.command_for("lessons/not-scaled").endswith("--lesson not-scaled")
 
 
+def small_report(entries=(), sweep=()):
+    dissection = Dissection([], entries, [], [], [], {}, sweep, [], ["onnxruntime"])
+    return content.report_of(dissection, "", DissectConfig())
+
+
+def test_a_report_is_read_as_it_was_written(run, report):
+    written = read_json(run.path / "dissect/dissection.json")
+    assert report.to_json() == written
+    assert DissectionReport.from_json(written) == report
+    infinite = dataclasses.replace(report, sweep=(BatchResult("tensorflow", 1, (1,), error=math.inf),))
+    assert DissectionReport.from_json(json.loads(json.dumps(infinite.to_json(), allow_nan=False))) == infinite
+
+
 def test_only_an_answer_within_rounding_has_a_check_mark():
     def cell(runtime, error, fault=""):
-        tried = {"runtime": runtime, "batch": 1, "shape": [1], "fault": fault, "error": error}
-        return tables.sweep({"sweep": [tried]})[0]["1"]
+        return tables.sweep(small_report(sweep=(BatchResult(runtime, 1, (1,), fault, error),)))[0]["1"]
 
     assert cell("onnxruntime", None) == "✓"
     assert cell("tensorflow", 2e-7) == "✓ 2e-07"
     assert cell("tensorflow", 0.8) == "≠ 8e-01"
-    assert cell("tensorflow", "nan") == "≠ nan"
+    assert cell("tensorflow", math.nan) == "≠ nan"
     assert cell("litert-int8", 0.05) == "5e-02"
     assert cell("tensorflow", 0.8, "the batch is frozen") == "✗ the batch is frozen"
 
@@ -91,13 +108,13 @@ def test_a_histogram_as_text_is_as_high_as_its_counts():
     assert tables.bars([0, 0]) == "··"
 
 
-def test_samples_that_could_flip_are_named_with_their_margins_and_shown(run, content):
-    item = content["labels"]["litert-int8"]
-    assert item["could_flip"] > 0
-    assert f"no. {item['closest'][0]} ({item['margins'][0]:.2g})" in tables.could_flip_text(item)
-    assert str(item["closest"][0]) in content["samples"]
+def test_samples_that_could_flip_are_named_with_their_margins_and_shown(run, report):
+    labels = report.labels["litert-int8"]
+    assert labels.could_flip > 0
+    assert f"no. {labels.closest[0]} ({labels.margins[0]:.2g})" in tables.could_flip_text(labels)
+    assert str(labels.closest[0]) in report.samples
     assert "data:image/png;base64,iVBOR" in (run.path / "dissect/report.html").read_text()
-    flipped = {"flipped": 3, "examples": [7, 9], "answers": [[4, 9], [1, 7]]}
+    flipped = dataclasses.replace(labels, flipped=3, examples=(7, 9), answers=((4, 9), (1, 7)))
     assert tables.flipped_text(flipped) == ": no. 7 (4 → 9), no. 9 (1 → 7) and 1 more"
 
 
@@ -114,10 +131,7 @@ def test_the_command_says_what_the_table_does_not_hold(run):
 
 
 def weight(shape, there, **place):
-    return {
-        "name": "w", "node": "n", "shape": shape, "there": there, "error": 0.0,
-        "place": {"source": "w", "perm": [], "split": [], "axis": 0, "shape": [], **place},
-    }  # fmt: skip
+    return Weight("w", "n", shape, there, ConvertedWeight("w", **place), 0.0)
 
 
 def test_the_letters_of_a_kernel_are_those_of_its_operator():
@@ -156,18 +170,19 @@ def test_colours_go_from_rounding_to_red():
 
 
 @pytest.mark.parametrize("name", ["x/../../../secret", "/etc/passwd", "..", "a\\b", "a\n", "", 7, None, ["x"]])
-def test_a_runtime_whose_name_could_lead_elsewhere_is_refused(run, content, tmp_path, name):
+def test_a_runtime_whose_name_could_lead_elsewhere_is_refused(run, tmp_path, name):
     hostile = copy_of(run, tmp_path)
-    assert documents.load(hostile)
-    write_json(hostile.path / "dissect/dissection.json", {**content, "runtimes": [*content["runtimes"], name]})
-    with pytest.raises(RunError, match="is not a valid name for a runtime"):
+    path = hostile.path / "dissect/dissection.json"
+    written = read_json(path)
+    write_json(path, {**written, "runtimes": [*written["runtimes"], name]})
+    with pytest.raises(RunError, match=r"is not a valid name for a runtime|runtimes must be str"):
         documents.load(hostile)
 
 
-def test_a_headline_ends_with_one_full_stop(content):
-    told = {**content, "findings": [{"kind": "born", "text": "Born here.", "mend": "", "node": "", "runtimes": []}]}
-    assert report.headline(told) == "Born here"
-    assert "<p>Born here.</p>" in documents.to_html(told)
+def test_a_headline_ends_with_one_full_stop(report):
+    wrong = dataclasses.replace(report, findings=(Finding("born", "Born here.", ""),))
+    assert content.headline(wrong) == "Born here"
+    assert "<p>Born here.</p>" in documents.to_html(wrong)
 
 
 def entry(name, op_type, inputs, outputs, became="ops", perm=(), ops=()):
@@ -184,12 +199,11 @@ def test_a_transpose_is_said_to_be_what_it_is():
         entry("turn", "Transpose", ["p"], ["q"], ops=[[1, 0, 2]]),
         entry("conv", "Conv", ["b", "w"], ["y"], ops=[[0, 2, 3, 1], [2, 3, 1, 0]]),
     ]
-    found = Dissection([], entries, [], [], [], {}, [], [], ["onnxruntime"])
-    content = report.to_json(found, "", {})
-    assert [(item["node"], item["what"]) for item in content["transposes"]] == [
+    report = small_report(entries=entries)
+    assert [(item.node, item.what) for item in report.transposes] == [
         ("product", "the model's own and what MatMul needs"),
         ("turn", "the model's own"),
         ("conv", "the layout that Conv needs"),
         ("conv", "the kernel of Conv"),
     ]
-    assert report.transposes(content).startswith("4 transposes in TensorFlow: 1 for the model's own and what MatMul")
+    assert content.transposes(report).startswith("4 transposes in TensorFlow: 1 for the model's own and what MatMul")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from convnet_core.dissect.difference import difference
-from convnet_core.dissect.examine import NodeError, NodeResult
+from convnet_core.dissect.measurements import NodeError, NodeResult
 from convnet_core.dissect.report import viewers
 
 

@@ -10,8 +10,8 @@ from convnet_core.cli.config_flags import add_config_flags, apply_flags
 from convnet_core.cli.job import AGREE, DISAGREE, command_job, import_model
 from convnet_core.cli.shared_flags import add_factory, add_model, add_run
 from convnet_core.cli.terminal import print_results
-from convnet_core.common.files import read_json
 from convnet_core.config.stages import ConvertConfig, DissectConfig
+from convnet_core.dissect.report import documents
 from convnet_core.dissect.report.content import stage_of
 from convnet_core.errors import UnsupportedOpError
 
@@ -44,13 +44,13 @@ def execute(args: argparse.Namespace) -> int:
             run, config, job, input_spec=input_spec, factory=args.factory or "", examples=tuple(args.example)
         )
     stage = stage_of(config.lesson)
-    content = read_json(run.path / stage / "dissection.json")
+    report = documents.load(run, stage)
     print_results(
         args,
-        content,
-        tables.dissection(content),
-        *tables.dissection_notes(content),
-        *tables.findings(content),
+        report.to_json(),
+        tables.dissection(report),
+        *tables.dissection_notes(report),
+        *tables.findings(report),
         f"report: {resolve.short_path(run)}/{stage}/report.html",
     )
     return DISAGREE if findings else AGREE

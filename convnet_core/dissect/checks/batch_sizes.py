@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -12,6 +11,7 @@ import onnx.numpy_helper
 
 from convnet_core.dissect.difference import ROUNDING, Answer, difference, is_float32
 from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.measurements import BatchResult
 from convnet_core.dissect.probes.base import numeric
 from convnet_core.errors import one_line
 from convnet_core.runtimes.specs import ONNX_RUNTIME
@@ -19,20 +19,6 @@ from convnet_core.tensors.arrays import Array, Feeds
 
 _WORSE = 100.0
 """How many times its error at the best batch size an output's error must be to blame the batch size."""
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """An artifact at a batch size: the shape of its output, and its error as a share of the ONNX model's range.
-
-    `fault` says why there is no output, or how it differs. The error is None if it cannot be computed.
-    """
-
-    runtime: str
-    batch: int
-    shape: tuple[int, ...]
-    fault: str = ""
-    error: float | None = None
 
 
 def sweep(

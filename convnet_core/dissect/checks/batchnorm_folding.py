@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import onnx.numpy_helper
 
 from convnet_core.dissect.difference import value_range
 from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.measurements import Fusion
 from convnet_core.dissect.probes.base import Kernel
 from convnet_core.tensors.arrays import Array
 
@@ -23,24 +23,6 @@ if TYPE_CHECKING:
     import torch
 
 _ALLOWED = 1e-5
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """A Conv node with a folded BatchNorm: its epsilon, the parameters of the first channel, and the largest error of
-    the folded weights as a share of their range.
-
-    `fits` is the epsilon that fits the folded weights best, and `error_as_it_fits` their error with it. `where` is the
-    file: "ONNX" if the exporter folded it, "LiteRT" if TFLite's converter did.
-    """
-
-    node: str
-    epsilon: float
-    channel: dict[str, float]
-    error: float
-    fits: float
-    error_as_it_fits: float
-    where: str = "ONNX"
 
 
 def find_fusions(model: onnx.ModelProto, program: torch.export.ExportedProgram) -> list[Fusion]:

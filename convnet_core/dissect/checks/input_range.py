@@ -8,8 +8,8 @@ import numpy as np
 
 from convnet_core.dissect.case import Case, InputStatistics
 from convnet_core.dissect.checks.int8_ranges import INT8
-from convnet_core.dissect.checks.labels import Labels
 from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.measurements import Labels
 
 _SLACK = 0.1
 """How far inputs may go outside the training range, as a share of it."""

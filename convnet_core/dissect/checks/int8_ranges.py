@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from convnet_core.config.stages import CompareConfig
-from convnet_core.dissect.checks.labels import Labels
-from convnet_core.dissect.examine import NodeResult
 from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.measurements import Labels, NodeResult
 from convnet_core.dissect.probes.litert import QuantizedRange
 from convnet_core.runtimes.specs import LITERT_INT8
 from convnet_core.tensors.arrays import Feeds

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
+from convnet_core.dissect.measurements import Labels
 from convnet_core.tensors.arrays import Array
 
 _MOST_NAMED = 20
 """The most samples to name."""
-
-
-@dataclass(frozen=True)
-class Labels:
-    """One runtime's labels: the share equal to the reference's, its accuracy (None if unknown) and its largest error.
-
-    `could_flip` counts samples whose margin (top-1 minus top-2 score) is at most twice the error; `closest` are the
-    first of these, with their `margins`. `examples` are the first samples that flipped, with the reference's label and
-    the runtime's in `answers`.
-    """
-
-    samples: int
-    agreement: float
-    accuracy: float | None
-    max_error: float
-    could_flip: int
-    closest: tuple[int, ...]
-    margins: tuple[float, ...]
-    flipped: int
-    examples: tuple[int, ...]
-    answers: tuple[tuple[int, int], ...]
 
 
 def compare_labels(reference: Array, others: Mapping[str, Array], truth: Array | None) -> dict[str, Labels]:

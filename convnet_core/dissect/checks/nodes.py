@@ -11,8 +11,8 @@ import onnx.numpy_helper
 
 from convnet_core.convert import coverage
 from convnet_core.dissect.case import Case
-from convnet_core.dissect.examine import NodeResult
 from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.measurements import NodeResult
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.tensors.arrays import Array, Feeds
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,12 @@ import onnx.numpy_helper
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.native.tracer import variable_name
-from convnet_core.convert.node_map_file import ConvertedWeight, NodeMap
+from convnet_core.convert.node_map_file import NodeMap
 from convnet_core.convert.targets.table import FROZEN_GRAPH, SAVED_MODEL
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.finding import Finding
+from convnet_core.dissect.measurements import Weight
 from convnet_core.tensors.arrays import Array
-
-
-@dataclass(frozen=True)
-class Weight:
-    """A weight on both sides: its shape in ONNX and in TensorFlow, and how one becomes the other.
-
-    `error` is the largest difference in ONNX's layout; None if the conversion stores the weight neither as a variable
-    nor as a constant.
-    """
-
-    name: str
-    node: str
-    shape: tuple[int, ...]
-    there: tuple[int, ...]
-    place: ConvertedWeight
-    error: float | None
 
 
 def converted_weights(folder: Path, entries: NodeMap) -> dict[str, Array]:

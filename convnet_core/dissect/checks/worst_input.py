@@ -7,28 +7,15 @@ result is the worst input found, not a bound.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from convnet_core.dissect.difference import Answer
+from convnet_core.dissect.measurements import WorstInput
 from convnet_core.tensors.arrays import Array, Feeds
 
 _DIRECTIONS = 8
 _STEP = 0.05
 """Share of the input's range."""
-
-
-@dataclass(frozen=True)
-class WorstInput:
-    """The largest difference of any output value, as a share of the reference's range: `before` on the samples
-    themselves, and the worst `found` after the search.
-    """
-
-    runtime: str
-    before: float
-    found: float
-    steps: int
 
 
 def search(

@@ -16,19 +16,11 @@ from convnet_core.convert.node_map_file import NodeMap, NodeMapEntry
 from convnet_core.convert.quantization import dequantize, quantize
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.tensor_location import TensorLocation
+from convnet_core.dissect.measurements import LiteRTOp
 from convnet_core.dissect.probes.base import Kernel, Probe
 from convnet_core.errors import ModelError, one_line
 from convnet_core.runtimes.specs import RuntimeSpec
 from convnet_core.tensors.arrays import Array, Feeds
-
-
-@dataclass(frozen=True)
-class LiteRTOp:
-    """An operation in a TFLite file: its type, the shapes of its outputs, and the ONNX nodes it contains."""
-
-    type: str
-    shapes: tuple[tuple[int, ...], ...]
-    nodes: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A dissection as JSON, and what to show of it.
+"""The report of a dissection, and what to show of it.
 
 Light: nothing here imports torch, TensorFlow or a runtime.
 """
@@ -6,14 +6,17 @@ Light: nothing here imports torch, TensorFlow or a runtime.
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from convnet_core.common.dataclass_json import dataclass_from_json
+from convnet_core.common.dataclass_json import to_json_numbers
 from convnet_core.common.formatting import format_count
+from convnet_core.config.stages import DissectConfig
 from convnet_core.convert.node_map_file import NodeMap, NodeMapEntry
 from convnet_core.dissect.difference import is_float32
+from convnet_core.dissect.measurements import NodeError, NodeResult
+from convnet_core.dissect.report.report_file import DissectionReport, Fusions, Transpose
 from convnet_core.dissect.report.weight_layouts import dimension_letters, shapes_text
 from convnet_core.runs.stage_folders import LESSON_STAGES
 
@@ -50,56 +53,50 @@ def title_of(run: str, lesson: str) -> str:
     return run if lesson == "none" else f"Lesson {lesson}, on a copy of {run}"
 
 
-def lesson_note(content: dict[str, Any]) -> str:
+def lesson_note(report: DissectionReport) -> str:
     """A warning for readers of a lesson; empty for a dissection of the run itself."""
-    lesson = content["config"]["lesson"]
+    lesson = report.config.lesson
     if lesson == "none":
         return ""
-    return f"Lesson {lesson}: {FAULTS.get(lesson, 'a fault')} in a copy of the run. The run itself does not have it."
+    return f"Lesson {lesson}: {FAULTS[lesson]} in a copy of the run. The run itself does not have it."
 
 
-def to_json(dissection: Dissection, title: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The dissection as JSON: everything that pages and reports show."""
+def report_of(dissection: Dissection, title: str, config: DissectConfig) -> DissectionReport:
+    """The report of a dissection, without images of samples and of graphs."""
     late = after_moved_transposes(dissection.entries)
-    transposes = [
-        {
-            "node": entry.name,
-            "op": op.name,
-            "what": _purpose(entry.op_type, entry.name in late, op.perm),
-            "perm": list(op.perm),
-        }
-        for entry in dissection.entries
-        for op in entry.ops
-        if op.type == "Transpose"
-    ]
-    content = {
-        "title": title,
-        "config": config,
-        "runtimes": dissection.runtimes,
-        "findings": [dataclasses.asdict(item) for item in dissection.findings],
-        "nodes": [dataclasses.asdict(item) for item in dissection.nodes],
-        "entries": [dataclasses.asdict(entry) for entry in dissection.entries],
-        "litert": [dataclasses.asdict(op) for op in dissection.litert],
-        "weights": [dataclasses.asdict(item) for item in dissection.weights],
-        "fusions": {"formula": FORMULA, "nodes": [dataclasses.asdict(item) for item in dissection.fusions]},
-        "transposes": transposes,
-        "labels": {name: dataclasses.asdict(item) for name, item in dissection.labels.items()},
-        "sweep": [dataclasses.asdict(item) for item in dissection.sweep],
-        "worst": [dataclasses.asdict(item) for item in dissection.worst],
-    }
-    return dict(to_json_numbers(content))
+    return DissectionReport(
+        title=title,
+        config=config,
+        runtimes=tuple(dissection.runtimes),
+        findings=tuple(dissection.findings),
+        nodes=tuple(dissection.nodes),
+        entries=tuple(dissection.entries),
+        litert=tuple(dissection.litert),
+        weights=tuple(dissection.weights),
+        fusions=Fusions(FORMULA, tuple(dissection.fusions)),
+        transposes=tuple(
+            Transpose(entry.name, op.name, _purpose(entry.op_type, entry.name in late, op.perm), op.perm)
+            for entry in dissection.entries
+            for op in entry.ops
+            if op.type == "Transpose"
+        ),
+        labels=dict(dissection.labels),
+        sweep=tuple(dissection.sweep),
+        worst=tuple(dissection.worst),
+    )
 
 
 def after_moved_transposes(entries: NodeMap) -> set[str]:
     """The nodes after a Transpose of the model that the conversion turned into a layout instead of an op."""
-    turned, found = set[str](), set[str]()
+    reordered, results = set[str](), set[str]()  # names of tensors, names of nodes
     for entry in entries:
-        own = entry.op_type == "Transpose" and entry.became == "layout"
-        if own or turned.intersection(entry.inputs):
-            found.add(entry.name)
-            kept = zip(entry.outputs, entry.tensors, strict=True)
-            turned.update(name for name, where in kept if own or (where.place is not None and where.place.perm))
-    return found
+        moved = entry.op_type == "Transpose" and entry.became == "layout"
+        if moved or reordered.intersection(entry.inputs):
+            results.add(entry.name)
+            for name, tensor in zip(entry.outputs, entry.tensors, strict=True):
+                if moved or (tensor.place is not None and tensor.place.perm):
+                    reordered.add(name)
+    return results
 
 
 def _purpose(op_type: str, late: bool = False, perm: Sequence[int] = ()) -> str:
@@ -111,121 +108,106 @@ def _purpose(op_type: str, late: bool = False, perm: Sequence[int] = ()) -> str:
     return f"the model's own and what {op_type} needs" if late else f"the layout that {op_type} needs"
 
 
-def to_json_numbers(value: Any) -> Any:
-    """Replace infinity and NaN, which JSON does not have, with text."""
-    if isinstance(value, dict):
-        return {key: to_json_numbers(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json_numbers(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
-
-
-def parse_number(value: float | str | None) -> float | None:
-    """A number that `to_json_numbers` may have turned into text."""
-    return None if value is None else float(value)
-
-
-def headline(content: dict[str, Any]) -> str:
+def headline(report: DissectionReport) -> str:
     """The first finding in one sentence, or that there is none."""
-    findings = content["findings"]
-    if findings:
-        return str(findings[0]["text"]).removesuffix(".")
-    nodes, runtimes = format_count(len(content["nodes"]), "node"), format_count(len(content["runtimes"]), "runtime")
+    if report.findings:
+        return report.findings[0].text.removesuffix(".")
+    nodes, runtimes = format_count(len(report.nodes), "node"), format_count(len(report.runtimes), "runtime")
     return f"{nodes} compared in {runtimes}, nothing wrong"
 
 
-def summary(content: dict[str, Any], most: int = 5) -> dict[str, Any]:
+def summary(report: DissectionReport, most: int = 5) -> dict[str, Any]:
     """What a comparison's report shows of a dissection: headline, findings, and the largest float32 errors."""
+    worst = sorted(_float32_errors(report), key=lambda item: -item[2].whole.relative)[:most]
     lines = [
         {
             "runtime": runtime,
-            "node": node["name"],
-            "op": node["op"],
-            "error": parse_number(seen["whole"]["relative"]) or 0.0,
-            "adds": parse_number(seen["own"]),
-            "multiple": parse_number(seen["multiple"]) or 0.0,
+            "node": node.name,
+            "op": node.op,
+            "error": error.whole.relative,
+            "adds": error.own,
+            "multiple": error.multiple,
         }
-        for node in content["nodes"]
-        for runtime, seen in node["runtimes"].items()
-        if is_float32(runtime)
+        for node, runtime, error in worst
     ]
     return {
-        "converter": content["config"]["converter"],
-        "headline": headline(content),
-        "findings": content["findings"],
-        "nodes": [to_json_numbers(line) for line in sorted(lines, key=lambda line: -line["error"])[:most]],
+        "converter": report.config.converter,
+        "headline": headline(report),
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+        "nodes": to_json_numbers(lines),
     }
 
 
-def errors(content: dict[str, Any]) -> dict[str, float]:
+def errors(report: DissectionReport) -> dict[str, float]:
     """The largest error of a float32 runtime at each node, as a share of the range."""
-    found: dict[str, float] = {}
-    for node in content["nodes"]:
-        for runtime, seen in node["runtimes"].items():
+    results: dict[str, float] = {}
+    for node, _, error in _float32_errors(report):
+        results[node.name] = max(error.whole.relative, results.get(node.name, 0.0))
+    return results
+
+
+def _float32_errors(report: DissectionReport) -> Iterator[tuple[NodeResult, str, NodeError]]:
+    """Each output of a node with each float32 runtime and its error."""
+    for node in report.nodes:
+        for runtime, error in node.runtimes.items():
             if is_float32(runtime):
-                error = parse_number(seen["whole"]["relative"]) or 0.0
-                found[node["name"]] = max(error, found.get(node["name"], 0.0))
-    return found
+                yield node, runtime, error
 
 
-def transposes(content: dict[str, Any]) -> str:
+def transposes(report: DissectionReport) -> str:
     """How many transposes the converted files contain, and why."""
-    counted = [("TensorFlow", content["transposes"])] if content["entries"] else []
-    counted += [("LiteRT", litert_transposes(content))] if content["litert"] else []
+    counted = [("TensorFlow", report.transposes)] if report.entries else []
+    counted += [("LiteRT", litert_transposes(report))] if report.litert else []
     text = "; ".join(_count_transposes(where, items) for where, items in counted) or "nothing was converted"
     return text[0].upper() + text[1:]
 
 
-def _count_transposes(where: str, items: list[dict[str, Any]]) -> str:
+def _count_transposes(where: str, items: Sequence[Transpose]) -> str:
     if not items:
         return f"no transposes in {where}"
-    kinds = dict.fromkeys(item["what"] for item in items)
-    text = ", ".join(f"{sum(item['what'] == kind for item in items)} for {kind}" for kind in kinds)
+    counts = Counter(item.what for item in items)
+    text = ", ".join(f"{count} for {purpose}" for purpose, count in counts.items())
     return f"{format_count(len(items), 'transpose')} in {where}: {text}"
 
 
-def litert_transposes(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """The transposes of the TFLite file, in the format of TensorFlow's."""
-    entries = [dataclass_from_json(NodeMapEntry, entry) for entry in content["entries"]]
-    kinds, late = {entry.name: entry.op_type for entry in entries}, after_moved_transposes(entries)
-    found = []
-    for op in content["litert"]:
-        if op["type"] == "TRANSPOSE":
-            name = next(iter(op["nodes"][-1:]), "")
-            what = _purpose(kinds.get(name, "model"), name in late)
-            found.append({"node": name, "op": f"{op['type']} {shapes_text(op['shapes'])}", "what": what})
-    return found
+def litert_transposes(report: DissectionReport) -> tuple[Transpose, ...]:
+    """The transposes of the TFLite file; the op includes its shapes."""
+    op_types, late = report.op_types, after_moved_transposes(report.entries)
+    results = []
+    for op in report.litert:
+        if op.type == "TRANSPOSE":
+            name = op.nodes[-1] if op.nodes else ""
+            purpose = _purpose(op_types.get(name, "model"), name in late)
+            results.append(Transpose(name, f"{op.type} {shapes_text(op.shapes)}", purpose))
+    return tuple(results)
 
 
-def rows(content: dict[str, Any]) -> list[dict[str, Any]]:
+def rows(report: DissectionReport) -> list[dict[str, Any]]:
     """A row per node: what it became, and the error of each runtime as a share of the range."""
-    became = {entry["name"]: entry for entry in content["entries"]}
+    entries = {entry.name: entry for entry in report.entries}
     lines = []
-    for node in content["nodes"]:
-        entry = became.get(node["name"], {})
-        ops = [op["type"] for op in entry.get("ops", [])]
-        line = {
-            "node": node["name"],
-            "ONNX": node["op"],
-            "TensorFlow": ", ".join(ops) or instead_of_ops(entry),
-            "LiteRT": ", ".join(op["type"] for op in content["litert"] if node["name"] in op["nodes"]),
-            "noise": node["noise"],
+    for node in report.nodes:
+        entry = entries.get(node.name)
+        line: dict[str, Any] = {
+            "node": node.name,
+            "ONNX": node.op,
+            "TensorFlow": "" if entry is None else ", ".join(op.type for op in entry.ops) or instead_of_ops(entry),
+            "LiteRT": ", ".join(op.type for op in report.litert if node.name in op.nodes),
+            "noise": node.noise,
         }
-        for runtime in content["runtimes"][1:]:
-            seen = node["runtimes"].get(runtime)
-            line[runtime] = parse_number(seen["whole"]["relative"]) if seen else None
-            line[f"{runtime} adds"] = parse_number(seen["own"]) if seen else None
+        for runtime in report.runtimes[1:]:
+            error = node.runtimes.get(runtime)
+            line[runtime] = error.whole.relative if error else None
+            line[f"{runtime} adds"] = error.own if error else None
         lines.append(line)
     return lines
 
 
-def instead_of_ops(entry: dict[str, Any]) -> str:
+def instead_of_ops(entry: NodeMapEntry) -> str:
     """What a node without an op became."""
     texts = {
         "constant": "(computed while converting)",
         "layout": "(an order of dimensions)",
-        "part": f"(a part of {entry.get('of', '')})",
+        "part": f"(a part of {entry.of})",
     }
-    return texts.get(str(entry.get("became", "")), "")
+    return texts.get(entry.became, "")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from convnet_core.common.files import read_json
-from convnet_core.dissect.report import content as report
-from convnet_core.dissect.report import svg_graph, tables, weight_layouts
+from convnet_core.dissect.report import content, svg_graph, tables, weight_layouts
+from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.dissect.report.tables import Table
-from convnet_core.errors import RunError, one_line
+from convnet_core.errors import ConfigError, RunError, one_line
 from convnet_core.runs.run import Run
 
 _STYLE = (
@@ -29,35 +30,35 @@ _MOST_HIGHLIGHTED = 500
 """The most nodes to highlight on a click, with a CSS rule each: 2,000 rules make a page open in 4 s instead of 1.3."""
 
 
-def load(run: Run, stage: str = report.STAGE) -> dict[str, Any]:
+def load(run: Run, stage: str = content.STAGE) -> DissectionReport:
     """The dissection.json of the run or of a lesson. Raises RunError if it is missing or cannot be rendered."""
-    path = run.file(f"{stage}/{report.FILE}")
+    path = run.file(f"{stage}/{content.FILE}")
     try:
-        content = dict(read_json(path))
-        _check_names(content["runtimes"])
-        to_html(content), to_markdown(content), report.summary(content)
-        return content
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        report = DissectionReport.from_json(read_json(path))
+        _check_names(report.runtimes)
+        to_html(report), to_markdown(report), content.summary(report)
+        return report
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, ConfigError) as error:
         raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(stage)) from error
 
 
-def _check_names(runtimes: Any) -> None:
-    """Raises TypeError or ValueError if a runtime's name is unsafe: files are named after the runtimes."""
-    if not isinstance(runtimes, list) or len(runtimes) < 2:
-        raise TypeError("its runtimes are not a list of at least two")
+def _check_names(runtimes: Sequence[str]) -> None:
+    """Raises ValueError if a runtime's name is unsafe: files are named after the runtimes."""
+    if len(runtimes) < 2:
+        raise ValueError("it has fewer than two runtimes")
     for name in runtimes:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a valid name for a runtime")
 
 
-def to_markdown(content: dict[str, Any]) -> str:
+def to_markdown(report: DissectionReport) -> str:
     """The findings and all tables."""
-    lines = [f"# {content['title']}: dissection", ""]
-    lines += [f"**{note}**", ""] if (note := report.lesson_note(content)) else []
-    lines += [report.headline(content) + ".", ""]
-    lines += [f"- **{item['text']}** {item['mend']}" for item in content["findings"]]
-    lines += [report.transposes(content) + "."]
-    for title, table in tables.tables(content).items():
+    lines = [f"# {report.title}: dissection", ""]
+    lines += [f"**{note}**", ""] if (note := content.lesson_note(report)) else []
+    lines += [content.headline(report) + ".", ""]
+    lines += [f"- **{item.text}** {item.mend}" for item in report.findings]
+    lines += [content.transposes(report) + "."]
+    for title, table in tables.tables(report).items():
         if table:
             heads = list(table[0])
             lines += ["", f"## {title}", "", _row(heads), _row(["---"] * len(heads))]
@@ -65,38 +66,35 @@ def to_markdown(content: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_html(content: dict[str, Any]) -> str:
+def to_html(report: DissectionReport) -> str:
     """One page without scripts; all names are escaped. A click on a node in either graph jumps to its row in the node
     map, and highlights it in both graphs if they are not too large.
     """
-    findings = "".join(
-        f"<li><strong>{escape(item['text'])}</strong> {escape(item['mend'])}</li>" for item in content["findings"]
-    )
-    places = {entry["name"]: place for place, entry in enumerate(content["entries"])}
+    findings = "".join(f"<li><strong>{escape(item.text)}</strong> {escape(item.mend)}</li>" for item in report.findings)
+    places = {entry.name: place for place, entry in enumerate(report.entries)}
     parts = []
-    for title, table in tables.tables(content).items():
+    for title, table in tables.tables(report).items():
         if table:
             ids = [places.get(row["node"]) if row["ONNX"] else None for row in table] if title == "Node map" else []
-            parts.append(f"<h2>{escape(title)}</h2>{_html_table(table, ids)}{_figures_below(title, content)}")
-    note = f"<p><strong>{escape(text)}</strong></p>" if (text := report.lesson_note(content)) else ""
+            parts.append(f"<h2>{escape(title)}</h2>{_html_table(table, ids)}{_figures_below(title, report)}")
+    note = f"<p><strong>{escape(text)}</strong></p>" if (text := content.lesson_note(report)) else ""
     highlighted = places.values() if len(places) <= _MOST_HIGHLIGHTED else ()
     rules = "".join(f"body:has(#n{place}:target) {_HIGHLIGHT % place}" for place in highlighted)
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(content['title'])}: dissection</title><style>{_STYLE}{rules}</style>"
-        f"<h1>{escape(content['title'])}</h1>{note}<p>{escape(report.headline(content))}.</p><ul>{findings}</ul>"
-        f"<p>{escape(report.transposes(content))}.</p>{_graphs(content, places)}{''.join(parts)}</html>\n"
+        f"<title>{escape(report.title)}: dissection</title><style>{_STYLE}{rules}</style>"
+        f"<h1>{escape(report.title)}</h1>{note}<p>{escape(content.headline(report))}.</p><ul>{findings}</ul>"
+        f"<p>{escape(content.transposes(report))}.</p>{_graphs(report, places)}{''.join(parts)}</html>\n"
     )
 
 
-def _graphs(content: dict[str, Any], places: dict[str, int]) -> str:
+def _graphs(report: DissectionReport, places: dict[str, int]) -> str:
     """Both graphs side by side; the color of a node is the largest error of a float32 runtime there."""
-    pictures = content.get("pictures", {})
-    errors = report.errors(content)
+    errors = content.errors(report)
     drawn = [
         f"<div><strong>{escape(title)}</strong><br>{svg}</div>"
-        for title, key in (("ONNX", "onnx"), ("TensorFlow", "tensorflow"))
-        if (svg := svg_graph.render_graph(pictures.get(key, {"nodes": []}), errors, places, title))
+        for title, picture in (("ONNX", report.pictures.onnx), ("TensorFlow", report.pictures.tensorflow))
+        if (svg := svg_graph.render_graph(picture, errors, places, title))
     ]
     if not drawn:
         return ""
@@ -108,19 +106,17 @@ def _graphs(content: dict[str, Any], places: dict[str, int]) -> str:
     return f"<h2>Graphs</h2><p>{caption}</p><div class='graphs'>{''.join(drawn)}</div>"
 
 
-def _figures_below(title: str, content: dict[str, Any]) -> str:
+def _figures_below(title: str, report: DissectionReport) -> str:
     """The figures below a table: arrows for weights, and samples that could flip or did."""
     if title == "Weights":
-        kinds = {entry["name"]: entry["op_type"] for entry in content["entries"]}
-        drawn = (
-            (item["name"], weight_layouts.draw_arrows(item, kinds.get(item["node"], ""))) for item in content["weights"]
-        )
+        op_types = report.op_types
+        drawn = ((item.name, weight_layouts.draw_arrows(item, op_types.get(item.node, ""))) for item in report.weights)
         return "".join(f"<figure>{svg}<figcaption>{escape(name)}</figcaption></figure>" for name, svg in drawn if svg)
     if title == "Labels":
         return "".join(
             f"<figure><img src='data:image/png;base64,{escape(png)}' width='84' alt=''>"
-            f"<figcaption>no. {escape(str(place))}</figcaption></figure>"
-            for place, png in content.get("samples", {}).items()
+            f"<figcaption>no. {escape(place)}</figcaption></figure>"
+            for place, png in report.samples.items()
         )
     return ""
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import onnx
 
 from convnet_core.convert.node_map_file import NodeMap, TensorFlowOp
 from convnet_core.dissect.report.content import after_moved_transposes
+from convnet_core.dissect.report.report_file import Picture, PictureNode
 from convnet_core.graphs.layout import lay_out
 
 _QUIET = {"Shape", "StridedSlice", "Cast", "Pack", "Identity", "Const"}
 """Ops that only compute shapes."""
 
 
-def lay_out_onnx(model: onnx.ModelProto) -> dict[str, Any]:
-    """`nodes` (id, label, node, x, y) and `edges` (pairs of node positions)."""
+def lay_out_onnx(model: onnx.ModelProto) -> Picture:
+    """The nodes of a model."""
     makers = {name: place for place, node in enumerate(model.graph.node) for name in node.output}
     links = [
         (makers[name], place) for place, node in enumerate(model.graph.node) for name in node.input if name in makers
@@ -25,8 +25,8 @@ def lay_out_onnx(model: onnx.ModelProto) -> dict[str, Any]:
     return _lay_out(labels, links)
 
 
-def lay_out_tensorflow(entries: NodeMap) -> dict[str, Any]:
-    """The same for the ops of a conversion, without those that only compute shapes."""
+def lay_out_tensorflow(entries: NodeMap) -> Picture:
+    """The ops of a conversion, without those that only compute shapes."""
     every = {op.name: (op, entry.name) for entry in entries for op in entry.ops}
     kinds = {entry.name: entry.op_type for entry in entries}
     late = after_moved_transposes(entries)
@@ -63,10 +63,10 @@ def _shown_sources(name: str, every: dict[str, tuple[TensorFlowOp, str]], place:
     return [name] if name in place else []
 
 
-def _lay_out(labels: Sequence[tuple[str, str, str]], links: Sequence[tuple[int, int]]) -> dict[str, Any]:
+def _lay_out(labels: Sequence[tuple[str, str, str]], links: Sequence[tuple[int, int]]) -> Picture:
+    """`labels` are the id, the label and the ONNX node of each node; `links` are pairs of indices into them."""
     positions = lay_out(len(labels), links).positions
-    nodes = [
-        {"id": name, "label": label, "node": node, "x": x, "y": y}
-        for (name, label, node), (x, y) in zip(labels, positions, strict=True)
-    ]
-    return {"nodes": nodes, "edges": sorted({link for link in links if link[0] != link[1]})}
+    nodes = tuple(
+        PictureNode(name, label, node, x, y) for (name, label, node), (x, y) in zip(labels, positions, strict=True)
+    )
+    return Picture(nodes, tuple(sorted({link for link in links if link[0] != link[1]})))

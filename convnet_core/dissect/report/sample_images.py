@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from convnet_core.dissect.checks.labels import Labels
+from convnet_core.dissect.measurements import Labels
 from convnet_core.tensors.arrays import Array, Feeds
 
 _SIDE = 84

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+
+from convnet_core.dissect.report.report_file import Picture, PictureNode
 
 _ACROSS, _DOWN, _MARGIN = 120, 44, 24
 _RADIUS = 8
@@ -17,23 +18,21 @@ _MOST_LABELS = 200
 """The most nodes to label."""
 
 
-def render_graph(
-    picture: dict[str, Any], errors: Mapping[str, float | None], places: Mapping[str, int], title: str
-) -> str:
+def render_graph(picture: Picture, errors: Mapping[str, float | None], places: Mapping[str, int], title: str) -> str:
     """A graph from top to bottom. A node is colored by its ONNX node's error, and has the class n<place> and a link to
     #n<place>: a click in one graph highlights the node in both.
     """
-    nodes = picture["nodes"]
+    nodes = picture.nodes
     if not nodes:
         return ""
-    at = [(_MARGIN + _ACROSS * node["x"], _MARGIN + _DOWN * node["y"]) for node in nodes]
+    at = [(_MARGIN + _ACROSS * node.x, _MARGIN + _DOWN * node.y) for node in nodes]
     left = min(x for x, _ in at) - _MARGIN
     width, height = max(x for x, _ in at) - left + _ACROSS, max(y for _, y in at) + _MARGIN
     lines = "".join(
-        f'<line x1="{at[a][0]:g}" y1="{at[a][1]:g}" x2="{at[b][0]:g}" y2="{at[b][1]:g}"/>' for a, b in picture["edges"]
+        f'<line x1="{at[a][0]:g}" y1="{at[a][1]:g}" x2="{at[b][0]:g}" y2="{at[b][1]:g}"/>' for a, b in picture.edges
     )
     circles = "".join(
-        _node(node, x, y, errors.get(node["node"]), places.get(node["node"]), len(nodes) <= _MOST_LABELS)
+        _node(node, x, y, errors.get(node.node), places.get(node.node), len(nodes) <= _MOST_LABELS)
         for node, (x, y) in zip(nodes, at, strict=True)
     )
     return (
@@ -42,11 +41,11 @@ def render_graph(
     )
 
 
-def _node(node: dict[str, Any], x: float, y: float, error: float | None, place: int | None, labelled: bool) -> str:
+def _node(node: PictureNode, x: float, y: float, error: float | None, place: int | None, labelled: bool) -> str:
     said = "not compared" if error is None else f"error {error:.1e} of the range"
-    text = f'<text x="{x + 13:g}" y="{y + 4:g}">{escape(str(node["label"]))}</text>' if labelled else ""
+    text = f'<text x="{x + 13:g}" y="{y + 4:g}">{escape(node.label)}</text>' if labelled else ""
     inside = (
-        f"<title>{escape(str(node['id']))}: {said}</title>"
+        f"<title>{escape(node.id)}: {said}</title>"
         f'<circle cx="{x:g}" cy="{y:g}" r="{_RADIUS}" fill="{error_color(error)}"/>{text}'
     )
     return inside if place is None else f'<a href="#n{place}" class="n{place}">{inside}</a>'

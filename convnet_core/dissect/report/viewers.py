@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from convnet_core.dissect.examine import NodeError, NodeResult
+from convnet_core.dissect.measurements import NodeError, NodeResult
 
 THRESHOLDS = ((1e-6, "#ffffff"), (1e-5, "#ffe08a"), (1e-3, "#fdae61"), (3e38, "#d7301f"))
 """The color of errors up to each limit. With a gradient the largest error would be red, however small it is."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+
+from convnet_core.convert.tensor_location import TensorLocation
+from convnet_core.dissect.measurements import Weight
 
 _FIRST = {
     "Conv": "OI",
@@ -23,35 +25,34 @@ def dimension_letters(op: str, rank: int) -> str:
     return _FIRST[op] + _SPATIAL[rank] if op in _FIRST and rank in _SPATIAL else ""
 
 
-def describe_move(weight: dict[str, Any], op: str) -> str:
+def describe_move(weight: Weight, op: str) -> str:
     """How the dimensions of a weight of an `op` node move: OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16] (O: 0 → 3, …)."""
-    place = weight["place"]
-    shape = list(weight["shape"])
-    if not place["perm"]:
+    place, shape = weight.place, list(weight.shape)
+    if not place.perm:
         return f"{shape}: as it is"
-    labels = _labels(weight, place, op)
+    labels = _labels(weight, op)
     moves = ", ".join(
-        f"{label}: {axis} → {to}" for axis, (label, to) in enumerate(zip(labels, place["perm"], strict=True))
+        f"{label}: {axis} → {to}" for axis, (label, to) in enumerate(zip(labels, place.perm, strict=True))
     )
-    names = dimension_letters(op, len(shape)) if not place["split"] else ""
-    before, after = (f"{names} ", f"{''.join(_reorder(names, place['perm']))} ") if names else ("", "")
+    names = dimension_letters(op, len(shape)) if not place.split else ""
+    before, after = (f"{names} ", f"{''.join(_reorder(names, place.perm))} ") if names else ("", "")
     split_sizes = ""
-    if place["split"]:
-        sizes = [size for size, to in zip(labels, place["perm"], strict=True) if _is_part(place, to)]
-        split_sizes = f", where {' × '.join(sizes)} flattened become {' × '.join(map(str, place['split']))}"
-    return f"{before}{shape} → {after}{list(weight['there'])}{split_sizes} ({moves})"
+    if place.split:
+        sizes = [size for size, to in zip(labels, place.perm, strict=True) if _is_part(place, to)]
+        split_sizes = f", where {' × '.join(sizes)} flattened become {' × '.join(map(str, place.split))}"
+    return f"{before}{shape} → {after}{list(weight.there)}{split_sizes} ({moves})"
 
 
-def draw_arrows(weight: dict[str, Any], op: str) -> str:
+def draw_arrows(weight: Weight, op: str) -> str:
     """The same as an SVG: ONNX's dimensions on top, TensorFlow's below, an arrow for each; empty if nothing moves."""
-    place = weight["place"]
-    if not place["perm"]:
+    perm = weight.place.perm
+    if not perm:
         return ""
-    above = _labels(weight, place, op)
-    below = _reorder(above, place["perm"])
+    above = _labels(weight, op)
+    below = _reorder(above, perm)
     lines = "".join(
         f'<line x1="{_middle(axis)}" y1="26" x2="{_middle(to)}" y2="62" marker-end="url(#tip)"/>'
-        for axis, to in enumerate(place["perm"])
+        for axis, to in enumerate(perm)
     )
     texts = "".join(
         f'<text x="{_middle(axis)}" y="{y}">{label}</text>'
@@ -77,12 +78,12 @@ def shapes_text(shapes: Sequence[Sequence[int | None] | None]) -> str:
     return ", ".join("?" if shape is None else shape_text(shape) for shape in shapes)
 
 
-def _labels(weight: dict[str, Any], place: dict[str, Any], op: str) -> list[str]:
+def _labels(weight: Weight, op: str) -> list[str]:
     """A label for each dimension in ONNX's order: a letter, or else its size; flattened dimensions are split."""
-    there = list(weight["there"])
-    split_sizes = [*there[: place["axis"]], *place["split"], *there[place["axis"] + 1 :]] if place["split"] else there
-    sizes = [str(split_sizes[to]) for to in place["perm"]]
-    names = dimension_letters(op, len(sizes)) if not place["split"] else ""
+    place, there = weight.place, weight.there
+    split_sizes = (*there[: place.axis], *place.split, *there[place.axis + 1 :]) if place.split else there
+    sizes = [str(split_sizes[to]) for to in place.perm]
+    names = dimension_letters(op, len(sizes)) if not place.split else ""
     return list(names) or sizes
 
 
@@ -91,8 +92,8 @@ def _reorder(labels: Sequence[str], perm: Sequence[int]) -> list[str]:
     return [labels[list(perm).index(axis)] for axis in range(len(perm))]
 
 
-def _is_part(place: dict[str, Any], axis: int) -> bool:
-    return axis in range(place["axis"], place["axis"] + len(place["split"]))
+def _is_part(place: TensorLocation, axis: int) -> bool:
+    return axis in range(place.axis, place.axis + len(place.split))
 
 
 def _middle(axis: int) -> float:
