@@ -22,7 +22,7 @@ def test_counts_mean_images_and_samples(split):
     assert [len(row) for row in gallery.samples(split, 2)] == [1, 2, 1, 1, 1, 1, 1, 1, 0, 2]
 
 
-def test_a_sheet_holds_every_image_inverted(split):
+def test_a_sheet_shows_every_image_inverted(split):
     rows = gallery.samples(split, 2)
     picture = np.asarray(gallery.sheet(rows, enlarge=1))
     assert np.array_equal(picture[:28, :28], 255 - rows[0][0])

@@ -34,7 +34,7 @@ def test_the_real_mnist_is_read(mnist_dir):
     assert digits.train.labels[:5].tolist() == [5, 0, 4, 1, 9]
 
 
-def test_the_first_n_images(tmp_path, rng):
+def test_sizes_select_the_first_images(tmp_path, rng):
     folder = write_folder(tmp_path / "idx", rng)
     digits = data.load(DataConfig(source=str(folder), train_size=7, test_size=3))
     assert (len(digits.train), len(digits.test)) == (7, 3)
@@ -44,7 +44,7 @@ GOOD = np.zeros((30, 28, 28), np.uint8)
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "says"),
+    ("file", "content", "message"),
     [
         (IMAGES, idx(GOOD, b"\0\0\x0d\3"), "truncated, 23520 bytes of data instead of 94080"),
         (IMAGES, b"", "an empty file; expected an IDX file"),
@@ -60,18 +60,18 @@ GOOD = np.zeros((30, 28, 28), np.uint8)
         (LABELS, None, "missing"),
     ],
 )
-def test_bad_files_are_named_with_their_fault(tmp_path, rng, file, content, says):
+def test_the_error_names_the_bad_file_and_what_is_wrong(tmp_path, rng, file, content, message):
     folder = write_folder(tmp_path / "idx", rng)
     (folder / file.removesuffix(".gz")).unlink()
     if content is not None:
         (folder / file).write_bytes(content)
-    with pytest.raises(DataError, match=says) as caught:
+    with pytest.raises(DataError, match=message) as caught:
         data.load(DataConfig(source=str(folder)))
     assert file in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_truncated_anywhere_it_is_an_error(tmp_path, rng):
+def test_a_file_truncated_anywhere_is_an_error(tmp_path, rng):
     content = gzip.compress(idx(np.arange(50, dtype=np.uint8) % 10))
     for end in range(len(content)):
         path = tmp_path / "cut.gz"
@@ -80,10 +80,10 @@ def test_truncated_anywhere_it_is_an_error(tmp_path, rng):
             read_idx(path)
 
 
-def test_a_damaged_file_gives_no_count_and_no_fault(tmp_path, rng):
+def test_the_image_count_of_a_damaged_file_falls_back_to_the_default(tmp_path, rng):
     path = write_folder(tmp_path, rng, zipped=True) / f"{IMAGES}.gz"
     content = bytearray(path.read_bytes())
-    content[10:14] = b"\xff" * 4  # a kind of block that deflate does not have
+    content[10:14] = b"\xff" * 4  # an invalid deflate block type
     path.write_bytes(content)
     config = DataConfig(source=str(tmp_path))
     assert data.train_count(config) == strokes_cache.SIZES[0]
@@ -91,20 +91,20 @@ def test_a_damaged_file_gives_no_count_and_no_fault(tmp_path, rng):
         data.load(config)
 
 
-def test_a_name_that_is_too_long(tmp_path):
+def test_a_name_that_is_too_long_is_an_error(tmp_path):
     long = str(tmp_path / ("x" * 300))
     assert data.train_count(DataConfig(source=long)) == strokes_cache.SIZES[0]
     for config in (DataConfig(source=long), DataConfig(source="mnist", folder=long)):
-        for reads in (data.load, data.stamp):
+        for read in (data.load, data.stamp):
             with pytest.raises(DataError, match="cannot be read: File name too long"):
-                reads(config)
+                read(config)
 
 
-def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
-    def refused(path):
+def test_a_folder_without_read_permission_is_an_error(tmp_path, monkeypatch):
+    def deny(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "iterdir", refused)  # root may read every folder
+    monkeypatch.setattr(Path, "iterdir", deny)  # chmod does not stop root
     (tmp_path / IMAGES).touch()
     assert mnist.train_count(tmp_path) is None
     with pytest.raises(DataError, match="cannot be read: Permission denied"):
@@ -112,13 +112,13 @@ def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["~nobodyhere/digits", "a\0b"])
-def test_a_name_of_no_place_is_no_folder(name):
+def test_an_impossible_path_is_not_a_folder(name):
     config = absolute(DataConfig(source=name))
     assert data.train_count(config) == strokes_cache.SIZES[0]
     with pytest.raises(DataError, match="is not a folder"):
         data.load(config)
 
 
-def test_a_folder_that_is_not_there():
+def test_a_missing_folder_is_an_error():
     with pytest.raises(DataError, match="is not a folder"):
         data.load(DataConfig(source="/nonexistent"))

@@ -1,4 +1,4 @@
-"""MNIST's download, against a server on this machine."""
+"""The MNIST download, from a server on this machine."""
 
 import gzip
 import http.server
@@ -20,37 +20,37 @@ from tests.support.idx_files import IMAGES, LABELS, write_folder
 
 @pytest.fixture
 def server(tmp_path, rng, monkeypatch):
-    """A mirror on loopback; `behave` maps a file's name to how its next requests go wrong."""
+    """A local mirror; yields a dictionary from a file's name to the faults of its next requests."""
     from torchvision.datasets import MNIST
 
     folder = write_folder(tmp_path / "mirror", rng, zipped=True)
-    behave: dict[str, list[str]] = {}
+    faults: dict[str, list[str]] = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             name = self.path.rsplit("/", 1)[-1]
             content = (folder / name).read_bytes()
-            mood = behave.get(name, []) and behave[name].pop(0)
-            if mood == "missing":
+            fault = faults.get(name, []) and faults[name].pop(0)
+            if fault == "missing":
                 self.send_error(404)
                 return
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            if mood == "slow":
+            if fault == "slow":
                 for start in range(0, len(content), 4096):
                     self.wfile.write(content[start : start + 4096])
                     time.sleep(0.05)
                 return
-            if mood == "silent":
+            if fault == "silent":
                 self.wfile.write(content[:9])
                 time.sleep(2)
                 return
             self.wfile.write(
                 content[: len(content) // 2]
-                if mood == "cut"
+                if fault == "cut"
                 else content[:-9] + b"corrupted"
-                if mood == "corrupt"
+                if fault == "corrupt"
                 else content
             )
 
@@ -64,7 +64,7 @@ def server(tmp_path, rng, monkeypatch):
         resources = [(path.name, hashlib.md5(path.read_bytes()).hexdigest()) for path in sorted(folder.iterdir())]
         monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{httpd.server_port}/"])
         monkeypatch.setattr(MNIST, "resources", resources)
-        yield behave
+        yield faults
         httpd.shutdown()
 
 
@@ -80,17 +80,17 @@ def load(folder, listener=None):
     return data.load(DataConfig(source="mnist", folder=str(folder)), listener)
 
 
-def test_download_with_progress_once(tmp_path, server):
+def test_a_download_reports_progress_and_happens_once(tmp_path, server):
     listener = Listener()
     assert len(load(tmp_path / "here", listener).train) == 30
     assert {event.label for event in listener.events if isinstance(event, Progress)} >= {f"downloading {IMAGES}.gz"}
     server[f"{IMAGES}.gz"] = ["missing"] * 9
-    assert len(load(tmp_path / "here").train) == 30  # from the folder now
+    assert len(load(tmp_path / "here").train) == 30  # read from the folder
 
 
-@pytest.mark.parametrize("mood", ["missing", "cut", "corrupt"])
-def test_a_broken_download_leaves_nothing_and_can_be_repeated(tmp_path, server, mood):
-    server[f"{LABELS}.gz"] = [mood]
+@pytest.mark.parametrize("fault", ["missing", "cut", "corrupt"])
+def test_a_broken_download_leaves_no_files_and_can_be_repeated(tmp_path, server, fault):
+    server[f"{LABELS}.gz"] = [fault]
     with pytest.raises(DataError, match="cannot be downloaded") as caught:
         load(tmp_path / "here")
     assert "--data strokes" in caught.value.hint
@@ -99,12 +99,12 @@ def test_a_broken_download_leaves_nothing_and_can_be_repeated(tmp_path, server, 
     assert len(load(tmp_path / "here").train) == 30
 
 
-def test_a_slow_mirror_is_waited_for_and_its_files_are_whole(tmp_path, server):
+def test_a_slow_download_is_complete(tmp_path, server):
     server[f"{IMAGES}.gz"] = ["slow"]
     assert len(load(tmp_path / "here").train) == 30
 
 
-def test_a_mirror_that_falls_silent_is_given_up(tmp_path, server, monkeypatch):
+def test_a_mirror_that_stops_sending_times_out(tmp_path, server, monkeypatch):
     monkeypatch.setattr(mnist, "_TIMEOUT", 0.3)
     server[f"{IMAGES}.gz"] = ["silent"]
     with pytest.raises(DataError, match="cannot be downloaded"):
@@ -112,7 +112,7 @@ def test_a_mirror_that_falls_silent_is_given_up(tmp_path, server, monkeypatch):
     assert not list((tmp_path / "here").rglob("*ubyte*"))
 
 
-def test_a_stop_in_the_middle_of_a_slow_download_leaves_nothing(tmp_path, server):
+def test_stopping_a_slow_download_leaves_no_files(tmp_path, server):
     class Impatient(Listener):
         def stop_requested(self):
             return bool(self.events)
@@ -123,7 +123,7 @@ def test_a_stop_in_the_middle_of_a_slow_download_leaves_nothing(tmp_path, server
     assert not list((tmp_path / "here").rglob("*ubyte*"))
 
 
-def test_the_second_mirror_helps_out(tmp_path, server, monkeypatch):
+def test_the_second_mirror_is_tried(tmp_path, server, monkeypatch):
     from torchvision.datasets import MNIST
 
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/", *MNIST.mirrors])
@@ -141,7 +141,7 @@ def test_two_downloads_at_once(tmp_path, server):
     assert results[0].fingerprint == results[1].fingerprint
 
 
-def test_what_a_killed_download_left_is_cleared(tmp_path, server):
+def test_leftovers_of_a_killed_download_are_removed(tmp_path, server):
     leftover = tmp_path / "here/MNIST/raw.new-aa"
     leftover.mkdir(parents=True)
     (leftover / f"{IMAGES}.gz").write_bytes(b"half")
@@ -161,7 +161,7 @@ def test_torchvision_reads_the_folder_too(tmp_path, server):
     np.testing.assert_array_equal(ours.train.labels, theirs.targets.numpy())
 
 
-def test_without_a_network_both_ways_out_are_named(tmp_path, monkeypatch):
+def test_without_a_network_the_hint_names_both_alternatives(tmp_path, monkeypatch):
     from torchvision.datasets import MNIST
 
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])

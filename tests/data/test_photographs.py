@@ -1,4 +1,4 @@
-"""Photographs: uneven light, frames, lines, colours, several digits; each beside the same digit on even paper."""
+"""Photographs with uneven light, frames, lines, colors or several digits, compared with the digit on plain paper."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ COUNT = 60
 
 
 @pytest.fixture(scope="module")
-def drawn():
+def digit_drawings():
     return drawings(COUNT, seed=11)
 
 
@@ -30,32 +30,32 @@ def network(trained_run):
     return from_weights(load_file(path), path.name)[1].eval()
 
 
-def prepared(picture):
-    """None where the picture is refused."""
+def prepare_or_none(picture):
+    """The prepared picture, or None if it is refused."""
     try:
         return prepare(picture)
     except DataError:
         return None
 
 
-def wrong(drawn, network, lit, marked):
+def count_errors(digit_drawings, network, lighting, marks):
     """How many digits are misread or refused."""
     rng = np.random.default_rng(3)
-    images, digits = drawn
-    found = [prepared(sheets.sheet(image, lit, marked, rng)) for image in images]
-    whole = np.stack([np.zeros((28, 28), np.float32) if image is None else image for image in found])
+    images, digits = digit_drawings
+    results = [prepare_or_none(sheets.sheet(image, lighting, marks, rng)) for image in images]
+    batch = np.stack([np.zeros((28, 28), np.float32) if image is None else image for image in results])
     with torch.no_grad():
-        labels = network(torch.from_numpy(whole[:, None])).argmax(1).numpy()
-    return sum(image is None or label != digit for image, label, digit in zip(found, labels, digits, strict=True))
+        labels = network(torch.from_numpy(batch[:, None])).argmax(1).numpy()
+    return sum(image is None or label != digit for image, label, digit in zip(results, labels, digits, strict=True))
 
 
 @pytest.fixture(scope="module")
-def evenly_lit(drawn, network):
-    return wrong(drawn, network, "even", "plain")
+def even_light_errors(digit_drawings, network):
+    return count_errors(digit_drawings, network, "even", "plain")
 
 
 @pytest.mark.parametrize(
-    ("lit", "marked"),
+    ("lighting", "marks"),
     few_quick(
         [
             ("linear", "plain"),
@@ -71,25 +71,25 @@ def evenly_lit(drawn, network):
         ("edge", "squared"),
     ),
 )
-def test_a_sheet_is_read_as_under_even_light(drawn, network, evenly_lit, lit, marked):
-    assert wrong(drawn, network, lit, marked) - evenly_lit <= 0.02 * COUNT
+def test_a_sheet_is_read_as_under_even_light(digit_drawings, network, even_light_errors, lighting, marks):
+    assert count_errors(digit_drawings, network, lighting, marks) - even_light_errors <= 0.02 * COUNT
 
 
-@pytest.mark.parametrize("marked", sheets.MARKS)
-@pytest.mark.parametrize("lit", sheets.LIGHTS)
-def test_a_blank_sheet_holds_no_digit(lit, marked):
+@pytest.mark.parametrize("marks", sheets.MARKS)
+@pytest.mark.parametrize("lighting", sheets.LIGHTS)
+def test_a_blank_sheet_has_no_digit(lighting, marks):
     blank = np.full((280, 280), 255, np.uint8)
     for seed in range(40, 44):
         with pytest.raises(DataError, match="no digit"):
-            prepare(sheets.sheet(blank, lit, marked, np.random.default_rng(seed)))
+            prepare(sheets.sheet(blank, lighting, marks, np.random.default_rng(seed)))
 
 
-@pytest.mark.parametrize("lit", ["linear", "radial"])
-def test_faint_pencil_is_read_as_ink_is(lit):
+@pytest.mark.parametrize("lighting", ["linear", "radial"])
+def test_faint_pencil_is_read_like_ink(lighting):
     for digit in range(10):
         pencil = (255 - 64 * ink(digit)).astype(np.uint8)
-        found = prepare(sheets.sheet(pencil, lit, "plain", np.random.default_rng(digit)))
-        assert np.abs(found - prepare(ink(digit))).mean() < 0.07
+        result = prepare(sheets.sheet(pencil, lighting, "plain", np.random.default_rng(digit)))
+        assert np.abs(result - prepare(ink(digit))).mean() < 0.07
 
 
 def ink(digit, seed=11):
@@ -102,11 +102,11 @@ def ink(digit, seed=11):
 @pytest.mark.parametrize(
     ("pen", "paper"), [((225, 0, 0), (0, 115, 0)), ((255, 230, 0), (255, 255, 255)), ((0, 0, 255), (76, 0, 0))]
 )
-def test_a_colour_as_bright_as_its_paper_is_ink(pen, paper):
+def test_a_color_as_bright_as_its_paper_is_ink(pen, paper):
     cover = ink(5)[..., None]
     picture = cover * np.array(pen, np.float32) + (1 - cover) * np.array(paper, np.float32)
-    found = prepare(brightness(Image.fromarray(picture.astype(np.uint8))))
-    assert np.abs(found - prepare(ink(5))).mean() < 0.02
+    result = prepare(brightness(Image.fromarray(picture.astype(np.uint8))))
+    assert np.abs(result - prepare(ink(5))).mean() < 0.02
 
 
 def test_chalk_under_uneven_light():
@@ -114,30 +114,30 @@ def test_chalk_under_uneven_light():
     assert np.abs(prepare(board.astype(np.float32)) - prepare(ink(3))).mean() < 0.03
 
 
-def cropped(drawing, room=0):
-    """The part with ink, with this much room around it."""
+def crop(drawing, margin=0):
+    """The part with ink, with a margin of this many pixels."""
     rows, columns = np.flatnonzero(drawing.any(1)), np.flatnonzero(drawing.any(0))
-    return np.pad(drawing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], room)
+    return np.pad(drawing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], margin)
 
 
-def test_a_stem_from_top_to_bottom_is_no_printed_line():
-    one = cropped(ink(1, seed=7))
+def test_a_stem_from_top_to_bottom_is_not_a_printed_line():
+    one = crop(ink(1, seed=7))
     sides = ((0, 0), (60, 60))
     expected = prepare(np.pad(one, 40))
     assert np.abs(prepare(1 - np.pad(one, sides)) - expected).mean() < 0.02
-    lit = (1 - np.pad(0.8 * one, sides)) * sheets.light("linear", np.random.default_rng(1), side=len(one))[:, :200]
-    assert np.abs(prepare(lit.astype(np.float32)) - expected).mean() < 0.04
+    uneven = (1 - np.pad(0.8 * one, sides)) * sheets.light("linear", np.random.default_rng(1), side=len(one))[:, :200]
+    assert np.abs(prepare(uneven.astype(np.float32)) - expected).mean() < 0.04
 
 
-def test_dots_that_lines_leave_behind_are_no_part_of_a_digit():
+def test_dots_left_by_removed_lines_are_not_part_of_a_digit():
     bar = np.zeros((300, 300), np.float32)
     bar[100:200, 140:160] = 1
     dots = np.zeros_like(bar)
-    dots[10:290:39, 10:290:39] = 0.3  # too small to be seen at the scale at which shapes are looked for
+    dots[10:290:39, 10:290:39] = 0.3  # too small for the scale at which shapes are detected
     np.testing.assert_array_equal(shapes.digit(np.maximum(bar, dots), 0.1, photograph=True), bar)
 
 
-def test_a_stroke_over_the_pads_border_is_prepared_as_ever():
+def test_a_stroke_over_the_edge_of_the_pad_is_prepared_as_usual():
     cut = 1 - ink(0)[:, 30:]
     first = np.flatnonzero((cut < 0.5).any(0))[0]
     cut = cut[:, first + 5 :]
@@ -148,7 +148,7 @@ def test_a_stroke_over_the_pads_border_is_prepared_as_ever():
 
 
 @pytest.mark.parametrize("digits", [(1, 0), (1, 1), (4, 7), (2, 3, 8)])
-def test_several_digits_are_said(digits):
+def test_several_digits_are_refused(digits):
     rows = [ink(digit) for digit in digits]
     cut = [row[:, np.flatnonzero(row.any(0))[0] - 10 : np.flatnonzero(row.any(0))[-1] + 30] for row in rows]
     with pytest.raises(DataError, match="several digits"):
@@ -157,8 +157,8 @@ def test_several_digits_are_said(digits):
 
 @pytest.mark.parametrize("gap", [0.2, 0.4, 0.7])
 @pytest.mark.parametrize("digits", [(1, 1), (0, 2), (5, 7)])
-def test_digits_below_each_other_are_said(digits, gap):
-    parts = [cropped(ink(digit)) for digit in digits]
+def test_digits_below_each_other_are_refused(digits, gap):
+    parts = [crop(ink(digit)) for digit in digits]
     upper, lower = (Image.fromarray(part).resize((round(100 * part.shape[1] / len(part)), 100)) for part in parts)
     picture = np.zeros((200 + round(100 * gap), max(upper.width, lower.width)), np.float32)
     picture[:100, : upper.width] = upper
@@ -167,14 +167,14 @@ def test_digits_below_each_other_are_said(digits, gap):
         prepare(np.pad(picture, 40))
 
 
-def test_a_sheet_of_digits_is_said():
+def test_a_sheet_of_digits_is_refused():
     images, _ = generate(25, 3)
     sheet = images.reshape(5, 5, 28, 28).transpose(0, 2, 1, 3).reshape(140, 140) / np.float32(255)
     with pytest.raises(DataError, match="several digits"):
         prepare(sheet)
 
 
-def test_a_digit_of_broken_strokes_is_one():
+def test_broken_strokes_are_one_digit():
     rng = np.random.default_rng(0)
     refused = 0
     for image in generate(200, 9)[0]:
@@ -183,18 +183,18 @@ def test_a_digit_of_broken_strokes_is_one():
         for _ in range(2):  # gaps of a fifteenth of its height
             y, x = rng.choice(np.argwhere(large > 128))
             large[max(0, y - 3) : y + 4, max(0, x - 12) : x + 12] = 0
-        refused += prepared(large / np.float32(255)) is None
+        refused += prepare_or_none(large / np.float32(255)) is None
     assert refused <= 2
 
 
-def test_a_pattern_of_dots_is_no_digit():
+def test_a_pattern_of_dots_is_not_a_digit():
     dots = np.zeros((160, 160), np.float32)
     dots[4::8, 4::8] = 1
     with pytest.raises(DataError, match="no digit: 400 separate shapes"):
         prepare(dots)
 
 
-def test_an_eight_of_straight_lines_is_no_frame():
+def test_an_eight_of_straight_lines_is_not_a_frame():
     picture = np.zeros((100, 100), np.float32)
     picture[20:80, 30:70] = 1
     picture[28:46, 38:62] = picture[54:72, 38:62] = 0
@@ -202,11 +202,11 @@ def test_an_eight_of_straight_lines_is_no_frame():
 
 
 @pytest.mark.parametrize("width", [8, 24])
-@pytest.mark.parametrize("lit", ["even", "radial"])
-def test_a_boxy_zero_that_fills_the_picture_is_no_frame(lit, width):
+@pytest.mark.parametrize("lighting", ["even", "radial"])
+def test_a_boxy_zero_that_fills_the_picture_is_not_a_frame(lighting, width):
     zero = Image.new("L", (280, 280), 255)
     ImageDraw.Draw(zero).rounded_rectangle([14, 14, 266, 266], radius=80, outline=0, width=width)
-    picture = np.asarray(zero, np.float32) / 255 * sheets.light(lit, np.random.default_rng(1), side=280)
-    found = prepare(picture.astype(np.float32))
-    assert found[4:24, 4:24].any(0).all()
-    assert not found[12:16, 12:16].any()
+    picture = np.asarray(zero, np.float32) / 255 * sheets.light(lighting, np.random.default_rng(1), side=280)
+    result = prepare(picture.astype(np.float32))
+    assert result[4:24, 4:24].any(0).all()
+    assert not result[12:16, 12:16].any()

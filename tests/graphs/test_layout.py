@@ -1,4 +1,4 @@
-"""The layout of graphs: what a reader of the picture relies on."""
+"""Graph layout: the properties that make a drawing readable."""
 
 import inspect
 import itertools
@@ -22,9 +22,9 @@ def tangle(count, seed=0):
 
 
 GRAPHS = {
-    "nothing": (0, []),
+    "empty": (0, []),
     "one": (1, []),
-    "apart": (5, []),
+    "unconnected": (5, []),
     "chain": (30, chain(30)),
     "twice the same edge": (2, [(0, 1), (0, 1)]),
     "a node that reads itself": (2, [(0, 0), (0, 1)]),
@@ -44,8 +44,8 @@ def test_data_flows_downwards_and_no_two_nodes_share_a_place(count, links):
         if source != target:
             assert layout.positions[source][1] < layout.positions[target][1]
     for y in {y for _, y in layout.positions}:
-        beside = sorted(place[0] for place in layout.positions if place[1] == y)
-        assert all(right - left > 0.99 for left, right in itertools.pairwise(beside))
+        row = sorted(place[0] for place in layout.positions if place[1] == y)
+        assert all(right - left > 0.99 for left, right in itertools.pairwise(row))
 
 
 @pytest.mark.parametrize(("count", "links"), GRAPHS.values(), ids=GRAPHS)
@@ -62,24 +62,24 @@ def test_a_chain_is_a_straight_line():
     assert lay_out(30, chain(30)).positions == [(0.0, float(node)) for node in range(30)]
 
 
-def test_an_input_stands_just_above_the_node_that_reads_it():
+def test_an_input_is_just_above_the_node_that_reads_it():
     """Not at the top: node 3 feeds the last node of the chain 0, 1, 2."""
     assert layers_of(4, [(0, 1), (1, 2), (3, 2)]) == [0, 1, 2, 1]
 
 
-def test_a_circle_is_drawn_with_one_edge_upwards():
+def test_a_cycle_is_drawn_with_one_upward_edge():
     layers = layers_of(4, [(0, 1), (1, 2), (2, 1), (2, 3)])
     assert layers == [0, 1, 2, 3]
     assert len(set(lay_out(3, [(0, 1), (1, 2), (2, 0)]).positions)) == 3
 
 
-def test_a_part_does_not_stand_among_the_nodes_of_another():
+def test_unconnected_parts_are_side_by_side():
     count, links = GRAPHS["two parts"]
     places = lay_out(count, links).positions
     assert max(x for x, _ in places[:10]) < min(x for x, _ in places[10:])
 
 
-def test_many_long_edges_do_not_outgrow_the_graph():
+def test_the_number_of_bends_grows_only_with_the_graph():
     """A mask that every one of 600 nodes reads would have 180,000 bends."""
     layout = lay_out(601, chain(601) + [(0, node) for node in range(2, 601)])
     assert 0 < sum(map(len, layout.bends.values())) <= 4 * 601
@@ -92,7 +92,7 @@ def test_a_graph_of_thousands_of_layers_and_one_of_thousands_of_columns():
 
 
 def test_recursion_goes_as_deep_as_a_graph_needs():
-    """A stranger's graph can need more than Python's limit of 1,000; this one needs some forty calls."""
+    """A user's graph can need more than Python's limit of 1,000; this one needs about forty calls."""
     rng = random.Random(1)
     tree = [(rng.randrange(node), node) for node in range(1, 1000)]
     before = sys.getrecursionlimit()

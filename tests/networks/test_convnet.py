@@ -9,14 +9,14 @@ from convnet_core.networks.convnet import build, from_weights
 @pytest.mark.parametrize("architecture", ["convnet", "deep"])
 @pytest.mark.parametrize("channels", [4, 64])
 @pytest.mark.parametrize("kernel", [3, 5, 7])
-def test_every_option_builds_and_is_recognised_by_its_weights(architecture, channels, kernel):
+def test_every_option_builds_and_is_recognized_by_its_weights(architecture, channels, kernel):
     config = ModelConfig(architecture=architecture, channels=channels, kernel=kernel)
     model = build(config, seed=1)
     assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
     assert from_weights(model.state_dict(), "x")[0] == config
 
 
-def test_names_of_parameters():
+def test_parameter_names():
     assert [name for name, _ in build(ModelConfig()).named_parameters()] == [
         "layer1.0.weight",
         "layer1.0.bias",
@@ -36,14 +36,14 @@ def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_al
     assert torch.equal(torch.rand(1), before)
 
 
-def spoiled(change):
+def changed_weights(change):
     weights = build(ModelConfig(), seed=0).state_dict()
     change(weights)
     return weights
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "message"),
     [
         (lambda w: w.pop("fc.bias"), "missing fc.bias"),
         (lambda w: w.update(extra=torch.zeros(1)), "unexpected extra"),
@@ -60,6 +60,6 @@ def spoiled(change):
         (lambda w: w.update({"layer1.0.weight": torch.zeros(65, 1, 3, 3)}), "channels must be from 4 to 64"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused_by_name(change, says):
-    with pytest.raises(ModelError, match=says):
-        from_weights(spoiled(change), "weights.pth")
+def test_weights_that_do_not_fit_are_refused_by_name(change, message):
+    with pytest.raises(ModelError, match=message):
+        from_weights(changed_weights(change), "weights.pth")

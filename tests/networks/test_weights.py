@@ -1,4 +1,4 @@
-"""Weights as people keep them, read without running anything; and files that are no weights."""
+"""Weights files as people save them, read without running any code; and files that are not weights."""
 
 import argparse
 
@@ -16,7 +16,7 @@ from convnet_core.networks.weights import read_weights
 
 
 class Plain(nn.Module):
-    """The original network, written by somebody else."""
+    """The reference network as plain PyTorch code."""
 
     def __init__(self):
         super().__init__()
@@ -45,18 +45,18 @@ def state():
     return {name: value.bfloat16().half().to(value.dtype) for name, value in weights.items()}
 
 
-def loaded(path):
-    """The weights of the network in a file, and what was said of them."""
+def load_weights(path):
+    """The network's weights in a file, and the notes about them."""
     named, notes = recognize(read_weights(path), path.name)
     return from_weights(named, path.name)[1].state_dict(), notes
 
 
-def under(prefix, state):
+def add_prefix(prefix, state):
     return {prefix + name: value for name, value in state.items()}
 
 
-def inside(state, **words):
-    """Names with a word put in after another: layer1="module" makes layer1.module.0.weight."""
+def insert_words(state, **words):
+    """Insert a word after a part of each name: layer1="module" gives layer1.module.0.weight."""
     return {
         ".".join(f"{part}.{words[part]}" if part in words else part for part in name.split(".")): value
         for name, value in state.items()
@@ -64,28 +64,28 @@ def inside(state, **words):
 
 
 WRAPPED = {
-    # the prefix that is said, and what is saved of a state_dict
-    "DataParallel": ("module", lambda state: under("module.", state)),
-    "torch.compile": ("_orig_mod", lambda state: under("_orig_mod.", state)),
-    "both": ("_orig_mod.module", lambda state: under("_orig_mod.module.", state)),
-    "somebody's": ("encoder.net", lambda state: under("encoder.net.", state)),
-    "a part in DataParallel": ("", lambda state: inside(state, layer1="module")),
-    "parts compiled": ("", lambda state: inside(state, layer1="_orig_mod", fc="_orig_mod")),
+    # the prefix in the note, and the object that is saved
+    "DataParallel": ("module", lambda state: add_prefix("module.", state)),
+    "torch.compile": ("_orig_mod", lambda state: add_prefix("_orig_mod.", state)),
+    "DataParallel in torch.compile": ("_orig_mod.module", lambda state: add_prefix("_orig_mod.module.", state)),
+    "a custom wrapper": ("encoder.net", lambda state: add_prefix("encoder.net.", state)),
+    "a part in DataParallel": ("", lambda state: insert_words(state, layer1="module")),
+    "parts in torch.compile": ("", lambda state: insert_words(state, layer1="_orig_mod", fc="_orig_mod")),
     "FSDP": (
         "_fsdp_wrapped_module",
-        lambda state: under("_fsdp_wrapped_module.", inside(state, fc="_fsdp_wrapped_module")),
+        lambda state: add_prefix("_fsdp_wrapped_module.", insert_words(state, fc="_fsdp_wrapped_module")),
     ),
     "state_dict": ("state_dict", lambda state: {"state_dict": state, "epoch": 3}),
     "net": ("net", lambda state: {"net": state, "acc": 97.1, "epoch": 3}),
     "Lightning": (
         "state_dict.model",
         lambda state: {
-            "state_dict": {**under("model.", state), "loss.weight": torch.ones(10)},
+            "state_dict": {**add_prefix("model.", state), "loss.weight": torch.ones(10)},
             "optimizer_states": [{"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 0.1}]}],
             "hyper_parameters": {"lr": 1e-3},
         },
     ),
-    "objects beside it": (
+    "next to other objects": (
         "model_state_dict",
         lambda state: {
             "model_state_dict": state,
@@ -99,37 +99,37 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("name", WRAPPED)
-def test_wrapped_weights_are_found_and_where_is_said(tmp_path, state, name):
+def test_wrapped_weights_are_found_with_a_note(tmp_path, state, name):
     prefix, wrap = WRAPPED[name]
     torch.save(wrap(state), tmp_path / "w.pth")
-    found, notes = loaded(tmp_path / "w.pth")
-    assert all(torch.equal(found[name], value) for name, value in state.items())
+    weights, notes = load_weights(tmp_path / "w.pth")
+    assert all(torch.equal(weights[name], value) for name, value in state.items())
     assert notes == ([f"the weights come from {prefix!r} in w.pth"] if prefix else [])
 
 
-def test_of_two_copies_the_plain_one_is_taken(tmp_path, state):
+def test_the_model_is_preferred_to_its_moving_average(tmp_path, state):
     average = {name: value * 0 for name, value in state.items()}
-    torch.save({"ema": average, "model": under("module.", state)}, tmp_path / "w.pth")
-    found, (note,) = loaded(tmp_path / "w.pth")
-    assert torch.equal(found["fc.weight"], state["fc.weight"])
+    torch.save({"ema": average, "model": add_prefix("module.", state)}, tmp_path / "w.pth")
+    weights, (note,) = load_weights(tmp_path / "w.pth")
+    assert torch.equal(weights["fc.weight"], state["fc.weight"])
     assert note == "the weights come from 'model.module' in w.pth, not from 'ema'"
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
-def test_other_floating_point_is_cast_and_said(tmp_path, state, dtype, suffix):
-    held = {name: value.to(dtype) for name, value in state.items()}  # the count among them
-    (save_file if suffix == "safetensors" else torch.save)(held, tmp_path / f"w.{suffix}")
-    found, notes = loaded(tmp_path / f"w.{suffix}")
-    assert all(torch.equal(found[name], value) for name, value in state.items())
+def test_other_float_dtypes_are_cast_with_a_note(tmp_path, state, dtype, suffix):
+    state_dict = {name: value.to(dtype) for name, value in state.items()}  # including the batch counter
+    (save_file if suffix == "safetensors" else torch.save)(state_dict, tmp_path / f"w.{suffix}")
+    weights, notes = load_weights(tmp_path / f"w.{suffix}")
+    assert all(torch.equal(weights[name], value) for name, value in state.items())
     assert notes == [f"8 tensors were cast from {str(dtype)[6:]} to float32"]
 
 
-def test_what_only_training_uses_may_be_missing(tmp_path, state):
-    held = {name: value for name, value in state.items() if "num_batches" not in name}
-    torch.save(held, tmp_path / "w.pth")
-    found, notes = loaded(tmp_path / "w.pth")
-    assert found["layer1.1.num_batches_tracked"] == 0
+def test_counters_that_only_training_uses_may_be_missing(tmp_path, state):
+    state_dict = {name: value for name, value in state.items() if "num_batches" not in name}
+    torch.save(state_dict, tmp_path / "w.pth")
+    weights, notes = load_weights(tmp_path / "w.pth")
+    assert weights["layer1.1.num_batches_tracked"] == 0
     assert notes == ["num_batches_tracked, which only training uses, was missing and is set to 0"]
 
 
@@ -137,31 +137,31 @@ def test_parameters_and_arrays_are_weights_too(tmp_path, state):
     torch.save({n: nn.Parameter(v) if v.is_floating_point() else v for n, v in state.items()}, tmp_path / "w.pth")
     np.savez(tmp_path / "w.npz", **{name: value.numpy() for name, value in state.items()})
     for file in ("w.pth", "w.npz"):
-        found, notes = loaded(tmp_path / file)
-        assert all(torch.equal(found[name], value) for name, value in state.items())
+        weights, notes = load_weights(tmp_path / file)
+        assert all(torch.equal(weights[name], value) for name, value in state.items())
         assert not notes
 
 
-def test_weights_of_a_gpu_come_to_the_cpu(tmp_path, state, monkeypatch):
+def test_weights_from_a_gpu_are_loaded_on_the_cpu(tmp_path, state, monkeypatch):
     monkeypatch.setattr(torch.serialization, "location_tag", lambda _: "cuda:0")
     torch.save(state, tmp_path / "w.pth")
-    found, _ = loaded(tmp_path / "w.pth")
-    assert found["fc.weight"].device.type == "cpu"
+    weights, _ = load_weights(tmp_path / "w.pth")
+    assert weights["fc.weight"].device.type == "cpu"
 
 
 def test_a_quantized_network_is_named(tmp_path, state):
     quantized = torch.quantize_per_tensor(state["fc.weight"], 0.1, 0, torch.qint8)
     torch.save({**state, "fc.weight": quantized}, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=r"contains a quantized network \(fc.weight is torch.qint8\)") as caught:
-        loaded(tmp_path / "w.pth")
+        load_weights(tmp_path / "w.pth")
     assert "before quantization" in caught.value.hint
 
 
-def test_another_network_is_named_by_what_it_holds(tmp_path):
-    theirs = nn.ModuleDict({"conv1": nn.Conv2d(1, 32, 3), "fc1": nn.Linear(9216, 10)})
-    torch.save({"model": theirs.state_dict()}, tmp_path / "w.pth")
+def test_another_network_is_described_by_its_weights(tmp_path):
+    other = nn.ModuleDict({"conv1": nn.Conv2d(1, 32, 3), "fc1": nn.Linear(9216, 10)})
+    torch.save({"model": other.state_dict()}, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=r"another network: model.conv1.weight \[32, 1, 3, 3\]") as caught:
-        loaded(tmp_path / "w.pth")
+        load_weights(tmp_path / "w.pth")
     assert "--factory" in caught.value.hint
 
 
@@ -185,7 +185,7 @@ def test_a_whole_module_is_refused_by_its_class(tmp_path):
     assert "model.state_dict()" in caught.value.hint
 
 
-def test_files_that_hold_something_else_are_refused(tmp_path):
+def test_files_with_other_content_are_refused(tmp_path):
     (tmp_path / "text.pth").write_text("hello")
     (tmp_path / "text.safetensors").write_text("hello")
     torch.save([1, 2], tmp_path / "list.pth")
@@ -198,7 +198,7 @@ def test_files_that_hold_something_else_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "is an empty file"),
         (b"<!DOCTYPE html><html>", "is a web page"),
@@ -207,14 +207,14 @@ def test_files_that_hold_something_else_are_refused(tmp_path):
         (b"\x80\x04K\x01.", "is a Python pickle"),
     ],
 )
-def test_other_kinds_of_files_are_named(tmp_path, content, said):
+def test_other_kinds_of_files_are_named(tmp_path, content, message):
     (tmp_path / "w.pth").write_bytes(content)
-    with pytest.raises(ModelError, match=f"w.pth {said}"):
+    with pytest.raises(ModelError, match=f"w.pth {message}"):
         read_weights(tmp_path / "w.pth")
 
 
 @pytest.mark.parametrize("suffix", ["pth", "legacy.pth", "npz", "safetensors"])
-def test_a_file_that_is_cut_off_says_so(tmp_path, state, suffix):
+def test_a_truncated_file_is_an_error(tmp_path, state, suffix):
     path = tmp_path / f"w.{suffix}"
     if suffix == "npz":
         np.savez(path, **{name: value.numpy() for name, value in state.items()})
@@ -228,11 +228,11 @@ def test_a_file_that_is_cut_off_says_so(tmp_path, state, suffix):
     assert "cut off" in f"{caught.value} {caught.value.hint}"
 
 
-def test_containers_without_end_and_endless_names_end(tmp_path, state):
-    endless = {"model": state}
-    endless["again"] = endless
-    torch.save(endless, tmp_path / "w.pth")
-    assert loaded(tmp_path / "w.pth")[1] == ["the weights come from 'model' in w.pth"]
+def test_cyclic_containers_and_very_long_names_are_handled(tmp_path, state):
+    cyclic = {"model": state}
+    cyclic["again"] = cyclic
+    torch.save(cyclic, tmp_path / "w.pth")
+    assert load_weights(tmp_path / "w.pth")[1] == ["the weights come from 'model' in w.pth"]
     deep = {"w": torch.zeros(1)}
     for _ in range(200):
         deep = {"longer": deep}
@@ -241,6 +241,6 @@ def test_containers_without_end_and_endless_names_end(tmp_path, state):
         read_weights(tmp_path / "w.pth")
 
 
-def test_safetensors_hold_the_same(tmp_path, state):
+def test_safetensors_are_read(tmp_path, state):
     save_file(state, tmp_path / "w.safetensors")
     assert torch.equal(read_weights(tmp_path / "w.safetensors")["fc.weight"], state["fc.weight"])

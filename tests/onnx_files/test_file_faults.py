@@ -1,4 +1,4 @@
-"""A file that should be an ONNX model and is something else: one sentence that says what, and a hint."""
+"""Files that are not ONNX models: each gives one sentence that says what the file is, and a hint."""
 
 import gzip
 import io
@@ -26,11 +26,11 @@ def model():
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def whole():
+def model_bytes():
     return model().SerializeToString()
 
 
-def saved(value, **options):
+def torch_bytes(value, **options):
     content = io.BytesIO()
     torch.save(value, content, **options)
     return content.getvalue()
@@ -40,13 +40,13 @@ KINDS = {
     "empty": (b"", "is an empty file", "download"),
     "lfs": (LFS, "is a Git LFS pointer", "git lfs pull"),
     "page": (b"\n<!DOCTYPE html>\n<html><head>", "is a web page", "raw file"),
-    "error of a server": (b'<?xml version="1.0"?><Error>AccessDenied</Error>', "is an XML document", "server's error"),
+    "server error": (b'<?xml version="1.0"?><Error>AccessDenied</Error>', "is an XML document", "server's error"),
     "json": (b'{"message": "Not Found"}', "is a JSON file", "server's error"),
     "text": (b"Entry not found\n", "is a text file", "choose an .onnx file"),
-    "gzip": (gzip.compress(whole()), "is gzip-compressed", "gunzip"),
-    "zip checkpoint": (saved({"w": torch.zeros(2)}), "is a PyTorch checkpoint", "torch.onnx.export"),
+    "gzip": (gzip.compress(model_bytes()), "is gzip-compressed", "gunzip"),
+    "zip checkpoint": (torch_bytes({"w": torch.zeros(2)}), "is a PyTorch checkpoint", "torch.onnx.export"),
     "old checkpoint": (
-        saved({"w": torch.zeros(2)}, _use_new_zipfile_serialization=False),
+        torch_bytes({"w": torch.zeros(2)}, _use_new_zipfile_serialization=False),
         "is a PyTorch checkpoint",
         "torch.onnx.export",
     ),
@@ -56,13 +56,17 @@ KINDS = {
         "weights without the network",
     ),
     "tflite": (b"\x1c\0\0\0TFL3" + bytes(60), "is a TFLite model", "use the model that it was converted from"),
-    "cut in the weights": (whole()[:2000], "is cut off: it has 2,000 bytes but needs at least 12,", "copy it again"),
-    "cut in the first field": (whole()[:3], "is cut off", "copy it again"),
-    "cut in the last field": (whole()[:-1], "is cut off", "copy it again"),
+    "cut in the weights": (
+        model_bytes()[:2000],
+        "is cut off: it has 2,000 bytes but needs at least 12,",
+        "copy it again",
+    ),
+    "cut in the first field": (model_bytes()[:3], "is cut off", "copy it again"),
+    "cut in the last field": (model_bytes()[:-1], "is cut off", "copy it again"),
     "no graph": (b"\x08\x08\x12\x07pytorch", "contains no ONNX graph", "copy it again"),
-    "damaged": (whole().replace(b"\x06MatMul", b"\x7fMatMul"), "is a damaged ONNX model", "copy it again"),
-    "a name that is no text": (
-        whole().replace(b"MatMul", b"MatM\xff\xfe"),
+    "damaged": (model_bytes().replace(b"\x06MatMul", b"\x7fMatMul"), "is a damaged ONNX model", "copy it again"),
+    "a name that is not text": (
+        model_bytes().replace(b"MatMul", b"MatM\xff\xfe"),
         "is a damaged ONNX model: a name",
         "copy it again",
     ),
@@ -71,7 +75,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_each_kind_of_file_gets_a_sentence_of_its_own(tmp_path, name):
+def test_each_kind_of_file_gets_its_own_sentence(tmp_path, name):
     content, what, hint = KINDS[name]
     file = tmp_path / "model.onnx"
     file.write_bytes(content)
@@ -82,7 +86,7 @@ def test_each_kind_of_file_gets_a_sentence_of_its_own(tmp_path, name):
     assert "\n" not in str(caught.value) + caught.value.hint
 
 
-def test_tensorflow_s_own_files_are_known(finished_run):
+def test_tensorflow_files_are_recognized(finished_run):
     folder = finished_run.path / "convert/native"
     for name, what in (
         ("saved_model", "is the folder of a TensorFlow SavedModel"),
@@ -94,15 +98,15 @@ def test_tensorflow_s_own_files_are_known(finished_run):
             model_file.load(folder / name)
 
 
-def test_a_folder_with_a_model_in_it_is_told_which_file_to_name(tmp_path):
-    (tmp_path / "net.onnx").write_bytes(whole())
+def test_the_hint_for_a_folder_names_the_model_in_it(tmp_path):
+    (tmp_path / "net.onnx").write_bytes(model_bytes())
     with pytest.raises(ModelError, match="is a folder") as caught:
         model_file.load(tmp_path)
     assert "net.onnx" in caught.value.hint
 
 
 @pytest.mark.parametrize("command", [["convert"], ["convert", "--check"], ["graph"], ["compare"]])
-def test_every_command_says_the_same_and_makes_no_run(tmp_path, command):
+def test_every_command_gives_the_same_error_and_creates_no_run(tmp_path, command):
     (tmp_path / "model.onnx").write_bytes(LFS)
     done = convnet(*command, "--onnx", tmp_path / "model.onnx", "--runs", tmp_path / "runs", check=2)
     assert "model.onnx is a Git LFS pointer" in done.stderr
@@ -110,7 +114,7 @@ def test_every_command_says_the_same_and_makes_no_run(tmp_path, command):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_cut_file_of_weights_is_said_to_be_cut(tmp_path):
+def test_a_truncated_weights_file_is_an_error(tmp_path):
     proto = model()
     external_data_helper.convert_model_to_external_data(proto, location="w.data", size_threshold=0)
     for tensor in proto.graph.initializer:
@@ -121,7 +125,7 @@ def test_a_cut_file_of_weights_is_said_to_be_cut(tmp_path):
         model_file.load(tmp_path / "model.onnx")
 
 
-def test_check_prints_the_sentence_as_json_too(tmp_path):
-    (tmp_path / "model.onnx").write_bytes(whole())
+def test_check_prints_json_for_a_valid_model(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(model_bytes())
     done = json.loads(convnet("convert", "--check", "--onnx", tmp_path / "model.onnx", "--json").stdout)
     assert done == {"model": str(tmp_path / "model.onnx"), "faults": [], "repairs": []}

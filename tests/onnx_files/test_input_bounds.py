@@ -1,4 +1,4 @@
-"""Drawn whole numbers are what the model accepts: ONNX Runtime runs each of these models on every sample."""
+"""Random integer inputs stay in the range that a model accepts: ONNX Runtime runs each model on every sample."""
 
 import numpy as np
 import onnxruntime
@@ -19,22 +19,22 @@ def node(op, inputs, outputs=("y",), **attributes):
 
 def model(nodes, inputs, weights=None, output=T.FLOAT, opset=18):
     ports = [helper.make_tensor_value_info(name, dtype, shape) for name, (dtype, shape) in inputs.items()]
-    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in (weights or {}).items()]
-    graph = helper.make_graph(nodes, "g", ports, [helper.make_tensor_value_info("y", output, None)], held)
+    initializers = [numpy_helper.from_array(np.asarray(value), name) for name, value in (weights or {}).items()]
+    graph = helper.make_graph(nodes, "g", ports, [helper.make_tensor_value_info("y", output, None)], initializers)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
 
 
-def drawn(made):
-    """What is drawn for a model, which ONNX Runtime has run on it and on its zeros."""
-    infos = inputs_with_bounds(made)
-    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+def draw_feeds(proto):
+    """Random inputs of a model, after ONNX Runtime has run the model on them and on zeros."""
+    infos = inputs_with_bounds(proto)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     feeds = example_feeds(infos, fixed_batch(infos) or 16, np.random.default_rng(0))
-    for given in (feeds, zeros(infos, feeds)):
-        session.run(None, given)
+    for arrays in (feeds, zeros(infos, feeds)):
+        session.run(None, arrays)
     return feeds
 
 
-def weights_of(gates, hidden=3, size=4):
+def gate_weights(gates, hidden=3, size=4):
     return {
         "w": RNG.standard_normal((1, gates * hidden, size)).astype(np.float32),
         "r": RNG.standard_normal((1, gates * hidden, hidden)).astype(np.float32),
@@ -67,7 +67,7 @@ MODELS = {
         0,
         4,
     ),
-    "an offset is taken away": (
+    "an offset is subtracted": (
         model(
             [node("Sub", ["ids", "ten"], ["less"]), node("Gather", ["table", "less"])],
             IDS,
@@ -142,7 +142,7 @@ MODELS = {
         1,
         9,
     ),
-    "the number of TopK": (
+    "k of TopK": (
         model([node("TopK", ["x", "k"], ["y", "i"])], {"x": (T.FLOAT, ["n", 7]), "k": (T.INT64, [1])}),
         "k",
         1,
@@ -166,10 +166,10 @@ MODELS = {
         0,
         0,
     ),
-    "repetitions": (model([node("Tile", ["x", "k"])], {"x": (T.FLOAT, ["n", 3]), "k": (T.INT64, [2])}), "k", 1, 2),
+    "repeats of Tile": (model([node("Tile", ["x", "k"])], {"x": (T.FLOAT, ["n", 3]), "k": (T.INT64, [2])}), "k", 1, 2),
     **{
         f"lengths of {op}": (
-            model([node(op, ["x", "w", "r", "", "len"], hidden_size=3)], SEQUENCE, weights_of(gates)),
+            model([node(op, ["x", "w", "r", "", "len"], hidden_size=3)], SEQUENCE, gate_weights(gates)),
             "len",
             1,
             64,
@@ -180,47 +180,47 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_drawn_values_are_accepted(name):
-    made, varied, low, high = MODELS[name]
-    values = drawn(made)[varied]
+def test_random_values_are_accepted(name):
+    proto, input_name, low, high = MODELS[name]
+    values = draw_feeds(proto)[input_name]
     assert low <= values.min() <= values.max() <= high
     if values.size > 2:
         assert (values.min() < values.max()) == (low < high)
 
 
-def test_places_of_several_dimensions_have_bounds_of_their_own():
-    made = model(
+def test_indices_of_several_dimensions_have_separate_bounds():
+    proto = model(
         [node("GatherND", ["table", "ids"])], {"ids": (T.INT64, ["n", 8, 2])}, {"table": np.ones((2, 50), np.float32)}
     )
-    places = drawn(made)["ids"]
-    assert places.max(axis=(0, 1)).tolist()[0] == 1
-    assert 30 < places[..., 1].max() < 50
+    indices = draw_feeds(proto)["ids"]
+    assert indices.max(axis=(0, 1)).tolist()[0] == 1
+    assert 30 < indices[..., 1].max() < 50
 
 
-def test_lengths_fill_the_sequence_they_belong_to():
-    made = model([node("LSTM", ["x", "w", "r", "", "len"], hidden_size=3)], SEQUENCE, weights_of(4))
-    feeds = drawn(made)
+def test_sequence_lengths_are_drawn_up_to_the_sequence_size():
+    proto = model([node("LSTM", ["x", "w", "r", "", "len"], hidden_size=3)], SEQUENCE, gate_weights(4))
+    feeds = draw_feeds(proto)
     assert feeds["x"].shape == (64, 2, 4)
     assert feeds["len"].max() > 1
 
 
-def test_a_node_inside_a_branch_bounds_an_input_of_the_whole():
+def test_a_node_inside_a_branch_bounds_a_model_input():
     inner = helper.make_graph(
         [node("Gather", ["table", "ids"], ["b"])], "branch", [], [helper.make_tensor_value_info("b", T.FLOAT, None)]
     )
-    made = model(
+    proto = model(
         [node("If", ["always"], then_branch=inner, else_branch=inner)], IDS, TABLE | {"always": np.bool_(True)}
     )
-    assert drawn(made)["ids"].max() == 4
+    assert draw_feeds(proto)["ids"].max() == 4
 
 
-def test_a_scalar_stays_one_within_its_bounds():
+def test_a_bounded_scalar_stays_a_scalar():
     values = {"values": np.array([0, 1], np.float32)}
-    made = model([node("OneHot", ["ids", "depth", "values"])], IDS | {"depth": (T.INT64, [])}, values)
-    infos = inputs_with_bounds(made)
-    assert zeros(infos, drawn(made))["depth"].shape == ()
+    proto = model([node("OneHot", ["ids", "depth", "values"])], IDS | {"depth": (T.INT64, [])}, values)
+    infos = inputs_with_bounds(proto)
+    assert zeros(infos, draw_feeds(proto))["depth"].shape == ()
 
 
-def test_what_is_computed_on_the_way_has_no_bounds():
-    made = model([node("Mul", ["ids", "ids"], ["square"]), node("Add", ["square", "square"])], IDS, output=T.INT64)
-    assert inputs_with_bounds(made)[0].bounds is None
+def test_an_input_that_is_only_computed_with_has_no_bounds():
+    proto = model([node("Mul", ["ids", "ids"], ["square"]), node("Add", ["square", "square"])], IDS, output=T.INT64)
+    assert inputs_with_bounds(proto)[0].bounds is None

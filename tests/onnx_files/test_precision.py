@@ -1,4 +1,4 @@
-"""What precision a model computes in is read off its graph, output by output."""
+"""The precision in which a model computes each output, derived from its graph."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ def node(op, inputs, outputs, **attributes):
 def model(nodes, outputs, weights=(), dtype=T.FLOAT, opset=19):
     x = helper.make_tensor_value_info("x", dtype, ["n", 4])
     ports = [helper.make_tensor_value_info(name, kind, None) for name, kind in outputs.items()]
-    held = [numpy_helper.from_array(value, name) for name, value in dict(weights).items()]
-    graph = helper.make_graph(nodes, "g", [x], ports, held)
+    initializers = [numpy_helper.from_array(value, name) for name, value in dict(weights).items()]
+    graph = helper.make_graph(nodes, "g", [x], ports, initializers)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
-def to(dtype):
-    """x rounded to a dtype, computed with, and cast back."""
+def cast_and_back(dtype):
+    """Nodes that cast x to a dtype, add it to itself, and cast back."""
     return [
         node("Cast", ["x"], ["half"], to=dtype),
         node("Add", ["half", "half"], ["sum"]),
@@ -31,24 +31,24 @@ def to(dtype):
 
 
 @pytest.mark.parametrize(("dtype", "name"), [(T.FLOAT16, "float16"), (T.BFLOAT16, "bfloat16"), (T.DOUBLE, "float32")])
-def test_half_precision_inside_counts_though_the_outputs_are_float32(dtype, name):
-    assert output_precisions(model(to(dtype), {"y": T.FLOAT})) == {"y": name}
+def test_half_precision_inside_counts_even_if_the_outputs_are_float32(dtype, name):
+    assert output_precisions(model(cast_and_back(dtype), {"y": T.FLOAT})) == {"y": name}
 
 
 def test_an_output_that_half_precision_does_not_reach_stays_float32():
-    nodes = [*to(T.FLOAT16), node("Relu", ["x"], ["z"])]
+    nodes = [*cast_and_back(T.FLOAT16), node("Relu", ["x"], ["z"])]
     assert output_precisions(model(nodes, {"y": T.FLOAT, "z": T.FLOAT})) == {"y": "float16", "z": "float32"}
 
 
-def test_weights_that_are_only_kept_in_half_precision_do_not_count():
+def test_weights_that_are_only_stored_in_half_precision_do_not_count():
     nodes = [node("Cast", ["w"], ["wide"], to=T.FLOAT), node("MatMul", ["x", "wide"], ["y"])]
     assert output_precisions(model(nodes, {"y": T.FLOAT}, {"w": np.ones((4, 2), np.float16)})) == {"y": "float32"}
 
 
-def test_constants_that_are_only_kept_in_half_precision_do_not_count():
-    kept = numpy_helper.from_array(np.ones((4, 2), np.float16))
+def test_constants_that_are_only_stored_in_half_precision_do_not_count():
+    weights = numpy_helper.from_array(np.ones((4, 2), np.float16))
     nodes = [
-        node("Constant", [], ["w"], value=kept),
+        node("Constant", [], ["w"], value=weights),
         node("Cast", ["w"], ["wide"], to=T.FLOAT),
         node("MatMul", ["x", "wide"], ["y"]),
     ]
@@ -63,7 +63,7 @@ def test_a_quantized_activation_counts_and_quantized_weights_do_not():
     assert output_precisions(model(weight, {"y": T.FLOAT}, scale | {"w": np.ones((4, 2), np.int8)})) == {"y": "float32"}
 
 
-def test_whole_numbers_that_nothing_quantized_to_do_not_count():
+def test_integer_inputs_without_quantization_do_not_count():
     nodes = [node("Cast", ["x"], ["y"], to=T.FLOAT)]
     assert output_precisions(model(nodes, {"y": T.FLOAT}, dtype=T.UINT8)) == {"y": "float32"}
 
@@ -83,7 +83,7 @@ def test_half_precision_in_an_inner_graph_counts():
     assert output_precisions(model(nodes, {"y": T.FLOAT}, {"always": np.bool_(True)})) == {"y": "float16"}
 
 
-def test_the_tolerance_grows_with_the_steps_of_the_precision_and_with_the_setting():
+def test_the_tolerance_depends_on_the_precision_and_on_the_settings():
     config = CompareConfig()
     assert tolerance(config) == (config.rtol, config.atol)
     assert tolerance(config, "float16") == pytest.approx((1e-2, 1e-3))
