@@ -1,4 +1,4 @@
-"""The quick layers against PyTorch's own, in float64."""
+"""The fast layers, compared with PyTorch's in float64."""
 
 import copy
 
@@ -11,7 +11,7 @@ from convnet_core.networks.fast_layers import BatchNorm2d, Linear
 
 
 def batch_norm(channels=6):
-    """A quick layer and PyTorch's own in float64, with the same parameters."""
+    """A fast layer, and PyTorch's in float64 with the same parameters."""
     layer, exact = BatchNorm2d(channels), nn.BatchNorm2d(channels).double()
     with torch.no_grad():
         layer.weight.copy_(torch.rand(channels) + 0.5)
@@ -30,50 +30,50 @@ CASES = [(batch_norm, (8, 6, 5, 7)), (batch_norm, (2, 6, 28, 28)), (linear, (9, 
 
 
 @pytest.mark.parametrize(("make", "shape"), CASES)
-def test_values_gradients_and_running_statistics_are_those_of_pytorch(make, shape):
+def test_values_gradients_and_running_statistics_match_pytorch(make, shape):
     layer, exact = make()
     for _ in range(3):
         features = (3 * torch.randn(shape) + 2).requires_grad_()
-        same = features.detach().double().requires_grad_()
-        answer, expected = layer(features), exact(same)
-        assert type(answer.grad_fn).__name__ in ("_NormalizeBackward", "_MultiplyBackward")  # the quick way was taken
-        gradient = torch.randn_like(answer)
-        answer.backward(gradient)
+        exact_features = features.detach().double().requires_grad_()
+        output, expected = layer(features), exact(exact_features)
+        assert type(output.grad_fn).__name__ in ("_NormalizeBackward", "_MultiplyBackward")  # the fast path ran
+        gradient = torch.randn_like(output)
+        output.backward(gradient)
         expected.backward(gradient.double())
-        torch.testing.assert_close(answer.double(), expected, rtol=1e-5, atol=2e-5)
-        torch.testing.assert_close(features.grad.double(), same.grad, rtol=1e-4, atol=2e-5)
+        torch.testing.assert_close(output.double(), expected, rtol=1e-5, atol=2e-5)
+        torch.testing.assert_close(features.grad.double(), exact_features.grad, rtol=1e-4, atol=2e-5)
     for (name, value), other in zip(layer.named_parameters(), exact.parameters(), strict=True):
         torch.testing.assert_close(value.grad.double(), other.grad, rtol=1e-4, atol=1e-3, msg=name)
     for value, other in zip(layer.buffers(), exact.buffers(), strict=True):
         torch.testing.assert_close(value.double(), other.double(), rtol=1e-5, atol=1e-6)
 
 
-def test_features_that_are_all_alike_stay_finite():
+def test_constant_features_give_finite_outputs():
     layer, _ = batch_norm()
-    answer = layer(torch.full((4, 6, 3, 3), 1000.1))
-    assert torch.isfinite(answer).all()
+    output = layer(torch.full((4, 6, 3, 3), 1000.1))
+    assert torch.isfinite(output).all()
 
 
-def test_epsilon_counts_where_features_hardly_differ():
+def test_nearly_constant_features_match_pytorch():
     layer, exact = batch_norm()
     features = (0.003 * torch.randn(8, 6, 5, 7)).requires_grad_()
-    same = features.detach().double().requires_grad_()
-    answer, expected = layer(features), exact(same)
-    gradient = torch.randn_like(answer)
-    answer.backward(gradient)
+    exact_features = features.detach().double().requires_grad_()
+    output, expected = layer(features), exact(exact_features)
+    gradient = torch.randn_like(output)
+    output.backward(gradient)
     expected.backward(gradient.double())
-    torch.testing.assert_close(answer.double(), expected, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(features.grad.double(), same.grad, rtol=1e-4, atol=1e-2)
+    torch.testing.assert_close(output.double(), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(features.grad.double(), exact_features.grad, rtol=1e-4, atol=1e-2)
 
 
-def test_one_value_for_each_channel_is_refused_as_by_pytorch():
+def test_one_value_per_channel_is_refused_as_in_pytorch():
     layer, _ = batch_norm()
     with pytest.raises(ValueError, match="more than 1 value"):
         layer(torch.rand(1, 6, 1, 1))
 
 
 @pytest.mark.parametrize(("make", "shape"), CASES)
-def test_elsewhere_it_is_pytorchs_own_bit_for_bit(make, shape):
+def test_without_the_fast_path_it_equals_pytorch_bit_for_bit(make, shape):
     layer, exact = make()
     plain = exact.float()
     features = torch.randn(shape)
@@ -85,7 +85,7 @@ def test_elsewhere_it_is_pytorchs_own_bit_for_bit(make, shape):
     assert torch.equal(layer.eval()(features), plain.eval()(features))
 
 
-def test_a_network_in_train_mode_is_exported_with_its_own_layers(tmp_path):
+def test_a_network_in_train_mode_is_exported_with_standard_operators(tmp_path):
     torch.onnx.export(
         ConvNet().train(),
         (torch.rand(2, 1, 28, 28),),
@@ -100,21 +100,21 @@ def test_a_network_in_train_mode_is_exported_with_its_own_layers(tmp_path):
     assert ops == ["Conv", "BatchNormalization", "Relu", "Flatten", "Gemm"]
 
 
-def test_so_it_is_by_the_default_exporter():
+def test_the_default_exporter_also_writes_standard_operators():
     ops = [str(node.target) for node in torch.export.export(ConvNet().train(), (torch.rand(2, 1, 28, 28),)).graph.nodes]
     assert any(name.startswith("aten.batch_norm") for name in ops), ops
     assert "aten.linear.default" in ops
 
 
-def test_channels_last_is_left_to_pytorch():
+def test_channels_last_input_uses_pytorchs_layer():
     layer, exact = batch_norm()
     features = torch.randn(4, 6, 5, 7).to(memory_format=torch.channels_last)
     assert torch.equal(layer(features), exact.float()(features))
 
 
-def test_a_network_has_the_same_state_dict_as_before():
-    quick = ConvNet()
-    plain = copy.deepcopy(quick)
+def test_the_state_dict_equals_that_of_pytorchs_layers():
+    fast = ConvNet()
+    plain = copy.deepcopy(fast)
     plain.layer1[1], plain.fc = nn.BatchNorm2d(16), nn.Linear(16 * 784, 10)
-    assert list(plain.state_dict()) == list(quick.state_dict())
-    plain.load_state_dict(quick.state_dict())
+    assert list(plain.state_dict()) == list(fast.state_dict())
+    plain.load_state_dict(fast.state_dict())

@@ -9,24 +9,24 @@ from tests.conftest import copy_of
 
 @pytest.mark.parametrize("architecture", ["convnet", "deep"])
 @pytest.mark.parametrize(("channels", "kernel"), [(4, 3), (16, 5), (64, 7)])
-def test_parameters_are_those_of_the_network(architecture, channels, kernel):
+def test_the_parameter_count_matches_the_network(architecture, channels, kernel):
     config = ModelConfig(architecture=architecture, channels=channels, kernel=kernel)
     assert parameter_count(config) == sum(value.numel() for value in build(config).parameters())
 
 
 @pytest.mark.parametrize(("images", "batch", "steps"), [(100, 50, 2), (101, 50, 3), (149, 50, 3)])
-def test_the_last_batch_of_an_epoch_is_a_step_however_small(images, batch, steps):
+def test_a_smaller_last_batch_counts_as_a_step(images, batch, steps):
     config = TrainConfig(epochs=4, batch_size=batch, data=DataConfig(train_size=images))
     assert step_count(config) == 4 * steps
 
 
-def test_time_grows_with_what_is_asked(tmp_path):
+def test_the_estimate_grows_with_epochs_and_channels(tmp_path):
     base = expected_seconds(TrainConfig(), tmp_path)
     assert expected_seconds(TrainConfig(epochs=10), tmp_path) == pytest.approx(2 * base)
     assert expected_seconds(TrainConfig(model=ModelConfig(channels=64)), tmp_path) > 1.5 * base
 
 
-def test_the_time_of_an_earlier_run_is_taken_over(trained_run, tmp_path):
+def test_the_estimate_uses_the_time_of_an_earlier_run(trained_run, tmp_path):
     run = copy_of(trained_run, tmp_path)
     config = TrainConfig.from_json(run.record("train").config)
     path = run.path / "train" / "stage.json"

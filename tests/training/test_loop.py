@@ -36,14 +36,14 @@ def fit(config, digits, monitor=None):
 
 @pytest.mark.parametrize("images", [1000, 901, 1])
 def test_one_epoch_is_the_same_as_a_plain_loop(digits, images):
-    """Against the loop that everybody writes, which trains on a last batch of one image too: BatchNorm2d has the 784
-    pixels of its feature maps. With SGD: Adam magnifies the noise of float32 in its first steps.
+    """Compare with the usual PyTorch loop, which also trains on a last batch of one image: BatchNorm2d averages over
+    its 784 pixels. With SGD, as Adam's first steps magnify the noise of float32.
     """
     digits = Tensors(digits.images[:images], digits.labels[:images])
     config = TrainConfig(epochs=1, batch_size=100, optimizer="sgd", learning_rate=0.01)
     ours = fit(config, digits).model
     model = build(config.model, config.seed)
-    model.layer1[1], model.fc = nn.BatchNorm2d(16), nn.Linear(16 * 784, 10)  # PyTorch's own
+    model.layer1[1], model.fc = nn.BatchNorm2d(16), nn.Linear(16 * 784, 10)  # PyTorch's layers
     model.load_state_dict(build(config.model, config.seed).state_dict())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     order = torch.randperm(images, generator=torch.Generator().manual_seed(0))
@@ -77,7 +77,7 @@ def test_every_option_learns(digits, change):
     assert loop.evaluate(state.model, digits).accuracy > 0.6
 
 
-def test_the_same_seed_gives_the_same_weights_another_does_not(digits):
+def test_the_seed_determines_the_weights(digits):
     config = TrainConfig(epochs=1, augment=AugmentConfig(shear=5))
     first, second = fit(config, digits), fit(config, digits)
     other = fit(config.replace(seed=1), digits)
@@ -85,7 +85,7 @@ def test_the_same_seed_gives_the_same_weights_another_does_not(digits):
     assert not torch.equal(first.model.fc.weight, other.model.fc.weight)
 
 
-def test_a_diverging_loss_is_an_error_in_words(digits):
+def test_a_diverging_loss_is_an_error(digits):
     config = TrainConfig(epochs=1)
     state = loop.start_training(build(config.model, 0), config, CPU)
     with torch.no_grad():
@@ -102,7 +102,7 @@ def test_schedules():
     assert learning_rate(cosine, 50, 100) == pytest.approx(0.0005)
 
 
-def test_onecycle_is_that_of_pytorch():
+def test_onecycle_matches_pytorch():
     config = TrainConfig(schedule="onecycle", learning_rate=0.01)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=50, cycle_momentum=False)
@@ -118,16 +118,16 @@ def test_evaluate_restores_the_mode(digits):
     assert model.training
 
 
-def test_a_device_that_is_not_there():
+def test_a_missing_device_is_an_error():
     missing = "mps" if not torch.backends.mps.is_available() else "cuda"
     with pytest.raises(ConfigError, match=missing):
         loop.choose_device(TrainConfig(device=missing))
 
 
 def test_validation_images_are_held_out(digits):
-    train, held = loop.split_off_validation(digits, TrainConfig(validation_size=100))
-    assert (len(train), len(held)) == (900, 100)
-    together = torch.cat([train.images, held.images]).reshape(1000, -1)
+    train, validation = loop.split_off_validation(digits, TrainConfig(validation_size=100))
+    assert (len(train), len(validation)) == (900, 100)
+    together = torch.cat([train.images, validation.images]).reshape(1000, -1)
     assert len(torch.unique(together, dim=0)) == len(torch.unique(digits.images.reshape(1000, -1), dim=0))
 
 
@@ -140,16 +140,16 @@ def test_no_augmentation_is_the_identity(digits):
 
 
 @pytest.mark.parametrize(("config", "limit"), [(AugmentConfig(shift=2), 2.1), (AugmentConfig(rotation=20), 0.3)])
-def test_the_centre_of_mass_moves_by_no_more_than_the_shift(digits, config, limit):
+def test_the_center_of_mass_moves_by_no_more_than_the_shift(digits, config, limit):
     images = steps.scale_pixels(digits.images[:200])
     moved = augment(images, config, torch.Generator().manual_seed(0))
-    place = torch.arange(28.0)
+    position = torch.arange(28.0)
 
-    def centre(batch):
+    def center(batch):
         mass = batch.sum((1, 2, 3))
-        return torch.stack([(batch.sum((1, 3)) @ place) / mass, (batch.sum((1, 2)) @ place) / mass])
+        return torch.stack([(batch.sum((1, 3)) @ position) / mass, (batch.sum((1, 2)) @ position) / mass])
 
-    distance = (centre(moved) - centre(images)).abs()
+    distance = (center(moved) - center(images)).abs()
     assert distance.max() < limit
     assert (moved - images).abs().max() > 0.1
 
@@ -157,9 +157,9 @@ def test_the_centre_of_mass_moves_by_no_more_than_the_shift(digits, config, limi
 def test_rotation_turns_by_the_angle():
     image = torch.zeros(1, 1, 28, 28)
     image[0, 0, 13:15, 4:24] = 1  # a horizontal bar
-    turned = augment(image.repeat(500, 1, 1, 1), AugmentConfig(rotation=45), torch.Generator().manual_seed(0))
+    bars = augment(image.repeat(500, 1, 1, 1), AugmentConfig(rotation=45), torch.Generator().manual_seed(0))
     y, x = torch.meshgrid(torch.arange(28.0) - 13.5, torch.arange(28.0) - 13.5, indexing="ij")
-    weight = turned[:, 0]
+    weight = bars[:, 0]
     angle = 0.5 * torch.atan2(2 * (weight * x * y).sum((1, 2)), (weight * (x * x - y * y)).sum((1, 2)))
     assert 43 < torch.rad2deg(angle).abs().max() < 46
 
@@ -167,38 +167,38 @@ def test_rotation_turns_by_the_angle():
 # -- the stage: stop, resume ------------------------------------------------------------------------
 
 
-class StopsAfter(Monitor):
-    """Asks for a stop at the n-th question, as a signal or a button would."""
+class StopAfter(Monitor):
+    """Requests a stop at the n-th check, as a signal or a button would."""
 
     def __init__(self, batches):
-        self.left, self.events = batches, []
+        self.remaining, self.events = batches, []
 
     def stop_requested(self):
-        self.left -= 1
-        return self.left < 0
+        self.remaining -= 1
+        return self.remaining < 0
 
     def emit(self, event):
         self.events.append(event)
 
 
 @pytest.mark.parametrize("batches", few_quick([1, 30, 49, 50, 51, 80], 30))
-def test_stopped_and_resumed_gives_the_same_weights_bit_for_bit(tmp_path, batches):
+def test_a_stopped_and_resumed_training_gives_the_same_weights_bit_for_bit(tmp_path, batches):
     config = small_train_config(epochs=2, augment=AugmentConfig(rotation=5, shift=1))
-    whole = Run.create(tmp_path / "whole")
-    run_train(whole, config, Monitor())
-    parts = Run.create(tmp_path / "parts")
+    uninterrupted = Run.create(tmp_path / "uninterrupted")
+    run_train(uninterrupted, config, Monitor())
+    resumed = Run.create(tmp_path / "resumed")
     with pytest.raises(Stopped, match="saved"):
-        run_train(parts, config, StopsAfter(1 + batches))
-    assert parts.state("train").state == "missing"
-    run_train(parts, TrainConfig(), Monitor(), resume=True)
-    assert digest(parts.path / "train/model.safetensors") == digest(whole.path / "train/model.safetensors")
-    assert parts.record("train").config == config.to_json()
-    assert not (parts.path / "checkpoint").exists()
+        run_train(resumed, config, StopAfter(1 + batches))
+    assert resumed.state("train").state == "missing"
+    run_train(resumed, TrainConfig(), Monitor(), resume=True)
+    assert digest(resumed.path / "train/model.safetensors") == digest(uninterrupted.path / "train/model.safetensors")
+    assert resumed.record("train").config == config.to_json()
+    assert not (resumed.path / "checkpoint").exists()
 
 
-def test_lists_of_runs_do_not_read_the_history_of_a_training_that_was_stopped(tmp_path):
+def test_the_history_of_a_stopped_training_is_in_its_own_file(tmp_path):
     run = Run.create(tmp_path / "run")
-    monitor = StopsAfter(60)
+    monitor = StopAfter(60)
     with pytest.raises(Stopped):
         run_train(run, small_train_config(epochs=3), monitor)
     assert run.record("checkpoint").result.keys() == {"epoch", "batch", "seconds"}
@@ -216,7 +216,7 @@ def test_lists_of_runs_do_not_read_the_history_of_a_training_that_was_stopped(tm
 def test_resuming_with_other_data_is_refused(tmp_path):
     run = Run.create(tmp_path / "run")
     with pytest.raises(Stopped):
-        run_train(run, small_train_config(), StopsAfter(5))
+        run_train(run, small_train_config(), StopAfter(5))
     record = run.path / "checkpoint/stage.json"
     record.write_text(record.read_text().replace('"train_size": 3000', '"train_size": 2900'))
     with pytest.raises(RunError, match=r"data of the run .* has changed"):
@@ -226,7 +226,7 @@ def test_resuming_with_other_data_is_refused(tmp_path):
 def test_resuming_on_another_kind_of_device_is_refused(tmp_path):
     run = Run.create(tmp_path / "run")
     with pytest.raises(Stopped):
-        run_train(run, small_train_config(), StopsAfter(5))
+        run_train(run, small_train_config(), StopAfter(5))
     state = torch.load(run.path / "checkpoint/state.pth", weights_only=True)
     torch.save({**state, "device": "cuda"}, run.path / "checkpoint/state.pth")
     with pytest.raises(RunError, match="stopped on the device 'cuda' and cannot continue on 'cpu'"):
@@ -240,8 +240,8 @@ def test_nothing_to_resume(tmp_path, trained_run):
         run_train(copy_of(trained_run, tmp_path / "copy"), TrainConfig(), Monitor(), resume=True)
 
 
-def test_metrics_are_told_and_kept(tmp_path):
-    monitor = StopsAfter(10**9)
+def test_metrics_are_emitted_and_saved(tmp_path):
+    monitor = StopAfter(10**9)
     run = Run.create(tmp_path / "run")
     result = run_train(run, small_train_config(), monitor)
     metrics = [event for event in monitor.events if isinstance(event, Metrics)]
@@ -250,14 +250,14 @@ def test_metrics_are_told_and_kept(tmp_path):
     assert metrics[-1].validation_accuracy is not None
     from convnet_core.common.files import read_json
 
-    kept = read_json(run.path / "train/metrics.json")
-    assert len(kept["history"]) == len(metrics)
-    confusion = np.array(kept["confusion"])
+    metrics_file = read_json(run.path / "train/metrics.json")
+    assert len(metrics_file["history"]) == len(metrics)
+    confusion = np.array(metrics_file["confusion"])
     assert confusion.sum() == 400
     assert np.trace(confusion) / 400 == pytest.approx(result.test_accuracy)
 
 
-def test_both_weight_files_hold_the_same(trained_run):
+def test_both_weights_files_have_the_same_values(trained_run):
     from convnet_core.networks.weights import read_weights
 
     first = read_weights(trained_run.path / "train/model.safetensors")

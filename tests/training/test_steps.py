@@ -1,4 +1,4 @@
-"""The step of a training as a GPU takes it, tried on the CPU: nothing in it waits, and it can be recorded."""
+"""The training step for a GPU, tested on the CPU: it never waits for the device, and it can be recorded."""
 
 from functools import partial
 
@@ -32,15 +32,15 @@ def fit(config, digits):
     return state
 
 
-# -- nothing waits ----------------------------------------------------------------------------------
+# -- no waiting -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rate", [0.1, torch.tensor(0.1)], ids=["eager", "graph"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 @pytest.mark.parametrize("architecture", ["convnet", "deep"])
-def test_a_step_reads_nothing_off_the_device(monkeypatch, architecture, optimizer, precision, rate):
-    """With tensors that have no values: whatever asks for one raises. The layers are those of a GPU."""
+def test_a_step_reads_no_value_from_the_device(monkeypatch, architecture, optimizer, precision, rate):
+    """Fake tensors have no values, so reading one raises. The layers are those used on a GPU."""
     monkeypatch.setenv("CONVNET_PLAIN", "layers")
     config = TrainConfig(
         model=ModelConfig(architecture=architecture),
@@ -54,14 +54,14 @@ def test_a_step_reads_nothing_off_the_device(monkeypatch, architecture, optimize
         state = Training(model, make_optimizer(model, config, CPU), None)
         state.optimizer.param_groups[0]["lr"] = rate
         train = Tensors(torch.zeros(80, 28, 28, dtype=torch.uint8), torch.zeros(80, dtype=torch.int64))
-        for _ in range(3):  # the first makes the optimizer's state
+        for _ in range(3):  # the first creates the optimizer's state
             loss, _ = steps.take_step(state, train, config, torch.arange(50))
         with pytest.raises(Exception, match="_local_scalar_dense"):
             float(loss)
 
 
-class Reads(TorchDispatchMode):
-    """Counts what waits for a device: reads of a tensor's value."""
+class ReadCounter(TorchDispatchMode):
+    """Counts reads of a tensor's value, each of which waits for the device."""
 
     count = 0
 
@@ -70,21 +70,21 @@ class Reads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_an_epoch_reads_as_often_however_many_steps_it_has(digits, monkeypatch):
+def test_the_number_of_reads_in_an_epoch_does_not_depend_on_its_steps(digits, monkeypatch):
     monkeypatch.setattr(loop, "_EVENT_SECONDS", 1e9)
-    found = []
+    counts = []
     for batch_size in (500, 20):
-        with Reads() as reads:
+        with ReadCounter() as reads:
             fit(TrainConfig(epochs=1, batch_size=batch_size), digits)
-        found.append(reads.count)
-    assert found[0] == found[1] > 0
+        counts.append(reads.count)
+    assert counts[0] == counts[1] > 0
 
 
 # -- a CUDA graph -----------------------------------------------------------------------------------
 
 
-class Again:
-    """Behaves like a CUDA graph: recording does nothing, and each replay leaves its results in the same tensors."""
+class FakeGraph:
+    """Behaves like a CUDA graph: recording does nothing, and each replay writes its results to the same tensors."""
 
     def warm(self, work):
         return work()
@@ -94,17 +94,17 @@ class Again:
         return self.result
 
     def replay(self):
-        for kept, new in zip(self.result, self.work(), strict=True):
-            kept.copy_(new)
+        for buffer, value in zip(self.result, self.work(), strict=True):
+            buffer.copy_(value)
 
 
-class Never(Again):
+class FailingGraph(FakeGraph):
     def record(self, work):
         raise RuntimeError("operation not permitted when stream is capturing")
 
 
-def graphed(recorder, state, train, config):
-    """The stepper of a GPU with another recorder."""
+def make_graphed_step(recorder, state, train, config):
+    """The step for a GPU, with the given recorder."""
     state.optimizer.param_groups[0]["lr"] = torch.tensor(config.learning_rate)
     take = partial(steps.take_step, state, train, config)
     return GraphedStep(take, partial(set_learning_rate, state.optimizer), recorder, config.batch_size, CPU)
@@ -117,30 +117,30 @@ RECIPE = TrainConfig(
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_recorded_step_trains_the_same(digits, monkeypatch, optimizer):
-    """Buffers that stay, the rate a tensor, a last batch of another size."""
+    """With fixed buffers, the learning rate as a tensor, and a last batch of another size."""
     config = RECIPE.replace(optimizer=optimizer)
-    monkeypatch.setattr(loop, "_EVENT_SECONDS", 1e9)  # one event an epoch, whatever the time
+    monkeypatch.setattr(loop, "_EVENT_SECONDS", 1e9)  # one event an epoch, however long it takes
     plain = fit(config, digits)
-    monkeypatch.setattr(loop, "make_step", partial(graphed, Again()))
-    recorded = fit(config, digits)
-    # A rate in float32 rounds, and Adam magnifies that. In train mode, in which the convolution's bias does not count:
-    # its gradient is nothing but noise, and Adam makes large steps of it.
+    monkeypatch.setattr(loop, "make_step", partial(make_graphed_step, FakeGraph()))
+    graph_state = fit(config, digits)
+    # The learning rate is rounded to float32, and Adam magnifies that. Compare in train mode, where the convolution's
+    # bias has no effect: its gradient is only noise, and Adam turns noise into large steps.
     loose = {"rtol": 0, "atol": 0.1} if optimizer == "adamw" else {"rtol": 1e-4, "atol": 1e-4}
     with torch.no_grad():
-        answers = [state.model.train()(steps.scale_pixels(digits.images)) for state in (recorded, plain)]
-    torch.testing.assert_close(*answers, **loose)
-    told = [(item.loss, item.accuracy) for item in (plain.progress.history[-1], recorded.progress.history[-1])]
-    assert told[0] == pytest.approx(told[1], rel=2e-2)
+        outputs = [state.model.train()(steps.scale_pixels(digits.images)) for state in (graph_state, plain)]
+    torch.testing.assert_close(*outputs, **loose)
+    metrics = [(item.loss, item.accuracy) for item in (plain.progress.history[-1], graph_state.progress.history[-1])]
+    assert metrics[0] == pytest.approx(metrics[1], rel=2e-2)
 
 
-def test_a_step_that_cannot_be_recorded_is_one_clear_error(digits, monkeypatch):
-    monkeypatch.setattr(loop, "make_step", partial(graphed, Never()))
+def test_a_step_that_cannot_be_recorded_is_a_clear_error(digits, monkeypatch):
+    monkeypatch.setattr(loop, "make_step", partial(make_graphed_step, FailingGraph()))
     with pytest.raises(ConfigError, match="cannot be recorded as a CUDA graph: operation not permitted") as caught:
         fit(RECIPE, digits)
     assert "--cuda-graph" in caught.value.hint
 
 
-def test_no_preset_asks_for_a_graph():
+def test_no_preset_uses_a_graph():
     assert not any(preset.cuda_graph for preset in PRESETS.values())
 
 
