@@ -9,13 +9,14 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from convnet_core.common.formatting import format_error, format_share, format_size
+from convnet_core.common.templates import open_template
 from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, Result, Summary
 from convnet_core.compare.report_file import LabelTolerance, Report, ResultLine, RuntimeLine, Tolerance
@@ -23,10 +24,8 @@ from convnet_core.compare.verdict import sentence
 from convnet_core.runs.stage_record import now
 from convnet_core.runtimes.specs import all_versions
 
-if TYPE_CHECKING:
-    import jinja2
-
 _TEMPLATES = Path(__file__).parent / "templates"
+_FILTERS = {"size": format_size, "error": format_error, "share": format_share, "verdict": sentence}
 _MOST_PICTURES = 24
 _DECADES = np.arange(-9, 3)  # edges of the histograms: 1e-9 to 1e2
 
@@ -123,7 +122,7 @@ def _number(value: float | None) -> float | None:
 
 def to_markdown(report: Report) -> str:
     """The verdict and the table of runtimes, for an issue or a pull request."""
-    return _environment(escape=False).get_template("report.md.j2").render(report=report)
+    return open_template(_TEMPLATES / "report.md.j2", **_FILTERS).render(report=report)
 
 
 def to_html(report: Report, comparison: Comparison, images: NDArray[np.uint8] | None) -> str:
@@ -133,27 +132,9 @@ def to_html(report: Report, comparison: Comparison, images: NDArray[np.uint8] | 
     """
     pictures = differing_pictures(comparison, images) if images is not None else []
     differing = count_differing(comparison)
-    return (
-        _environment(escape=True)
-        .get_template("report.html.j2")
-        .render(
-            report=report, histograms=histograms(comparison), pictures=pictures, differing=differing, decades=_DECADES
-        )
+    return open_template(_TEMPLATES / "report.html.j2", **_FILTERS).render(
+        report=report, histograms=histograms(comparison), pictures=pictures, differing=differing, decades=_DECADES
     )
-
-
-def _environment(*, escape: bool) -> jinja2.Environment:
-    import jinja2  # not at the top: reading a report, as the home page does, needs no jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=escape,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters.update(size=format_size, error=format_error, share=format_share, verdict=sentence)
-    return environment
 
 
 def per_sample(comparison: Comparison) -> list[Measurement]:

@@ -46,9 +46,9 @@ def test_the_report_maps_each_node_to_its_ops_with_names_and_shapes(report):
 
 def test_the_page_has_both_graphs_whose_nodes_lead_to_their_line(run, report):
     page = (run.path / "dissect/report.html").read_text()
-    first, second = re.findall(r"<svg role=.*?</svg>", page)
+    first, second = re.findall(r"<svg role=.*?</svg>", page, re.DOTALL)
     for place, entry in enumerate(report.entries):
-        assert f"id='n{place}'><td>{entry.name}" in page
+        assert f'id="n{place}"><td>{entry.name}' in page
         assert f'href="#n{place}" class="n{place}"' in first
         assert f"body:has(#n{place}:target) .n{place} circle" in page
     assert 'href="#n0" class="n0"' in second
@@ -177,6 +177,30 @@ def test_a_runtime_whose_name_could_lead_elsewhere_is_refused(run, tmp_path, nam
     write_json(path, {**written, "runtimes": [*written["runtimes"], name]})
     with pytest.raises(RunError, match=r"is not a valid name for a runtime|runtimes must be str"):
         documents.load(hostile)
+
+
+def test_names_are_text_in_the_page(report):
+    hostile = "<script>alert('1')</script>"
+    entry, node = report.entries[0], report.nodes[0]
+    weight = dataclasses.replace(report.weights[0], name=hostile)
+    picture = report.pictures.onnx
+    drawn = dataclasses.replace(picture.nodes[0], id=hostile, label=hostile)
+    page = documents.to_html(
+        dataclasses.replace(
+            report,
+            title=hostile,
+            findings=(Finding("born", hostile, hostile),),
+            entries=(dataclasses.replace(entry, name=hostile), *report.entries[1:]),
+            nodes=(dataclasses.replace(node, name=hostile), *report.nodes[1:]),
+            weights=(weight, *report.weights[1:]),
+            samples={hostile: hostile},
+            pictures=dataclasses.replace(
+                report.pictures, onnx=dataclasses.replace(picture, nodes=(drawn, *picture.nodes[1:]))
+            ),
+        )
+    )
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 10
 
 
 def test_a_headline_ends_with_one_full_stop(report):

@@ -1,15 +1,14 @@
-"""The two graphs of a dissection as SVG, colored by error, for a page without scripts. Imports nothing heavy."""
+"""The two graphs of a dissection, colored by error, ready for the SVG in the template. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from html import escape
+from dataclasses import dataclass
 
-from convnet_core.dissect.report.report_file import Picture, PictureNode
+from convnet_core.dissect.report.report_file import Picture, Pictures
 
 _ACROSS, _DOWN, _MARGIN = 120, 44, 24
-_RADIUS = 8
 _LOW, _HIGH = -8.0, -2.0
 """log10 of the smallest and the largest error on the color scale."""
 _STOPS = ((158, 202, 225), (253, 217, 124), (215, 48, 31))
@@ -18,37 +17,68 @@ _MOST_LABELS = 200
 """The most nodes to label."""
 
 
-def render_graph(picture: Picture, errors: Mapping[str, float | None], places: Mapping[str, int], title: str) -> str:
-    """A graph from top to bottom. A node is colored by its ONNX node's error, and has the class n<place> and a link to
-    #n<place>: a click in one graph highlights the node in both.
+@dataclass(frozen=True)
+class DrawnNode:
+    """A node with its color and its position in pixels. `text` describes its error, `label` is "" in a large graph.
+
+    `place` is the position of its ONNX node in the node map, None if it is not there.
     """
-    nodes = picture.nodes
-    if not nodes:
-        return ""
-    at = [(_MARGIN + _ACROSS * node.x, _MARGIN + _DOWN * node.y) for node in nodes]
+
+    id: str
+    label: str
+    text: str
+    color: str
+    x: float
+    y: float
+    place: int | None
+
+
+@dataclass(frozen=True)
+class DrawnGraph:
+    """A graph as an SVG shows it, from top to bottom, in pixels; `lines` are x and y of both ends."""
+
+    title: str
+    left: float
+    width: float
+    height: float
+    lines: tuple[tuple[float, float, float, float], ...]
+    nodes: tuple[DrawnNode, ...]
+
+
+def draw_graphs(pictures: Pictures, errors: Mapping[str, float | None], places: Mapping[str, int]) -> list[DrawnGraph]:
+    """The graphs that have nodes. The color of a node is the error of its ONNX node."""
+    both = (("ONNX", pictures.onnx), ("TensorFlow", pictures.tensorflow))
+    return [_draw(title, picture, errors, places) for title, picture in both if picture.nodes]
+
+
+def _draw(title: str, picture: Picture, errors: Mapping[str, float | None], places: Mapping[str, int]) -> DrawnGraph:
+    at = [(_MARGIN + _ACROSS * node.x, _MARGIN + _DOWN * node.y) for node in picture.nodes]
     left = min(x for x, _ in at) - _MARGIN
-    width, height = max(x for x, _ in at) - left + _ACROSS, max(y for _, y in at) + _MARGIN
-    lines = "".join(
-        f'<line x1="{at[a][0]:g}" y1="{at[a][1]:g}" x2="{at[b][0]:g}" y2="{at[b][1]:g}"/>' for a, b in picture.edges
+    has_labels = len(at) <= _MOST_LABELS
+    nodes = (
+        DrawnNode(
+            node.id,
+            node.label if has_labels else "",
+            _error_text(errors.get(node.node)),
+            error_color(errors.get(node.node)),
+            x,
+            y,
+            places.get(node.node),
+        )
+        for node, (x, y) in zip(picture.nodes, at, strict=True)
     )
-    circles = "".join(
-        _node(node, x, y, errors.get(node.node), places.get(node.node), len(nodes) <= _MOST_LABELS)
-        for node, (x, y) in zip(nodes, at, strict=True)
-    )
-    return (
-        f'<svg role="img" aria-label="The graph in {escape(title)}" width="{width:g}" height="{height:g}" '
-        f'viewBox="{left:g} 0 {width:g} {height:g}"><g stroke="#888888">{lines}</g>{circles}</svg>'
+    return DrawnGraph(
+        title,
+        left,
+        max(x for x, _ in at) - left + _ACROSS,
+        max(y for _, y in at) + _MARGIN,
+        tuple((*at[first], *at[second]) for first, second in picture.edges),
+        tuple(nodes),
     )
 
 
-def _node(node: PictureNode, x: float, y: float, error: float | None, place: int | None, labelled: bool) -> str:
-    said = "not compared" if error is None else f"error {error:.1e} of the range"
-    text = f'<text x="{x + 13:g}" y="{y + 4:g}">{escape(node.label)}</text>' if labelled else ""
-    inside = (
-        f"<title>{escape(node.id)}: {said}</title>"
-        f'<circle cx="{x:g}" cy="{y:g}" r="{_RADIUS}" fill="{error_color(error)}"/>{text}'
-    )
-    return inside if place is None else f'<a href="#n{place}" class="n{place}">{inside}</a>'
+def _error_text(error: float | None) -> str:
+    return "not compared" if error is None else f"error {error:.1e} of the range"
 
 
 def error_color(error: float | None) -> str:
