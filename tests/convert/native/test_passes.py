@@ -145,7 +145,7 @@ def test_a_transpose_that_only_an_output_needs_moves_to_the_end():
     assert graph.nodes[0].op == "Relu"
 
 
-def test_operators_that_go_channels_last_are_those_with_a_handler_for_it():
+def test_channels_last_operators_are_those_with_a_channels_last_handler():
     assert {op for domain, op in all_handlers() if domain == DOMAIN} == SPATIAL
 
 
