@@ -60,8 +60,8 @@ def redirect_to_home() -> None:
 def _set_icon() -> None:
     """Set the tab's icon from our own file; Streamlit would fetch emoji and Material icons from Google.
 
-    Sends the message of `st.set_page_config` directly: for an icon from a file, Streamlit 1.67 imports NumPy and
-    Pillow, which delays the first button of a new server by 0.15 s.
+    Sends the message of `st.set_page_config` directly: for an icon from a file, Streamlit 1.67 imports NumPy.
+    The first run of a new server's script would take 0.21 s of CPU time instead of 0.10 (seven servers each).
     """
     context = get_script_run_ctx()
     if context is None:
