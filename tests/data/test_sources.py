@@ -26,9 +26,9 @@ def blank(monkeypatch):
 
 
 def test_a_source_in_the_table_is_read_by_its_name(blank):
-    loaded = data.load(DataConfig(source="blank"))
-    assert len(loaded.train) == 20
-    assert loaded.notes == ("all sheets are white",)
+    data_set = data.load(DataConfig(source="blank"))
+    assert len(data_set.train) == 20
+    assert data_set.notes == ("all sheets are white",)
 
 
 def test_any_other_value_is_a_path(blank):
