@@ -37,25 +37,25 @@ GRAPHS = {
 
 
 @pytest.mark.parametrize(("count", "links"), GRAPHS.values(), ids=GRAPHS)
-def test_data_flows_downwards_and_no_two_nodes_share_a_place(count, links):
+def test_data_flows_downward_and_no_two_nodes_share_a_position(count, links):
     layout = lay_out(count, links)
     assert len(layout.positions) == len(set(layout.positions)) == count
     for source, target in links:
         if source != target:
             assert layout.positions[source][1] < layout.positions[target][1]
     for y in {y for _, y in layout.positions}:
-        row = sorted(place[0] for place in layout.positions if place[1] == y)
+        row = sorted(position[0] for position in layout.positions if position[1] == y)
         assert all(right - left > 0.99 for left, right in itertools.pairwise(row))
 
 
 @pytest.mark.parametrize(("count", "links"), GRAPHS.values(), ids=GRAPHS)
 def test_a_long_edge_bends_around_the_nodes_of_each_layer_it_passes(count, links):
     layout = lay_out(count, links)
-    places = set(layout.positions)
+    positions = set(layout.positions)
     for (source, target), bends in layout.bends.items():
         first, last = layout.positions[source][1], layout.positions[target][1]
         assert [y for _, y in bends] == list(range(int(first) + 1, int(last)))
-        assert not places & set(bends)
+        assert not positions & set(bends)
 
 
 def test_a_chain_is_a_straight_line():
@@ -75,8 +75,8 @@ def test_a_cycle_is_drawn_with_one_upward_edge():
 
 def test_unconnected_parts_are_side_by_side():
     count, links = GRAPHS["two parts"]
-    places = lay_out(count, links).positions
-    assert max(x for x, _ in places[:10]) < min(x for x, _ in places[10:])
+    positions = lay_out(count, links).positions
+    assert max(x for x, _ in positions[:10]) < min(x for x, _ in positions[10:])
 
 
 def test_the_number_of_bends_grows_only_with_the_graph():
