@@ -102,7 +102,7 @@ def comparison(folder: str) -> Callable[[int], float]:
     """A function that measures seconds of a full comparison, without imports."""
     from convnet_core.compare.measure import measure as compare
     from convnet_core.stages.compare import parallel_runtimes
-    from convnet_core.stages.samples import comparison_inputs
+    from convnet_core.stages.samples import comparison_inputs, load_model
     from convnet_core.tensors.model_inputs import InputSpec
 
     run = Run.open(Path(folder))
@@ -112,7 +112,7 @@ def comparison(folder: str) -> Callable[[int], float]:
 
     def measure(_: int) -> float:
         start = time.perf_counter()
-        chosen = comparison_inputs(run, CompareConfig(), Monitor(), None, InputSpec())
+        chosen = comparison_inputs(run, load_model(run), CompareConfig(), Monitor(), None, InputSpec())
         with runtimes[0].open() as reference:
             compare(reference, runtimes, chosen.inputs, chosen.batch_sizes, None, parallel_runtimes(runtimes))
         return time.perf_counter() - start

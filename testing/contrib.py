@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from convnet_core.convert.intake import examine
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.onnx_files.repairs import repair
 from testing import node_tests
 
@@ -61,8 +61,7 @@ def run_both(proto, feeds):
     """The outputs of ONNX Runtime and of the converted model."""
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     expected = session.run(None, feeds)
-    intake = examine(proto, repair(proto))
-    assert not intake.unsupported
+    assert not LoadedModel(proto, tuple(repair(proto))).unsupported
     declared = [
         [dim.dim_value or dim.dim_param for dim in value.type.tensor_type.shape.dim] for value in proto.graph.output
     ]

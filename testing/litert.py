@@ -15,7 +15,7 @@ from convnet_core.convert.targets import saved_model, tflite
 
 def runner(model, kind="fp32"):
     """Convert the model to TFLite; returns a function from input arrays to a list of outputs, in the model's order."""
-    function = converter.convert(model)
+    function = converter.convert(converter.read(model))
     signature = Signature.of(model, function.layouts)
     with tempfile.TemporaryDirectory() as folder:
         saved_model.save(saved_model.trace(function, signature), Path(folder, "saved_model"))

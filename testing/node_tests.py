@@ -25,7 +25,7 @@ def trace(model, examples=None):
 
     `examples` are example inputs; a model with sequence inputs needs them to know the sequences' lengths.
     """
-    function = converter.convert(model)
+    function = converter.convert(converter.read(model))
     inputs = required_inputs(model)
 
     def call(*arguments):

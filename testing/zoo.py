@@ -84,7 +84,7 @@ def convert_and_compare(folder: Path, feeds: dict[int, list[Any]], last_only: bo
     signature = Signature.of(model)
     signature.save(folder)
     start = time.perf_counter()
-    function = converter.convert(model)
+    function = converter.convert(converter.read(model))
     concrete = saved_model.trace(function, signature)
     saved_model.save(concrete, folder / "saved_model")
     seconds = {"saved_model": time.perf_counter() - start}

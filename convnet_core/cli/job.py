@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
@@ -21,6 +22,9 @@ from convnet_core.runs import library
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES, STAGES
 from convnet_core.tensors.model_inputs import InputSpec
+
+if TYPE_CHECKING:
+    from convnet_core.convert.loaded_model import LoadedModel
 
 AGREE, DISAGREE = 0, 1
 """Exit statuses."""
@@ -53,16 +57,19 @@ def command_job(args: argparse.Namespace, run: Run, command: str) -> Iterator[Jo
             raise
 
 
-def import_model(args: argparse.Namespace, run: Run, job: Job) -> None:
-    """Make the file of --onnx the run's model, unless it already is."""
-    if args.onnx is not None:
-        from convnet_core.onnx_files import model_file
-        from convnet_core.stages.import_onnx import run_import_onnx
+def import_model(args: argparse.Namespace, run: Run, job: Job) -> LoadedModel | None:
+    """Make the file of --onnx the run's model, unless it already is. Returns the model if this loaded it."""
+    if args.onnx is None:
+        return None
+    from convnet_core.onnx_files import model_file
+    from convnet_core.stages.import_onnx import run_import_onnx
 
-        record = run.record("export")
-        if record is None or record.inputs.get("onnx") != model_file.fingerprint(args.onnx):
-            announce_replacement(run, args.onnx.name, job)
-            run_import_onnx(run, args.onnx, job)
+    file, record = model_file.open_file(args.onnx), run.record("export")
+    if record is not None and record.inputs.get("onnx") == file.fingerprint():
+        return None
+    announce_replacement(run, args.onnx.name, job)
+    _, model = run_import_onnx(run, file, job)
+    return model
 
 
 def announce_replacement(run: Run, source: str, job: Job) -> None:
@@ -71,13 +78,14 @@ def announce_replacement(run: Run, source: str, job: Job) -> None:
         job.emit(Message(text=f"{source} replaces the run's previous model"))
 
 
-def import_and_convert(args: argparse.Namespace, run: Run, job: Job, input_spec: InputSpec) -> None:
-    """Import the file of --onnx, and convert it if no converter has."""
-    import_model(args, run, job)
+def import_and_convert(args: argparse.Namespace, run: Run, job: Job, input_spec: InputSpec) -> LoadedModel | None:
+    """Import the file of --onnx, and convert it if no converter has. Returns the model if this loaded it."""
+    model = import_model(args, run, job)
     if args.onnx is not None and all(run.state(stage).state != "fresh" for stage in CONVERT_STAGES):
         from convnet_core.stages.convert import run_convert
 
-        run_convert(run, ConvertConfig(), job, input_spec=input_spec)
+        run_convert(run, ConvertConfig(), job, input_spec=input_spec, model=model)
+    return model
 
 
 def print_comparison(args: argparse.Namespace, run: Run) -> int:

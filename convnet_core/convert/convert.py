@@ -11,12 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx
-
 from convnet_core.common.files import size_of
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert import node_map as nodes
 from convnet_core.convert import node_map_file
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.native import converter as native
 from convnet_core.convert.onnx_tf import converter as onnx_tf
 from convnet_core.convert.signature import Signature
@@ -27,9 +26,9 @@ from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.tensors.arrays import Feeds
 
-CONVERTERS: dict[str, Callable[[onnx.ModelProto, ConvertConfig], Traced]] = {
-    "native": lambda model, config: native.convert(model, config.layout),
-    "onnx-tf": lambda model, _: onnx_tf.convert(model),
+CONVERTERS: dict[str, Callable[[LoadedModel, ConvertConfig], Traced]] = {
+    "native": lambda model, config: native.convert(model.graph, config.layout),
+    "onnx-tf": lambda model, _: onnx_tf.convert(model.proto),
 }
 
 
@@ -47,7 +46,7 @@ class ConversionSummary:
 
 
 def convert(
-    model: onnx.ModelProto, folder: Path, config: ConvertConfig, calibration: Feeds, monitor: Monitor
+    model: LoadedModel, folder: Path, config: ConvertConfig, calibration: Feeds, monitor: Monitor
 ) -> ConversionSummary:
     """Write every target that `config` selects, the signature, and the map of nodes into `folder`.
 
@@ -59,9 +58,9 @@ def convert(
     total = 1 + len(written)
     monitor.emit(Progress(label="tracing the graph", done=0, total=total))
     function = CONVERTERS[config.converter](model, config)  # keeps the variables alive until they are saved
-    signature = Signature.of(model, function.layouts)
+    signature = Signature.of(model.proto, function.layouts)
     concrete = saved_model.trace(function, signature)
-    node_map = nodes.node_map(model, concrete, function)
+    node_map = nodes.node_map(model.proto, concrete, function)
     node_map_file.write(folder, node_map)
 
     traced = TracedModel(concrete, signature, calibration, config, folder / SAVED_MODEL.file)

@@ -11,13 +11,14 @@ import onnx.version_converter
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert import signature
 from convnet_core.convert.convert import CONVERTERS
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.native import converter as native
 from convnet_core.convert.onnx_tf import converter as onnx_tf
 from convnet_core.convert.targets import saved_model
 from convnet_core.errors import ConversionError, MissingError, UnsupportedNode, UnsupportedOpError
 
 CHECKS: dict[str, Callable[[onnx.ModelProto], list[UnsupportedNode]]] = {
-    "native": native.check,
+    "native": lambda model: native.check(native.read(model)),
     "onnx-tf": onnx_tf.check,
 }
 """By converter: a function that lists the nodes it cannot convert."""
@@ -34,7 +35,7 @@ def refused_nodes(model: onnx.ModelProto, config: ConvertConfig) -> tuple[Unsupp
     Raises ConversionError or MissingError if it fails for a reason other than a node.
     """
     try:
-        function = CONVERTERS[config.converter](model, config)
+        function = CONVERTERS[config.converter](LoadedModel(model), config)
         saved_model.trace(function, signature.Signature.of(model, function.layouts))
     except UnsupportedOpError as error:
         return error.nodes

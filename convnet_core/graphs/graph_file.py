@@ -42,9 +42,9 @@ def _links(graph: Graph) -> list[tuple[int, int]]:
 def of_file(path: Path) -> Graph:
     """The graph of an ONNX file as the converter sees it, with a layout. Raises ModelError and ConversionError."""
     from convnet_core.graphs import from_onnx
-    from convnet_core.onnx_files.open_model import open_model
+    from convnet_core.onnx_files import model_file
 
-    model, _ = open_model(path)
+    model, _ = model_file.load_repaired(model_file.open_file(path))
     return arrange(from_onnx.read(model))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from convnet_core.common.files import digest
 from convnet_core.errors import ConversionError, ModelError, one_line
 from convnet_core.onnx_files import contrib, file_faults
 from convnet_core.onnx_files.functions import expanded_size, walk_nodes
+from convnet_core.onnx_files.repairs import repair
 from convnet_core.onnx_files.shape_inference import without_weights
 from convnet_core.tensors.arrays import TensorInfo
 
@@ -74,31 +76,66 @@ def _texts(message: Message) -> Iterator[str | bytes]:
                 yield from _texts(item)
 
 
+@dataclass(frozen=True)
+class ModelFile:
+    """A parsed model file. `weight_files` are the other files with its weights, which `model` lacks at first."""
+
+    path: Path
+    model: onnx.ModelProto
+    weight_files: tuple[Path, ...] = ()
+
+    def load_weights(self) -> onnx.ModelProto:
+        """Read the weights in other files into `model`, and return it. Raises ModelError."""
+        if self.weight_files:
+            try:
+                load_external_data_for_model(self.model, str(self.path.parent))
+            except (onnx.checker.ValidationError, ValueError, OSError) as error:
+                raise ModelError(
+                    f"{self.path}: the weights in its other files cannot be read: {one_line(error)}",
+                    hint="use the weight files that were saved together with this model",
+                ) from error
+        return self.model
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the model file and its weight files. Raises ModelError."""
+        try:
+            digests = [digest(file) for file in (self.path, *self.weight_files)]
+        except OSError as error:
+            raise ModelError(f"{self.path} cannot be read: {one_line(error)}") from error
+        return hashlib.sha256("".join(digests).encode()).hexdigest() if self.weight_files else digests[0]
+
+
+def open_file(path: Path) -> ModelFile:
+    """Parse a model file. Raises ModelError, also if it has weights in a file outside its folder."""
+    model = parse(path)
+    return ModelFile(path, model, tuple(_external_files(model, path)))
+
+
 def load(path: Path) -> onnx.ModelProto:
     """Load a model file and its external weights. Raises ModelError."""
-    model = parse(path)
-    if _external_files(model, path):
-        try:
-            load_external_data_for_model(model, str(path.parent))
-        except (onnx.checker.ValidationError, ValueError, OSError) as error:
-            raise ModelError(
-                f"{path}: the weights in its other files cannot be read: {one_line(error)}",
-                hint="use the weight files that were saved together with this model",
-            ) from error
-    return model
+    return open_file(path).load_weights()
+
+
+def load_repaired(file: ModelFile) -> tuple[onnx.ModelProto, list[str]]:
+    """Load, repair and check an imported model. Returns it with a list of repairs.
+
+    Raises ModelError if its weights cannot be read, ConversionError if it is not a valid model.
+    """
+    model = file.load_weights()
+    repairs = repair(model)
+    check(model)
+    return model, repairs
 
 
 def save(model: onnx.ModelProto, folder: Path) -> list[Path]:
-    """Write model.onnx. If it is too large for one file, move its weights to model.data."""
+    """Write model.onnx. If it is too large for one file, its weights go to model.data."""
     path, external = folder / FILE, size(model) > ONE_FILE
     location = WEIGHTS if external else None
     onnx.save(model, path, save_as_external_data=external, location=location, size_threshold=0)
-    return [path, folder / WEIGHTS] if external else [path]
-
-
-def external_files(path: Path) -> list[Path]:
-    """A model's external weight files. Raises ModelError if one is outside the model's folder."""
-    return _external_files(parse(path), path)
+    if not external:
+        return [path]
+    load_external_data_for_model(model, str(folder))  # onnx.save 1.23 has removed them from the model in memory
+    return [path, folder / WEIGHTS]
 
 
 def _external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
@@ -115,18 +152,8 @@ def _external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
     return [path.parent / name for name in sorted(names)]
 
 
-def fingerprint(path: Path) -> str:
-    """SHA-256 of a model file and its external weight files. Raises ModelError."""
-    try:
-        external = external_files(path)
-        digests = [digest(file) for file in (path, *external)]
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {one_line(error)}") from error
-    return hashlib.sha256("".join(digests).encode()).hexdigest() if external else digests[0]
-
-
-def load_untrusted(path: Path) -> onnx.ModelProto:
-    """Load an untrusted model file. Raises ModelError if it is too large or has external weights."""
+def open_untrusted(path: Path) -> ModelFile:
+    """Parse an untrusted model file. Raises ModelError if it is too large or has external weights."""
     model = parse(path, path.name)
     external = next((tensor.name for tensor in tensors(model) if uses_external_data(tensor)), None)
     if external is not None:
@@ -136,7 +163,7 @@ def load_untrusted(path: Path) -> onnx.ModelProto:
             "`python -m convnet_core convert --onnx FILE`",
         )
     _check_limits(model, path.name)
-    return model
+    return ModelFile(path, model)
 
 
 def _check_limits(model: onnx.ModelProto, name: str) -> None:

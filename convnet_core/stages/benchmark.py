@@ -9,6 +9,7 @@ from convnet_core.benchmark.measure import measure_in_process, steps
 from convnet_core.benchmark.results import FILE, STAGE, Benchmark, Speed, headline, machine
 from convnet_core.common.files import write_json
 from convnet_core.config.stages import BenchmarkConfig
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.jobs.job import device_lock
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
@@ -17,14 +18,15 @@ from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runs.stage_record import now
 from convnet_core.runtimes.registry import Source, sources
 from convnet_core.runtimes.specs import all_versions
-from convnet_core.stages.samples import model_of
+from convnet_core.stages.samples import load_model
 from convnet_core.stages.stage import stage_events
 
 
-def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchmark:
+def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor, model: LoadedModel | None = None) -> Benchmark:
     """Measure all runtimes of the run and write `benchmark/`. A runtime that fails gets a line with the reason.
 
-    Waits until no training uses the processor: running side by side would slow both down.
+    Waits until no training uses the processor: running side by side would slow both down. `model` is the run's model if
+    it is loaded.
     """
     with stage_events(STAGE, monitor) as line:
         run.require("export")
@@ -41,7 +43,7 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
                 machine=machine(),
                 versions=all_versions(),
                 config=config,
-                runtimes=tuple(_measure_all(run, all_sources, config, monitor)),
+                runtimes=tuple(_measure_all(run, all_sources, config, monitor, model)),
             )
             write_json(draft.path / FILE, benchmark.to_json())
             draft.result = {"runtimes": {speed.name: not speed.fault for speed in benchmark.runtimes}}
@@ -49,10 +51,12 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor) -> Benchm
     return benchmark
 
 
-def _measure_all(run: Run, all_sources: list[Source], config: BenchmarkConfig, monitor: Monitor) -> list[Speed]:
+def _measure_all(
+    run: Run, all_sources: list[Source], config: BenchmarkConfig, monitor: Monitor, model: LoadedModel | None
+) -> list[Speed]:
     steps_each, speeds = steps(config), []
     total = steps_each * len(all_sources)
-    infos = inputs_with_bounds(model_of(run)) if run.is_model else ()
+    infos = inputs_with_bounds((model or load_model(run)).proto) if run.is_model else ()
     bounds = {info.name: info.bounds for info in infos if info.bounds}
     for position, source in enumerate(all_sources):
         done = steps_each * position

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2  # noqa: F401  # the report needs it: fail now, not after the measurement
-import onnx
 
 from convnet_core.common.files import write_json
 from convnet_core.compare import measurements_file, report
@@ -22,6 +21,7 @@ from convnet_core.compare.verdict import sentence
 from convnet_core.compare.worker_session import measure, warm_up
 from convnet_core.config.stages import CompareConfig, DataConfig
 from convnet_core.convert import float16
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.dissect.report import content as dissect
 from convnet_core.dissect.report import documents
 from convnet_core.events import Message, Monitor, Progress
@@ -31,7 +31,7 @@ from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runtimes.registry import Source, not_made, sources
 from convnet_core.runtimes.specs import all_versions, spec_of
-from convnet_core.stages.samples import ComparisonInputs, comparison_inputs, model_of
+from convnet_core.stages.samples import ComparisonInputs, comparison_inputs, load_model
 from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.model_inputs import InputSpec
 
@@ -49,11 +49,12 @@ def run_compare(
     *,
     data_config: DataConfig | None = None,
     input_spec: InputSpec = _NO_SPEC,
+    model: LoadedModel | None = None,
 ) -> Comparison:
     """Compare all runtimes of the run and write `compare/`.
 
     Digits come from the test set of the run's data set, or of `data_config`. An imported model gets the inputs
-    that `input_spec` describes.
+    that `input_spec` describes. `model` is the run's model if it is loaded.
     """
     with stage_events("compare", monitor) as line:
         run.require("export")
@@ -62,7 +63,8 @@ def run_compare(
         for warning in warnings:
             monitor.emit(Message(text=f"warning: {warning}"))
         all_sources = sources(run)
-        inputs = comparison_inputs(run, config, monitor, data_config, input_spec)
+        model = model or load_model(run)
+        inputs = comparison_inputs(run, model, config, monitor, data_config, input_spec)
         cases = drawings.list_drawings(run)
         files = (*(file for source in all_sources for file in source.files), *(case.file for case in cases))
         with run.write_stage("compare", config.to_json(), files) as draft:
@@ -82,8 +84,8 @@ def run_compare(
                     config,
                 )
             except ReferenceFault as error:
-                raise explain(error, model_of(run), error.feeds, input_spec, error.batch) from error
-            measurements = _explain_float16(measurements, model_of(run))
+                raise explain(error, model.proto, error.feeds, input_spec, error.batch) from error
+            measurements = _explain_float16(measurements, model)
             sizes = {(source.name, source.converter): source.bytes for source in all_sources}
             comparison = judge(measurements, sizes, all_sources[0].name, config)
             content = _write(draft.path, comparison, run, inputs, warnings)
@@ -113,9 +115,9 @@ def _write(folder: Path, comparison: Comparison, run: Run, inputs: ComparisonInp
     return content
 
 
-def _explain_float16(measurements: list[Measurement], model: onnx.ModelProto) -> list[Measurement]:
+def _explain_float16(measurements: list[Measurement], model: LoadedModel) -> list[Measurement]:
     """Add the constants that do not fit into float16 to the faults of float16 files whose outputs are not finite."""
-    losses = float16.lost_constants(model)
+    losses = float16.lost_constants(model.proto)
     return [
         replace(item, fault=f"{item.fault}, as in float16 {losses}")
         if losses and item.fault.endswith(NOT_FINITE) and spec_of(item.key.runtime).precision == "float16"

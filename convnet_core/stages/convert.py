@@ -9,12 +9,12 @@ from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import ConvertConfig, DataConfig
 from convnet_core.convert import float16
 from convnet_core.convert.convert import ConversionSummary, convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.targets.table import TFLITE_FP16
 from convnet_core.convert.targets.tflite import warm_up
 from convnet_core.events import Message, Monitor
-from convnet_core.onnx_files import model_file
 from convnet_core.runs.run import Run
-from convnet_core.stages.samples import calibration
+from convnet_core.stages.samples import calibration, load_model
 from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.model_inputs import InputSpec
 
@@ -29,22 +29,23 @@ def run_convert(
     data_config: DataConfig | None = None,
     input_spec: InputSpec = _NO_SPEC,
     samples: Path | None = None,
+    model: LoadedModel | None = None,
 ) -> ConversionSummary:
     """Convert the run's ONNX model and write `convert/<converter>/`.
 
     int8 is calibrated on training images of the run's data set, or of `data_config`; for an imported model on the
-    samples of an .npz file, or on inputs that `input_spec` describes.
+    samples of an .npz file, or on inputs that `input_spec` describes. `model` is the run's model if it is loaded.
     """
     stage = f"convert/{config.converter}"
     with stage_events("convert", monitor) as line:
         run.require("export")
         warm_up()
         with run.write_stage(stage, config.to_json(), run.model_files) as draft:
-            samples_for_int8 = calibration(run, config, monitor, data_config, input_spec, samples)
+            model = model or load_model(run)
+            samples_for_int8 = calibration(run, model, config, monitor, data_config, input_spec, samples)
             draft.inputs["data"] = samples_for_int8.fingerprint
-            model = model_file.load(run.path / "export/model.onnx")
             converted = convert(model, draft.path, config, samples_for_int8.feeds, monitor)
-            if TFLITE_FP16.file in converted.sizes and (losses := float16.lost_constants(model)):
+            if TFLITE_FP16.file in converted.sizes and (losses := float16.lost_constants(model.proto)):
                 monitor.emit(Message(text=f"{TFLITE_FP16.file} stores float16: {losses}"))
             draft.result = {**dataclasses.asdict(converted), **samples_for_int8.record}
         line.summary = (

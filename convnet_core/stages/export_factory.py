@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import ExportConfig
-from convnet_core.convert.intake import examine
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.export import factory
 from convnet_core.export.onnx_export import export_any
@@ -34,7 +34,8 @@ def run_export_factory(
             monitor.emit(Message(text=f"the batch is fixed: {exported.fixed_batch_reason}"))
         with run.write_stage("export", config.to_json()) as draft:
             draft.inputs["factory"] = function
-            result = write_model(examine(exported.model, repair(exported.model)), draft, exported.max_abs_error)
+            model = LoadedModel(exported.model, tuple(repair(exported.model)))
+            result = write_model(model, draft, exported.max_abs_error)
         monitor.emit(Progress(label="exported", done=1, total=1))
         line.summary = f"{format_count(result.nodes, 'node')}, opset {result.opset}, from {function}"
     return result

@@ -14,6 +14,7 @@ from convnet_core.runs.stage_folders import CHECKPOINT, CONVERT_STAGES
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
 from convnet_core.stages.export import run_export
+from convnet_core.stages.samples import load_model
 from convnet_core.stages.train import run_train
 
 _Config = TypeVar("_Config", bound=Config)
@@ -28,7 +29,7 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
     A stopped training continues from its checkpoint. A run with imported weights or an imported model skips the
     training. Raises RunError if there is nothing to start from, or if an imported model would have to be exported.
     """
-    stages = []
+    stages, model = list[str](), None
     for stage in run.stages:
         if run.state(stage).state == "fresh" or (stage == "train" and _is_imported(run)):
             continue
@@ -39,20 +40,24 @@ def run_refresh(run: Run, monitor: Monitor) -> list[str]:
                 _refuse_imported_model(run)
                 run_export(run, _config(run, stage, ExportConfig()), monitor)
             case "compare":
+                model = model or load_model(run)
                 run_compare(
                     run,
                     _config(run, stage, CompareConfig()),
                     monitor,
                     data_config=data_of(run, stage),
                     input_spec=inputs_of(run, stage, *CONVERT_STAGES),
+                    model=model,
                 )
             case _:
+                model = model or load_model(run)
                 run_convert(
                     run,
                     _config(run, stage, ConvertConfig()),
                     monitor,
                     data_config=data_of(run, stage),
                     input_spec=inputs_of(run, stage, "compare"),
+                    model=model,
                 )
         stages.append(stage)
     return stages

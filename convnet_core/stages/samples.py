@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from convnet_core.compare.measure import TEST, InputSet
 from convnet_core.config.stages import CompareConfig, ConvertConfig, DataConfig
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.data import digits as data
 from convnet_core.data.split import Split
 from convnet_core.errors import ModelError
@@ -23,7 +23,7 @@ from convnet_core.onnx_files.precision import output_precisions
 from convnet_core.runs import drawings
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
-from convnet_core.tensors.arrays import Feeds, TensorInfo, batched, fixed_batch, zeros
+from convnet_core.tensors.arrays import Feeds, batched, fixed_batch, zeros
 from convnet_core.tensors.model_inputs import InputSpec, draw_samples, fingerprint, read_samples
 
 _MOST_SAMPLES = 64
@@ -58,6 +58,7 @@ class ComparisonInputs:
 
 def calibration(
     run: Run,
+    model: LoadedModel,
     config: ConvertConfig,
     monitor: Monitor,
     data_config: DataConfig | None,
@@ -66,7 +67,7 @@ def calibration(
 ) -> Calibration:
     """The samples that determine the int8 ranges: training images, samples from a file, or random ones."""
     if samples is not None:
-        feeds = read_samples(samples, _inputs(run))
+        feeds = read_samples(samples, inputs_with_bounds(model.proto))
         return Calibration(feeds, {"calibration": str(samples)}, fingerprint(feeds))
     if not run.is_model:
         data_config = data_config or data_of(run)
@@ -78,8 +79,9 @@ def calibration(
     monitor.emit(
         Message(text="int8 is calibrated on random numbers; pass --calibration samples.npz to use real samples")
     )
+    size = min(config.calibration_size, _MOST_SAMPLES)
     try:
-        feeds = draw_samples(input_spec, _inputs(run), min(config.calibration_size, _MOST_SAMPLES), config.seed)
+        feeds = draw_samples(input_spec, inputs_with_bounds(model.proto), size, config.seed)
     except ModelError as error:  # the other files need no samples
         monitor.emit(Message(text=f"no samples for int8: {error}"))
         feeds = {}
@@ -87,11 +89,16 @@ def calibration(
 
 
 def comparison_inputs(
-    run: Run, config: CompareConfig, monitor: Monitor, data_config: DataConfig | None, input_spec: InputSpec
+    run: Run,
+    model: LoadedModel,
+    config: CompareConfig,
+    monitor: Monitor,
+    data_config: DataConfig | None,
+    input_spec: InputSpec,
 ) -> ComparisonInputs:
     """The inputs to compare the runtimes on."""
     if run.is_model:
-        return _model_inputs(model_of(run), config, input_spec)
+        return _model_inputs(model, config, input_spec)
     data_config = data_config or data_of(run)
     digits = data.load(data_config, monitor)
     inputs = [*digit_inputs(digits.test, config), *_drawings(run, drawings.list_drawings(run))]
@@ -120,9 +127,9 @@ def _drawings(run: Run, cases: list[drawings.SavedDrawing]) -> list[InputSet]:
     return [InputSet("drawings", {INPUT: images}, labels)]
 
 
-def _model_inputs(model: onnx.ModelProto, config: CompareConfig, input_spec: InputSpec) -> ComparisonInputs:
+def _model_inputs(model: LoadedModel, config: CompareConfig, input_spec: InputSpec) -> ComparisonInputs:
     """Samples of the declared dtypes and shapes; a model with a fixed batch runs at that batch size."""
-    inputs = inputs_with_bounds(model)
+    inputs = inputs_with_bounds(model.proto)
     feeds = input_spec.samples(inputs, min(config.samples, _MOST_SAMPLES), config.seed)
     fixed = fixed_batch(input_spec.apply_shapes(inputs))
     sizes = config.batch_sizes if fixed is None else (max(fixed, 1),)
@@ -130,13 +137,9 @@ def _model_inputs(model: onnx.ModelProto, config: CompareConfig, input_spec: Inp
     feeds_by_set = {name: feeds, "zeros": zeros(input_spec.apply_shapes(inputs), feeds)}
     sets = [InputSet(label, arrays, batched=batched(inputs)) for label, arrays in feeds_by_set.items()]
     record = {"inputs": input_spec.to_json()}
-    return ComparisonInputs(sets, sizes, record, fingerprint(feeds), name, precisions=output_precisions(model))
+    return ComparisonInputs(sets, sizes, record, fingerprint(feeds), name, precisions=output_precisions(model.proto))
 
 
-def _inputs(run: Run) -> tuple[TensorInfo, ...]:
-    return inputs_with_bounds(model_of(run))
-
-
-def model_of(run: Run) -> onnx.ModelProto:
-    """The run's ONNX model. Raises ModelError."""
-    return model_file.load(run.path / "export" / model_file.FILE)
+def load_model(run: Run) -> LoadedModel:
+    """Load the run's ONNX model. Raises ModelError."""
+    return LoadedModel(model_file.load(run.path / "export" / model_file.FILE))

@@ -42,7 +42,7 @@ from convnet_core.jobs import watcher
 from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.jobs.watcher import JobView, list_jobs
 from convnet_core.networks import convnet, weights
-from convnet_core.onnx_files.model_file import load_untrusted
+from convnet_core.onnx_files.model_file import open_untrusted
 from convnet_core.runs import drawings, stage_record
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import TensorInfo
@@ -90,7 +90,7 @@ def _images(path: Path) -> object:
 
 
 def _upload(path: Path) -> object:
-    return json.dumps(from_onnx.read(load_untrusted(path)).to_json())
+    return json.dumps(from_onnx.read(open_untrusted(path).model).to_json())
 
 
 # -- documents -----------------------------------------------------------------------------------------

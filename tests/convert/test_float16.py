@@ -9,6 +9,7 @@ from onnx import helper, numpy_helper
 from convnet_core.config.stages import CompareConfig, ConvertConfig
 from convnet_core.convert.float16 import lost_constants
 from convnet_core.events import Message, Monitor
+from convnet_core.onnx_files.model_file import open_file
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
@@ -67,7 +68,7 @@ def test_conversion_warns_and_the_failing_row_names_the_constant(tmp_path):
     ]
     onnx.save(model(nodes, {"axes": np.int64([1]), "eps": np.float32(1e-10)}), tmp_path / "m.onnx")
     run, recorder = Run.create(tmp_path / "run", kind="model"), MessageRecorder()
-    run_import_onnx(run, tmp_path / "m.onnx", Monitor())
+    run_import_onnx(run, open_file(tmp_path / "m.onnx"), Monitor())
     run_convert(run, ConvertConfig(calibration_size=2), recorder)
     assert "model.fp16.tflite stores float16: the constant 'eps' (1e-10) becomes 0" in recorder.texts
     comparison = run_compare(run, CompareConfig(samples=2, batch_sizes=(1,)), Monitor())

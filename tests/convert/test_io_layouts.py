@@ -15,6 +15,7 @@ from convnet_core.config.stages import BenchmarkConfig, ConvertConfig
 from convnet_core.convert.signature import Signature
 from convnet_core.errors import ConfigError, DataError
 from convnet_core.events import Monitor
+from convnet_core.onnx_files.model_file import open_file
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.registry import sources
 from convnet_core.stages.convert import run_convert
@@ -54,7 +55,7 @@ def run(tmp_path_factory):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), folder / "m.onnx")
     np.savez(folder / "samples.npz", **feeds(20), labels=np.arange(3))
     run = Run.create(folder / "run", kind="model")
-    run_import_onnx(run, folder / "m.onnx", Monitor())
+    run_import_onnx(run, open_file(folder / "m.onnx"), Monitor())
     config = ConvertConfig(layout="nhwc", int8_inputs="uint8", int8_outputs="int8")
     run_convert(run, config, Monitor(), samples=folder / "samples.npz")
     return run
@@ -178,7 +179,7 @@ def test_a_model_with_a_fixed_batch_is_calibrated_in_batches_of_that_size(run, t
         port.type.tensor_type.shape.dim[0].dim_value = 3
     onnx.save(model, tmp_path / "m.onnx")
     fixed = Run.create(tmp_path / "run", kind="model")
-    run_import_onnx(fixed, tmp_path / "m.onnx", Monitor())
+    run_import_onnx(fixed, open_file(tmp_path / "m.onnx"), Monitor())
     np.savez(tmp_path / "two.npz", **feeds(2))
     with pytest.raises(DataError, match="has 2 samples, but the model takes batches of 3"):
         run_convert(fixed, ConvertConfig(), Monitor(), samples=tmp_path / "two.npz")

@@ -14,7 +14,7 @@ from convnet_core.compare.differences import Key, difference
 from convnet_core.config.stages import BenchmarkConfig, CompareConfig, ConvertConfig
 from convnet_core.errors import ConfigError, ModelError
 from convnet_core.events import Monitor
-from convnet_core.onnx_files.model_file import fingerprint, inputs, load, load_untrusted
+from convnet_core.onnx_files.model_file import inputs, load, open_file, open_untrusted
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.registry import sources
 from convnet_core.stages.compare import run_compare
@@ -79,7 +79,7 @@ def save_odd(name, path):
 )
 def test_an_odd_model_is_converted_compared_and_measured(name, tmp_path):
     run, monitor = Run.create(tmp_path / "run", kind="model"), Monitor()
-    run_import_onnx(run, save_odd(name, tmp_path / "odd.onnx"), monitor)
+    run_import_onnx(run, open_file(save_odd(name, tmp_path / "odd.onnx")), monitor)
     converted = run_convert(run, ConvertConfig(calibration_size=2), monitor)
     assert "saved_model" in converted.sizes
     comparison = run_compare(run, CompareConfig(samples=3, batch_sizes=(1, 2)), monitor)
@@ -155,7 +155,7 @@ def test_weights_outside_the_models_folder_are_refused(tmp_path):
 
 
 def test_a_missing_weights_file_is_named(tmp_path):
-    for call in (load, fingerprint):
+    for call in (load, open_file):
         with pytest.raises(ModelError, match=r"stores weights in .w\.data., which does not exist"):
             call(save_with_external_weights(tmp_path / "odd.onnx", "w.data"))
 
@@ -178,7 +178,7 @@ def test_external_weights_of_functions_are_refused_too(tmp_path):
     model = helper.make_model(graph, functions=[function], opset_imports=opsets, ir_version=10)
     (tmp_path / "odd.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ModelError, match="stores weights in another file"):
-        load_untrusted(tmp_path / "odd.onnx")
+        open_untrusted(tmp_path / "odd.onnx")
     with pytest.raises(ModelError, match=r"'secret\.txt', which does not exist"):
         load(tmp_path / "odd.onnx")
 
@@ -189,14 +189,14 @@ def test_a_model_too_large_for_one_file_has_a_weights_file(tmp_path, monkeypatch
     run = Run.create(tmp_path / "run", kind="model")
     np.ones(4, np.float32).tofile(tmp_path / "w.data")
     large_model = save_with_external_weights(tmp_path / "odd.onnx", "w.data")
-    run_import_onnx(run, large_model, Monitor())
+    run_import_onnx(run, open_file(large_model), Monitor())
     assert (run.path / "export/model.data").is_file()
     assert run_convert(run, ConvertConfig(calibration_size=2), Monitor()).failed == {}
     assert run_compare(run, CompareConfig(samples=3, batch_sizes=(4,)), Monitor()).verdict == "agree"
     with zipfile.ZipFile(pack_to(run, tmp_path / "all.zip")) as zipped:
         assert any(name.endswith("export/model.data") for name in zipped.namelist())
     np.full(4, 2, np.float32).tofile(tmp_path / "w.data")
-    run_import_onnx(run, large_model, Monitor())
+    run_import_onnx(run, open_file(large_model), Monitor())
     assert run.state("convert/native").state == "stale"
 
 
@@ -209,16 +209,16 @@ def pack_to(run, path):
 def test_the_fingerprint_covers_the_weights_in_other_files(tmp_path):
     path = save_with_external_weights(tmp_path / "odd.onnx", "w.data")
     np.ones(4, np.float32).tofile(tmp_path / "w.data")
-    before = fingerprint(path)
+    before = open_file(path).fingerprint()
     assert numpy_helper.to_array(load(path).graph.initializer[0]).tolist() == [1] * 4
     np.full(5, 2, np.float32).tofile(tmp_path / "w.data")
-    assert fingerprint(path) != before
+    assert open_file(path).fingerprint() != before
 
 
 def test_a_frozen_graph_over_its_limit_is_recorded_and_the_rest_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("convnet_core.convert.targets.frozen_graph.MAX_BYTES", 0)
     run = Run.create(tmp_path / "run", kind="model")
-    run_import_onnx(run, save_odd("float64", tmp_path / "odd.onnx"), Monitor())
+    run_import_onnx(run, open_file(save_odd("float64", tmp_path / "odd.onnx")), Monitor())
     converted = run_convert(run, ConvertConfig(calibration_size=2), Monitor())
     assert "2 GB" in converted.failed["frozen.pb"]
     assert "saved_model" in converted.sizes

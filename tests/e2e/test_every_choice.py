@@ -6,6 +6,7 @@ import onnx
 import pytest
 
 from convnet_core.events import Monitor
+from convnet_core.onnx_files.model_file import open_file
 from convnet_core.runs.run import Run
 from convnet_core.stages.import_onnx import run_import_onnx
 from testing.browser import settle
@@ -21,7 +22,7 @@ def runs(finished_run, server, tmp_path):
     prepare(copy_of(finished_run, server.runs))
     onnx.save(small_resnet(), tmp_path / "network.onnx")
     network = Run.create(server.runs / "网络", kind="model")
-    run_import_onnx(network, tmp_path / "network.onnx", Monitor())
+    run_import_onnx(network, open_file(tmp_path / "network.onnx"), Monitor())
     prepare(network)
 
 

@@ -84,7 +84,7 @@ def test_a_file_that_is_too_large_gets_the_command_to_use(tmp_path, monkeypatch)
 def test_what_is_no_model_is_said_so(tmp_path, content, what):
     (tmp_path / "a.onnx").write_bytes(content)
     with pytest.raises(ModelError, match=rf"^a\.onnx {what}"):
-        model_file.load_untrusted(tmp_path / "a.onnx")
+        model_file.open_untrusted(tmp_path / "a.onnx")
 
 
 def test_weights_in_other_files_are_refused_wherever_they_are(tmp_path):
@@ -101,7 +101,7 @@ def test_weights_in_other_files_are_refused_wherever_they_are(tmp_path):
     for case in (top, inside, nested):
         (tmp_path / "a.onnx").write_bytes(case.SerializeToString())
         with pytest.raises(ModelError, match="stores weights in another file"):
-            model_file.load_untrusted(tmp_path / "a.onnx")
+            model_file.open_untrusted(tmp_path / "a.onnx")
 
 
 def test_too_many_nodes_are_refused_those_inside_counted(tmp_path, monkeypatch):
@@ -112,7 +112,7 @@ def test_too_many_nodes_are_refused_those_inside_counted(tmp_path, monkeypatch):
     nested.graph.node.append(helper.make_node("If", ["x"], ["z"], then_branch=body, else_branch=body))
     (tmp_path / "a.onnx").write_bytes(nested.SerializeToString())
     with pytest.raises(ModelError, match="has 5 nodes; the limit is 4"):
-        model_file.load_untrusted(tmp_path / "a.onnx")
+        model_file.open_untrusted(tmp_path / "a.onnx")
 
 
 def with_functions(*bodies):
@@ -125,7 +125,7 @@ def with_functions(*bodies):
 
 def opened(folder, content):
     (folder / "a.onnx").write_bytes(content.SerializeToString())
-    return model_file.load_untrusted(folder / "a.onnx")
+    return model_file.open_untrusted(folder / "a.onnx").model
 
 
 ONE_AFTER_THE_OTHER = "c = f.{0} (a) b = f.{0} (c)"
@@ -205,7 +205,7 @@ def test_a_tensor_that_claims_more_than_there_can_be_is_refused_before_it_is_mad
     liar.graph.initializer[0].dims[:] = dims
     (tmp_path / "a.onnx").write_bytes(liar.SerializeToString())
     with pytest.raises(ModelError, match="'w' declares the shape"):
-        model_file.load_untrusted(tmp_path / "a.onnx")
+        model_file.open_untrusted(tmp_path / "a.onnx")
 
 
 def test_an_upload_notes_what_cannot_be_converted_and_removes_the_file(tmp_path):

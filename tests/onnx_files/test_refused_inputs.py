@@ -9,6 +9,7 @@ from onnx import helper, numpy_helper
 from convnet_core.config.stages import CompareConfig, DissectConfig
 from convnet_core.errors import DataError
 from convnet_core.events import Monitor
+from convnet_core.onnx_files.model_file import open_file
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.import_onnx import run_import_onnx
@@ -25,7 +26,7 @@ def import_model(folder, nodes, inputs, output, weights=None):
     opsets = [helper.make_opsetid("", 18)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), folder / "m.onnx")
     run = Run.create(folder / "run", kind="model")
-    run_import_onnx(run, folder / "m.onnx", Monitor())
+    run_import_onnx(run, open_file(folder / "m.onnx"), Monitor())
     return run
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from convnet_core.data import strokes_cache
 from convnet_core.events import Monitor
+from convnet_core.onnx_files.model_file import open_file
 from convnet_core.runs.run import Run
 from convnet_core.stages.import_onnx import run_import_onnx
 from testing.browser import PAGES
@@ -28,7 +29,7 @@ def network(tmp_path_factory):
     folder = tmp_path_factory.mktemp("network")
     onnx.save(small_resnet(), folder / "network.onnx")
     run = Run.create(folder / "small-resnet", kind="model")
-    run_import_onnx(run, folder / "network.onnx", Monitor())
+    run_import_onnx(run, open_file(folder / "network.onnx"), Monitor())
     return prepare(run).path.parent
 
 

@@ -14,6 +14,7 @@ from convnet_core.events import Monitor
 from convnet_core.jobs import upload, watcher
 from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import JobView
+from convnet_core.onnx_files.model_file import open_file
 from convnet_core.runs.run import Run
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
@@ -48,7 +49,7 @@ def table_of_words(op="Gather", domain=""):
 def brought_in(folder, model):
     run = Run.create(folder / "words", kind="model")
     onnx.save(model, folder / "words.onnx")
-    run_import_onnx(run, folder / "words.onnx", Monitor())
+    run_import_onnx(run, open_file(folder / "words.onnx"), Monitor())
     return run
 
 

@@ -29,8 +29,8 @@ def execute(args: argparse.Namespace) -> int:
     with command_job(args, run, "benchmark") as job:
         from convnet_core.stages.benchmark import run_benchmark
 
-        import_and_convert(args, run, job, InputSpec())
-        result = run_benchmark(run, config, job)
+        model = import_and_convert(args, run, job, InputSpec())
+        result = run_benchmark(run, config, job, model)
     content = {"run": str(run.path), **result.to_json()}
     print_results(args, content, tables.benchmark(result), *tables.benchmark_failures(result))
     return 0

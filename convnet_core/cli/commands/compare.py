@@ -30,6 +30,7 @@ def execute(args: argparse.Namespace) -> int:
         from convnet_core.stages.compare import run_compare
 
         input_spec = resolve.input_spec(args)
-        import_and_convert(args, run, job, input_spec)
-        run_compare(run, config, job, data_config=resolve.data_override(args, data_of(run)), input_spec=input_spec)
+        model = import_and_convert(args, run, job, input_spec)
+        data_config = resolve.data_override(args, data_of(run))
+        run_compare(run, config, job, data_config=data_config, input_spec=input_spec, model=model)
     return print_comparison(args, run)

@@ -40,7 +40,7 @@ def execute(args: argparse.Namespace) -> int:
     with command_job(args, run, "convert") as job:
         from convnet_core.stages.convert import run_convert
 
-        import_model(args, run, job)
+        model = import_model(args, run, job)
         result = run_convert(
             run,
             config,
@@ -48,6 +48,7 @@ def execute(args: argparse.Namespace) -> int:
             data_config=resolve.data_override(args, data_of(run)),
             input_spec=resolve.input_spec(args),
             samples=args.calibration,
+            model=model,
         )
     paths = [f"{resolve.short_path(run)}/convert/{config.converter}/{file}" for file in result.sizes]
     print_results(args, {"run": str(run.path), **dataclasses.asdict(result)}, *paths)
@@ -56,11 +57,12 @@ def execute(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     """Print what the native converter does not support, and what was repaired; 2 if the model cannot be converted."""
-    from convnet_core.convert.intake import open_and_check
+    from convnet_core.convert.loaded_model import load_imported
+    from convnet_core.onnx_files import model_file
 
     path = args.onnx or resolve.existing_run(args, "export").path / "export" / "model.onnx"
-    intake = open_and_check(path)
-    faults, repairs = list(intake.unsupported), list(intake.repairs)
+    model = load_imported(model_file.open_file(path))
+    faults, repairs = list(model.unsupported), list(model.repairs)
     lines = [f"{path} can be converted"]
     if faults:
         lines = [f"{path} cannot be converted:", *(f"  {fault}" for fault in faults)]

@@ -33,10 +33,12 @@ def execute(args: argparse.Namespace) -> int:
         from convnet_core.stages.compare import run_compare
         from convnet_core.stages.convert import run_convert
         from convnet_core.stages.export import run_export
+        from convnet_core.stages.samples import load_model
         from convnet_core.stages.train import run_train
 
         run_train(run, train, job)
         run_export(run, export, job)
-        run_convert(run, convert, job)
-        run_compare(run, compare, job)
+        model = load_model(run)
+        run_convert(run, convert, job, model=model)
+        run_compare(run, compare, job, model=model)
     return print_comparison(args, run)

@@ -30,7 +30,7 @@ def execute(args: argparse.Namespace) -> int:
                 from convnet_core.onnx_files import model_file
                 from convnet_core.stages.import_onnx import run_import_onnx
 
-                result = run_import_onnx(run, args.onnx, job, model_file.load_untrusted)
+                result, _ = run_import_onnx(run, model_file.open_untrusted(args.onnx), job)
         finally:
             delete_upload(run)
     path = f"{resolve.short_path(run)}/export/model.onnx"

@@ -1,4 +1,4 @@
-"""Entry points of the native converter: read a model, run the passes, check it or turn it into a function."""
+"""Entry points of the native converter: read a model; check its graph, or turn it into a function."""
 
 from __future__ import annotations
 
@@ -24,35 +24,38 @@ from convnet_core.errors import UnsupportedNode, UnsupportedOpError
 
 Layout = Literal["nchw", "nhwc"]
 _FUSIONS = (fuse_gelu, fuse_group_norm, fuse_channel_shuffle)
-_PASSES = (lift_constants, expand, *_FUSIONS, drop_unused, channels_last, sink_transposes, drop_unused)
+_PASSES = (*_FUSIONS, drop_unused, channels_last, sink_transposes, drop_unused)
 _IO_PASSES = {"nchw": (), "nhwc": (channels_last_io,)}
 _FINAL_PASSES = (reorder_flattened, drop_unused)
 
 
-def prepare(model: onnx.ModelProto, layout: Layout = "nchw") -> Graph:
-    """Read a model and run all passes. The layout "nhwc" also makes its image inputs and outputs channels last.
+def read(model: onnx.ModelProto) -> Graph:
+    """A model as a graph of the operators that handlers are looked up for. Does not import TensorFlow.
 
     Raises ConversionError if the model is malformed.
     """
-    graph = read_graph(model)
+    return drop_unused(expand(lift_constants(read_graph(model))))
+
+
+def check(graph: Graph) -> list[UnsupportedNode]:
+    """List every node of a graph that cannot be converted. Does not import TensorFlow."""
+    return unsupported_nodes(graph)
+
+
+def optimize(graph: Graph, layout: Layout = "nchw") -> Graph:
+    """Run all passes on a graph. The layout "nhwc" also makes its image inputs and outputs channels last."""
     for transform in (*_PASSES, *_IO_PASSES[layout], *_FINAL_PASSES):
         graph = transform(graph)
     return graph
 
 
-def check(model: onnx.ModelProto) -> list[UnsupportedNode]:
-    """List every node of a model that cannot be converted. Does not import TensorFlow."""
-    return unsupported_nodes(prepare(model))
-
-
-def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
-    """Turn a model into a function of tensors.
+def convert(graph: Graph, layout: Layout = "nchw") -> GraphFunction:
+    """Turn a graph into a function of tensors.
 
     Its `layouts` list the inputs and outputs that "nhwc" made channels last. Raises
     UnsupportedOpError, which names every node that cannot be converted.
     """
-    graph = prepare(model, layout)
-    unsupported = unsupported_nodes(graph)
+    unsupported = check(graph)
     if unsupported:
         count = f"{len(unsupported)} {'node' if len(unsupported) == 1 else 'nodes'}"
         raise UnsupportedOpError(
@@ -60,4 +63,4 @@ def convert(model: onnx.ModelProto, layout: Layout = "nchw") -> GraphFunction:
             hint="export with other operators, or add a handler to convnet_core/convert/native/ops",
             nodes=unsupported,
         )
-    return GraphFunction(graph)
+    return GraphFunction(optimize(graph, layout))

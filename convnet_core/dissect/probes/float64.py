@@ -28,7 +28,7 @@ class Float64Probe(Probe):
     name, precision = "float64", "float64"
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self._function = converter.convert(to_float64(model))
+        self._function = converter.convert(converter.read(to_float64(model)))
         self._names = [name for node in model.graph.node for name in node.output if name]
         self._inputs = {value.name for value in model.graph.input}
 

@@ -75,7 +75,7 @@ def tensorflow_runner(model: onnx.ModelProto) -> RunNode:
         )
         import_tensorflow()
         try:
-            values = converter.convert(model_of_node)({})
+            values = converter.convert(converter.read(model_of_node))({})
         except ConvNetError:
             return None
         return [np.asarray(values[name]) for name in names]

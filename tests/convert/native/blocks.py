@@ -103,7 +103,7 @@ def mismatches(table, folder, dynamic=True, lite=True):
     model = model_file.load(folder / "model.onnx")
     signature = Signature.of(model)
     signature.save(folder)
-    function = converter.convert(model)  # keeps the variables alive
+    function = converter.convert(converter.read(model))  # keeps the variables alive
     concrete = saved_model.trace(function, signature)
     feeds = {port.onnx: tensor.numpy() for port, tensor in zip(signature.inputs, inputs, strict=True)}
     named = {port.tensorflow: feeds[port.onnx] for port in signature.inputs}

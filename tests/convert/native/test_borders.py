@@ -37,7 +37,7 @@ def model_of(nodes, inputs, outputs, **constants):
 
 def convert_and_check(model):
     """Compare the converted model with onnx.reference; return its layouts and its number of Transpose nodes."""
-    function = converter.convert(model, "nhwc")
+    function = converter.convert(converter.read(model), "nhwc")
     rng = np.random.default_rng(0)
     feeds = {}
     for value in model.graph.input:
@@ -52,7 +52,7 @@ def convert_and_check(model):
     for value, expected in zip(model.graph.output, ReferenceEvaluator(model).run(None, feeds), strict=True):
         expected = expected.transpose(function.layouts.get(value.name, range(expected.ndim)))
         np.testing.assert_allclose(answers[value.name], expected, rtol=1e-4, atol=1e-4)
-    nodes = converter.prepare(model, "nhwc").nodes
+    nodes = converter.optimize(converter.read(model), "nhwc").nodes
     return function.layouts, sum(item.op == "Transpose" for item in nodes)
 
 

@@ -88,5 +88,5 @@ def test_quantized_attention_matches_onnx_runtime():
 def test_an_unsupported_attribute_of_attention_is_named():
     proto = model("Attention", [E, *PROJECTION], (1, 2), num_heads=2, do_rotary=1)
     repair(proto)
-    (fault,) = converter.check(proto)
+    (fault,) = converter.check(converter.read(proto))
     assert str(fault) == "com.microsoft.Attention-1 (node 'Attention_0'): attribute do_rotary"

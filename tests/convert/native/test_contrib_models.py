@@ -15,8 +15,9 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantiz
 from onnxruntime.transformers import optimizer
 from torch import nn
 
-from convnet_core.convert.intake import open_and_check
+from convnet_core.convert.loaded_model import load_imported
 from convnet_core.convert.native.lazy_tensorflow import tf
+from convnet_core.onnx_files.model_file import open_file
 from testing import node_tests
 
 HIDDEN, HEADS = 16, 2
@@ -106,10 +107,10 @@ def expected_of(path, feeds):
 
 @pytest.mark.parametrize("kind", ["plain", "fused", "session"])
 def test_a_bert_matches_onnx_runtime(bert_folder, kind):
-    intake = open_and_check(bert_folder / f"{kind}.onnx")
-    assert not intake.unsupported
+    loaded = load_imported(open_file(bert_folder / f"{kind}.onnx"))
+    assert not loaded.unsupported
     feeds = token_inputs()
-    (got,) = node_tests.run(intake.model, list(feeds.values()))
+    (got,) = node_tests.run(loaded.proto, list(feeds.values()))
     np.testing.assert_allclose(got, expected_of(bert_folder / f"{kind}.onnx", feeds), atol=1e-5)
 
 
@@ -123,7 +124,7 @@ def test_the_optimized_berts_contain_fused_operators(bert_folder):
 @pytest.mark.parametrize("kind", ["plain", "fused", "session"])
 def test_a_bert_runs_as_tflite(bert_folder, kind):
     feeds = token_inputs()
-    model = open_and_check(bert_folder / f"{kind}.onnx").model
+    model = load_imported(open_file(bert_folder / f"{kind}.onnx")).proto
     np.testing.assert_allclose(run_in_tflite(model, feeds), expected_of(bert_folder / f"{kind}.onnx", feeds), atol=1e-5)
 
 
@@ -188,12 +189,12 @@ def quantized_model(tmp_path_factory):
 def test_a_network_of_qlinear_operators_matches_onnx_runtime(quantized_model):
     ops = {node.op_type for node in onnx.load(quantized_model).graph.node}
     assert {"QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu", "QLinearConcat", "QGemm"} <= ops
-    intake = open_and_check(quantized_model)
-    assert not intake.unsupported
+    loaded = load_imported(open_file(quantized_model))
+    assert not loaded.unsupported
     x = np.random.default_rng(2).standard_normal((5, 3, 8, 8)).astype(np.float32)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(str(quantized_model), options, providers=["CPUExecutionProvider"])
-    (expected,), (got,) = session.run(None, {"x": x}), node_tests.run(intake.model, [x])
+    (expected,), (got,) = session.run(None, {"x": x}), node_tests.run(loaded.proto, [x])
     step = 1 / 256  # the last scale; a value halfway between two integers may round either way
     np.testing.assert_allclose(got, expected, atol=2 * step)

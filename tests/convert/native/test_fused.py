@@ -51,7 +51,7 @@ def test_only_a_shuffle_transposes_between_convolutions(name, tmp_path):
     table = {"net": (Net(middle), torch.rand(2, 3, 9, 8))}
     assert blocks.mismatches(table, tmp_path) == []
     model = model_file.load(tmp_path / "model.onnx")
-    function = converter.convert(model)
+    function = converter.convert(converter.read(model))
     entries = nodes.node_map(model, saved_model.trace(function, Signature.of(model)), function)
     op_types = [op.type for node in entries for op in node.ops]
     assert op_types.count("Transpose") == transposes  # 2 of them at the input and the output

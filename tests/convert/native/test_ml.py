@@ -123,4 +123,4 @@ def test_zipmap_is_refused_with_a_workaround():
     model = one_node_model("Scaler", X, [FLOAT], 1)
     model.graph.node[0].CopyFrom(node)
     with pytest.raises(UnsupportedOpError, match="zipmap"):
-        converter.convert(model)
+        converter.convert(converter.read(model))

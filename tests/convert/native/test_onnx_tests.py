@@ -126,7 +126,7 @@ def save(model, inputs, folder):
     """Write a SavedModel and its inputs; return the names of its outputs."""
     folder.mkdir()
     signature = Signature.of(model)
-    function = converter.convert(model)
+    function = converter.convert(converter.read(model))
     saved_model.save(saved_model.trace(function, signature), folder / "saved_model")
     feeds = {port.tensorflow: value for port, value in zip(signature.inputs, inputs, strict=True)}
     np.savez(folder / "inputs.npz", **feeds)

@@ -15,7 +15,7 @@ from convnet_core.networks.convnet import build
 
 def unused_ops(model):
     """The names of ops that no output depends on, except placeholders, which the signature needs."""
-    function = converter.convert(model)
+    function = converter.convert(converter.read(model))
     concrete = saved_model.trace(function, Signature.of(model, function.layouts))
     reached, pending = set(), [output.op for output in concrete.outputs]
     while pending:

@@ -9,10 +9,11 @@ import pytest
 from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
-from convnet_core.convert.intake import open_and_check
+from convnet_core.convert.loaded_model import load_imported
 from convnet_core.convert.native import converter
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs.graph_file import of_file
+from convnet_core.onnx_files.model_file import open_file
 from convnet_core.runs.run import Run
 from testing import node_tests
 from tests.conftest import convnet
@@ -138,34 +139,34 @@ VALID = {
 def outputs_of(proto, path):
     """ONNX Runtime's outputs of the original and of the repaired model, and the converted model's outputs."""
     onnx.save(proto, path)
-    intake = open_and_check(path)
-    assert not intake.unsupported
+    loaded = load_imported(open_file(path))
+    assert not loaded.unsupported
     size = 3 if "n" in [dim.dim_param for dim in proto.graph.input[0].type.tensor_type.shape.dim][1:] else 2
     feeds = {"x": f(size, 3), "c": np.array(True), "z": f(2)}
     feeds = {value.name: feeds[value.name] for value in node_tests.required_inputs(proto)}
     before, after = (
         onnxruntime.InferenceSession(item.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, feeds)
-        for item in (proto, intake.model)
+        for item in (proto, loaded.proto)
     )
-    return intake, before, after, node_tests.run(intake.model, list(feeds.values()))
+    return loaded, before, after, node_tests.run(loaded.proto, list(feeds.values()))
 
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_model_that_onnx_runtime_runs_is_repaired_with_a_note(tmp_path, name):
     proto, note = ODD[name]
-    intake, before, after, converted = outputs_of(proto, tmp_path / "odd.onnx")
-    assert [text for text in intake.repairs if note in text], intake.repairs
+    loaded, before, after, converted = outputs_of(proto, tmp_path / "odd.onnx")
+    assert [text for text in loaded.repairs if note in text], loaded.repairs
     for expected, repaired, result in zip(before, after, converted, strict=False):  # a duplicate output is removed
         np.testing.assert_array_equal(repaired, expected)
         np.testing.assert_allclose(result, expected, rtol=1e-6)
-    onnx.save(intake.model, tmp_path / "repaired.onnx")
-    assert not open_and_check(tmp_path / "repaired.onnx").repairs
+    onnx.save(loaded.proto, tmp_path / "repaired.onnx")
+    assert not load_imported(open_file(tmp_path / "repaired.onnx")).repairs
 
 
 @pytest.mark.parametrize("name", VALID)
 def test_a_valid_model_is_not_repaired(tmp_path, name):
-    intake, before, after, converted = outputs_of(VALID[name], tmp_path / "valid.onnx")
-    assert not intake.repairs
+    loaded, before, after, converted = outputs_of(VALID[name], tmp_path / "valid.onnx")
+    assert not loaded.repairs
     for expected, repaired, result in zip(before, after, converted, strict=True):
         np.testing.assert_array_equal(repaired, expected)
         np.testing.assert_allclose(result, expected, rtol=1e-6)
@@ -175,10 +176,10 @@ def test_duplicate_node_names_are_changed(tmp_path):
     """ONNX Runtime 1.32 refuses duplicate node names, which some exporters write."""
     proto = model([node("Relu", "x", "h", name="a"), node("Neg", "h", "y", name="a")])
     onnx.save(proto, tmp_path / "a.onnx")
-    intake = open_and_check(tmp_path / "a.onnx")
-    assert intake.repairs == ("1 node had a duplicate name and got a new one",)
-    assert [item.name for item in intake.model.graph.node] == ["a", "a_1"]
-    onnxruntime.InferenceSession(intake.model.SerializeToString(), providers=["CPUExecutionProvider"])
+    loaded = load_imported(open_file(tmp_path / "a.onnx"))
+    assert loaded.repairs == ("1 node had a duplicate name and got a new one",)
+    assert [item.name for item in loaded.proto.graph.node] == ["a", "a_1"]
+    onnxruntime.InferenceSession(loaded.proto.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
 def test_nodes_in_the_wrong_order_are_sorted_also_inside_a_branch(tmp_path):
@@ -189,10 +190,10 @@ def test_nodes_in_the_wrong_order_are_sorted_also_inside_a_branch(tmp_path):
         [port("x", ["n", 3]), port("c", [], T.BOOL)],
     )
     onnx.save(proto, tmp_path / "a.onnx")
-    intake = open_and_check(tmp_path / "a.onnx")
-    assert intake.repairs == ("nodes came before nodes that they depend on, and were sorted",)
+    loaded = load_imported(open_file(tmp_path / "a.onnx"))
+    assert loaded.repairs == ("nodes came before nodes that they depend on, and were sorted",)
     x = f(2, 3)
-    np.testing.assert_allclose(node_tests.run(intake.model, [x, np.array(True)])[0], np.exp(x), rtol=1e-6)
+    np.testing.assert_allclose(node_tests.run(loaded.proto, [x, np.array(True)])[0], np.exp(x), rtol=1e-6)
 
 
 REFUSED = {
@@ -237,7 +238,7 @@ def test_an_invalid_model_is_refused_with_a_clear_sentence(tmp_path, name):
     proto, sentence = REFUSED[name]
     onnx.save(proto, tmp_path / "bad.onnx")
     with pytest.raises(ConvNetError) as caught:
-        open_and_check(tmp_path / "bad.onnx")
+        load_imported(open_file(tmp_path / "bad.onnx"))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -274,11 +275,11 @@ LIMITED = {
 def test_the_check_and_the_conversion_report_the_same_limits(tmp_path, name):
     proto, sentence = LIMITED[name]
     onnx.save(proto, tmp_path / "a.onnx")
-    intake = open_and_check(tmp_path / "a.onnx")
-    (fault,) = intake.unsupported
+    loaded = load_imported(open_file(tmp_path / "a.onnx"))
+    (fault,) = loaded.unsupported
     assert sentence in fault
     with pytest.raises(ConvNetError) as caught:
-        converter.convert(intake.model)
+        converter.convert(loaded.graph)
     assert fault in str(caught.value)
 
 
