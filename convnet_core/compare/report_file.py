@@ -1,4 +1,4 @@
-"""`report.json`: what a comparison found, line by line. Standard library only: pages show it that load no NumPy."""
+"""`report.json`: the results of a comparison. Standard library only: pages that load no NumPy read it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LabelTolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """What counted as the same answer; `rule` is the one for float32 in words."""
+    """What counted as equal; `rule` is the float32 rule in words."""
 
     rtol: float
     atol: float
@@ -35,7 +35,7 @@ class Tolerance:
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeLine:
-    """A runtime's figures over the test set, or over everything; None where a figure is not known or not finite."""
+    """A runtime's results on the test set, or on all inputs if there is none; None if unknown or not finite."""
 
     name: str
     converter: str | None = None
@@ -50,7 +50,7 @@ class RuntimeLine:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultLine:
-    """One output of one runtime on one input set at one batch size; None as in `RuntimeLine`."""
+    """One output of one runtime on one input set at one batch size; None if unknown or not finite."""
 
     runtime: str
     converter: str | None
@@ -72,9 +72,9 @@ class ResultLine:
 class Report:
     """The whole file.
 
-    `warnings` are what a reader must know first: stages that were stale when they were compared; `notes` what else is
-    to know; `not_made` the runtimes that there are no files of; `dissection` is the summary of one, where the run was
-    taken apart. `created` is UTC, ISO 8601.
+    `warnings` name stages that were stale at the time of the comparison, `notes` are further remarks, and `not_made`
+    lists the runtimes without a file. `dissection` is the summary of the run's dissection, None if there was no fresh
+    one. `created` is UTC, ISO 8601.
     """
 
     title: str
@@ -93,7 +93,7 @@ class Report:
 
     @property
     def agree(self) -> bool:
-        """Whether all runtimes that were judged agree."""
+        """Whether all judged runtimes agree."""
         return self.verdict == "agree"
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class Report:
 
 
 def load(run: Run) -> Report:
-    """The run's report. Raises RunError where it cannot be read."""
+    """The run's report. Raises RunError if it cannot be read."""
     path = run.file(FILE)
     try:
         return dataclass_from_json(Report, read_json(path))

@@ -88,8 +88,8 @@ def _answer_of_program(case: Case) -> Answer:
 
     def answer(feeds: Feeds) -> Array:
         with active(PYTORCH.name), torch.inference_mode():
-            made = module(*(torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in names))
-        first = next(item for item in torch.utils._pytree.tree_leaves(made) if isinstance(item, torch.Tensor))
+            outputs = module(*(torch.from_numpy(np.ascontiguousarray(feeds[name])) for name in names))
+        first = next(item for item in torch.utils._pytree.tree_leaves(outputs) if isinstance(item, torch.Tensor))
         return np.asarray(first.numpy())
 
     return answer

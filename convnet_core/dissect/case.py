@@ -75,7 +75,7 @@ class Case:
     @cached_property
     def entries(self) -> NodeMap:
         """What each ONNX node became, as the conversion recorded it. Raises ConversionError if it is too old."""
-        found = [] if self.folder is None else node_map_file.read(self.folder)
-        if any(len(entry.tensors) != len(entry.outputs) for entry in found):
+        node_map = [] if self.folder is None else node_map_file.read(self.folder)
+        if any(len(entry.tensors) != len(entry.outputs) for entry in node_map):
             raise ConversionError("the conversion was made by an older version of this project", hint="convert again")
-        return found
+        return node_map

@@ -211,7 +211,7 @@ def test_a_comparisons_report_says_where_errors_are_born(run):
     page = (run.path / "compare/report.html").read_text()
     assert 'href="../dissect/report.html"' in page
     assert "Gemm node_linear" in page
-    assert "Taken apart node by node, by native" in (run.path / "compare/report.md").read_text()
+    assert "Dissection of the conversion by native" in (run.path / "compare/report.md").read_text()
     run_dissect(run, DissectConfig(lesson="transposed", steps=1, images=50), Monitor())
     run_compare(run, CompareConfig(batch_sizes=(64,), samples=10), Monitor())
     assert "Gemm node_linear" in (run.path / "compare/report.html").read_text(), "a lesson takes nothing away"

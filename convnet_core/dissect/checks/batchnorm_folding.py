@@ -31,7 +31,7 @@ def find_fusions(model: onnx.ModelProto, program: torch.export.ExportedProgram) 
     parameters = {spec.arg.name: spec.target for spec in program.graph_signature.input_specs if spec.target}
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
-    found = []
+    fusions = []
     for norm in program.graph_module.graph.nodes:
         if norm.op != "call_function" or "batch_norm" not in str(norm.target) or len(norm.args) < 7:
             continue
@@ -42,18 +42,18 @@ def find_fusions(model: onnx.ModelProto, program: torch.export.ExportedProgram) 
         values = [_array(item, parameters, values_by_name) for item in (*conv.args[1:3], *norm.args[1:5])]
         if any(value is None for value in values[:1] + values[4:]):
             continue
-        ours = [np.array(onnx.numpy_helper.to_array(weights[name])) for name in node.input[1:3] if name in weights]
-        if len(ours) == 2:
-            found.append(_check_fusion(node.name, values, float(norm.args[6]), ours))
-    return found
+        folded = [np.array(onnx.numpy_helper.to_array(weights[name])) for name in node.input[1:3] if name in weights]
+        if len(folded) == 2:
+            fusions.append(_check_fusion(node.name, values, float(norm.args[6]), folded))
+    return fusions
 
 
 def find_litert_fusions(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> list[Fusion]:
     """Every BatchNorm that TFLite's converter folded, checked against the ONNX model's weights."""
     nodes = {node.name: node for node in model.graph.node}
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    found = []
-    for names, *ours in kernels:
+    fusions = []
+    for names, *folded in kernels:
         inside = [nodes[name] for name in names if name in nodes]
         conv = next((node for node in inside if node.op_type == "Conv"), None)
         norm = next((node for node in inside if node.op_type == "BatchNormalization"), None)
@@ -63,19 +63,19 @@ def find_litert_fusions(model: onnx.ModelProto, kernels: Iterable[Kernel]) -> li
         if any(name and name not in weights for name in inputs):
             continue
         values = [onnx.numpy_helper.to_array(weights[name]).astype(np.float64) if name else None for name in inputs]
-        if values[0] is not None and values[0].shape == ours[0].shape:
+        if values[0] is not None and values[0].shape == folded[0].shape:
             epsilon = next((item.f for item in norm.attribute if item.name == "epsilon"), 1e-5)
-            found.append(dataclasses.replace(_check_fusion(conv.name, values, epsilon, ours), where="LiteRT"))
-    return found
+            fusions.append(dataclasses.replace(_check_fusion(conv.name, values, epsilon, folded), where="LiteRT"))
+    return fusions
 
 
 def findings(fusions: list[Fusion]) -> list[Finding]:
     """A finding for each Conv whose folded weights are wrong."""
-    found = []
-    for fusion in fusions:
-        if fusion.error > _ALLOWED:
-            found.append(_epsilon_finding(fusion) if fusion.error_as_it_fits <= _ALLOWED else _weight_finding(fusion))
-    return found
+    return [
+        _epsilon_finding(fusion) if fusion.error_as_it_fits <= _ALLOWED else _weight_finding(fusion)
+        for fusion in fusions
+        if fusion.error > _ALLOWED
+    ]
 
 
 def _weight_finding(fusion: Fusion) -> Finding:
@@ -103,7 +103,7 @@ def _array(item: Any, parameters: dict[str, str], values_by_name: dict[str, Any]
     return None if value is None else np.asarray(value.detach().numpy(), np.float64)
 
 
-def _check_fusion(name: str, values: list[Array | None], epsilon: float, ours: list[Array]) -> Fusion:
+def _check_fusion(name: str, values: list[Array | None], epsilon: float, folded: list[Array]) -> Fusion:
     w, b, scale, bias, mean, variance = values
     assert w is not None
     assert mean is not None
@@ -112,12 +112,12 @@ def _check_fusion(name: str, values: list[Array | None], epsilon: float, ours: l
     scale = np.ones(channels) if scale is None else scale
     bias = np.zeros(channels) if bias is None else bias
     b = np.zeros(channels) if b is None else b
-    fits = _fit(w, ours[0], scale, variance)
+    fits = _fit(w, folded[0], scale, variance)
 
     def error(candidate: float) -> float:
         factor = scale / np.sqrt(variance + candidate)
         expected = w * factor.reshape(-1, *[1] * (w.ndim - 1)), (b - mean) * factor + bias
-        return max(float(np.abs(a - c).max() / value_range(c)) for a, c in zip(ours, expected, strict=True))
+        return max(float(np.abs(a - c).max() / value_range(c)) for a, c in zip(folded, expected, strict=True))
 
     factor = scale / np.sqrt(variance + epsilon)
     first = {"γ": scale[0], "β": bias[0], "μ": mean[0], "σ²": variance[0], "γ/√(σ²+ε)": factor[0]}
@@ -125,10 +125,11 @@ def _check_fusion(name: str, values: list[Array | None], epsilon: float, ours: l
     return Fusion(name, epsilon, channel, error(epsilon), fits, error(fits) if np.isfinite(fits) else float("inf"))
 
 
-def _fit(w: Array, ours: Array, scale: Array, variance: Array) -> float:
+def _fit(w: Array, folded: Array, scale: Array, variance: Array) -> float:
     """The epsilon that fits the folded weights: the median over the channels."""
     axes = tuple(range(1, w.ndim))
-    ratio = (ours * w).sum(axes) / (w * w).sum(axes)
+    ratio = (folded * w).sum(axes) / (w * w).sum(axes)
     with np.errstate(all="ignore"):
-        found = (scale / ratio) ** 2 - variance
-    return float(np.median(found[np.isfinite(found)])) if np.isfinite(found).any() else float("nan")
+        epsilons = (scale / ratio) ** 2 - variance
+    epsilons = epsilons[np.isfinite(epsilons)]
+    return float(np.median(epsilons)) if epsilons.size else float("nan")

@@ -43,14 +43,14 @@ def findings(
 
 
 def _describe_loss(answer: NodeResult | None, labels: Mapping[str, Labels]) -> str:
-    """What int8 got misfits, in words; empty if that is acceptable."""
+    """What int8 gets wrong, in words; empty if that is acceptable."""
     if INT8 in labels:
         share = f"{100 * labels[INT8].agreement:.1f} % of the labels are right"
         return share if _is_significant(labels[INT8]) else ""
-    seen = None if answer is None else answer.runtimes.get(INT8)
-    if seen is None or seen.whole.relative < _USELESS:
+    error = None if answer is None else answer.runtimes.get(INT8)
+    if error is None or error.whole.relative < _USELESS:
         return ""
-    return f"the output is off by {100 * seen.whole.relative:.0f} % of its range"
+    return f"the output is off by {100 * error.whole.relative:.0f} % of its range"
 
 
 def _is_significant(labels: Labels) -> bool:
@@ -63,7 +63,7 @@ def _only_int8_fails(answer: NodeResult | None, labels: Mapping[str, Labels]) ->
     """Whether all other runtimes are right."""
     if labels:
         return all(item.agreement >= _AGREE for name, item in labels.items() if name != INT8)
-    return answer is not None and not any(seen.beyond for name, seen in answer.runtimes.items() if name != INT8)
+    return answer is not None and not any(error.beyond for name, error in answer.runtimes.items() if name != INT8)
 
 
 class _Misfit(NamedTuple):
@@ -102,7 +102,7 @@ def _range_finding(loss: str, misfits: Sequence[_Misfit]) -> Finding:
 
 
 def _node_finding(loss: str, nodes: Sequence[NodeResult]) -> Finding:
-    errors = [(seen.own, node) for node in nodes if (seen := node.runtimes.get(INT8)) and seen.own is not None]
+    errors = [(error.own, node) for node in nodes if (error := node.runtimes.get(INT8)) and error.own is not None]
     added, node = max(errors, key=lambda item: item[0], default=(0.0, None))
     where = f"; the largest loss is at {node.op} {node.name!r}, adding {100 * added:.0f} % of its range" if node else ""
     return Finding(

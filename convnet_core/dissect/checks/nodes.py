@@ -50,14 +50,14 @@ def introduced_errors(
         first = next((node for node in nodes if name in node.runtimes and node.runtimes[name].born), None)
         if first is None or probe.precision == "int8":
             continue
-        seen = first.runtimes[name]
+        error = first.runtimes[name]
         epsilon = _explain_by_epsilon(first, model, probe, expected)
         detail = f" {epsilon}" if epsilon else ""
         runtimes = (*(results[first.name].runtimes if first.name in results else ()), name)
         results[first.name] = Finding(
             "epsilon" if epsilon else "born",
             f"{first.op} {first.name!r} introduces an error in {', '.join(runtimes)}: by itself it adds "
-            f"{seen.own or 0:.1e} of its range, {seen.multiple:,.0f} times the noise of float32.{detail}",
+            f"{error.own or 0:.1e} of its range, {error.multiple:,.0f} times the noise of float32.{detail}",
             "Compare the node's attributes and weights on both sides; the nodes after it only pass the error on.",
             first.name,
             runtimes,

@@ -68,15 +68,15 @@ def compare_weights(model: onnx.ModelProto, entries: NodeMap, converted: dict[st
 
 
 def _converted_shape(value: Array, place: TensorLocation) -> tuple[int, ...]:
-    """The shape that a weight has where the conversion keeps it in this order."""
+    """The shape that a weight has in this order."""
     return value.shape if place.shape else place.source_value(value).shape
 
 
 def _error(value: Array, place: TensorLocation, stored: Array) -> float:
-    laid = place.value(stored)
-    if laid.shape != value.shape:
+    converted_value = place.value(stored)
+    if converted_value.shape != value.shape:
         return math.inf
-    return float(np.abs(laid.astype(np.float64) - value).max(initial=0.0))
+    return float(np.abs(converted_value.astype(np.float64) - value).max(initial=0.0))
 
 
 def findings(
@@ -93,15 +93,19 @@ def findings(
         if not weight.error:
             continue
         value = np.array(onnx.numpy_helper.to_array(initializers[weight.name]))
-        laid = weight.place.value(converted[weight.name])
-        results.append(_explain(weight, value, laid, nodes[weight.node], _flattened_image(model, weight.node, shapes)))
+        converted_value = weight.place.value(converted[weight.name])
+        results.append(
+            _explain(weight, value, converted_value, nodes[weight.node], _flattened_image(model, weight.node, shapes))
+        )
     return results
 
 
-def _explain(weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, image: tuple[int, ...] | None) -> Finding:
-    """`laid` is the converted weight in ONNX's layout."""
+def _explain(
+    weight: Weight, value: Array, converted_value: Array, node: onnx.NodeProto, image: tuple[int, ...] | None
+) -> Finding:
+    """`converted_value` is the converted weight in ONNX's layout."""
     what = f"{node.op_type} {node.name!r}"
-    order = _find_flatten_order(value, laid, image)
+    order = _find_flatten_order(value, converted_value, image)
     if order is not None:
         last = order[-1] == 0  # the channels come last
         values, weights = ("last (NHWC)", "first (NCHW)") if last else ("first (NCHW)", "last (NHWC)")
@@ -113,7 +117,7 @@ def _explain(weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, im
             f"by ({', '.join(map(str, order))}), flatten again.",
             weight.node,
         )
-    fitting = _find_permutation(value, laid)
+    fitting = _find_permutation(value, converted_value)
     if fitting is not None:
         return Finding(
             "transposed-weight",
@@ -130,31 +134,31 @@ def _explain(weight: Weight, value: Array, laid: Array, node: onnx.NodeProto, im
     )
 
 
-def _find_permutation(value: Array, laid: Array) -> tuple[int, ...] | None:
-    """The permutation that makes one of the other; None where none does, or it is not turned at all."""
-    for perm in itertools.permutations(range(laid.ndim)):
-        if perm != tuple(range(laid.ndim)) and np.array_equal(laid.transpose(perm), value):
+def _find_permutation(value: Array, converted_value: Array) -> tuple[int, ...] | None:
+    """The permutation that turns the converted value into the model's; None if there is none or it is the identity."""
+    for perm in itertools.permutations(range(converted_value.ndim)):
+        if perm != tuple(range(converted_value.ndim)) and np.array_equal(converted_value.transpose(perm), value):
             return perm
     return None
 
 
-def _find_flatten_order(value: Array, laid: Array, image: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """The permutation that puts weights behind a flattened image [n, c, h, w] in the order of its values, where they
-    are in the other order: (1, 2, 0) for values channels last, (2, 0, 1) for values channels first; else None.
+def _find_flatten_order(value: Array, converted_value: Array, image: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The permutation that puts weights after a flattened image [n, c, h, w] in the order of its values: (1, 2, 0) if
+    the values are channels last, (2, 0, 1) if they are channels first; None if the weights do not have the other order.
     """
-    if image is None or value.ndim != 2 or value.shape != laid.shape:
+    if image is None or value.ndim != 2 or value.shape != converted_value.shape:
         return None
     channels, *pixels = image[1:]
     last, first = (*range(1, len(image) - 1), 0), (len(pixels), *range(len(pixels)))
     for axis, rows in ((1, value.shape[1]), (0, value.shape[0])):
         if rows != np.prod(image[1:]):
             continue
-        right, wrong = (np.moveaxis(array, axis, 1) for array in (value, laid))
-        back = right.reshape(-1, *pixels, channels).transpose(0, *(place + 1 for place in first))
-        forth = right.reshape(-1, channels, *pixels).transpose(0, *(place + 1 for place in last))
-        if np.array_equal(back.reshape(right.shape), wrong):
+        expected, actual = (np.moveaxis(array, axis, 1) for array in (value, converted_value))
+        channels_first = expected.reshape(-1, *pixels, channels).transpose(0, *(place + 1 for place in first))
+        channels_last = expected.reshape(-1, channels, *pixels).transpose(0, *(place + 1 for place in last))
+        if np.array_equal(channels_first.reshape(expected.shape), actual):
             return last
-        if np.array_equal(forth.reshape(right.shape), wrong):
+        if np.array_equal(channels_last.reshape(expected.shape), actual):
             return first
     return None
 

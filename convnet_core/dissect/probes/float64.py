@@ -47,10 +47,10 @@ class Float64Probe(Probe):
             if name in self._inputs
         }
         try:
-            found = tf.function(everything, autograph=False)(tensors)
+            outputs = tf.function(everything, autograph=False)(tensors)
         except tf.errors.OpError as error:
             raise ConversionError(one_line(error)) from error
-        return {name: self._place(name).value(value.numpy()) for name, value in found.items()}
+        return {name: self._place(name).value(value.numpy()) for name, value in outputs.items()}
 
     def _place(self, name: str) -> TensorLocation:
         return self._function.locations.get(name, TensorLocation(name))

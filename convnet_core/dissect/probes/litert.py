@@ -73,33 +73,32 @@ class LiteRTProbe(Probe):
             index = self._inputs[port.tensorflow]
             self._interpreter.set_tensor(index, quantize(port.from_onnx(feeds[port.onnx]), details[index]))
         self._interpreter.invoke()
-        found: Feeds = {port.onnx: feeds[port.onnx] for port in self._signature.inputs}
+        values: Feeds = {port.onnx: feeds[port.onnx] for port in self._signature.inputs}
         for index, (name, place) in self._onnx_tensors().items():
             array = dequantize(self._interpreter.get_tensor(index), "float32", details[index])
             if (value := _to_onnx_order(array, place)) is not None:
-                found[name] = value
+                values[name] = value
         for port in self._signature.outputs:
             index = self._outputs[port.tensorflow]
-            found[port.onnx] = port.to_onnx(dequantize(self._interpreter.get_tensor(index), "float32", details[index]))
-        return found
+            array = dequantize(self._interpreter.get_tensor(index), "float32", details[index])
+            values[port.onnx] = port.to_onnx(array)
+        return values
 
     def ranges(self) -> dict[str, QuantizedRange]:
         """The range of each tensor with a single scale, by ONNX name."""
         details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
-        held = {index: name for index, (name, _) in self._onnx_tensors().items()}
-        held |= {self._inputs[port.tensorflow]: port.onnx for port in self._signature.inputs}
-        held |= {self._outputs[port.tensorflow]: port.onnx for port in self._signature.outputs}
-        for (
-            op
-        ) in self._interpreter._get_ops_details():  # with float inputs and outputs, look behind QUANTIZE and DEQUANTIZE
+        names = {index: name for index, (name, _) in self._onnx_tensors().items()}
+        names |= {self._inputs[port.tensorflow]: port.onnx for port in self._signature.inputs}
+        names |= {self._outputs[port.tensorflow]: port.onnx for port in self._signature.outputs}
+        # With float inputs and outputs, the quantized tensors are behind QUANTIZE and DEQUANTIZE.
+        for op in self._interpreter._get_ops_details():
             before, after = (next(iter(op[side]), -1) for side in ("inputs", "outputs"))
-            if op["op_name"] == "QUANTIZE" and before in held:
-                held[after] = held[before]
-            if op["op_name"] == "DEQUANTIZE" and after in held:
-                held[before] = held[after]
-        return {
-            name: found for index, name in held.items() if (found := _quantized_range(details.get(index))) is not None
-        }
+            if op["op_name"] == "QUANTIZE" and before in names:
+                names[after] = names[before]
+            if op["op_name"] == "DEQUANTIZE" and after in names:
+                names[before] = names[after]
+        ranges = {name: _quantized_range(details.get(index)) for index, name in names.items()}
+        return {name: limits for name, limits in ranges.items() if limits is not None}
 
     def kernels(self) -> Iterator[Kernel]:
         """The weights and bias of each convolution that has a bias."""
@@ -115,7 +114,7 @@ class LiteRTProbe(Probe):
         The converter may swap ops, such as an activation and a transpose. A tensor whose predecessors belong to a later
         node than its name says is left out, because its value is unknown.
         """
-        found: dict[int, tuple[str, TensorLocation]] = {}
+        tensors: dict[int, tuple[str, TensorLocation]] = {}
         names = {item["index"]: item["name"] for item in self._interpreter.get_tensor_details()}
         latest: dict[int, int] = {}
         alive = set(self._inputs.values())
@@ -130,8 +129,8 @@ class LiteRTProbe(Probe):
                 several = len(op["outputs"]) > 1
                 value = self._value(names[index], max(places), position if several else None) if places else None
                 if value is not None and before <= max(places):
-                    found[index] = value
-        return found
+                    tensors[index] = value
+        return tensors
 
     def _value(self, label: str, place: int, position: int | None) -> tuple[str, TensorLocation] | None:
         """The ONNX output that a tensor with this label is; None if it is an intermediate value.
@@ -173,15 +172,15 @@ class LiteRTProbe(Probe):
 
     def _read_ops(self) -> list[LiteRTOp]:
         details = {item["index"]: item for item in self._interpreter.get_tensor_details()}
-        found = []
+        ops = []
         for op in self._interpreter._get_ops_details():
             outputs = [details[index] for index in op["outputs"] if index in details]
             nodes = sorted(
                 {place for item in outputs for place in self._nodes_of(item["name"]) or self._last(item["index"])}
             )
             shapes = tuple(tuple(int(size) for size in item["shape_signature"]) for item in outputs)
-            found.append(LiteRTOp(op["op_name"], shapes, tuple(self._entries[place].name for place in nodes)))
-        return found
+            ops.append(LiteRTOp(op["op_name"], shapes, tuple(self._entries[place].name for place in nodes)))
+        return ops
 
 
 def _is_numbered(label: str, base: str) -> bool:

@@ -25,29 +25,30 @@ class OnnxRuntimeProbe(Probe):
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
         self._nodes = {node.output[0]: node for node in model.graph.node if node.output}
         self._makers = {name: node.output[0] for node in model.graph.node for name in node.output if name}
-        self._alone: dict[str, onnxruntime.InferenceSession] = {}
+        self._sessions: dict[str, onnxruntime.InferenceSession] = {}  # of single nodes
         self._session = _open_session(expose_outputs(model))
         self._names = [output.name for output in self._session.get_outputs()]
         self._inputs = {value.name for value in self._session.get_inputs()}
 
     def values(self, feeds: Feeds) -> Feeds:
-        given = {name: array for name, array in feeds.items() if name in self._inputs}
-        made = dict(zip(self._names, _run(self._session, self._names, given), strict=True))
-        return {**given, **{name: value for name, value in made.items() if isinstance(value, np.ndarray)}}
+        inputs = {name: array for name, array in feeds.items() if name in self._inputs}
+        outputs = zip(self._names, _run(self._session, self._names, inputs), strict=True)
+        return {**inputs, **{name: value for name, value in outputs if isinstance(value, np.ndarray)}}
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
         """Weights that are not among the inputs come from the model; sequence outputs are left out."""
-        made = self._nodes.get(node)
-        if made is None or any(item.HasField("g") or item.graphs for item in made.attribute):
+        onnx_node = self._nodes.get(node)
+        if onnx_node is None or any(item.HasField("g") or item.graphs for item in onnx_node.attribute):
             return None
-        wanted = [name for name in dict.fromkeys(made.input) if name and name not in self._weights]
-        if not all(isinstance(inputs.get(name), np.ndarray) for name in wanted):
+        input_names = [name for name in dict.fromkeys(onnx_node.input) if name and name not in self._weights]
+        if not all(isinstance(inputs.get(name), np.ndarray) for name in input_names):
             return None
-        if node not in self._alone:
-            self._alone[node] = _open_session(self._single(made, inputs, wanted))
-        session = self._alone[node]
-        names = [output.name for output in session.get_outputs()]
-        values = zip(names, _run(session, names, {name: inputs[name] for name in wanted}), strict=True)
+        if node not in self._sessions:
+            self._sessions[node] = _open_session(self._model_of(onnx_node, inputs, input_names))
+        session = self._sessions[node]
+        output_names = [output.name for output in session.get_outputs()]
+        outputs = _run(session, output_names, {name: inputs[name] for name in input_names})
+        values = zip(output_names, outputs, strict=True)
         return {name: value for name, value in values if isinstance(value, np.ndarray)}
 
     def maker_of(self, tensor: str) -> str:
@@ -61,8 +62,9 @@ class OnnxRuntimeProbe(Probe):
         node = self._nodes[self._makers[tensor]]
         return [name for name in dict.fromkeys(node.input) if name and name not in self._weights]
 
-    def _single(self, node: onnx.NodeProto, inputs: Feeds, wanted: list[str]) -> onnx.ModelProto:
-        ports = [_value_info(name, inputs[name]) for name in wanted]
+    def _model_of(self, node: onnx.NodeProto, inputs: Feeds, input_names: list[str]) -> onnx.ModelProto:
+        """A model of a single node."""
+        ports = [_value_info(name, inputs[name]) for name in input_names]
         outputs = [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name]
         weights = [self._weights[name] for name in dict.fromkeys(node.input) if name in self._weights]
         graph = onnx.helper.make_graph([node], "alone", ports, outputs, weights)
@@ -75,10 +77,10 @@ def expose_outputs(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the outputs of all nodes as outputs."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    there = {value.name for value in model.graph.output}
+    outputs = {value.name for value in model.graph.output}
     for node in model.graph.node:
         for name in node.output:
-            if name and name not in there:
+            if name and name not in outputs:
                 result.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     return result
 
@@ -98,9 +100,8 @@ def _run(session: onnxruntime.InferenceSession, names: list[str], feeds: Feeds) 
 def _open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.graph_optimization_level = (
-        onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    )  # compute exactly what the file says
+    # Compute exactly what the file says.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

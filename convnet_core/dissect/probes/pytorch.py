@@ -37,19 +37,19 @@ class PyTorchProbe(Probe):
         self._ports = [value.name for value in model.graph.input]
 
     def values(self, feeds: Feeds) -> Feeds:
-        known = self._bind(feeds)
+        values_by_name = self._bind(feeds)
         results: Feeds = {}
         with torch.inference_mode():
             for node in self._graph.graph.nodes:
                 if node.op == "call_function":
-                    known[node.name] = self._call(node, known)
+                    values_by_name[node.name] = self._call(node, values_by_name)
         for onnx_name, name in self._names.items():
-            if isinstance(value := known.get(name), Tensor):
+            if isinstance(value := values_by_name.get(name), Tensor):
                 results[onnx_name] = value.numpy()
-        shown = {**feeds, **results}
-        whole = self._parts.complete(shown)
-        self.remade = frozenset(whole.keys() - shown.keys())
-        return whole
+        visible = {**feeds, **results}
+        values = self._parts.complete(visible)
+        self.remade = frozenset(values.keys() - visible.keys())
+        return values
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
         """Preceding operators without an ONNX tensor of their own run with it; a part of an operator runs in PyTorch's
@@ -58,26 +58,26 @@ class PyTorchProbe(Probe):
         name = self._names.get(node)
         if name is None:
             return self._parts.alone(node, inputs)
-        known = self._bind(inputs)
+        values_by_name = self._bind(inputs)
         with torch.inference_mode():
-            value = self._evaluate(self._nodes[name], known, inputs, target=True)
+            value = self._evaluate(self._nodes[name], values_by_name, inputs, target=True)
         return {node: value.numpy()} if isinstance(value, Tensor) else None
 
-    def _evaluate(self, node: fx.Node, known: dict[str, Any], inputs: Feeds, target: bool = False) -> Any:
+    def _evaluate(self, node: fx.Node, values_by_name: dict[str, Any], inputs: Feeds, target: bool = False) -> Any:
         """A node's value, computed from `inputs`; the target node itself always runs."""
-        if node.name in known:
-            return known[node.name]
+        if node.name in values_by_name:
+            return values_by_name[node.name]
         name = self._onnx.get(node.name)
         if not target and name in inputs:
-            known[node.name] = torch.from_numpy(inputs[name].copy())
+            values_by_name[node.name] = torch.from_numpy(inputs[name].copy())
         else:
             for before in node.all_input_nodes:
-                self._evaluate(before, known, inputs)
-            known[node.name] = self._call(node, known)
-        return known[node.name]
+                self._evaluate(before, values_by_name, inputs)
+            values_by_name[node.name] = self._call(node, values_by_name)
+        return values_by_name[node.name]
 
-    def _call(self, node: fx.Node, known: dict[str, Any]) -> Any:
-        arguments, keywords = fx.node.map_arg((node.args, node.kwargs), lambda item: known[item.name])
+    def _call(self, node: fx.Node, values_by_name: dict[str, Any]) -> Any:
+        arguments, keywords = fx.node.map_arg((node.args, node.kwargs), lambda item: values_by_name[item.name])
         assert callable(node.target)
         return node.target(*arguments, **keywords)
 

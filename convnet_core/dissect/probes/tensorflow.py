@@ -56,13 +56,12 @@ class TensorFlowProbe(Probe):
 
     def values(self, feeds: Feeds) -> Feeds:
         feed = {self._places[name].source: self._places[name].source_value(feeds[name]) for name in self._input_names}
-        wanted = {name: place for name, place in self._places.items() if name not in self._input_names}
-        found = self._session.run({name: place.source for name, place in wanted.items()}, feed)
-        values = {name: wanted[name].value(np.asarray(array)) for name, array in found.items()}
-        shown = {**feeds, **values}
-        whole = self._parts.complete(shown)
-        self.remade = frozenset(whole.keys() - shown.keys())
-        return whole
+        places = {name: place for name, place in self._places.items() if name not in self._input_names}
+        arrays = self._session.run({name: place.source for name, place in places.items()}, feed)
+        visible = {**feeds, **{name: places[name].value(np.asarray(array)) for name, array in arrays.items()}}
+        values = self._parts.complete(visible)
+        self.remade = frozenset(values.keys() - visible.keys())
+        return values
 
     def alone(self, node: str, inputs: Feeds) -> Feeds | None:
         """`inputs` include those of the graph, because sizes may come from there. A node without an op (it became a

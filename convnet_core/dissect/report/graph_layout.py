@@ -56,9 +56,9 @@ def _label(op: TensorFlowOp, op_type: str, late: bool) -> str:
 
 def _shown_sources(name: str, every: dict[str, tuple[TensorFlowOp, str]], place: dict[str, int]) -> list[str]:
     """The visible op that a value comes from. Ops that compute shapes are not followed."""
-    seen = set[str]()
-    while name in every and name not in place and name not in seen and every[name][0].type == "Identity":
-        seen.add(name)
+    visited = set[str]()
+    while name in every and name not in place and name not in visited and every[name][0].type == "Identity":
+        visited.add(name)
         name = next(iter(every[name][0].inputs), "")
     return [name] if name in place else []
 

@@ -22,11 +22,11 @@ def netron(nodes: Sequence[NodeResult]) -> dict[str, Any]:
     metrics = []
     for name, outputs in _by_node(nodes).items():
         for runtime in dict.fromkeys(key for node in outputs for key in node.runtimes):
-            seen = [node.runtimes[runtime] for node in outputs if runtime in node.runtimes]
-            metrics += _metrics("node", name, runtime, seen)
+            errors = [node.runtimes[runtime] for node in outputs if runtime in node.runtimes]
+            metrics += _metrics("node", name, runtime, errors)
     for node in nodes:
-        for runtime, item in node.runtimes.items():
-            metrics += _metrics("value", node.output, runtime, [item])
+        for runtime, error in node.runtimes.items():
+            metrics += _metrics("value", node.output, runtime, [error])
     return {"signature": "netron:attachment", "metrics": metrics}
 
 
@@ -47,16 +47,16 @@ def model_explorer(nodes: Sequence[NodeResult], runtime: str, graph: str) -> dic
 
 
 def _by_node(nodes: Iterable[NodeResult]) -> dict[str, list[NodeResult]]:
-    found: dict[str, list[NodeResult]] = {}
+    outputs: dict[str, list[NodeResult]] = {}
     for node in nodes:
-        found.setdefault(node.name, []).append(node)
-    return found
+        outputs.setdefault(node.name, []).append(node)
+    return outputs
 
 
-def _metrics(kind: str, target: str, runtime: str, seen: Sequence[NodeError]) -> list[dict[str, Any]]:
-    own = [item.own for item in seen if item.own is not None]
-    values = {f"error of {runtime}": max(item.whole.relative for item in seen)}
-    values |= {f"added by {runtime}": max(own)} if own else {}
+def _metrics(kind: str, target: str, runtime: str, errors: Sequence[NodeError]) -> list[dict[str, Any]]:
+    added = [error.own for error in errors if error.own is not None]
+    values = {f"error of {runtime}": max(error.whole.relative for error in errors)}
+    values |= {f"added by {runtime}": max(added)} if added else {}
     first = target.partition("\n")[0]  # Netron matches only the first line
     return [{"kind": kind, "target": first, "name": label, **_value(value)} for label, value in values.items()]
 
