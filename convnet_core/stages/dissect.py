@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect.active_runtime import last_active
 from convnet_core.dissect.finding import Finding
@@ -61,7 +62,7 @@ def run_dissect(
             draft.result = {"findings": [item["kind"] for item in result["findings"]]}
         monitor.emit(Progress(label="dissected", done=1, total=1))
         line.summary = result["headline"]
-    return [Finding(**{**item, "runtimes": tuple(item["runtimes"])}) for item in result["findings"]]
+    return [dataclass_from_json(Finding, item) for item in result["findings"]]
 
 
 def _dissect_in_worker(content: Content, monitor: Monitor) -> Content:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 
 import plotly.graph_objects as go
 
 from convnet_core.dissect.measurements import NodeError
 from convnet_core.dissect.report.report_file import Picture, PictureNode
-from convnet_core.dissect.report.svg_graph import error_color
+from convnet_core.dissect.report.svg_graph import error_color, error_text
 from pages.charts import style as charts
+from pages.charts.graph import edges, rings
 
-_MARK = charts.COLORS[4]
 _MOST_LABELED = 40
 """Graphs with more nodes than this have no labels."""
 
@@ -20,9 +20,8 @@ _MOST_LABELED = 40
 def graph(picture: Picture, errors: Mapping[str, float | None], chosen: str | None, *, dark: bool) -> go.Figure:
     """A graph from top to bottom. Colors show the error of the ONNX node; rings mark the chosen one."""
     nodes = picture.nodes
-    figure = go.Figure(_edges(picture))
-    chosen_nodes = [node for node in nodes if node.node == chosen]
-    figure.add_trace(_rings(chosen_nodes))
+    figure = go.Figure(edges([(nodes[end].x, nodes[end].y) for end in edge] for edge in picture.edges))
+    figure.add_trace(rings([(node.x, node.y) for node in nodes if node.node == chosen], 26))
     has_labels = len(nodes) <= _MOST_LABELED
     figure.add_trace(
         go.Scatter(
@@ -38,7 +37,7 @@ def graph(picture: Picture, errors: Mapping[str, float | None], chosen: str | No
                 "color": [error_color(errors.get(node.node)) for node in nodes],
                 "line": {"width": 1, "color": "#888888"},
             },
-            hovertext=[_hover(node, errors) for node in nodes],
+            hovertext=[_hover(node, errors.get(node.node)) for node in nodes],
             hoverinfo="text",
         )
     )
@@ -52,34 +51,8 @@ def graph(picture: Picture, errors: Mapping[str, float | None], chosen: str | No
     return figure
 
 
-def _edges(picture: Picture) -> go.Scatter:
-    x: list[float | None] = []
-    y: list[float | None] = []
-    for first, second in picture.edges:
-        for index in (first, second):
-            x.append(picture.nodes[index].x)
-            y.append(picture.nodes[index].y)
-        x.append(None)
-        y.append(None)
-    line = {"color": "rgba(128,128,128,0.6)", "width": 1.5}
-    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip")
-
-
-def _rings(nodes: Sequence[PictureNode]) -> go.Scatter:
-    marker = {"size": 26, "color": "rgba(0,0,0,0)", "line": {"width": 3, "color": _MARK}}
-    return go.Scatter(
-        x=[node.x for node in nodes],
-        y=[node.y for node in nodes],
-        mode="markers",
-        marker=marker,
-        hoverinfo="skip",
-    )
-
-
-def _hover(node: PictureNode, errors: Mapping[str, float | None]) -> str:
-    error = errors.get(node.node)
-    text = "not compared" if error is None else f"error {error:.1e} of the range"
-    return f"<b>{escape(node.label)}</b><br>{escape(node.id)}<br>{text}"
+def _hover(node: PictureNode, error: float | None) -> str:
+    return f"<b>{escape(node.label)}</b><br>{escape(node.id)}<br>{error_text(error)}"
 
 
 def histogram(errors: Mapping[str, NodeError]) -> go.Figure:

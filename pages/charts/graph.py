@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import chain, pairwise
@@ -83,14 +83,15 @@ def draw(
     focus = graph.by_id[marked] if marked else next(iter(hits), None)
     view = _view(graph, focus, whole=whole)
     close = fits(graph) or not whole
-    picture = go.Figure(_edges(graph))
+    picture = go.Figure(edges(graph.path(edge) for edge in graph.edges))
     if close:
         near = [node for node in graph.nodes if view.has(node, _LABELED_WINDOWS)]
         picture.add_trace(_labels(near, _INK[dark], short=view.width > _NAMED_UNITS))
         if view.width <= _NAMED_UNITS:
             picture.add_trace(_shapes(graph, near))
     if hits:
-        picture.add_trace(_rings(hits, 26 if close else 14))
+        points = [(node.x, node.y) for node in hits]
+        picture.add_trace(rings(points, 26 if close else 14, f"found ({len(hits)})"))
     scatter = go.Scatter if len(graph.nodes) <= _SVG else go.Scattergl
     size = 16 if close else 6
     groups = _group_by_operator(graph)
@@ -113,9 +114,9 @@ def draw(
     return _frame_figure(picture, view, len(groups))
 
 
-def _edges(graph: Graph) -> go.Scatter:
+def edges(paths: Iterable[Sequence[tuple[float, float]]]) -> go.Scatter:
     """All edges as a single line with gaps."""
-    points = list(chain.from_iterable((*graph.path(edge), (None, None)) for edge in graph.edges))
+    points = list(chain.from_iterable((*path, (None, None)) for path in paths))
     return go.Scatter(
         x=[x for x, _ in points],
         y=[y for _, y in points],
@@ -126,13 +127,13 @@ def _edges(graph: Graph) -> go.Scatter:
     )
 
 
-def _rings(hits: Sequence[Node], size: int) -> go.Scatter:
-    """A ring around each search result."""
+def rings(points: Sequence[tuple[float, float]], size: int, name: str = "") -> go.Scatter:
+    """A ring around each point; `name` is for the legend."""
     return go.Scatter(
-        x=[node.x for node in hits],
-        y=[node.y for node in hits],
+        x=[x for x, _ in points],
+        y=[y for _, y in points],
         mode="markers",
-        name=f"found ({len(hits)})",
+        name=name,
         marker={"color": "rgba(0,0,0,0)", "size": size, "line": {"color": _MARK, "width": 3}},
         hoverinfo="skip",
     )

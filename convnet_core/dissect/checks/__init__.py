@@ -1,1 +1,1 @@
-"""What can be wrong with a conversion, a check a module. A check gives findings."""
+"""One module per check of a conversion. Checks return findings."""

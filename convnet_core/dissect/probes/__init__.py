@@ -1,1 +1,1 @@
-"""The value of every tensor of a graph in one runtime, a module a runtime."""
+"""One module per runtime that returns the value of every tensor."""

@@ -1,1 +1,1 @@
-"""A dissection as JSON, HTML, tables and pictures."""
+"""A dissection as JSON, HTML, Markdown, tables and pictures."""

@@ -59,7 +59,7 @@ def _draw(title: str, picture: Picture, errors: Mapping[str, float | None], plac
         DrawnNode(
             node.id,
             node.label if has_labels else "",
-            _error_text(errors.get(node.node)),
+            error_text(errors.get(node.node)),
             error_color(errors.get(node.node)),
             x,
             y,
@@ -77,7 +77,8 @@ def _draw(title: str, picture: Picture, errors: Mapping[str, float | None], plac
     )
 
 
-def _error_text(error: float | None) -> str:
+def error_text(error: float | None) -> str:
+    """The error of a node in words."""
     return "not compared" if error is None else f"error {error:.1e} of the range"
 
 
