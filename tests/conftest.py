@@ -1,4 +1,4 @@
-"""Every test has a cache and a runs root of its own, and draws the same numbers; trained runs are made once."""
+"""Each test gets its own runs folder and the same random seeds; trained runs are built once per session."""
 
 import importlib.util
 import os
@@ -29,36 +29,38 @@ RUNTIMES = (
     "litert-fp16",
     "litert-int8",
 )
-"""Those of a finished run, in their order."""
+"""The runtimes of a finished run, in report order."""
 
 
 def pytest_addoption(parser):
-    parser.addoption("--seed", type=int, default=0, help="of what tests draw; others than 0 try the suite")
+    parser.addoption(
+        "--seed", type=int, default=0, help="seed for random test data; a nonzero seed tests the suite itself"
+    )
 
 
 def pytest_configure(config):
-    """No example of hypothesis depends on chance or on the machine's speed."""
-    calm = [hypothesis.HealthCheck.too_slow]
+    """Make hypothesis independent of chance and of the machine's speed."""
+    ignored = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile(
-        "same", derandomize=not config.option.seed, database=None, deadline=None, suppress_health_check=calm
+        "repeatable", derandomize=not config.option.seed, database=None, deadline=None, suppress_health_check=ignored
     )
-    hypothesis.settings.load_profile("same")
+    hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collectstart(collector):
-    """A test module that draws as it is imported draws the same each time."""
+    """Seed before each import, for test modules that use random numbers at import time."""
     _seed(collector.config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Every test draws the same, whatever ran before it; so do the fixtures that are made for it."""
+    """Seed each test and its fixtures the same way, whatever ran before."""
     _seed(item.config)
 
 
 def _seed(config):
-    """Seed the generators that everybody shares. PyTorch's has the same seed in every process that imports it."""
+    """Seed the global generators. PyTorch starts with a fixed seed, so it only needs one once it is imported."""
     random.seed(config.option.seed)
     np.random.seed(config.option.seed)
     if "torch" in sys.modules:
@@ -67,28 +69,28 @@ def _seed(config):
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_imports():
-    """As the command line does it: libraries are imported in many tests."""
+    """Collect garbage less often, as the command line does: many tests import large libraries."""
     with collect_garbage_less_often():
         yield
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch, shared_cache):
-    """No test reads or writes the user's cache or runs."""
+def temporary_folders(tmp_path, monkeypatch, shared_cache):
+    """Keep tests away from the user's cache and runs."""
     monkeypatch.setenv("CONVNET_CACHE_DIR", str(shared_cache))
     monkeypatch.setenv("CONVNET_RUNS_DIR", str(tmp_path / "runs"))
 
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
-    """One folder for all processes of pytest-xdist."""
+    """A folder that all pytest-xdist workers share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
 def shared_cache(shared_folder):
-    """A cache for the whole session: handwriting is generated once."""
+    """A cache for the whole session, so that handwriting is generated only once."""
     folder = shared_folder / "cache"
     os.environ["CONVNET_CACHE_DIR"] = str(folder)
     return folder
@@ -96,7 +98,7 @@ def shared_cache(shared_folder):
 
 @pytest.fixture(scope="session")
 def mnist_dir():
-    """The folder of the real MNIST; the test is skipped where there is none."""
+    """The folder with the real MNIST; skips the test if there is none."""
     folder = os.environ.get("CONVNET_DATA_DIR")
     if not folder or not any(Path(folder).glob("train-images*")):
         pytest.skip("needs the real MNIST: set CONVNET_DATA_DIR to a folder of its IDX files")
@@ -109,38 +111,38 @@ def rng():
 
 
 def small_train_config(**changes):
-    """A training of some seconds."""
+    """A config that trains in a few seconds."""
     from convnet_core.config.stages import PRESETS, DataConfig
 
     defaults = {"data": DataConfig(train_size=3000, test_size=400), "validation_size": 500, "device": "cpu"}
     return PRESETS["fast"].replace(**{**defaults, **changes})
 
 
-def made_once(folder: Path, name: str, make) -> Path:
-    """The folder `name`, which `make` fills in the first process of pytest-xdist that needs it."""
-    place = folder / name
+def build_once(folder: Path, name: str, build) -> Path:
+    """Return folder / name; the first pytest-xdist worker that needs it fills it by calling `build`."""
+    path = folder / name
     with filelock.FileLock(folder / f"{name}.lock"):
-        if not place.exists():
+        if not path.exists():
             draft = folder / f"{name}.draft"
-            shutil.rmtree(draft, ignore_errors=True)  # of a process that died
-            make(draft)
-            draft.rename(place)
-    return place
+            shutil.rmtree(draft, ignore_errors=True)  # left by a process that died
+            build(draft)
+            draft.rename(path)
+    return path
 
 
 @pytest.fixture(scope="session")
 def trained_run(shared_folder, shared_cache):
-    """A run with `train` done, on 8,000 generated images. Copy it before writing to it."""
+    """A run with `train` done on 8,000 generated images. Copy it before writing to it."""
     from convnet_core.config.stages import DataConfig
     from convnet_core.events import Monitor
     from convnet_core.runs.run import Run
     from convnet_core.stages.train import run_train
 
-    def make(folder):
+    def build(folder):
         config = small_train_config(data=DataConfig(train_size=8000, test_size=400), epochs=3)
         run_train(Run.create(folder / "run"), config, Monitor())
 
-    return Run.open(made_once(shared_folder, "trained", make) / "run")
+    return Run.open(build_once(shared_folder, "trained", build) / "run")
 
 
 @pytest.fixture(scope="session")
@@ -153,13 +155,13 @@ def finished_run(shared_folder, trained_run):
     from convnet_core.stages.convert import run_convert
     from convnet_core.stages.export import run_export
 
-    def make(folder):
+    def build(folder):
         run = copy_of(trained_run, folder)
         run_export(run, ExportConfig(), Monitor())
         run_convert(run, ConvertConfig(), Monitor())
         run_compare(run, CompareConfig(samples=50, int8_agreement=0.97, int8_accuracy_drop=0.05), Monitor())
 
-    return Run.open(made_once(shared_folder, "finished", make) / "run")
+    return Run.open(build_once(shared_folder, "finished", build) / "run")
 
 
 def copy_of(run, folder: Path):
@@ -170,7 +172,7 @@ def copy_of(run, folder: Path):
 
 
 def python(code: str, *args: str, env: dict[str, str] | None = None):
-    """Run Python code, which must succeed, in a fresh interpreter, from the project's folder."""
+    """Run code in a fresh interpreter, in the project's folder, and require success."""
     command = [sys.executable, "-c", code, *args]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=300
@@ -180,7 +182,7 @@ def python(code: str, *args: str, env: dict[str, str] | None = None):
 
 
 def convnet(*args: object, check: int | None = 0, **options):
-    """Run the command line, with options in a process of its own; `check` is the exit status it must have."""
+    """Run the command line and require the exit status `check`. Options for subprocess.run start a new process."""
     arguments = [str(arg) for arg in args]
     if options:
         command = [sys.executable, "-m", "convnet_core", *arguments]

@@ -1,4 +1,4 @@
-"""The look at this machine that the app takes; the command is in test_cli."""
+"""The examination of the machine in the app; tests/cli/test_cli.py tests the command."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from convnet_core import doctor
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that stands until it is set; for `doctor` alone."""
+    """A clock for `doctor` that only moves when the test sets it."""
 
     class Clock:
         now = 100.0
@@ -25,35 +25,35 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def started(monkeypatch):
-    """The processes that are started, which are real ones."""
-    processes, start = [], subprocess.Popen
+def processes(monkeypatch):
+    """The real processes that the test starts."""
+    started, popen = [], subprocess.Popen
 
-    def noted(*args, **options):
-        processes.append(start(*args, **options))
-        return processes[-1]
+    def start(*args, **options):
+        started.append(popen(*args, **options))
+        return started[-1]
 
-    monkeypatch.setattr(subprocess, "Popen", noted)
-    return processes
+    monkeypatch.setattr(subprocess, "Popen", start)
+    return started
 
 
-def test_an_examination_begins_with_the_first_question_after_a_second(clock, started):
+def test_examination_starts_at_the_first_check_after_a_second(clock, processes):
     examination = doctor.Examination()
     clock.now = 100.9
     assert examination.checks is None
-    assert not started
+    assert not processes
     clock.now = 101.0
     assert examination.checks is None
-    assert len(started) == 1
+    assert len(processes) == 1
     deadline = time.monotonic() + 120
     while examination.checks is None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert {check.name for check in examination.checks} >= {"Python", "torch", "onnx"}
-    assert len(started) == 1
+    assert len(processes) == 1
 
 
-def test_each_library_is_asked_for_where_it_is_meant_for(monkeypatch):
+def test_doctor_only_checks_libraries_meant_for_this_platform(monkeypatch):
     def names(platform, version):
         here = SimpleNamespace(platform=platform, version_info=version, executable=sys.executable)
         monkeypatch.setattr(doctor, "sys", here)

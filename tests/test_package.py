@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that the app and the command line work from it in any folder, without the checkout."""
+"""What the wheel contains, and that the app and the command line work from it without the checkout."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Built from a copy, since setuptools writes into the folder that it builds from."""
+    """Build from a copy, because setuptools writes into its source folder."""
     source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "setup.py", "requirements.txt", "app.py"):
         shutil.copy(ROOT / name, source)
@@ -26,13 +26,13 @@ def wheel(tmp_path_factory):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     code = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, str(folder)], cwd=source, capture_output=True, check=True)
-    (found,) = folder.glob("*.whl")
-    return found
+    (path,) = folder.glob("*.whl")
+    return path
 
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """The folder where the wheel is installed, without the libraries, which the tests have already."""
+    """A folder with the wheel installed; the libraries come from the test environment."""
     folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(folder)]
     subprocess.run([*pip, str(wheel)], capture_output=True, check=True)
@@ -40,12 +40,12 @@ def installed(wheel, tmp_path_factory):
 
 
 def start(installed, cwd, *arguments):
-    """The command `convnet` of the installed package, in a folder where no checkout is."""
+    """Start the installed `convnet` command in a folder outside the checkout."""
     command, env = [installed / "bin/convnet", *arguments], {**os.environ, "PYTHONPATH": str(installed)}
     return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def test_the_wheel_has_every_module_the_app_and_what_they_read(wheel):
+def test_wheel_contains_every_module_the_app_and_their_data_files(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     files = [path.relative_to(ROOT) for folder in ("convnet_core", "pages") for path in (ROOT / folder).rglob("*")]
     needed = {path.as_posix() for path in files if path.suffix in {".py", ".j2", ".svg"}}
@@ -54,7 +54,7 @@ def test_the_wheel_has_every_module_the_app_and_what_they_read(wheel):
     assert expected == {name for name in names if ".dist-info/" not in name}
 
 
-def test_the_wheel_has_the_command_and_the_pinned_libraries(wheel):
+def test_wheel_declares_the_command_and_the_pinned_libraries(wheel):
     with zipfile.ZipFile(wheel) as archive:
         (folder,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         metadata = archive.read(f"{folder}/METADATA").decode()
@@ -63,18 +63,18 @@ def test_the_wheel_has_the_command_and_the_pinned_libraries(wheel):
     assert dict(scripts["console_scripts"]) == {"convnet": "convnet_core.cli.main:main"}
     assert "Requires-Python: <3.14,>=3.11\n" in metadata
     pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
-    listed = [line.removeprefix("Requires-Dist: ") for line in metadata.splitlines() if "Requires-Dist:" in line]
-    assert [line for line in listed if "extra ==" not in line] == pins
+    requirements = [line.removeprefix("Requires-Dist: ") for line in metadata.splitlines() if "Requires-Dist:" in line]
+    assert [line for line in requirements if "extra ==" not in line] == pins
 
 
-def test_doctor_asks_the_installed_package_for_its_requirements(installed, tmp_path):
+def test_doctor_reads_requirements_from_the_installed_package(installed, tmp_path):
     output, errors = start(installed, tmp_path, "doctor", "--json").communicate(timeout=120)
-    found = {check["name"]: check for check in json.loads(output)}
+    names = {check["name"] for check in json.loads(output)}
     assert not errors
-    assert {"torch", "tensorflow", "streamlit", "jinja2"} <= found.keys()
+    assert {"torch", "tensorflow", "streamlit", "jinja2"} <= names
 
 
-def test_the_command_app_serves_the_app_in_any_folder(installed, tmp_path):
+def test_app_command_serves_the_app_in_any_folder(installed, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

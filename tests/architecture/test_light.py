@@ -1,4 +1,4 @@
-"""What must stay light, proven in a fresh interpreter."""
+"""Modules that must not import heavy libraries, each checked in a fresh interpreter."""
 
 from tests.conftest import python
 
@@ -10,8 +10,8 @@ def check(what, *more):
 """
 
 
-def test_modules_that_answer_at_once_import_nothing_heavy():
-    """One after another in one interpreter: the first that is heavy is named."""
+def test_light_modules_import_nothing_heavy():
+    """All in one interpreter; the failure names the first heavy module."""
     python(
         _CHECK
         + """
@@ -43,8 +43,8 @@ for name in (
     )
 
 
-def test_help_and_the_list_of_runs_import_nothing_heavy():
-    said = python(
+def test_help_and_run_list_import_nothing_heavy():
+    output = python(
         _CHECK
         + """
 from convnet_core.cli.main import main
@@ -58,7 +58,7 @@ for command in ([], ["pipeline"], ["train"], ["convert"]):
     check(command)
 """
     ).stdout
-    assert said.count("usage: ") == 4
+    assert output.count("usage: ") == 4
 
 
 def test_the_home_page_imports_neither_torch_nor_tensorflow(tmp_path, monkeypatch):
@@ -72,7 +72,7 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """)
 
 
-def test_config_needs_the_standard_library_alone():
+def test_config_needs_only_the_standard_library():
     python("""
 import sys
 before = set(sys.modules)

@@ -1,4 +1,4 @@
-"""The zip of a run: complete, whole or not at all, readable without this project."""
+"""The zip file of a run is complete, is never written partially and needs nothing from this project."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ def zip_of(run, only=None):
     return zipfile.ZipFile(file)
 
 
-def test_all_artifacts_are_in_it_byte_for_byte(run):
+def test_zip_contains_all_artifacts_byte_for_byte(run):
     archive = zip_of(run)
     assert archive.testzip() is None
     recorded = {
@@ -39,7 +39,7 @@ def test_all_artifacts_are_in_it_byte_for_byte(run):
         assert hashlib.sha256(archive.read(f"{run.name}/{name}")).hexdigest() == recorded[name]
 
 
-def test_it_carries_the_snippets_and_says_what_each_file_is(run):
+def test_zip_contains_the_snippets_and_a_readme_for_each_file(run):
     archive = zip_of(run)
     for item, text in snippets.snippets(run).items():
         name = f"{run.name}/{item.stage}/{snippets.file_name(item)}"
@@ -54,7 +54,7 @@ def test_it_carries_the_snippets_and_says_what_each_file_is(run):
     assert "STALE" not in readme
 
 
-def test_what_the_converter_writes_is_known_as_an_artifact(run):
+def test_every_converter_output_is_an_artifact(run):
     outputs = run.record("convert/native").outputs
     assert sorted(outputs) == sorted(
         file.removeprefix("convert/native/")
@@ -66,7 +66,7 @@ def test_what_the_converter_writes_is_known_as_an_artifact(run):
     assert run.record("convert/native").result["sizes"].items() <= sizes.items()
 
 
-def test_a_folder_can_be_packed_alone(run):
+def test_a_single_folder_can_be_packed(run):
     archive = zip_of(run, artifact.find(run, "saved_model"))
     folder = run.path / "convert/native"
     files = {
@@ -76,7 +76,7 @@ def test_a_folder_can_be_packed_alone(run):
     assert all(archive.read(name) == path.read_bytes() for name, path in files.items())
 
 
-def test_a_stale_comparison_stays_out_and_stale_artifacts_are_called_so(run):
+def test_zip_omits_a_stale_comparison_and_marks_stale_artifacts(run):
     (run.path / "train/model.safetensors").write_bytes(b"other")
     archive = zip_of(run)
     assert not [name for name in archive.namelist() if "/compare/" in name]
@@ -85,7 +85,7 @@ def test_a_stale_comparison_stays_out_and_stale_artifacts_are_called_so(run):
     assert "agree" not in readme
 
 
-def test_before_the_conversion_the_onnx_file_is_packed(run):
+def test_zip_of_an_unconverted_run_contains_the_onnx_file(run):
     run.discard("convert/native")
     names = zip_of(run).namelist()
     assert sorted(names) == [
@@ -93,7 +93,7 @@ def test_before_the_conversion_the_onnx_file_is_packed(run):
     ]
 
 
-def test_a_file_that_is_gone_is_named_and_nothing_is_written(run, tmp_path):
+def test_a_missing_file_is_named_and_nothing_is_written(run, tmp_path):
     (run.path / "convert/native/frozen.pb").unlink()
     file = io.BytesIO()
     with pytest.raises(RunError, match=r"frozen\.pb is missing") as caught:
@@ -107,53 +107,53 @@ def test_a_file_that_is_gone_is_named_and_nothing_is_written(run, tmp_path):
     assert zip_of(run, artifact.find(run, "model.onnx")).namelist() == ["model.onnx"]
 
 
-def test_a_stage_that_is_made_again_meanwhile_spoils_the_zip(run, tmp_path, monkeypatch):
-    """What is packed is of one make, never half of the old and half of the new."""
+def test_rebuilding_a_stage_while_packing_is_an_error(run, tmp_path, monkeypatch):
+    """A zip never mixes old and new files of a stage."""
     write = pack._write_texts
 
-    def made_again(*arguments):
+    def write_and_rebuild(*arguments):
         write(*arguments)
         with run.write_stage("convert/native", {}) as draft:
             (draft.path / "frozen.pb").write_bytes(b"new")
 
-    monkeypatch.setattr(pack, "_write_texts", made_again)
+    monkeypatch.setattr(pack, "_write_texts", write_and_rebuild)
     with pytest.raises(RunError, match="changed while it was being packed"):
         pack.pack_to(run, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
 
 
-def test_a_run_without_export_says_what_to_do(tmp_path):
+def test_packing_a_run_without_export_is_an_error(tmp_path):
     with pytest.raises(RunError, match="has no export yet"):
         zip_of(Run.create(tmp_path / "run"))
 
 
-def test_the_command_writes_and_replaces_only_with_force(run, tmp_path):
+def test_command_overwrites_only_with_force(run, tmp_path):
     path = tmp_path / "out.zip"
-    told = json.loads(convnet("pack", "--run", run.path, "--output", path, "--json").stdout)
-    assert told == {"run": str(run.path), "file": str(path), "bytes": path.stat().st_size}
+    output = json.loads(convnet("pack", "--run", run.path, "--output", path, "--json").stdout)
+    assert output == {"run": str(run.path), "file": str(path), "bytes": path.stat().st_size}
     assert zipfile.ZipFile(path).namelist() == zip_of(run).namelist()
     path.write_bytes(b"mine")
-    said = convnet("pack", "--run", run.path, "--output", path, check=2).stderr
-    assert "already exists" in said
-    assert "--force" in said
+    error = convnet("pack", "--run", run.path, "--output", path, check=2).stderr
+    assert "already exists" in error
+    assert "--force" in error
     assert path.read_bytes() == b"mine"
     convnet("pack", "--run", run.path, "--output", path, "--force", "--artefact", "saved_model")
     assert "saved_model/saved_model.pb" in zipfile.ZipFile(path).namelist()
 
 
-def test_the_command_packs_into_the_working_folder_by_name(run, tmp_path):
+def test_command_names_the_zip_after_the_run_by_default(run, tmp_path):
     code = "import os, sys; from convnet_core.cli.main import main; os.chdir(sys.argv[1]); main(sys.argv[2:])"
     python(code, str(tmp_path), "pack", "--run", str(run.path), env={"PYTHONPATH": str(ROOT)})
     assert zipfile.is_zipfile(tmp_path / f"{run.name}.zip")
 
 
 @pytest.mark.parametrize("where", ["", "nowhere/out.zip"])
-def test_a_place_that_cannot_be_written_is_refused(run, tmp_path, where):
+def test_an_unwritable_output_path_is_refused(run, tmp_path, where):
     with pytest.raises(ConfigError):
         pack.pack_to(run, tmp_path / where, force=True)
 
 
-def test_only_files_of_the_run_are_given_out(run, tmp_path):
+def test_a_link_out_of_the_run_is_refused(run, tmp_path):
     (tmp_path / "secret").write_text("password")
     frozen = run.path / "convert/native/frozen.pb"
     frozen.unlink()
@@ -162,7 +162,7 @@ def test_only_files_of_the_run_are_given_out(run, tmp_path):
         pack.pack(run, io.BytesIO())
 
 
-def test_a_record_that_names_files_elsewhere_is_damaged(run):
+def test_a_record_with_paths_outside_its_stage_is_refused(run):
     path = run.path / "convert/native/stage.json"
     record = json.loads(path.read_text())
     for name in ("../../../secret", "/etc/passwd"):

@@ -1,4 +1,4 @@
-"""Every snippet runs as it is printed, knows the model's own names, and answers as ONNX's reference does."""
+"""Every snippet runs as printed, uses the model's input and output names, and matches ONNX's reference."""
 
 import json
 import runpy
@@ -21,53 +21,56 @@ from convnet_core.runs.run import Run
 from tests.conftest import convnet, copy_of
 
 TOLERANCES = {"model.fp16.tflite": 2e-3, "model.int8.tflite": 0.1}
-"""Of the largest output; 1e-5 for all others."""
+"""Relative to the largest output; 1e-5 for all other artifacts."""
 
 _RUN_ALL = """
 import contextlib, io, json, os, sys
 import numpy as np
-found = {}
+results = {}
 for path, folder, code in json.load(sys.stdin):
     os.chdir(folder)
-    names, said = {}, io.StringIO()
-    with contextlib.redirect_stdout(said):
+    names, printed = {}, io.StringIO()
+    with contextlib.redirect_stdout(printed):
         exec(compile(code, path, "exec"), names)
     arrays = {side: {name: [str(value.dtype), value.tolist()] for name, value in names[side].items()}
               for side in ("feeds", "answers")}
-    found[path] = [said.getvalue(), arrays["feeds"], arrays["answers"]]
+    results[path] = [printed.getvalue(), arrays["feeds"], arrays["answers"]]
 assert "convnet_core" not in sys.modules
-print(json.dumps(found))
+print(json.dumps(results))
 """
 
 
 def run_all(run):
-    """Every snippet in one fresh interpreter that cannot see this project: artifact -> said, feeds, answers."""
+    """Run every snippet in one fresh interpreter that cannot import this project.
+
+    Returns a dictionary: artifact -> (printed text, feeds, answers).
+    """
     texts = snippets.snippets(run)
     work = [[item.path, str(run.path / item.stage), text] for item, text in texts.items()]
     done = subprocess.run(
         [sys.executable, "-I", "-c", _RUN_ALL], input=json.dumps(work), capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    found = {}
+    output = json.loads(done.stdout.splitlines()[-1])
+    results = {}
     for item in texts:
-        said, *sides = told[item.path]
-        found[item] = (
-            said,
+        printed, *sides = output[item.path]
+        results[item] = (
+            printed,
             *({name: np.array(value, dtype) for name, (dtype, value) in side.items()} for side in sides),
         )
-    return found
+    return results
 
 
-def assert_all_answer_as_the_reference(run):
-    found = run_all(run)
-    assert [item.name for item in found] == ["model.onnx", "saved_model", "frozen.pb", *artifact_names("litert")]
+def assert_snippets_match_the_reference(run):
+    results = run_all(run)
+    assert [item.name for item in results] == ["model.onnx", "saved_model", "frozen.pb", *artifact_names("litert")]
     reference = ReferenceEvaluator(onnx.load(run.path / "export/model.onnx"))
     signature = Signature.load(run.path / "convert/native")
-    for item, (said, feeds, answers) in found.items():
-        known_as = "onnx" if item.kind == "onnx" else "tensorflow"
-        assert list(feeds) == [getattr(port, known_as) for port in signature.inputs]
-        assert list(answers) == [getattr(port, known_as) for port in signature.outputs]
+    for item, (printed, feeds, answers) in results.items():
+        naming = "onnx" if item.kind == "onnx" else "tensorflow"
+        assert list(feeds) == [getattr(port, naming) for port in signature.inputs]
+        assert list(answers) == [getattr(port, naming) for port in signature.outputs]
         for port, array in zip(signature.inputs, feeds.values(), strict=True):
             assert array.dtype == port.dtype
             assert array.shape == tuple(size or 2 for size in port.shape)
@@ -75,14 +78,14 @@ def assert_all_answer_as_the_reference(run):
         for name, answer, truth in zip(answers, answers.values(), expected, strict=True):
             limit = TOLERANCES.get(item.name, 1e-5) * np.abs(truth).max()
             assert answer.shape == truth.shape
-            if item.name == "model.int8.tflite":  # it cannot leave the range that it was calibrated on, and noise does
+            if item.name == "model.int8.tflite":  # int8 saturates at its calibration range, which noise exceeds
                 truth = truth.clip(answer.min(), answer.max())
             assert np.abs(answer - truth).max() <= limit, item.name
-            assert f"{name} {answer.dtype} {answer.shape}\n{answer}" in said
+            assert f"{name} {answer.dtype} {answer.shape}\n{answer}" in printed
 
 
 def artifact_names(kind):
-    return [name for name, (of_kind, *_) in artifact._DESCRIPTIONS.items() if of_kind == kind]
+    return [name for name, (item_kind, *_) in artifact._DESCRIPTIONS.items() if item_kind == kind]
 
 
 def value_info(name, shape, kind=TensorProto.FLOAT):
@@ -91,9 +94,10 @@ def value_info(name, shape, kind=TensorProto.FLOAT):
 
 @pytest.fixture(scope="module")
 def odd_run(tmp_path_factory, trained_run):
-    """Names that TensorFlow refuses, two types, no image in sight: x:0 = input.1 * class + 1.
+    """A model without images, with two input types and names that TensorFlow refuses: x:0 = input.1 * class + 1.
 
-    After the training: torch's optimizers import triton, which crashes the process where TensorFlow is imported first.
+    Requests trained_run so that training runs first: torch's optimizers import triton, which crashes the process
+    if TensorFlow is already imported.
     """
     graph = helper.make_graph(
         [
@@ -120,16 +124,16 @@ def odd_run(tmp_path_factory, trained_run):
     return run
 
 
-def test_snippets_of_the_digits_answer_as_the_reference(finished_run):
-    assert_all_answer_as_the_reference(finished_run)
+def test_snippets_of_a_digit_run_match_the_reference(finished_run):
+    assert_snippets_match_the_reference(finished_run)
 
 
-def test_snippets_know_the_own_names_types_and_shapes_of_a_model(odd_run):
-    assert_all_answer_as_the_reference(odd_run)
+def test_snippets_use_the_names_types_and_shapes_of_an_imported_model(odd_run):
+    assert_snippets_match_the_reference(odd_run)
 
 
-def test_shapes_are_the_models_own_and_dynamic_sizes_get_an_example(finished_run, tmp_path):
-    """A batch of 2; other dynamic sizes large enough for a network that shrinks them."""
+def test_snippet_feeds_have_the_model_shapes_with_example_dynamic_sizes(finished_run, tmp_path):
+    """The batch is 2; other dynamic sizes are large enough for a network that shrinks them."""
     ports = [
         Port("ids", "ids", "int64", (None, None)),
         Port("flag", "flag", "bool", ()),
@@ -139,19 +143,19 @@ def test_shapes_are_the_models_own_and_dynamic_sizes_get_an_example(finished_run
     signature = Signature(tuple(ports), (Port("y", "y", "float32", (None,)),))
     for name in ("model.onnx", "frozen.pb"):
         code = snippets.snippet(artifact.find(finished_run, name), signature)
-        made = code[code.index("random =") : code.index("outputs =")]
-        (tmp_path / "feeds.py").write_text(f"import numpy as np\n{made}")
+        feeds_code = code[code.index("random =") : code.index("outputs =")]
+        (tmp_path / "feeds.py").write_text(f"import numpy as np\n{feeds_code}")
         feeds = runpy.run_path(str(tmp_path / "feeds.py"))["feeds"]
         assert list(feeds) == [port.onnx if name == "model.onnx" else port.tensorflow for port in ports]
         assert [str(array.dtype) for array in feeds.values()] == ["int64", "bool", "float16", "float32"]
         assert [array.shape for array in feeds.values()] == [(2, 64), (), (3, 5), (2, 7)]
         first, _, third, _ = feeds.values()
-        assert set(first.flat) == {0, 1}  # places in a table, small enough for any
+        assert set(first.flat) == {0, 1}  # integer inputs may be table indices, so they stay small
         assert 0 <= third.min() < third.max() <= 1
 
 
 @pytest.mark.slow
-def test_the_command_prints_one_or_all(finished_run):
+def test_command_prints_one_or_all_snippets(finished_run):
     texts = {item.path: text for item, text in snippets.snippets(finished_run).items()}
     assert json.loads(convnet("snippet", "--run", finished_run.path, "--json").stdout) == texts
     one = convnet("snippet", "--run", finished_run.path, "--artefact", "model.int8.tflite").stdout
@@ -159,7 +163,7 @@ def test_the_command_prints_one_or_all(finished_run):
     assert all(text in convnet("snippet", "--run", finished_run.path).stdout for text in texts.values())
 
 
-def test_what_has_no_snippet_is_refused_in_words(finished_run, tmp_path):
+def test_artifacts_without_a_snippet_are_refused_with_a_reason(finished_run, tmp_path):
     with pytest.raises(ConfigError, match=r"nodes\.json is not a model"):
         snippets.snippets(finished_run, artifact.find(finished_run, "nodes.json"))
     with pytest.raises(ConfigError, match="has no artifact 'model'") as caught:

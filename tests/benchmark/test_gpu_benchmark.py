@@ -1,4 +1,4 @@
-"""`benchmarks/gpu.sh`, which is to show on a GPU that training works there: here in small, on the CPU."""
+"""`benchmarks/gpu.sh`, which checks training on a GPU; here it runs at a small size on the CPU."""
 
 import json
 import os
@@ -22,8 +22,8 @@ FOREVER = float("inf")
 NEEDED = ["torch", "numpy", "onnx", "safetensors"]
 
 
-def linked(names, folder):
-    """Link packages, and what they need themselves, into a folder that holds nothing else."""
+def link_packages(names, folder):
+    """Link packages and their dependencies into an empty folder."""
     waiting, seen = list(names), set()
     while waiting:
         name = waiting.pop()
@@ -31,18 +31,18 @@ def linked(names, folder):
             continue
         seen.add(name)
         package = metadata.distribution(name)
-        needed = map(Requirement, package.requires or [])
-        waiting += [item.name for item in needed if item.marker is None or item.marker.evaluate({"extra": ""})]
+        requirements = map(Requirement, package.requires or [])
+        waiting += [item.name for item in requirements if item.marker is None or item.marker.evaluate({"extra": ""})]
         for top in {file.parts[0] for file in package.files} - {"..", "__pycache__"}:
             if not (folder / top).exists():
                 (folder / top).symlink_to(package.locate_file(top))
 
 
 @pytest.mark.slow
-def test_it_needs_pytorch_numpy_onnx_and_safetensors_alone(tmp_path):
+def test_benchmark_needs_only_pytorch_numpy_onnx_and_safetensors(tmp_path):
     packages, python = tmp_path / "packages", tmp_path / "python"
     packages.mkdir()
-    linked(NEEDED, packages)
+    link_packages(NEEDED, packages)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')  # -S: without this environment's packages
     python.chmod(0o755)
     environment = {**os.environ, "PYTHONPATH": str(packages), "PYTHON": str(python), "OMP_NUM_THREADS": "1"}
@@ -66,14 +66,14 @@ def plan():
 
 
 @pytest.mark.parametrize(("factor", "ok"), [(1.0005, True), (1.002, False)])
-def test_losses_that_lie_apart_are_found(plan, factor, ok):
+def test_different_losses_are_reported(plan, factor, ok):
     config = PRESETS["reference"]
     expected = gpu_parts.losses(plan, config, CPU, FOREVER)
     expected[2] *= factor
     assert gpu_parts.compare_losses(plan, config, expected, FOREVER)["ok"] is ok
 
 
-def test_weights_that_are_not_those_of_the_whole_training_are_found(tmp_path, monkeypatch):
+def test_different_weights_after_a_resume_are_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu_parts, "run_train", lambda *_, **__: None)
     monkeypatch.setattr(gpu_parts, "digest", lambda path: path.parts[-3].replace("again", "whole"))
     row = gpu_parts.resume(PRESETS["fast"], tmp_path, FOREVER)
@@ -92,7 +92,7 @@ def raises(error):
         ([lambda _: {"ok": True}, lambda _: raises(gpu_parts.NotReached())], 2, [True, None]),
     ],
 )
-def test_a_row_that_fails_keeps_no_other_from_being_tried(capsys, measures, status, oks):
+def test_a_failed_row_does_not_stop_the_others(capsys, measures, status, oks):
     table = gpu.Table(1000)
     for measure in measures:
         table.add("losses", PRESETS["reference"], "reference", measure)
@@ -102,12 +102,12 @@ def test_a_row_that_fails_keeps_no_other_from_being_tried(capsys, measures, stat
     assert whole["table"] == rows
 
 
-def test_what_is_left_when_the_time_is_over_is_not_begun():
+def test_no_row_starts_after_the_time_limit():
     table = gpu.Table(-1)
-    table.add("losses", PRESETS["reference"], "reference", lambda _: pytest.fail("begun"))
+    table.add("losses", PRESETS["reference"], "reference", lambda _: pytest.fail("started"))
     assert table.end() == 2
 
 
-def test_a_training_is_given_up_when_its_time_is_over(plan):
+def test_training_stops_at_the_time_limit(plan):
     with pytest.raises(gpu_parts.NotReached):
         gpu_parts.train(plan, PRESETS["reference"], CPU, 0.0, short=True)

@@ -1,4 +1,4 @@
-"""Measuring a runtime: the arithmetic, runtimes that fail, the process of its own."""
+"""Measuring a runtime: the arithmetic, runtimes that fail, and the separate process."""
 
 import dataclasses
 import json
@@ -29,7 +29,7 @@ BLANK = Speed(name="fake", converter=None, bytes=1)
 
 
 class Fake(Runtime):
-    """Doubles its input after `seconds`, unless the batch is one that it fails at."""
+    """Doubles its input after `seconds`, or fails at the batch sizes in `fails_at`."""
 
     name = "fake"
 
@@ -47,18 +47,18 @@ class Fake(Runtime):
         return {"y": 2 * feeds["x"]}
 
 
-def source(opened, library="json"):
-    return Source("fake", None, (), 1, partial(import_module, library), opened)
+def source(open_runtime, library="json"):
+    return Source("fake", None, (), 1, partial(import_module, library), open_runtime)
 
 
-def last(opened, config=TINY, library="json"):
-    return list(measure(source(opened, library), config))[-1]
+def measure_fake(open_runtime, config=TINY, library="json"):
+    return list(measure(source(open_runtime, library), config))[-1]
 
 
 # -- arithmetic -------------------------------------------------------------------------------------
 
 
-def test_median_p95_and_throughput_are_those_of_the_definition(rng):
+def test_median_p95_and_throughput_match_their_definitions(rng):
     seconds = rng.exponential(0.002, 501).tolist()
     timing = summarize(8, seconds)
     assert timing.calls == 501
@@ -68,13 +68,13 @@ def test_median_p95_and_throughput_are_those_of_the_definition(rng):
     assert timing.samples_per_second == pytest.approx(8 / statistics.median(seconds))
 
 
-def test_a_fault_leaves_no_figures():
+def test_a_failed_timing_has_no_figures():
     assert summarize(8, [0.1], "no") == Timing(batch=8, fault="no")
     assert summarize(8, []) == Timing(batch=8)
 
 
-def test_a_slow_runtime_is_measured_as_slow_as_it_is():
-    speed = last(lambda: Fake(seconds=0.004))
+def test_measured_latency_includes_the_runtime_delay():
+    speed = measure_fake(lambda: Fake(seconds=0.004))
     assert [timing.batch for timing in speed.timings] == [1, 4]
     one, four = speed.timings
     assert 4 <= one.median_ms <= one.p95_ms
@@ -86,29 +86,31 @@ def test_a_slow_runtime_is_measured_as_slow_as_it_is():
 def test_warm_up_calls_do_not_count():
     runtime = Fake()
     config = BenchmarkConfig(batch_sizes=(1,), seconds=0.01, warmup=5)
-    speed = last(lambda: runtime, config)
-    assert len(runtime.batches) == 1 + 3 * 5 + speed.timings[0].calls  # the first answer, three turns, the counted
+    speed = measure_fake(lambda: runtime, config)
+    assert (
+        len(runtime.batches) == 1 + 3 * 5 + speed.timings[0].calls
+    )  # first answer, warm-up of three rounds, counted calls
 
 
-def test_latency_is_measured_at_one_in_any_case():
-    speed = last(Fake, BenchmarkConfig(batch_sizes=(4,), seconds=0.01))
+def test_batch_1_is_always_measured():
+    speed = measure_fake(Fake, BenchmarkConfig(batch_sizes=(4,), seconds=0.01))
     assert [timing.batch for timing in speed.timings] == [1, 4]
     assert speed.latency.batch == 1
 
 
-def test_memory_is_what_opening_adds():
-    """In a fresh process: one that has freed much before takes the new array from that."""
-    said = python("""
+def test_loaded_memory_is_what_opening_adds():
+    """Runs in a fresh process, because a used one may reuse memory that it freed before."""
+    output = python("""
 import numpy as np
-from tests.benchmark.test_measure import Fake, last
-held = []
-def opened():
-    held.append(np.ones(60_000_000, np.uint8))
+from tests.benchmark.test_measure import Fake, measure_fake
+arrays = []
+def open_runtime():
+    arrays.append(np.ones(60_000_000, np.uint8))
     return Fake()
-speed = last(opened)
+speed = measure_fake(open_runtime)
 print(speed.loaded_mb, speed.peak_mb)
 """).stdout
-    loaded, peak = map(float, said.split()[-2:])
+    loaded, peak = map(float, output.split()[-2:])
     assert 55 < loaded < 90
     assert peak >= loaded - 1
 
@@ -116,8 +118,8 @@ print(speed.loaded_mb, speed.peak_mb)
 # -- failures ---------------------------------------------------------------------------------------
 
 
-def test_what_fails_at_one_batch_size_is_measured_at_the_others():
-    speed = last(lambda: Fake(fails_at=(4,)), TINY.replace(batch_sizes=(1, 4, 9)))
+def test_failing_at_one_batch_size_does_not_stop_the_others():
+    speed = measure_fake(lambda: Fake(fails_at=(4,)), TINY.replace(batch_sizes=(1, 4, 9)))
     assert [(timing.batch, timing.fault, timing.calls > 0) for timing in speed.timings] == [
         (1, "", True),
         (4, "no batches of 4", False),
@@ -127,8 +129,8 @@ def test_what_fails_at_one_batch_size_is_measured_at_the_others():
     assert speed.faults == "batch 4: no batches of 4"
 
 
-def test_a_model_with_a_fixed_batch_is_measured_at_that():
-    speed = last(lambda: Fake(batch=4), TINY.replace(batch_sizes=(1, 8)))
+def test_a_model_with_a_fixed_batch_is_measured_at_that_batch():
+    speed = measure_fake(lambda: Fake(batch=4), TINY.replace(batch_sizes=(1, 8)))
     assert speed.latency.batch == 4
     assert {timing.batch: timing.fault for timing in speed.timings} == {
         1: "the model only accepts batches of 4",
@@ -137,64 +139,64 @@ def test_a_model_with_a_fixed_batch_is_measured_at_that():
     }
 
 
-def test_a_library_that_is_missing_and_a_model_that_does_not_load_are_lines_with_their_reason():
-    assert "no_such_library" in last(Fake, library="no_such_library").fault
+def test_a_missing_library_or_unloadable_model_is_reported_with_its_reason():
+    assert "no_such_library" in measure_fake(Fake, library="no_such_library").fault
 
-    def refuses():
+    def fail_to_open():
         raise OSError("torn file")
 
-    speed = last(refuses)
+    speed = measure_fake(fail_to_open)
     assert (speed.fault, speed.timings) == ("torn file", ())
     assert speed.import_seconds is not None
 
 
-def test_a_runtime_whose_first_answer_fails_keeps_what_was_measured_before():
-    speed = last(lambda: Fake(fails_at=(1,)))
+def test_a_failed_first_answer_keeps_earlier_measurements():
+    speed = measure_fake(lambda: Fake(fails_at=(1,)))
     assert speed.fault == "no batches of 1"
     assert speed.load_seconds is not None
 
 
-# -- the process of its own -------------------------------------------------------------------------
+# -- the separate process ---------------------------------------------------------------------------
 
 
-def told_by(code, limit=20.0, tell=lambda _: None):
-    """What `follow` makes of a process that runs the code after a line of results."""
-    known = json.dumps(dataclasses.asdict(dataclasses.replace(BLANK, import_seconds=0.5)))
-    return follow([sys.executable, "-c", f"print({known!r}, flush=True)\n{code}"], BLANK, limit, tell)
+def follow_code(code, limit=20.0, tell=lambda _: None):
+    """Call `follow` on a process that prints one line of results and then runs the code."""
+    result = json.dumps(dataclasses.asdict(dataclasses.replace(BLANK, import_seconds=0.5)))
+    return follow([sys.executable, "-c", f"print({result!r}, flush=True)\n{code}"], BLANK, limit, tell)
 
 
-def test_what_was_told_is_kept_and_the_end_is_explained():
-    assert told_by("pass") == dataclasses.replace(BLANK, import_seconds=0.5)
+def test_a_process_that_dies_leaves_its_results_and_a_reason():
+    assert follow_code("pass") == dataclasses.replace(BLANK, import_seconds=0.5)
     for code, reason in (
         ("raise SystemExit(5)", "exited with status 5"),
         ("import os; os.abort()", "SIGABRT"),
         ("import os; os.kill(os.getpid(), 9)", "SIGKILL (out of memory?)"),
         ("import os; print('{\"half', end='', flush=True); os.abort()", "SIGABRT"),
     ):
-        speed = told_by(code)
+        speed = follow_code(code)
         assert speed.import_seconds == 0.5
         assert reason in speed.fault
 
 
-def test_a_process_that_hangs_is_given_up():
+def test_a_hanging_process_is_stopped_at_the_limit():
     began = time.monotonic()
-    speed = told_by("import time; time.sleep(600)", limit=5.0)
+    speed = follow_code("import time; time.sleep(600)", limit=5.0)
     assert speed.fault == "given up after 5 s"
     assert speed.import_seconds == 0.5
     assert time.monotonic() - began < 300
 
 
-def test_a_process_is_ended_when_the_listener_raises(tmp_path):
+def test_the_process_ends_when_the_listener_raises(tmp_path):
     def tell(speed):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        told_by(f"import time; time.sleep(2); open({str(tmp_path / 'alive')!r}, 'w')", tell=tell)
+        follow_code(f"import time; time.sleep(2); open({str(tmp_path / 'alive')!r}, 'w')", tell=tell)
     time.sleep(2.5)
     assert not (tmp_path / "alive").exists()
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the process by /proc")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to find the process")
 @pytest.mark.parametrize(("number", "status"), few_quick([(signal.SIGTERM, 3), (signal.SIGKILL, -9)]))
 def test_a_stopped_or_killed_benchmark_leaves_no_process_and_no_folder(finished_run, tmp_path, number, status):
     run = copy_of(finished_run, tmp_path)
@@ -211,7 +213,7 @@ def test_a_stopped_or_killed_benchmark_leaves_no_process_and_no_folder(finished_
         measuring = wait_for(lambda: next((pid for pid in children.read_text().split() if timing(pid)), None))
         job.send_signal(number)
         assert job.wait(120) == status
-        wait_for(lambda: not timing(measuring), seconds=15)  # a turn takes 20
+        wait_for(lambda: not timing(measuring), seconds=15)  # one round takes 20 s
     finally:
         job.kill()
         job.wait()
@@ -220,7 +222,7 @@ def test_a_stopped_or_killed_benchmark_leaves_no_process_and_no_folder(finished_
 
 
 def timing(pid):
-    """Whether a process measures a runtime."""
+    """Return whether a process is measuring a runtime."""
     try:
         return b"convnet_core.benchmark.measure" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -229,25 +231,25 @@ def timing(pid):
 
 def wait_for(condition, seconds=120):
     end = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (value := condition()):
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.05)
-    return found
+    return value
 
 
-def test_a_broken_artefact_is_a_line_with_its_reason(finished_run, tmp_path):
+def test_a_broken_artifact_is_reported_with_its_reason(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     (run.path / "convert/native/model.int8.tflite").write_bytes(b"nonsense")
     chosen = {item.name: item for item in sources(run)}
-    broken, well = (
+    broken, intact = (
         measure_in_process(run, chosen[name], TINY, lambda _: None) for name in ("litert-int8", "litert-fp32")
     )
     assert "cannot load" in broken.fault
-    assert well.faults == ""
+    assert intact.faults == ""
 
 
-def test_what_a_library_prints_is_no_result(finished_run, tmp_path, monkeypatch):
-    """Its own `onnxruntime` prints to standard output, from Python and beside it, and does not import."""
+def test_library_output_is_not_taken_as_a_result(finished_run, tmp_path, monkeypatch):
+    """A fake `onnxruntime` prints to standard output, through Python and directly, and fails to import."""
     (tmp_path / "onnxruntime.py").write_text(
         "import os\nprint('{}', flush=True)\nos.write(1, b'{}\\n')\nraise ImportError('not today')\n"
     )

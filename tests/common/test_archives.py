@@ -1,4 +1,4 @@
-"""Archives that become far more than they are."""
+"""Archives that unpack to far more than their size."""
 
 import zipfile
 
@@ -17,12 +17,12 @@ MB = 1_000_000
 INPUTS = [TensorInfo("x", "float32", (None, 3))]
 
 
-def written(path, content):
+def write(path, content):
     path.write_bytes(content)
     return path
 
 
-def test_what_was_saved_compressed_is_within_bounds(tmp_path):
+def test_a_compressed_archive_may_unpack_up_to_the_limit(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros(5 * MB, np.uint8))
     archives.check_archive(tmp_path / "a.npz")
     archives.check_archive(tmp_path / "a.npz", 6 * MB)
@@ -30,7 +30,7 @@ def test_what_was_saved_compressed_is_within_bounds(tmp_path):
         archives.check_archive(tmp_path / "a.npz", 4 * MB)
 
 
-def test_a_large_file_may_hold_as_much_as_it_is(tmp_path, monkeypatch):
+def test_a_large_file_may_unpack_to_its_own_size(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_MAX_BYTES", 1000)
     np.savez(tmp_path / "a.npz", x=np.zeros(MB, np.uint8))
     archives.check_archive(tmp_path / "a.npz")
@@ -39,39 +39,39 @@ def test_a_large_file_may_hold_as_much_as_it_is(tmp_path, monkeypatch):
         archives.check_archive(tmp_path / "b.npz")
 
 
-def test_a_directory_that_lies_is_not_believed(tmp_path):
-    path = written(tmp_path / "a.npz", seeds.zip_bomb("x.npy", claimed_size=1 << 16))
+def test_a_false_size_in_the_directory_is_detected(tmp_path):
+    path = write(tmp_path / "a.npz", seeds.zip_bomb("x.npy", claimed_size=1 << 16))
     with pytest.raises(ValueError, match="larger than the directory lists"):
         archives.check_archive(path)
 
 
-def test_other_ways_to_compress_have_no_bound_and_are_refused(tmp_path):
+def test_other_compression_methods_are_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_BZIP2) as file:
         file.writestr("x", bytes(MB))
     with pytest.raises(ValueError, match="neither stored nor deflated"):
         archives.check_archive(tmp_path / "a.npz")
 
 
-def test_bombs_are_no_samples(tmp_path):
+def test_zip_bombs_are_refused_as_samples(tmp_path):
     for content in seeds.npz_bombs()[:2]:
         with pytest.raises(DataError, match=r"cannot be read as .npz: .*(unpacks to 600|larger than)"):
-            read_samples(written(tmp_path / "s.npz", content), INPUTS)
+            read_samples(write(tmp_path / "s.npz", content), INPUTS)
 
 
-def test_bombs_are_no_weights(tmp_path):
+def test_zip_bombs_are_refused_as_weights(tmp_path):
     for content in seeds.pth_bombs():
         with pytest.raises(ModelError, match=r"cannot be read as weights|cut off or damaged"):
-            read_weights(written(tmp_path / "w.pth", content))
+            read_weights(write(tmp_path / "w.pth", content))
 
 
-def test_what_samples_leave_is_not_read(tmp_path):
+def test_unused_arrays_in_a_samples_file_are_not_read(tmp_path):
     x = np.zeros((2, 3), np.float32)
-    np.savez(tmp_path / "s.npz", x=x, other=np.array([{}], object))  # which would be refused
+    np.savez(tmp_path / "s.npz", x=x, other=np.array([{}], object))  # reading this one would fail
     np.testing.assert_array_equal(read_samples(tmp_path / "s.npz", INPUTS)["x"], x)
 
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_weights_of_both_formats_are_read(tmp_path, zipped):
     torch.save(seeds.WEIGHTS, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
-    found = read_weights(tmp_path / "w.pth")
-    assert all(torch.equal(found[name], value) for name, value in seeds.WEIGHTS.items())
+    weights = read_weights(tmp_path / "w.pth")
+    assert all(torch.equal(weights[name], value) for name, value in seeds.WEIGHTS.items())

@@ -14,7 +14,7 @@ from convnet_core.common import file_kinds
 from convnet_core.common.file_kinds import file_kind
 
 
-def saved(value, **options):
+def save_to_bytes(value, **options):
     content = io.BytesIO()
     torch.save(value, content, **options)
     return content.getvalue()
@@ -44,7 +44,7 @@ KINDS = {
     "zeros": (bytes(100), file_kinds.EMPTY),
     "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", file_kinds.LFS),
     "html": (b"\n<!DOCTYPE html><html>", file_kinds.HTML),
-    "html in small letters": (b"\xef\xbb\xbf<html lang='en'>", file_kinds.HTML),
+    "html in lowercase": (b"\xef\xbb\xbf<html lang='en'>", file_kinds.HTML),
     "json": (b'{"weight_map": {}}', file_kinds.JSON),
     "text": ("grüße\n".encode() * 1000, file_kinds.TEXT),
     "npz": (archive("npz"), file_kinds.NPZ),
@@ -60,15 +60,15 @@ KINDS = {
     "safetensors": (save({"a": torch.zeros(2)}), file_kinds.SAFETENSORS),
     "onnx": (ONNX.SerializeToString(), file_kinds.ONNX),
     "pickle": (b"\x80\x04K\x01.", file_kinds.PICKLE),
-    "pytorch": (saved({"a": torch.zeros(2)}), None),
-    "pytorch, legacy": (saved({"a": torch.zeros(2)}, _use_new_zipfile_serialization=False), None),
+    "pytorch": (save_to_bytes({"a": torch.zeros(2)}), None),
+    "pytorch, legacy": (save_to_bytes({"a": torch.zeros(2)}, _use_new_zipfile_serialization=False), None),
     "noise": (b"\x01\xff\xfe\x80" * 9, None),
     "one byte": (b"\x80", None),
 }
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_kinds(tmp_path, name):
+def test_file_kind_is_detected_from_content(tmp_path, name):
     content, kind = KINDS[name]
     (tmp_path / "file").write_bytes(content)
     assert file_kind(tmp_path / "file") is kind

@@ -1,4 +1,4 @@
-"""How many heaps glibc makes for threads that come and go."""
+"""How many heaps glibc creates for short-lived threads."""
 
 import sys
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import python
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc's own")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="specific to glibc")
 
 _HEAPS = """
 import ctypes, os, sys, tempfile, threading
@@ -44,7 +44,7 @@ with tempfile.TemporaryFile() as file:
 
 
 def test_threads_share_few_heaps():
-    few, many = (python(_HEAPS, how).stdout.strip() for how in ("few", "many"))
+    few, many = (python(_HEAPS, mode).stdout.strip() for mode in ("few", "many"))
     if few == "no glibc":
         pytest.skip("another C library")
     assert int(few) <= 2 < int(many)

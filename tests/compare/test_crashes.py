@@ -1,4 +1,4 @@
-"""Native code of others that crashes, or cannot run what it has made: it loses that artefact or runtime alone."""
+"""Third-party native code that crashes or cannot run its own output costs only that artifact or runtime."""
 
 import os
 import time
@@ -38,28 +38,30 @@ from tests.support import crashing
         (crashing.kernel_as_input, "LiteRT cannot run it"),
     ],
 )
-def test_what_crashes_or_cannot_run_is_missing_with_its_reason_and_the_rest_is_there_and_equal(build, int8, tmp_path):
+def test_a_failed_artifact_has_a_reason_and_the_others_match_onnxruntime(build, int8, tmp_path):
     model, rng = build(), np.random.default_rng(1)
     signature = Signature.of(model)
     feeds = example_feeds([port.info for port in signature.inputs], _batch(signature), rng)
-    made = convert(model, tmp_path, ConvertConfig(), feeds, Monitor())
-    assert int8 in made.failed.get("model.int8.tflite", "")
-    assert set(made.sizes) | set(made.failed) == {target.file for target in TARGETS}
-    for file in made.failed:
+    conversion = convert(model, tmp_path, ConvertConfig(), feeds, Monitor())
+    assert int8 in conversion.failed.get("model.int8.tflite", "")
+    assert set(conversion.sizes) | set(conversion.failed) == {target.file for target in TARGETS}
+    for file in conversion.failed:
         assert not (tmp_path / file).exists()
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     expected = dict(zip(names, session.run(names, feeds), strict=True))
     runtimes = [TensorFlowSavedModel(tmp_path / "saved_model", "native"), TensorFlowFrozen(tmp_path / "frozen.pb", "")]
     runtimes += [
-        LiteRT(tmp_path / file, file, "") for file in ("model.fp32.tflite", "model.fp16.tflite") if file in made.sizes
+        LiteRT(tmp_path / file, file, "")
+        for file in ("model.fp32.tflite", "model.fp16.tflite")
+        if file in conversion.sizes
     ]
     for runtime in runtimes:
         for name, array in runtime.infer(feeds).items():
-            finite = np.isfinite(expected[name])  # LiteRT gives its smallest number for minus infinity
+            finite = np.isfinite(expected[name])  # LiteRT returns its lowest number for minus infinity
             answers = array[finite], expected[name][finite]
             np.testing.assert_allclose(*answers, rtol=1e-2, atol=1e-2, err_msg=runtime.name)
-    if "model.int8.tflite" in made.sizes:
+    if "model.int8.tflite" in conversion.sizes:
         assert LiteRT(tmp_path / "model.int8.tflite", "int8", "").infer(feeds).keys() == expected.keys()
 
 
@@ -69,16 +71,18 @@ def _batch(signature):
     return 5 if dynamic else max(fixed)
 
 
-def test_a_file_that_runs_at_one_batch_size_only_is_refused_where_tensorflow_runs_at_two(tmp_path):
-    files = {size: _summing(tmp_path / str(size), size) for size in (None, 1)}
+def test_a_file_limited_to_one_batch_size_is_refused_if_tensorflow_accepts_more(tmp_path):
+    files = {size: _sum_model(tmp_path / str(size), size) for size in (None, 1)}
     with pytest.raises(ConversionError, match="LiteRT cannot run it at batch 2"):
         tflite_worker._check(files[1], "fp32", tmp_path / "None", *_samples_of_a_sum())
-    tflite_worker._check(files[1], "fp32", tmp_path / "1", *_samples_of_a_sum())  # there the samples are at fault
+    tflite_worker._check(
+        files[1], "fp32", tmp_path / "1", *_samples_of_a_sum()
+    )  # this model only accepts batch 1, so the file is not at fault
     tflite_worker._check(files[None], "fp32", tmp_path / "None", *_samples_of_a_sum())
 
 
-def _summing(folder, size):
-    """A SavedModel and a TFLite file that take batches of one size, of None any."""
+def _sum_model(folder, size):
+    """Save a SavedModel and a TFLite file for one batch size, or for any if size is None."""
     tf = import_tensorflow()
 
     @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="input")])
@@ -98,23 +102,23 @@ def _samples_of_a_sum():
     return {"input": np.ones((3, 4), np.float32)}, Signature(ports[:1], ports[1:])
 
 
-def never_done(content, arrays, tell):
+def hang(content, arrays, tell):
     tell({"step": tflite_worker.CONVERTING}, {})
     time.sleep(600)
 
 
 @pytest.mark.slow
-def test_time_is_bounded_and_the_next_target_is_made(tmp_path, monkeypatch):
+def test_a_hanging_converter_is_stopped_and_the_next_target_is_written(tmp_path, monkeypatch):
     model = crashing.masked()
     signature = Signature.of(model)
     (tmp_path / "saved_model").mkdir()
     monkeypatch.setattr(tflite, "_SECONDS", 0.5)
-    monkeypatch.setattr(tflite_worker, "make", never_done)
+    monkeypatch.setattr(tflite_worker, "make", hang)
     with pytest.raises(ConversionError, match=r"TFLite's converter failed: gave up after 0\.5 s"):
         tflite.save(tmp_path / "saved_model", tmp_path / "model.tflite", "fp32", {}, signature)
     monkeypatch.undo()
-    made = convert(model, tmp_path, ConvertConfig(), {"input": np.ones((3, 6), np.float32)}, Monitor())
-    assert list(made.failed) == ["model.int8.tflite"]
+    conversion = convert(model, tmp_path, ConvertConfig(), {"input": np.ones((3, 6), np.float32)}, Monitor())
+    assert list(conversion.failed) == ["model.int8.tflite"]
 
 
 # -- comparison -------------------------------------------------------------------------------------
@@ -125,7 +129,7 @@ def crashing_run(finished_run, tmp_path_factory):
     return crashing.run_that_crashes(finished_run, tmp_path_factory.mktemp("crashing"))
 
 
-def test_a_runtime_that_crashes_is_a_fault_and_the_others_keep_their_results(crashing_run, tmp_path):
+def test_a_crashing_runtime_fails_and_the_others_keep_their_results(crashing_run, tmp_path):
     run = copy_of(crashing_run, tmp_path)
     comparison = run_compare(run, CompareConfig(samples=20, batch_sizes=(1, 64)), Monitor())
     assert comparison.verdict == "disagree"
@@ -137,7 +141,7 @@ def test_a_runtime_that_crashes_is_a_fault_and_the_others_keep_their_results(cra
 
 
 @pytest.mark.slow
-def test_a_reference_that_crashes_is_said(crashing_run, monkeypatch):
+def test_a_crashing_reference_is_an_error(crashing_run, monkeypatch):
     monkeypatch.setattr(worker_session, "_prepare", crash)
     inputs = [InputSet(TEST, {"input": np.zeros((2, 1, 28, 28), np.float32)})]
     with pytest.raises(ModelError, match="the reference pytorch failed: its process was killed by SIGABRT"):

@@ -16,7 +16,7 @@ def measured():
     return measure(reference, fakes, [InputSet(TEST, {"input": IMAGES}, LABELS)], (1, 130))
 
 
-def test_what_was_saved_is_judged_the_same(measured, tmp_path):
+def test_saved_measurements_are_judged_the_same(measured, tmp_path):
     measurements_file.save(measured, tmp_path / "m.npz")
     again = measurements_file.load(tmp_path / "m.npz")
     sizes = {(name, None): 1 for name in ("pytorch", "litert-int8", "tensorflow")}
@@ -27,10 +27,10 @@ def test_what_was_saved_is_judged_the_same(measured, tmp_path):
         assert before.key == after.key
         np.testing.assert_array_equal(before.max_abs, after.max_abs)
         assert before.agreement == after.agreement
-        assert not after.max_abs.flags.writeable  # sessions share what is loaded
+        assert not after.max_abs.flags.writeable  # sessions share the loaded arrays
 
 
-def test_a_damaged_file_is_an_error_in_words(tmp_path):
+def test_a_damaged_file_is_an_error(tmp_path):
     (tmp_path / "m.npz").write_bytes(b"PK")
     for name in ("m.npz", "absent.npz"):
         with pytest.raises(RunError, match="cannot be read"):

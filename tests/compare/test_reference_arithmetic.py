@@ -1,4 +1,4 @@
-"""ONNX Runtime as the reference gives what the file says: onnx.reference's values, also where it would fuse to int8."""
+"""ONNX Runtime as the reference matches onnx.reference, even where it could fuse nodes to int8."""
 
 import numpy as np
 import onnx
@@ -21,7 +21,7 @@ def node(op, inputs, output, **attributes):
 
 @pytest.fixture(scope="module")
 def quantized():
-    """A convolution and a product between QuantizeLinear and DequantizeLinear, weights quantized by channel."""
+    """A Conv and a MatMul between QuantizeLinear and DequantizeLinear, with weights quantized per channel."""
     rng = np.random.default_rng(0)
     nodes = [
         node("QuantizeLinear", "x xs xz", "q"),
@@ -43,28 +43,28 @@ def quantized():
         "v": rng.integers(-127, 127, (64, 5)).astype(np.int8),
         "vs": rng.uniform(0.001, 0.01, 5).astype(np.float32),
     }
-    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
+    initializers = [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()]
     x = helper.make_tensor_value_info("x", T.FLOAT, ["n", 3, 6, 6])
     y = helper.make_tensor_value_info("y", T.FLOAT, ["n", 5])
-    graph = helper.make_graph(nodes, "g", [x], [y], held)
+    graph = helper.make_graph(nodes, "g", [x], [y], initializers)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
 
 
 X = np.random.default_rng(1).standard_normal((16, 3, 6, 6)).astype(np.float32)
 
 
-def test_the_reference_computes_what_the_file_says(quantized, tmp_path):
+def test_reference_runtime_matches_onnx_reference(quantized, tmp_path):
     onnx.save(quantized, tmp_path / "m.onnx")
     (expected,) = ReferenceEvaluator(quantized).run(None, {"x": X})
     np.testing.assert_allclose(OnnxRuntime(tmp_path / "m.onnx").infer({"x": X})["y"], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_so_does_what_a_dissection_goes_by(quantized):
+def test_dissection_probe_matches_onnx_reference(quantized):
     (expected,) = ReferenceEvaluator(quantized).run(None, {"x": X})
     np.testing.assert_allclose(OnnxRuntimeProbe(quantized).values({"x": X})["y"], expected, rtol=1e-5, atol=1e-5)
 
 
-def test_a_benchmark_draws_within_the_bounds_of_the_graph(tmp_path):
+def test_benchmark_inputs_respect_the_bounds_of_the_graph(tmp_path):
     ids = helper.make_tensor_value_info("ids", T.INT64, ["n", 3])
     y = helper.make_tensor_value_info("y", T.FLOAT, ["n", 3, 4])
     table = numpy_helper.from_array(np.ones((1, 4), np.float32), "table")

@@ -44,7 +44,7 @@ def test_report_json_has_every_promised_field(comparison):
     assert [item["name"] for item in content["runtimes"]] == ["pytorch", "litert-int8", "tensorflow"]
 
 
-class Reader(html.parser.HTMLParser):
+class PageReader(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
         self.tags, self.links, self.text = [], [], ""
@@ -61,7 +61,7 @@ def read(comparison, title="title"):
     content = report.report_of(comparison, title, {})
     images = (IMAGES[:, 0] * 255).astype(np.uint8)
     page = report.to_html(content, comparison, images)
-    reader = Reader()
+    reader = PageReader()
     reader.feed(page)
     return page, reader
 
@@ -73,16 +73,16 @@ def test_report_html_is_one_file_without_links_or_scripts(comparison):
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_report_html_shows_verdict_histograms_and_the_images_that_differ(comparison):
+def test_report_html_shows_verdict_histograms_and_differing_images(comparison):
     _, reader = read(comparison)
     assert "litert-int8 and tensorflow disagree with pytorch; 1 runtime agrees" in reader.text
-    assert reader.tags.count("svg") == 2  # of those that could be measured
+    assert reader.tags.count("svg") == 2  # one for each measured runtime
     assert reader.tags.count("img") == 13
     assert "13 of the test images" in reader.text
     assert "NaN" in reader.text
 
 
-def test_text_from_outside_is_shown_as_text(comparison):
+def test_html_in_the_title_is_escaped(comparison):
     page, reader = read(comparison, title="<script>alert(1)</script>")
     assert "<script>" not in page
     assert "<script>alert(1)</script>" in reader.text

@@ -1,6 +1,6 @@
-"""Rows that nearly equal scores put in another order are no difference; rows with other scores are one.
+"""Rows swapped because their scores nearly tie are not a difference; rows with different scores are.
 
-A runtime with other noise is ONNX Runtime on inputs that are a little off.
+ONNX Runtime on slightly different inputs stands in for a runtime with different rounding.
 """
 
 import numpy as np
@@ -25,18 +25,18 @@ def node(op, inputs, outputs, **attributes):
     return helper.make_node(op, inputs.split(), outputs.split(), **attributes)
 
 
-def saved(folder, nodes, outputs, shape, weights=None):
+def save_model(folder, nodes, outputs, shape, weights=None):
     x = helper.make_tensor_value_info("x", T.FLOAT, shape)
     ports = [helper.make_tensor_value_info(name, dtype, None) for name, dtype in outputs.items()]
-    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in (weights or {}).items()]
-    graph = helper.make_graph(nodes, "g", [x], ports, held)
+    initializers = [numpy_helper.from_array(np.asarray(value), name) for name, value in (weights or {}).items()]
+    graph = helper.make_graph(nodes, "g", [x], ports, initializers)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), folder / "m.onnx")
     return folder / "m.onnx"
 
 
 TWO = {"k": np.int64([2])}
 THREE = {"k": np.int64([3])}
-BEST = node("TopK", "x k", "values places")
+BEST = node("TopK", "x k", "values indices")
 DETECT = [
     node("NonMaxSuppression", "boxes scores most overlap", "chosen"),
     node("Slice", "chosen two three one", "last"),
@@ -54,48 +54,48 @@ NMS = {
     "table": BOXES,
 }
 MODELS = {
-    "values and places": ([BEST], {"values": T.FLOAT, "places": T.INT64}, [2, 5], THREE),
-    "places alone, cast": ([BEST, node("Cast", "places", "y", to=T.INT32)], {"y": T.INT32}, [2, 5], THREE),
-    "the last one taken is as good as the first one left": ([BEST], {"places": T.INT64}, [2, 5], TWO),
-    "the smallest": (
-        [node("TopK", "x k", "values places", largest=0)],
-        {"values": T.FLOAT, "places": T.INT64},
+    "values and indices": ([BEST], {"values": T.FLOAT, "indices": T.INT64}, [2, 5], THREE),
+    "only indices, cast": ([BEST, node("Cast", "indices", "y", to=T.INT32)], {"y": T.INT32}, [2, 5], THREE),
+    "the last selected ties with the first rejected": ([BEST], {"indices": T.INT64}, [2, 5], TWO),
+    "smallest": (
+        [node("TopK", "x k", "values indices", largest=0)],
+        {"values": T.FLOAT, "indices": T.INT64},
         [2, 5],
         THREE,
     ),
-    "along another dimension": (
-        [node("TopK", "x k", "values places", axis=0), node("Gather", "table places", "rows")],
-        {"places": T.INT64, "rows": T.FLOAT},
+    "along axis 0": (
+        [node("TopK", "x k", "values indices", axis=0), node("Gather", "table indices", "rows")],
+        {"indices": T.INT64, "rows": T.FLOAT},
         [5, 2],
         THREE | {"table": BOXES},
     ),
-    "rows and labels by place": (
-        [BEST, node("Gather", "table places", "rows"), node("Gather", "names places", "labels")],
+    "rows and labels by index": (
+        [BEST, node("Gather", "table indices", "rows"), node("Gather", "names indices", "labels")],
         {"values": T.FLOAT, "rows": T.FLOAT, "labels": T.INT64},
         [2, 5],
         THREE | {"table": BOXES, "names": np.int64([4, 3, 2, 1, 0])},
     ),
-    "rows whose last one is as good as one left": (
-        [BEST, node("Gather", "table places", "rows")],
+    "last row ties with a rejected row": (
+        [BEST, node("Gather", "table indices", "rows")],
         {"rows": T.FLOAT},
         [2, 5],
         TWO | {"table": BOXES},
     ),
-    "the best": ([node("ArgMax", "x", "y", axis=1)], {"y": T.INT64}, [2, 5], {}),
-    "the row of the best": (
+    "argmax": ([node("ArgMax", "x", "y", axis=1)], {"y": T.INT64}, [2, 5], {}),
+    "row of the argmax": (
         [node("ArgMax", "x", "best", axis=1, keepdims=0), node("Gather", "table best", "y")],
         {"best": T.INT64, "y": T.FLOAT},
         [2, 5],
         {"table": BOXES},
     ),
-    "the least": ([node("ArgMin", "x", "y", axis=1, keepdims=0)], {"y": T.INT64}, [2, 5], {}),
+    "argmin": ([node("ArgMin", "x", "y", axis=1, keepdims=0)], {"y": T.INT64}, [2, 5], {}),
     "boxes": ([node("Unsqueeze", "x first", "scores"), *DETECT], {"chosen": T.INT64, "found": T.FLOAT}, [1, 5], NMS),
 }
 CLOSE = np.float32([[0.2, 0.5, 0.5, 0.5, 0.2], [0.7, 0.7, 0.3, 0.7, 0.3]])
 
 
 def scores(shape):
-    """Scores of which several are equal but for noise, in a model's shape, and the same with other noise."""
+    """Return two noisy copies of nearly tied scores, in a model's shape."""
     x = CLOSE if shape != [1, 5] else CLOSE[:1]
     noise = np.random.default_rng(0).uniform(-1e-6, 1e-6, x.shape).astype(np.float32)
     pair = (x + noise, x - noise) if shape[-1] == 5 else ((x + noise).T, (x - noise).T)
@@ -109,9 +109,9 @@ def answers(path, x):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_another_order_of_equal_scores_is_no_difference(tmp_path, name):
+def test_swapped_rows_with_tied_scores_are_not_a_difference(tmp_path, name):
     nodes, outputs, shape, weights = MODELS[name]
-    path = saved(tmp_path, nodes, outputs, shape, weights)
+    path = save_model(tmp_path, nodes, outputs, shape, weights)
     here, there = scores(shape)
     expected, got = answers(path, here), answers(path, there)
     tolerances = dict.fromkeys(expected, FLOAT32)
@@ -122,9 +122,9 @@ def test_another_order_of_equal_scores_is_no_difference(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_another_order_of_other_scores_is_one(tmp_path, name):
+def test_swapped_rows_with_different_scores_are_a_difference(tmp_path, name):
     nodes, outputs, shape, weights = MODELS[name]
-    path = saved(tmp_path, nodes, outputs, shape, weights)
+    path = save_model(tmp_path, nodes, outputs, shape, weights)
     here = np.ascontiguousarray(np.arange(10, dtype=np.float32).reshape(2, 5)[: 1 if shape == [1, 5] else 2])
     here = here if shape[-1] == 5 else np.ascontiguousarray(here.T)
     expected, got = answers(path, here), answers(path, -here)
@@ -134,20 +134,20 @@ def test_another_order_of_other_scores_is_one(tmp_path, name):
     assert moved == 0
 
 
-def test_one_place_twice_is_a_difference_though_its_score_is_as_good(tmp_path):
-    path = saved(tmp_path, *MODELS["values and places"])
+def test_a_repeated_index_is_a_difference_despite_its_tied_score(tmp_path):
+    path = save_model(tmp_path, *MODELS["values and indices"])
     x = np.float32([[0.5, 0.5, 0.1, 0.0, 0.0]] * 2)
     expected = answers(path, x)
-    got = expected | {"places": np.where(expected["places"] == 1, 0, expected["places"])}
+    got = expected | {"indices": np.where(expected["indices"] == 1, 0, expected["indices"])}
     result, moved = align_rows(
         got, expected, Rankings(path, onnx.load(path)).of({"x": x}), dict.fromkeys(expected, FLOAT32)
     )
-    assert (result["places"] == got["places"]).all()
+    assert (result["indices"] == got["indices"]).all()
     assert moved == 0
 
 
-def test_a_box_with_the_label_of_another_is_a_difference(tmp_path):
-    path = saved(tmp_path, *MODELS["rows and labels by place"])
+def test_a_box_with_the_label_of_another_box_is_a_difference(tmp_path):
+    path = save_model(tmp_path, *MODELS["rows and labels by index"])
     here, _ = scores([2, 5])
     expected = answers(path, here)
     got = expected | {"labels": expected["labels"][:, ::-1]}
@@ -157,12 +157,12 @@ def test_a_box_with_the_label_of_another_is_a_difference(tmp_path):
 
 
 def test_a_model_that_ranks_nothing_has_no_rankings(tmp_path):
-    path = saved(tmp_path, [node("Relu", "x", "y")], {"y": T.FLOAT}, [2, 5])
+    path = save_model(tmp_path, [node("Relu", "x", "y")], {"y": T.FLOAT}, [2, 5])
     assert not Rankings(path, onnx.load(path))
 
 
-def test_the_comparison_says_how_many_rows_were_swapped(tmp_path):
-    path = saved(tmp_path, *MODELS["values and places"])
+def test_comparison_notes_how_many_rows_were_swapped(tmp_path):
+    path = save_model(tmp_path, *MODELS["values and indices"])
     here, there = scores([2, 5])
     rankings = Rankings(path, onnx.load(path))
 
@@ -182,7 +182,7 @@ def test_the_comparison_says_how_many_rows_were_swapped(tmp_path):
             pass
 
     runtimes = [Noisy("onnxruntime", here), Noisy("tensorflow", there)]
-    tolerances = {"values": FLOAT32, "places": FLOAT32}
+    tolerances = {"values": FLOAT32, "indices": FLOAT32}
 
     def align(feeds, got, expected):
         return align_rows(got, expected, rankings.of(feeds), tolerances)

@@ -1,4 +1,4 @@
-"""The verdict in words covers what was judged, and nothing else."""
+"""The verdict sentence covers only the runtimes that were judged."""
 
 import pytest
 
@@ -13,12 +13,12 @@ def line(name, passed=True, judged=True, reason=""):
 def report(lines, not_made=()):
     labels = LabelTolerance(label_agreement=1.0, accuracy_drop=0.0)
     tolerance = Tolerance(rtol=0.0, atol=0.0, rule="", fp16=labels, int8=labels)
-    given = {"reference": "a", "tolerance": tolerance, "runtimes": lines, "results": (), "not_made": not_made}
-    return Report(title="", created="", verdict="", **given)
+    fields = {"reference": "a", "tolerance": tolerance, "runtimes": lines, "results": (), "not_made": not_made}
+    return Report(title="", created="", verdict="", **fields)
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "expected"),
     [
         ([line("a"), line("b")], "2 runtimes agree"),
         ([line("a"), line("b", judged=False, reason="no labels")], "1 runtime agrees; b was not judged (no labels)"),
@@ -33,11 +33,11 @@ def report(lines, not_made=()):
         ),
     ],
 )
-def test_the_sentence(lines, said):
-    assert sentence(report(lines)) == said
+def test_verdict_sentence(lines, expected):
+    assert sentence(report(lines)) == expected
 
 
-def test_what_could_not_be_made_is_named():
+def test_verdict_names_artifacts_that_were_not_made():
     lines = [line("a"), line("b")]
     assert sentence(report(lines, ["c"])) == "2 runtimes agree; c was not made"
     assert sentence(report(lines, ["c", "d"])) == "2 runtimes agree; c and d were not made"

@@ -31,13 +31,13 @@ def test_presets_survive_json(preset):
 
 
 @pytest.mark.parametrize("config", ALL)
-def test_every_field_has_a_help_text_and_a_flag_of_its_own(config):
+def test_every_field_has_a_help_text_and_its_own_flag(config):
     fields = list(describe(config))
     assert all(field.setting.help for field in fields)
     assert len({field.flag for field in fields}) == len(fields)
 
 
-def test_described_paths_lead_to_the_values():
+def test_field_paths_lead_to_the_values():
     config = PRESETS["accurate"]
     values = {".".join(field.path): value_at(config, field.path) for field in describe(TrainConfig)}
     assert values["model.architecture"] == "deep"
@@ -45,7 +45,7 @@ def test_described_paths_lead_to_the_values():
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("build", "message"),
     [
         (lambda: TrainConfig(epochs=0), "epochs must be from 1 to 1000"),
         (lambda: TrainConfig(epochs=2.5), "epochs must be of type int"),
@@ -63,12 +63,12 @@ def test_described_paths_lead_to_the_values():
         (lambda: TrainConfig.from_json({"model": 3}), "expected an object"),
     ],
 )
-def test_a_wrong_value_is_refused_in_words(make, says):
-    with pytest.raises(ConfigError, match=says):
-        make()
+def test_an_invalid_value_is_refused_with_a_reason(build, message):
+    with pytest.raises(ConfigError, match=message):
+        build()
 
 
-def test_whole_numbers_are_fine_where_a_float_is_wanted():
+def test_an_integer_is_accepted_for_a_float():
     assert TrainConfig(learning_rate=1).learning_rate == 1.0
 
 
@@ -83,6 +83,6 @@ def test_whole_numbers_are_fine_where_a_float_is_wanted():
         ),
     )
 )
-def test_any_json_makes_a_config_or_a_config_error(value):
+def test_any_json_gives_a_config_or_a_config_error(value):
     with contextlib.suppress(ConfigError):
         assert isinstance(TrainConfig.from_json(value), TrainConfig)
