@@ -31,10 +31,10 @@ from tests.support import crashing
 @pytest.mark.parametrize(
     ("build", "int8"),
     [
-        (crashing.adding_loop, "TFLite's converter failed: its process was killed by SIGSEGV"),
+        (crashing.summing_loop, "TFLite's converter failed: its process was killed by SIGSEGV"),
         (crashing.masked, "LiteRT failed on a sample: its process was killed by SIGABRT"),
-        (crashing.suppression, ""),
-        (crashing.backwards, ""),
+        (crashing.box_suppression, ""),
+        (crashing.reverse_gru, ""),
         (crashing.kernel_as_input, "LiteRT cannot run it"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_hanging_converter_is_stopped_and_the_next_target_is_written(tmp_path,
 
 @pytest.fixture(scope="module")
 def crashing_run(finished_run, tmp_path_factory):
-    return crashing.run_that_crashes(finished_run, tmp_path_factory.mktemp("crashing"))
+    return crashing.copy_crashing_run(finished_run, tmp_path_factory.mktemp("crashing"))
 
 
 def test_a_crashing_runtime_fails_and_the_others_keep_their_results(crashing_run, tmp_path):

@@ -238,7 +238,7 @@ def test_the_command_prints_the_table_and_says_what_is_wrong(run):
 
 @pytest.mark.slow
 def test_a_runtime_that_ends_the_process_is_a_finding_and_the_rest_is_taken_apart(run, tmp_path):
-    crashing_run = crashing.run_that_crashes(run, tmp_path)
+    crashing_run = crashing.copy_crashing_run(run, tmp_path)
     found = run_dissect(crashing_run, DissectConfig(steps=1, images=20), Monitor())
     (dead,) = [item for item in found if item.kind == "dead"]
     assert dead.runtimes == ("litert-int8",)

@@ -10,7 +10,7 @@ from convnet_core.dissect.report import worst_inputs_file
 from convnet_core.errors import RunError
 from convnet_core.runs.run import Run
 from testing.trials import seeds
-from tests.support.links import moved_out
+from tests.support.links import replace_with_link
 
 IMAGE = np.zeros((1, 1, 2, 2), np.float32)
 
@@ -91,7 +91,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(run, monkeypatch):
 
 
 def test_a_file_that_is_gone_or_a_link_is_named(run, tmp_path):
-    moved_out(run, "dissect/worst_inputs.npz", tmp_path)
+    replace_with_link(run, "dissect/worst_inputs.npz", tmp_path)
     with pytest.raises(RunError, match=r"worst_inputs\.npz leads out of the run's folder"):
         worst_inputs_file.load(run)
     (run.path / "dissect/worst_inputs.npz").unlink()

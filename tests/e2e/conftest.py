@@ -1,4 +1,4 @@
-"""A real server with runs of its own, and a real browser."""
+"""A real server with its own runs folder, and a real browser."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ _FAILED = pytest.StashKey[bool]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Note a failure, so that `new_page` can keep a picture of it."""
+    """Record a failure, so that `new_page` can take a screenshot."""
     report = yield
     if report.failed:
         item.stash[_FAILED] = True
@@ -23,7 +23,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_collection_modifyitems(items):
-    """Browser tests need a browser."""
+    """Skip browser tests if there is no browser."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
@@ -36,13 +36,13 @@ def server(tmp_path):
     runs.mkdir(exist_ok=True)
     with Server(runs) as server:
         yield server
-    for run in list_runs(runs):  # a job outlives the server; a test that failed may have left one
-        found = current(run)
-        if found and found[1].live and found[1].pid:
-            os.kill(found[1].pid, signal.SIGKILL)
+    for run in list_runs(runs):  # jobs outlive the server, and a failed test may leave one running
+        job = current(run)
+        if job and job[1].live and job[1].pid:
+            os.kill(job[1].pid, signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")  # Playwright keeps an event loop running in this thread, where others need their own
+@pytest.fixture(scope="module")  # Playwright keeps an event loop in this thread; other modules need theirs
 def browser():
     from playwright.sync_api import sync_playwright
 
@@ -54,16 +54,16 @@ def browser():
 
 @pytest.fixture
 def new_page(browser, request):
-    """Opens pages, each a visitor of its own; of a failure $CONVNET_SCREENSHOTS gets a picture."""
+    """A function that opens a page for a new visitor. After a failure, screenshots go to $CONVNET_SCREENSHOTS."""
     contexts = []
 
-    def opened(**options):
+    def open_page(**options):
         contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, **options))
         page = contexts[-1].new_page()
         page.set_default_timeout(30_000)
         return page
 
-    yield opened
+    yield open_page
     failed = request.node.stash.get(_FAILED, False)
     for number, context in enumerate(contexts):
         for page in context.pages if failed and (folder := os.environ.get("CONVNET_SCREENSHOTS")) else ():

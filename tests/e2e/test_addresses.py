@@ -1,4 +1,4 @@
-"""Addresses that somebody may type or has kept: each opens its page on a new server, or says once that it has none."""
+"""Typed or bookmarked addresses: each opens its page on a new server or shows one "Page not found" message."""
 
 import pytest
 
@@ -9,7 +9,7 @@ HEADINGS = {"": "PyTorch → TensorFlow, proven equal", "home": "PyTorch → Ten
 HEADINGS |= {name.lower(): name for name in MENU[1:]}
 
 
-def opened(page, server, address):
+def open_address(page, server, address):
     page.goto(f"{server.address}/{address}")
     page.get_by_role("heading", level=1, name=HEADINGS.get(address, HEADINGS[""]), exact=True).wait_for()
     settle(page)
@@ -18,19 +18,19 @@ def opened(page, server, address):
 
 
 @pytest.mark.slow
-def test_each_address_opens_its_page_on_a_new_server_and_later(server, page):
+def test_each_address_opens_its_page_on_a_new_and_on_a_used_server(server, page):
     for address in ("home", *HEADINGS):
-        opened(page, server, address)
+        open_address(page, server, address)
         assert not page.get_by_role("dialog").count(), address
         assert not page.get_by_test_id("stException").count(), address
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", ["job_area", "jobs"])
-def test_an_address_of_no_page_says_so_once_and_leads_home(server, page, first):
-    """Helpers stand in the folders of the pages; Streamlit takes files there for pages until it knows the menu."""
+def test_an_unknown_address_shows_one_message_and_leads_home(server, page, first):
+    """Until Streamlit knows the menu, it takes every file in the pages folder for a page, helpers included."""
     for address in (first, "nothing"):
-        opened(page, server, address)
+        open_address(page, server, address)
         page.get_by_role("dialog").get_by_text("Page not found").wait_for()
         assert page.url.partition("?")[0] == f"{server.address}/"
         page.keyboard.press("Escape")

@@ -1,4 +1,4 @@
-"""Every choice in a browser: lists, tabs and folded parts, with a run of digits and an uploaded network."""
+"""Every choice in a browser: lists, tabs and expanders, with a digit run and an uploaded network."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The first visit: one button, the verdict."""
+"""The first visit: one button leads to the verdict."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.conftest import RUNTIMES
 
 
 @pytest.mark.slow
-def test_a_page_can_be_the_first_that_a_new_server_is_asked_for(server, page):
+def test_any_page_can_be_the_first_request_to_a_new_server(server, page):
     page.goto(f"{server.address}/compare")
     page.get_by_text("needs a trained network").wait_for()
     links = [link.inner_text().splitlines()[-1] for link in page.get_by_test_id("stSidebarNavLink").all()]
@@ -16,12 +16,12 @@ def test_a_page_can_be_the_first_that_a_new_server_is_asked_for(server, page):
     page.get_by_role("heading", name="Train", exact=True).wait_for()
 
 
-def test_one_button_from_the_first_visit_to_the_verdict(server, page):
+def test_one_button_runs_the_pipeline_to_the_verdict(server, page):
     page.goto(server.address)
     page.get_by_role("button", name="Run the pipeline").click()
     page.wait_for_url("**run=*")
     stop_button(page).wait_for()
-    page.reload()  # the job goes on, and is found again
+    page.reload()  # the job keeps running and shows up again
     stop_button(page).wait_for()
     page.get_by_text(f"{len(RUNTIMES)} runtimes agree.").wait_for(timeout=300_000)
     page.get_by_role("button", name="Download the report").wait_for()

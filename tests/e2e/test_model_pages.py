@@ -1,4 +1,4 @@
-"""What a person does with a finished run: click a node, draw a digit, take the files away."""
+"""What people do with a finished run: click a node, draw a digit, download the files."""
 
 import io
 import subprocess
@@ -17,10 +17,10 @@ def run(finished_run, server):
 
 
 @pytest.mark.slow
-def test_a_click_on_a_node_shows_its_attributes_and_weights(server, run, page):
+def test_clicking_a_node_shows_its_attributes_and_weights(server, run, page):
     page.goto(f"{server.address}/export")
     click_node(page, "Conv")
-    page.get_by_text("kernel_shape").first.wait_for(state="attached")  # in a table drawn on a canvas
+    page.get_by_text("kernel_shape").first.wait_for(state="attached")  # the table is drawn on a canvas
     page.get_by_text("layer1.0.weight").first.wait_for(state="attached")
 
 
@@ -33,14 +33,14 @@ def test_a_drawn_seven_is_read_as_seven_by_all_runtimes(server, run, page):
 
 
 @pytest.mark.slow
-def test_strokes_may_begin_anywhere_on_the_pad_and_nothing_turns_drawing_off(server, run, page):
-    """The pad's own toolbar lay unseen over its upper right corner."""
+def test_strokes_can_start_anywhere_on_the_pad(server, run, page):
+    """The pad's toolbar must stay hidden: it once covered the upper right corner, invisibly."""
     page.goto(f"{server.address}/sketchpad")
     page.get_by_text("Draw something").first.wait_for()
     settle(page)
     draw(page, [[(0.97, 0.02), (0.97, 0.3)], [(0.7, 0.02), (0.5, 0.02)]])
     page.get_by_role("button", name="Undo").and_(page.locator(":enabled")).wait_for()
-    for _ in range(2):  # as many as there are strokes
+    for _ in range(2):  # once per stroke
         settle(page)
         page.get_by_role("button", name="Undo").click()
     page.get_by_text("Draw something").first.wait_for()
@@ -62,7 +62,7 @@ def test_a_phone_shows_all_ten_digits(server, run, new_page):
 
 
 @pytest.mark.slow
-def test_a_lesson_is_taken_apart_and_a_click_in_either_graph_shows_the_node(server, run, page):
+def test_a_lesson_shows_its_finding_and_clicks_in_both_graphs_show_the_node(server, run, page):
     page.goto(f"{server.address}/dissect")
     page.get_by_role("combobox", name="Fault to insert").click()
     page.get_by_role("option", name="a kernel transposed").click()
@@ -95,10 +95,10 @@ def test_the_zip_opens_and_its_snippets_run(server, run, page, tmp_path):
 
 
 @pytest.mark.slow
-def test_no_page_scrolls_sideways_fails_or_asks_strangers(server, run, page):
-    """At 1280 and 800 pixels; the page asks nobody but its own server."""
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_no_page_fails_scrolls_sideways_or_contacts_other_hosts(server, run, page):
+    """Checks widths of 1280 and 800 pixels."""
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
     for name in ("", *PAGES[1:]):
         page.goto(f"{server.address}/{name}")
         page.get_by_role("heading", level=1).first.wait_for()
@@ -106,9 +106,9 @@ def test_no_page_scrolls_sideways_fails_or_asks_strangers(server, run, page):
             page.set_viewport_size({"width": width, "height": 900})
             settle(page)
             main = "document.querySelector('[data-testid=stMain]')"
-            # Plotly needs a moment to take on the new width.
+            # Plotly needs a moment to adapt to the new width.
             page.wait_for_function(f"{main}.scrollWidth <= {main}.clientWidth", timeout=10_000)
             assert not page.get_by_test_id("stException").count(), name
         icon = page.locator("link[rel='shortcut icon']").get_attribute("href")
         assert icon.startswith("data:image/svg+xml"), (name, icon)
-    assert not [url for url in asked if not url.startswith((server.address, "data:", "blob:"))]
+    assert not [url for url in urls if not url.startswith((server.address, "data:", "blob:"))]

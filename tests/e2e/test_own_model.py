@@ -1,4 +1,4 @@
-"""A network of one's own in the browser: upload, convert, compare."""
+"""An imported model in the browser: upload, convert, compare."""
 
 import onnx
 import pytest
@@ -16,7 +16,7 @@ def upload(page, name, content):
     )
 
 
-def test_a_refused_file_says_why_and_the_next_goes_all_the_way(server, page):
+def test_a_refused_file_shows_a_reason_and_the_next_upload_is_compared(server, page):
     page.goto(server.address)
     settle(page)
     upload(page, "../<b>text</b>.onnx", b"no model at all\n" * 20)
@@ -27,7 +27,7 @@ def test_a_refused_file_says_why_and_the_next_goes_all_the_way(server, page):
     page.get_by_role("link", name="Home", exact=True).click()
     page.get_by_text("This machine").wait_for()
     settle(page)
-    assert not page.get_by_text("is a text file").count(), "the message stays until the person goes on"
+    assert not page.get_by_text("is a text file").count(), "leaving the page clears the message"
     upload(page, "mine.onnx", model().SerializeToString())
     page.get_by_role("button", name="Convert and compare").click()
     page.get_by_text("were not judged (no labels).").wait_for(timeout=120_000)

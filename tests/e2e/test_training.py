@@ -1,4 +1,4 @@
-"""A training in the browser: sliders, live curves, stop, resume, reload, two visitors."""
+"""Training in the browser: sliders, live curves, stop, resume, reload, two visitors."""
 
 import os
 import re
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.slow
 
 
 def start(page, server, query="epochs=20"):
-    """Start a training of some minutes, and wait until it learns."""
+    """Start a training of several minutes and wait for its first figures."""
     page.goto(f"{server.address}/train?{query}")
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_text("Time left").first.wait_for(timeout=60_000)
 
 
-def chosen(page):
+def run_name(page):
     return re.search(r"run=([^&]+)", page.url)[1]
 
 
@@ -35,27 +35,27 @@ def test_sliders_then_train_stop_and_resume(server, page):
     page.mouse.down()
     page.mouse.move(track["x"] + track["width"], thumb["y"] + thumb["height"] / 2, steps=10)
     page.mouse.up()
-    page.get_by_text("22,000").wait_for()  # 20 epochs of 1,100 steps: the server has heard of it
+    page.get_by_text("22,000").wait_for()  # 20 epochs of 1,100 steps: the server has the new value
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_text("Time left").first.wait_for(timeout=60_000)
     stop_button(page).click()
     page.get_by_text(re.compile("Stopping|stopped in epoch")).first.wait_for(timeout=3_000)
     page.get_by_text("stopped in epoch").wait_for()
-    first = Run.open(server.runs / chosen(page)).record("checkpoint").result
+    first = Run.open(server.runs / run_name(page)).record("checkpoint").result
     stopped_at = (first["epoch"], first["batch"])
     page.get_by_role("button", name="Resume the training").click()
     stop_button(page).wait_for()
     page.get_by_text("Time left").first.wait_for(timeout=60_000)
     stop_button(page).click()
     page.get_by_text("stopped in epoch").wait_for()
-    run = Run.open(server.runs / chosen(page))
+    run = Run.open(server.runs / run_name(page))
     checkpoint = run.record("checkpoint")
     assert checkpoint.config["epochs"] == 20
     assert (checkpoint.result["epoch"], checkpoint.result["batch"]) > stopped_at
 
 
-def test_what_a_slider_shows_while_a_key_is_held_is_what_the_server_uses(server, page):
-    """The server answers an earlier value while the browser is at a later one, from the first draw on."""
+def test_the_server_uses_the_slider_value_shown_while_a_key_is_held(server, page):
+    """While a key is held, the server's answers lag behind the value in the browser."""
     for name, flag in (("Learning rate", "learning-rate"), ("Epochs", "epochs")):
         page.goto(f"{server.address}/train")
         slider = page.get_by_role("slider", name=name)
@@ -70,10 +70,10 @@ def test_what_a_slider_shows_while_a_key_is_held_is_what_the_server_uses(server,
         page.get_by_text(re.compile(f"--{flag} {re.escape(shown)}( |$)")).wait_for()
         settle(page)
         assert slider.get_attribute("aria-valuetext") == shown
-        assert f"{flag}={shown}" in page.url, "a reload goes on with it"
+        assert f"{flag}={shown}" in page.url, "a reload keeps the value"
 
 
-def test_a_training_is_found_again_after_a_reload_and_a_restart_of_the_server(server, page):
+def test_a_running_training_survives_a_reload_and_a_server_restart(server, page):
     start(page, server)
     page.reload()
     stop_button(page).wait_for()
@@ -92,10 +92,10 @@ def test_two_visitors_train_two_runs_one_after_the_other(server, new_page):
     first, second = new_page(), new_page()
     start(first, server)
     second.goto(f"{server.address}/train?epochs=20&seed=1")
-    second.get_by_text("Settings of a new training").click()  # folded, as the newest run is at work
+    second.get_by_text("Settings of a new training").click()  # collapsed, because the newest run is training
     second.get_by_role("button", name="Train", exact=True).click()
     second.get_by_text("Queued: another job is using the device cpu").wait_for(timeout=60_000)
-    assert chosen(first) != chosen(second)
+    assert run_name(first) != run_name(second)
     stop_button(first).click()
     first.get_by_text("stopped in epoch").wait_for()
     second.get_by_text("Time left").first.wait_for()
@@ -104,17 +104,17 @@ def test_two_visitors_train_two_runs_one_after_the_other(server, new_page):
     second.get_by_text("stopped in epoch").wait_for()
 
 
-def test_a_closed_tab_does_not_end_a_training(server, new_page):
+def test_closing_the_tab_does_not_stop_the_training(server, new_page):
     page = new_page()
     start(page, server, "epochs=2&train-size=5000&validation-size=0")
-    name = chosen(page)
+    name = run_name(page)
     page.close()
     other = new_page()
     other.goto(f"{server.address}/train?run={name}")
     other.get_by_text("On the test set").wait_for(timeout=60_000)
 
 
-def test_the_choice_of_a_run_and_of_settings_holds_across_pages(server, page, trained_run):
+def test_the_chosen_run_and_settings_carry_over_to_other_pages(server, page, trained_run):
     for name in ("one", "two"):
         shutil.copytree(trained_run.path, server.runs / name)
     page.goto(f"{server.address}/train?run=one&epochs=7")
@@ -128,9 +128,9 @@ def test_the_choice_of_a_run_and_of_settings_holds_across_pages(server, page, tr
     page.get_by_text("7,700").wait_for()  # 7 epochs of 1,100 steps
 
 
-def test_a_training_that_is_killed_is_said_to_have_died_and_can_be_resumed(server, page):
+def test_a_killed_training_is_shown_as_died_and_can_be_resumed(server, page):
     start(page, server)
-    run = Run.open(server.runs / chosen(page))
+    run = Run.open(server.runs / run_name(page))
     deadline = time.monotonic() + 60
     while not run.record("checkpoint"):
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""A job in a process of its own: killed, stopped by a signal or a request, one of two, on a read-only disk."""
+"""Jobs in separate processes: killed, stopped by a signal or a request, competing, on a read-only disk."""
 
 import errno
 import shutil
@@ -32,7 +32,7 @@ _SLEEP = 'print("ready", flush=True); time.sleep(600)'
 
 
 def start_worker(run, body):
-    """A process that is a job on the run and does `body`, which prints `ready`."""
+    """Start a process that opens a job on the run and executes `body`, which must print `ready`."""
     code = f"""
 import time
 from pathlib import Path
@@ -46,7 +46,7 @@ with open_job(Run.open(Path({str(run.path)!r})), "train") as job:
     return worker
 
 
-def test_a_killed_job_is_seen_to_have_died(run):
+def test_a_killed_job_is_reported_as_died(run):
     worker = start_worker(run, _SLEEP)
     assert only_job(run).info.state == "running"
     worker.kill()
@@ -58,7 +58,7 @@ def test_a_second_job_on_the_run_is_refused(run):
     worker = start_worker(run, _SLEEP)
     with pytest.raises(BusyError), open_job(run, "export"):
         pass
-    assert only_job(run).info.command == "train"  # the refused one left nothing that would hide it
+    assert only_job(run).info.command == "train"  # the refused job left no trace
     with pytest.raises(BusyError), open_job(run, "export", job_id="asked-for"):
         pass
     assert JobView(run.path / "jobs/asked-for").info.state == "refused"
@@ -69,14 +69,14 @@ def test_a_second_job_on_the_run_is_refused(run):
         pass
 
 
-def test_a_signal_ends_a_stage_that_does_not_listen(run):
+def test_a_signal_stops_a_stage_that_never_checks_for_stops(run):
     worker = start_worker(run, _SLEEP)
     worker.send_signal(signal.SIGTERM)
     worker.wait(timeout=120)
     assert only_job(run).info.state == "stopped"
 
 
-def test_no_except_exception_takes_a_stop_for_a_failure(run):
+def test_except_exception_does_not_catch_a_stop(run):
     body = """
     try:
         print("ready", flush=True)
@@ -90,7 +90,7 @@ def test_no_except_exception_takes_a_stop_for_a_failure(run):
     assert only_job(run).info.state == "stopped"
 
 
-def test_a_second_stop_does_not_cut_off_what_the_first_asked_for(run):
+def test_a_second_stop_does_not_interrupt_the_first(run):
     body = """
     with job.defer_stop():
         print("ready", flush=True)
@@ -106,7 +106,7 @@ def test_a_second_stop_does_not_cut_off_what_the_first_asked_for(run):
     assert b"saved" in worker.communicate(timeout=120)[0]
 
 
-def test_a_stage_that_found_the_request_is_not_cut_off_by_the_signal_that_follows_it(run):
+def test_a_signal_does_not_interrupt_a_stage_that_saw_the_stop_request(run):
     body = """
     from convnet_core.errors import Stopped
     with job.defer_stop():
@@ -126,7 +126,7 @@ def test_a_stage_that_found_the_request_is_not_cut_off_by_the_signal_that_follow
     assert only_job(run).info.error == "stopped in epoch 1"
 
 
-def test_a_signal_after_the_end_was_written_changes_nothing_of_it(run):
+def test_a_signal_after_the_final_state_is_written_is_ignored(run):
     body = """
     from convnet_core.jobs import job as work
     finish = work._finish
@@ -142,7 +142,7 @@ def test_a_signal_after_the_end_was_written_changes_nothing_of_it(run):
     assert only_job(run).info.state == "done"
 
 
-def test_a_signal_while_the_end_is_written_changes_nothing_of_it(run):
+def test_a_signal_while_the_final_state_is_written_is_ignored(run):
     body = """
     from convnet_core.jobs import job as work
     write = work.write_json
@@ -158,7 +158,7 @@ def test_a_signal_while_the_end_is_written_changes_nothing_of_it(run):
     assert only_job(run).info.state == "done"
 
 
-def test_a_run_in_a_read_only_folder_opens_and_its_jobs_have_ended(run, monkeypatch):
+def test_a_run_in_a_read_only_folder_opens_and_shows_its_jobs_as_ended(run, monkeypatch):
     worker = start_worker(run, _SLEEP)
     worker.kill()
     worker.wait()
@@ -174,7 +174,7 @@ def test_a_run_in_a_read_only_folder_opens_and_its_jobs_have_ended(run, monkeypa
         only_job(run).stop()
 
 
-def test_a_listening_stage_hears_signal_and_request(run):
+def test_a_stage_that_defers_stops_sees_signals_and_requests(run):
     body = """
     with job.defer_stop():
         print("ready", flush=True)

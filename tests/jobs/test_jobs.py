@@ -33,16 +33,16 @@ def only_job(run):
 
 
 @pytest.mark.parametrize("event", [Message(text="ü"), Progress(label="a", done=1, total=2), _METRICS])
-def test_events_travel_as_json(event):
+def test_events_survive_json(event):
     assert events.from_json(json.loads(json.dumps(event.to_json()))) == event
 
 
-def test_unknown_events_are_passed_over():
+def test_unknown_events_are_ignored():
     assert events.from_json({"kind": "dance"}) is None
     assert events.from_json({"kind": "metrics", "loss": 1}) is None
 
 
-def test_a_job_is_recorded_from_begin_to_end(run):
+def test_a_job_is_recorded_from_start_to_end(run):
     with open_job(run, "train") as job:
         assert only_job(run).info.state == "running"
         job.emit(Message(text="hello"))
@@ -59,7 +59,7 @@ def test_a_job_is_recorded_from_begin_to_end(run):
         (KeyError("x"), "failed", "KeyError: 'x'"),
     ],
 )
-def test_how_a_job_ends_is_recorded(run, error, state, text):
+def test_the_outcome_of_a_job_is_recorded(run, error, state, text):
     with pytest.raises(type(error)), open_job(run, "train"):
         raise error
     view = only_job(run)
@@ -67,7 +67,7 @@ def test_how_a_job_ends_is_recorded(run, error, state, text):
     assert ("Traceback" in view.log()) == isinstance(error, KeyError)
 
 
-def test_events_are_followed_by_offset_and_half_a_line_waits(run):
+def test_events_are_read_from_an_offset_up_to_the_last_full_line(run):
     with open_job(run, "train") as job:
         view = only_job(run)
         job.emit(Message(text="one"))
@@ -80,7 +80,7 @@ def test_events_are_followed_by_offset_and_half_a_line_waits(run):
         assert view.events(offset)[0] == []
 
 
-def test_a_job_that_says_that_it_starts_in_the_future_is_not_waited_for(run):
+def test_a_job_with_a_start_time_in_the_future_has_died(run):
     folder = run.path / "jobs/later"
     folder.mkdir(parents=True)
     info = {"id": "later", "command": "train", "state": "starting", "started": "2999-01-01T00:00:00+00:00", "pid": 1}
@@ -88,7 +88,7 @@ def test_a_job_that_says_that_it_starts_in_the_future_is_not_waited_for(run):
     assert JobView(folder).info.state == "died"
 
 
-def test_a_started_process_is_a_job_of_its_own_and_its_failure_is_readable(run):
+def test_a_started_process_records_its_failure(run):
     view = watcher.start(run, ["export"])
     assert view.info.state in ("starting", "running")
     deadline = time.monotonic() + 60
@@ -100,13 +100,13 @@ def test_a_started_process_is_a_job_of_its_own_and_its_failure_is_readable(run):
     assert "Traceback" not in view.log()
 
 
-def test_an_argument_that_no_process_can_be_given_is_refused(run):
+def test_an_argument_with_a_zero_byte_is_refused(run):
     with pytest.raises(RunError, match="zero byte"):
         watcher.start(run, ["train", "--data", "a\0b"])
     assert not list_jobs(run)
 
 
-def test_a_process_that_never_came_to_work_has_died(run, monkeypatch):
+def test_a_process_that_never_opened_its_job_has_died(run, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     view = watcher.start(run, ["export"])
     time.sleep(0.3)
@@ -114,23 +114,23 @@ def test_a_process_that_never_came_to_work_has_died(run, monkeypatch):
 
 
 def test_a_second_training_waits_for_the_device(run, tmp_path):
-    told = []
+    heard = []
 
     class Listener(events.Monitor):
         def emit(self, event):
-            told.append(event)
+            heard.append(event)
 
         def stop_requested(self):
-            return len(told) > 0
+            return len(heard) > 0
 
     with device_lock("cpu", events.Monitor()), pytest.raises(Stopped), device_lock("cpu", Listener()):
         pass
-    assert "queued" in told[0].text
+    assert "queued" in heard[0].text
     with device_lock("cpu", events.Monitor()):
         pass
 
 
-def test_a_damaged_job_file_is_an_error_in_words(run):
+def test_a_damaged_job_file_is_an_error(run):
     folder = run.path / "jobs/x"
     folder.mkdir(parents=True)
     (folder / "job.json").write_text("[]")
@@ -139,23 +139,27 @@ def test_a_damaged_job_file_is_an_error_in_words(run):
     assert watcher.current(run) is None
 
 
-def test_following_adds_up_what_a_job_tells_and_reads_nothing_twice(run):
+def test_progress_accumulates_events_and_reads_each_once(run):
     with open_job(run, "pipeline") as job:
-        told = JobProgress(JobView(job.folder))
+        progress = JobProgress(JobView(job.folder))
         job.emit(events.StageStarted(stage="train"))
         job.emit(events.Message(text="hello"))
-        told.update()
-        assert (told.started, told.current_stage, told.latest) == (["train"], "train", events.Message(text="hello"))
+        progress.update()
+        assert (progress.started, progress.current_stage, progress.latest) == (
+            ["train"],
+            "train",
+            events.Message(text="hello"),
+        )
         job.emit(_METRICS)
         job.emit(events.StageDone(stage="train", seconds=1.0))
-        told.update()
-        told.update()
-        assert told.metrics == [_METRICS]
-        assert (told.latest, told.current_stage, list(told.done)) == (None, None, ["train"])
+        progress.update()
+        progress.update()
+        assert progress.metrics == [_METRICS]
+        assert (progress.latest, progress.current_stage, list(progress.done)) == (None, None, ["train"])
 
 
-def test_whoever_looks_at_a_run_reads_only_what_its_job_has_told_since(run, monkeypatch):
-    """Home draws the whole list with each act of each visitor, while a training tells more and more."""
+def test_an_overview_reads_only_new_events(run, monkeypatch):
+    """The home page rebuilds the whole list at each action of each visitor, while the event file keeps growing."""
     offsets, read = [], JobView.events
     monkeypatch.setattr(JobView, "events", lambda self, offset=0: offsets.append(offset) or read(self, offset))
     with open_job(run, "train") as job:
@@ -173,7 +177,7 @@ def test_a_second_start_is_refused_and_leaves_no_trace(run):
     assert len(list_jobs(run)) == 1
 
 
-def test_a_job_that_was_refused_does_not_hide_the_one_before(run):
+def test_a_refused_job_does_not_hide_the_previous_one(run):
     with open_job(run, "train"):
         pass
     folder = run.path / "jobs" / "99999999-refused"
@@ -183,23 +187,23 @@ def test_a_job_that_was_refused_does_not_hide_the_one_before(run):
     assert watcher.current(run)[1].command == "train"
 
 
-def test_of_a_million_events_a_share_is_read_with_all_that_counts(run):
+def test_long_histories_are_thinned_but_keep_stage_events_and_validation(run):
     folder = run.path / "jobs" / "long"
     folder.mkdir(parents=True)
     lines = [events.StageStarted(stage="train")]
-    ends = 0
+    validations = 0
     for step in range(40_000):
-        ends += (end := step % 10_000 == 77)
-        lines.append(dataclasses.replace(_METRICS, step=step, validation_loss=0.5 if end else None))
+        validations += (validated := step % 10_000 == 77)
+        lines.append(dataclasses.replace(_METRICS, step=step, validation_loss=0.5 if validated else None))
     lines += [events.StageDone(stage="train", seconds=9), events.StageStarted(stage="export")]
     (folder / "events.jsonl").write_text("".join(json.dumps(line.to_json()) + "\n" for line in lines))
     progress = JobProgress(JobView(folder))
     progress.update()
     assert progress.started == ["train", "export"]
     assert progress.done["train"].seconds == 9
-    assert sum(item.validation_loss is not None for item in progress.metrics) == ends
+    assert sum(item.validation_loss is not None for item in progress.metrics) == validations
     steps = [item.step for item in progress.metrics]
-    assert 400 < len(steps) <= 1001 + ends
+    assert 400 < len(steps) <= 1001 + validations
     assert steps == sorted(steps)
     assert steps[-1] > 39_900
     assert max(after - before for before, after in itertools.pairwise(steps)) < 200

@@ -1,4 +1,4 @@
-"""A model that somebody uploads: its name, what is refused, the limits, and that nothing heavy is imported."""
+"""Uploaded models: run names, refused files, limits, and no heavy imports."""
 
 import json
 import signal
@@ -19,7 +19,7 @@ from tests.conftest import ROOT, convnet, python
 
 
 def model(op="Relu", domain=""):
-    """x float32 [n, 3] → y, by one node and an Add of a weight."""
+    """A model x float32 [n, 3] → y with one node of type `op` and an Add of a weight."""
     nodes = [helper.make_node(op, ["x"], ["h"], "first", domain=domain), helper.make_node("Add", ["h", "w"], ["y"])]
     ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in "xy"]
     weights = [numpy_helper.from_array(np.arange(3, dtype=np.float32), "w")]
@@ -44,7 +44,7 @@ def model(op="Relu", domain=""):
         ("网" * 300 + ".onnx", "网" * 40),
     ],
 )
-def test_a_run_is_named_after_the_file_by_safe_characters_alone(tmp_path, name, label):
+def test_the_run_name_keeps_only_safe_characters_of_the_file_name(tmp_path, name, label):
     run, file = upload.receive(tmp_path, name, memoryview(b"content"))
     assert run.path.parent == tmp_path
     assert run.name.split("-", 2)[2] == label
@@ -54,17 +54,17 @@ def test_a_run_is_named_after_the_file_by_safe_characters_alone(tmp_path, name, 
     assert upload.is_refused(run)
 
 
-def test_two_files_of_one_name_become_two_runs(tmp_path):
+def test_files_of_the_same_name_become_separate_runs(tmp_path):
     assert len({upload.receive(tmp_path, "a.onnx", memoryview(b"x"))[0].name for _ in range(3)}) == 3
 
 
-def test_an_empty_file_is_refused_and_leaves_nothing(tmp_path):
+def test_an_empty_file_is_refused_and_leaves_no_files(tmp_path):
     with pytest.raises(ModelError, match="is an empty file"):
         upload.receive(tmp_path, "a.onnx", memoryview(b""))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_file_that_is_too_large_gets_the_command_to_use(tmp_path, monkeypatch):
+def test_a_too_large_file_is_refused_with_the_command_to_use(tmp_path, monkeypatch):
     monkeypatch.setattr(upload, "MAX_MB", 0)
     with pytest.raises(ModelError, match="the app accepts up to 0") as caught:
         upload.receive(tmp_path, "a.onnx", memoryview(b"xx"))
@@ -73,7 +73,7 @@ def test_a_file_that_is_too_large_gets_the_command_to_use(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("content", "what"),
+    ("content", "reason"),
     [
         (b"", "is an empty file"),
         (b"plain text, no model\n" * 9, "is a text file"),
@@ -81,13 +81,13 @@ def test_a_file_that_is_too_large_gets_the_command_to_use(tmp_path, monkeypatch)
     ],
     ids=["empty", "text", "cut off"],
 )
-def test_what_is_no_model_is_said_so(tmp_path, content, what):
+def test_a_file_that_is_not_a_model_is_refused_with_a_reason(tmp_path, content, reason):
     (tmp_path / "a.onnx").write_bytes(content)
-    with pytest.raises(ModelError, match=rf"^a\.onnx {what}"):
+    with pytest.raises(ModelError, match=rf"^a\.onnx {reason}"):
         model_file.open_untrusted(tmp_path / "a.onnx")
 
 
-def test_weights_in_other_files_are_refused_wherever_they_are(tmp_path):
+def test_external_weights_are_refused_anywhere_in_the_model(tmp_path):
     (tmp_path / "secret").write_bytes(bytes(12))
     outside = numpy_helper.from_array(np.zeros(3, np.float32), "stolen")
     external_data_helper.set_external_data(outside, "secret", 0, 12)
@@ -104,7 +104,7 @@ def test_weights_in_other_files_are_refused_wherever_they_are(tmp_path):
             model_file.open_untrusted(tmp_path / "a.onnx")
 
 
-def test_too_many_nodes_are_refused_those_inside_counted(tmp_path, monkeypatch):
+def test_the_node_limit_counts_nodes_in_subgraphs(tmp_path, monkeypatch):
     monkeypatch.setattr(model_file, "MAX_NODES", 4)
     nested = model()
     ports = [helper.make_tensor_value_info("c", TensorProto.FLOAT, [3])]
@@ -116,20 +116,20 @@ def test_too_many_nodes_are_refused_those_inside_counted(tmp_path, monkeypatch):
 
 
 def with_functions(*bodies):
-    """x → y by the function F0 of the domain f; `bodies` are what F0, F1 … make b of a by, in ONNX's own text."""
+    """A model x → y that calls the function F0 of domain f; `bodies` give F0, F1 … (a → b) in ONNX's text format."""
     opsets = 'opset_import: ["": 20, "f": 1]'
     graph = f"<ir_version: 10, {opsets}> g (float[n, 3] x) => (float[n, 3] y) {{ y = f.F0 (x) }}"
     functions = [f'<domain: "f", {opsets}> F{place} (a) => (b) {{ {body} }}' for place, body in enumerate(bodies)]
     return onnx.parser.parse_model("\n".join([graph, *functions]))
 
 
-def opened(folder, content):
+def save_and_load(folder, content):
     (folder / "a.onnx").write_bytes(content.SerializeToString())
     return model_file.open_untrusted(folder / "a.onnx").model
 
 
-ONE_AFTER_THE_OTHER = "c = f.{0} (a) b = f.{0} (c)"
-IN_BRANCHES = """
+SEQUENTIAL_CALLS = "c = f.{0} (a) b = f.{0} (c)"
+CALLS_IN_BRANCHES = """
 k = Constant <value = bool {{1}}> ()
 b = If (k) <
     then_branch = t () => (float[n, 3] p) {{ p = f.{0} (a) }},
@@ -138,23 +138,23 @@ b = If (k) <
 """
 
 
-@pytest.mark.parametrize("body", [ONE_AFTER_THE_OTHER, IN_BRANCHES], ids=["nodes", "branches"])
-def test_functions_are_counted_as_often_as_they_are_called(tmp_path, body):
+@pytest.mark.parametrize("body", [SEQUENTIAL_CALLS, CALLS_IN_BRANCHES], ids=["nodes", "branches"])
+def test_functions_count_once_per_call(tmp_path, body):
     doubling = [body.format(f"F{place}") for place in range(1, 41)]
     few = with_functions(*doubling[:5], *["b = Relu (a)"] * 36)
-    model_file.check(opened(tmp_path, few))
+    model_file.check(save_and_load(tmp_path, few))
     with pytest.raises(ModelError, match=r"the function 'f:F2\d' expands to [\d,]+ nodes; the limit is 50,000"):
-        opened(tmp_path, with_functions(*doubling, "b = Relu (a)"))
+        save_and_load(tmp_path, with_functions(*doubling, "b = Relu (a)"))
 
 
-def test_what_the_calls_of_the_graph_come_to_together_is_limited(tmp_path, monkeypatch):
+def test_the_node_limit_applies_to_the_sum_over_all_calls(tmp_path, monkeypatch):
     twice = with_functions("b = Relu (a)")
     twice.graph.node.extend([helper.make_node("F0", ["x"], [name], domain="f") for name in "uvw"])
     monkeypatch.setattr(model_file, "MAX_NODES", 8)
-    opened(tmp_path, twice)
+    save_and_load(tmp_path, twice)
     monkeypatch.setattr(model_file, "MAX_NODES", 7)
     with pytest.raises(ModelError, match=r"has 8 nodes after its functions are inlined; the limit is 7"):
-        opened(tmp_path, twice)
+        save_and_load(tmp_path, twice)
 
 
 @pytest.mark.parametrize(
@@ -162,45 +162,45 @@ def test_what_the_calls_of_the_graph_come_to_together_is_limited(tmp_path, monke
     [
         (["b = f.F0 (a)"], "the function 'f:F0' calls itself$"),
         (["b = f.F1 (a)", "b = f.F0 (a)"], r"the function 'f:F\d' calls itself, through 'f:F\d'"),
-        ([IN_BRANCHES.format("F0")], "the function 'f:F0' calls itself$"),
+        ([CALLS_IN_BRANCHES.format("F0")], "the function 'f:F0' calls itself$"),
     ],
     ids=["itself", "each other", "in a branch"],
 )
 def test_recursion_is_refused(tmp_path, bodies, message):
     with pytest.raises(ModelError, match=message):
-        opened(tmp_path, with_functions(*bodies))
+        save_and_load(tmp_path, with_functions(*bodies))
 
 
-def test_a_function_is_the_same_however_its_name_is_put_together(tmp_path):
+def test_recursion_is_found_despite_ambiguous_function_names(tmp_path):
     """ONNX's checker joins domain, name and overload with two colons, its inliner with one."""
     hidden = with_functions("b = f.F1 (a)", "b = Relu (a)")
     hidden.functions[0].name, hidden.graph.node[0].op_type, hidden.graph.node[0].overload = "F0::o", "F0", "o"
     hidden.functions[1].node[0].op_type, hidden.functions[1].node[0].domain = "o", "f::F0"
     hidden.functions[0].node[0].op_type = "F1"
     with pytest.raises(ModelError, match="calls itself, through"):
-        opened(tmp_path, hidden)
+        save_and_load(tmp_path, hidden)
 
 
-def test_a_chain_of_many_functions_is_counted_in_time(tmp_path):
+def test_a_long_chain_of_functions_is_counted_quickly(tmp_path):
     count = 10_000
     chain = with_functions(*[f"b = f.F{place} (a)" for place in range(1, count)], "b = Relu (a)")
-    assert len(opened(tmp_path, chain).functions) == count
+    assert len(save_and_load(tmp_path, chain).functions) == count
 
 
-def test_a_function_that_is_given_a_graph_is_refused(tmp_path):
-    """The graph may call the function again, and each such level doubles what the checker has to do."""
-    given = with_functions("b = Relu (a)")
+def test_a_function_with_a_graph_attribute_is_refused(tmp_path):
+    """The graph may call the function again, which doubles the checker's work at each level."""
+    passed = with_functions("b = Relu (a)")
     body = helper.make_graph([], "body", [], [])
-    given.graph.node[0].attribute.append(helper.make_attribute("body", body))
+    passed.graph.node[0].attribute.append(helper.make_attribute("body", body))
     by_default = with_functions("b = Relu (a)")
     by_default.functions[0].attribute_proto.append(helper.make_attribute("body", body))
-    for case in (given, by_default):
+    for case in (passed, by_default):
         with pytest.raises(ModelError, match="the function 'f:F0' takes a graph as an attribute"):
-            opened(tmp_path, case)
+            save_and_load(tmp_path, case)
 
 
 @pytest.mark.parametrize("dims", [[2**20, 2**20], [-1], [2**62, 4]])
-def test_a_tensor_that_claims_more_than_there_can_be_is_refused_before_it_is_made(tmp_path, dims):
+def test_a_tensor_with_an_impossible_shape_is_refused_before_allocation(tmp_path, dims):
     liar = model()
     liar.graph.initializer[0].dims[:] = dims
     (tmp_path / "a.onnx").write_bytes(liar.SerializeToString())
@@ -208,7 +208,7 @@ def test_a_tensor_that_claims_more_than_there_can_be_is_refused_before_it_is_mad
         model_file.open_untrusted(tmp_path / "a.onnx")
 
 
-def test_an_upload_notes_what_cannot_be_converted_and_removes_the_file(tmp_path):
+def test_an_upload_records_unsupported_nodes_and_removes_the_file(tmp_path):
     run, file = upload.receive(
         tmp_path / "runs", "strange.onnx", memoryview(model("Foo", "strange").SerializeToString())
     )
@@ -221,7 +221,7 @@ def test_an_upload_notes_what_cannot_be_converted_and_removes_the_file(tmp_path)
     assert run.stages == ("export", "convert/native", "compare")
 
 
-def reads_nowhere():
+def model_with_missing_input():
     bad = model()
     bad.graph.node[1].input[1] = "nowhere"
     return bad.SerializeToString()
@@ -230,12 +230,12 @@ def reads_nowhere():
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (reads_nowhere(), "Add (node 'Add_1') reads 'nowhere', which nothing in the model produces"),
+        (model_with_missing_input(), "Add (node 'Add_1') reads 'nowhere', which nothing in the model produces"),
         (b"no model at all\n" * 20, "bad.onnx is a text file"),
     ],
     ids=["a broken model", "another file"],
 )
-def test_a_refused_upload_says_why_in_its_job_and_removes_the_file(content, reason, tmp_path):
+def test_a_refused_upload_records_the_reason_and_removes_the_file(content, reason, tmp_path):
     run, file = upload.receive(tmp_path / "runs", "bad.onnx", memoryview(content))
     done = convnet("upload", "--onnx", file, "--run", run.path, "--job", "job", check=2)
     assert reason in done.stderr
@@ -244,7 +244,7 @@ def test_a_refused_upload_says_why_in_its_job_and_removes_the_file(content, reas
     assert reason in json.loads((run.path / "jobs/job/job.json").read_text())["error"]
 
 
-def test_a_file_is_opened_without_torch_and_tensorflow_and_within_the_limits(tmp_path):
+def test_uploads_are_opened_without_torch_or_tensorflow_and_within_limits(tmp_path):
     (tmp_path / "a.onnx").write_bytes(model().SerializeToString())
     python(f"""
 import resource, signal, sys
@@ -274,15 +274,15 @@ assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
 """)
 
 
-def test_a_library_that_does_not_come_back_is_ended_with_the_process():
-    """Python's handlers, those of a stop among them, wait for it."""
+def test_a_library_that_never_returns_is_ended_with_the_process():
+    """Python runs no signal handlers, not even for a stop, until the library returns."""
     code = """
 import signal
 from convnet_core.jobs import upload
 signal.signal(signal.SIGTERM, lambda *_: None)
 upload._MAX_SECONDS, upload._GRACE_SECONDS = 1, 1
 with upload.limit_resources():
-    sum(range(10**11))  # one call, minutes long
+    sum(range(10**11))  # a single call that takes minutes
 """
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert ended.returncode == -signal.SIGPROF

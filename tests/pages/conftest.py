@@ -15,26 +15,26 @@ from tests.conftest import ROOT
 
 @pytest.fixture(autouse=True, scope="module")
 def empty_caches():
-    """What pages keep in memory is kept for the whole process: each file of tests begins without it."""
+    """Clear the caches of the pages before each test file, because they last for the whole process."""
     st.cache_data.clear()
     st.cache_resource.clear()
 
 
 @pytest.fixture(autouse=True)
-def menu_known(monkeypatch):
-    """As on a server after its first page: app.py is what runs. AppTest of Streamlit 1.67 forgets it at every run."""
+def no_pages_directory(monkeypatch):
+    """Run app.py, as a server does after its first page; AppTest of Streamlit 1.67 forgets this before every run."""
 
-    class Known(PagesManager):
+    class NoPagesDirectory(PagesManager):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             PagesManager.uses_pages_directory = False
 
-    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", Known)
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", NoPagesDirectory)
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A runs root of its own, empty."""
+    """An empty runs folder."""
     folder = tmp_path / "runs"
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("CONVNET_RUNS_DIR", str(folder))
@@ -42,7 +42,7 @@ def root(tmp_path, monkeypatch):
 
 
 def open_page(name="home"):
-    """The app on one of its pages."""
+    """Open the app on one of its pages."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     if name != "home":
         app = app.switch_page(f"pages/{name}.py").run()
@@ -51,19 +51,19 @@ def open_page(name="home"):
 
 
 def text_of(app):
-    """All that the page says."""
+    """All text on the page."""
     kinds = (app.markdown, app.success, app.error, app.info, app.warning, app.subheader, app.caption)
     return " ".join(item.value for kind in kinds for item in kind)
 
 
 def button(app, label):
-    """A button by what is written on it."""
+    """The button with this label."""
     return next(item for item in app.button if item.label == label)
 
 
 @contextlib.contextmanager
-def at_work(run, command, *events):
-    """A job in a process of its own that has told these events (as source code) and goes on until the end."""
+def running_job(run, command, *events):
+    """A job in a separate process that has emitted `events` (source code) and runs until the block ends."""
     code = f"""
 from pathlib import Path
 from convnet_core.events import *
@@ -88,17 +88,17 @@ with open_job(Run.open(Path({str(run.path)!r})), {command!r}) as job:
 
 @pytest.fixture
 def mouse(root, monkeypatch):
-    """A stand-in for the pad, which holds what somebody drew."""
+    """A stand-in for the drawing pad."""
     from tests.pages.mouse import Mouse
 
-    open_page("sketchpad")  # the component's module can be imported only while an app runs
+    open_page("sketchpad")  # the component can only be imported while an app runs
     mouse = Mouse()
     monkeypatch.setattr("pages.components.drawing_pad.canvas.st_canvas", mouse)
     return mouse
 
 
 @pytest.fixture(scope="module")
-def drawn():
-    """Drawings of 0 to 9, black on white, float32 [280, 280]."""
+def digits():
+    """Drawings of the digits 0 to 9, black on white, float32 [280, 280] each."""
     images = [image.astype(np.float32) / 255 for image in drawings(10, seed=3)[0]]
     return [image if np.median(image) > 0.5 else 1 - image for image in images]

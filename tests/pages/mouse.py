@@ -1,4 +1,4 @@
-"""A mouse for AppTest, which has none: a stand-in for the pad gives the picture that the browser would send."""
+"""A mouse for AppTest, which has none: a stand-in for the pad returns the picture that the browser would send."""
 
 import base64
 import io
@@ -12,30 +12,30 @@ from tests.pages.conftest import open_page
 
 
 def png(pixels):
-    written = io.BytesIO()
-    Image.fromarray(pixels).save(written, "PNG")
-    return written.getvalue()
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 class Mouse:
-    """What the browser's pad holds; `asked` is what the page asked of the pad last.
+    """Plays the browser's pad; `options` are those of the page's last call.
 
-    A `url` is sent as it is, instead of the picture.
+    If `url` is set, it is sent unchanged instead of the picture.
     """
 
     def __init__(self):
-        self.strokes, self.picture, self.url, self.asked = [], None, None, {}
+        self.strokes, self.picture, self.url, self.options = [], None, None, {}
 
-    def draws(self, grey, strokes=1):
-        """A picture, float [280, 280] in [0, 1], in some strokes."""
-        level = np.rint(grey * 255).astype(np.uint8)
+    def draw(self, image, strokes=1):
+        """Draw an image, float [280, 280] in [0, 1], with this number of strokes."""
+        level = np.rint(image * 255).astype(np.uint8)
         self.picture = png(np.dstack([level, level, level, np.full_like(level, 255)]))
         self.strokes = [{"type": "Path", "number": number} for number in range(strokes)]
 
     def __call__(self, **options):
-        self.asked = options
-        st.checkbox("stands for the pad", key=options["key"])  # a widget's key lives as long as its page is open
-        from streamlit_drawable_canvas import CanvasResult  # which imports only while an app runs
+        self.options = options
+        st.checkbox("stand-in for the pad", key=options["key"])  # a widget's key lives as long as its page is open
+        from streamlit_drawable_canvas import CanvasResult  # can only be imported while an app runs
 
         url = self.url
         if url is None and self.picture is not None:
@@ -43,8 +43,8 @@ class Mouse:
         return CanvasResult({"objects": self.strokes}, url, return_image_data=options["return_image_data"])
 
 
-def warm(app):
-    """Wait for the runtimes as a person would, and draw the page again."""
+def wait_for_runtimes(app):
+    """Wait until the runtimes are loaded and run the page again."""
     for thread in threading.enumerate():
         if thread.name.startswith("reader of"):
             thread.join(120)
@@ -53,5 +53,5 @@ def warm(app):
     return app
 
 
-def opened():
-    return warm(open_page("sketchpad"))
+def open_sketchpad():
+    return wait_for_runtimes(open_page("sketchpad"))

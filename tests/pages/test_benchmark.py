@@ -1,4 +1,4 @@
-"""The page Benchmark with AppTest: empty, not measured, measured, stale, failed, running, damaged."""
+"""The Benchmark page with AppTest: empty, not measured, measured, stale, failed, running, damaged."""
 
 import json
 
@@ -11,7 +11,7 @@ from convnet_core.errors import RunError
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job import open_job
 from tests.conftest import RUNTIMES, copy_of
-from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.pages.conftest import button, open_page, running_job, text_of
 
 INPUTS = ("export/model.onnx", "convert/native/model.fp32.tflite")
 
@@ -21,16 +21,16 @@ def speed(name, ms, **changes):
         Timing(batch=batch, calls=9, median_ms=ms * batch, p95_ms=2 * ms * batch, samples_per_second=1e3 / ms)
         for batch in (1, 8)
     )
-    known = {"import_seconds": 0.5, "load_seconds": 0.1, "first_seconds": 0.01, "loaded_mb": 20.0, "peak_mb": 30.0}
+    defaults = {"import_seconds": 0.5, "load_seconds": 0.1, "first_seconds": 0.01, "loaded_mb": 20.0, "peak_mb": 30.0}
     inputs = {"image": "uint8 1 × 3 × 64 × 64"}
     return Speed(
-        **{"name": name, "converter": None, "bytes": 1000, "inputs": inputs, "timings": timings, **known, **changes}
+        **{"name": name, "converter": None, "bytes": 1000, "inputs": inputs, "timings": timings, **defaults, **changes}
     )
 
 
 @pytest.fixture
 def run(root, finished_run):
-    """A run whose benchmark was made up: two runtimes that ran, one that did not."""
+    """A run with an invented benchmark: two runtimes that ran and one that failed."""
     run = copy_of(finished_run, root)
     dead = Speed(name="gamma", converter="onnx-tf", bytes=3, fault="torn file")
     benchmark = Benchmark(
@@ -45,7 +45,7 @@ def run(root, finished_run):
     return run
 
 
-def test_without_a_run_it_says_what_to_do(root):
+def test_without_a_run_it_offers_to_run_the_pipeline(root):
     app = open_page("benchmark")
     assert "needs a trained network" in text_of(app)
     assert button(app, "Run the pipeline")
@@ -59,7 +59,7 @@ def test_without_a_benchmark_it_offers_to_measure(root, finished_run):
     assert all(widget.help for widget in (*app.select_slider, *app.number_input, *app.button))
 
 
-def test_the_button_starts_the_command_with_the_settings(root, finished_run, monkeypatch):
+def test_the_button_starts_the_command_with_the_chosen_settings(root, finished_run, monkeypatch):
     run = copy_of(finished_run, root)
     started = []
     monkeypatch.setattr(watcher, "start", lambda run, arguments: started.append((run.name, list(arguments))))
@@ -71,14 +71,14 @@ def test_the_button_starts_the_command_with_the_settings(root, finished_run, mon
     assert started == [(run.name, ["benchmark", "--seconds", "0.1", "--threads", "2"])]
 
 
-def test_a_benchmark_is_shown_with_charts_table_and_machine(run):
+def test_a_benchmark_shows_charts_table_and_machine(run):
     app = open_page("benchmark")
-    said = text_of(app)
-    assert "First to answer: alpha, 0.25 ms; most at a time: alpha, 4,000 samples/s" in said
-    assert "Some CPU, 2 cores, Linux x86_64, 1 thread, image: uint8 1 × 3 × 64 × 64" in said
-    assert "2026-11-20" in said
-    assert "gamma: torn file" in said
-    assert "stale" not in said
+    text = text_of(app)
+    assert "First to answer: alpha, 0.25 ms; most at a time: alpha, 4,000 samples/s" in text
+    assert "Some CPU, 2 cores, Linux x86_64, 1 thread, image: uint8 1 × 3 × 64 × 64" in text
+    assert "2026-11-20" in text
+    assert "gamma: torn file" in text
+    assert "stale" not in text
     assert len(app.get("plotly_chart")) == 5
     table = app.dataframe[0].value
     assert list(table["runtime"]) == ["alpha", "beta", "gamma"]
@@ -86,7 +86,7 @@ def test_a_benchmark_is_shown_with_charts_table_and_machine(run):
     assert button(app, "Measure again")
 
 
-def test_charts_hold_the_figures_and_leave_out_what_is_not_known(run):
+def test_charts_show_the_figures_and_omit_unknown_ones(run):
     charts = [json.loads(chart.proto.spec) for chart in open_page("benchmark").get("plotly_chart")]
     latency, first, memory, _, throughput = charts
     assert [name.split()[0] for name in latency["data"][0]["y"]] == ["alpha", "beta"]
@@ -98,7 +98,7 @@ def test_charts_hold_the_figures_and_leave_out_what_is_not_known(run):
 
 
 @pytest.mark.slow
-def test_a_stale_benchmark_says_so(run):
+def test_a_stale_benchmark_is_marked_as_out_of_date(run):
     (run.path / "export/model.onnx").write_bytes(b"other")
     app = open_page("benchmark")
     assert "These figures are out of date" in text_of(app)
@@ -107,7 +107,7 @@ def test_a_stale_benchmark_says_so(run):
 
 
 @pytest.mark.slow
-def test_a_damaged_benchmark_is_said_in_words(run):
+def test_a_damaged_benchmark_is_explained(run):
     (run.path / "benchmark" / FILE).write_text("{}")
     app = open_page("benchmark")
     assert "cannot be read" in text_of(app)
@@ -115,31 +115,31 @@ def test_a_damaged_benchmark_is_said_in_words(run):
 
 
 @pytest.mark.slow
-def test_a_failed_benchmark_says_why(run):
+def test_a_failed_benchmark_shows_its_reason(run):
     with pytest.raises(RunError), open_job(run, "benchmark"):
         raise RunError("no space left", "free some")
-    said = text_of(open_page("benchmark"))
-    assert "no space left" in said
-    assert "free some" in said
-    assert "First to answer: alpha" in said  # what was measured before is still there
+    text = text_of(open_page("benchmark"))
+    assert "no space left" in text
+    assert "free some" in text
+    assert "First to answer: alpha" in text  # the earlier figures are still shown
 
 
 @pytest.mark.slow
-def test_a_running_benchmark_is_followed(run):
+def test_a_running_benchmark_shows_progress(run):
     progress = "Progress(label='measuring alpha', done=3, total=9)"
-    with at_work(run, "benchmark", "StageStarted(stage='benchmark')", progress):
+    with running_job(run, "benchmark", "StageStarted(stage='benchmark')", progress):
         app = open_page("benchmark")
         assert "benchmark" in text_of(app)
         assert button(app, "Stop")
         assert not app.get("plotly_chart")
 
 
-def test_a_runtime_has_one_colour_and_each_converter_a_pattern_of_its_own():
+def test_each_runtime_has_a_color_and_each_converter_a_pattern():
     from pages.charts import style as charts
 
     assert len({charts.color_of(name) for name in RUNTIMES}) == len(RUNTIMES)
-    for looks in (charts.bar_of, charts.line_of):
-        ours, theirs = looks("tensorflow"), looks("onnx-tf/tensorflow")
-        assert ours["color"] == theirs["color"]
-        assert ours != theirs
+    for style_of in (charts.bar_of, charts.line_of):
+        native, other = style_of("tensorflow"), style_of("onnx-tf/tensorflow")
+        assert native["color"] == other["color"]
+        assert native != other
     assert charts.symbol_of("onnx-tf/litert-int8") == charts.symbol_of("litert-int8") + "-open"

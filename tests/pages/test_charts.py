@@ -1,4 +1,4 @@
-"""The pages' charts."""
+"""The charts on the pages."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,7 +9,7 @@ from pages.charts import training_curves as curves
 from tests.conftest import python
 
 
-def test_a_chart_waits_for_pandas_that_another_session_is_loading():
+def test_a_chart_waits_while_another_session_imports_pandas():
     python("""
 import sys, threading, time
 loading = threading.Event()
@@ -27,7 +27,7 @@ go.Bar(x=[1], hovertemplate="%{x}")
 """)
 
 
-def test_shares_of_each_digit_and_bars_at_digits_or_named_places():
+def test_per_digit_shares_and_bar_charts():
     counts = ((8, 2, 0), (0, 5, 5), (0, 0, 0))
     figure = charts.per_digit(counts)
     assert list(figure.data[0].y) == [80, 50, 0]
@@ -40,7 +40,7 @@ def test_shares_of_each_digit_and_bars_at_digits_or_named_places():
     assert named.data[0].marker.color == charts.color_of("litert-int8")
 
 
-def test_no_line_runs_through_a_matrix_and_on_a_dark_page_few_is_dark():
+def test_confusion_matrix_has_no_grid_and_follows_the_theme():
     for dark, color in ((False, "rgb(247,251,255)"), (True, "#1B2733")):
         figure = charts.confusion(((5, 0), (0, 6)), "says", "is", hide_diagonal=True, dark=dark)
         for axis in (figure.layout.xaxis, figure.layout.yaxis):
@@ -49,22 +49,22 @@ def test_no_line_runs_through_a_matrix_and_on_a_dark_page_few_is_dark():
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """The figures that are shown, in their order."""
-    figures = []
-    monkeypatch.setattr(curves.st, "plotly_chart", lambda figure, **_: figures.append(figure))
-    return figures
+def figures(monkeypatch):
+    """The figures that the test shows, in order."""
+    shown = []
+    monkeypatch.setattr(curves.st, "plotly_chart", lambda figure, **_: shown.append(figure))
+    return shown
 
 
-def test_the_names_of_curves_stand_above_them(drawn):
+def test_curve_names_appear_above_the_curves(figures):
     curves.show_curves({"run": course(1)})
-    (figure,) = drawn
+    (figure,) = figures
     names = ["loss (cross-entropy)", "accuracy, %", "learning rate", "images per second"]
     assert [note.text for note in figure.layout.annotations] == names
     assert not any(figure.layout[f"yaxis{place}"].title.text for place in ("", 2, 3, 4))
 
 
-def test_a_figure_is_made_once_and_a_page_that_draws_it_leaves_it_as_it_was():
+def test_a_figure_is_built_once_and_drawing_does_not_change_it():
     def page():
         import streamlit as st
 
@@ -94,15 +94,15 @@ def course(step):
     ]
 
 
-def test_curves_that_change_each_second_do_not_push_out_those_that_stand(drawn):
-    """A figure takes long to make: whoever asks for the same again gets the same object."""
+def test_live_curves_do_not_evict_finished_ones_from_the_cache(figures):
+    """Figures are slow to build, so the same curves return the same object."""
     curves.show_curves({"run": course(99)})
-    finished = drawn[-1]
+    finished = figures[-1]
     for step in range(20):
         for _ in range(2):
             curves.show_curves({"live": course(step)}, live=True)
-        assert drawn[-1] is drawn[-2]
-        assert drawn[-1] is not finished
+        assert figures[-1] is figures[-2]
+        assert figures[-1] is not finished
     curves.show_curves({"run": course(99)})
-    assert drawn[-1] is finished
+    assert figures[-1] is finished
     assert finished.data[0].name == "run"

@@ -1,4 +1,4 @@
-"""The page Compare with AppTest: empty, with a finished, a stale and an unfinished run."""
+"""The Compare page with AppTest: empty, with a finished, a stale and an unfinished run."""
 
 import re
 
@@ -9,17 +9,17 @@ from convnet_core.errors import DataError
 from convnet_core.events import StageStarted
 from convnet_core.jobs.job import open_job
 from tests.conftest import RUNTIMES, copy_of
-from tests.pages.conftest import at_work, button, open_page, text_of
-from tests.support.links import moved_out
+from tests.pages.conftest import button, open_page, running_job, text_of
+from tests.support.links import replace_with_link
 
 
-def test_without_a_run_it_says_what_to_do(root):
+def test_without_a_run_it_offers_to_run_the_pipeline(root):
     app = open_page("compare")
     assert "needs a trained network" in text_of(app)
     assert button(app, "Run the pipeline")
 
 
-def test_with_a_run_that_has_no_comparison_it_says_so(root, trained_run):
+def test_a_run_without_a_comparison_offers_the_missing_stages(root, trained_run):
     copy_of(trained_run, root)
     assert "has no compare yet" in text_of(app := open_page("compare"))
     assert button(app, "Run the missing stages")
@@ -33,7 +33,7 @@ def test_a_finished_run_shows_verdict_table_and_charts(root, finished_run):
     assert "out of date" not in text_of(app)
 
 
-def test_moving_a_tolerance_judges_again_at_once(root, finished_run):
+def test_moving_a_tolerance_updates_the_verdict(root, finished_run):
     copy_of(finished_run, root)
     app = open_page("compare")
     rtol, atol = (next(slider for slider in app.select_slider if slider.label == name) for name in ("rtol", "atol"))
@@ -42,20 +42,20 @@ def test_moving_a_tolerance_judges_again_at_once(root, finished_run):
     assert not app.exception
     assert "disagree with pytorch" in text_of(app)
     assert "✗ fail" in set(app.dataframe[0].value["Verdict"])
-    assert re.search(r"\*\*tensorflow\*\*: .*beyond tolerance", text_of(app)), "in the table it would be cut off"
+    assert re.search(r"\*\*tensorflow\*\*: .*beyond tolerance", text_of(app)), "the table would cut it off"
 
 
-def test_a_stale_comparison_says_so(root, finished_run):
+def test_a_stale_comparison_lists_the_stages_to_run(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
-    said = text_of(open_page("compare"))
-    assert "This is out of date" in said
-    assert "Stages to run again: train, export, convert, compare" in said
-    assert "runtimes agree" not in said
+    text = text_of(open_page("compare"))
+    assert "This is out of date" in text
+    assert "Stages to run again: train, export, convert, compare" in text
+    assert "runtimes agree" not in text
 
 
 @pytest.mark.slow
-def test_a_comparison_with_odd_tolerances_is_judged_by_them(root, finished_run):
+def test_unusual_tolerances_of_a_comparison_are_kept(root, finished_run):
     run = copy_of(finished_run, root)
     path = run.path / "compare/stage.json"
     record = read_json(path)
@@ -67,9 +67,9 @@ def test_a_comparison_with_odd_tolerances_is_judged_by_them(root, finished_run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["report.html", "report.json", "measurements.npz"])
-def test_a_link_is_not_shown_or_given_out(root, tmp_path, finished_run, name):
+def test_a_link_is_neither_shown_nor_downloadable(root, tmp_path, finished_run, name):
     run = copy_of(finished_run, root)
-    moved_out(run, f"compare/{name}", tmp_path)
+    replace_with_link(run, f"compare/{name}", tmp_path)
     app = open_page("compare")
     assert f"{name} leads out of the run's folder" in text_of(app)
     assert not app.download_button
@@ -82,9 +82,9 @@ def test_a_failed_comparison_shows_its_reason(root, finished_run):
     with pytest.raises(DataError), open_job(run, "pipeline") as job:
         job.emit(StageStarted(stage="compare"))
         raise DataError("the folder of digits is gone", "bring it back")
-    said = text_of(open_page("compare"))
-    assert "the folder of digits is gone" in said
-    assert "bring it back" in said
+    text = text_of(open_page("compare"))
+    assert "the folder of digits is gone" in text
+    assert "bring it back" in text
 
 
 @pytest.mark.slow
@@ -98,10 +98,10 @@ def test_a_failure_of_another_stage_is_not_shown_here(root, finished_run):
 
 
 @pytest.mark.slow
-def test_a_running_comparison_is_followed(root, finished_run):
+def test_a_running_comparison_hides_the_old_verdict(root, finished_run):
     run = copy_of(finished_run, root)
     progress = "Progress(label='comparing litert-int8', done=3, total=7)"
-    with at_work(run, "compare", "StageStarted(stage='compare')", progress):
+    with running_job(run, "compare", "StageStarted(stage='compare')", progress):
         app = open_page("compare")
         assert button(app, "Stop")
         assert "runtimes agree" not in text_of(app)

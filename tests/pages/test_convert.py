@@ -10,7 +10,7 @@ from convnet_core.jobs import watcher
 from convnet_core.jobs.job import open_job
 from convnet_core.runs.run import Run
 from tests.conftest import copy_of
-from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.pages.conftest import button, open_page, running_job, text_of
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_a_failed_conversion_shows_reason_hint_and_log_once(root, finished_run):
 def test_a_running_conversion_is_followed(root, finished_run):
     run = copy_of(finished_run, root)
     events = ("StageStarted(stage='convert')", "Progress(label='writing TFLite fp16', done=4, total=6)")
-    with at_work(run, "convert", *events):
+    with running_job(run, "convert", *events):
         app = open_page("convert")
         assert "convert" in text_of(app)
         assert button(app, "Stop")

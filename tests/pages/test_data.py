@@ -1,4 +1,4 @@
-"""The page Data with AppTest: each source, what is wrong with one, augmentation."""
+"""The Data page with AppTest: each source and its errors, augmentation."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from tests.pages.conftest import button, open_page, text_of
 
 @pytest.fixture(autouse=True)
 def few_strokes(monkeypatch):
-    """Handwriting enough for a page."""
+    """Generate only as much handwriting as the page needs."""
     monkeypatch.setattr(strokes_cache, "SIZES", (600, 100))
 
 
@@ -28,7 +28,7 @@ def idx(path, array):
     path.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
-def test_strokes_are_shown_at_once(root):
+def test_strokes_are_shown_by_default(root):
     app = open_page("data")
     assert not app.exception
     assert metric(app, "Training images") == "600"
@@ -62,7 +62,7 @@ def test_a_folder_of_idx_files_is_read(root, tmp_path):
     assert metric(app, "Test images") == "20"
 
 
-def test_a_folder_without_them_is_an_error_in_one_line(root, tmp_path):
+def test_a_folder_without_idx_files_is_an_error(root, tmp_path):
     app = choose(open_page("data"), "folder")
     next(item for item in app.text_input if item.key == "idx-folder").set_value(str(tmp_path)).run()
     assert not app.exception

@@ -11,8 +11,8 @@ from convnet_core.events import Monitor
 from convnet_core.jobs import watcher
 from convnet_core.stages.dissect import run_dissect
 from tests.conftest import copy_of
-from tests.pages.conftest import at_work, button, open_page, text_of
-from tests.support.links import moved_out
+from tests.pages.conftest import button, open_page, running_job, text_of
+from tests.support.links import replace_with_link
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_a_damaged_file_is_said_to_be(run):
 
 @pytest.mark.slow
 def test_a_dissection_at_work_is_followed(run):
-    with at_work(run, "dissect", "StageStarted(stage='dissect')"):
+    with running_job(run, "dissect", "StageStarted(stage='dissect')"):
         app = open_page("dissect")
         assert "**dissect**" in text_of(app)
         assert not app.dataframe
@@ -187,7 +187,7 @@ def test_damaged_worst_inputs_are_said_to_be_and_the_rest_is_shown(run):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["report.html", "netron.json", "model_explorer.tensorflow.json", "worst_inputs.npz"])
 def test_a_file_that_is_a_link_is_not_given_out(run, tmp_path, name):
-    moved_out(run, f"dissect/{name}", tmp_path)
+    replace_with_link(run, f"dissect/{name}", tmp_path)
     app = open_page("dissect")
     assert f"{name} leads out of the run's folder" in app.error[0].value
     assert name not in [item.label for item in app.download_button]
@@ -195,7 +195,7 @@ def test_a_file_that_is_a_link_is_not_given_out(run, tmp_path, name):
 
 @pytest.mark.slow
 def test_a_dissection_that_is_a_link_is_not_shown(run, tmp_path):
-    moved_out(run, "dissect/dissection.json", tmp_path)
+    replace_with_link(run, "dissect/dissection.json", tmp_path)
     app = open_page("dissect")
     assert "dissection.json leads out of the run's folder" in app.error[0].value
     assert not app.dataframe

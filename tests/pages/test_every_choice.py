@@ -1,4 +1,4 @@
-"""Every choice of every selector, on a run that reads digits and on an uploaded network: no page may fail at any."""
+"""No choice of any selector makes a page fail, with a digit run and with an uploaded network."""
 
 import onnx
 import pytest
@@ -11,21 +11,21 @@ from convnet_core.stages.import_onnx import run_import_onnx
 from testing.browser import PAGES
 from tests.conftest import copy_of
 from tests.pages.conftest import open_page
-from tests.support.choices import choose_what_is_shown, prepare, try_every_choice
+from tests.support.choices import accept_displayed_options, prepare, try_every_choice
 from tests.support.networks import small_resnet
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def digits(finished_run, tmp_path_factory):
-    """A folder with a run that reads digits, which pages only read."""
+def digit_runs(finished_run, tmp_path_factory):
+    """A runs folder with a digit run; the pages only read it."""
     return prepare(copy_of(finished_run, tmp_path_factory.mktemp("digits"))).path.parent
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """The same with an uploaded network."""
+def network_runs(tmp_path_factory):
+    """A runs folder with an uploaded network."""
     folder = tmp_path_factory.mktemp("network")
     onnx.save(small_resnet(), folder / "network.onnx")
     run = Run.create(folder / "small-resnet", kind="model")
@@ -34,7 +34,7 @@ def network(tmp_path_factory):
 
 
 def try_page(name, folder, monkeypatch):
-    choose_what_is_shown(monkeypatch)
+    accept_displayed_options(monkeypatch)
     monkeypatch.setenv("CONVNET_RUNS_DIR", str(folder))
     monkeypatch.setenv("CONVNET_DATA_DIR", str(folder / "no MNIST"))
     if name in ("data", "train"):
@@ -42,19 +42,19 @@ def try_page(name, folder, monkeypatch):
     return try_every_choice(open_page(name))
 
 
-LEAST = {"data": 8, "train": 40, "export": 8, "convert": 4, "compare": 12, "dissect": 20, "benchmark": 6}
-"""Choices that each page has, so that none passes for want of any."""
+MIN_CHOICES = {"data": 8, "train": 40, "export": 8, "convert": 4, "compare": 12, "dissect": 20, "benchmark": 6}
+"""Each page has at least this many choices; fewer would mean that the test missed some."""
 
 
 def test_only_home_and_the_sketchpad_have_no_selectors():
-    assert {*LEAST, "home", "sketchpad"} == set(PAGES)
+    assert {*MIN_CHOICES, "home", "sketchpad"} == set(PAGES)
 
 
-@pytest.mark.parametrize("name", LEAST)
-def test_no_choice_makes_a_page_of_digits_fail(digits, name, monkeypatch):
-    assert try_page(name, digits, monkeypatch) >= LEAST[name]
+@pytest.mark.parametrize("name", MIN_CHOICES)
+def test_no_choice_makes_a_page_of_digits_fail(digit_runs, name, monkeypatch):
+    assert try_page(name, digit_runs, monkeypatch) >= MIN_CHOICES[name]
 
 
 @pytest.mark.parametrize("name", ["export", "convert", "compare", "dissect", "benchmark"])
-def test_no_choice_makes_a_page_of_an_uploaded_network_fail(network, name, monkeypatch):
-    assert try_page(name, network, monkeypatch)
+def test_no_choice_makes_a_page_of_an_uploaded_network_fail(network_runs, name, monkeypatch):
+    assert try_page(name, network_runs, monkeypatch)

@@ -10,11 +10,11 @@ from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from tests.conftest import RUNTIMES, copy_of
-from tests.pages.conftest import at_work, button, open_page, text_of
-from tests.support.links import moved_out
+from tests.pages.conftest import button, open_page, running_job, text_of
+from tests.support.links import replace_with_link
 
 
-def test_empty_it_offers_the_button(root):
+def test_without_runs_it_offers_to_run_the_pipeline(root):
     app = open_page()
     assert [button.label for button in app.button] == ["Run the pipeline"]
     assert not app.button[0].disabled
@@ -38,13 +38,13 @@ def test_a_stale_verdict_is_not_shown(root, finished_run):
 def test_a_failed_job_shows_reason_hint_and_log(root):
     run = Run.create(root / "run")
     with pytest.raises(DataError), open_job(run, "train"):
-        raise DataError("label 12 at position 3", "mend the file")
+        raise DataError("label 12 at position 3", "fix the file")
     app = open_page()
     assert "label 12 at position 3" in text_of(app)
-    assert "mend the file" in text_of(app)
+    assert "fix the file" in text_of(app)
 
 
-def test_after_a_stopped_training_one_button_goes_on(root, trained_run):
+def test_a_stopped_training_can_be_brought_up_to_date(root, trained_run):
     run = copy_of(trained_run, root)
     (run.path / "train").rename(run.path / "checkpoint")
     path = run.path / "checkpoint/stage.json"
@@ -65,7 +65,7 @@ def test_a_run_can_be_renamed_and_deleted(root, trained_run):
     assert not (root / "mine").exists()
 
 
-def test_a_damaged_file_is_explained_not_thrown(root, finished_run):
+def test_a_damaged_report_is_explained(root, finished_run):
     run = copy_of(finished_run, root)
     path = run.path / "compare/report.json"
     record = read_json(run.path / "compare/stage.json")
@@ -77,16 +77,16 @@ def test_a_damaged_file_is_explained_not_thrown(root, finished_run):
     assert "convnet_core compare" in text_of(app)
 
 
-def test_a_report_that_is_a_link_is_not_given_out(root, tmp_path, finished_run):
+def test_a_report_that_is_a_link_is_not_downloadable(root, tmp_path, finished_run):
     run = copy_of(finished_run, root)
-    moved_out(run, "compare/report.html", tmp_path)
+    replace_with_link(run, "compare/report.html", tmp_path)
     app = open_page()
     assert f"{len(RUNTIMES)} runtimes agree." in text_of(app)
     assert "report.html leads out of the run's folder" in text_of(app)
     assert not app.download_button
 
 
-def test_a_dead_job_is_said_to_have_died(root):
+def test_a_dead_job_is_shown_as_died(root):
     run = Run.create(root / "run")
     with open_job(run, "train") as job:
         running = JobView(job.folder).info
@@ -100,10 +100,10 @@ METRICS = (
 )
 
 
-def test_the_picture_follows_a_running_pipeline_which_can_be_stopped(root):
+def test_a_running_pipeline_shows_its_stages_and_can_be_stopped(root):
     run = Run.create(root / "run")
     done = "StageDone(stage='train', seconds=1.0)"
-    with at_work(run, "pipeline", "StageStarted(stage='train')", METRICS, done, "StageStarted(stage='export')"):
+    with running_job(run, "pipeline", "StageStarted(stage='train')", METRICS, done, "StageStarted(stage='export')"):
         app = open_page()
         assert button(app, "Run the pipeline").disabled
         states = [

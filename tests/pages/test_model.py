@@ -1,4 +1,4 @@
-"""Every page with a model from elsewhere: its upload, its inputs, what cannot be converted, what it lacks."""
+"""The pages with an imported model: upload, inputs, unsupported nodes, pages that need a digit network."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ FLAGS = ["--shape", "word ids=1,7", "--range", "word ids=0,5"]
 
 
 def table_of_words(op="Gather", domain=""):
-    """int64 [n, length] → the rows of a table float32 [n, length, 4], and the largest of each [n, length]."""
+    """A model int64 [n, length] → table rows float32 [n, length, 4] and the maximum of each row [n, length]."""
     nodes = [
         helper.make_node(op, ["table", "word ids"], ["rows"], "look up", domain=domain),
         helper.make_node("ReduceMax", ["rows", "axis"], ["most"], "most", keepdims=0),
@@ -46,7 +46,7 @@ def table_of_words(op="Gather", domain=""):
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 
-def brought_in(folder, model):
+def import_model(folder, model):
     run = Run.create(folder / "words", kind="model")
     onnx.save(model, folder / "words.onnx")
     run_import_onnx(run, open_file(folder / "words.onnx"), Monitor())
@@ -55,41 +55,41 @@ def brought_in(folder, model):
 
 @pytest.fixture(scope="module")
 def compared_run(tmp_path_factory):
-    """A model from elsewhere, converted and compared on inputs that were chosen. Copy it before writing to it."""
-    run = brought_in(tmp_path_factory.mktemp("model"), table_of_words())
-    given = InputSpec(shapes={"word ids": (1, 7)}, ranges={"word ids": (0, 5)})
-    run_convert(run, ConvertConfig(calibration_size=4), Monitor(), input_spec=given)
-    run_compare(run, CompareConfig(samples=8, batch_sizes=(1, 2)), Monitor(), input_spec=given)
+    """An imported model, converted and compared on chosen inputs. Copy it before writing to it."""
+    run = import_model(tmp_path_factory.mktemp("model"), table_of_words())
+    chosen = InputSpec(shapes={"word ids": (1, 7)}, ranges={"word ids": (0, 5)})
+    run_convert(run, ConvertConfig(calibration_size=4), Monitor(), input_spec=chosen)
+    run_compare(run, CompareConfig(samples=8, batch_sizes=(1, 2)), Monitor(), input_spec=chosen)
     return run
 
 
 @pytest.fixture
-def started(monkeypatch):
-    """Jobs that the page starts, instead of starting them: (run's name, arguments)."""
-    found = []
-    monkeypatch.setattr(watcher, "start", lambda run, arguments: found.append((run.name, list(arguments))))
-    return found
+def commands(monkeypatch):
+    """The commands that the page starts, recorded instead of run: (run name, arguments)."""
+    recorded = []
+    monkeypatch.setattr(watcher, "start", lambda run, arguments: recorded.append((run.name, list(arguments))))
+    return recorded
 
 
-def test_an_uploaded_file_becomes_a_run_and_a_job_opens_it(root, started):
+def test_an_uploaded_file_becomes_a_run_with_an_upload_job(root, commands):
     app = open_page()
     app.file_uploader[0].set_value(("../word<b>.onnx", table_of_words().SerializeToString(), "")).run()
-    ((name, arguments),) = started
+    ((name, arguments),) = commands
     assert name.endswith("-word-b")
     assert arguments[:2] == ["upload", "--onnx"]
     assert onnx.load(arguments[2]).graph.name == "g"
     assert (root / name / "run.json").is_file()
 
 
-def test_an_empty_file_is_refused_at_once(root, started):
+def test_an_empty_file_is_refused_without_a_job(root, commands):
     app = open_page()
     app.file_uploader[0].set_value(("none.onnx", b"", "")).run()
     assert "none.onnx is an empty file" in text_of(app)
-    assert not started
+    assert not commands
     assert not list(root.iterdir())
 
 
-def test_a_refused_upload_is_explained_until_the_person_goes_on_and_leaves_nothing(root, started):
+def test_a_refused_upload_shows_its_reason_and_leaves_no_run(root, commands):
     run, _ = upload.receive(root, "bad.onnx", memoryview(b"x"))
     with pytest.raises(ModelError), open_job(run, "upload"):
         raise ModelError("bad.onnx is not an ONNX model", "upload another")
@@ -97,12 +97,12 @@ def test_a_refused_upload_is_explained_until_the_person_goes_on_and_leaves_nothi
     assert "bad.onnx is not an ONNX model" in text_of(app)
     assert "upload another" in text_of(app)
     assert not [path for path in root.iterdir() if not path.name.startswith(".")]
-    assert "bad.onnx" in text_of(app.run()), "a draw that nobody asked for takes nothing away"
+    assert "bad.onnx" in text_of(app.run()), "a rerun without user action keeps the message"
     assert "bad.onnx" not in text_of(button(app, "Run the pipeline").click().run())
 
 
 @pytest.mark.slow
-def test_an_upload_whose_job_was_killed_is_said_to_have_died(root):
+def test_a_killed_upload_is_shown_as_died(root):
     run, _ = upload.receive(root, "large.onnx", memoryview(b"x"))
     with open_job(run, "upload") as job:
         running = JobView(job.folder).info
@@ -111,22 +111,22 @@ def test_an_upload_whose_job_was_killed_is_said_to_have_died(root):
     assert not [path for path in root.iterdir() if not path.name.startswith(".")]
 
 
-def test_home_leads_from_a_new_model_to_its_comparison(root, started):
-    brought_in(root, table_of_words())
+def test_home_leads_from_a_new_model_to_its_comparison(root, commands):
+    import_model(root, table_of_words())
     app = open_page()
     boxes = [item.value.split("] ")[1] for item in app.markdown if item.value.startswith(":") and "] " in item.value]
     assert boxes == ["fresh", "missing", "missing"]
     button(app, "Convert and compare").click().run()
-    assert started == [("words", ["refresh"])]
+    assert commands == [("words", ["refresh"])]
 
 
 @pytest.mark.parametrize("name", ["data", "train", "sketchpad"])
-def test_the_digit_pages_say_that_they_need_a_digit_network(root, compared_run, name):
+def test_digit_pages_ask_for_a_digit_network(root, compared_run, name):
     copy_of(compared_run, root)
     assert "a network that reads digits" in text_of(open_page(name))
 
 
-def test_export_shows_what_goes_in_and_what_comes_out(root, compared_run):
+def test_export_lists_inputs_and_outputs(root, compared_run):
     copy_of(compared_run, root)
     app = open_page("export")
     assert "Imported model" in text_of(app)
@@ -135,27 +135,27 @@ def test_export_shows_what_goes_in_and_what_comes_out(root, compared_run):
     assert list(table["Shape"]) == ["[n, length]", "[n, length, 4]", "[n, length]"]
 
 
-def test_convert_lists_all_that_the_native_converter_cannot_take(root, started):
-    brought_in(root, table_of_words("Foo", "com.example"))
+def test_convert_lists_all_unsupported_nodes(root, commands):
+    import_model(root, table_of_words("Foo", "com.example"))
     assert "does not support this model" in text_of(open_page())
     app = open_page("convert")
     assert "does not support 1 node" in text_of(app)
     assert list(app.dataframe[0].value["Cannot be converted"]) == ["com.example.Foo-1 (node 'look up')"]
 
 
-def test_inputs_begin_as_they_were_chosen_and_go_into_the_next_conversion(root, compared_run, started):
+def test_chosen_inputs_are_kept_for_the_next_conversion(root, compared_run, commands):
     run = copy_of(compared_run, root)
     app = open_page("convert")
     assert {item.label: item.value for item in app.number_input[1:]} == {"length": 7, "lowest": 0, "highest": 5}
     button(app, "Convert again").click().run()
-    assert started.pop() == (run.name, ["convert", "--calibration-size", "64", *FLAGS])
+    assert commands.pop() == (run.name, ["convert", "--calibration-size", "64", *FLAGS])
     button(app, "Convert with onnx-tf too").click().run()
-    arguments = started.pop()[1]
+    arguments = commands.pop()[1]
     assert arguments[:3] == ["convert", "--converter", "onnx-tf"]
     assert arguments[-4:] == FLAGS
 
 
-def test_compare_shows_every_output_and_takes_other_inputs(root, compared_run, started):
+def test_compare_shows_every_output_and_accepts_new_inputs(root, compared_run, commands):
     run = copy_of(compared_run, root)
     app = open_page("compare")
     assert "litert-fp16 and litert-int8 were not judged (no labels)." in text_of(app)
@@ -163,13 +163,13 @@ def test_compare_shows_every_output_and_takes_other_inputs(root, compared_run, s
     next(item for item in app.number_input if item.label == "highest").set_value(3)
     button(app, "Compare again").click().run()
     assert not app.exception
-    name, arguments = started.pop()
+    name, arguments = commands.pop()
     assert name == run.name
     assert arguments[-4:] == [*FLAGS[:2], "--range", "word ids=0,3"]
 
 
 @pytest.mark.slow
-def test_a_stale_model_is_brought_up_to_date_on_the_same_inputs(root, compared_run):
+def test_refresh_reuses_the_chosen_inputs(root, compared_run):
     from convnet_core.stages.refresh import run_refresh
 
     run = copy_of(compared_run, root)

@@ -1,11 +1,11 @@
-"""The pad of the sketchpad: what it shows, what it sends, what is kept of it."""
+"""The pad of the Sketchpad page: what it shows, what it sends and what it keeps."""
 
 import numpy as np
 import pytest
 
 from tests.conftest import copy_of
 from tests.pages.conftest import button, text_of
-from tests.pages.mouse import opened, png
+from tests.pages.mouse import open_sketchpad, png
 
 
 @pytest.mark.slow
@@ -16,77 +16,77 @@ from tests.pages.mouse import opened, png
         (b"no picture", "cannot be read as an image"),
     ],
 )
-def test_what_no_pad_sends_is_explained_and_the_drawing_stays(root, finished_run, mouse, drawn, picture, fault):
+def test_bad_pad_data_shows_an_error_and_keeps_the_drawing(root, finished_run, mouse, digits, picture, fault):
     copy_of(finished_run, root)
-    mouse.draws(drawn[3])
-    app = opened()
+    mouse.draw(digits[3])
+    app = open_sketchpad()
     mouse.picture = picture
     assert f"the drawing: {fault}" in text_of(app.run())
     mouse.picture = None
     assert "All runtimes read 3" in text_of(app.run())
-    mouse.draws(drawn[4])
+    mouse.draw(digits[4])
     assert "All runtimes read 4" in text_of(app.run())
 
 
-def test_what_is_not_base64_is_explained(root, finished_run, mouse):
+def test_data_that_is_not_base64_shows_an_error(root, finished_run, mouse):
     copy_of(finished_run, root)
     mouse.url = "data:image/png;base64"
-    assert "the drawing: cannot be read as an image" in text_of(opened())
+    assert "the drawing: cannot be read as an image" in text_of(open_sketchpad())
 
 
 @pytest.mark.slow
-def test_white_paper_is_a_blank_pad(root, mouse, finished_run):
+def test_a_white_picture_counts_as_blank(root, mouse, finished_run):
     copy_of(finished_run, root)
-    mouse.draws(np.ones((280, 280)), strokes=0)
-    assert "Draw something" in text_of(opened())
+    mouse.draw(np.ones((280, 280)), strokes=0)
+    assert "Draw something" in text_of(open_sketchpad())
 
 
 @pytest.mark.slow
-def test_several_digits_are_said(root, mouse, finished_run):
+def test_several_digits_are_reported(root, mouse, finished_run):
     copy_of(finished_run, root)
     two = np.ones((280, 280))
     two[60:220, 80:95] = two[60:220, 180:195] = 0
-    mouse.draws(two)
-    said = text_of(opened())
-    assert "several digits: 2 separate shapes" in said
-    assert "All runtimes read" not in said
+    mouse.draw(two)
+    text = text_of(open_sketchpad())
+    assert "several digits: 2 separate shapes" in text
+    assert "All runtimes read" not in text
 
 
 @pytest.mark.slow
-def test_the_pad_is_white_paper_with_a_black_pen_in_every_theme(root, mouse, finished_run):
+def test_the_pad_is_white_with_a_black_pen_in_every_theme(root, mouse, finished_run):
     copy_of(finished_run, root)
-    opened()
-    assert mouse.asked["background_color"] == "#ffffff"
-    assert mouse.asked["stroke_color"] == "#000000"
+    open_sketchpad()
+    assert mouse.options["background_color"] == "#ffffff"
+    assert mouse.options["stroke_color"] == "#000000"
 
 
-def test_undo_and_clear_have_the_pad_begin_again(root, mouse, finished_run, drawn):
+def test_undo_and_clear_reset_the_pad(root, mouse, finished_run, digits):
     copy_of(finished_run, root)
-    mouse.draws(drawn[7], strokes=2)
-    app = opened()
-    before = mouse.asked["initial_drawing"]
+    mouse.draw(digits[7], strokes=2)
+    app = open_sketchpad()
+    before = mouse.options["initial_drawing"]
     app.run()
-    assert mouse.asked["initial_drawing"] == before  # a stroke alone leaves the browser's pad as it is
+    assert mouse.options["initial_drawing"] == before  # a new stroke does not reset the browser's pad
     button(app, "Undo").click().run()
-    undone = mouse.asked["initial_drawing"]
+    undone = mouse.options["initial_drawing"]
     assert undone["objects"] == mouse.strokes[:1]
-    button(app, "Undo").click().run()  # before the browser has drawn the one stroke that is left
-    assert mouse.asked["initial_drawing"]["objects"] == []
+    button(app, "Undo").click().run()  # before the browser has drawn the remaining stroke
+    assert mouse.options["initial_drawing"]["objects"] == []
     assert button(app, "Undo").disabled
-    mouse.draws(drawn[4], strokes=2)
-    again = mouse.asked["initial_drawing"]
+    mouse.draw(digits[4], strokes=2)
+    again = mouse.options["initial_drawing"]
     button(app.run(), "Clear").click().run()
-    assert mouse.asked["initial_drawing"]["objects"] == []
-    assert mouse.asked["initial_drawing"] != again  # else the browser would not look at it again
+    assert mouse.options["initial_drawing"]["objects"] == []
+    assert mouse.options["initial_drawing"] != again  # the browser ignores an unchanged value
 
 
-def test_a_drawing_outlives_a_visit_to_another_page(root, mouse, finished_run, drawn):
+def test_a_drawing_survives_a_visit_to_another_page(root, mouse, finished_run, digits):
     copy_of(finished_run, root)
-    mouse.draws(drawn[7], strokes=2)
-    app = opened()
+    mouse.draw(digits[7], strokes=2)
+    app = open_sketchpad()
     drawing = mouse.strokes
     app.switch_page("pages/compare.py").run()
-    mouse.strokes, mouse.picture = [], None  # the browser's pad is a new one, and has sent nothing yet
+    mouse.strokes, mouse.picture = [], None  # the browser's new pad has sent nothing yet
     app.switch_page("pages/sketchpad.py").run()
-    assert mouse.asked["initial_drawing"]["objects"] == drawing
+    assert mouse.options["initial_drawing"]["objects"] == drawing
     assert "All runtimes read 7" in text_of(app)

@@ -1,4 +1,4 @@
-"""The page Sketchpad with AppTest: who answers, what is kept, what is stale."""
+"""The Sketchpad page with AppTest: answers, saved drawings, failures and stale runs."""
 
 import time
 
@@ -10,21 +10,21 @@ from convnet_core.jobs.job import open_job
 from convnet_core.runs import drawings
 from convnet_core.runtimes import pool_worker
 from tests.conftest import RUNTIMES, copy_of
-from tests.pages.conftest import at_work, button, open_page, text_of
-from tests.pages.mouse import opened, warm
+from tests.pages.conftest import button, open_page, running_job, text_of
+from tests.pages.mouse import open_sketchpad, wait_for_runtimes
 from tests.support import reader_tasks
-from tests.support.links import moved_out
+from tests.support.links import replace_with_link
 
 
-def test_without_a_run_it_says_what_to_do(root):
+def test_without_a_run_it_offers_to_run_the_pipeline(root):
     app = open_page("sketchpad")
     assert "needs a trained network" in text_of(app)
     assert button(app, "Run the pipeline")
 
 
-def test_a_blank_pad_says_draw_something(root, finished_run):
+def test_a_blank_pad_asks_for_a_drawing(root, finished_run):
     copy_of(finished_run, root)
-    app = opened()
+    app = open_sketchpad()
     assert "Draw something" in text_of(app)
     assert f"{len(RUNTIMES)} runtimes are ready" in text_of(app)
     assert "runtimes read" not in text_of(app)
@@ -32,83 +32,83 @@ def test_a_blank_pad_says_draw_something(root, finished_run):
     assert button(app, "Clear").disabled
 
 
-def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, drawn):
+def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, digits):
     copy_of(finished_run, root)
-    mouse.draws(drawn[7])
-    app = opened()
-    said = text_of(app)
-    assert "All runtimes read 7" in said
-    assert "Draw something" not in said
+    mouse.draw(digits[7])
+    app = open_sketchpad()
+    text = text_of(app)
+    assert "All runtimes read 7" in text
+    assert "Draw something" not in text
     for name in RUNTIMES:
-        assert f"{name}: 7" in said
-    assert "Largest difference in probability" in said
-    assert "Largest |Δlogit|" in said
-    assert "The 16 feature maps of 28 × 28" in said
+        assert f"{name}: 7" in text
+    assert "Largest difference in probability" in text
+    assert "Largest |Δlogit|" in text
+    assert "The 16 feature maps of 28 × 28" in text
 
 
 @pytest.mark.slow
-def test_what_is_ready_answers_while_the_rest_loads(root, mouse, finished_run, drawn, monkeypatch):
+def test_ready_runtimes_answer_while_others_load(root, mouse, finished_run, digits, monkeypatch):
     monkeypatch.setattr(pool_worker, "open_runtime", reader_tasks.open_pytorch_late)
     run = copy_of(finished_run, root)
-    mouse.draws(drawn[7])
+    mouse.draw(digits[7])
     app = open_page("sketchpad")
     try:
         end = time.monotonic() + 60
         while "Loading: pytorch, tensorflow, tensorflow-frozen." not in text_of(app.run()):
             assert time.monotonic() < end
-        said = text_of(app)
-        assert f"{len(RUNTIMES) - 3} of {len(RUNTIMES)} runtimes are ready and read 7" in said
-        assert "All runtimes" not in said
+        text = text_of(app)
+        assert f"{len(RUNTIMES) - 3} of {len(RUNTIMES)} runtimes are ready and read 7" in text
+        assert "All runtimes" not in text
     finally:
         (run.path / "go on").touch()
-    assert "All runtimes read 7" in text_of(warm(app))
+    assert "All runtimes read 7" in text_of(wait_for_runtimes(app))
 
 
 @pytest.mark.slow
-def test_runtimes_that_differ_are_named(root, mouse, finished_run, drawn, monkeypatch):
+def test_differing_runtimes_are_named(root, mouse, finished_run, digits, monkeypatch):
     copy_of(finished_run, root)
-    mouse.draws(drawn[7])
-    app = opened()
-    monkeypatch.setattr(pool_worker, "read", reader_tasks.read_with_a_turned_answer)
+    mouse.draw(digits[7])
+    app = open_sketchpad()
+    monkeypatch.setattr(pool_worker, "read", reader_tasks.read_with_negated_logits)
     app.run()
-    said = text_of(app)
-    assert "The runtimes differ" in said
-    assert "All runtimes" not in said
-    assert "onnxruntime" in said.split("Largest |Δlogit|")[1]
+    text = text_of(app)
+    assert "The runtimes differ" in text
+    assert "All runtimes" not in text
+    assert "onnxruntime" in text.split("Largest |Δlogit|")[1]
 
 
-def test_a_runtime_that_cannot_be_loaded_is_named_and_the_others_answer(root, mouse, finished_run, drawn):
+def test_an_unloadable_runtime_is_named_and_the_others_answer(root, mouse, finished_run, digits):
     run = copy_of(finished_run, root)
     (run.path / "convert/native/model.int8.tflite").write_bytes(b"no model")
-    mouse.draws(drawn[7])
-    said = text_of(opened())
-    assert "litert-int8 does not answer" in said
-    assert f"The {len(RUNTIMES) - 1} working runtimes read 7" in said
+    mouse.draw(digits[7])
+    text = text_of(open_sketchpad())
+    assert "litert-int8 does not answer" in text
+    assert f"The {len(RUNTIMES) - 1} working runtimes read 7" in text
 
 
-def test_a_kept_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run, drawn):
+def test_a_saved_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run, digits):
     run = copy_of(finished_run, root)
-    mouse.draws(drawn[7])
-    app = opened()
+    mouse.draw(digits[7])
+    app = open_sketchpad()
     assert "None yet" in text_of(app)
     assert app.button_group[0].value == 7
     button(app, "Save as a test case").click().run()
     assert not app.exception
     assert [case.label for case in drawings.list_drawings(run)] == [7]
-    said = text_of(app)
-    assert "The next comparison includes these drawings" in said
+    text = text_of(app)
+    assert "The next comparison includes these drawings" in text
     assert button(app, "Compare with these drawings")
-    assert all(f"{name}: 1 of 1" in said for name in RUNTIMES)
+    assert all(f"{name}: 1 of 1" in text for name in RUNTIMES)
     button(app, "Remove").click().run()
     assert drawings.list_drawings(run) == []
     assert "None yet" in text_of(app)
 
 
 @pytest.mark.slow
-def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mouse, finished_run, drawn):
+def test_a_drawing_can_be_saved_under_its_true_digit(root, mouse, finished_run, digits):
     run = copy_of(finished_run, root)
-    mouse.draws(drawn[7])
-    app = opened()
+    mouse.draw(digits[7])
+    app = open_sketchpad()
     app.button_group[0].set_value(1).run()
     button(app, "Save as a test case").click().run()
     assert [case.label for case in drawings.list_drawings(run)] == [1]
@@ -117,33 +117,33 @@ def test_a_drawing_can_be_kept_as_what_it_is_rather_than_what_was_read(root, mou
 
 
 @pytest.mark.slow
-def test_a_damaged_test_case_is_named(root, finished_run, drawn):
+def test_a_damaged_test_case_is_named(root, finished_run, digits):
     run = copy_of(finished_run, root)
-    case = drawings.save(run, drawn[2], 2)
-    drawings.save(run, drawn[3], 3)
+    case = drawings.save(run, digits[2], 2)
+    drawings.save(run, digits[3], 3)
     (run.path / case.file).write_bytes(b"no picture")
-    app = opened()
+    app = open_sketchpad()
     assert case.id in text_of(app)
     assert "1 of 1" in text_of(app)
 
 
 @pytest.mark.slow
-def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, drawn):
+def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, digits):
     run = copy_of(finished_run, root)
-    case = drawings.save(run, drawn[2], 2)
-    assert opened().get("image")
-    moved_out(run, case.file, tmp_path)
-    app = opened()
+    case = drawings.save(run, digits[2], 2)
+    assert open_sketchpad().get("image")
+    replace_with_link(run, case.file, tmp_path)
+    app = open_sketchpad()
     assert f"{case.id}.png leads out of the run's folder" in text_of(app)
     assert not app.get("image")
 
 
 @pytest.mark.slow
-def test_a_run_that_is_not_converted_is_read_by_those_of_its_export(root, mouse, finished_run, drawn):
+def test_an_unconverted_run_uses_the_runtimes_of_its_export(root, mouse, finished_run, digits):
     run = copy_of(finished_run, root)
     run.discard("convert/native")
-    mouse.draws(drawn[7])
-    app = opened()
+    mouse.draw(digits[7])
+    app = open_sketchpad()
     assert "has not been converted" in text_of(app)
     assert button(app, "Run the missing stages")
     assert "All runtimes read 7" in text_of(app)
@@ -151,32 +151,32 @@ def test_a_run_that_is_not_converted_is_read_by_those_of_its_export(root, mouse,
 
 
 @pytest.mark.slow
-def test_a_stale_run_says_so(root, finished_run):
+def test_a_stale_run_is_marked_as_out_of_date(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
-    said = text_of(opened())
-    assert "This is out of date" in said
-    assert "Draw something" in said
+    text = text_of(open_sketchpad())
+    assert "This is out of date" in text
+    assert "Draw something" in text
 
 
 @pytest.mark.slow
-def test_a_damaged_record_is_explained(root, mouse, finished_run, drawn):
+def test_a_damaged_record_is_explained(root, mouse, finished_run, digits):
     run = copy_of(finished_run, root)
-    drawings.save(run, drawn[3], 3)
+    drawings.save(run, digits[3], 3)
     for stage in ("convert/native", "compare"):
         (run.path / stage / "stage.json").write_text("{")
-    mouse.draws(drawn[7])
-    assert "stage.json is damaged" in text_of(opened())
+    mouse.draw(digits[7])
+    assert "stage.json is damaged" in text_of(open_sketchpad())
 
 
 @pytest.mark.slow
-def test_the_comparison_that_includes_the_drawings_is_not_offered_again(root, finished_run, drawn):
+def test_no_new_comparison_is_offered_if_it_already_includes_the_drawings(root, finished_run, digits):
     run = copy_of(finished_run, root)
-    case = drawings.save(run, drawn[3], 3)
+    case = drawings.save(run, digits[3], 3)
     path = run.path / "compare/stage.json"
     record = read_json(path)
     write_json(path, {**record, "inputs": {**record["inputs"], case.file: "0"}})
-    app = opened()
+    app = open_sketchpad()
     assert "The comparison includes these drawings" in text_of(app)
     assert "Compare with these drawings" not in [item.label for item in app.button]
 
@@ -186,17 +186,17 @@ def test_a_failed_conversion_is_explained(root, finished_run):
     run = copy_of(finished_run, root)
     with pytest.raises(DataError), open_job(run, "convert"):
         raise DataError("no room on the disk", "free some space")
-    said = text_of(opened())
-    assert "no room on the disk" in said
-    assert "free some space" in said
+    text = text_of(open_sketchpad())
+    assert "no room on the disk" in text
+    assert "free some space" in text
 
 
 @pytest.mark.slow
-def test_while_a_job_is_at_work_the_pad_is_there(root, mouse, finished_run, drawn):
+def test_the_pad_works_while_a_job_runs(root, mouse, finished_run, digits):
     run = copy_of(finished_run, root)
-    drawings.save(run, drawn[3], 3)
-    mouse.draws(drawn[7])
-    with at_work(run, "train", "StageStarted(stage='train')"):
-        app = opened()
+    drawings.save(run, digits[3], 3)
+    mouse.draw(digits[7])
+    with running_job(run, "train", "StageStarted(stage='train')"):
+        app = open_sketchpad()
         assert "All runtimes read 7" in text_of(app)
         assert button(app, "Compare with these drawings").disabled

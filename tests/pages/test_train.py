@@ -1,4 +1,4 @@
-"""The page Train with AppTest: empty, with a finished, a stopped, a failed and a running training."""
+"""The Train page with AppTest: empty, with a finished, a stopped, a failed and a running training."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ from convnet_core.runs.run import Run
 from convnet_core.stages.train import run_train
 from testing.trials import examples
 from tests.conftest import copy_of, small_train_config
-from tests.pages.conftest import at_work, button, open_page, text_of
+from tests.pages.conftest import button, open_page, running_job, text_of
 from tests.pages.test_home import METRICS
 
 
@@ -29,11 +29,11 @@ def widget(app, key):
 
 
 def preset(app):
-    """The marked preset."""
+    """The preset with the check mark, or None."""
     return next((item.key.removeprefix("preset-") for item in app.button if item.icon == ":material/check:"), None)
 
 
-def test_empty_it_says_what_training_will_cost(root):
+def test_without_a_run_it_shows_the_cost_of_training(root):
     app = open_page("train")
     assert "No network has been trained yet" in text_of(app)
     assert metric(app, "Parameters") == "125,642"
@@ -56,7 +56,7 @@ def test_the_presets_fill_the_sliders(root):
     assert preset(app) is None
 
 
-def test_the_command_line_is_shown_for_what_was_chosen(root):
+def test_the_matching_command_line_is_shown(root):
     app = open_page("train")
     widget(app, "kernel").set_value(5).run()
     assert "train --preset reference --kernel 5" in app.code[0].value
@@ -85,12 +85,12 @@ def test_a_finished_training_shows_curves_confusion_and_mistakes(root, trained_r
     copy_of(trained_run, root)
     app = open_page("train")
     assert "On the test set" in text_of(app)
-    assert len(app.get("plotly_chart")) == 3  # the curves in one, confusion, accuracy of each digit
+    assert len(app.get("plotly_chart")) == 3  # all curves, confusion matrix, accuracy per digit
     assert "The worst mistakes" in text_of(app)
 
 
 @pytest.mark.slow
-def test_a_stale_training_says_so(root, trained_run):
+def test_a_stale_training_is_marked_as_out_of_date(root, trained_run):
     run = copy_of(trained_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
     assert "This is out of date" in text_of(open_page("train"))
@@ -98,11 +98,11 @@ def test_a_stale_training_says_so(root, trained_run):
 
 def test_a_stopped_training_can_be_resumed(root):
     class AfterTen(Monitor):
-        asked = 0
+        calls = 0
 
         def stop_requested(self):
-            self.asked += 1
-            return self.asked > 10
+            self.calls += 1
+            return self.calls > 10
 
     run = Run.create(root / "run")
     with pytest.raises(Stopped):
@@ -116,15 +116,15 @@ def test_a_failed_training_shows_reason_and_hint(root):
     run = Run.create(root / "run")
     with pytest.raises(DataError), open_job(run, "train"):
         raise DataError("the loss is nan", "lower --learning-rate")
-    said = text_of(open_page("train"))
-    assert "the loss is nan" in said
-    assert "lower --learning-rate" in said
+    text = text_of(open_page("train"))
+    assert "the loss is nan" in text
+    assert "lower --learning-rate" in text
 
 
-def test_a_running_training_is_drawn_live(root, trained_run):
+def test_a_running_training_shows_live_figures(root, trained_run):
     copy_of(trained_run, root)
     run = Run.create(root / "running")
-    with at_work(run, "train", "StageStarted(stage='train')", METRICS):
+    with running_job(run, "train", "StageStarted(stage='train')", METRICS):
         app = open_page("train")
         assert metric(app, "Images/s") == "100"
         assert metric(app, "Time left") == "3 s"
@@ -133,11 +133,11 @@ def test_a_running_training_is_drawn_live(root, trained_run):
 
 
 @pytest.mark.slow
-def test_a_resumed_training_is_drawn_from_its_beginning(root):
+def test_a_resumed_training_is_plotted_from_its_start(root):
     run = Run.create(root / "resumed")
     with run.lock(), run.write_stage("checkpoint", {}) as draft:
         write_json(draft.path / "history.json", examples.HISTORY)
-    with at_work(run, "train", "StageStarted(stage='train')", METRICS):
+    with running_job(run, "train", "StageStarted(stage='train')", METRICS):
         (figure,) = open_page("train").get("plotly_chart")
     assert json.loads(figure.proto.spec)["data"][0]["x"] == [examples.EVENTS[2].epoch, 0.5]
 
@@ -151,20 +151,20 @@ def test_a_resumed_training_is_drawn_from_its_beginning(root):
         METRICS.replace("total_steps=10", "total_steps=0"),
     ],
 )
-def test_events_that_no_training_tells_are_drawn_all_the_same(root, event):
+def test_impossible_progress_values_do_not_break_the_page(root, event):
     run = Run.create(root / "run")
-    with at_work(run, "train", "StageStarted(stage='train')", event):
+    with running_job(run, "train", "StageStarted(stage='train')", event):
         assert not open_page("train").exception
 
 
 @pytest.mark.slow
-def test_a_stop_that_the_disk_refuses_says_so(root, monkeypatch):
+def test_a_stop_on_a_read_only_disk_shows_an_error(root, monkeypatch):
     run = Run.create(root / "run")
 
     def refuse(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    with at_work(run, "train", "StageStarted(stage='train')"):
+    with running_job(run, "train", "StageStarted(stage='train')"):
         app = open_page("train")
         monkeypatch.setattr("pathlib.Path.touch", refuse)
         app = button(app, "Stop").click().run()
@@ -173,10 +173,10 @@ def test_a_stop_that_the_disk_refuses_says_so(root, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_queued_training_says_so(root):
+def test_a_queued_training_shows_why_it_waits(root):
     run = Run.create(root / "run")
     queued = "Message(text='queued: another job is using the device cpu')"
-    with at_work(run, "train", "StageStarted(stage='train')", queued):
+    with running_job(run, "train", "StageStarted(stage='train')", queued):
         assert "Queued: another job is using the device cpu" in text_of(open_page("train"))
         assert list_jobs(run)[0].info.live
 

@@ -1,4 +1,4 @@
-"""A full disk, a read-only folder, too few descriptors, no shared memory: one clear line, nothing lost."""
+"""A full disk, a read-only folder, too few file descriptors, no shared memory: one clear line, nothing lost."""
 
 import subprocess
 import sys
@@ -15,9 +15,9 @@ from tests.conftest import ROOT
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", faults.CASES)
-def test_a_command_in_trouble_says_so_and_loses_nothing(finished_run, case):
+def test_a_failing_command_prints_one_line_and_loses_nothing(finished_run, case):
     if not faults.can_mount():
-        pytest.skip("needs `unshare -rm`, to mount what nobody else sees")
+        pytest.skip("needs `unshare -rm` for private mounts")
     (line,) = faults.trial(finished_run.path, {case: faults.CASES[case]})
     assert line.ok, line.found
 
@@ -33,11 +33,11 @@ def test_a_command_in_trouble_says_so_and_loses_nothing(finished_run, case):
         (ValueError("bad"), None),
     ],
 )
-def test_a_fault_of_the_disk_is_known_whoever_tells_it(error, number):
+def test_disk_errors_are_recognized_in_any_exception(error, number):
     assert disk_errors.disk_errno(error) == number
 
 
-def test_an_upload_that_the_disk_refuses_leaves_nothing(tmp_path, monkeypatch):
+def test_an_upload_to_a_full_disk_leaves_no_files(tmp_path, monkeypatch):
     def full(path, content):
         raise OSError(28, "No space left on device", str(path))
 
@@ -48,15 +48,15 @@ def test_an_upload_that_the_disk_refuses_leaves_nothing(tmp_path, monkeypatch):
     assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
 
 
-def test_of_two_starts_at_once_one_wins_and_the_other_says_why(tmp_path):
+def test_of_two_simultaneous_starts_one_runs_and_the_other_is_refused(tmp_path):
     run = Run.create(tmp_path / "run")
     small = ["--train-size", "3000", "--test-size", "200", "--validation-size", "0", "--epochs", "3"]
     command = [sys.executable, "-m", "convnet_core", "train", *small, "--run", str(run.path)]
-    both = [
+    workers = [
         subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    said = [worker.communicate(timeout=120)[1] for worker in both]
-    assert sorted(worker.returncode for worker in both) == [0, 2], said
-    loser = next(text for text, worker in zip(said, both, strict=True) if worker.returncode)
-    assert "another job is using the run" in loser
+    errors = [worker.communicate(timeout=120)[1] for worker in workers]
+    assert sorted(worker.returncode for worker in workers) == [0, 2], errors
+    refusal = next(text for text, worker in zip(errors, workers, strict=True) if worker.returncode)
+    assert "another job is using the run" in refusal
     assert run.state("train").state == "fresh"

@@ -1,4 +1,4 @@
-"""Damaged files of every kind that we read: a right answer or one clear line, the short form of `make soak`."""
+"""Damaged files of every kind that we read give a correct result or one clear error; a short `make soak`."""
 
 import pytest
 
@@ -7,33 +7,33 @@ from testing.trials.lines import Line
 
 
 @pytest.mark.slow
-def test_no_damaged_file_is_more_than_a_clear_error():
+def test_damaged_files_cause_nothing_worse_than_a_clear_error():
     faults, counts = fuzz.run("plain", 240, flips=2800, examples=20)
     assert not faults, "\n".join(f"{fault.parser}: {fault.text} on {fault.file}" for fault in faults)
     assert all(counts[kind] for kind in ("cut", "odd", "flip", "structure"))
 
 
 @pytest.mark.slow
-def test_a_parser_that_crashes_hangs_or_raises_would_be_found():
+def test_the_fuzzer_detects_crashes_hangs_exceptions_and_memory_use():
     faults, counts = fuzz.run("self-test", 60, flips=3)
-    said = {fault.parser: fault.text for fault in faults}
-    assert "KeyError" in said.pop("raises")
-    assert said.pop("crashes").startswith("crashed by signal 11")
-    assert said.pop("hangs").startswith("hung")
-    assert "MB" in said.pop("eats")
-    assert not said
+    messages = {fault.parser: fault.text for fault in faults}
+    assert "KeyError" in messages.pop("raises")
+    assert messages.pop("crashes").startswith("crashed by signal 11")
+    assert messages.pop("hangs").startswith("hung")
+    assert "MB" in messages.pop("eats")
+    assert not messages
     assert counts["flip"]
 
 
 @pytest.mark.slow
-def test_the_guided_fuzzer_finds_a_parser_that_raises():
+def test_the_guided_fuzzer_detects_a_parser_that_raises():
     pytest.importorskip("atheris")
     (fault,), _ = fuzz.run("guided", 10, names=("raises",))
     assert fault.kind == "guided"
     assert "KeyError" in fault.text
 
 
-def test_a_trial_without_time_for_the_guided_fuzzer_says_so(monkeypatch):
+def test_a_trial_without_time_for_the_guided_fuzzer_fails_its_line(monkeypatch):
     monkeypatch.setattr(fuzz, "run", lambda *_, **__: ([], {"cut": 1}))
     *_, guided = fuzz.trial(0)
     assert not guided.ok

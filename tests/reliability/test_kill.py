@@ -1,4 +1,4 @@
-"""A killed training goes on to the same weights; `test_soak_kills.py` kills every stage at random moments."""
+"""A killed training resumes to the same weights; `test_soak_kills.py` kills every stage at random moments."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ sys.exit(status)
 _TRAIN = ["train", "--train-size", "600", "--test-size", "100", "--validation-size", "0", "--epochs", "2"]
 
 
-def started(run, limit):
+def run_and_kill(run, limit):
     code = [sys.executable, "-c", _KILLED, str(run.path), str(limit), *_TRAIN, "--run", str(run.path)]
     return subprocess.run(code, cwd=ROOT, capture_output=True, text=True, timeout=300)
 
@@ -39,12 +39,12 @@ def started(run, limit):
 def test_a_training_killed_between_checkpoints_resumes_to_the_same_weights(tmp_path):
     whole_run, cut_run = Run.create(tmp_path / "whole"), Run.create(tmp_path / "cut")
     convnet(*_TRAIN, "--run", whole_run.path)
-    done = started(whole_run, 10**9)
+    done = run_and_kill(whole_run, 10**9)
     steps = int(done.stdout.rsplit("steps", 1)[1])
     for moment in range(steps // 3, steps, 4):
         if (cut_run.path / "checkpoint/stage.json").exists():
             break
-        started(cut_run, moment)
+        run_and_kill(cut_run, moment)
     assert cut_run.record("train") is None
     convnet("train", "--resume", "--run", cut_run.path)
     assert digest(cut_run.path / "train/model.safetensors") == digest(whole_run.path / "train/model.safetensors")

@@ -1,6 +1,6 @@
-"""A few people before one server while a network trains: nothing fails, and nothing is left when they have gone.
+"""A few visitors use one server while a network trains: nothing fails, and nothing stays behind when they leave.
 
-`make soak` tries it with fifty of them, and asks how long they wait and whether the server's memory grows.
+`make soak` runs this with fifty visitors and also measures their waiting times and the server's memory.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ from testing.trials.visitor import Visitor
 
 @pytest.mark.slow
 def test_sessions_see_no_error_and_leave_nothing_behind(finished_run):
-    def demo(folder):
+    def create_demo(folder):
         shutil.copytree(finished_run.path, folder)
         run_dissect(Run.open(folder), DissectConfig(steps=1, images=50), Monitor())
 
-    errors, *_, leftovers = load.trial(15, visitors=5, demo=demo)
+    errors, *_, leftovers = load.trial(15, visitors=5, demo=create_demo)
     assert errors.ok, errors.found
     assert leftovers.ok, leftovers.found
 
 
-def test_an_error_of_the_app_is_seen_with_its_stack_trace(tmp_path):
+def test_an_app_error_is_recorded_with_its_stack_trace(tmp_path):
     app = tmp_path / "app.py"
     app.write_text("raise ValueError('of the app')\n")
     errors = []
@@ -49,8 +49,8 @@ def test_an_error_of_the_app_is_seen_with_its_stack_trace(tmp_path):
     assert errors
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_the_server_listens_on_this_machine_alone_and_holds_no_packets_back(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_the_server_listens_only_locally_and_uses_uvloop_and_httptools(tmp_path):
     with Server(tmp_path) as server:
         process = Path(f"/proc/{server.process.pid}")
         loaded = (process / "maps").read_text()
@@ -62,9 +62,9 @@ def test_the_server_listens_on_this_machine_alone_and_holds_no_packets_back(tmp_
     assert "/httptools/" in loaded
 
 
-def test_a_rerun_leaves_it_to_python_when_to_collect_garbage(tmp_path):
-    asked, app = tmp_path / "asked", tmp_path / "app.py"
-    app.write_text(f"import gc, pathlib\ngc.collect = lambda *_: pathlib.Path({str(asked)!r}).touch()\n")
+def test_a_rerun_does_not_force_garbage_collection(tmp_path):
+    collected, app = tmp_path / "collected", tmp_path / "app.py"
+    app.write_text(f"import gc, pathlib\ngc.collect = lambda *_: pathlib.Path({str(collected)!r}).touch()\n")
 
     async def visit(server):
         async with Visitor(server.address) as visitor:
@@ -73,19 +73,19 @@ def test_a_rerun_leaves_it_to_python_when_to_collect_garbage(tmp_path):
 
     with Server(tmp_path, app) as server:
         asyncio.run(visit(server))
-        time.sleep(0.5)  # Streamlit would collect after the rerun's end
-    assert not asked.exists()
+        time.sleep(0.5)  # Streamlit would collect after the rerun
+    assert not collected.exists()
 
 
-def kept(name, fragment=""):
+def cacheable_message(name, fragment=""):
     message = ForwardMsg(hash=name)
     message.metadata.cacheable = True
     message.delta.fragment_id = fragment
     return message
 
 
-def test_a_visitor_forgets_messages_as_a_browser_does():
-    cache, large, part = MessageCache(), kept("large"), kept("part", "a fragment")
+def test_the_visitor_drops_cached_messages_like_a_browser():
+    cache, large, part = MessageCache(), cacheable_message("large"), cacheable_message("part", "a fragment")
     for message in (large, part, ForwardMsg(hash="small")):
         assert cache.resolve(message) is message
     for _ in range(2):
@@ -97,12 +97,12 @@ def test_a_visitor_forgets_messages_as_a_browser_does():
     cache.resolve(part)
     for _ in range(3):
         cache.age(["a fragment"], 2)
-    assert list(cache) == ["large"], "the others are no part of what was drawn"
+    assert list(cache) == ["large"], "a fragment's rerun only ages that fragment's messages"
     cache.age([], 2)
     assert not list(cache)
 
 
-def test_slope_of_what_grows_and_of_what_does_not(rng):
+def test_slope_detects_growth_and_ignores_noise(rng):
     seconds = [float(second) for second in range(600)]
     noise = rng.normal(500, 3, 600)
     gradient, error = load.slope(seconds, list(noise))

@@ -1,4 +1,4 @@
-"""The soak's kills, a few of them: `make soak` does 200."""
+"""A few of the kills of `make soak`, which does 200."""
 
 import pytest
 
@@ -6,12 +6,12 @@ from testing.trials import kills
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_nothing_is_lost():
+def test_kills_at_random_moments_lose_nothing():
     for line in kills.trial(8, processes=1):
         assert line.ok, line
 
 
-def test_a_half_written_folder_would_be_found(finished_run, tmp_path):
+def test_a_half_written_folder_is_detected(finished_run, tmp_path):
     from tests.conftest import copy_of
 
     run = copy_of(finished_run, tmp_path)

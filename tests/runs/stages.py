@@ -1,4 +1,4 @@
-"""Small stages, written without any work."""
+"""Small fake stages, written without doing any work."""
 
 from convnet_core.runs import run as runs
 

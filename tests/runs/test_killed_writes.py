@@ -1,4 +1,4 @@
-"""Whatever is killed while it writes, the old stage or the new one is whole."""
+"""A process killed while writing leaves either the old stage or the new one, complete."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from convnet_core.runs.run import Run
 from tests.conftest import ROOT
 from tests.runs.stages import write
 
-# Kills the process at the n-th thing that it does to a file or folder of the run.
+# Kills the process at its n-th operation on a file or folder of the run.
 _KILL_AT = """
 import os, signal, sys
 from pathlib import Path
@@ -35,7 +35,7 @@ with run.lock():
 """
 
 
-def test_killed_at_every_step_of_a_write_the_old_or_the_new_folder_is_whole(tmp_path):
+def test_a_kill_at_any_step_of_a_write_leaves_the_old_or_the_new_folder(tmp_path):
     run = Run.create(tmp_path / "run")
     seen = set()
     for limit in range(1, 200):
@@ -55,35 +55,35 @@ def test_killed_at_every_step_of_a_write_the_old_or_the_new_folder_is_whole(tmp_
         assert done.returncode == -signal.SIGKILL
     else:
         pytest.fail("the write never ended")
-    assert seen == {("old", False), ("new", True), ("new", False)}  # between the two renames, too
+    assert seen == {("old", False), ("new", True), ("new", False)}  # including kills between the two renames
 
 
-def test_killed_while_recovering_the_next_start_recovers(tmp_path):
+def test_an_interrupted_recovery_is_completed_at_the_next_start(tmp_path):
     run = Run.create(tmp_path / "run")
     write(run, "train", "old")
-    os.replace(run.path / "train", run.path / "train.old-aa")  # a swap cut between its renames, nothing new
+    os.replace(run.path / "train", run.path / "train.old-aa")  # a swap interrupted between its two renames
     write(run, "export", "x")
-    os.replace(run.path / "export", run.path / "export.new-bb")  # a first write that was never swapped in
+    os.replace(run.path / "export", run.path / "export.new-bb")  # a first write that was never moved into place
     opened = Run.open(run.path)
     assert opened.record("train").config == {"text": "old"}
     assert opened.state("export").state == "missing"
 
 
-def test_a_lesson_that_was_killed_while_it_was_written_leaves_nothing(run):
+def test_a_lesson_killed_while_writing_leaves_nothing(run):
     (run.path / "lessons/epsilon.new-aa").mkdir(parents=True)
     assert not list((Run.open(run.path).path / "lessons").iterdir())
 
 
-def test_what_killed_jobs_left_is_gone_after_the_next_start(run):
+def test_files_left_by_killed_jobs_are_removed_at_the_next_start(run):
     write(run, "export", "x")
-    left = [run.path / name for name in (".run.json.0a", "jobs/one/.job.json.0b", "upload/theirs.onnx")]
-    for path in left:
+    leftovers = [run.path / name for name in (".run.json.0a", "jobs/one/.job.json.0b", "upload/theirs.onnx")]
+    for path in leftovers:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         os.utime(path, (0, 0))
-    young = run.path / "jobs/one/.job.json.0c"
-    young.touch()
+    recent = run.path / "jobs/one/.job.json.0c"
+    recent.touch()
     with open_job(run, "convert"):
         pass
-    assert not [path for path in left if path.exists()]
-    assert young.exists(), "somebody may be at work on it"
+    assert not [path for path in leftovers if path.exists()]
+    assert recent.exists(), "another process may still be writing it"

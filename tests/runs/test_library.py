@@ -22,41 +22,41 @@ def test_names_with_path_tricks_are_refused(run):
     assert renamed.name == renamed.info["title"] == "Zürich 2"
 
 
-def test_a_name_is_as_long_as_it_is_on_disk(run):
+def test_name_length_is_limited_in_bytes(run):
     assert library.rename_run(run, "名" * 60).name == "名" * 60
     with pytest.raises(RunError, match="too long for a folder: 300 bytes, at most 200"):
         library.rename_run(Run(run.path.with_name("名" * 60)), "名" * 100)
 
 
-def test_a_run_cannot_be_made_or_found_where_the_name_is_too_long(tmp_path, capsys):
+def test_a_too_long_file_name_is_a_clear_error(tmp_path, capsys):
     long = tmp_path / ("名" * 100)
     with pytest.raises(RunError, match=r"cannot create the run .*File name too long"):
         Run.create(long)
-    for looks in (Run.open, lambda path: library.find_run(tmp_path, path), library.list_runs):
+    for read in (Run.open, lambda path: library.find_run(tmp_path, path), library.list_runs):
         with pytest.raises(RunError, match="cannot be read: File name too long"):
-            looks(long)
+            read(long)
     for command in ("train", "compare", "pack"):
         assert main([command, "--run", str(long)]) == 2
         assert "File name too long" in capsys.readouterr().err
-    made = library.new_run(tmp_path, "x" * 300)
-    assert len(made.name) < 100
+    run = library.new_run(tmp_path, "x" * 300)
+    assert len(run.name) < 100
 
 
-def test_a_read_only_root_is_an_error_in_words(run, monkeypatch):
-    def refused(*_):
+def test_a_read_only_root_is_a_clear_error(run, monkeypatch):
+    def refuse(*_):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr(os, "rename", refused)
+    monkeypatch.setattr(os, "rename", refuse)
     for change in (lambda: library.rename_run(run, "other"), lambda: library.delete_runs([run])):
         with pytest.raises(RunError, match=r"cannot write .*Read-only file system"):
             change()
-    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     with pytest.raises(RunError, match=r"cannot write .*Read-only file system"):
         library.delete_runs([run])
     assert library.list_runs(run.path.parent)[0].path == run.path
 
 
-def test_runs_are_listed_newest_first_and_foreign_folders_are_left_alone(tmp_path):
+def test_runs_are_listed_newest_first_and_other_folders_are_untouched(tmp_path):
     root = tmp_path / "root"
     first, second = library.new_run(root, "first"), library.new_run(root, "second/..")
     (root / "notes").mkdir()
@@ -70,7 +70,7 @@ def test_runs_are_listed_newest_first_and_foreign_folders_are_left_alone(tmp_pat
     assert {path.name for path in root.iterdir()} == {"broken", "notes", second.name}
 
 
-def test_none_is_deleted_when_one_is_busy(tmp_path):
+def test_no_run_is_deleted_if_one_is_busy(tmp_path):
     first, second = library.new_run(tmp_path, "first"), library.new_run(tmp_path, "second")
     with open_job(second, "train"), pytest.raises(BusyError):
         library.delete_runs([first, second])
@@ -87,7 +87,7 @@ def test_a_name_is_a_folder_or_a_run_under_the_root(tmp_path, monkeypatch):
     assert str(library.find_run(root, "other")) == "other"
 
 
-def test_a_folder_with_other_things_in_it_does_not_become_a_run(tmp_path):
+def test_a_folder_with_other_files_cannot_become_a_run(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(RunError, match="neither empty nor a run"):
         Run.create(tmp_path)

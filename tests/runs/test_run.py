@@ -1,4 +1,4 @@
-"""A run's stages: written, damaged, changed, locked, and what is stale then."""
+"""The stages of a run: writing, damage, changes, locking, and what becomes stale."""
 
 import gc
 import os
@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.runs.stages import chain, states, write
 
 
-def test_a_finished_stage_is_there_with_its_record(run):
+def test_a_finished_stage_has_a_record(run):
     write(run, "train", "one")
     record = run.record("train")
     assert record.config == {"text": "one"}
@@ -24,7 +24,7 @@ def test_a_finished_stage_is_there_with_its_record(run):
     assert record.versions["python"]
 
 
-def test_a_stage_that_fails_leaves_the_old_one_and_no_leftover(run):
+def test_a_failed_stage_keeps_the_old_one_and_leaves_no_files(run):
     write(run, "train", "one")
     with pytest.raises(ZeroDivisionError), run.write_stage("train", {}) as draft:
         (draft.path / "out.txt").write_text("two")
@@ -33,26 +33,26 @@ def test_a_stage_that_fails_leaves_the_old_one_and_no_leftover(run):
     assert sorted(path.name for path in run.path.iterdir()) == [".lock", "run.json", "train"]
 
 
-def test_states_are_derived(run):
+def test_states_follow_from_the_files(run):
     assert set(states(run).values()) == {"missing"}
     chain(run)
     assert set(states(run).values()) == {"fresh"}
 
 
-def test_what_follows_a_new_stage_is_stale_to_the_end(run):
+def test_rewriting_a_stage_makes_all_later_stages_stale(run):
     chain(run)
     write(run, "train", "two")
     assert states(run) == {"train": "fresh", "export": "stale", "convert/native": "stale", "compare": "stale"}
     assert "train/out.txt has changed" in run.state("export").reason
 
 
-def test_the_same_output_again_keeps_what_follows_fresh(run):
+def test_rewriting_identical_output_keeps_later_stages_fresh(run):
     chain(run)
     write(run, "train", "one")
     assert set(states(run).values()) == {"fresh"}
 
 
-def test_a_file_changed_by_hand_is_noticed(run):
+def test_a_manually_changed_file_makes_stages_stale(run):
     chain(run)
     path = run.path / "export/out.txt"
     path.write_text("two")
@@ -63,11 +63,11 @@ def test_a_copied_run_is_still_fresh(run, tmp_path):
     chain(run)
     import shutil
 
-    shutil.copytree(run.path, tmp_path / "copy", copy_function=shutil.copy)  # new times of change
+    shutil.copytree(run.path, tmp_path / "copy", copy_function=shutil.copy)  # with new modification times
     assert set(states(Run.open(tmp_path / "copy")).values()) == {"fresh"}
 
 
-def test_a_damaged_record_is_an_error_in_words_and_a_stale_stage(run):
+def test_a_damaged_record_is_an_error_and_a_stale_stage(run):
     write(run, "train", "one")
     (run.path / "train/stage.json").write_text("{")
     with pytest.raises(RunError, match="damaged"):
@@ -75,30 +75,30 @@ def test_a_damaged_record_is_an_error_in_words_and_a_stale_stage(run):
     assert run.state("train").state == "stale"
 
 
-def test_a_record_is_read_again_when_its_file_is_another_one(run):
+def test_a_record_is_cached_until_its_file_changes(run):
     write(run, "train", "one")
     first, path = run.require("train"), run.path / "train/stage.json"
     assert run.require("train") is first
     write(run, "train", "two")
     assert run.require("train").outputs != first.outputs
-    forgotten = weakref.ref(first)
+    reference = weakref.ref(first)
     del first
     gc.collect()
-    assert forgotten() is None, "a checkpoint's record is written again and again: the newest alone stays in memory"
+    assert reference() is None, "checkpoints are rewritten often, so only the newest record stays in memory"
     text, written = path.read_text(), path.stat().st_mtime_ns
-    path.write_text(text.replace("out.txt", "cut.txt"))  # in place, and of the same size
+    path.write_text(text.replace("out.txt", "cut.txt"))  # in place, with the same size
     os.utime(path, ns=(written, written + 1))
     assert list(run.require("train").outputs) == ["cut.txt"]
 
 
-def test_a_damaged_record_ahead_makes_what_follows_stale(run):
+def test_a_damaged_record_makes_later_stages_stale(run):
     chain(run)
     (run.path / "train/stage.json").write_text("{")
     assert set(states(run).values()) == {"stale"}
     assert "damaged" in run.state("export").reason
 
 
-def test_what_was_made_since_makes_what_did_without_it_stale(run):
+def test_a_newly_added_input_makes_a_stage_stale(run):
     write(run, "train", "one")
     with run.write_stage("compare", {}, ("train/out.txt",)) as draft:
         draft.inputs["convert/native"] = runs.ABSENT
@@ -108,16 +108,16 @@ def test_what_was_made_since_makes_what_did_without_it_stale(run):
     assert "has been added since" in run.state("compare").reason
 
 
-def test_a_full_disk_is_a_clear_error_and_the_old_stage_is_whole(run):
+def test_a_full_disk_is_a_clear_error_and_keeps_the_old_stage(run):
     write(run, "train", "one")
     with pytest.raises(RunError, match="cannot write"), run.write_stage("train", {}):
         raise OSError(28, "No space left on device", "model.pth")
     with pytest.raises(ConnectionResetError), run.write_stage("train", {}):
-        raise ConnectionResetError  # not about the folder, and not called so
+        raise ConnectionResetError  # unrelated to the disk, so not converted
     assert run.state("train").state == "fresh"
 
 
-def test_a_missing_stage_names_the_command_that_makes_it(run):
+def test_a_missing_stage_names_its_command(run):
     with pytest.raises(RunError) as caught:
         run.require("export")
     assert "python -m convnet_core export" in caught.value.hint
@@ -137,5 +137,5 @@ with Run(Path({str(run.path)!r})).lock():
         pass
     holder.kill()
     holder.wait()
-    with run.lock(timeout=60):  # the lock dies with its holder
+    with run.lock(timeout=60):  # the lock is released when its holder dies
         pass

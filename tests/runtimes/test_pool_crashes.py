@@ -17,7 +17,7 @@ IMAGES = np.random.default_rng(0).random((3, 1, 28, 28), np.float32)
 
 
 def test_a_runtime_that_crashes_when_it_is_opened_has_failed_and_the_others_answer(finished_run, tmp_path):
-    reader = RuntimePool(crashing.run_that_crashes(finished_run, tmp_path))
+    reader = RuntimePool(crashing.copy_crashing_run(finished_run, tmp_path))
     reader.wait()
     assert list(reader.failed) == ["litert-int8"]
     assert "its process was killed by SIG" in reader.failed["litert-int8"]
@@ -73,7 +73,7 @@ def test_a_runtime_that_crashes_or_hangs_later_has_failed_and_the_others_are_ope
 def test_a_reader_opens_its_runtimes_again_when_those_of_another_one_have_crashed(finished_run, tmp_path):
     reader = RuntimePool(finished_run)
     reader.wait()
-    other = RuntimePool(crashing.run_that_crashes(finished_run, tmp_path))
+    other = RuntimePool(crashing.copy_crashing_run(finished_run, tmp_path))
     other.wait()
     reader.read(IMAGES)
     reader.wait()

@@ -1,4 +1,4 @@
-"""Every choice of every selector on a page, one after the other: with AppTest, and in a browser."""
+"""Try every choice of every selector on a page, with AppTest and in a browser."""
 
 from playwright.sync_api import Page
 from streamlit.testing.v1 import AppTest
@@ -10,23 +10,26 @@ from convnet_core.runs.run import Run
 from testing.browser import settle
 
 
-class Shown(str):
-    """An option as a page shows it; AppTest takes the value behind it, which it has not for somebody who looks."""
+class DisplayedOption(str):
+    """An option as the page displays it. AppTest wants the value behind it, which a test cannot see."""
 
 
-def choose_what_is_shown(monkeypatch):
-    """Let AppTest take `Shown`."""
+def accept_displayed_options(monkeypatch):
+    """Let AppTest accept values of `DisplayedOption`."""
     for kind in (ButtonGroup, Selectbox, SelectSlider):
-        plain = kind.format_func.fget
-        as_shown = lambda item, plain=plain: lambda value: value if isinstance(value, Shown) else plain(item)(value)  # noqa: E731
-        monkeypatch.setattr(kind, "format_func", property(as_shown))
+        monkeypatch.setattr(kind, "format_func", property(_keep_displayed(kind.format_func.fget)))
+
+
+def _keep_displayed(format_func):
+    """Wrap a getter of AppTest's `format_func` so that displayed options stay as they are."""
+    return lambda item: lambda value: value if isinstance(value, DisplayedOption) else format_func(item)(value)
 
 
 def _options(item):
-    """What one can choose; of a slider, its ends."""
+    """The values to try; for a slider, both ends."""
     match item.type:
         case "select_slider":
-            return [Shown(item.options[0]), Shown(item.options[-1])]
+            return [DisplayedOption(item.options[0]), DisplayedOption(item.options[-1])]
         case "slider":
             return [item.min, item.max]
         case "checkbox" | "toggle":
@@ -34,7 +37,7 @@ def _options(item):
         case "multiselect":
             return [item.options, []]
         case _:
-            return [Shown(option) for option in item.options]
+            return [DisplayedOption(option) for option in item.options]
 
 
 def _selectors(app: AppTest):
@@ -43,9 +46,9 @@ def _selectors(app: AppTest):
 
 
 def try_every_choice(app: AppTest, leave_out=("run",)) -> int:
-    """Choose every option of every selector, also of those that a choice brings; how many there were.
+    """Choose every option of every selector, including selectors that appear after a choice. Returns their number.
 
-    Fails at the first exception. A selector is put back before the next one is tried.
+    Fails at the first exception. Resets each selector before trying the next one.
     """
     done, count = set(leave_out), 0
     while names := [name for name in _selectors(app) if name not in done]:
@@ -60,7 +63,7 @@ def try_every_choice(app: AppTest, leave_out=("run",)) -> int:
 
 
 def try_every_choice_in_a_browser(page: Page) -> int:
-    """Unfold each part, look at each tab, choose each option of each list of one choice; how many lists there were."""
+    """Open every expander and tab and choose every option of every select box. Returns the number of boxes."""
     tried = set()
     for box in page.get_by_test_id("stExpander").all():
         if box.locator("details:not([open])").count():
@@ -74,14 +77,14 @@ def try_every_choice_in_a_browser(page: Page) -> int:
 
 
 def _try_lists(page, tried):
-    """Each option of each list that is in sight, by its label, from the last to the first: it begins with that."""
+    """Choose each option of each visible select box, from last to first, so that it ends at its initial option."""
     for label in [field.get_attribute("aria-label") for field in _boxes(page).all()]:
         field = _boxes(page).and_(page.get_by_role("combobox", name=label, exact=True))
         if label in tried or not (field.is_visible() and field.is_enabled()):
             continue
         tried.add(label)
         field.click()
-        options = page.get_by_role("option").count()  # of a long list those in sight
+        options = page.get_by_role("option").count()  # a long list counts only the visible ones
         page.keyboard.press("Escape")
         for option in reversed(range(options)):
             field.click()
@@ -90,7 +93,7 @@ def _try_lists(page, tried):
 
 
 def _boxes(page):
-    """The lists of which one takes one option."""
+    """The select boxes of the page."""
     return page.get_by_test_id("stMain").get_by_test_id("stSelectbox").get_by_role("combobox")
 
 
@@ -100,7 +103,7 @@ def _check(page, what):
 
 
 def prepare(run: Run) -> Run:
-    """Convert, compare and dissect a run that is exported, as far as the pages show it."""
+    """Convert, compare and dissect an exported run with small settings."""
     from convnet_core.stages.compare import run_compare
     from convnet_core.stages.convert import run_convert
     from convnet_core.stages.dissect import run_dissect

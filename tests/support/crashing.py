@@ -1,4 +1,4 @@
-"""Models that crash native code of others, or that it cannot run."""
+"""Models that crash third-party native code or that it cannot run."""
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -21,8 +21,8 @@ def model_of(nodes, inputs, outputs, weights=None, opset=17):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
 
 
-def adding_loop():
-    """Adds its input up until the sum of all values reaches a limit."""
+def summing_loop():
+    """Adds up its input until the sum of all values reaches a limit."""
     body = helper.make_graph(
         [
             helper.make_node("Add", ["state", "x"], ["next"]),
@@ -42,7 +42,7 @@ def adding_loop():
 
 
 def masked(shape=("n", 6), classes=6):
-    """Minus infinity in every second of the first `classes` values of each sample, which an int8 range cannot hold."""
+    """Sets every second of the first `classes` values of a sample to -inf, which an int8 range cannot represent."""
     mask = np.arange(classes) % 2 == 0
     return model_of(
         [
@@ -65,8 +65,8 @@ def masked(shape=("n", 6), classes=6):
     )
 
 
-def suppression():
-    """Boxes of one picture, of which those that overlap a better one go."""
+def box_suppression():
+    """Non-maximum suppression on the boxes of one image."""
     return model_of(
         [helper.make_node("NonMaxSuppression", ["boxes", "scores", "most", "overlap"], ["kept"])],
         [("boxes", FLOAT, [1, 7, 4]), ("scores", FLOAT, [1, 2, 7])],
@@ -75,8 +75,8 @@ def suppression():
     )
 
 
-def backwards():
-    """A GRU that reads sequences of different lengths from their ends."""
+def reverse_gru():
+    """A reverse GRU over sequences of different lengths."""
     rng = np.random.default_rng(0)
     weights = {"w": rng.random((1, 9, 2), np.float32), "r": rng.random((1, 9, 3), np.float32)}
     return model_of(
@@ -88,7 +88,7 @@ def backwards():
 
 
 def kernel_as_input():
-    """A convolution whose kernel is an input."""
+    """A convolution with its kernel as an input."""
     return model_of(
         [helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=[3, 3], strides=[1, 2])],
         [("x", FLOAT, ["n", 2, 6, 6]), ("w", FLOAT, [4, 2, 3, 3])],
@@ -96,8 +96,8 @@ def kernel_as_input():
     )
 
 
-def run_that_crashes(finished_run, folder):
-    """A copy of a run whose int8 file can be loaded, and ends the process that runs it."""
+def copy_crashing_run(finished_run, folder):
+    """A copy of a run with an int8 file that loads but crashes the process that runs it."""
     model = masked(("n", 1, 28, 28), 10)
     convert(model, folder, ConvertConfig(), {}, Monitor())
     images = {"input": np.random.default_rng(0).random((4, 1, 28, 28), np.float32)}

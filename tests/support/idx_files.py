@@ -1,4 +1,4 @@
-"""Small data sets in MNIST's format."""
+"""Small data sets in the IDX format of MNIST."""
 
 import gzip
 import struct

@@ -1,4 +1,4 @@
-"""Networks of other people, made for tests."""
+"""Stand-ins for networks that people import."""
 
 import numpy as np
 import onnx
@@ -6,7 +6,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def small_resnet() -> onnx.ModelProto:
-    """Image float32 [n, 3, 8, 8] → scores [n, 5], by a convolution, a residual block and a linear layer."""
+    """A convolution, a residual block and a linear layer: image float32 [n, 3, 8, 8] → scores [n, 5]."""
     rng = np.random.default_rng(0)
     shapes = {"w1": (4, 3, 3, 3), "w2": (4, 4, 3, 3), "w3": (4, 4, 3, 3), "w4": (4, 5)}
     weights = [

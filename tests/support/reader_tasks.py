@@ -1,4 +1,4 @@
-"""Tasks of the reader's worker that wait or answer wrongly, to be put in the place of its own."""
+"""Replacements for tasks of the runtime pool's worker that wait or answer wrongly."""
 
 import time
 from pathlib import Path
@@ -9,16 +9,17 @@ _OPEN, _READ = pool_worker.open_runtime, pool_worker.read
 
 
 def open_pytorch_late(content, arrays, tell):
-    """PyTorch is opened when there is a file `go on` in the run's folder."""
+    """Open PyTorch only once the run's folder contains a file named `go on`."""
     while content["name"] == "pytorch" and not (Path(content["run"]) / "go on").exists():
         time.sleep(0.02)
     return _OPEN(content, arrays, tell)
 
 
-def read_with_a_turned_answer(content, arrays, tell):
-    """ONNX Runtime's logits have the other sign."""
+def read_with_negated_logits(content, arrays, tell):
+    """Negate ONNX Runtime's logits."""
 
-    def turned(told, found):
-        tell(told, {name: -array for name, array in found.items()} if told["name"] == "onnxruntime" else found)
+    def tell_negated(answer, logits):
+        negate = answer["name"] == "onnxruntime"
+        tell(answer, {name: -array for name, array in logits.items()} if negate else logits)
 
-    return _READ(content, arrays, turned)
+    return _READ(content, arrays, tell_negated)

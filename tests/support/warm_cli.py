@@ -1,9 +1,9 @@
-"""The command line in forks of one process that has imported the libraries: each command is some seconds quicker.
+"""Run commands in forks of one process that has already imported the libraries, which saves seconds per command.
 
-A fork is as good as a process of its own, but for what happens while libraries are imported and when the interpreter
-ends; `convnet` in the tests' conftest takes a real process where it is given options. The worker of a command is a
-fork, too, as a process of its own would import TensorFlow once more; a second worker is a real one.
-Run by `run`: python -m tests.support.warm_cli
+A fork behaves like a new process except while importing libraries and at interpreter exit; `convnet` in
+tests/conftest.py starts a real process if it gets options. A command's first worker is also a fork, because a new
+process would import TensorFlow again; a second worker is a real process.
+Started by `run`: python -m tests.support.warm_cli
 """
 
 import atexit
@@ -40,19 +40,19 @@ _LIBRARIES = (
 
 
 def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run one command as `subprocess.run` would, with its output."""
+    """Run one command like `subprocess.run` and capture its output."""
     server = _server()
     with tempfile.NamedTemporaryFile("r") as output, tempfile.NamedTemporaryFile("r") as errors:
         request = {"arguments": arguments, "env": dict(os.environ), "output": output.name, "errors": errors.name}
         print(json.dumps(request), file=server.stdin, flush=True)
         status = server.stdout.readline()
-        assert status, f"the process of the forks has ended: {server.wait()}"
+        assert status, f"the forking process has ended with status {server.wait()}"
         return subprocess.CompletedProcess(arguments, int(status), output.read(), errors.read())
 
 
 @cache
 def _server():
-    """The process that forks; it ends when its input does, with this one."""
+    """The forking process; it ends when its input is closed, at the latest when this process ends."""
     command = [sys.executable, "-m", "tests.support.warm_cli"]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(server.stdin.close)
@@ -60,7 +60,7 @@ def _server():
 
 
 def _serve() -> None:
-    """Fork for each request, and answer its exit status."""
+    """Fork for each request and print the exit status."""
     from convnet_core.common.tensorflow_import import import_tensorflow
 
     for name in _LIBRARIES:
@@ -69,25 +69,25 @@ def _serve() -> None:
     for line in sys.stdin:
         child = os.fork()
         if not child:
-            _be(json.loads(line))
+            _run_command(json.loads(line))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _be(request: dict) -> None:
-    """Be one command, to the end of the process."""
+def _run_command(request: dict) -> None:
+    """Run one command in this forked process, then exit."""
     from convnet_core.cli.main import main
 
-    signal.alarm(_SECONDS)  # its end, in native code too
+    signal.alarm(_SECONDS)  # kills the process at the limit, even in native code
     os.environ.clear()
     os.environ.update(request["env"])
     sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
     for name, number in ((os.devnull, 0), (request["output"], 1), (request["errors"], 2)):
         os.dup2(os.open(name, os.O_RDWR), number)
-    _lend_a_worker()
+    _use_forked_worker()
     status = 1
     try:
         status = main(request["arguments"])
-    except SystemExit as end:  # of argparse
+    except SystemExit as end:  # raised by argparse
         status = end.code
     except BaseException:
         traceback.print_exc()
@@ -98,7 +98,7 @@ def _be(request: dict) -> None:
 
 
 class _Worker:
-    """A worker as `subprocess.Popen` would have started it. Forked at once, while there is but one thread."""
+    """A stand-in for the worker's `subprocess.Popen`. It forks at creation, while there is only one thread."""
 
     def __init__(self) -> None:
         read_requests, write_requests = os.pipe()
@@ -124,8 +124,8 @@ class _Worker:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def _lend_a_worker() -> None:
-    """Have the command's first worker be a fork of this process."""
+def _use_forked_worker() -> None:
+    """Make the command's first worker a fork of this process."""
     forked, start = [_Worker()], subprocess.Popen
 
     def popen(command, *args, **options):

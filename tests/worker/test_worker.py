@@ -1,4 +1,4 @@
-"""A child process that works for this one: messages, errors, every kind of death."""
+"""The worker process: messages, errors, and every way it can die."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def worker():
     worker.restart()
 
 
-# -- tasks, done in the worker ----------------------------------------------------------------------
+# -- tasks that run in the worker -------------------------------------------------------------------
 
 
 def echo(content, arrays, tell):
@@ -42,7 +42,7 @@ def count(content, arrays, tell):
 def die(content, arrays, tell):
     tell({"alive": True}, {})
     os.kill(os.getpid(), content["signal"])
-    return sleep({"seconds": 60}, {}, tell)  # another thread may be the one that is hit
+    return sleep({"seconds": 60}, {}, tell)  # the signal may hit another thread
 
 
 def leave(content, arrays, tell):
@@ -55,7 +55,7 @@ def sleep(content, arrays, tell):
 
 
 def spin(content, arrays, tell):
-    """Hold the interpreter's lock, as native code does, in one long call."""
+    """Hold the GIL in one long call, as native code does."""
     return {"sum": sum(range(content["to"]))}, {}
 
 
@@ -82,63 +82,63 @@ def thread(content, arrays, tell):
     return {"thread": threading.get_ident()}, {}
 
 
-# -- what comes back --------------------------------------------------------------------------------
+# -- results ----------------------------------------------------------------------------------------
 
 
-def test_content_and_arrays_come_back_as_they_went(worker, rng):
+def test_content_and_arrays_return_unchanged(worker, rng):
     arrays = {
         "floats": rng.random((3, 2)),
-        "turned": rng.random((2, 3), np.float32).T,
+        "transposed": rng.random((2, 3), np.float32).T,
         "scalar": np.array(7, np.int8),
         "nothing": np.empty((0, 4), np.float16),
         "half": np.array([1.5, -2], ml_dtypes.bfloat16),
         "text": np.array([["a", "ü"], ["", "x\ny"]], object),
         "large": rng.random(500_000),
     }
-    content, found = worker.run(echo, {"a": [1, None, "ü"], "infinite": float("inf")}, arrays)
+    content, results = worker.run(echo, {"a": [1, None, "ü"], "infinite": float("inf")}, arrays)
     assert content["a"] == [1, None, "ü"]
     assert content["infinite"] == float("inf")
-    assert list(found) == list(arrays)
+    assert list(results) == list(arrays)
     for name, array in arrays.items():
-        assert found[name].dtype == array.dtype
-        np.testing.assert_array_equal(found[name], array)
+        assert results[name].dtype == array.dtype
+        np.testing.assert_array_equal(results[name], array)
 
 
-def test_it_is_another_process_and_stays_the_same_one(worker):
+def test_the_worker_is_one_separate_process(worker):
     first, second = (worker.run(echo, {})[0]["pid"] for _ in range(2))
     assert os.getpid() != first == second == worker.pid
 
 
-def test_what_a_task_tells_is_heard_in_order_and_in_the_thread_that_asked(worker):
+def test_notifications_arrive_in_order_in_the_calling_thread(worker):
     heard = []
     worker.run(count, {"to": 3}, notify=lambda content, arrays: heard.append((content, arrays, threading.get_ident())))
     assert [(content["number"], int(arrays["square"])) for content, arrays, _ in heard] == [(0, 0), (1, 1), (2, 4)]
     assert {ident for *_, ident in heard} == {threading.get_ident()}
 
 
-def test_what_a_library_prints_is_no_result(worker):
+def test_library_output_is_not_taken_as_a_result(worker):
     assert worker.run(say, {}) == ({"said": True}, {})
 
 
-def test_an_error_of_ours_keeps_its_kind_and_hint(worker):
+def test_a_project_error_keeps_its_type_and_hint(worker):
     with pytest.raises(ModelError, match="it does not fit") as raised:
         worker.run(refuse, {})
     assert raised.value.hint == "take another one"
 
 
-def test_an_error_of_the_system_stays_one(worker, tmp_path):
+def test_an_os_error_keeps_its_type(worker, tmp_path):
     with pytest.raises(FileNotFoundError) as raised:
         worker.run(touch, {"path": str(tmp_path / "absent" / "file")})
     assert raised.value.filename == str(tmp_path / "absent" / "file")
 
 
-def test_any_other_error_is_a_fault_of_the_task(worker):
+def test_any_other_error_becomes_a_runtime_error(worker):
     with pytest.raises(RuntimeError, match="IndexError: list index out of range"):
         worker.run(fail, {})
     assert worker.run(echo, {})[0]["pid"] == worker.pid
 
 
-def test_lanes_run_side_by_side_and_each_in_its_own_thread(worker):
+def test_lanes_run_in_parallel_each_in_its_own_thread(worker):
     slow = threading.Thread(target=worker.run, args=(sleep, {"seconds": 2}), kwargs={"lane": "slow"})
     slow.start()
     threads = [worker.run(thread, {}, lane="quick")[0]["thread"] for _ in range(3)]
@@ -147,22 +147,22 @@ def test_lanes_run_side_by_side_and_each_in_its_own_thread(worker):
     assert len(set(threads)) == 1
 
 
-def test_many_threads_get_each_their_own_answer(worker):
-    found = {}
+def test_each_of_many_threads_gets_its_own_answer(worker):
+    answers = {}
 
     def ask(number):
         content, arrays = worker.run(echo, {"number": number}, {"array": np.full(10_000, number)}, lane=str(number % 3))
-        found[number] = content["number"], set(arrays["array"].tolist())
+        answers[number] = content["number"], set(arrays["array"].tolist())
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(24)]
     for item in threads:
         item.start()
     for item in threads:
         item.join()
-    assert found == {number: (number, {number}) for number in range(24)}
+    assert answers == {number: (number, {number}) for number in range(24)}
 
 
-def test_a_task_that_nobody_waits_for_is_done_before_the_next_one(worker, tmp_path):
+def test_a_submitted_task_finishes_before_the_next_one(worker, tmp_path):
     worker.submit(touch, {"path": str(tmp_path / "there")})
     worker.run(echo, {})
     assert (tmp_path / "there").exists()
@@ -174,7 +174,7 @@ def touch(content, arrays, tell):
     return {}, {}
 
 
-# -- how it ends ------------------------------------------------------------------------------------
+# -- the end of the process -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -188,28 +188,28 @@ def touch(content, arrays, tell):
         (eat, {"bytes": 3 * GIGABYTE}, "its process needs more memory than its limit of 2.1 GB"),
     ],
 )
-def test_a_death_has_its_reason_and_the_next_task_gets_another_process(worker, task, content, reason):
+def test_a_death_has_a_reason_and_the_next_task_gets_a_new_process(worker, task, content, reason):
     before = worker.run(echo, {})[0]["pid"]
     with pytest.raises(DiedError, match=reason):
         worker.run(task, content)
     assert worker.run(echo, {})[0]["pid"] != before
 
 
-def test_a_task_that_hangs_is_given_up(worker):
+def test_a_hanging_task_is_stopped_at_its_limit(worker):
     before = worker.run(echo, {})[0]["pid"]
     with pytest.raises(DiedError, match=r"gave up after 0\.5 s"):
         worker.run(sleep, {"seconds": 60}, seconds=0.5)
     assert worker.run(echo, {})[0]["pid"] != before
 
 
-def test_a_death_is_that_of_all_tasks_that_were_at_work(worker):
-    found = []
+def test_a_death_fails_all_running_tasks(worker):
+    errors = []
 
     def wait():
         try:
             worker.run(sleep, {"seconds": 60}, lane="other")
         except DiedError as error:
-            found.append(str(error))
+            errors.append(str(error))
 
     waiting = threading.Thread(target=wait)
     waiting.start()
@@ -217,10 +217,10 @@ def test_a_death_is_that_of_all_tasks_that_were_at_work(worker):
     with pytest.raises(DiedError):
         worker.run(die, {"signal": signal.SIGABRT})
     waiting.join(10)
-    assert found == ["its process was killed by SIGABRT"]
+    assert errors == ["its process was killed by SIGABRT"]
 
 
-def test_the_process_is_ended_when_the_listener_raises(worker):
+def test_the_process_ends_when_the_listener_raises(worker):
     pid = worker.run(echo, {})[0]["pid"]
 
     def tell(content, arrays):
@@ -228,7 +228,7 @@ def test_the_process_is_ended_when_the_listener_raises(worker):
 
     with pytest.raises(KeyboardInterrupt):
         worker.run(count, {"to": 1000}, notify=tell)
-    gone(pid)
+    wait_until_gone(pid)
 
 
 _PARENT = """
@@ -241,21 +241,21 @@ worker.run(spin, {"to": 10**12})
 """
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the process by /proc")
-def test_it_ends_with_its_parent_even_in_native_code_that_holds_the_lock():
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to find the process")
+def test_the_worker_ends_with_its_parent_even_while_native_code_holds_the_gil():
     parent = subprocess.Popen([sys.executable, "-c", _PARENT], cwd=ROOT, stdout=subprocess.PIPE)
     pid = int(parent.stdout.readline())
     time.sleep(0.5)
     parent.kill()
     parent.wait()
-    gone(pid)
+    wait_until_gone(pid)
 
 
-def gone(pid, seconds=10):
-    """Wait until a process is gone."""
+def wait_until_gone(pid, seconds=10):
+    """Wait until a process has ended."""
     end = time.monotonic() + seconds
     while alive(pid):
-        assert time.monotonic() < end, f"{pid} lives on"
+        assert time.monotonic() < end, f"process {pid} is still running"
         time.sleep(0.02)
 
 
