@@ -2,11 +2,10 @@
 
 import pytest
 
-from testing.browser import settle
-from tests.e2e.test_first_visit import MENU
+from testing.browser import PAGES, settle
 
 HEADINGS = {"": "PyTorch → TensorFlow, proven equal", "home": "PyTorch → TensorFlow, proven equal"}
-HEADINGS |= {name.lower(): name for name in MENU[1:]}
+HEADINGS |= {name: name.title() for name in PAGES[1:]}
 
 
 def open_address(page, server, address):
@@ -14,7 +13,7 @@ def open_address(page, server, address):
     page.get_by_role("heading", level=1, name=HEADINGS.get(address, HEADINGS[""]), exact=True).wait_for()
     settle(page)
     links = [link.inner_text().splitlines()[-1] for link in page.get_by_test_id("stSidebarNavLink").all()]
-    assert links == MENU, address
+    assert links == [name.title() for name in PAGES], address
 
 
 @pytest.mark.slow
