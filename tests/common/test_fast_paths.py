@@ -26,27 +26,27 @@ NAMES = tuple(fast_paths.FAST_PATHS)
 
 
 def train(precision="float32"):
-    """Weights after seven steps."""
+    """The weights after seven training steps."""
     config = TrainConfig(epochs=1, batch_size=50, precision=precision, device="cpu")
     state = loop.start_training(build(config.model, 0), config, CPU)
     loop.fit(state, Tensors.of(Split(*generate(350, 0))), None, config, Monitor())
     return state.model.state_dict()
 
 
-def types():
-    """The types of the parts that a training is made of."""
+def part_types():
+    """The types of the optimizer, the batch norm and the linear layer."""
     model = build(TrainConfig().model, 0)
     return type(make_optimizer(model, TrainConfig(), CPU)), type(model.layer1[1]), type(model.fc)
 
 
 def speedups():
-    """What `doctor` says of them."""
+    """The check of the speedups in `doctor`."""
     return next(check for check in doctor.examine() if check.name == "speedups")
 
 
-def take_away(monkeypatch, name):
-    """Run as with libraries that lack a private part."""
-    if name == "adam":  # PyTorch's own step calls the same kernel, so it cannot be taken away
+def remove_private_part(monkeypatch, name):
+    """Imitate a library that lacks the private part."""
+    if name == "adam":  # PyTorch's public step calls the same kernel, so the kernel must stay
         monkeypatch.setitem(fast_paths.FAST_PATHS, "adam", ("torch._fused_adam_of_yesterday",))
     elif name == "layers":
         monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
@@ -54,40 +54,40 @@ def take_away(monkeypatch, name):
         monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
 
 
-def test_all_are_in_use_with_the_pinned_libraries():
+def test_all_speedups_are_active_with_the_pinned_libraries():
     assert [fast_paths.missing_parts(name) for name in ("adam", "layers")] == [[], []]
     assert speedups().detail.startswith("adam, layers, malloc")
 
 
-@pytest.mark.parametrize("way", ["switched off", "missing"])
+@pytest.mark.parametrize("reason", ["switched off", "missing"])
 @pytest.mark.parametrize("name", NAMES)
-def test_without_it_training_runs_the_plain_way_and_doctor_says_so(monkeypatch, name, way):
-    before = types()
-    if way == "missing":
-        take_away(monkeypatch, name)
+def test_without_a_speedup_training_uses_the_plain_code_and_doctor_reports_it(monkeypatch, name, reason):
+    before = part_types()
+    if reason == "missing":
+        remove_private_part(monkeypatch, name)
     else:
         monkeypatch.setenv("CONVNET_PLAIN", name)
     assert [fast_paths.is_enabled(other) for other in NAMES] == [other != name for other in NAMES]
     plain = (torch.optim.Adam, nn.BatchNorm2d, nn.Linear)
     expected = {"adam": (plain[0], *before[1:]), "layers": (before[0], *plain[1:]), "malloc": before}
-    assert types() == expected[name]
+    assert part_types() == expected[name]
     train()
     memory.keep_freed_memory()
     check = speedups()
     assert check.ok
-    assert f"{name} off ({'CONVNET_PLAIN' if way == 'switched off' else 'not available here: '}" in check.detail
+    assert f"{name} off ({'CONVNET_PLAIN' if reason == 'switched off' else 'not available here: '}" in check.detail
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_with_adam_the_weights_are_those_of_the_plain_way_bit_for_bit(monkeypatch, precision):
+def test_fast_adam_gives_the_same_weights_bit_for_bit(monkeypatch, precision):
     fast = train(precision)
     monkeypatch.setenv("CONVNET_PLAIN", "adam")
     plain = train(precision)
     assert all(torch.equal(value, plain[key]) for key, value in fast.items())
 
 
-def test_with_malloc_the_weights_are_those_of_the_plain_way_bit_for_bit():
-    """In a new process, where nothing has set the allocator yet."""
+def test_malloc_settings_give_the_same_weights_bit_for_bit():
+    """Runs in a new process, where nothing has configured the allocator yet."""
     python("""
 import os, torch
 from tests.common.test_fast_paths import train
@@ -99,7 +99,7 @@ assert all(torch.equal(value, plain[key]) for key, value in train().items())
 """)
 
 
-def test_with_the_layers_the_network_has_the_same_names_and_starts_from_the_same_weights(monkeypatch):
+def test_fast_layers_keep_parameter_names_and_initial_weights(monkeypatch):
     """The tolerance of each layer is in tests/networks/test_fast_layers.py."""
     fast = build(TrainConfig().model, 0).state_dict()
     monkeypatch.setenv("CONVNET_PLAIN", "layers")
@@ -108,7 +108,7 @@ def test_with_the_layers_the_network_has_the_same_names_and_starts_from_the_same
     assert all(torch.equal(value, plain[key]) for key, value in fast.items())
 
 
-def test_a_name_that_does_not_exist_is_reported(monkeypatch):
+def test_an_unknown_speedup_name_is_reported(monkeypatch):
     monkeypatch.setenv("CONVNET_PLAIN", "adam,layer")
     check = speedups()
     assert not check.ok

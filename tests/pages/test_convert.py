@@ -1,4 +1,4 @@
-"""The page Convert with AppTest: empty, exported only, finished, stale, failed, running."""
+"""The Convert page with AppTest: empty, exported only, finished, stale, failed, running."""
 
 import json
 
@@ -14,11 +14,11 @@ from tests.pages.conftest import button, open_page, running_job, text_of
 
 
 @pytest.fixture
-def started(monkeypatch):
-    """Jobs that the page starts, instead of starting them: (run's name, arguments)."""
-    found = []
-    monkeypatch.setattr(watcher, "start", lambda run, arguments: found.append((run.name, list(arguments))))
-    return found
+def commands(monkeypatch):
+    """The commands that the page starts, recorded instead of run: (run name, arguments)."""
+    recorded = []
+    monkeypatch.setattr(watcher, "start", lambda run, arguments: recorded.append((run.name, list(arguments))))
+    return recorded
 
 
 def labels(app):
@@ -29,13 +29,13 @@ def log_of(app):
     return next(item for item in app.expander if item.label == "Log")
 
 
-def test_without_a_run_it_says_what_to_do(root):
+def test_without_a_run_it_offers_to_run_the_pipeline(root):
     app = open_page("convert")
     assert "needs a trained network" in text_of(app)
     assert button(app, "Run the pipeline")
 
 
-def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, started):
+def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, commands):
     run = copy_of(finished_run, root)
     run.discard("convert/native")
     app = open_page("convert")
@@ -44,30 +44,30 @@ def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, starte
     app.number_input[0].set_value(7)
     button(app, "Convert").click().run()
     assert not app.exception
-    assert started == [(run.name, ["convert", "--calibration-size", "100", "--calibration-seed", "7"])]
+    assert commands == [(run.name, ["convert", "--calibration-size", "100", "--calibration-seed", "7"])]
 
 
 @pytest.mark.slow
-def test_layout_and_whole_numbers_are_chosen_where_the_converter_knows_them(root, finished_run, started):
+def test_layout_and_int8_inputs_can_be_chosen_if_the_converter_supports_them(root, finished_run, commands):
     run = copy_of(finished_run, root)
     app = open_page("convert")
     boxes = {box.key: box for box in app.selectbox}
     boxes["layout"].set_value("nhwc")
     boxes["int8_inputs"].set_value("uint8")
     button(app, "Convert again").click().run()
-    assert started == [(run.name, ["convert", "--layout", "nhwc", "--int8-inputs", "uint8"])]
+    assert commands == [(run.name, ["convert", "--layout", "nhwc", "--int8-inputs", "uint8"])]
     boxes["converter"].set_value("onnx-tf").run()
     assert not app.exception
     assert next(box for box in app.selectbox if box.key == "layout").disabled
 
 
 @pytest.mark.slow
-def test_what_is_channels_last_and_whole_is_shown_as_it_is(root, finished_run):
+def test_channels_last_shapes_and_uint8_inputs_are_shown(root, finished_run):
     run = copy_of(finished_run, root)
     path = run.path / "convert/native"
-    told = json.loads((path / "signature.json").read_text())
-    told["inputs"][0].update(shape=[None, 28, 28, 1], perm=[0, 2, 3, 1], int8="uint8")
-    (path / "signature.json").write_text(json.dumps(told))
+    signature = json.loads((path / "signature.json").read_text())
+    signature["inputs"][0].update(shape=[None, 28, 28, 1], perm=[0, 2, 3, 1], int8="uint8")
+    (path / "signature.json").write_text(json.dumps(signature))
     record = json.loads((path / "stage.json").read_text())
     record["config"]["layout"] = "nhwc"
     (path / "stage.json").write_text(json.dumps(record))
@@ -86,9 +86,9 @@ def test_a_finished_run_shows_sizes_signature_nodes_and_snippets(root, finished_
     assert list(sizes["File"])[:4] == ["model.safetensors", "model.onnx", "saved_model/", "frozen.pb"]
     assert list(signature["Shape"]) == ["batch × 1 × 28 × 28", "batch × 10"]
     assert list(signature["TensorFlow name"]) == ["input", "logits"]
-    told = json.loads((run.path / "convert/native/nodes.json").read_text())
-    assert list(nodes["ONNX node"]) == [node["name"] for node in told]
-    assert list(ops["TensorFlow op"]) == [op["name"] for node in told for op in node["ops"]]
+    entries = json.loads((run.path / "convert/native/nodes.json").read_text())
+    assert list(nodes["ONNX node"]) == [node["name"] for node in entries]
+    assert list(ops["TensorFlow op"]) == [op["name"] for node in entries for op in node["ops"]]
     assert [item.value for item in app.code] == [text.rstrip() for text in snippets.snippets(run).values()]
     assert [tab.label for tab in app.tabs] == [
         "ONNX",
@@ -100,7 +100,7 @@ def test_a_finished_run_shows_sizes_signature_nodes_and_snippets(root, finished_
     ]
 
 
-def test_each_artefact_and_all_of_them_can_be_downloaded(root, finished_run):
+def test_artifacts_can_be_downloaded_one_by_one_and_as_a_zip(root, finished_run):
     copy_of(finished_run, root)
     assert labels(open_page("convert")) == [
         "Download all as one zip",
@@ -125,7 +125,7 @@ def test_the_nodes_can_be_filtered_by_op(root, finished_run):
     assert "Conv2D" not in list(app.dataframe[3].value["Type"])
 
 
-def test_a_stale_conversion_says_so_and_is_still_shown(root, finished_run):
+def test_a_stale_conversion_is_marked_as_out_of_date_and_still_shown(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
     app = open_page("convert")
@@ -135,7 +135,7 @@ def test_a_stale_conversion_says_so_and_is_still_shown(root, finished_run):
 
 
 @pytest.mark.slow
-def test_an_artefact_that_is_gone_is_named(root, finished_run):
+def test_a_missing_artifact_is_named(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "convert/native/frozen.pb").unlink()
     app = open_page("convert")
@@ -144,12 +144,12 @@ def test_an_artefact_that_is_gone_is_named(root, finished_run):
 
 
 @pytest.mark.slow
-def test_the_log_of_a_conversion_that_went_well_is_there(root, finished_run):
+def test_the_log_of_a_successful_conversion_is_shown(root, finished_run):
     run = copy_of(finished_run, root)
     with open_job(run, "convert") as job:
         (job.folder / "log.txt").write_text("a <b>warning</b>\n")
     with open_job(run, "compare") as job:
-        (job.folder / "log.txt").write_text("of another command\n")
+        (job.folder / "log.txt").write_text("log of another command\n")
     app = open_page("convert")
     app.session_state["conversion-log"] = True
     app.run()
@@ -166,11 +166,11 @@ def test_a_failed_conversion_shows_reason_hint_and_log_once(root, finished_run):
     assert "onnx-tf fails at node 'x'" in text_of(app)
     assert "export it anew" in text_of(app)
     assert [item.label for item in app.expander].count("Log") == 1
-    assert len(app.dataframe) == 4  # the conversion before is still there
+    assert len(app.dataframe) == 4  # the previous conversion is still shown
 
 
 @pytest.mark.slow
-def test_a_running_conversion_is_followed(root, finished_run):
+def test_a_running_conversion_shows_its_log_and_only_a_stop_button(root, finished_run):
     run = copy_of(finished_run, root)
     events = ("StageStarted(stage='convert')", "Progress(label='writing TFLite fp16', done=4, total=6)")
     with running_job(run, "convert", *events):
@@ -179,10 +179,10 @@ def test_a_running_conversion_is_followed(root, finished_run):
         assert button(app, "Stop")
         assert not app.download_button
         assert [item.label for item in app.button] == ["Stop"]
-        (next(iter(run.path.glob("jobs/*"))) / "log.txt").write_text("what it says so far\n")
+        (next(iter(run.path.glob("jobs/*"))) / "log.txt").write_text("output so far\n")
         app.session_state["conversion-log"] = True
         app.run()
-        assert [item.value for item in log_of(app).code] == ["what it says so far"]
+        assert [item.value for item in log_of(app).code] == ["output so far"]
 
 
 @pytest.mark.slow

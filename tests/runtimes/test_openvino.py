@@ -1,4 +1,4 @@
-"""OpenVINO, an optional runtime: skipped where it is not installed."""
+"""OpenVINO, an optional runtime; most tests are skipped if it is not installed."""
 
 import numpy as np
 import onnx
@@ -19,7 +19,7 @@ INSTALLED = OPENVINO.version is not None
 needs_openvino = pytest.mark.skipif(not INSTALLED, reason="OpenVINO is not installed")
 
 
-def saved(folder, nodes, dtype=TensorProto.FLOAT, initializers=()):
+def save_model(folder, nodes, dtype=TensorProto.FLOAT, initializers=()):
     x, y = (helper.make_tensor_value_info(name, dtype, ["n", 4]) for name in "xy")
     model = helper.make_model(
         helper.make_graph(nodes, "g", [x], [y], initializers), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
@@ -28,7 +28,7 @@ def saved(folder, nodes, dtype=TensorProto.FLOAT, initializers=()):
     return folder / "model.onnx"
 
 
-def test_it_is_a_runtime_where_it_is_installed_and_doctor_says_so():
+def test_openvino_is_available_only_if_installed_and_doctor_reports_it():
     assert (OPENVINO in available()) == INSTALLED
     (check,) = [check for check in doctor.examine() if check.name == "OpenVINO"]
     assert check.ok
@@ -36,30 +36,30 @@ def test_it_is_a_runtime_where_it_is_installed_and_doctor_says_so():
 
 
 @needs_openvino
-def test_it_computes_in_float32(tmp_path):
+def test_openvino_computes_in_float32(tmp_path):
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((4, 4)).astype(np.float32)
     initializer = helper.make_tensor("w", TensorProto.FLOAT, weights.shape, weights.ravel())
-    path = saved(tmp_path, [helper.make_node("MatMul", ["x", "w"], ["y"])], initializers=[initializer])
+    path = save_model(tmp_path, [helper.make_node("MatMul", ["x", "w"], ["y"])], initializers=[initializer])
     x = rng.standard_normal((50, 4)).astype(np.float32)
     with OPENVINO.open(path, None, 1) as runtime:
         answer = runtime.infer({"x": x})["y"]
     exact = x.astype(np.float64) @ weights
-    assert np.abs(answer - exact).max() < 1e-6 * np.ptp(exact)  # bfloat16 keeps three digits
+    assert np.abs(answer - exact).max() < 1e-6 * np.ptp(exact)  # bfloat16 would give only three digits
 
 
 @needs_openvino
-def test_what_it_cannot_run_is_an_error_of_ours(tmp_path):
-    text = saved(tmp_path, [helper.make_node("Identity", ["x"], ["y"])], TensorProto.STRING)
+def test_unsupported_models_and_inputs_are_clear_errors(tmp_path):
+    text = save_model(tmp_path, [helper.make_node("Identity", ["x"], ["y"])], TensorProto.STRING)
     with OPENVINO.open(text, None, 1) as runtime, pytest.raises(InputsError):
         runtime.infer({"x": np.array([list("abcd")], object)})
-    unknown = saved(tmp_path, [helper.make_node("Unheard", ["x"], ["y"], domain="of.nobody")])
+    unknown = save_model(tmp_path, [helper.make_node("Unknown", ["x"], ["y"], domain="unknown.domain")])
     with pytest.raises(ModelError, match="OpenVINO cannot load"):
         OPENVINO.open(unknown, None, 1)
 
 
 @needs_openvino
-def test_a_run_is_compared_and_measured_with_it(finished_run, tmp_path):
+def test_a_run_is_compared_and_benchmarked_with_openvino(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     comparison = run_compare(run, CompareConfig(batch_sizes=(1, 7), samples=20), Monitor())
     (line,) = [line for line in comparison.runtimes if line.name == "openvino"]

@@ -15,37 +15,37 @@ from tests.conftest import ROOT, RUNTIMES, python
 NAMES = [spec.name for spec in SPECS]
 
 
-def test_names_colors_and_symbols_are_each_used_once():
+def test_names_colors_and_symbols_are_unique():
     for values in (NAMES, [spec.color for spec in SPECS], [spec.symbol for spec in SPECS]):
         assert len(set(values)) == len(SPECS)
 
 
-def test_every_runtime_of_the_default_installation_is_available_and_has_a_version():
+def test_every_installed_runtime_is_available_and_has_a_version():
     assert tuple(spec.name for spec in available()) == RUNTIMES
     assert all(spec.version for spec in available())
 
 
-def test_no_other_module_names_a_runtime():
-    """Its name is in the table alone; everything else reads the table."""
+def test_no_other_module_contains_a_runtime_name():
+    """Only the table contains the names; everything else reads the table."""
     files = {*(ROOT / "convnet_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")} - {Path(specs.__file__)}
-    names = set(NAMES) - {"onnxruntime", "tensorflow"}  # these are names of packages and of graph formats, too
-    found = [
+    names = set(NAMES) - {"onnxruntime", "tensorflow"}  # also names of packages and graph formats
+    misplaced = [
         f"{file.relative_to(ROOT)}:{node.lineno} {node.value}"
         for file in files
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in names
     ]
-    assert found == []
+    assert misplaced == []
 
 
-def test_a_converters_prefix_changes_nothing_and_an_unknown_name_is_held_to_float32():
+def test_a_converter_prefix_is_ignored_and_unknown_names_count_as_float32():
     assert spec_of("onnx-tf/litert-int8") is specs.LITERT_INT8
     unknown = spec_of("onnx-tf/of-another-version")
     assert (unknown.name, unknown.precision) == ("of-another-version", "float32")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_float32_is_judged_by_values_and_less_by_labels(name):
+def test_float32_runtimes_are_judged_by_values_and_others_by_labels(name):
     labels = np.arange(10)
     expected = np.eye(10, dtype=np.float32)
     off = difference(Key(name, None, TEST, 10, "logits"), expected * 1.1, expected, labels)
@@ -53,7 +53,7 @@ def test_float32_is_judged_by_values_and_less_by_labels(name):
     assert result.passed == (spec_of(name).precision != "float32")
 
 
-def test_a_runtime_whose_extra_is_not_installed_is_none_of_this_installation(monkeypatch):
+def test_a_runtime_without_its_extra_is_not_available(monkeypatch):
     rare = specs.replace(specs.PYTORCH, name="rare", extra="rare", distribution="no-such-distribution")
     monkeypatch.setattr(specs, "SPECS", (*SPECS, rare))
     assert rare not in available()

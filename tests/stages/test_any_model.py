@@ -1,4 +1,4 @@
-"""Models from elsewhere, on the command line: an ONNX file through convert and compare."""
+"""Imported models on the command line: an ONNX file through convert, compare and benchmark."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from tests.pages.conftest import open_page, root, text_of  # noqa: F401  # a fix
 
 @pytest.fixture
 def model(tmp_path):
-    """Looks numbers up in a table and adds a second input; inputs named as people name them, two outputs."""
+    """A table lookup plus a second input, with two outputs and input names that TensorFlow refuses."""
     table = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
     nodes = [
         helper.make_node("Gather", ["table", "word ids"], ["rows"], "look up"),
@@ -39,18 +39,18 @@ def model(tmp_path):
     return path
 
 
-def test_convert_and_compare_take_any_onnx_file(model, tmp_path, root, monkeypatch):  # noqa: F811
+def test_convert_and_compare_accept_any_onnx_file(model, tmp_path, root, monkeypatch):  # noqa: F811
     run = root / "lookup"
     convnet("convert", "--onnx", model, "--run", run, "--range", "word ids=0,5", "--calibration-size", 8)
     code = f"""
 import numpy as np, tensorflow as tf
 f = tf.saved_model.load({str(run / "convert/native/saved_model")!r}).signatures["serving_default"]
-made = f(word_ids=tf.constant(np.array([[0, 5, 2]])), bias_1=tf.zeros((1, 3, 4)))
-print(made["most"].numpy().tolist())
+outputs = f(word_ids=tf.constant(np.array([[0, 5, 2]])), bias_1=tf.zeros((1, 3, 4)))
+print(outputs["most"].numpy().tolist())
 """
     table = numpy_helper.to_array(onnx.load(model).graph.initializer[0])
-    said = json.loads(python(code).stdout.splitlines()[-1])
-    np.testing.assert_allclose(said, [table[[0, 5, 2]].max(axis=1).tolist()], rtol=1e-6)
+    largest = json.loads(python(code).stdout.splitlines()[-1])
+    np.testing.assert_allclose(largest, [table[[0, 5, 2]].max(axis=1).tolist()], rtol=1e-6)
 
     np.save(tmp_path / "ids.npy", np.array([[5, 4, 3], [0, 0, 1]]))
     done = convnet("compare", "--run", run, "--input", f"word ids={tmp_path / 'ids.npy'}", "--json")
@@ -66,7 +66,7 @@ print(made["most"].numpy().tolist())
     assert "needs a network that reads digits" in text_of(open_page("sketchpad"))
 
 
-def test_what_cannot_be_converted_is_listed_beforehand_with_all_nodes(tmp_path):
+def test_convert_check_lists_all_unsupported_nodes(tmp_path):
     nodes = [
         helper.make_node("Foo", ["x"], ["y"], "first", domain="strange"),
         helper.make_node("Bar", ["y"], ["z"], "second", domain="strange"),
@@ -81,7 +81,7 @@ def test_what_cannot_be_converted_is_listed_beforehand_with_all_nodes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (["--shape", "nothing=1,3"], "no input 'nothing'"),
         (["--shape", "bias.1=2,9,4"], "does not fit"),
@@ -90,9 +90,9 @@ def test_what_cannot_be_converted_is_listed_beforehand_with_all_nodes(tmp_path):
         (["--input", "word ids=nowhere.npy"], "cannot be read"),
     ],
 )
-def test_wrong_words_about_inputs_are_one_clear_line(model, tmp_path, flags, said):
+def test_invalid_input_flags_give_one_clear_line(model, tmp_path, flags, message):
     done = convnet("convert", "--onnx", model, "--run", tmp_path / "run", *flags, check=2)
-    assert said in done.stderr.splitlines()[-2] + done.stderr.splitlines()[-1]
+    assert message in done.stderr.splitlines()[-2] + done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
@@ -100,14 +100,14 @@ def test_wrong_words_about_inputs_are_one_clear_line(model, tmp_path, flags, sai
     ("flag", "text"),
     [("shape", "1,-7"), ("shape", "1,2.5"), ("shape", "1,"), ("range", "nan,1"), ("range", "-inf,1"), ("range", "2,1")],
 )
-def test_sizes_and_ranges_are_numbers_that_can_be(flag, text):
+def test_impossible_sizes_and_ranges_are_refused(flag, text):
     flags = {"input": [], "shape": [], "range": []} | {flag: [f"ids={text}"]}
     with pytest.raises(ConfigError, match=f"--{flag} takes .* not '{text}'"):
         input_spec(argparse.Namespace(**flags))
 
 
 @pytest.mark.slow
-def test_benchmark_takes_a_file_and_converts_it_first(model, tmp_path):
+def test_benchmark_converts_an_onnx_file_first(model, tmp_path):
     quick = ("--batch-sizes", 1, "--seconds", 0.01, "--warmup", 0)
     done = convnet("benchmark", "--onnx", model, "--run", tmp_path / "run", *quick, "--json")
     speeds = {speed["name"]: speed for speed in json.loads(done.stdout)["runtimes"]}
@@ -115,7 +115,7 @@ def test_benchmark_takes_a_file_and_converts_it_first(model, tmp_path):
     assert all(speeds[name]["timings"][0]["median_ms"] for name in ("onnxruntime", "tensorflow", "litert-fp32"))
 
 
-def test_a_file_never_takes_the_place_of_a_network_that_reads_digits(model, tmp_path):
+def test_an_imported_model_never_overwrites_a_trained_run(model, tmp_path):
     run = Run.create(tmp_path / "digits")
     done = convnet("benchmark", "--onnx", model, "--run", run.path, check=2)
     assert "has a network that reads digits" in done.stderr

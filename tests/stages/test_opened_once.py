@@ -1,4 +1,4 @@
-"""On its way from an ONNX file to a SavedModel, a model is parsed once, read once, and goes through each pass once."""
+"""Converting an ONNX file to a SavedModel parses the model once, reads it once and runs each pass once."""
 
 from collections import Counter
 
@@ -14,7 +14,7 @@ from convnet_core.onnx_files import model_file
 
 @pytest.fixture
 def network(tmp_path):
-    """A convolution, as a file."""
+    """An ONNX file with one convolution."""
     graph = helper.make_graph(
         [helper.make_node("Conv", ["x", "w"], ["y"])],
         "g",
@@ -28,10 +28,10 @@ def network(tmp_path):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """How often a model was parsed, read and optimized."""
+    """Counts how often a model is parsed, read and optimized."""
     counts = Counter()
 
-    def counting(name, function):
+    def count_calls(name, function):
         def call(*args):
             counts[name] += 1
             return function(*args)
@@ -39,11 +39,11 @@ def calls(monkeypatch):
         return call
 
     for owner, name in ((model_file, "parse"), (converter, "read"), (converter, "optimize")):
-        monkeypatch.setattr(owner, name, counting(name, getattr(owner, name)))
+        monkeypatch.setattr(owner, name, count_calls(name, getattr(owner, name)))
     return counts
 
 
-def test_an_upload_is_parsed_and_checked_once_and_its_conversion_needs_no_more(network, calls, tmp_path):
+def test_an_upload_and_its_conversion_each_parse_the_model_once(network, calls, tmp_path):
     run = str(tmp_path / "run")
     assert main(["upload", "--onnx", str(network), "--run", run]) == 0
     assert calls == {"parse": 1, "read": 1}
@@ -52,7 +52,7 @@ def test_an_upload_is_parsed_and_checked_once_and_its_conversion_needs_no_more(n
     assert calls == {"parse": 1, "read": 1, "optimize": 1}
 
 
-def test_importing_and_converting_in_one_command_opens_the_model_once(network, calls, tmp_path):
+def test_importing_and_converting_in_one_command_parses_the_model_once(network, calls, tmp_path):
     command = ["convert", "--onnx", str(network), "--only", "saved-model"]
     assert main([*command, "--run", str(tmp_path / "run")]) == 0
     assert calls == {"parse": 1, "read": 1, "optimize": 1}

@@ -22,14 +22,14 @@ def states(run):
     return [run.state(stage).state for stage in PIPELINE]
 
 
-def test_a_fresh_run_is_left_alone(finished_run, tmp_path):
+def test_refresh_leaves_a_fresh_run_unchanged(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     before = [run.record(stage).created for stage in PIPELINE]
     assert run_refresh(run, Monitor()) == []
     assert [run.record(stage).created for stage in PIPELINE] == before
 
 
-def test_what_follows_a_new_training_is_made_again_with_its_settings(finished_run, tmp_path):
+def test_stages_after_a_new_training_are_rebuilt_with_their_settings(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     path = run.path / "compare/stage.json"
     record = read_json(path)
@@ -45,7 +45,7 @@ def test_what_follows_a_new_training_is_made_again_with_its_settings(finished_ru
 
 
 @pytest.mark.slow
-def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):
+def test_imported_weights_are_not_trained_again(trained_run, tmp_path):
     weights, values = tmp_path / "w.safetensors", load_file(trained_run.path / "train/model.safetensors")
     run = Run.create(tmp_path / "foreign")
     save_file(values, weights)
@@ -59,6 +59,6 @@ def test_weights_from_elsewhere_are_not_trained_again(trained_run, tmp_path):
     assert states(run)[1:] == ["fresh"] * 3
 
 
-def test_with_nothing_to_begin_with_it_says_so(tmp_path):
+def test_refresh_of_an_empty_run_is_an_error(tmp_path):
     with pytest.raises(RunError, match="no training to start from"):
         run_refresh(Run.create(tmp_path / "empty"), Monitor())
