@@ -101,8 +101,9 @@ def plain_conversion(path: str) -> Callable[[int], float]:
 def comparison(folder: str) -> Callable[[int], float]:
     """A function that measures seconds of a full comparison, without imports."""
     from convnet_core.compare.measure import measure as compare
+    from convnet_core.convert.loaded_model import load_model
     from convnet_core.stages.compare import parallel_runtimes
-    from convnet_core.stages.samples import comparison_inputs, load_model
+    from convnet_core.stages.samples import comparison_inputs
     from convnet_core.tensors.model_inputs import InputSpec
 
     run = Run.open(Path(folder))

@@ -17,7 +17,7 @@ from convnet_core.benchmark.results import (
     rows,
     where_and_how,
 )
-from convnet_core.config.arguments import arguments
+from convnet_core.config.flags import arguments
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.run import Run

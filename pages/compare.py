@@ -15,7 +15,7 @@ from convnet_core.compare import measurements_file, report, report_file
 from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, judge
 from convnet_core.compare.report_file import Report
-from convnet_core.config.arguments import arguments
+from convnet_core.config.flags import arguments
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.runs.provenance import data_of, inputs_of

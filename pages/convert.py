@@ -12,7 +12,7 @@ from convnet_core.artifacts.artifact import Artifact
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_count, format_error, format_size
 from convnet_core.compare.converters import side_by_side
-from convnet_core.config.arguments import arguments
+from convnet_core.config.flags import arguments
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert import node_map_file
 from convnet_core.convert.node_map_file import NodeMap

@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.common.files import digest
-from convnet_core.config.arguments import arguments
 from convnet_core.config.fields import describe
+from convnet_core.config.flags import arguments
 from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect.report import content, documents, tables
 from convnet_core.dissect.report.report_file import DissectionReport

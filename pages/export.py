@@ -6,8 +6,8 @@ import streamlit as st
 
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_count, format_error, format_size
-from convnet_core.config.arguments import arguments
 from convnet_core.config.fields import describe
+from convnet_core.config.flags import arguments
 from convnet_core.config.stages import ExportConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs import graph_file

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.common.files import runs_root
-from convnet_core.config.arguments import arguments
+from convnet_core.config.flags import arguments
 from convnet_core.config.stages import PRESETS, DataConfig, TrainConfig
 from convnet_core.data import gallery
 from convnet_core.errors import ConvNetError

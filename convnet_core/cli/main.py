@@ -1,19 +1,79 @@
-"""The command line: `main` parses, runs one command, and turns errors into one line and an exit status."""
+"""The command line: the list of commands; `main` runs one, and turns errors into one line and an exit status.
+
+Imports nothing heavy, so `--help` answers quickly.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import importlib
 import logging
 import sys
 import traceback
 from collections.abc import Sequence
 
-from convnet_core.cli.parser import build_parser
+from convnet_core import __version__
+from convnet_core.cli.shared_flags import add_common
 from convnet_core.common.files import cache_folder
 from convnet_core.common.memory import collect_garbage_less_often
+from convnet_core.convert.targets.table import TARGETS
 from convnet_core.errors import ConvNetError, one_line
 
 _INTERNAL_ERROR = 4
+
+COMMANDS = {
+    "pipeline": "train, export, convert and compare in one run",
+    "train": "train a network and evaluate it on the test set",
+    "export": "export a PyTorch network to ONNX",
+    "upload": "import an ONNX file under memory and time limits, as the app does",
+    "convert": f"convert ONNX to {', '.join(target.name for target in TARGETS)}",
+    "compare": "run every runtime on the same inputs and write report.json, report.html and report.md",
+    "benchmark": "measure how fast every runtime loads and answers, and how much memory it uses",
+    "dissect": "show what each node became and where errors arise",
+    "refresh": "rerun missing and stale stages with their previous settings",
+    "predict": "read digits from image files with every runtime",
+    "data": "count and show the digits of a data set",
+    "pack": "zip the artifacts of a run, with a description of each",
+    "snippet": "print plain Python that loads each artifact without this project",
+    "graph": "show the nodes of an ONNX model as a table or, with --json, laid out",
+    "runs": "list, rename and delete runs",
+    "app": "serve the app to a browser",
+    "doctor": "check the installation and the devices, and say how to fix problems",
+}
+
+_DESCRIPTION = """\
+Train a convolutional network in PyTorch, export it to ONNX, convert it to TensorFlow and LiteRT,
+and prove on the whole test set that every runtime gives the same answers."""
+
+_EPILOG = """\
+exit status: 0 done, and the runtimes agree; 1 the runtimes disagree; 2 wrong usage or input;
+3 stopped; 4 internal error. Results go to standard output, everything else to standard error."""
+
+
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser for `arguments`. The parsed `execute` runs the command and returns its exit status.
+
+    A command gets its flags only if `arguments` name it: the modules of other commands are not imported, so `doctor`
+    works even if Rich or NumPy is missing.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m convnet_core",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_text in COMMANDS.items():
+        command = commands.add_parser(name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}.")
+        if name in arguments:
+            module = importlib.import_module(f"convnet_core.cli.commands.{name}")
+            add_common(command)
+            module.add_flags(command)
+            command.epilog = f"example: python -m convnet_core {module.EXAMPLE}"
+            command.set_defaults(execute=module.execute)
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,11 +7,11 @@ import math
 import sys
 from pathlib import Path
 
-from convnet_core.cli.config_flags import apply_flags, explicit_fields, replace_fields
 from convnet_core.common.files import runs_root
-from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, ConvertConfig, DataConfig, TrainConfig
+from convnet_core.config.flags import apply_flags, explicit_fields
+from convnet_core.config.stages import ConvertConfig, DataConfig
 from convnet_core.convert.targets.table import select_targets
-from convnet_core.data.sources import SOURCES, absolute
+from convnet_core.data.sources import absolute
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.onnx_files.file_faults import require_onnx
 from convnet_core.runs import library
@@ -129,31 +129,11 @@ def _parse_range(text: str) -> tuple[float, float]:
     return low, high
 
 
-def train_config(args: argparse.Namespace) -> TrainConfig:
-    """The preset with the flags applied. Raises ConfigError."""
-    fields = explicit_fields(args, TrainConfig)
-    if ("data", "folder") in fields and ("data", "source") not in fields:
-        sources = [source for source in SOURCES.values() if source.setting == "folder"]
-        titles, names = (
-            " or ".join(words) for words in zip(*((item.title, item.name) for item in sources), strict=True)
-        )
-        raise ConfigError(
-            f"--data-dir names the folder of {titles}, but --data is not {names}", hint=f"add --data {names}"
-        )
-    config = apply_flags(args, PRESETS[preset(args)])
-    return replace_fields(config, {("data",): absolute(config.data).to_json()})
-
-
 def convert_config(args: argparse.Namespace) -> ConvertConfig:
     """The conversion flags. Raises ConfigError, also for a format of --only that is not in the table of targets."""
     config = apply_flags(args, ConvertConfig())
     select_targets(config.only)
     return config
-
-
-def preset(args: argparse.Namespace) -> str:
-    """The name of the preset."""
-    return getattr(args, "preset", DEFAULT_PRESET)
 
 
 def data_override(args: argparse.Namespace, run_data: DataConfig) -> DataConfig | None:

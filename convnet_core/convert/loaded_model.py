@@ -12,6 +12,7 @@ from convnet_core.convert.native.ir import Graph
 from convnet_core.errors import ConversionError
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.model_file import ModelFile
+from convnet_core.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,8 @@ def load_imported(file: ModelFile) -> LoadedModel:
     """Load, repair and check an imported model. Raises ModelError and ConversionError."""
     proto, repairs = model_file.load_repaired(file)
     return LoadedModel(proto, tuple(repairs))
+
+
+def load_model(run: Run) -> LoadedModel:
+    """Load the run's ONNX model. Raises ModelError."""
+    return LoadedModel(model_file.load(run.path / "export" / model_file.FILE))

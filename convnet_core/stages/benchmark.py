@@ -9,7 +9,7 @@ from convnet_core.benchmark.measure import measure_in_process, steps
 from convnet_core.benchmark.results import FILE, STAGE, Benchmark, Speed, headline, machine
 from convnet_core.common.files import write_json
 from convnet_core.config.stages import BenchmarkConfig
-from convnet_core.convert.loaded_model import LoadedModel
+from convnet_core.convert.loaded_model import LoadedModel, load_model
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.jobs.job import device_lock
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
@@ -18,7 +18,6 @@ from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runs.stage_record import now
 from convnet_core.runtimes.registry import Source, sources
 from convnet_core.runtimes.specs import all_versions
-from convnet_core.stages.samples import load_model
 from convnet_core.stages.stage import stage_events
 
 

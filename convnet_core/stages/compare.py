@@ -21,7 +21,7 @@ from convnet_core.compare.verdict import sentence
 from convnet_core.compare.worker_session import measure, warm_up
 from convnet_core.config.stages import CompareConfig, DataConfig
 from convnet_core.convert import float16
-from convnet_core.convert.loaded_model import LoadedModel
+from convnet_core.convert.loaded_model import LoadedModel, load_model
 from convnet_core.dissect.report import content as dissect
 from convnet_core.dissect.report import documents
 from convnet_core.events import Message, Monitor, Progress
@@ -31,7 +31,7 @@ from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runtimes.registry import Source, not_made, sources
 from convnet_core.runtimes.specs import all_versions, spec_of
-from convnet_core.stages.samples import ComparisonInputs, comparison_inputs, load_model
+from convnet_core.stages.samples import ComparisonInputs, comparison_inputs
 from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.model_inputs import InputSpec
 

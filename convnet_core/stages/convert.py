@@ -9,12 +9,12 @@ from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import ConvertConfig, DataConfig
 from convnet_core.convert import float16
 from convnet_core.convert.convert import ConversionSummary, convert
-from convnet_core.convert.loaded_model import LoadedModel
+from convnet_core.convert.loaded_model import LoadedModel, load_model
 from convnet_core.convert.targets.table import TFLITE_FP16
 from convnet_core.convert.targets.tflite import warm_up
 from convnet_core.events import Message, Monitor
 from convnet_core.runs.run import Run
-from convnet_core.stages.samples import calibration, load_model
+from convnet_core.stages.samples import calibration
 from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.model_inputs import InputSpec
 

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from convnet_core.config.fields import Config
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
+from convnet_core.convert.loaded_model import load_model
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
 from convnet_core.runs.provenance import data_of, inputs_of
@@ -14,7 +15,6 @@ from convnet_core.runs.stage_folders import CHECKPOINT, CONVERT_STAGES
 from convnet_core.stages.compare import run_compare
 from convnet_core.stages.convert import run_convert
 from convnet_core.stages.export import run_export
-from convnet_core.stages.samples import load_model
 from convnet_core.stages.train import run_train
 
 _Config = TypeVar("_Config", bound=Config)

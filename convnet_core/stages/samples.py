@@ -17,7 +17,6 @@ from convnet_core.data.split import Split
 from convnet_core.errors import ModelError
 from convnet_core.events import Message, Monitor
 from convnet_core.networks.convnet import INPUT
-from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.onnx_files.precision import output_precisions
 from convnet_core.runs import drawings
@@ -138,8 +137,3 @@ def _model_inputs(model: LoadedModel, config: CompareConfig, input_spec: InputSp
     sets = [InputSet(label, arrays, batched=batched(inputs)) for label, arrays in feeds_by_set.items()]
     record = {"inputs": input_spec.to_json()}
     return ComparisonInputs(sets, sizes, record, fingerprint(feeds), name, precisions=output_precisions(model.proto))
-
-
-def load_model(run: Run) -> LoadedModel:
-    """Load the run's ONNX model. Raises ModelError."""
-    return LoadedModel(model_file.load(run.path / "export" / model_file.FILE))

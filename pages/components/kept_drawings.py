@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from convnet_core.config.arguments import arguments
+from convnet_core.config.flags import arguments
 from convnet_core.config.stages import CompareConfig
 from convnet_core.data.picture import Gray
 from convnet_core.errors import ConvNetError, RunError

@@ -16,7 +16,7 @@ def test_light_modules_import_nothing_heavy():
         _CHECK
         + """
 from importlib import import_module
-from convnet_core.cli.parser import COMMANDS
+from convnet_core.cli.main import COMMANDS
 for name in ("convnet_core", "convnet_core.benchmark.results"):
     import_module(name)
     check(name, "numpy")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from convnet_core.cli.parser import COMMANDS
+from convnet_core.cli.main import COMMANDS
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig, ModelConfig, TrainConfig
 from convnet_core.networks.convnet import build

@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 
-from convnet_core.cli.parser import build_parser
+from convnet_core.cli.main import build_parser
 
 
 def options_of(command):

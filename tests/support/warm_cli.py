@@ -18,7 +18,7 @@ import traceback
 from functools import cache
 from pathlib import Path
 
-from convnet_core.cli.parser import COMMANDS
+from convnet_core.cli.main import COMMANDS
 from convnet_core.common.memory import machine_memory
 from convnet_core.worker import __main__ as worker
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from convnet_core.cli import resolve, tables
-from convnet_core.cli.config_flags import add_config_flags, apply_flags
 from convnet_core.cli.job import command_job, import_and_convert
 from convnet_core.cli.shared_flags import add_onnx, add_run
 from convnet_core.cli.terminal import print_results
+from convnet_core.config.flags import add_config_flags, apply_flags
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.tensors.model_inputs import InputSpec
 

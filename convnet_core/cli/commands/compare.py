@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from convnet_core.cli import resolve
-from convnet_core.cli.config_flags import add_config_flags, apply_flags
 from convnet_core.cli.job import command_job, import_and_convert, print_comparison
 from convnet_core.cli.shared_flags import add_model, add_run
+from convnet_core.config.flags import add_config_flags, apply_flags
 from convnet_core.config.stages import CompareConfig, DataConfig
 from convnet_core.runs.provenance import data_of
 

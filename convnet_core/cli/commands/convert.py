@@ -7,10 +7,10 @@ import dataclasses
 from pathlib import Path
 
 from convnet_core.cli import resolve
-from convnet_core.cli.config_flags import add_config_flags
 from convnet_core.cli.job import command_job, import_model
 from convnet_core.cli.shared_flags import add_model, add_run
 from convnet_core.cli.terminal import print_results
+from convnet_core.config.flags import add_config_flags
 from convnet_core.config.stages import ConvertConfig, DataConfig
 from convnet_core.runs.provenance import data_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from convnet_core.cli.config_flags import add_config_flags, apply_flags, explicit_fields
 from convnet_core.cli.terminal import error_console, print_results
+from convnet_core.config.flags import add_config_flags, apply_flags, explicit_fields
 from convnet_core.config.stages import AugmentConfig, DataConfig
 from convnet_core.data import digits as data
 from convnet_core.data import gallery

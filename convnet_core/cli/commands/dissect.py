@@ -6,10 +6,10 @@ import argparse
 import contextlib
 
 from convnet_core.cli import resolve, tables
-from convnet_core.cli.config_flags import add_config_flags, apply_flags
 from convnet_core.cli.job import AGREE, DISAGREE, command_job, import_model
 from convnet_core.cli.shared_flags import add_factory, add_model, add_run
 from convnet_core.cli.terminal import print_results
+from convnet_core.config.flags import add_config_flags, apply_flags
 from convnet_core.config.stages import ConvertConfig, DissectConfig
 from convnet_core.dissect.report import documents
 from convnet_core.dissect.report.content import stage_of

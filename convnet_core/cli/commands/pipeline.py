@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 
 from convnet_core.cli import resolve
-from convnet_core.cli.config_flags import add_config_flags, apply_flags
+from convnet_core.cli.commands.train import preset, train_config
 from convnet_core.cli.job import command_job, print_comparison
 from convnet_core.cli.shared_flags import add_preset, add_run
+from convnet_core.config.flags import add_config_flags, apply_flags
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 
 EXAMPLE = "pipeline --preset fast --data strokes"
@@ -26,14 +27,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the four stages and print the comparison."""
-    train, export = resolve.train_config(args), apply_flags(args, ExportConfig())
+    train, export = train_config(args), apply_flags(args, ExportConfig())
     convert, compare = resolve.convert_config(args), apply_flags(args, CompareConfig())
-    run = resolve.run_to_write(args, f"{resolve.preset(args)}-{Path(train.data.source).name}")
+    run = resolve.run_to_write(args, f"{preset(args)}-{Path(train.data.source).name}")
     with command_job(args, run, "pipeline") as job:
+        from convnet_core.convert.loaded_model import load_model
         from convnet_core.stages.compare import run_compare
         from convnet_core.stages.convert import run_convert
         from convnet_core.stages.export import run_export
-        from convnet_core.stages.samples import load_model
         from convnet_core.stages.train import run_train
 
         run_train(run, train, job)

@@ -1,4 +1,4 @@
-"""Config fields as command-line flags, and parsed flags as configs."""
+"""Configs as command-line flags: the flags of each field, the config that flags describe, and the flags of a config."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from convnet_core.config.fields import Config, ConfigField, describe
+from convnet_core.config.fields import Config, ConfigField, describe, value_at
 
 _Config = TypeVar("_Config", bound=Config)
 
@@ -54,6 +54,21 @@ def replace_fields(base: _Config, changes: dict[tuple[str, ...], Any]) -> _Confi
             inner = inner[name]
         inner[path[-1]] = value
     return type(base).from_json(content)
+
+
+def arguments(config: Config, base: Config) -> list[str]:
+    """The flags that turn the config `base` into `config`: the reverse of `apply_flags`."""
+    flags = []
+    for field in describe(type(config)):
+        value = value_at(config, field.path)
+        if value == value_at(base, field.path):
+            continue
+        if field.type is bool:
+            flags.append(f"--{'' if value else 'no-'}{field.flag}")
+        else:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            flags += [f"--{field.flag}", text]
+    return flags
 
 
 def _dest(config: type[Config], field: ConfigField) -> str:
