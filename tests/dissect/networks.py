@@ -1,4 +1,4 @@
-"""Five networks of different kinds, exported and converted, as cases to take apart."""
+"""Five networks of different kinds, exported and converted, as cases for the dissection."""
 
 import sys
 
@@ -19,7 +19,7 @@ from tests.convert.native.test_networks import network_with_statistics
 
 
 def networks():
-    """The network and an example input of each."""
+    """Each network with an example input, by name."""
     torch.manual_seed(0)
     return {
         "convnet": (network_with_statistics("convnet"), torch.rand(4, 1, 28, 28)),
@@ -33,21 +33,21 @@ def networks():
     }
 
 
-def case(name, folder, config=None, exporting=None, converting=None):
-    """A healthy case; what is converted can be another model than what is taken apart."""
+def case(name, folder, config=None, export_config=None, change=None):
+    """A correct case, unless `change` modifies the model that is converted but not the one that is dissected."""
     network, example = networks()[name]
-    exported = export_any(network, (example,), exporting or ExportConfig())
+    exported = export_any(network, (example,), export_config or ExportConfig())
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(exported.model, folder / "model.onnx")
     (port,) = exported.model.graph.input
     samples = {port.name: example.numpy()}
-    made = converting(exported.model) if converting else exported.model
-    convert(made, folder, config or ConvertConfig(), samples, Monitor())
+    converted = change(exported.model) if change else exported.model
+    convert(converted, folder, config or ConvertConfig(), samples, Monitor())
     many = {port.name: np.concatenate([example.numpy()] * 4)}
     return Case(folder / "model.onnx", exported.program, folder, samples, many, frozenset([port.name]))
 
 
-def onnx_tf_here():
-    """Skips a test where onnx-tf cannot be installed."""
+def require_onnx_tf():
+    """Skip the test if onnx-tf cannot be installed."""
     if sys.version_info >= (3, 12):
         pytest.skip("onnx-tf needs Python 3.11")

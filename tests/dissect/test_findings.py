@@ -1,4 +1,4 @@
-"""Eight faults of real life, each with its finding; and none where nothing is wrong."""
+"""Eight realistic faults, each with its finding, and no findings if nothing is wrong."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ from convnet_core.stages.convert import run_convert
 from convnet_core.stages.dissect import run_dissect
 from convnet_core.stages.export import run_export
 from tests.conftest import convnet, copy_of
-from tests.dissect.networks import case, networks, onnx_tf_here
+from tests.dissect.networks import case, networks, require_onnx_tf
 from tests.support import crashing
 from tests.support.marks import few_quick
 
@@ -36,28 +36,27 @@ def run(finished_run, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", few_quick(networks(), "convnet"))
-def test_nothing_is_found_where_nothing_is_wrong(name, tmp_path):
-    made = case(name, tmp_path / name)
-    found = dissect(made, QUICK, silent)
-    assert [item.text for item in found.findings] == []
-    numeric = {node.output for node in found.nodes}
+def test_a_correct_conversion_has_no_findings(name, tmp_path):
+    dissection = dissect(case(name, tmp_path / name), QUICK, silent)
+    assert [item.text for item in dissection.findings] == []
+    numeric = {node.output for node in dissection.nodes}
     for runtime in ("pytorch", "tensorflow"):
-        assert {node.output for node in found.nodes if runtime in node.runtimes} == numeric
-    assert all(node.noise < 1e-5 for node in found.nodes)
-    assert all(seen.own is not None for node in found.nodes for seen in node.runtimes.values())
+        assert {node.output for node in dissection.nodes if runtime in node.runtimes} == numeric
+    assert all(node.noise < 1e-5 for node in dissection.nodes)
+    assert all(seen.own is not None for node in dissection.nodes for seen in node.runtimes.values())
 
 
 @pytest.mark.parametrize("name", few_quick(["convnet", "deep"], "convnet"))
-def test_nothing_is_found_where_onnx_tf_is_right(name, tmp_path):
-    onnx_tf_here()
-    found = dissect(case(name, tmp_path, ConvertConfig(converter="onnx-tf")), QUICK, silent)
-    assert [item.text for item in found.findings] == []
-    seen = {node.op for node in found.nodes if "litert-fp32" in node.runtimes}
-    assert {"Relu", "Gemm"} <= seen  # images are channels first in TensorFlow, and last in LiteRT
-    assert not any(node.shape_differs for node in found.nodes)
+def test_a_correct_onnx_tf_conversion_has_no_findings(name, tmp_path):
+    require_onnx_tf()
+    dissection = dissect(case(name, tmp_path, ConvertConfig(converter="onnx-tf")), QUICK, silent)
+    assert [item.text for item in dissection.findings] == []
+    seen = {node.op for node in dissection.nodes if "litert-fp32" in node.runtimes}
+    assert {"Relu", "Gemm"} <= seen  # channels first in TensorFlow, last in LiteRT
+    assert not any(node.shape_differs for node in dissection.nodes)
 
 
-SAID = {
+EXPECTED_TEXT = {
     "train-mode": "training mode, at node",
     "flatten-order": "transpose by (1, 2, 0)",
     "epsilon": "epsilon of 5e-02",
@@ -71,17 +70,18 @@ SAID = {
 
 @pytest.mark.parametrize("converter", few_quick(["native", "onnx-tf"], "native"))
 @pytest.mark.parametrize("lesson", few_quick(LESSONS, "flatten-order", "opset"))
-def test_each_fault_has_its_finding_and_no_other(run, lesson, converter):
+def test_each_fault_has_exactly_its_finding(run, lesson, converter):
     if lesson == "opset" or converter == "onnx-tf":
-        onnx_tf_here()
+        require_onnx_tf()
     if run.record(f"convert/{converter}") is None:
         run_convert(run, ConvertConfig(converter=converter), Monitor())
     config = DissectConfig(lesson=lesson, converter=converter, steps=2, images=300)
-    found = run_dissect(run, config, Monitor())
-    assert [item.kind for item in found] == [LESSONS[lesson][1]], [item.text for item in found]
-    (finding,) = found
-    said = "transpose by (2, 0, 1)" if (lesson, converter) == ("flatten-order", "onnx-tf") else SAID[lesson]
-    assert said in f"{finding.text} {finding.mend}"
+    findings = run_dissect(run, config, Monitor())
+    assert [item.kind for item in findings] == [LESSONS[lesson][1]], [item.text for item in findings]
+    (finding,) = findings
+    special = (lesson, converter) == ("flatten-order", "onnx-tf")
+    text = "transpose by (2, 0, 1)" if special else EXPECTED_TEXT[lesson]
+    assert text in f"{finding.text} {finding.mend}"
     if lesson == "opset":
         assert finding.node == "node_Reshape_16"
         assert "onnx-tf does not support Reshape-19" in finding.text
@@ -89,28 +89,28 @@ def test_each_fault_has_its_finding_and_no_other(run, lesson, converter):
 
 
 @pytest.mark.slow
-def test_a_batch_is_frozen_in_a_constant_node_too(run):
-    """Where BatchNorms are not folded, the exporter leaves the shape of a reshape in one."""
-    own = copy_of(run, run.path.parent / "unfused")
-    run_export(own, ExportConfig(fuse_batchnorm=False), Monitor())
-    run_convert(own, ConvertConfig(), Monitor())
+def test_a_batch_frozen_in_a_constant_node_is_found(run):
+    """Without folded BatchNorms, the exporter puts the shape of a Reshape into a Constant node."""
+    unfused = copy_of(run, run.path.parent / "unfused")
+    run_export(unfused, ExportConfig(fuse_batchnorm=False), Monitor())
+    run_convert(unfused, ConvertConfig(), Monitor())
     config = DissectConfig(lesson="frozen-batch", steps=1, images=50)
-    assert [item.kind for item in run_dissect(own, config, Monitor())] == ["frozen-batch"]
+    assert [item.kind for item in run_dissect(unfused, config, Monitor())] == ["frozen-batch"]
 
 
-def test_inverted_images_are_the_datas_fault(tmp_path):
-    made = case("convnet", tmp_path)
+def test_inverted_images_are_a_data_finding(tmp_path):
+    healthy = case("convnet", tmp_path)
     images = np.random.default_rng(0).random((64, 1, 28, 28), np.float32) ** 8  # mostly dark, as digits are
     learned = InputStatistics.of(images, 0.95)
-    (name,) = made.samples
-    right = dataclasses.replace(made, many={name: images}, labels=np.zeros(64, np.int64), learned=learned)
+    (name,) = healthy.samples
+    right = dataclasses.replace(healthy, many={name: images}, labels=np.zeros(64, np.int64), learned=learned)
     assert "data" not in {item.kind for item in dissect(right, QUICK, silent).findings}
-    found = dissect(dataclasses.replace(right, many={name: 1 - images}), QUICK, silent).findings
-    assert [item.kind for item in found] == ["data"]
-    assert "mean of 0.89, and the network was trained on a mean of 0.11" in found[0].text
-    found = dissect(dataclasses.replace(right, many={name: images / np.float32(255)}), QUICK, silent).findings
-    assert [item.kind for item in found] == ["data"]
-    assert "divided twice" in found[0].mend
+    findings = dissect(dataclasses.replace(right, many={name: 1 - images}), QUICK, silent).findings
+    assert [item.kind for item in findings] == ["data"]
+    assert "mean of 0.89, and the network was trained on a mean of 0.11" in findings[0].text
+    findings = dissect(dataclasses.replace(right, many={name: images / np.float32(255)}), QUICK, silent).findings
+    assert [item.kind for item in findings] == ["data"]
+    assert "divided twice" in findings[0].mend
 
 
 def with_epsilon(value):
@@ -124,25 +124,25 @@ def with_epsilon(value):
     return change
 
 
-def test_a_batch_norm_that_tflite_folds_is_checked_by_the_formula(tmp_path):
-    found = dissect(case("convnet", tmp_path, exporting=ExportConfig(fuse_batchnorm=False)), QUICK, silent)
-    (folded,) = found.fusions
+def test_a_batch_norm_folded_by_tflite_is_checked_with_the_formula(tmp_path):
+    dissection = dissect(case("convnet", tmp_path, export_config=ExportConfig(fuse_batchnorm=False)), QUICK, silent)
+    (folded,) = dissection.fusions
     assert (folded.where, folded.epsilon) == ("LiteRT", pytest.approx(1e-5))
     assert folded.error < 1e-6
 
 
-def test_a_wrong_epsilon_that_is_not_folded_is_born_at_its_node(tmp_path):
-    made = case("convnet", tmp_path, exporting=ExportConfig(fuse_batchnorm=False), converting=with_epsilon(0.03))
-    found = dissect(made, QUICK, silent)
-    (finding,) = found.findings
+def test_a_wrong_epsilon_in_an_unfolded_batch_norm_is_found_at_its_node(tmp_path):
+    spoiled = case("convnet", tmp_path, export_config=ExportConfig(fuse_batchnorm=False), change=with_epsilon(0.03))
+    dissection = dissect(spoiled, QUICK, silent)
+    (finding,) = dissection.findings
     assert finding.kind == "epsilon"
     assert "fits an epsilon of 3e-02, and the model's is 1e-05" in finding.text
-    norm = next(node for node in made.model.graph.node if node.op_type == "BatchNormalization")
+    norm = next(node for node in spoiled.model.graph.node if node.op_type == "BatchNormalization")
     assert finding.node == norm.name
-    (folded,) = found.fusions  # by TFLite, with the epsilon that the converter was given
+    (folded,) = dissection.fusions  # folded by TFLite with the wrong epsilon
     assert (folded.where, round(folded.fits, 3)) == ("LiteRT", 0.03)
     assert folded.error > 1e-3 > folded.error_as_it_fits
-    later = [node for node in found.nodes if node.op == "Gemm"]
+    later = [node for node in dissection.nodes if node.op == "Gemm"]
     assert later[0].runtimes["tensorflow"].beyond
     assert not later[0].runtimes["tensorflow"].born
 
@@ -155,13 +155,13 @@ def test_a_changed_weight_is_named(tmp_path):
         bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32(0.5), bias.name))
         return other
 
-    found = dissect(case("deep", tmp_path, converting=change), QUICK, silent)
-    assert [item.kind for item in found.findings] == ["weight"]
-    assert "'fc.bias' is off by up to 5.0e-01" in found.findings[0].text
+    dissection = dissect(case("deep", tmp_path, change=change), QUICK, silent)
+    assert [item.kind for item in dissection.findings] == ["weight"]
+    assert "'fc.bias' is off by up to 5.0e-01" in dissection.findings[0].text
 
 
-def test_a_mistake_of_the_converter_does_not_pass_for_noise(tmp_path, monkeypatch):
-    """The run in float64 goes through the same handlers, and is wrong in the same way."""
+def test_a_converter_bug_is_not_mistaken_for_noise(tmp_path, monkeypatch):
+    """The float64 run uses the same handlers and so has the same error."""
     from convnet_core.convert.native import registry
 
     def wrong(x):
@@ -170,14 +170,14 @@ def test_a_mistake_of_the_converter_does_not_pass_for_noise(tmp_path, monkeypatc
         return tf.nn.relu(x) + tf.cast(0.1, x.dtype)
 
     handlers = registry.all_handlers()["", "Relu"]
-    spoilt = [dataclasses.replace(handler, function=wrong) for handler in handlers]
-    monkeypatch.setitem(registry._handlers, ("", "Relu"), spoilt)
-    found = dissect(case("convnet", tmp_path), QUICK, silent)
-    relu = next(node for node in found.nodes if node.op == "Relu")
-    assert [(item.kind, item.node) for item in found.findings if item.kind == "born"] == [("born", relu.name)]
+    broken = [dataclasses.replace(handler, function=wrong) for handler in handlers]
+    monkeypatch.setitem(registry._handlers, ("", "Relu"), broken)
+    dissection = dissect(case("convnet", tmp_path), QUICK, silent)
+    relu = next(node for node in dissection.nodes if node.op == "Relu")
+    assert [(item.kind, item.node) for item in dissection.findings if item.kind == "born"] == [("born", relu.name)]
 
 
-def test_the_stage_writes_what_pages_and_viewers_read(run):
+def test_the_stage_writes_the_files_for_pages_and_viewers(run):
     run_dissect(run, DissectConfig(steps=2, images=100), Monitor())
     folder = run.path / "dissect"
     content = json.loads((folder / "dissection.json").read_text())
@@ -189,23 +189,24 @@ def test_the_stage_writes_what_pages_and_viewers_read(run):
     assert {item["batch"] for item in content["sweep"]} == {1, 2, 7, 32, 257}
     assert not any(item["fault"] for item in content["sweep"])
     assert content["labels"]["pytorch"]["flipped"] == 0
-    with np.load(folder / "worst_inputs.npz", allow_pickle=False) as kept:
-        assert {"tensorflow/input", "litert-int8/input"} <= set(kept.files)
-        assert kept["tensorflow/input"].shape == (1, 1, 28, 28)
+    with np.load(folder / "worst_inputs.npz", allow_pickle=False) as worst:
+        assert {"tensorflow/input", "litert-int8/input"} <= set(worst.files)
+        assert worst["tensorflow/input"].shape == (1, 1, 28, 28)
     netron = json.loads((folder / "netron.json").read_text())
     assert netron["signature"] == "netron:attachment"
     targets = {(item["kind"], item["target"]) for item in netron["metrics"]}
     assert {name for kind, name in targets if kind == "node"} == {entry["name"] for entry in content["entries"]}
     assert {name for kind, name in targets if kind == "value"} == {node["output"] for node in content["nodes"]}
     (graph,) = json.loads((folder / "model_explorer.tensorflow.json").read_text()).values()
-    assert set(graph["results"]) == {node["name"] for node in content["nodes"]}  # its adapter for ONNX knows no others
+    # Model Explorer's ONNX adapter only knows these names.
+    assert set(graph["results"]) == {node["name"] for node in content["nodes"]}
     for name in ("report.html", "report.md"):
         text = (folder / name).read_text()
-        for said in ("nothing wrong", "layer1.0.weight", "[3, 2, 0, 1]", "γ", "Labels", "257", "worst input"):
-            assert said in text, (name, said)
+        for expected in ("nothing wrong", "layer1.0.weight", "[3, 2, 0, 1]", "γ", "Labels", "257", "worst input"):
+            assert expected in text, (name, expected)
 
 
-def test_a_comparisons_report_says_where_errors_are_born(run):
+def test_the_comparison_report_shows_where_errors_arise(run):
     run_dissect(run, DissectConfig(steps=1, images=50), Monitor())
     run_compare(run, CompareConfig(batch_sizes=(64,), samples=10), Monitor())
     page = (run.path / "compare/report.html").read_text()
@@ -214,19 +215,19 @@ def test_a_comparisons_report_says_where_errors_are_born(run):
     assert "Dissection of the conversion by native" in (run.path / "compare/report.md").read_text()
     run_dissect(run, DissectConfig(lesson="transposed", steps=1, images=50), Monitor())
     run_compare(run, CompareConfig(batch_sizes=(64,), samples=10), Monitor())
-    assert "Gemm node_linear" in (run.path / "compare/report.html").read_text(), "a lesson takes nothing away"
+    assert "Gemm node_linear" in (run.path / "compare/report.html").read_text(), "a lesson changes nothing"
 
 
-def test_int8_that_is_wrong_is_found_without_labels(tmp_path):
-    """The transformer's answer is no scores of classes."""
-    made = case("transformer", tmp_path)
-    wide = {name: array * np.float32(40) for name, array in made.samples.items()}
-    found = dissect(dataclasses.replace(made, samples=wide, many=wide), QUICK, silent)
-    assert [item.kind for item in found.findings] == ["int8-ranges"], [item.text for item in found.findings]
-    assert "the output is off by" in found.findings[0].text
+def test_int8_errors_are_found_without_labels(tmp_path):
+    """The transformer's output is not a list of class scores."""
+    healthy = case("transformer", tmp_path)
+    wide = {name: array * np.float32(40) for name, array in healthy.samples.items()}
+    dissection = dissect(dataclasses.replace(healthy, samples=wide, many=wide), QUICK, silent)
+    assert [item.kind for item in dissection.findings] == ["int8-ranges"], [item.text for item in dissection.findings]
+    assert "the output is off by" in dissection.findings[0].text
 
 
-def test_the_command_prints_the_table_and_says_what_is_wrong(run):
+def test_the_command_prints_the_table_and_the_findings(run):
     done = convnet("dissect", "--run", run.path, "--steps", 1, "--images", 50)
     assert "node_linear" in done.stdout
     assert "nothing wrong" in done.stdout
@@ -237,10 +238,10 @@ def test_the_command_prints_the_table_and_says_what_is_wrong(run):
 
 
 @pytest.mark.slow
-def test_a_runtime_that_ends_the_process_is_a_finding_and_the_rest_is_taken_apart(run, tmp_path):
+def test_a_crashing_runtime_is_a_finding_and_the_others_are_dissected(run, tmp_path):
     crashing_run = crashing.copy_crashing_run(run, tmp_path)
-    found = run_dissect(crashing_run, DissectConfig(steps=1, images=20), Monitor())
-    (dead,) = [item for item in found if item.kind == "dead"]
+    findings = run_dissect(crashing_run, DissectConfig(steps=1, images=20), Monitor())
+    (dead,) = [item for item in findings if item.kind == "dead"]
     assert dead.runtimes == ("litert-int8",)
     assert "SIGABRT" in dead.text
     content = read_json(crashing_run.path / "dissect/dissection.json")

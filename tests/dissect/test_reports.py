@@ -1,4 +1,4 @@
-"""What a report shows: both graphs, the map of the nodes, weights as arrows, every measure, samples that could flip."""
+"""The dissection's report: both graphs, the node map, weight layouts, all measurements, samples that could flip."""
 
 import dataclasses
 import json
@@ -44,7 +44,7 @@ def test_the_report_maps_each_node_to_its_ops_with_names_and_shapes(report):
     assert {line["node"] for line in lines} == {entry.name for entry in report.entries}
 
 
-def test_the_page_has_both_graphs_whose_nodes_lead_to_their_line(run, report):
+def test_graph_nodes_in_the_page_link_to_their_table_rows(run, report):
     page = (run.path / "dissect/report.html").read_text()
     first, second = re.findall(r"<svg role=.*?</svg>", page, re.DOTALL)
     for place, entry in enumerate(report.entries):
@@ -56,17 +56,17 @@ def test_the_page_has_both_graphs_whose_nodes_lead_to_their_line(run, report):
     assert "<script" not in page
 
 
-def test_every_measure_of_every_value_is_in_both_reports(run, report):
+def test_both_reports_contain_every_measurement(run, report):
     lines = tables.values(report)
     assert len(lines) == sum(len(node.runtimes) for node in report.nodes)
     assert all(line["cosine"].startswith(("1.0000", "0.99")) for line in lines if not line["runtime"].endswith("int8"))
     for name in ("report.html", "report.md"):
         text = (run.path / "dissect" / name).read_text()
-        for said in ("mean error", "cosine", "× noise", "O: 0 → 3", "could flip", "█"):
-            assert said in text, (name, said)
+        for expected in ("mean error", "cosine", "× noise", "O: 0 → 3", "could flip", "█"):
+            assert expected in text, (name, expected)
 
 
-def test_a_lesson_says_so_and_leaves_the_dissection_of_the_run(run, report):
+def test_a_lesson_is_labeled_and_keeps_the_dissection_of_the_run(run, report):
     run_dissect(run, DissectConfig(lesson="not-scaled", steps=0, images=50), Monitor())
     assert documents.load(run) == report
     assert "Lesson" not in (run.path / "dissect/report.html").read_text()
@@ -83,7 +83,7 @@ def small_report(entries=(), sweep=()):
     return content.report_of(dissection, "", DissectConfig())
 
 
-def test_a_report_is_read_as_it_was_written(run, report):
+def test_a_report_survives_json(run, report):
     written = read_json(run.path / "dissect/dissection.json")
     assert report.to_json() == written
     assert DissectionReport.from_json(written) == report
@@ -91,7 +91,7 @@ def test_a_report_is_read_as_it_was_written(run, report):
     assert DissectionReport.from_json(json.loads(json.dumps(infinite.to_json(), allow_nan=False))) == infinite
 
 
-def test_only_an_answer_within_rounding_has_a_check_mark():
+def test_only_answers_within_rounding_get_a_check_mark():
     def cell(runtime, error, fault=""):
         return tables.sweep(small_report(sweep=(BatchResult(runtime, 1, (1,), fault, error),)))[0]["1"]
 
@@ -103,7 +103,7 @@ def test_only_an_answer_within_rounding_has_a_check_mark():
     assert cell("tensorflow", 0.8, "the batch is frozen") == "✗ the batch is frozen"
 
 
-def test_a_histogram_as_text_is_as_high_as_its_counts():
+def test_text_histogram_heights_follow_the_counts():
     assert tables.bars([0, 1, 1000]) == "·▁█"
     assert tables.bars([0, 0]) == "··"
 
@@ -118,8 +118,8 @@ def test_samples_that_could_flip_are_named_with_their_margins_and_shown(run, rep
     assert tables.flipped_text(flipped) == ": no. 7 (4 → 9), no. 9 (1 → 7) and 1 more"
 
 
-def test_the_command_says_what_the_table_does_not_hold(run):
-    said = convnet("dissect", "--run", run.path, "--steps", 1, "--images", 50).stdout
+def test_the_command_prints_more_than_the_table(run):
+    output = convnet("dissect", "--run", run.path, "--steps", 1, "--images", 50).stdout
     for text in (
         "CONV_2D",
         "No transposes in TensorFlow",
@@ -127,16 +127,16 @@ def test_the_command_says_what_the_table_does_not_hold(run):
         "could flip",
         "batch sizes 1, 2, 7",
     ):
-        assert text in said, text
+        assert text in output, text
 
 
 def weight(shape, there, **place):
     return Weight("w", "n", shape, there, ConvertedWeight("w", **place), 0.0)
 
 
-def test_the_letters_of_a_kernel_are_those_of_its_operator():
-    said = weight_layouts.describe_move(weight([8, 4, 3, 3], [3, 3, 4, 8], perm=[3, 2, 0, 1]), "ConvTranspose")
-    assert said == "IOHW [8, 4, 3, 3] → HWOI [3, 3, 4, 8] (I: 0 → 3, O: 1 → 2, H: 2 → 0, W: 3 → 1)"
+def test_kernel_dimensions_are_lettered_by_operator():
+    text = weight_layouts.describe_move(weight([8, 4, 3, 3], [3, 3, 4, 8], perm=[3, 2, 0, 1]), "ConvTranspose")
+    assert text == "IOHW [8, 4, 3, 3] → HWOI [3, 3, 4, 8] (I: 0 → 3, O: 1 → 2, H: 2 → 0, W: 3 → 1)"
     assert weight_layouts.describe_move(weight([4, 8, 5], [5, 8, 4], perm=[2, 1, 0]), "Conv").startswith(
         "OIW [4, 8, 5] → WIO"
     )
@@ -147,19 +147,19 @@ def test_the_letters_of_a_kernel_are_those_of_its_operator():
     assert weight_layouts.describe_move(weight([2, 3], [2, 3]), "Gemm") == "[2, 3]: as it is"
 
 
-def test_the_rows_behind_a_flattened_image_are_taken_apart():
-    said = weight_layouts.describe_move(weight([10, 12], [12, 10], perm=[3, 2, 0, 1], split=[2, 2, 3]), "Gemm")
-    assert said.startswith("[10, 12] → [12, 10], where 3 × 2 × 2 flattened become 2 × 2 × 3 (10: 0 → 3, 3: 1 → 2")
+def test_a_permutation_behind_a_flatten_is_described():
+    text = weight_layouts.describe_move(weight([10, 12], [12, 10], perm=[3, 2, 0, 1], split=[2, 2, 3]), "Gemm")
+    assert text.startswith("[10, 12] → [12, 10], where 3 × 2 × 2 flattened become 2 × 2 × 3 (10: 0 → 3, 3: 1 → 2")
 
 
-def test_arrows_lead_from_each_dimension_to_its_place():
-    drawn = weight_layouts.draw_arrows(weight([16, 1, 3, 3], [3, 3, 1, 16], perm=[3, 2, 0, 1]), "Conv")
-    assert drawn.count("<line") == 4
-    assert re.findall(r">([A-Z])</text>", drawn) == [*"OIHW", *"HWIO"]
+def test_arrows_link_each_dimension_to_its_new_position():
+    svg = weight_layouts.draw_arrows(weight([16, 1, 3, 3], [3, 3, 1, 16], perm=[3, 2, 0, 1]), "Conv")
+    assert svg.count("<line") == 4
+    assert re.findall(r">([A-Z])</text>", svg) == [*"OIHW", *"HWIO"]
     assert weight_layouts.draw_arrows(weight([2], [2]), "Conv") == ""
 
 
-def test_colours_go_from_rounding_to_red():
+def test_error_colors_go_from_blue_at_rounding_to_red():
     assert svg_graph.error_color(None) == "#bbbbbb"
     assert (svg_graph.error_color(0.0), svg_graph.error_color(1e-8), svg_graph.error_color(1.0)) == (
         "#9ecae1",
@@ -170,7 +170,7 @@ def test_colours_go_from_rounding_to_red():
 
 
 @pytest.mark.parametrize("name", ["x/../../../secret", "/etc/passwd", "..", "a\\b", "a\n", "", 7, None, ["x"]])
-def test_a_runtime_whose_name_could_lead_elsewhere_is_refused(run, tmp_path, name):
+def test_a_runtime_name_that_could_be_a_path_is_refused(run, tmp_path, name):
     hostile = copy_of(run, tmp_path)
     path = hostile.path / "dissect/dissection.json"
     written = read_json(path)
@@ -179,12 +179,12 @@ def test_a_runtime_whose_name_could_lead_elsewhere_is_refused(run, tmp_path, nam
         documents.load(hostile)
 
 
-def test_names_are_text_in_the_page(report):
+def test_names_are_escaped_in_the_page(report):
     hostile = "<script>alert('1')</script>"
     entry, node = report.entries[0], report.nodes[0]
     weight = dataclasses.replace(report.weights[0], name=hostile)
     picture = report.pictures.onnx
-    drawn = dataclasses.replace(picture.nodes[0], id=hostile, label=hostile)
+    shape = dataclasses.replace(picture.nodes[0], id=hostile, label=hostile)
     page = documents.to_html(
         dataclasses.replace(
             report,
@@ -195,7 +195,7 @@ def test_names_are_text_in_the_page(report):
             weights=(weight, *report.weights[1:]),
             samples={hostile: hostile},
             pictures=dataclasses.replace(
-                report.pictures, onnx=dataclasses.replace(picture, nodes=(drawn, *picture.nodes[1:]))
+                report.pictures, onnx=dataclasses.replace(picture, nodes=(shape, *picture.nodes[1:]))
             ),
         )
     )
@@ -203,7 +203,7 @@ def test_names_are_text_in_the_page(report):
     assert page.count("&lt;script&gt;") >= 10
 
 
-def test_a_headline_ends_with_one_full_stop(report):
+def test_a_headline_ends_with_one_period(report):
     wrong = dataclasses.replace(report, findings=(Finding("born", "Born here.", ""),))
     assert content.headline(wrong) == "Born here"
     assert "<p>Born here.</p>" in documents.to_html(wrong)
@@ -211,11 +211,11 @@ def test_a_headline_ends_with_one_full_stop(report):
 
 def entry(name, op_type, inputs, outputs, became="ops", perm=(), ops=()):
     tensors = [ConvertedTensor(f"{out}:0", constant=False, place=TensorLocation(out, perm)) for out in outputs]
-    made = [TensorFlowOp(f"{name}/{place}", "Transpose", perm=order) for place, order in enumerate(ops)]
-    return NodeMapEntry(name, op_type, 18, inputs, outputs, made, tensors, became=became)
+    tf_ops = [TensorFlowOp(f"{name}/{place}", "Transpose", perm=order) for place, order in enumerate(ops)]
+    return NodeMapEntry(name, op_type, 18, inputs, outputs, tf_ops, tensors, became=became)
 
 
-def test_a_transpose_is_said_to_be_what_it_is():
+def test_each_transpose_is_explained():
     entries = [
         entry("own", "Transpose", ["a"], ["t"], became="layout"),
         entry("relu", "Relu", ["t"], ["r"], perm=(0, 2, 1)),

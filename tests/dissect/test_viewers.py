@@ -1,4 +1,4 @@
-"""What other viewers are given."""
+"""The files for other viewers: Netron and Model Explorer."""
 
 import numpy as np
 
@@ -7,17 +7,17 @@ from convnet_core.dissect.measurements import NodeError, NodeResult
 from convnet_core.dissect.report import viewers
 
 
-def found(name, output, *errors):
-    seen = NodeError(difference(np.float32([0, 1]), np.float32([0, 1])), None, 0.0, False, False)
+def node_result(name, output, *errors):
+    exact = NodeError(difference(np.float32([0, 1]), np.float32([0, 1])), None, 0.0, False, False)
     node = NodeResult(name, "Split", output, (0.0, 1.0), 1e-7)
     for place, error in enumerate(errors):
         whole = difference(np.float32([error, 1]), np.float32([0, 1]))
-        node.runtimes[f"r{place}"] = NodeError(whole, seen.own, 0.0, False, False)
+        node.runtimes[f"r{place}"] = NodeError(whole, exact.own, 0.0, False, False)
     return node
 
 
-def test_a_node_of_several_outputs_shows_its_largest_error_in_other_viewers():
-    nodes = [found("split", "p", 0.5), found("split", "q", 0.25), found("nan\nname", "s", np.nan)]
+def test_a_node_with_several_outputs_shows_its_largest_error():
+    nodes = [node_result("split", "p", 0.5), node_result("split", "q", 0.25), node_result("nan\nname", "s", np.nan)]
     metrics = {(item["kind"], item["target"]): item["value"] for item in viewers.netron(nodes)["metrics"]}
     assert metrics == {
         ("node", "split"): 0.5, ("node", "nan"): "inf",

@@ -1,4 +1,4 @@
-"""The worst inputs on disk: as they were, or one clear line."""
+"""The file of worst inputs: it loads unchanged or gives one clear error."""
 
 import io
 import zipfile
@@ -24,40 +24,40 @@ def run(tmp_path):
 
 
 def npz(**arrays):
-    made = io.BytesIO()
-    np.savez_compressed(made, **arrays)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
 
 
-def a_zip(members, method=zipfile.ZIP_STORED):
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", method) as archive:
+def zip_bytes(members, method=zipfile.ZIP_STORED):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
-def claiming(shape):
-    """An array that is said to be larger than the file."""
-    made = io.BytesIO()
-    np.lib.format.write_array_header_1_0(made, {"descr": "<f4", "fortran_order": False, "shape": shape})
-    return a_zip({"t/x.npy": made.getvalue()})
+def npz_claiming(shape):
+    """An array whose header claims a larger size than the file has."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return zip_bytes({"t/x.npy": buffer.getvalue()})
 
 
-def test_they_come_back_as_they_were(run):
-    found = worst_inputs_file.load(run)
-    assert list(found) == ["tensorflow/x", "tensorflow/a/b"]
-    assert np.array_equal(found["tensorflow/x"], IMAGE)
+def test_worst_inputs_load_unchanged(run):
+    inputs = worst_inputs_file.load(run)
+    assert list(inputs) == ["tensorflow/x", "tensorflow/a/b"]
+    assert np.array_equal(inputs["tensorflow/x"], IMAGE)
 
 
-def test_strings_are_left_out(run):
-    """NumPy would pickle them, and such a file is not read again."""
+def test_string_inputs_are_not_saved(run):
+    """NumPy would pickle them, and pickled arrays are never loaded."""
     worst_inputs_file.save({"litert": {"words": np.array(["a"], object), "x": IMAGE}}, run.path / "dissect")
     assert list(worst_inputs_file.load(run)) == ["litert/x"]
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "not a zip file"),
         (b"no archive", "not a zip file"),
@@ -68,29 +68,29 @@ def test_strings_are_left_out(run):
         (npz(**{"t/x": np.float32(1)}), "is not one sample"),
         (npz(**{"t/x": np.array([None])}), "Object arrays cannot be loaded"),
         (npz(**{"t/x": np.array(["text"])}), "is not an array of numbers"),
-        (a_zip({"t/x": b"no array"}), "is not an array of numbers"),
-        (a_zip({"t/x.npy": b"\x93NUMPY"}), "cannot be read"),
-        (a_zip({"t/x": b""}, zipfile.ZIP_LZMA), "deflated"),
-        (claiming((1, 10**15)), "cannot be read"),
+        (zip_bytes({"t/x": b"no array"}), "is not an array of numbers"),
+        (zip_bytes({"t/x.npy": b"\x93NUMPY"}), "cannot be read"),
+        (zip_bytes({"t/x": b""}, zipfile.ZIP_LZMA), "deflated"),
+        (npz_claiming((1, 10**15)), "cannot be read"),
     ],
 )
-def test_a_damaged_file_is_one_clear_line(run, content, said):
+def test_a_damaged_file_is_one_clear_error(run, content, message):
     (run.path / "dissect/worst_inputs.npz").write_bytes(content)
     with pytest.raises(RunError, match=r"worst_inputs\.npz cannot be read") as caught:
         worst_inputs_file.load(run)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "convnet_core dissect --run" in caught.value.hint
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(run, monkeypatch):
+def test_a_zip_bomb_is_refused_before_unpacking(run, monkeypatch):
     monkeypatch.setattr(np, "load", None)
     (run.path / "dissect/worst_inputs.npz").write_bytes(seeds.npz_bombs()[0])
     with pytest.raises(RunError, match="it unpacks to"):
         worst_inputs_file.load(run)
 
 
-def test_a_file_that_is_gone_or_a_link_is_named(run, tmp_path):
+def test_a_missing_file_or_a_link_is_named(run, tmp_path):
     replace_with_link(run, "dissect/worst_inputs.npz", tmp_path)
     with pytest.raises(RunError, match=r"worst_inputs\.npz leads out of the run's folder"):
         worst_inputs_file.load(run)
