@@ -100,10 +100,10 @@ class _Session:
     def prepare(self) -> list[Measurement]:
         """Run the reference in the current worker process; returns the reference's own measurements."""
         try:
-            reply, arrays = self._run(_prepare, self._content, self._arrays, self._reference)
+            reply, arrays = self._run(prepare_reference, self._content, self._arrays, self._reference)
         except DiedError:  # maybe another library crashed on import: a new process only imports the reference's
             try:
-                reply, arrays = self._run(_prepare, self._content, self._arrays, self._reference)
+                reply, arrays = self._run(prepare_reference, self._content, self._arrays, self._reference)
             except DiedError as error:
                 raise ModelError(f"the reference {self._reference} failed: {error}") from error
         if "fault" in reply:
@@ -159,7 +159,7 @@ def _to_content(
     precisions: Mapping[str, str],
     config: CompareConfig,
 ) -> Message:
-    """A comparison as content and arrays for `_prepare`."""
+    """A comparison as content and arrays for `prepare_reference`."""
     arrays: Feeds = {}
     sets = []
     for place, item in enumerate(inputs):
@@ -216,7 +216,7 @@ class _State:
 _state = _State()
 
 
-def _prepare(content: Content, arrays: Feeds, notify: Notify) -> Message:
+def prepare_reference(content: Content, arrays: Feeds, notify: Notify) -> Message:
     """Store the input sets and the reference's answers; returns its measurements, and the outputs of each set."""
     global _state
     run = Run(Path(content["run"]))

@@ -109,14 +109,15 @@ def test_a_missing_file_is_named_and_nothing_is_written(run, tmp_path):
 
 def test_rebuilding_a_stage_while_packing_is_an_error(run, tmp_path, monkeypatch):
     """A zip never mixes old and new files of a stage."""
-    write = pack._write_texts
+    snippets_of = snippets.snippets  # called after the artifacts are packed
 
-    def write_and_rebuild(*arguments):
-        write(*arguments)
+    def rebuild(run):
+        texts = snippets_of(run)
         with run.write_stage("convert/native", {}) as draft:
             (draft.path / "frozen.pb").write_bytes(b"new")
+        return texts
 
-    monkeypatch.setattr(pack, "_write_texts", write_and_rebuild)
+    monkeypatch.setattr(snippets, "snippets", rebuild)
     with pytest.raises(RunError, match="changed while it was being packed"):
         pack.pack_to(run, tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()

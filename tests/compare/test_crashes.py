@@ -74,11 +74,11 @@ def _batch(signature):
 def test_a_file_limited_to_one_batch_size_is_refused_if_tensorflow_accepts_more(tmp_path):
     files = {size: _sum_model(tmp_path / str(size), size) for size in (None, 1)}
     with pytest.raises(ConversionError, match="LiteRT cannot run it at batch 2"):
-        tflite_worker._check(files[1], "fp32", tmp_path / "None", *_samples_of_a_sum())
-    tflite_worker._check(
+        tflite_worker.check_file(files[1], "fp32", tmp_path / "None", *_samples_of_a_sum())
+    tflite_worker.check_file(
         files[1], "fp32", tmp_path / "1", *_samples_of_a_sum()
     )  # this model only accepts batch 1, so the file is not at fault
-    tflite_worker._check(files[None], "fp32", tmp_path / "None", *_samples_of_a_sum())
+    tflite_worker.check_file(files[None], "fp32", tmp_path / "None", *_samples_of_a_sum())
 
 
 def _sum_model(folder, size):
@@ -142,7 +142,7 @@ def test_a_crashing_runtime_fails_and_the_others_keep_their_results(crashing_run
 
 @pytest.mark.slow
 def test_a_crashing_reference_is_an_error(crashing_run, monkeypatch):
-    monkeypatch.setattr(worker_session, "_prepare", crash)
+    monkeypatch.setattr(worker_session, "prepare_reference", crash)
     inputs = [InputSet(TEST, {"input": np.zeros((2, 1, 28, 28), np.float32)})]
     with pytest.raises(ModelError, match="the reference pytorch failed: its process was killed by SIGABRT"):
         worker_session.measure(

@@ -4,7 +4,10 @@ import sys
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
+from convnet_core.common.tensorflow_import import import_tensorflow
+from convnet_core.convert.onnx_tf.compat import import_onnx_tf
 from tests.conftest import python
 
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="onnx-tf needs Python 3.11")
@@ -53,13 +56,24 @@ except MissingError as error:
     assert "3.11" in output
 
 
-def test_the_mappings_match_onnx_1_18():
+@pytest.fixture
+def modules(tmp_path, monkeypatch):
+    """(onnx.mapping, tensorflow_addons) as a package sees them that has onnx-tf's name."""
+    (tmp_path / "onnx_tf").mkdir()
+    (tmp_path / "onnx_tf/__init__.py").touch()
+    (tmp_path / "onnx_tf/backend.py").write_text("import tensorflow_addons\nfrom onnx import mapping\n")
+    real = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "onnx_tf"}
+    for name in ("onnx_tf", "onnx_tf.backend", *real):
+        monkeypatch.setitem(sys.modules, name, None)  # so that it is restored
+        del sys.modules[name]
+    monkeypatch.syspath_prepend(tmp_path)
+    backend = import_onnx_tf()
+    return backend.mapping, backend.tensorflow_addons
+
+
+def test_the_mappings_match_onnx_1_18(modules):
     """Spot checks against values from the source of the removed module `onnx.mapping`."""
-    from onnx import TensorProto
-
-    from convnet_core.convert.onnx_tf.compat import _mapping
-
-    mapping = _mapping()
+    mapping, _ = modules
     assert mapping.TENSOR_TYPE_TO_NP_TYPE[TensorProto.FLOAT] == np.dtype("float32")
     assert mapping.TENSOR_TYPE_TO_NP_TYPE[TensorProto.STRING] == np.dtype(object)
     assert mapping.NP_TYPE_TO_TENSOR_TYPE[np.dtype("float32")] == TensorProto.FLOAT
@@ -71,11 +85,8 @@ def test_the_mappings_match_onnx_1_18():
 
 
 @pytest.mark.parametrize("rows", [[[1.0, 3.0, 2.0], [5.0, 5.0, 0.0]], [[[-1.0, -2.0]], [[0.0, 0.0]]]])
-def test_hardmax_marks_the_first_largest(rows):
-    from convnet_core.common.tensorflow_import import import_tensorflow
-    from convnet_core.convert.onnx_tf.compat import _addons
-
+def test_hardmax_marks_the_first_largest(modules, rows):
     tf = import_tensorflow()
     values = np.array(rows, np.float32)
     expected = np.eye(values.shape[-1], dtype=np.float32)[values.argmax(-1)]
-    np.testing.assert_array_equal(_addons().seq2seq.hardmax(tf.constant(values)).numpy(), expected)
+    np.testing.assert_array_equal(modules[1].seq2seq.hardmax(tf.constant(values)).numpy(), expected)

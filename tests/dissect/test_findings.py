@@ -169,9 +169,9 @@ def test_a_converter_bug_is_not_mistaken_for_noise(tmp_path, monkeypatch):
 
         return tf.nn.relu(x) + tf.cast(0.1, x.dtype)
 
-    handlers = registry.all_handlers()["", "Relu"]
-    broken = [dataclasses.replace(handler, function=wrong) for handler in handlers]
-    monkeypatch.setitem(registry._handlers, ("", "Relu"), broken)
+    handlers = registry.all_handlers()
+    broken = [dataclasses.replace(handler, function=wrong) for handler in handlers["", "Relu"]]
+    monkeypatch.setitem(handlers, ("", "Relu"), broken)
     dissection = dissect(case("convnet", tmp_path), QUICK, silent)
     relu = next(node for node in dissection.nodes if node.op == "Relu")
     assert [(item.kind, item.node) for item in dissection.findings if item.kind == "born"] == [("born", relu.name)]

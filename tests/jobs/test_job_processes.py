@@ -129,12 +129,12 @@ def test_a_signal_does_not_interrupt_a_stage_that_saw_the_stop_request(run):
 def test_a_signal_after_the_final_state_is_written_is_ignored(run):
     body = """
     from convnet_core.jobs import job as work
-    finish = work._finish
+    write = work.write_json
     def slowly(*args):
-        finish(*args)
+        write(*args)
         print("ready", flush=True)
         time.sleep(1)
-    work._finish = slowly
+    work.write_json = slowly
     """
     worker = start_worker(run, body)
     worker.send_signal(signal.SIGTERM)

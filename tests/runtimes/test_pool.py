@@ -130,9 +130,9 @@ def test_a_damaged_artifact_fails_with_a_reason_and_the_others_answer(finished_r
 
 
 def read_with_a_fault(content, arrays, tell):
-    """Runs in the worker: make one pool's ONNX Runtime fail."""
-    pool_worker._open[content["reader"], "onnxruntime"]._infer = lambda feeds: feeds["absent"]
-    return READ(content, arrays, tell)
+    """Runs in the worker: make ONNX Runtime fail."""
+    with reader_tasks.broken("onnxruntime", lambda: {}["absent"]):
+        return READ(content, arrays, tell)
 
 
 def test_a_runtime_that_fails_later_is_dropped(finished_run, monkeypatch):

@@ -10,7 +10,7 @@ from convnet_core.runtimes import pool as pool_module
 from convnet_core.runtimes import pool_worker
 from convnet_core.runtimes.pool import RuntimePool
 from tests.conftest import RUNTIMES
-from tests.support import crashing
+from tests.support import crashing, reader_tasks
 
 READ = pool_worker.read
 IMAGES = np.random.default_rng(0).random((3, 1, 28, 28), np.float32)
@@ -28,20 +28,14 @@ def test_a_runtime_that_crashes_on_opening_fails_and_the_others_answer(finished_
 
 def read_with_a_crash(content, arrays, tell):
     """Runs in the worker: make one runtime crash at its first image."""
-    _replace_infer("litert-fp16", os.abort)
-    return READ(content, arrays, tell)
+    with reader_tasks.broken("litert-fp16", os.abort):
+        return READ(content, arrays, tell)
 
 
 def read_with_a_hang(content, arrays, tell):
     """Runs in the worker: make one runtime hang."""
-    _replace_infer("litert-fp16", lambda: time.sleep(600))
-    return READ(content, arrays, tell)
-
-
-def _replace_infer(name, action):
-    for (_, opened_name), runtime in pool_worker._open.items():
-        if opened_name == name:
-            runtime._infer = lambda *_: action()
+    with reader_tasks.broken("litert-fp16", lambda: time.sleep(600)):
+        return READ(content, arrays, tell)
 
 
 @pytest.mark.parametrize(

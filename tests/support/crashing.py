@@ -101,7 +101,9 @@ def copy_crashing_run(finished_run, folder):
     model = masked(("n", 1, 28, 28), 10)
     convert(model, folder, ConvertConfig(), {}, Monitor())
     images = {"input": np.random.default_rng(0).random((4, 1, 28, 28), np.float32)}
-    content = tflite_worker._convert(str(folder / "saved_model"), "int8", images, Signature.of(model), ConvertConfig())
+    content = tflite_worker.convert_saved_model(
+        str(folder / "saved_model"), "int8", images, Signature.of(model), ConvertConfig()
+    )
     run = copy_of(finished_run, folder)
     (run.path / "convert/native/model.int8.tflite").write_bytes(content)
     return run

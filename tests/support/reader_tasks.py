@@ -2,8 +2,10 @@
 
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 from convnet_core.runtimes import pool_worker
+from convnet_core.runtimes.base import Runtime
 
 _OPEN, _READ = pool_worker.open_runtime, pool_worker.read
 
@@ -23,3 +25,13 @@ def read_with_negated_logits(content, arrays, tell):
         tell(answer, {name: -array for name, array in logits.items()} if negate else logits)
 
     return _READ(content, arrays, tell_negated)
+
+
+def broken(name, fail):
+    """A context in which one runtime calls `fail` instead of running."""
+    infer = Runtime.infer
+
+    def fail_or_infer(self, feeds, fetch=None):
+        return fail() if self.name == name else infer(self, feeds, fetch)
+
+    return patch.object(Runtime, "infer", fail_or_infer)

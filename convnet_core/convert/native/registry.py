@@ -97,7 +97,7 @@ def handler_of(node: Node) -> Handler | None:
 def all_handlers() -> dict[tuple[str, str], list[Handler]]:
     """All handlers, by domain and operator."""
     _load_handlers()
-    return dict(_handlers)
+    return _handlers
 
 
 def unsupported_nodes(graph: Graph) -> list[UnsupportedNode]:

@@ -41,21 +41,24 @@ def make(content: Content, arrays: Feeds, notify: Notify) -> Message:
     kind, path = content["kind"], Path(content["path"])
     signature, config = dataclass_from_json(Signature, content["signature"]), ConvertConfig.from_json(content["config"])
     notify({"step": CONVERTING}, {})
-    converted = _convert(content["saved_model"], kind, arrays, signature, config)
+    converted = convert_saved_model(content["saved_model"], kind, arrays, signature, config)
     if kind == "fp16" and may_have_lost_infinity(converted):
-        float32 = _convert(content["saved_model"], "fp32", arrays, signature, config)
+        float32 = convert_saved_model(content["saved_model"], "fp32", arrays, signature, config)
         converted = restore_infinity(converted, float32)
     path.write_bytes(converted)
     notify({"step": RUNNING}, {})
     if content["run"]:
-        _check(path, kind, Path(content["saved_model"]), arrays, signature)
+        check_file(path, kind, Path(content["saved_model"]), arrays, signature)
     return {"dtypes": _dtypes(path)}, {}
 
 
 # -- converting -------------------------------------------------------------------------------------
 
 
-def _convert(saved_model: str, kind: str, samples: Feeds, signature: Signature, config: ConvertConfig) -> bytes:
+def convert_saved_model(
+    saved_model: str, kind: str, samples: Feeds, signature: Signature, config: ConvertConfig
+) -> bytes:
+    """A SavedModel as a TFLite file of a `kind`: fp32, fp16 or int8. Raises ConversionError."""
     tf = import_tensorflow()
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
     # By default, the converter replaces infinity by the largest finite value. Only int8 needs that.
@@ -113,7 +116,7 @@ def _quiet_tensorflow() -> Iterator[None]:
 # -- running ----------------------------------------------------------------------------------------
 
 
-def _check(path: Path, kind: str, saved_model: Path, samples: Feeds, signature: Signature) -> None:
+def check_file(path: Path, kind: str, saved_model: Path, samples: Feeds, signature: Signature) -> None:
     """Run a file on samples, at two batch sizes if its batch is dynamic.
 
     Raises ConversionError if LiteRT fails on samples that TensorFlow can run. If both fail, the samples are invalid.

@@ -50,7 +50,7 @@ def break_operator(monkeypatch):
                 broken = [
                     dataclasses.replace(handler, function=_changed(handler.function, change)) for handler in handlers
                 ]
-                monkeypatch.setitem(registry._handlers, (domain, name), broken)
+                monkeypatch.setitem(registry.all_handlers(), (domain, name), broken)
 
     return break_operator
 
