@@ -23,7 +23,8 @@ def handles_spatial(op: str, *versions: int, static: Iterable[str] = ()) -> Call
             operands[0] = tf.transpose(x, to_last(rank))
             if op in WEIGHTS:
                 operands[WEIGHTS[op]] = tf.transpose(operands[WEIGHTS[op]], weights_last(rank))
-            return tf.transpose(function(*operands, **attributes), to_first(rank))
+            results = function(*operands, **attributes)
+            return tf.nest.map_structure(lambda result: tf.transpose(result, to_first(rank)), results)
 
         handles(op, *versions, domain=DOMAIN, static=static)(function)
         handles(op, *versions, static=static)(channels_first)

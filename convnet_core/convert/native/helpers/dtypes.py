@@ -131,3 +131,9 @@ def _as_text(x: Any, source: Any) -> Any:
     if source.is_floating:
         return tf.strings.as_string(x, precision=17 if source == tf.float64 else 8, shortest=True)
     return tf.strings.as_string(tf.cast(x, tf.int32) if source == tf.bool else x)
+
+
+def lowest(x: Any) -> Any:
+    """The lowest value of the dtype of x."""
+    dtype = tf.as_dtype(x.dtype)
+    return tf.constant(-np.inf if dtype.is_floating else dtype.min, dtype)

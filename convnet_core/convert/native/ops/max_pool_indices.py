@@ -1,4 +1,4 @@
-"""Max pooling that returns the indices of the maxima, and MaxUnpool. In ONNX's layout: [n, c, *space]."""
+"""The indices of the maxima of max pooling, and MaxUnpool, which takes them."""
 
 from __future__ import annotations
 
@@ -6,61 +6,24 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from convnet_core.convert.native.helpers.dtypes import lowest
 from convnet_core.convert.native.helpers.shape_tensors import entries
-from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, reshape_to, shape_of
-from convnet_core.convert.native.helpers.windows import Window, sliding_windows
+from convnet_core.convert.native.helpers.tensors import pack_sizes, reshape_to, shape_of
+from convnet_core.convert.native.helpers.windows import Window
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.ops.pooling import lowest, max_pool
-from convnet_core.convert.native.passes.channels_last import to_first, to_last
 from convnet_core.convert.native.registry import handles
 
 
-@handles("MaxPool", 1, 8, 10, 11, 12, 22)
-def max_pool_with_indices(
-    x: Any,
-    *,
-    kernel_shape: list[int],
-    auto_pad: str = "NOTSET",
-    ceil_mode: int = 0,
-    dilations: list[int] | None = None,
-    pads: list[int] | None = None,
-    storage_order: int = 0,
-    strides: list[int] | None = None,
-    outputs: int,
-) -> Any:
-    last = tf.transpose(x, to_last(rank_of(x)))
-    if outputs == 1:
-        y = max_pool(
-            last,
-            kernel_shape=kernel_shape,
-            auto_pad=auto_pad,
-            ceil_mode=ceil_mode,
-            dilations=dilations,
-            pads=pads,
-            strides=strides,
-        )
-        return tf.transpose(y, to_first(rank_of(x)))
-    windows = sliding_windows(last, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
-    return _window_max(x, _flat_indices(x, bool(storage_order)), windows)
+def max_with_indices(x: Any, windows: Sequence[Window], column_major: bool) -> tuple[Any, Any]:
+    """The maximum of each window of x [n, *space, c], and its index; ties go to the first.
 
-
-def _flat_indices(x: Any, column_major: bool) -> Any:
-    """Flat indices of all values in x; `column_major` numbers each image column by column."""
-    n, channels, *space = shape_of(x)
-    count = math.prod(space)
-    inner = tf.range(tf.cast(count, tf.int64), dtype=tf.int64)
-    if column_major:
-        inner = tf.transpose(tf.reshape(inner, pack_sizes(space[::-1])))
-    outer = tf.range(tf.cast(n * channels, tf.int64), dtype=tf.int64) * count
-    ones = [1] * len(space)
-    return reshape_to(outer, [n, channels, *ones]) + reshape_to(inner, [1, 1, *space])
-
-
-def _window_max(x: Any, positions: Any, windows: Sequence[Window]) -> tuple[Any, Any]:
-    """The maximum of each window and its position; ties go to the first."""
-    sides = [[0, 0], [0, 0], *([window.before, window.after] for window in windows)]
+    Indices count the values of the tensor [n, c, *space], as ONNX does; `column_major` numbers each image column by
+    column.
+    """
+    positions = _flat_indices(x, column_major)
+    sides = [[0, 0], *([window.before, window.after] for window in windows), [0, 0]]
     x, positions = tf.pad(x, sides, constant_values=lowest(x)), tf.pad(positions, sides)
-    for axis, window in reversed(list(enumerate(windows, start=2))):
+    for axis, window in reversed(list(enumerate(windows, start=1))):
         part = [(*(slice(None),) * axis, window.part(position)) for position in range(window.kernel)]
         best, best_positions = x[part[0]], positions[part[0]]
         for item in part[1:]:
@@ -71,6 +34,18 @@ def _window_max(x: Any, positions: Any, windows: Sequence[Window]) -> tuple[Any,
             )
         x, positions = best, best_positions
     return x, positions
+
+
+def _flat_indices(x: Any, column_major: bool) -> Any:
+    """The index of each value of x [n, *space, c] in the tensor [n, c, *space]."""
+    n, *space, channels = shape_of(x)
+    count = math.prod(space)
+    inner = tf.range(tf.cast(count, tf.int64), dtype=tf.int64)
+    if column_major:
+        inner = tf.transpose(tf.reshape(inner, pack_sizes(space[::-1])))
+    outer = tf.range(tf.cast(n * channels, tf.int64), dtype=tf.int64) * count
+    ones = [1] * len(space)
+    return reshape_to(outer, [n, *ones, channels]) + reshape_to(inner, [1, *space, 1])
 
 
 @handles("MaxUnpool", 9, 11, 22, static=("output_shape",))

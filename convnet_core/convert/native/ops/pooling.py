@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from convnet_core.convert.native.helpers.channels_last import apply_per_plane, handles_spatial
-from convnet_core.convert.native.helpers.dtypes import SMALL_INTEGERS, cast_around
+from convnet_core.convert.native.helpers.dtypes import SMALL_INTEGERS, cast_around, lowest
 from convnet_core.convert.native.helpers.tensors import evaluate, rank_of, widen
 from convnet_core.convert.native.helpers.windows import Window, pad_windows, paddings, sliding_windows
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.passes.channels_last import DOMAIN
-from convnet_core.convert.native.registry import handles
+from convnet_core.convert.native.ops.max_pool_indices import max_with_indices
 
 
-@handles("MaxPool", 1, 8, 10, 11, 12, 22, domain=DOMAIN)
+@handles_spatial("MaxPool", 1, 8, 10, 11, 12, 22)
 def max_pool(
     x: Any,
     *,
@@ -29,8 +28,11 @@ def max_pool(
     pads: list[int] | None = None,
     storage_order: int = 0,
     strides: list[int] | None = None,
+    outputs: int,
 ) -> Any:
     windows = sliding_windows(x, kernel_shape, strides, dilations, pads, auto_pad, ceil_mode)
+    if outputs == 2:
+        return max_with_indices(x, windows, column_major=bool(storage_order))
     return cast_around(lambda x: _max_of_windows(x, windows), x, when=SMALL_INTEGERS, to=tf.float32)
 
 
@@ -41,12 +43,6 @@ def _max_of_windows(x: Any, windows: Sequence[Window]) -> Any:
     if all(window.same for window in windows):
         return _pool(tf.nn.max_pool2d, x, windows, "SAME")
     return _pool(tf.nn.max_pool2d, _pad_for_max(x, windows), windows, "VALID")
-
-
-def lowest(x: Any) -> Any:
-    """The lowest value of the dtype of x."""
-    dtype = tf.as_dtype(x.dtype)
-    return tf.constant(-np.inf if dtype.is_floating else dtype.min, dtype)
 
 
 def _pad_for_max(x: Any, windows: Sequence[Window]) -> Any:

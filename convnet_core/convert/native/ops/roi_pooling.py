@@ -6,9 +6,9 @@ import functools
 from typing import Any
 
 from convnet_core.convert.native.helpers.channels_last import handles_spatial
+from convnet_core.convert.native.helpers.dtypes import lowest
 from convnet_core.convert.native.helpers.tensors import reshape_to, shape_of, size_of, widen
 from convnet_core.convert.native.lazy_tensorflow import tf
-from convnet_core.convert.native.ops.pooling import lowest
 
 
 @handles_spatial("RoiAlign", 10)
