@@ -18,19 +18,11 @@ from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfi
 from convnet_core.networks.convnet import build
 from convnet_core.runs.run import Run
 from testing.drawings import drawings
-from tests.conftest import ROOT, convnet, copy_of
-from tests.support.commands import options_of
+from tests.conftest import ROOT, convnet
+from tests.support.commands import LOOSE, options_of
 from tests.support.marks import few_quick
 
-# 400 test images are too few to judge int8 by half a point of accuracy.
-LOOSE = ["--int8-agreement", "0.97", "--int8-accuracy-drop", "0.05", "--samples", "9"]
-LOOSE += ["--fp16-agreement", "0.99", "--fp16-accuracy-drop", "0.01"]  # one of 400 images is 0.25 %
 SMALL = ["--train-size", "8000", "--test-size", "400", "--validation-size", "500"]
-
-
-@pytest.fixture
-def run(finished_run, tmp_path):
-    return copy_of(finished_run, tmp_path)
 
 
 @pytest.fixture

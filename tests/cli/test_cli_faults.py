@@ -4,33 +4,14 @@ import json
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from convnet_core.config.stages import ModelConfig
 from convnet_core.networks.convnet import build
-from testing.drawings import drawings
-from tests.conftest import ROOT, convnet, copy_of
+from tests.conftest import ROOT, convnet
+from tests.support.commands import LOOSE
 from tests.support.marks import few_quick
-
-# 400 test images are too few to judge int8 by half a point of accuracy.
-LOOSE = ["--int8-agreement", "0.97", "--int8-accuracy-drop", "0.05", "--samples", "9"]
-SMALL = ["--train-size", "8000", "--test-size", "400", "--validation-size", "500"]
-
-
-@pytest.fixture
-def run(finished_run, tmp_path):
-    return copy_of(finished_run, tmp_path)
-
-
-@pytest.fixture
-def seven(tmp_path):
-    images, digits = drawings(10, seed=3)
-    Image.fromarray(images[int(np.flatnonzero(digits == 7)[0])]).save(tmp_path / "seven.png")
-    return tmp_path / "seven.png"
-
 
 _SIGNALED = """
 import os, signal, sys
