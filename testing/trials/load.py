@@ -1,7 +1,6 @@
 """Many people use one server while a network trains: errors, waiting times, memory, and leaks after they leave.
 
-Each is a `Visitor` that looks at runs, moves sliders and draws, pausing like a person. The server shares its cores with
-the training and the visitors.
+The server shares its cores with the training and the visitors (people.py).
 """
 
 from __future__ import annotations
@@ -15,46 +14,30 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from streamlit.proto.Slider_pb2 import Slider
 
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from testing.browser import PAGES, Server
-from testing.drawings import DIGITS
 from testing.trials.kills import ROOT
 from testing.trials.lines import Line
+from testing.trials.people import Seen, digit, person
 from testing.trials.process_resources import ProcessResources, resident
-from testing.trials.visitor import Stroke, Visitor
+from testing.trials.visitor import Visitor
 
-_PAUSE = 10.0  # average seconds between two actions of a person
 _TOUR_SECONDS = 430.0  # 34 actions with their pauses
 _MEMORY_SECONDS = 900.0  # long enough to tell whether memory grows
 _WARM_UP_VISITORS = 6  # as many as the server has worker threads
 # Seconds that the server keeps a disconnected session. Streamlit's default of 120 would take too long.
 _SESSION_TTL = 10
 _RELEASE_SECONDS = 150.0
-_EACH_WATCHES = 25  # one in so many visitors only watches the training
 _SAMPLE = 0.5
-
-
-@dataclass
-class Seen:
-    """What the visitors experienced: seconds by kind of action, seconds of automatic reruns, and errors."""
-
-    waits: dict[str, list[float]] = field(default_factory=dict)
-    repeats: list[float] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def add(self, action: str, seconds: float) -> None:
-        self.waits.setdefault(action, []).append(seconds)
 
 
 def slope(seconds: list[float], values: list[float], blocks: int = 12) -> tuple[float, float]:
@@ -69,79 +52,6 @@ def slope(seconds: list[float], values: list[float], blocks: int = 12) -> tuple[
     residual = y - (gradient * x + intercept)
     error = np.sqrt((residual @ residual) / max(1, count - 2) / ((x - x.mean()) @ (x - x.mean())))
     return float(gradient), float(error)
-
-
-def digit(luck: random.Random) -> list[Stroke]:
-    """Strokes of a randomly drawn digit."""
-    strokes = luck.choice(DIGITS[luck.randrange(10)])
-    size, x, y = luck.uniform(0.4, 0.7), luck.uniform(0.1, 0.3), luck.uniform(0.1, 0.3)
-    return [[(x + size * point[0], y + size * point[1]) for point in stroke] for stroke in strokes]
-
-
-async def tour(visitor: Visitor, luck: random.Random, seen: Seen) -> AsyncIterator[None]:
-    """Visit every page once, move every slider on it, and draw on the pad. Yields after each action."""
-    for page in luck.sample(PAGES, len(PAGES)):
-        seen.add(page, await visitor.open(page))
-        yield
-        for label in visitor.sliders():
-            if slider := visitor.sliders().get(label):  # another slider may have removed it
-                await move(visitor, slider, luck, seen)
-                yield
-        if page == "sketchpad":
-            await draw(visitor, luck, seen)
-            yield
-
-
-async def act(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
-    """One action: go to a page, move a slider on it, or draw on its pad."""
-    sliders = list(visitor.sliders().values())
-    action = luck.choice(("page", "slider", "draw"))
-    if action == "draw" and visitor.page == "sketchpad":
-        await draw(visitor, luck, seen)
-    elif action == "page" or not sliders:
-        page = luck.choice(PAGES)
-        seen.add(page, await visitor.open(page))
-    else:
-        await move(visitor, luck.choice(sliders), luck, seen)
-
-
-async def draw(visitor: Visitor, luck: random.Random, seen: Seen) -> None:
-    """Draw a digit on the sketchpad."""
-    seen.add("sketchpad, a drawing", await visitor.draw(digit(luck)))
-
-
-async def move(visitor: Visitor, slider: Slider, luck: random.Random, seen: Seen) -> None:
-    """Move a slider to a random value."""
-    steps = list(slider.options)
-    count = int((slider.max - slider.min) / slider.step + 1e-9)
-    value = luck.choice(steps) if steps else slider.min + slider.step * luck.randint(0, count)
-    seen.add(f"{visitor.page}, a slider", await visitor.move_slider(slider.label, value))
-
-
-async def person(server: Server, number: int, until: float, seen: Seen) -> None:
-    """One visitor from arriving to leaving. After an error, which is recorded, the person starts a new session.
-
-    The full tour comes first: Streamlit keeps the state of every widget that a session has used, and the pad's drawing,
-    so a session grows until the tour ends and not after.
-    """
-    luck = random.Random(number)
-    watching = number % _EACH_WATCHES == 0
-    await asyncio.sleep(luck.uniform(0, min(_PAUSE, (until - time.monotonic()) / 4)))
-    while time.monotonic() < until:
-        visitor = Visitor(server.address, seen.errors, seen.repeats)
-        try:
-            async with visitor:
-                first = "train" if watching else luck.choice(PAGES)
-                seen.add(first, await visitor.open(first, run="training" if watching else "demo"))
-                touring = tour(visitor, luck, seen)
-                while (seconds_left := until - time.monotonic()) > 0:
-                    await asyncio.sleep(min(seconds_left, max(1.0, luck.expovariate(1 / _PAUSE))))
-                    if watching or time.monotonic() >= until:
-                        continue
-                    if await anext(touring, "done") == "done":
-                        await act(visitor, luck, seen)
-        except Exception as error:
-            seen.errors.append(f"{visitor.page}: {type(error).__name__}: {error}")
 
 
 async def warm_up(server: Server) -> ProcessResources:

@@ -22,33 +22,24 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save
 
-from convnet_core.artifacts import artifact
-from convnet_core.benchmark import results
 from convnet_core.common.files import read_json
-from convnet_core.compare import measurements_file, report_file
-from convnet_core.compare.verdict import sentence
+from convnet_core.compare import measurements_file
 from convnet_core.config import stages as config
 from convnet_core.config.fields import Config
 from convnet_core.convert import node_map_file
 from convnet_core.convert.signature import Port, Signature
 from convnet_core.data import arrays, drawing, idx, mnist, strokes_cache
-from convnet_core.dissect.report import content as dissection
-from convnet_core.dissect.report import documents, worst_inputs_file
+from convnet_core.dissect.report import worst_inputs_file
 from convnet_core.errors import ConvNetError, ModelError
 from convnet_core.graphs import from_onnx
 from convnet_core.graphs.graph_file import FILE
-from convnet_core.graphs.graph_file import read as read_graph
-from convnet_core.jobs import watcher
-from convnet_core.jobs.job_progress import JobProgress
-from convnet_core.jobs.watcher import JobView, list_jobs
 from convnet_core.networks import convnet, weights
 from convnet_core.onnx_files.model_file import open_untrusted
 from convnet_core.runs import drawings
-from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import TensorInfo
 from convnet_core.tensors.model_inputs import InputSpec, read_samples
-from convnet_core.training import checkpoint, history
-from testing.trials import examples, seeds
+from convnet_core.training import history
+from testing.trials import examples, run_files, seeds
 
 INPUTS = [TensorInfo("x", "float32", (None, 1, 2, 2))]
 
@@ -110,70 +101,7 @@ def _config(kind: type[Config], value: Config) -> Parser:
 _RUN = _json({"kind": "model", "title": "a run", "created": "2026-01-01T00:00:00.000+00:00"})()
 
 
-def _open_run(folder: Path) -> Run:
-    """The run. Its records get new times, since a changed one may have the size and the time of the one before."""
-    for record in folder.rglob("stage.json"):
-        os.utime(record, ns=(time.time_ns(),) * 2)
-    return Run.open(folder)
-
-
-def _run(path: Path) -> object:
-    run = _open_run(path.parent)
-    return run.info, run.is_model, run.stages
-
-
-def _stage(path: Path) -> object:
-    run = _open_run(path.parent.parent)
-    states = run.state("export"), run.stages, run.stale_stages("compare")
-    return (
-        run.record("export"),
-        run.require("export"),
-        states,
-        artifact.artifacts(run),
-        artifact.find(run, "model.onnx"),
-    )
-
-
-def _checkpoint(path: Path) -> object:
-    run = _open_run(path.parent.parent)
-    return checkpoint.saved_config(run), history.read_history(run)
-
-
-def _job(path: Path) -> object:
-    view = JobView(path.parent)
-    run = Run(path.parent.parent.parent)
-    return view.info.live, [item.info for item in list_jobs(run)], watcher.current(run), watcher.newest(run, "train")
-
-
-def _events(path: Path) -> object:
-    view = JobView(path.parent)
-    progress = JobProgress(view)
-    progress.update()
-    return view.events(), progress.current_stage, [float(item.loss) for item in progress.metrics]
-
-
-def _report(path: Path) -> object:
-    found = report_file.load(_open_run(path.parent.parent))
-    return sentence(found)
-
-
 _SIGNATURE = dataclasses.asdict(Signature((Port("x", "x", "float32", (None, 2)),), ()))
-
-
-def _graph(path: Path) -> object:
-    graph = read_graph(path)
-    edges = [edge for tensor in graph.tensors.values() if tensor.statistics for edge in tensor.statistics.edges]
-    return [graph.path(edge) for edge in graph.edges], graph.find("a"), graph.to_json(), edges
-
-
-def _benchmark(path: Path) -> object:
-    benchmark = results.load(_open_run(path.parent.parent))
-    return results.headline(benchmark), results.rows(benchmark), results.where_and_how(benchmark)
-
-
-def _dissection(path: Path) -> object:
-    report = documents.load(_open_run(path.parent.parent))
-    return documents.to_html(report), documents.to_markdown(report), dissection.summary(report)
 
 
 _BESIDE_EXPORT = {"run.json": _RUN}
@@ -211,7 +139,7 @@ PARSERS = (
         "kept drawings",
         _DRAWING,
         lambda: seeds.picture("PNG"),
-        lambda path: drawings.load_images(run := _open_run(path.parent.parent), drawings.list_drawings(run)),
+        lambda path: drawings.load_images(run := run_files.open_run(path.parent.parent), drawings.list_drawings(run)),
         {"run.json": _RUN},
     ),
     Parser("weights .safetensors", "w.safetensors", lambda: bytes(save(seeds.WEIGHTS)), _weights),
@@ -241,7 +169,7 @@ PARSERS = (
         "worst inputs .npz",
         "dissect/worst_inputs.npz",
         lambda: seeds.array(**{"tensorflow/x": np.zeros((1, 1, 2, 2), np.float32)}),
-        lambda path: worst_inputs_file.load(_open_run(path.parent.parent)),
+        lambda path: worst_inputs_file.load(run_files.open_run(path.parent.parent)),
         {"run.json": _RUN},
         seeds.npzs,
     ),
@@ -254,47 +182,53 @@ PARSERS = (
     ),
     _config(config.TrainConfig, config.TrainConfig()),
     _config(config.CompareConfig, config.CompareConfig()),
-    Parser("graph.json", FILE, _json(examples.GRAPH), _graph),
-    Parser("run.json", "run.json", lambda: _RUN, _run),
-    Parser("stage.json", "export/stage.json", _json(examples.STAGE), _stage, _BESIDE_EXPORT),
+    Parser("graph.json", FILE, _json(examples.GRAPH), run_files.read_graph_file),
+    Parser("run.json", "run.json", lambda: _RUN, run_files.read_run),
+    Parser("stage.json", "export/stage.json", _json(examples.STAGE), run_files.read_stage, _BESIDE_EXPORT),
     Parser(
         "checkpoint's stage.json",
         "checkpoint/stage.json",
         _json({**examples.STAGE, "result": {"epoch": 1, "batch": 2, "seconds": 0.5}}),
-        _checkpoint,
+        run_files.read_checkpoint,
         {**_BESIDE_EXPORT, "checkpoint/history.json": _json(examples.HISTORY)()},
     ),
     Parser(
         "checkpoint's history.json",
         "checkpoint/history.json",
         _json(examples.HISTORY),
-        _checkpoint,
+        run_files.read_checkpoint,
         {**_BESIDE_EXPORT, "checkpoint/stage.json": _json(examples.STAGE)()},
     ),
     Parser(
         "metrics.json",
         "train/metrics.json",
         _json(examples.METRICS),
-        lambda path: history.read_report(_open_run(path.parent.parent)),
+        lambda path: history.read_report(run_files.open_run(path.parent.parent)),
         {"run.json": _RUN},
     ),
-    Parser("job.json", "jobs/j/job.json", _json(examples.JOB), _job, {"run.json": _RUN}),
+    Parser("job.json", "jobs/j/job.json", _json(examples.JOB), run_files.read_job, {"run.json": _RUN}),
     Parser(
         "events.jsonl",
         "jobs/j/events.jsonl",
         lambda: b"".join(json.dumps({"time": 1.0, **item.to_json()}).encode() + b"\n" for item in examples.EVENTS),
-        _events,
+        run_files.read_events,
         {"run.json": _RUN},
     ),
-    Parser("report.json", "compare/report.json", _json(examples.REPORT), _report, _BESIDE_EXPORT),
+    Parser("report.json", "compare/report.json", _json(examples.REPORT), run_files.read_comparison, _BESIDE_EXPORT),
     Parser(
         "benchmark.json",
         "benchmark/benchmark.json",
         _json(examples.BENCHMARK),
-        _benchmark,
+        run_files.read_benchmark,
         {**_BESIDE_EXPORT, "benchmark/stage.json": _json({**examples.STAGE, "stage": "benchmark"})()},
     ),
-    Parser("dissection.json", "dissect/dissection.json", _json(examples.DISSECTION), _dissection, _BESIDE_EXPORT),
+    Parser(
+        "dissection.json",
+        "dissect/dissection.json",
+        _json(examples.DISSECTION),
+        run_files.read_dissection,
+        _BESIDE_EXPORT,
+    ),
     Parser("nodes.json", "nodes.json", _json(examples.NODES), lambda path: node_map_file.read(path.parent)),
     Parser(
         "the cache of drawn digits",
