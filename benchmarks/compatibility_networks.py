@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from convnet_core.common.files import write_json
 from convnet_core.config.stages import ConvertConfig, ModelConfig
 from convnet_core.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.signature import Signature
 from convnet_core.events import Monitor
 from convnet_core.networks.convnet import build
@@ -99,7 +100,7 @@ def write(network: Network, folder: Path) -> None:
     (port,) = signature.inputs
     samples = network.samples.numpy()
     feeds: Feeds = {port.onnx: samples[:BATCH]}
-    done = convert.convert(model, folder, ConvertConfig(), {port.onnx: samples[BATCH:]}, Monitor())
+    done = convert.convert(LoadedModel(model), folder, ConvertConfig(), {port.onnx: samples[BATCH:]}, Monitor())
     shutil.copytree(folder / "saved_model", folder / "model/1")
 
     inputs: dict[str, Any] = {port.tensorflow: feeds[port.onnx]}

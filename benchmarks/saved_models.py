@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.turns import Row, Worker, in_turns, ratio, save
 from convnet_core.config.stages import PRESETS, ConvertConfig, ExportConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.events import Monitor
 from convnet_core.export.onnx_export import export
 from convnet_core.networks.convnet import INPUT, build
@@ -60,7 +61,13 @@ def convert_with_both(folder: Path) -> dict[str, str]:
     for converter in ("native", "onnx-tf"):
         (folder / converter).mkdir()
         samples = {INPUT: np.random.default_rng(0).random((50, 1, 28, 28), np.float32)}
-        convert(model, folder / converter, ConvertConfig.from_json({"converter": converter}), samples, Monitor())
+        convert(
+            LoadedModel(model),
+            folder / converter,
+            ConvertConfig.from_json({"converter": converter}),
+            samples,
+            Monitor(),
+        )
         entries = json.loads((folder / converter / "nodes.json").read_text())
         counts = Counter(op["type"] for entry in entries for op in entry["ops"])
         ops[converter] = ", ".join(f"{count} {name}" for name, count in counts.most_common())

@@ -55,6 +55,7 @@ def pipeline(folder: Path, repetition: int | str) -> float:
 def conversion(path: str) -> Callable[[int], float]:
     """A function that measures seconds of our conversion to all formats, without imports."""
     from convnet_core.convert.convert import convert
+    from convnet_core.convert.loaded_model import LoadedModel
 
     model = onnx.load(path)
     samples = {INPUT: np.random.default_rng(0).random((500, 1, 28, 28), np.float32)}
@@ -62,7 +63,7 @@ def conversion(path: str) -> Callable[[int], float]:
     def measure(_: int) -> float:
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            convert(model, Path(folder), ConvertConfig(), samples, Monitor())
+            convert(LoadedModel(model), Path(folder), ConvertConfig(), samples, Monitor())
             return time.perf_counter() - start
 
     return measure

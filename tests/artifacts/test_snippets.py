@@ -14,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from convnet_core.artifacts import artifact, snippets
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.signature import Port, Signature
 from convnet_core.errors import ConfigError, ModelError, RunError
 from convnet_core.events import Monitor
@@ -120,7 +121,7 @@ def odd_run(tmp_path_factory, trained_run):
         "1": rng.random((50, 3), np.float32),
     }
     with run.write_stage("convert/native", {}, ("export/model.onnx",)) as draft:
-        convert(model, draft.path, ConvertConfig(), calibration, Monitor())
+        convert(LoadedModel(model), draft.path, ConvertConfig(), calibration, Monitor())
     return run
 
 

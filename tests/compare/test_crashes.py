@@ -12,6 +12,7 @@ from convnet_core.compare import worker_session
 from convnet_core.compare.measure import TEST, InputSet
 from convnet_core.config.stages import CompareConfig, ConvertConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.signature import Port, Signature
 from convnet_core.convert.targets import tflite, tflite_worker
 from convnet_core.convert.targets.table import TARGETS
@@ -42,7 +43,7 @@ def test_a_failed_artifact_has_a_reason_and_the_others_match_onnxruntime(build, 
     model, rng = build(), np.random.default_rng(1)
     signature = Signature.of(model)
     feeds = example_feeds([port.info for port in signature.inputs], _batch(signature), rng)
-    conversion = convert(model, tmp_path, ConvertConfig(), feeds, Monitor())
+    conversion = convert(LoadedModel(model), tmp_path, ConvertConfig(), feeds, Monitor())
     assert int8 in conversion.failed.get("model.int8.tflite", "")
     assert set(conversion.sizes) | set(conversion.failed) == {target.file for target in TARGETS}
     for file in conversion.failed:
@@ -117,7 +118,9 @@ def test_a_hanging_converter_is_stopped_and_the_next_target_is_written(tmp_path,
     with pytest.raises(ConversionError, match=r"TFLite's converter failed: gave up after 0\.5 s"):
         tflite.save(tmp_path / "saved_model", tmp_path / "model.tflite", "fp32", {}, signature)
     monkeypatch.undo()
-    conversion = convert(model, tmp_path, ConvertConfig(), {"input": np.ones((3, 6), np.float32)}, Monitor())
+    conversion = convert(
+        LoadedModel(model), tmp_path, ConvertConfig(), {"input": np.ones((3, 6), np.float32)}, Monitor()
+    )
     assert list(conversion.failed) == ["model.int8.tflite"]
 
 

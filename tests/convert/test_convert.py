@@ -10,6 +10,7 @@ from onnx.reference import ReferenceEvaluator
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import ConvertConfig, DataConfig, ExportConfig
 from convnet_core.convert.convert import CONVERTERS, convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.onnx_tf import converter as onnx_tf
 from convnet_core.convert.signature import Signature, tensorflow_names
 from convnet_core.data import digits as data
@@ -60,7 +61,7 @@ def test_odd_names_reach_the_signature_and_the_map(converter, tmp_path):
         [tensor("input.1", ["n", 3]), tensor("1", ["n", 3])],
         [tensor("x:0", ["n", 3])],
     )
-    convert(model, tmp_path, ConvertConfig(converter=converter), samples(model), Monitor())
+    convert(LoadedModel(model), tmp_path, ConvertConfig(converter=converter), samples(model), Monitor())
     signature = Signature.load(tmp_path)
     assert [port.tensorflow for port in (*signature.inputs, *signature.outputs)] == ["input_1", "t_1", "x_0"]
     code = """
@@ -79,7 +80,7 @@ def test_nodes_named_like_inputs_and_outputs_do_not_clash_with_them(converter, t
         [tensor("X", ["n", 3]), tensor("x", ["n", 3])],
         [tensor("y", ["n", 3])],
     )
-    convert(model, tmp_path, ConvertConfig(converter=converter), samples(model), Monitor())
+    convert(LoadedModel(model), tmp_path, ConvertConfig(converter=converter), samples(model), Monitor())
     nodes = json.loads((tmp_path / "nodes.json").read_text())
     assert [[op["type"] for op in node["ops"]] for node in nodes] == [["Neg"], ["AddV2"]]
     with TensorFlowFrozen(tmp_path / "frozen.pb", "onnx-tf") as runtime:
@@ -118,7 +119,7 @@ def test_an_operator_that_fails_in_onnx_tf_is_named(tmp_path):
         [helper.make_node("Hardmax", ["x"], ["z"], name="hm", axis=0)], [tensor("x", ["n", 3])], [tensor("z", ["n", 3])]
     )
     with pytest.raises(ConversionError, match=r"onnx-tf fails at node 'hm' \(Hardmax-13\)"):
-        convert(model, tmp_path, ConvertConfig(converter="onnx-tf"), samples(model), Monitor())
+        convert(LoadedModel(model), tmp_path, ConvertConfig(converter="onnx-tf"), samples(model), Monitor())
 
 
 @needs_onnx_tf
@@ -169,7 +170,7 @@ def folder(request, finished_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("onnx-tf")
     model = onnx.load(finished_run.path / "export/model.onnx")
     digits = data.load(DataConfig(train_size=8000, test_size=400)).train.scaled()[:200]
-    convert(model, folder, ConvertConfig(converter=request.param), {"input": digits}, Monitor())
+    convert(LoadedModel(model), folder, ConvertConfig(converter=request.param), {"input": digits}, Monitor())
     return folder
 
 

@@ -8,6 +8,7 @@ from convnet_core.artifacts.artifact import Artifact, artifacts
 from convnet_core.artifacts.snippets import snippet, snippets
 from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets.table import TARGETS, select_targets
 from convnet_core.errors import ConfigError
@@ -31,7 +32,7 @@ def model():
 @pytest.mark.parametrize("names", [[target.name] for target in TARGETS] + [["tflite-int8", "frozen-graph"]])
 def test_each_format_can_be_written_without_the_others(names, tmp_path):
     feeds = {"x": np.ones((4, 3), np.float32)}
-    converted = convert(model(), tmp_path, ConvertConfig(only=tuple(names)), feeds, Monitor())
+    converted = convert(LoadedModel(model()), tmp_path, ConvertConfig(only=tuple(names)), feeds, Monitor())
     files = {target.file for target in TARGETS if target.name in names}
     assert (set(converted.sizes), converted.failed) == (files, {})
     assert {path.name for path in tmp_path.iterdir()} == files | {"signature.json", "nodes.json"}

@@ -11,6 +11,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 
 from convnet_core.config.stages import ConvertConfig, ExportConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.dissect.case import Case
 from convnet_core.events import Monitor
 from convnet_core.export.onnx_export import export_any
@@ -42,7 +43,7 @@ def case(name, folder, config=None, export_config=None, change=None):
     (port,) = exported.model.graph.input
     samples = {port.name: example.numpy()}
     converted = change(exported.model) if change else exported.model
-    convert(converted, folder, config or ConvertConfig(), samples, Monitor())
+    convert(LoadedModel(converted), folder, config or ConvertConfig(), samples, Monitor())
     many = {port.name: np.concatenate([example.numpy()] * 4)}
     return Case(folder / "model.onnx", exported.program, folder, samples, many, frozenset([port.name]))
 

@@ -5,6 +5,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets import tflite_worker
 from convnet_core.events import Monitor
@@ -99,7 +100,7 @@ def kernel_as_input():
 def copy_crashing_run(finished_run, folder):
     """A copy of a run with an int8 file that loads but crashes the process that runs it."""
     model = masked(("n", 1, 28, 28), 10)
-    convert(model, folder, ConvertConfig(), {}, Monitor())
+    convert(LoadedModel(model), folder, ConvertConfig(), {}, Monitor())
     images = {"input": np.random.default_rng(0).random((4, 1, 28, 28), np.float32)}
     content = tflite_worker.convert_saved_model(
         str(folder / "saved_model"), "int8", images, Signature.of(model), ConvertConfig()

@@ -64,6 +64,7 @@ from pathlib import Path
 from convnet_core.onnx_files import model_file as onnx_model
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.events import Monitor
 from convnet_core.runtimes.litert import LiteRT
 from convnet_core.runtimes.tensorflow import TensorFlowSavedModel
@@ -72,7 +73,8 @@ digest = hashlib.sha256()
 for name in ("convnet", "deep"):
     folder = Path(sys.argv[1], name)
     folder.mkdir(parents=True)
-    convert(onnx_model.load(folder.parent.parent / f"{name}.onnx"), folder, ConvertConfig(), images, Monitor())
+    model = LoadedModel(onnx_model.load(folder.parent.parent / f"{name}.onnx"))
+    convert(model, folder, ConvertConfig(), images, Monitor())
     for runtime in (
         TensorFlowSavedModel(folder / "saved_model", "native"), LiteRT(folder / "model.fp32.tflite", "", "")
     ):

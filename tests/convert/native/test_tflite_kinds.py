@@ -7,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.targets.tflite_errors import reason
 from convnet_core.errors import ConversionError
 from convnet_core.events import Monitor
@@ -262,7 +263,7 @@ def test_infinite_constants_stay_infinite(kind, tmp_path):
     constants = {"mask": np.array([True, False, True]), "inf": np.float32(-np.inf)}
     outputs = {"y": (np.float32, ["n", 3]), "z": (np.float32, ["n", 3])}
     model = litert.model(nodes, {"x": (np.float32, ["n", 3])}, outputs, constants)
-    convert(model, tmp_path, ConvertConfig(only=(f"tflite-{kind}",)), {}, Monitor())
+    convert(LoadedModel(model), tmp_path, ConvertConfig(only=(f"tflite-{kind}",)), {}, Monitor())
     run = Interpreter(model_path=str(tmp_path / f"model.{kind}.tflite")).get_signature_runner("serving_default")
     for batch in (1, 2):
         x = np.arange(3 * batch, dtype=np.float32).reshape(batch, 3)
