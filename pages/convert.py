@@ -23,6 +23,7 @@ from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.provenance import data_of, inputs_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.runs.stage_results import ConversionResult, ImportResult
 from convnet_core.tensors.arrays import shape_text
 from pages.components import artifacts as files
 from pages.components import frame
@@ -164,7 +165,7 @@ def node_table(run: Run, item: Artifact) -> None:
 
 def show_unsupported_nodes(run: Run) -> bool:
     """Show the nodes of an imported model that the native converter does not support; returns whether there are any."""
-    nodes: list[str] = run.require("export").result.get("faults", [])
+    nodes = run.require("export").result_as(ImportResult).faults
     if nodes:
         st.error(
             f"The native converter does not support {format_count(len(nodes), 'node')} of this model. "
@@ -220,17 +221,14 @@ def show(run: Run, stage: str, flags: list[str]) -> None:
     for item in artifacts:
         artifact.check_files(run, item)
     record = run.require(stage)
+    config = ConvertConfig.from_json(record.config)
     st.caption(
-        f"Converted by {record.config['converter']} in {record.seconds:.1f} s"
-        + (
-            "."
-            if run.is_model
-            else f" with {record.config['calibration_size']:,} calibration images, seed {record.config['seed']}."
-        )
+        f"Converted by {config.converter} in {record.seconds:.1f} s"
+        + ("." if run.is_model else f" with {config.calibration_size:,} calibration images, seed {config.seed}.")
     )
-    for file, reason in record.result.get("failed", {}).items():
+    for file, reason in record.result_as(ConversionResult).failed.items():
         st.warning(f"{file} could not be written. {reason}", icon=":material/error:")
-    show_converters(run, ConvertConfig.from_json(record.config), flags)
+    show_converters(run, config, flags)
     files.show_sizes(artifacts)
     files.show_downloads(run, artifacts)
     descriptions = {item.name: item for item in artifacts if item.kind == "description"}

@@ -12,6 +12,7 @@ from convnet_core.config.stages import ExportConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs import graph_file
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_results import ExportResult
 from pages.components import frame
 from pages.components import graph_explorer as graph
 from pages.components import job_area as jobs
@@ -99,18 +100,18 @@ def download(run: Run) -> None:
 def show_checks(run: Run) -> None:
     """Show the checks that the export passed."""
     record = run.require("export")
-    result, config = record.result, ExportConfig.from_json(record.config)
+    result, config = record.result_as(ExportResult), ExportConfig.from_json(record.config)
     if run.is_model:
         st.success(
-            f"Imported model: opset {result['opset']}, {format_count(result['nodes'], 'node')}, "
-            f"{format_size(result['bytes'])}. It passed {result['checked']}.",
+            f"Imported model: opset {result.opset}, {format_count(result.nodes, 'node')}, "
+            f"{format_size(result.bytes)}. It passed {result.checked}.",
             icon=":material/verified:",
         )
         return
     st.success(
-        f"Opset {config.opset}, {format_count(result['nodes'], 'node')}, {format_size(result['bytes'])}. It passed "
-        f"{result.get('checked', 'onnx.checker')}; ONNX Runtime gives PyTorch's answers with a largest error of "
-        f"{format_error(result['max_abs_error'])}.",
+        f"Opset {config.opset}, {format_count(result.nodes, 'node')}, {format_size(result.bytes)}. It passed "
+        f"{result.checked}; ONNX Runtime gives PyTorch's answers with a largest error of "
+        f"{format_error(result.max_abs_error)}.",
         icon=":material/verified:",
     )
 

@@ -15,6 +15,7 @@ from convnet_core.jobs import upload, watcher
 from convnet_core.jobs.overview import Overview, StageView, overview, stage_views
 from convnet_core.runs.library import delete_runs, list_runs, rename_run
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_results import ImportResult
 from pages.components import frame, report_table
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
@@ -106,11 +107,11 @@ def show(run: Run) -> None:
 
 def show_next_steps(run: Run) -> None:
     """Show what to do with a newly imported model."""
-    result = run.require("export").result
-    if repairs := result.get("repairs"):
+    result = run.require("export").result_as(ImportResult)
+    if result.repairs:
         st.info("The model was repaired while it was opened.", icon=":material/build:")
-        st.dataframe([{"Repair": text} for text in repairs], hide_index=True, width="stretch")
-    if result.get("faults"):
+        st.dataframe([{"Repair": text} for text in result.repairs], hide_index=True, width="stretch")
+    if result.faults:
         st.warning("The native converter does not support this model; the Convert page shows why.")
         st.page_link("pages/convert.py", label="See the unsupported nodes", icon=":material/transform:")
     else:
@@ -164,7 +165,7 @@ def show_runs(chosen: Run) -> None:
         selection_mode="single-row",
         key=f"runs {chosen.name} {[item.name for item in overviews]}",  # a selection is a row number
     )
-    rows = selection["selection"]["rows"]
+    rows = selection.selection.rows
     if rows and overviews[rows[0]].name != chosen.name:
         st.session_state["open_run"] = overviews[rows[0]].name
         st.rerun()

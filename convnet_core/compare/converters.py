@@ -10,6 +10,7 @@ from convnet_core.compare import report_file
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.runs.stage_results import ConversionResult
 from convnet_core.runtimes.specs import TENSORFLOW, spec_of
 
 
@@ -35,13 +36,14 @@ def side_by_side(run: Run) -> list[Line]:
     for stage in CONVERT_STAGES:
         record = run.record(stage)
         if record is not None:
+            result = record.result_as(ConversionResult)
             converter = stage.partition("/")[2]
             lines.append(
                 Line(
                     converter=converter,
-                    tensorflow_ops=record.result["tensorflow_ops"],
-                    transposes=record.result.get("transposes"),
-                    saved_model_bytes=record.result["sizes"].get(TENSORFLOW.file),
+                    tensorflow_ops=result.tensorflow_ops,
+                    transposes=result.transposes,
+                    saved_model_bytes=result.sizes.get(TENSORFLOW.file),
                     seconds=record.seconds,
                     error=errors.get(converter),
                     median_ms=latencies.get(converter),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from convnet_core.common.files import size_of
@@ -24,6 +23,7 @@ from convnet_core.convert.targets.table import SAVED_MODEL, TARGETS, Target, Tra
 from convnet_core.convert.traced_function import Traced
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
+from convnet_core.runs.stage_results import ConversionResult
 from convnet_core.tensors.arrays import Feeds
 
 CONVERTERS: dict[str, Callable[[LoadedModel, ConvertConfig], Traced]] = {
@@ -32,22 +32,9 @@ CONVERTERS: dict[str, Callable[[LoadedModel, ConvertConfig], Traced]] = {
 }
 
 
-@dataclass(frozen=True)
-class ConversionSummary:
-    """Artifact sizes in bytes, node and op counts, and the reason for each artifact that could not be written
-    (TFLite supports fewer ops than TensorFlow).
-    """
-
-    sizes: dict[str, int]
-    onnx_nodes: int
-    tensorflow_ops: int
-    transposes: int
-    failed: dict[str, str]
-
-
 def convert(
     model: LoadedModel, folder: Path, config: ConvertConfig, calibration: Feeds, monitor: Monitor
-) -> ConversionSummary:
+) -> ConversionResult:
     """Write every target that `config` selects, the signature, and the map of nodes into `folder`.
 
     `calibration` has samples [n, ...] by ONNX input name, which determine the int8 ranges.
@@ -79,7 +66,7 @@ def convert(
 
     sizes = {target.file: size_of(folder / target.file) for target in selected if target.file not in failed}
     ops = [op.type for entry in node_map for op in entry.ops]
-    return ConversionSummary(sizes, len(node_map), len(ops), ops.count("Transpose"), failed)
+    return ConversionResult(sizes, len(node_map), len(ops), ops.count("Transpose"), failed)
 
 
 def _is_needed(target: Target, selected: tuple[Target, ...]) -> bool:

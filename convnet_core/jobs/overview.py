@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from convnet_core.common.formatting import format_count, format_share, format_size
-from convnet_core.errors import RunError
+from convnet_core.config.stages import TrainConfig
+from convnet_core.errors import ConfigError, RunError
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job_info import JobInfo
 from convnet_core.jobs.job_progress import progress_of
@@ -15,6 +16,9 @@ from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT
 from convnet_core.runs.stage_record import StageRecord
+from convnet_core.runs.stage_results import ComparisonResult, ConversionResult, ExportResult, TrainingResult
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -59,20 +63,22 @@ def overview(run: Run) -> Overview:
     """Summarize a run. Omits the verdict of a stale comparison."""
     info = run.info
     train, checkpoint = _record(run, "train"), _record(run, CHECKPOINT)
+    trained = _result(train, TrainingResult)
+    config = _config(train)
     job = watcher.current(run)
     running = job[1].command if job and job[1].live else None
     stages = stage_views(run, job)
-    compare = _record(run, "compare")
+    compared = _result(_record(run, "compare"), ComparisonResult)
     return Overview(
         name=run.name,
         path=str(run.path),
         title=str(info.get("title", run.name)),
         created=str(info.get("created", "")),
         stages=stages,
-        data=train.config["data"]["source"] if train else None,
-        architecture=train.config["model"]["architecture"] if train else None,
-        accuracy=train.result["test_accuracy"] if train else None,
-        verdict=compare.result["verdict"] if compare and stages["compare"].state == "fresh" else None,
+        data=config.data.source if config else None,
+        architecture=config.model.architecture if config else None,
+        accuracy=trained.test_accuracy if trained else None,
+        verdict=compared.verdict if compared and stages["compare"].state == "fresh" else None,
         resumable=running is None and checkpoint is not None and (train is None or checkpoint.created > train.created),
         running=running,
     )
@@ -106,26 +112,29 @@ def _with_job_state(view: StageView, info: JobInfo) -> StageView:
     return dataclasses.replace(view, state=state, detail=info.error or "")
 
 
-def _command(stage: str) -> str:
-    return stage.split("/")[0]
+_RESULTS: dict[str, type[Any]] = {
+    "train": TrainingResult,
+    "export": ExportResult,
+    "convert": ConversionResult,
+    "compare": ComparisonResult,
+}
+"""The result of each command."""
 
 
 def _outcome(record: StageRecord | None) -> str:
     """The result of a stage in a few words."""
-    if record is None:
-        return ""
-    match _command(record.stage):
-        case "train":
-            return f"{format_share(record.result['test_accuracy'])} correct"
-        case "export":
-            return f"{format_count(record.result['nodes'], 'node')}, {format_size(record.result['bytes'])}"
-        case "convert":
-            ops, sizes = record.result["tensorflow_ops"], record.result["sizes"]
-            return f"{format_count(ops, 'op')}, {format_count(len(sizes), 'artifact')}"
-        case "compare":
-            return f"{format_count(len(record.result['runtimes']), 'runtime')} {record.result['verdict']}"
-        case _:
-            return ""
+    kind = _RESULTS.get(record.stage.split("/")[0]) if record else None
+    match kind and _result(record, kind):
+        case TrainingResult() as trained:
+            return f"{format_share(trained.test_accuracy)} correct"
+        case ExportResult() as exported:
+            return f"{format_count(exported.nodes, 'node')}, {format_size(exported.bytes)}"
+        case ConversionResult() as converted:
+            artifacts = format_count(len(converted.sizes), "artifact")
+            return f"{format_count(converted.tensorflow_ops, 'op')}, {artifacts}"
+        case ComparisonResult() as compared:
+            return f"{format_count(len(compared.runtimes), 'runtime')} {compared.verdict}"
+    return ""
 
 
 def _record(run: Run, stage: str) -> StageRecord | None:
@@ -133,3 +142,17 @@ def _record(run: Run, stage: str) -> StageRecord | None:
         return run.record(stage)
     except RunError:
         return None  # the stage's state reports the damage
+
+
+def _config(record: StageRecord | None) -> TrainConfig | None:
+    try:
+        return TrainConfig.from_json(record.config) if record else None
+    except ConfigError:
+        return None  # as in `_result`
+
+
+def _result(record: StageRecord | None, kind: type[_Result]) -> _Result | None:
+    try:
+        return record.result_as(kind) if record else None
+    except RunError:
+        return None  # the list shows the other runs; the stage's own page reports the damage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import os
 import platform
@@ -10,11 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import digest, read_json
+from convnet_core.errors import RunError, one_line
 
+_Result = TypeVar("_Result")
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-tf", "tensorflow", "ai-edge-litert", "numpy")
 _MAX_CACHED = 500  # more than the stages of all runs on the home page
 
@@ -23,8 +26,9 @@ _MAX_CACHED = 500  # more than the stages of all runs on the home page
 class StageRecord:
     """The content of `stage.json`.
 
-    `inputs` maps a path relative to the run (`train/model.safetensors`), or the name of something outside
-    the run, to a SHA-256; `outputs` maps a path relative to the stage's folder to `{sha256, bytes, mtime_ns}`.
+    Read `result` with `result_as`. `inputs` maps a path relative to the run (`train/model.safetensors`), or the name of
+    something outside the run, to a SHA-256; `outputs` maps a path relative to the stage's folder to
+    `{sha256, bytes, mtime_ns}`.
     """
 
     stage: str
@@ -42,6 +46,20 @@ class StageRecord:
         for name, output in self.outputs.items():
             if any(type(output.get(key)) is not kind for key, kind in required.items()):
                 raise TypeError(f"the output {name!r} needs {', '.join(required)}")
+
+    def result_as(self, kind: type[_Result]) -> _Result:
+        """The result of the stage as a dataclass of `stage_results`, which may leave out some of what was recorded.
+
+        Raises RunError if the record lacks a value or has one of another type.
+        """
+        names = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+        try:
+            return dataclass_from_json(kind, {name: value for name, value in self.result.items() if name in names})
+        except TypeError as error:
+            raise RunError(
+                f"the record of the stage {self.stage} is damaged: {one_line(error)}",
+                hint=f"run the stage {self.stage} again",
+            ) from error
 
 
 _cache: dict[Path, tuple[tuple[int, int, int], StageRecord]] = {}

@@ -11,6 +11,7 @@ from convnet_core.common.files import size_of
 from convnet_core.errors import RunError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.runs.stage_results import ConversionResult
 from convnet_core.runtimes.base import Runtime
 from convnet_core.runtimes.specs import SPECS, RuntimeSpec, available
 
@@ -52,7 +53,7 @@ def not_made(run: Run) -> list[str]:
     return [
         _name(spec, stage)
         for stage, record in records
-        for file in (record.result.get("failed", {}) if record else {})
+        for file in (record.result_as(ConversionResult).failed if record else ())
         for spec in SPECS
         if spec.stage == "convert" and spec.file == file
     ]

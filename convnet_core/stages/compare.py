@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ from convnet_core.onnx_files.refused_inputs import explain
 from convnet_core.runs import drawings
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
+from convnet_core.runs.stage_results import ComparisonResult
 from convnet_core.runtimes.registry import Source, not_made, sources
 from convnet_core.runtimes.specs import all_versions, spec_of
 from convnet_core.stages.samples import ComparisonInputs, comparison_inputs
@@ -90,10 +92,10 @@ def run_compare(
             comparison = judge(measurements, sizes, all_sources[0].name, config)
             content = _write(draft.path, comparison, run, inputs, warnings)
             measurements_file.save(measurements, draft.path / "measurements.npz")
+            passed = {line.name: line.passed for line in comparison.runtimes}
             draft.result = {
                 **inputs.record,
-                "verdict": comparison.verdict,
-                "runtimes": {line.name: line.passed for line in comparison.runtimes},
+                **dataclasses.asdict(ComparisonResult(comparison.verdict, passed)),
             }
         line.summary = sentence(content)
     return comparison

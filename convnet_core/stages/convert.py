@@ -8,12 +8,13 @@ from pathlib import Path
 from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import ConvertConfig, DataConfig
 from convnet_core.convert import float16
-from convnet_core.convert.convert import ConversionSummary, convert
+from convnet_core.convert.convert import convert
 from convnet_core.convert.loaded_model import LoadedModel, load_model
 from convnet_core.convert.targets.table import TFLITE_FP16
 from convnet_core.convert.targets.tflite import warm_up
 from convnet_core.events import Message, Monitor
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_results import ConversionResult
 from convnet_core.stages.samples import calibration
 from convnet_core.stages.stage import stage_events
 from convnet_core.tensors.model_inputs import InputSpec
@@ -30,7 +31,7 @@ def run_convert(
     input_spec: InputSpec = _NO_SPEC,
     samples: Path | None = None,
     model: LoadedModel | None = None,
-) -> ConversionSummary:
+) -> ConversionResult:
     """Convert the run's ONNX model and write `convert/<converter>/`.
 
     int8 is calibrated on training images of the run's data set, or of `data_config`; for an imported model on the

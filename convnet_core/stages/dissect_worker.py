@@ -28,6 +28,7 @@ from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.onnx_files.refused_inputs import explain
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_results import TrainingResult
 from convnet_core.tensors.arrays import Feeds, TensorInfo, batch_of, batched, fixed_batch
 from convnet_core.tensors.model_inputs import InputSpec, draw_samples, read_samples
 from convnet_core.worker.messages import Content, Message, Notify
@@ -122,7 +123,7 @@ def _case(
 def _training_images(run: Run, digits: data.Digits) -> InputStatistics:
     """The range of the training images, and the test accuracy if the run was trained here."""
     record = run.record("train")
-    accuracy = None if record is None else record.result.get("test_accuracy")
+    accuracy = None if record is None else record.result_as(TrainingResult).test_accuracy
     return InputStatistics.of(digits.train.first(_CALIBRATION).scaled(), accuracy)
 
 

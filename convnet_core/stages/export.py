@@ -19,7 +19,8 @@ from convnet_core.networks.recognition import recognize
 from convnet_core.networks.weights import read_weights
 from convnet_core.onnx_files.model_file import CHECKER
 from convnet_core.runs.run import Run
-from convnet_core.stages.stage import ExportResult, stage_events
+from convnet_core.runs.stage_results import ExportResult
+from convnet_core.stages.stage import stage_events
 
 _TRAINED = "train/model.safetensors"
 

@@ -12,8 +12,9 @@ from convnet_core.export import factory
 from convnet_core.export.onnx_export import export_any
 from convnet_core.onnx_files.repairs import repair
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_results import ExportResult
 from convnet_core.stages.import_onnx import write_model
-from convnet_core.stages.stage import ExportResult, stage_events
+from convnet_core.stages.stage import stage_events
 
 
 def run_export_factory(

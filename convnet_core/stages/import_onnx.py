@@ -13,7 +13,8 @@ from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.model_file import ModelFile
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import Draft
-from convnet_core.stages.stage import ExportResult, stage_events
+from convnet_core.runs.stage_results import ExportResult, ImportResult
+from convnet_core.stages.stage import stage_events
 
 
 def run_import_onnx(run: Run, file: ModelFile, monitor: Monitor) -> tuple[ExportResult, LoadedModel]:
@@ -43,5 +44,6 @@ def write_model(model: LoadedModel, draft: Draft, max_abs_error: float | None = 
     files = model_file.save(proto, draft.path)
     size = sum(file.stat().st_size for file in files)
     result = ExportResult(nodes, size, opset, model_file.CHECKER, max_abs_error)
-    draft.result = {**dataclasses.asdict(result), "faults": [*model.unsupported], "repairs": [*model.repairs]}
+    record = ImportResult(**dataclasses.asdict(result), faults=model.unsupported, repairs=model.repairs)
+    draft.result = dataclasses.asdict(record)
     return result

@@ -1,28 +1,13 @@
-"""The result and the events that several stages share."""
+"""The events that all stages emit."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from convnet_core.errors import Stopped
 from convnet_core.events import Monitor, StageDone, StageStarted
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """The exported model, what was checked, and its largest error against PyTorch on five images.
-
-    The error is None if there was no PyTorch network to compare with.
-    """
-
-    nodes: int
-    bytes: int
-    opset: int
-    checked: str
-    max_abs_error: float | None
 
 
 class StageSummary:

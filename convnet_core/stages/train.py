@@ -19,10 +19,11 @@ from convnet_core.networks.convnet import build
 from convnet_core.networks.weights import save_pth
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT
+from convnet_core.runs.stage_results import TrainingResult
 from convnet_core.stages.stage import stage_events
 from convnet_core.training import checkpoint, loop
 from convnet_core.training.estimate import expected_seconds, parameter_count
-from convnet_core.training.history import Mistake, TrainingReport, TrainingResult
+from convnet_core.training.history import Mistake, TrainingReport
 from convnet_core.training.loop import Evaluation, Tensors, Training
 
 _MISTAKES = 24

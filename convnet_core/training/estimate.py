@@ -11,6 +11,7 @@ from convnet_core.data.digits import train_count
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.library import list_runs
+from convnet_core.runs.stage_results import TrainingResult
 
 _LATEST_RUNS = 20  # to search for a measured speed
 _IMAGE_SECONDS = 2.3e-5
@@ -47,11 +48,11 @@ def _images(config: TrainConfig) -> int:
 def _measured_seconds_per_image(config: TrainConfig, runs_root: Path) -> float | None:
     """The estimate, scaled by how far the newest run of the same device and precision was from its own estimate."""
     for run in list_runs(runs_root)[:_LATEST_RUNS]:
-        with contextlib.suppress(ConvNetError, KeyError):
+        with contextlib.suppress(ConvNetError):
             record = run.record("train")
             earlier = TrainConfig.from_json(record.config) if record else None
             if record and earlier and (earlier.device, earlier.precision) == (config.device, config.precision):
-                measured = float(record.result["seconds"]) / max(1, earlier.epochs * _images(earlier))
+                measured = record.result_as(TrainingResult).seconds / max(1, earlier.epochs * _images(earlier))
                 return float(_seconds_per_image(config) * measured / _seconds_per_image(earlier))
     return None
 

@@ -12,20 +12,11 @@ from convnet_core.errors import RunError, one_line
 from convnet_core.events import Metrics
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT
+from convnet_core.runs.stage_results import TrainingResult
 
 HISTORY_FILE = "history.json"
 
 _MAX_IMAGES = 1 << 40  # more than any test set; charts cannot show integers of any size
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """Accuracy (a fraction) and mean cross-entropy on the test set; the training's duration and device."""
-
-    test_accuracy: float
-    test_loss: float
-    seconds: float
-    device: str
 
 
 @dataclass(frozen=True)

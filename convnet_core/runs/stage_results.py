@@ -1,0 +1,61 @@
+"""The results that stages record in `stage.json`; `StageRecord.result_as` reads them. Standard library only.
+
+Fields with a default are missing from the records of earlier versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Accuracy (a fraction) and mean cross-entropy on the test set; the training's duration and device."""
+
+    test_accuracy: float
+    test_loss: float
+    seconds: float
+    device: str
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """The exported model, what was checked, and its largest error against PyTorch on five images.
+
+    The error is None if there was no PyTorch network to compare with.
+    """
+
+    nodes: int
+    bytes: int
+    opset: int
+    checked: str = "onnx.checker"
+    max_abs_error: float | None = None
+
+
+@dataclass(frozen=True)
+class ImportResult(ExportResult):
+    """An imported model: what the native converter cannot convert, and what was repaired, one line each."""
+
+    faults: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ConversionResult:
+    """Artifact sizes in bytes, node and op counts, and the reason for each artifact that could not be written
+    (TFLite supports fewer ops than TensorFlow).
+    """
+
+    sizes: dict[str, int]
+    onnx_nodes: int
+    tensorflow_ops: int
+    transposes: int | None = None
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """The verdict, and for each runtime whether it passed."""
+
+    verdict: str
+    runtimes: dict[str, bool]
