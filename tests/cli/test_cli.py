@@ -1,4 +1,4 @@
-"""The command line as its users run it: processes, exit statuses, standard output and error."""
+"""The command line as users run it: exit statuses, standard output and standard error."""
 
 import json
 import os
@@ -50,13 +50,13 @@ def test_every_field_of_the_configs_is_a_flag(command, configs):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself_with_an_example(command):
-    said = convnet(command, "--help").stdout
-    assert "example: python -m convnet_core" in said
-    assert "--json" in said
+def test_every_command_has_help_with_an_example(command):
+    output = convnet(command, "--help").stdout
+    assert "example: python -m convnet_core" in output
+    assert "--json" in output
 
 
-def test_pipeline_from_nothing_to_the_verdict(tmp_path):
+def test_pipeline_runs_all_stages_to_the_verdict(tmp_path):
     done = convnet("pipeline", "--run", tmp_path / "run", *SMALL, *LOOSE, "--epochs", 3, "--json")
     report = json.loads(done.stdout)
     assert report["verdict"] == "agree"
@@ -70,27 +70,27 @@ def test_pipeline_from_nothing_to_the_verdict(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_stages_one_by_one_and_stale_after_a_new_training(run, tmp_path):
-    said = convnet("train", "--run", run.path, *SMALL, "--epochs", 3, "--seed", 7).stderr
-    assert "stale now: export, convert/native, compare" in said
+def test_stages_run_one_by_one_and_become_stale_after_a_new_training(run, tmp_path):
+    errors = convnet("train", "--run", run.path, *SMALL, "--epochs", 3, "--seed", 7).stderr
+    assert "stale now: export, convert/native, compare" in errors
     assert run.state("compare").state == "stale"
     listed = json.loads(convnet("runs", "--runs", run.path.parent, "--json").stdout)
     (line,) = [item for item in listed if item["name"] == run.name]
     assert line["stages"] == {"train": "fresh", "export": "stale", "convert/native": "stale", "compare": "stale"}
-    assert line["verdict"] is None  # a stale verdict is not repeated
+    assert line["verdict"] is None  # a stale verdict is not shown
     convnet("export", "--run", run.path)
     convnet("convert", "--run", run.path)
     convnet("compare", "--run", run.path, *LOOSE, "--batch-sizes", "1,64")
     assert run.state("compare").state == "fresh"
 
 
-def test_a_tolerance_that_nothing_meets_gives_exit_status_1(run):
+def test_an_impossible_tolerance_gives_exit_status_1(run):
     done = convnet("compare", "--run", run.path, "--rtol", 0, "--atol", 0, *LOOSE, "--batch-sizes", "64", check=1)
     assert "disagree" in done.stdout
     assert run.record("compare").result["verdict"] == "disagree"
 
 
-def test_a_corrupted_artefact_disagrees(run):
+def test_a_corrupted_artifact_disagrees(run):
     path = run.path / "convert/native/model.fp32.tflite"
     content = bytearray(path.read_bytes())
     start = len(content) // 2
@@ -101,10 +101,10 @@ def test_a_corrupted_artefact_disagrees(run):
     assert failed == ["litert-fp32"]
 
 
-def test_export_of_weights_made_elsewhere(tmp_path):
+def test_export_of_imported_weights(tmp_path):
     torch.save(build(ModelConfig(channels=8), seed=0).state_dict(), tmp_path / "w.pth")
-    said = json.loads(convnet("export", "--weights", tmp_path / "w.pth", "--run", tmp_path / "run", "--json").stdout)
-    assert said["nodes"] == 4
+    output = json.loads(convnet("export", "--weights", tmp_path / "w.pth", "--run", tmp_path / "run", "--json").stdout)
+    assert output["nodes"] == 4
     assert (tmp_path / "run/export/model.onnx").is_file()
 
 
@@ -121,32 +121,32 @@ def test_predict_answers_for_each_image_in_order(run, seven, tmp_path):
     assert "pytorch" in convnet("predict", seven, "--run", run.path).stdout
 
 
-def test_runs_are_renamed_and_deleted(run):
+def test_runs_can_be_renamed_and_deleted(run):
     root = run.path.parent
     convnet("runs", "rename", run.name, "demo", "--runs", root)
     assert (root / "demo/run.json").is_file()
     assert "demo" in convnet("runs", "--runs", root).stdout
     convnet("runs", "delete", "demo", "nowhere", "--runs", root, check=2)
-    assert (root / "demo").is_dir()  # all of them or none
+    assert (root / "demo").is_dir()  # either all are deleted or none
     convnet("runs", "delete", "demo", "--runs", root)
     assert not (root / "demo").exists()
     assert "no runs in" in convnet("runs", "--runs", root).stdout
 
 
-def test_without_run_the_newest_is_taken(run):
+def test_without_run_flag_the_newest_run_is_used(run):
     done = convnet("compare", *LOOSE, "--batch-sizes", "64", "--runs", run.path.parent)
     assert f"the newest run with export: {run.path}" in done.stderr
 
 
-def test_doctor_names_versions_devices_and_no_problem():
+def test_doctor_reports_versions_and_devices_without_problems():
     checks = json.loads(convnet("doctor", "--json").stdout)
-    found = {check["name"]: check for check in checks}
-    assert found["torch"]["found"].startswith(torch.__version__.split("+")[0])
-    assert "cores" in found["device cpu"]["found"]
+    by_name = {check["name"]: check for check in checks}
+    assert by_name["torch"]["found"].startswith(torch.__version__.split("+")[0])
+    assert "cores" in by_name["device cpu"]["found"]
     assert all(check["ok"] for check in checks)
 
 
-def test_doctor_says_how_to_fix(tmp_path):
+def test_doctor_explains_how_to_fix_a_problem(tmp_path):
     env = {**os.environ, "CONVNET_RUNS_DIR": "/proc/nowhere"}
     checks = json.loads(convnet("doctor", "--json", check=2, env=env).stdout)
     (bad,) = [check for check in checks if not check["ok"]]
@@ -154,7 +154,7 @@ def test_doctor_says_how_to_fix(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["train", "--epochs", "0"], "epochs must be from 1 to 1000"),
         (["train", "--epochs", "many"], "invalid int value"),
@@ -175,28 +175,28 @@ def test_doctor_says_how_to_fix(tmp_path):
         ([], "required"),
     ],
 )
-def test_wrong_usage_gets_one_clear_line_and_exit_status_2(tmp_path, arguments, says):
+def test_wrong_usage_gives_one_clear_line_and_exit_status_2(tmp_path, arguments, message):
     done = convnet(*arguments, check=2)
-    assert says in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
-    assert not list((tmp_path / "runs").glob("*"))  # nothing half-made
+    assert not list((tmp_path / "runs").glob("*"))  # no unfinished run is left
 
 
-def test_predict_refuses_bad_images_by_name(run, tmp_path):
+def test_predict_names_bad_images(run, tmp_path):
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
     (tmp_path / "text.png").write_text("hello")
-    for name, says in (
+    for name, message in (
         ("blank.png", "no ink"),
         ("text.png", "cannot be read as an image"),
         ("gone.png", "no such file"),
     ):
         done = convnet("predict", tmp_path / name, "--run", run.path, check=2)
-        assert says in done.stderr
+        assert message in done.stderr
         assert name in done.stderr
 
 
-def test_one_bad_picture_does_not_stop_the_others(run, seven, tmp_path):
+def test_one_bad_image_does_not_stop_the_others(run, seven, tmp_path):
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
     pictures = [tmp_path / "blank.png", seven, tmp_path / "gone.png"]
     done = convnet("predict", *pictures, "--run", run.path, "--json", check=2)
@@ -209,7 +209,7 @@ def test_one_bad_picture_does_not_stop_the_others(run, seven, tmp_path):
     assert "gone.png: no such file" in done.stderr
 
 
-def test_an_internal_error_is_one_line_and_the_trace_is_in_the_log(run, tmp_path):
+def test_an_internal_error_prints_one_line_and_logs_the_traceback(run, tmp_path):
     code = """
 import sys
 import convnet_core.stages.export as stage
@@ -223,11 +223,11 @@ sys.exit(main(["export", "--run", sys.argv[1]]))
     assert "Traceback" not in done.stderr
     (log,) = run.path.glob("jobs/*/log.txt")
     assert "Traceback" in log.read_text()
-    assert run.state("export").state == "fresh"  # the old one is intact
+    assert run.state("export").state == "fresh"  # the old stage is intact
 
 
 @pytest.mark.parametrize("number", few_quick([signal.SIGINT, signal.SIGTERM], signal.SIGINT))
-def test_a_signal_stops_the_training_with_exit_status_3_and_resume_goes_on(tmp_path, number):
+def test_a_signal_stops_training_with_exit_status_3_and_it_can_be_resumed(tmp_path, number):
     run = tmp_path / "run"
     arguments = ["train", "--run", str(run), "--epochs", "400", *SMALL]
     worker = subprocess.Popen(
@@ -240,14 +240,13 @@ def test_a_signal_stops_the_training_with_exit_status_3_and_resume_goes_on(tmp_p
         assert time.monotonic() < deadline
         time.sleep(0.05)
     worker.send_signal(number)
-    _, said = worker.communicate(timeout=300)
+    _, errors = worker.communicate(timeout=300)
     assert worker.returncode == 3
-    assert "saved" in said
-    assert "train --resume" in said
-    opened = Run.open(run)
-    assert opened.state("train").state == "missing"
+    assert "saved" in errors
+    assert "train --resume" in errors
+    assert Run.open(run).state("train").state == "missing"
     assert (run / "checkpoint/state.pth").is_file()
     assert json.loads(next(run.glob("jobs/*/job.json")).read_text())["state"] == "stopped"
     (line,) = json.loads(convnet("runs", "--runs", tmp_path, "--json").stdout)
     assert line["resumable"]
-    convnet("train", "--resume", "--run", run, "--epochs", "3", check=2)  # it goes on as it began
+    convnet("train", "--resume", "--run", run, "--epochs", "3", check=2)  # a resume keeps its settings

@@ -1,4 +1,4 @@
-"""The command line when things go wrong: signals, readers that leave, stale or missing files, missing libraries."""
+"""The command line when things go wrong: signals, closed pipes, stale or missing files, missing libraries."""
 
 import json
 import subprocess
@@ -25,14 +25,14 @@ def emit_and_signal(job, event):
 Job.emit = emit_and_signal
 sys.exit(main(sys.argv[2:]))
 """
-"""A command that is sent a signal as soon as its job has told of `ready`: as if by somebody who is quick enough."""
+"""A command that gets SIGTERM as soon as its job emits an event that contains the text `ready`."""
 
 
 @pytest.mark.parametrize(
     ("command", "ready"),
     few_quick([("export", "exporting"), ("convert", "tflite"), ("compare", "comparing")], ("convert", "tflite")),
 )
-def test_a_signal_stops_a_real_stage_and_the_old_one_stays(run, command, ready):
+def test_a_signal_stops_a_stage_and_keeps_the_old_one(run, command, ready):
     before = run.record("compare").created
     code = [sys.executable, "-c", _SIGNALED, ready, command, "--run", run.path]
     done = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, timeout=300)
@@ -45,7 +45,7 @@ def test_a_signal_stops_a_real_stage_and_the_old_one_stays(run, command, ready):
 
 
 @pytest.mark.slow
-def test_a_reader_that_goes_away_changes_nothing(run):
+def test_a_closed_output_pipe_changes_nothing(run):
     shell = f"{sys.executable} -m convnet_core compare --run {run.path} --batch-sizes 64 {' '.join(LOOSE)}"
     for pipe in ("2>&1 | true", "| true"):
         done = subprocess.run(
@@ -58,15 +58,15 @@ def test_a_reader_that_goes_away_changes_nothing(run):
         assert json.loads(max(run.path.glob("jobs/*/job.json")).read_text())["state"] == "done"
 
 
-def test_data_flags_of_later_stages_start_from_the_runs_own_data(run):
-    # Of 100 images int8 may misread a few more; what it was compared on counts.
+def test_data_flags_of_later_stages_default_to_the_data_of_the_run(run):
+    # int8 may misread more of only 100 images, so any exit status is accepted.
     convnet("compare", "--run", run.path, "--test-size", 100, *LOOSE, "--batch-sizes", "64", check=None)
     report = json.loads((run.path / "compare/report.json").read_text())
     assert {item["samples"] for item in report["results"] if item["inputs"] == "test set"} == {100}
     assert report["config"]["data"] == "strokes"
 
 
-def test_a_comparison_of_stale_stages_says_so(run):
+def test_comparing_stale_stages_gives_a_warning(run):
     (run.path / "train/model.safetensors").write_bytes(b"another")
     done = convnet("compare", "--run", run.path, *LOOSE, "--batch-sizes", "64")
     assert "warning: export is stale" in done.stderr
@@ -74,14 +74,14 @@ def test_a_comparison_of_stale_stages_says_so(run):
     assert run.state("compare").state == "stale"
 
 
-def test_a_missing_artefact_is_named_with_the_command_that_makes_it(run):
+def test_a_missing_artifact_is_named_with_its_command(run):
     (run.path / "convert/native/frozen.pb").unlink()
     done = convnet("compare", "--run", run.path, check=2)
     assert "frozen.pb is missing" in done.stderr
     assert "convnet_core convert" in done.stderr
 
 
-def test_doctor_works_where_libraries_are_missing():
+def test_doctor_works_without_the_libraries():
     code = """
 import sys
 for name in ("rich", "torch", "filelock", "jinja2", "numpy", "PIL"):
@@ -98,7 +98,7 @@ sys.exit(main([sys.argv[1]]))
     assert "doctor" in done.stderr
 
 
-def test_odd_characters_in_paths_are_shown_as_they_are(tmp_path):
+def test_brackets_in_paths_are_printed_literally(tmp_path):
     torch.save(build(ModelConfig(channels=4), seed=0).state_dict(), tmp_path / "w.pth")
     run = tmp_path / "a[b] [/c]"
     done = convnet("export", "--weights", tmp_path / "w.pth", "--run", run)

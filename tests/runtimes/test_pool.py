@@ -131,7 +131,7 @@ def test_a_damaged_artifact_fails_with_a_reason_and_the_others_answer(finished_r
 
 def read_with_a_fault(content, arrays, tell):
     """Runs in the worker: make ONNX Runtime fail."""
-    with reader_tasks.broken("onnxruntime", lambda: {}["absent"]):
+    with reader_tasks.break_runtime("onnxruntime", lambda: {}["absent"]):
         return READ(content, arrays, tell)
 
 

@@ -28,13 +28,13 @@ def test_a_runtime_that_crashes_on_opening_fails_and_the_others_answer(finished_
 
 def read_with_a_crash(content, arrays, tell):
     """Runs in the worker: make one runtime crash at its first image."""
-    with reader_tasks.broken("litert-fp16", os.abort):
+    with reader_tasks.break_runtime("litert-fp16", os.abort):
         return READ(content, arrays, tell)
 
 
 def read_with_a_hang(content, arrays, tell):
     """Runs in the worker: make one runtime hang."""
-    with reader_tasks.broken("litert-fp16", lambda: time.sleep(600)):
+    with reader_tasks.break_runtime("litert-fp16", lambda: time.sleep(600)):
         return READ(content, arrays, tell)
 
 

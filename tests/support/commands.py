@@ -1,4 +1,4 @@
-"""Flags of commands."""
+"""Flags of commands: those in the help, and loose tolerances for small test sets."""
 
 import contextlib
 import io

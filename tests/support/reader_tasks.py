@@ -27,7 +27,7 @@ def read_with_negated_logits(content, arrays, tell):
     return _READ(content, arrays, tell_negated)
 
 
-def broken(name, fail):
+def break_runtime(name, fail):
     """A context in which one runtime calls `fail` instead of running."""
     infer = Runtime.infer
 
