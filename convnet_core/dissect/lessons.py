@@ -16,6 +16,7 @@ from torch import nn
 
 from convnet_core.config.stages import ConvertConfig, ExportConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.dissect.case import Case
 from convnet_core.errors import ConfigError, UnsupportedOpError
 from convnet_core.events import Monitor
@@ -46,10 +47,9 @@ class LessonSetup:
         """The case in which this model was converted instead of the exported one."""
         folder = self.folder / "converted"
         folder.mkdir(parents=True, exist_ok=True)
+        samples = self.calibration if calibration is None else calibration
         try:
-            convert(
-                model, folder, self.convert_config, self.calibration if calibration is None else calibration, Monitor()
-            )
+            convert(LoadedModel(model), folder, self.convert_config, samples, Monitor())
         except UnsupportedOpError as error:
             return dataclasses.replace(self.case, folder=None, refused=error.nodes)
         return dataclasses.replace(self.case, folder=folder)
