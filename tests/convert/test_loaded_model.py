@@ -10,7 +10,6 @@ from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
 from convnet_core.convert.loaded_model import load_imported
-from convnet_core.convert.native import converter
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs.graph_file import of_file
 from convnet_core.onnx_files.model_file import open_file
@@ -250,37 +249,6 @@ def test_check_convert_and_graph_refuse_with_the_same_sentence(tmp_path):
         for command in (["convert", "--check"], ["convert"], ["graph"])
     ]
     assert [sum(REFUSED["a cycle"][1] in line for line in lines) for lines in errors] == [1, 1, 1]
-
-
-LIMITED = {
-    "a convolution over four dimensions": (
-        model(
-            [node("Conv", "x w", "y")], [port("x", [1, 2, 3, 3, 3, 3])], [port("y", None)], {"w": f(2, 2, 2, 2, 2, 2)}
-        ),
-        "4 spatial dimensions: 1 to 3 are supported",
-    ),
-    "a batch normalization in training mode, before version 14": (
-        model(
-            [node("BatchNormalization", "x s b m v", "y p q r t")],
-            outputs=[port("y", ["n", 3]), port("p", [3])],
-            weights=dict.fromkeys("sbmv", np.ones(3, np.float32)),
-            opset=9,
-        ),
-        "batch normalization in training mode is supported from version 14 on",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", LIMITED)
-def test_the_check_and_the_conversion_report_the_same_limits(tmp_path, name):
-    proto, sentence = LIMITED[name]
-    onnx.save(proto, tmp_path / "a.onnx")
-    loaded = load_imported(open_file(tmp_path / "a.onnx"))
-    (fault,) = loaded.unsupported
-    assert sentence in fault
-    with pytest.raises(ConvNetError) as caught:
-        converter.convert(loaded.graph)
-    assert fault in str(caught.value)
 
 
 def test_check_lists_the_repairs(tmp_path):
