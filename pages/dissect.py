@@ -124,7 +124,7 @@ def show_nodes(report: DissectionReport) -> None:
     runtime = left.selectbox(
         "Color by",
         report.runtimes[1:],
-        index=min(1, len(report.runtimes) - 2),
+        index=1 if len(report.runtimes) > 2 else 0,
         key="dissect-runtime",
         bind="query-params",
         help="Error of this runtime against ONNX Runtime, from blue (rounding) to red; gray: not compared",

@@ -115,13 +115,15 @@ def test_findings_are_errors_and_lessons_are_labeled(run):
     assert not app.error
 
 
-def test_a_refused_conversion_shows_its_reason_without_a_graph(run):
+@pytest.mark.parametrize("remaining", [["onnxruntime", "pytorch"], ["onnxruntime"]], ids=["trained", "imported"])
+def test_a_refused_conversion_shows_its_reason_without_a_graph(run, remaining):
     finding = {"kind": "unsupported", "text": "Reshape-19 is missing", "mend": "", "node": "", "runtimes": []}
     empty = {"nodes": [], "edges": []}
     content = json.loads((run.path / "dissect/dissection.json").read_text())
     pictures = {**content["pictures"], "tensorflow": empty}
-    remaining = [name for name in content["runtimes"] if name in ("onnxruntime", "pytorch")]
-    nodes = [{**node, "runtimes": {"pytorch": node["runtimes"]["pytorch"]}} for node in content["nodes"]]
+    nodes = [
+        {**node, "runtimes": {name: node["runtimes"][name] for name in remaining[1:]}} for node in content["nodes"]
+    ]
     change_report(run, findings=[finding], entries=[], litert=[], pictures=pictures, runtimes=remaining, nodes=nodes)
     app = open_page("dissect")
     assert not app.exception

@@ -52,8 +52,8 @@ def load(run: Run, stage: str = content.STAGE) -> DissectionReport:
 
 def _check_names(runtimes: Sequence[str]) -> None:
     """Raises ValueError if a runtime's name is unsafe: files are named after the runtimes."""
-    if len(runtimes) < 2:
-        raise ValueError("it has fewer than two runtimes")
+    if not runtimes:
+        raise ValueError("it has no runtimes")
     for name in runtimes:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not a valid name for a runtime")
