@@ -43,7 +43,7 @@ def test_a_correct_conversion_has_no_findings(name, tmp_path):
     for runtime in ("pytorch", "tensorflow"):
         assert {node.output for node in dissection.nodes if runtime in node.runtimes} == numeric
     assert all(node.noise < 1e-5 for node in dissection.nodes)
-    assert all(seen.own is not None for node in dissection.nodes for seen in node.runtimes.values())
+    assert all(error.own is not None for node in dissection.nodes for error in node.runtimes.values())
 
 
 @pytest.mark.parametrize("name", few_quick(["convnet", "deep"], "convnet"))
@@ -51,8 +51,8 @@ def test_a_correct_onnx_tf_conversion_has_no_findings(name, tmp_path):
     require_onnx_tf()
     dissection = dissect(case(name, tmp_path, ConvertConfig(converter="onnx-tf")), QUICK, silent)
     assert [item.text for item in dissection.findings] == []
-    seen = {node.op for node in dissection.nodes if "litert-fp32" in node.runtimes}
-    assert {"Relu", "Gemm"} <= seen  # channels first in TensorFlow, last in LiteRT
+    ops = {node.op for node in dissection.nodes if "litert-fp32" in node.runtimes}
+    assert {"Relu", "Gemm"} <= ops  # channels first in TensorFlow, last in LiteRT
     assert not any(node.shape_differs for node in dissection.nodes)
 
 

@@ -76,15 +76,15 @@ def test_unusual_models_are_dissected(name, tmp_path):
     flags = ("--range", "a=-1,1", "--batch-sizes", "1,2" if name != "no batch" else "4")
     content = dissect_model(ODD[name], tmp_path, *flags)
     assert content["findings"] == []
-    seen = {node["output"]: node["runtimes"] for node in content["nodes"]}
+    results = {node["output"]: node["runtimes"] for node in content["nodes"]}
     if name == "unnamed nodes":
         assert [entry["name"] for entry in content["entries"]] == ["MatMul_0", "Add_1", "Relu_2"]
     if name == "two outputs of one node":
-        assert {"p", "q", "y"} <= set(seen)
-        assert all(item["whole"]["relative"] < 1e-6 for node in seen.values() for item in [node["tensorflow"]])
-        assert seen["p"].get("litert-int8", {"whole": {"relative": 0}})["whole"]["relative"] < 0.05
+        assert {"p", "q", "y"} <= set(results)
+        assert all(item["whole"]["relative"] < 1e-6 for node in results.values() for item in [node["tensorflow"]])
+        assert results["p"].get("litert-int8", {"whole": {"relative": 0}})["whole"]["relative"] < 0.05
     if name == "random":
-        assert seen == {}
+        assert results == {}
 
 
 def test_hostile_names_are_escaped_in_the_report(tmp_path):

@@ -84,9 +84,9 @@ def small_report(entries=(), sweep=()):
 
 
 def test_a_report_survives_json(run, report):
-    written = read_json(run.path / "dissect/dissection.json")
-    assert report.to_json() == written
-    assert DissectionReport.from_json(written) == report
+    stored = read_json(run.path / "dissect/dissection.json")
+    assert report.to_json() == stored
+    assert DissectionReport.from_json(stored) == report
     infinite = dataclasses.replace(report, sweep=(BatchResult("tensorflow", 1, (1,), error=math.inf),))
     assert DissectionReport.from_json(json.loads(json.dumps(infinite.to_json(), allow_nan=False))) == infinite
 
@@ -173,8 +173,8 @@ def test_error_colors_go_from_blue_at_rounding_to_red():
 def test_a_runtime_name_that_could_be_a_path_is_refused(run, tmp_path, name):
     hostile = copy_of(run, tmp_path)
     path = hostile.path / "dissect/dissection.json"
-    written = read_json(path)
-    write_json(path, {**written, "runtimes": [*written["runtimes"], name]})
+    stored = read_json(path)
+    write_json(path, {**stored, "runtimes": [*stored["runtimes"], name]})
     with pytest.raises(RunError, match=r"is not a valid name for a runtime|runtimes must be str"):
         documents.load(hostile)
 

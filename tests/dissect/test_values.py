@@ -64,9 +64,9 @@ def test_every_node_has_its_value_in_every_float_runtime(example):
 def test_litert_values_are_right_and_go_beyond_the_outputs(example):
     expected = reference(example.model, example.samples)
     values = LiteRTProbe(example.folder, LITERT_FP32, example.entries).values(example.samples)
-    seen = {name for name in numeric(values) & set(expected) if values[name].shape == expected[name].shape}
-    assert len(seen) > len(example.model.graph.output)
-    assert_same(values, expected, seen)
+    common = {name for name in numeric(values) & set(expected) if values[name].shape == expected[name].shape}
+    assert len(common) > len(example.model.graph.output)
+    assert_same(values, expected, common)
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="onnx-tf needs Python 3.11")
@@ -80,8 +80,8 @@ def test_a_tensor_with_reordered_ops_is_not_taken_for_another(tmp_path):
     ):
         values = probe.values(example.samples)
         assert example.model.graph.output[0].name in values
-        seen = numeric(expected) & set(values)
-        assert_same(values, expected, {name for name in seen if values[name].shape == expected[name].shape})
+        common = numeric(expected) & set(values)
+        assert_same(values, expected, {name for name in common if values[name].shape == expected[name].shape})
         probe.close()
 
 

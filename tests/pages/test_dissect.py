@@ -73,8 +73,8 @@ def test_a_clean_dissection_shows_both_graphs_and_every_node(run):
 def test_both_graphs_are_colored_by_the_chosen_runtime(run, runtime):
     """Nodes without a value in the runtime are gray; in LiteRT, some are fused into a larger operator."""
     nodes = json.loads((run.path / "dissect/dissection.json").read_text())["nodes"]
-    seen = {name: seen for name, seen in nodes[0]["runtimes"].items() if name != runtime}
-    change_report(run, nodes=[{**nodes[0], "runtimes": seen}, *nodes[1:]])
+    others = {name: error for name, error in nodes[0]["runtimes"].items() if name != runtime}
+    change_report(run, nodes=[{**nodes[0], "runtimes": others}, *nodes[1:]])
     app = open_page("dissect")
     next(box for box in app.selectbox if box.key == "dissect-runtime").set_value(runtime).run()
     assert not app.exception
@@ -93,8 +93,8 @@ def test_a_chosen_node_shows_ops_weights_and_errors(run):
     assert "OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16]" in text
     assert "A BatchNorm is folded into this node" in text
     assert "Float32 noise here" in text
-    (seen,) = [table.value for table in app.dataframe if "× noise" in table.value]
-    assert {"pytorch", "tensorflow"} <= set(seen["Runtime"])
+    (errors,) = [table.value for table in app.dataframe if "× noise" in table.value]
+    assert {"pytorch", "tensorflow"} <= set(errors["Runtime"])
 
 
 def test_findings_are_errors_and_lessons_are_labeled(run):

@@ -37,25 +37,25 @@ with run.lock():
 
 def test_a_kill_at_any_step_of_a_write_leaves_the_old_or_the_new_folder(tmp_path):
     run = Run.create(tmp_path / "run")
-    seen = set()
+    outcomes = set()
     for limit in range(1, 200):
         with run.lock(), run.write_stage("train", {"text": "old"}) as draft:
             (draft.path / "a.txt").write_text("old")
             (draft.path / "b.txt").write_text("old")
         done = subprocess.run([sys.executable, "-c", _KILL_AT, str(run.path), str(limit)], cwd=ROOT, check=False)
         between = not (run.path / "train").exists()
-        opened = Run.open(run.path)
-        text = opened.record("train").config["text"]
+        recovered = Run.open(run.path)
+        text = recovered.record("train").config["text"]
         assert {(run.path / "train" / name).read_text() for name in ("a.txt", "b.txt")} == {text}
-        assert opened.state("train").state == "fresh"
+        assert recovered.state("train").state == "fresh"
         assert not [path.name for path in run.path.iterdir() if ".new-" in path.name or ".old-" in path.name]
-        seen.add((text, between))
+        outcomes.add((text, between))
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGKILL
     else:
         pytest.fail("the write never ended")
-    assert seen == {("old", False), ("new", True), ("new", False)}  # including kills between the two renames
+    assert outcomes == {("old", False), ("new", True), ("new", False)}  # including kills between the two renames
 
 
 def test_an_interrupted_recovery_is_completed_at_the_next_start(tmp_path):
@@ -64,9 +64,9 @@ def test_an_interrupted_recovery_is_completed_at_the_next_start(tmp_path):
     os.replace(run.path / "train", run.path / "train.old-aa")  # a swap interrupted between its two renames
     write(run, "export", "x")
     os.replace(run.path / "export", run.path / "export.new-bb")  # a first write that was never moved into place
-    opened = Run.open(run.path)
-    assert opened.record("train").config == {"text": "old"}
-    assert opened.state("export").state == "missing"
+    recovered = Run.open(run.path)
+    assert recovered.record("train").config == {"text": "old"}
+    assert recovered.state("export").state == "missing"
 
 
 def test_a_lesson_killed_while_writing_leaves_nothing(run):

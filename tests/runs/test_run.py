@@ -85,9 +85,9 @@ def test_a_record_is_cached_until_its_file_changes(run):
     del first
     gc.collect()
     assert reference() is None, "checkpoints are rewritten often, so only the newest record stays in memory"
-    text, written = path.read_text(), path.stat().st_mtime_ns
+    text, modified = path.read_text(), path.stat().st_mtime_ns
     path.write_text(text.replace("out.txt", "cut.txt"))  # in place, with the same size
-    os.utime(path, ns=(written, written + 1))
+    os.utime(path, ns=(modified, modified + 1))
     assert list(run.require("train").outputs) == ["cut.txt"]
 
 

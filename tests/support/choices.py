@@ -50,9 +50,9 @@ def try_every_choice(app: AppTest, leave_out=("run",)) -> int:
 
     Fails at the first exception. Resets each selector before trying the next one.
     """
-    done, count = set(leave_out), 0
-    while names := [name for name in _selectors(app) if name not in done]:
-        done.add(names[0])
+    tried, count = set(leave_out), 0
+    while names := [name for name in _selectors(app) if name not in tried]:
+        tried.add(names[0])
         before = _selectors(app)[names[0]].value
         for option in _options(_selectors(app)[names[0]]):
             _selectors(app)[names[0]].set_value(option).run()
