@@ -1,4 +1,4 @@
-"""A stage's result comes back as the dataclass of its stage."""
+"""The result in a stage's record is read as the dataclass of that stage."""
 
 import dataclasses
 
@@ -23,19 +23,19 @@ def record_of(run, stage, result):
     return run.record(stage)
 
 
-def test_a_result_is_read_as_it_was_written_also_by_its_base_class(run):
+def test_a_result_survives_json_and_can_be_read_as_its_base_class(run):
     record = record_of(run, "export", dataclasses.asdict(IMPORTED))
     assert record.result_as(ImportResult) == IMPORTED
     assert record.result_as(ExportResult) == ExportResult(3, 100, 18)
 
 
-def test_what_an_earlier_version_did_not_record_has_its_default(run):
+def test_fields_missing_from_an_old_record_get_their_defaults(run):
     record = record_of(run, "convert/native", {"sizes": {"frozen.pb": 7}, "onnx_nodes": 1, "tensorflow_ops": 2})
     assert record.result_as(ConversionResult) == ConversionResult({"frozen.pb": 7}, 1, 2, None, {})
 
 
 @pytest.mark.parametrize("result", [{}, {"nodes": "many", "bytes": 1, "opset": 18}])
-def test_a_damaged_result_is_an_error_that_names_the_stage_and_the_list_of_runs_shows_the_run(run, result):
+def test_a_damaged_result_is_an_error_but_the_run_is_still_listed(run, result):
     record = record_of(run, "export", result)
     with pytest.raises(RunError, match="the record of the stage export is damaged") as caught:
         record.result_as(ExportResult)
