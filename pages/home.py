@@ -79,7 +79,7 @@ def _product(view: StageView) -> str:
 
 def show(run: Run) -> None:
     """Show a run: its pipeline, its latest job, and its verdict."""
-    st.subheader(run.info.get("title", run.name))
+    st.subheader(run.title)
     if jobs.show_job(run, head=lambda _: show_stages(run)):
         return
     show_stages(run)

@@ -55,7 +55,7 @@ def main() -> None:
     if run is None:
         st.info("No network has been trained yet. Press Train above: the preset fast takes less than a minute.")
         return
-    st.subheader(run.info.get("title", run.name))
+    st.subheader(run.title)
     names = choose_other_runs(run)
     if jobs.show_job(run, "train", draw=lambda progress: show_live(run, names, progress)):
         return

@@ -75,7 +75,7 @@ def readme(run: Run) -> str:
         files.append(f"  compare/report.html\n    The verdict: {sentence(report_file.load(run))}")
     versions = [f"  {line}" for line in _versions(records)]
     return f"""\
-{run.info.get("title", run.name)}
+{run.title}
 
 A PyTorch network, exported to ONNX and converted from there. Run: {run.name}.
 

@@ -72,7 +72,7 @@ def overview(run: Run) -> Overview:
     return Overview(
         name=run.name,
         path=str(run.path),
-        title=str(info.get("title", run.name)),
+        title=run.title,
         created=str(info.get("created", "")),
         stages=stages,
         data=config.data.source if config else None,

@@ -93,6 +93,11 @@ class Run:
         return value
 
     @property
+    def title(self) -> str:
+        """What people call the run. Raises RunError if `run.json` cannot be read."""
+        return str(self.info.get("title") or self.name)
+
+    @property
     def is_model(self) -> bool:
         """Whether this run has an imported model rather than one that reads digits.
 

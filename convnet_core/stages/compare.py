@@ -102,7 +102,7 @@ def run_compare(
 
 
 def _write(folder: Path, comparison: Comparison, run: Run, inputs: ComparisonInputs, warnings: list[str]) -> Report:
-    title = str(run.info.get("title") or run.name)
+    title = run.title
     content = report.report_of(
         comparison,
         title,

@@ -66,7 +66,7 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
             dissection = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
         except InputsError as error:
             raise explain(error, case.model, case.many, input_spec) from error
-        title = title_of(str(run.info.get("title") or run.name), config.lesson)
+        title = title_of(run.title, config.lesson)
         report = _write(dissection, case, title, config, folder)
     findings = [dataclasses.asdict(item) for item in dissection.findings]
     return {"findings": findings, "headline": headline(report)}, {}

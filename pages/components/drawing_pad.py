@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
@@ -27,17 +28,28 @@ canvas.out = st.components.v2.component(
 )
 
 
+@dataclass
+class Sketch:
+    """The drawing of a session: its strokes as the browser sends them, and their picture.
+
+    `start` is what the pad starts with, and `outdated` a picture from before that, to ignore.
+    """
+
+    start: dict[str, Any] = field(default_factory=lambda: {"objects": []})
+    strokes: list[Any] = field(default_factory=list)
+    png: bytes | None = None
+    outdated: bytes | None = None
+
+
 def draw() -> Gray | None:
     """Show the pad, its buttons and its pen; returns the brightness [280, 280], or None before the first stroke.
 
     The session stores the drawing as PNG, a hundredth of the size, to restore it after a visit to another page.
     Raises DataError if the browser sent something other than an image.
     """
-    sketch = st.session_state.setdefault(
-        "sketch", {"begin": {"objects": []}, "objects": [], "png": None, "outdated": None}
-    )
+    sketch: Sketch = st.session_state.setdefault("sketch", Sketch())
     if "pad" not in st.session_state:
-        show_again(sketch["objects"])
+        show_again(sketch.strokes)
     st.markdown("**Draw here**")
     place = st.container()
     with st.container(horizontal=True):
@@ -51,18 +63,17 @@ def draw() -> Gray | None:
             stroke_width=width,
             stroke_color="#000000",
             background_color="#ffffff",
-            initial_drawing=sketch["begin"],
+            initial_drawing=sketch.start,
             return_image_data=True,
         )
     png = _image_bytes(result)
-    if png is not None and png != sketch["outdated"]:
+    if png is not None and png != sketch.outdated:
         drawing: Gray | None = from_bytes(png, _NAME)
-        sketch.update(objects=(result.json_data or {}).get("objects", []), png=png, outdated=None)
+        sketch.strokes, sketch.png, sketch.outdated = (result.json_data or {}).get("objects", []), png, None
     else:
-        drawing = None if sketch["png"] is None else from_bytes(sketch["png"], _NAME)
-    strokes = sketch["objects"]
-    _button(undo, "Undo", "undo", "Removes the last stroke", strokes, strokes[:-1])
-    _button(clear, "Clear", "delete_sweep", "Clears the pad", strokes, [])
+        drawing = None if sketch.png is None else from_bytes(sketch.png, _NAME)
+    _button(undo, "Undo", "undo", "Removes the last stroke", sketch.strokes, sketch.strokes[:-1])
+    _button(clear, "Clear", "delete_sweep", "Clears the pad", sketch.strokes, [])
     return drawing
 
 
@@ -83,12 +94,12 @@ def _button(
     )
 
 
-def show_again(objects: list[Any]) -> None:
+def show_again(strokes: list[Any]) -> None:
     """Make the browser's pad start with these strokes. The pad only reads a start value that differs from the last.
 
     Until the browser has drawn them, the pad still returns the old picture. Ignore it, or a second click on Undo right
     after the first would start again from the old strokes.
     """
-    sketch = st.session_state["sketch"]
-    begin = {"objects": objects, "turn": sketch["begin"].get("turn", 0) + 1}
-    sketch.update(begin=begin, objects=objects, outdated=sketch["png"])
+    sketch: Sketch = st.session_state["sketch"]
+    sketch.start = {"objects": strokes, "turn": sketch.start.get("turn", 0) + 1}
+    sketch.strokes, sketch.outdated = strokes, sketch.png
