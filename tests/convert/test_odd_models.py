@@ -189,9 +189,10 @@ def test_a_model_too_large_for_one_file_has_a_weights_file(tmp_path, monkeypatch
     run = Run.create(tmp_path / "run", kind="model")
     np.ones(4, np.float32).tofile(tmp_path / "w.data")
     large_model = save_with_external_weights(tmp_path / "odd.onnx", "w.data")
-    run_import_onnx(run, open_file(large_model), Monitor())
+    _, model = run_import_onnx(run, open_file(large_model), Monitor())
     assert (run.path / "export/model.data").is_file()
-    assert run_convert(run, ConvertConfig(calibration_size=2), Monitor()).failed == {}
+    assert numpy_helper.to_array(model.proto.graph.initializer[0]).tolist() == [1] * 4  # still in memory
+    assert run_convert(run, ConvertConfig(calibration_size=2), Monitor(), model=model).failed == {}
     assert run_compare(run, CompareConfig(samples=3, batch_sizes=(4,)), Monitor()).verdict == "agree"
     with zipfile.ZipFile(pack_to(run, tmp_path / "all.zip")) as zipped:
         assert any(name.endswith("export/model.data") for name in zipped.namelist())
