@@ -61,6 +61,7 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+        self._log.close()
 
 
 def launch(playwright):

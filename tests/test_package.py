@@ -46,7 +46,8 @@ def start(installed, cwd, *arguments):
 
 
 def test_wheel_contains_every_module_the_app_and_their_data_files(wheel):
-    names = set(zipfile.ZipFile(wheel).namelist())
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
     files = [path.relative_to(ROOT) for folder in ("convnet_core", "pages") for path in (ROOT / folder).rglob("*")]
     needed = {path.as_posix() for path in files if path.suffix in {".py", ".j2", ".svg"}}
     needed |= {"app.py", ".streamlit/config.toml"}
@@ -92,5 +93,6 @@ def test_app_command_serves_the_app_in_any_folder(installed, tmp_path):
                 time.sleep(0.05)
     finally:
         server.terminate()
-        assert server.wait(timeout=20) == 0
-    assert b"127.0.0.1" in server.stdout.read()
+        output, _ = server.communicate(timeout=20)
+    assert server.returncode == 0
+    assert b"127.0.0.1" in output

@@ -109,7 +109,8 @@ def test_export_of_imported_weights(tmp_path):
 
 
 def test_predict_answers_for_each_image_in_order(run, seven, tmp_path):
-    Image.open(seven).convert("RGB").save(tmp_path / "again.jpg")
+    with Image.open(seven) as picture:
+        picture.convert("RGB").save(tmp_path / "again.jpg")
     answers = json.loads(convnet("predict", seven, tmp_path / "again.jpg", "--run", run.path, "--json").stdout)
     assert [answer["image"] for answer in answers] == [str(seven), str(tmp_path / "again.jpg")]
     for answer in answers:

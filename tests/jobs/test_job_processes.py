@@ -46,11 +46,17 @@ with open_job(Run.open(Path({str(run.path)!r})), "train") as job:
     return worker
 
 
+def finish(worker):
+    """Wait for the end of a process, close its pipes, and return its exit status."""
+    worker.communicate(timeout=120)
+    return worker.returncode
+
+
 def test_a_killed_job_is_reported_as_died(run):
     worker = start_worker(run, _SLEEP)
     assert only_job(run).info.state == "running"
     worker.kill()
-    worker.wait()
+    finish(worker)
     assert only_job(run).info.state == "died"
 
 
@@ -64,7 +70,7 @@ def test_a_second_job_on_the_run_is_refused(run):
     assert JobView(run.path / "jobs/asked-for").info.state == "refused"
     assert watcher.current(run)[1].command == "train"
     worker.kill()
-    worker.wait()
+    finish(worker)
     with open_job(run, "export"):
         pass
 
@@ -72,7 +78,7 @@ def test_a_second_job_on_the_run_is_refused(run):
 def test_a_signal_stops_a_stage_that_never_checks_for_stops(run):
     worker = start_worker(run, _SLEEP)
     worker.send_signal(signal.SIGTERM)
-    worker.wait(timeout=120)
+    finish(worker)
     assert only_job(run).info.state == "stopped"
 
 
@@ -122,7 +128,7 @@ def test_a_signal_does_not_interrupt_a_stage_that_saw_the_stop_request(run):
     assert worker.stdout.readline() == b"saved\n"
     time.sleep(0.1)
     worker.send_signal(signal.SIGTERM)
-    worker.wait(timeout=120)
+    finish(worker)
     assert only_job(run).info.error == "stopped in epoch 1"
 
 
@@ -138,7 +144,7 @@ def test_a_signal_after_the_final_state_is_written_is_ignored(run):
     """
     worker = start_worker(run, body)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=120) == 0
+    assert finish(worker) == 0
     assert only_job(run).info.state == "done"
 
 
@@ -154,14 +160,14 @@ def test_a_signal_while_the_final_state_is_written_is_ignored(run):
     """
     worker = start_worker(run, body)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=120) == 0
+    assert finish(worker) == 0
     assert only_job(run).info.state == "done"
 
 
 def test_a_run_in_a_read_only_folder_opens_and_shows_its_jobs_as_ended(run, monkeypatch):
     worker = start_worker(run, _SLEEP)
     worker.kill()
-    worker.wait()
+    finish(worker)
     (run.path / "export.new-0123456789ab").mkdir()
 
     def refuse(*_, **__):
@@ -186,5 +192,5 @@ def test_a_stage_that_defers_stops_sees_signals_and_requests(run):
         worker = start_worker(run, body)
         stop(worker)
         assert worker.stdout.readline() == b"finished the batch\n"
-        worker.wait(timeout=120)
+        finish(worker)
         shutil.rmtree(run.path / "jobs")

@@ -83,7 +83,7 @@ with open_job(Run.open(Path({str(run.path)!r})), {command!r}) as job:
         yield worker
     finally:
         worker.kill()
-        worker.wait()
+        worker.communicate()
 
 
 @pytest.fixture

@@ -110,6 +110,7 @@ def test_predict_saves_drawings_and_feature_maps(finished_run, tmp_path, digits)
     flags = ("--keep", 7, "--feature-maps", maps, "--run", run.path, "--json")
     answer = json.loads(convnet("predict", picture, *flags).stdout)[0]
     assert [case.file for case in cases.list_drawings(run)] == [answer["kept"]]
-    assert Image.open(maps).size == (8 * 86 - 2, 2 * 86 - 2)
+    with Image.open(maps) as picture:
+        assert picture.size == (8 * 86 - 2, 2 * 86 - 2)
     error = convnet("predict", picture, "--keep", 12, "--run", run.path, check=2).stderr
     assert "12" in error

@@ -136,6 +136,6 @@ with Run(Path({str(run.path)!r})).lock():
     with pytest.raises(BusyError), run.lock(timeout=0.1):
         pass
     holder.kill()
-    holder.wait()
+    holder.communicate()
     with run.lock(timeout=60):  # the lock is released when its holder dies
         pass

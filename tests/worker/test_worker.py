@@ -247,7 +247,7 @@ def test_the_worker_ends_with_its_parent_even_while_native_code_holds_the_gil():
     pid = int(parent.stdout.readline())
     time.sleep(0.5)
     parent.kill()
-    parent.wait()
+    parent.communicate()
     wait_until_gone(pid)
 
 

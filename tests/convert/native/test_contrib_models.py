@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from ai_edge_litert.interpreter import Interpreter
 from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
@@ -129,12 +130,10 @@ def test_a_bert_runs_as_tflite(bert_folder, kind):
 
 
 def run_in_tflite(model, feeds):
-    """The output of TensorFlow's TFLite interpreter; only built-in operators are allowed."""
+    """The output of the TFLite interpreter; only built-in operators are allowed."""
     concrete = node_tests.trace(model)
     content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.converted_function).convert()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter = Interpreter(model_content=content)
     details = interpreter.get_input_details()
     order = [detail["index"] for detail in sorted(details, key=lambda item: item["name"])]
     for index, array in zip(order, feeds.values(), strict=True):

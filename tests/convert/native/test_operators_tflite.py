@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from testing.node_tests import trace
@@ -17,7 +18,7 @@ def compare(op, inputs, tolerance=1e-6, constants=(), **attributes):
             dim.dim_value = size
     concrete = trace(model)
     lite = tf.lite.TFLiteConverter.from_concrete_functions([concrete], concrete.converted_function).convert()
-    interpreter = tf.lite.Interpreter(model_content=lite)
+    interpreter = Interpreter(model_content=lite)
     interpreter.allocate_tensors()
     feeds = [value for index, value in enumerate(inputs) if index not in constants]
     for detail, value in zip(
