@@ -230,7 +230,6 @@ def test_unknown_operators_and_wrong_shapes_are_drawn_too():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # from onnx, while it creates the cases
 def test_every_kind_of_model_that_ships_with_onnx_has_a_graph():
     """Sequences, optionals, maps, loops, functions, strings, text normalization, quantized and sparse tensors."""
     cases = [*load_model_tests(kind="simple"), *load_model_tests(kind="node")[::5]]
