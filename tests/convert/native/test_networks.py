@@ -11,6 +11,7 @@ import torch
 
 from convnet_core.config.stages import ConvertConfig, ExportConfig, ModelConfig
 from convnet_core.convert.convert import convert
+from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.events import Monitor
 from convnet_core.export.onnx_export import export
 from convnet_core.networks.convnet import build
@@ -41,7 +42,7 @@ def network_with_statistics(architecture):
 def test_built_in_networks_have_no_transpose(architecture, fused, layout, tmp_path):
     """Not even at the input: an image with one channel becomes channels last by a reshape."""
     model = network_with_statistics(architecture)
-    exported = export(model, ExportConfig(fuse_batchnorm=fused)).model
+    exported = LoadedModel(export(model, ExportConfig(fuse_batchnorm=fused)).model)
     samples = {"input": IMAGES.numpy()}
     converted = convert(exported, tmp_path, ConvertConfig(layout=layout), samples, Monitor())
     assert converted.failed == {}
