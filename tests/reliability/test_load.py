@@ -54,7 +54,9 @@ def test_the_server_listens_only_locally_and_uses_uvloop_and_httptools(tmp_path)
     with Server(tmp_path) as server:
         process = Path(f"/proc/{server.process.pid}")
         loaded = (process / "maps").read_text()
-        sockets = [line.split() for name in ("tcp", "tcp6") for line in (process / "net" / name).open()]
+        sockets = [
+            line.split() for name in ("tcp", "tcp6") for line in (process / "net" / name).read_text().splitlines()
+        ]
     listening = [address for _, address, _, state, *_ in sockets if state == "0A"]
     port = f":{server.port:04X}"
     assert [address for address in listening if address.endswith(port)] == [f"0100007F{port}"]
