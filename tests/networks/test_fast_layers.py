@@ -85,6 +85,7 @@ def test_without_the_fast_path_it_equals_pytorch_bit_for_bit(make, shape):
     assert torch.equal(layer.eval()(features), plain.eval()(features))
 
 
+@pytest.mark.filterwarnings("ignore")  # PyTorch 2.14's first exporter, deprecated, warns of itself and while it traces
 def test_a_network_in_train_mode_is_exported_with_standard_operators(tmp_path):
     torch.onnx.export(
         ConvNet().train(),
