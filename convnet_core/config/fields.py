@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 import reprlib
 import typing
@@ -128,8 +129,11 @@ def value_at(config: Config, path: tuple[str, ...]) -> Any:
     return value
 
 
+_type_hints = functools.cache(typing.get_type_hints)  # 0.1 ms, and Home reads the config of every run
+
+
 def _fields(config: type[Config]) -> list[tuple[dataclasses.Field[Any], Any]]:
-    hints = typing.get_type_hints(config)
+    hints = _type_hints(config)  # type: ignore[arg-type]  # mypy 2.4 takes a frozen dataclass for unhashable
     return [(field, hints[field.name]) for field in dataclasses.fields(config)]  # type: ignore[arg-type]
 
 

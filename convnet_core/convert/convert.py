@@ -45,6 +45,7 @@ def convert(
     total = 1 + len(written)
     monitor.emit(Progress(label="tracing the graph", done=0, total=total))
     function = CONVERTERS[config.converter](model, config)  # keeps the variables alive until they are saved
+    model.free_graph()
     signature = Signature.of(model.proto, function.layouts)
     concrete = saved_model.trace(function, signature)
     node_map = nodes.node_map(model.proto, concrete, function)

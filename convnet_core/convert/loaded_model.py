@@ -33,6 +33,10 @@ class LoadedModel:
         """The graph as the native converter reads it. Raises ConversionError if the model is malformed."""
         return converter.read(self.proto)
 
+    def free_graph(self) -> None:
+        """Free the graph and its copy of the weights. If it is needed again, it is read again."""
+        self.__dict__.pop("graph", None)
+
     @cached_property
     def unsupported(self) -> tuple[str, ...]:
         """What the native converter cannot convert, one line each. Does not import TensorFlow."""

@@ -9,6 +9,7 @@ When the ConvNet trains on a CPU, PyTorch 2.14 spends much of a step in two slow
 
 In eval mode, in other precisions, on a GPU, and during export both layers run PyTorch's own code, bit for bit. They are
 written for this project's training loop: they have no second derivative, and `torch.fx` cannot trace into them.
+A PyTorch without oneDNN uses neither.
 """
 
 from __future__ import annotations

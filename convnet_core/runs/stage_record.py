@@ -55,7 +55,7 @@ class StageRecord:
         names = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
         try:
             return dataclass_from_json(kind, {name: value for name, value in self.result.items() if name in names})
-        except TypeError as error:
+        except (TypeError, OverflowError) as error:
             raise RunError(
                 f"the record of the stage {self.stage} is damaged: {one_line(error)}",
                 hint=f"run the stage {self.stage} again",

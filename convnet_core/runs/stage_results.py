@@ -27,7 +27,7 @@ class ExportResult:
 
     nodes: int
     bytes: int
-    opset: int
+    opset: int | None = None
     checked: str = "onnx.checker"
     max_abs_error: float | None = None
 

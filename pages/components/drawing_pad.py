@@ -32,13 +32,15 @@ canvas.out = st.components.v2.component(
 class Sketch:
     """The drawing of a session: its strokes as the browser sends them, and their picture.
 
-    `start` is what the pad starts with, and `outdated` a picture from before that, to ignore.
+    `start` is what the pad starts with, `message` what the browser sent last (picture and strokes), and `outdated` a
+    message from before the start, to ignore.
     """
 
     start: dict[str, Any] = field(default_factory=lambda: {"objects": []})
     strokes: list[Any] = field(default_factory=list)
     png: bytes | None = None
-    outdated: bytes | None = None
+    message: tuple[bytes, list[Any]] | None = None
+    outdated: tuple[bytes, list[Any]] | None = None
 
 
 def draw() -> Gray | None:
@@ -67,9 +69,11 @@ def draw() -> Gray | None:
             return_image_data=True,
         )
     png = _image_bytes(result)
-    if png is not None and png != sketch.outdated:
-        drawing: Gray | None = from_bytes(png, _NAME)
-        sketch.strokes, sketch.png, sketch.outdated = (result.json_data or {}).get("objects", []), png, None
+    message = None if png is None else (png, (result.json_data or {}).get("objects", []))
+    if message is not None and message != sketch.outdated:
+        drawing: Gray | None = from_bytes(message[0], _NAME)
+        sketch.png, sketch.strokes = message
+        sketch.message, sketch.outdated = message, None
     else:
         drawing = None if sketch.png is None else from_bytes(sketch.png, _NAME)
     _button(undo, "Undo", "undo", "Removes the last stroke", sketch.strokes, sketch.strokes[:-1])
@@ -97,9 +101,9 @@ def _button(
 def show_again(strokes: list[Any]) -> None:
     """Make the browser's pad start with these strokes. The pad only reads a start value that differs from the last.
 
-    Until the browser has drawn them, the pad still returns the old picture. Ignore it, or a second click on Undo right
+    Until the browser has drawn them, the pad still returns its last message. Ignore it, or a second click on Undo right
     after the first would start again from the old strokes.
     """
     sketch: Sketch = st.session_state["sketch"]
     sketch.start = {"objects": strokes, "turn": sketch.start.get("turn", 0) + 1}
-    sketch.strokes, sketch.outdated = strokes, sketch.png
+    sketch.strokes, sketch.outdated = strokes, sketch.message

@@ -90,3 +90,6 @@ def test_a_drawing_survives_a_visit_to_another_page(root, mouse, finished_run, d
     app.switch_page("pages/sketchpad.py").run()
     assert mouse.options["initial_drawing"]["objects"] == drawing
     assert "All runtimes read 7" in text_of(app)
+    mouse.draw(digits[7], strokes=3)  # a third stroke that lies inside the ink
+    button(app.run(), "Undo").click().run()
+    assert mouse.options["initial_drawing"]["objects"] == mouse.strokes[:2]

@@ -34,6 +34,10 @@ def test_fields_missing_from_an_old_record_get_their_defaults(run):
     assert record.result_as(ConversionResult) == ConversionResult({"frozen.pb": 7}, 1, 2, None, {})
 
 
+def test_an_export_from_before_the_opset_was_recorded_is_read(run):
+    assert record_of(run, "export", {"nodes": 5, "bytes": 100}).result_as(ExportResult) == ExportResult(5, 100)
+
+
 @pytest.mark.parametrize("result", [{}, {"nodes": "many", "bytes": 1, "opset": 18}])
 def test_a_damaged_result_is_an_error_but_the_run_is_still_listed(run, result):
     record = record_of(run, "export", result)

@@ -35,11 +35,11 @@ def execute(args: argparse.Namespace) -> int:
         from convnet_core.stages.dissect import run_dissect
 
         input_spec = resolve.input_spec(args)
-        import_model(args, run, job)
+        model = import_model(args, run, job)
         state = run.state(f"convert/{config.converter}").state
         if state == "missing" or (state == "stale" and args.onnx is not None):
             with contextlib.suppress(UnsupportedOpError):  # the dissection lists the operators and who supports them
-                run_convert(run, ConvertConfig(converter=config.converter), job, input_spec=input_spec)
+                run_convert(run, ConvertConfig(converter=config.converter), job, input_spec=input_spec, model=model)
         findings = run_dissect(
             run, config, job, input_spec=input_spec, factory=args.factory or "", examples=tuple(args.example)
         )
