@@ -96,6 +96,13 @@ class Examination:
                     self._checks = [Check("doctor", False, "did not finish", "python -m convnet_core doctor")]
         return self._checks
 
+    def close(self) -> None:
+        """End the process."""
+        with self._lock:
+            if self._process is not None and self._checks is None:
+                self._process.kill()
+                self._process.communicate()
+
 
 def _check_python() -> Check:
     current = sys.version_info[:2]

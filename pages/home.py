@@ -199,7 +199,7 @@ def rename(run: Run, name: str) -> None:
     st.rerun()
 
 
-@st.cache_resource(show_spinner=False)
+@st.cache_resource(show_spinner=False, on_release=Examination.close)
 def machine_checks() -> Examination:
     """Checks of this machine, in a separate process because they import torch."""
     return Examination()

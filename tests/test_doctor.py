@@ -53,6 +53,15 @@ def test_examination_starts_at_the_first_check_after_a_second(clock, processes):
     assert len(processes) == 1
 
 
+def test_closing_an_examination_ends_its_process(clock, processes):
+    examination = doctor.Examination()
+    clock.now = 101.0
+    assert examination.checks is None
+    examination.close()
+    assert processes[0].returncode is not None
+    doctor.Examination().close()  # one that has not started has nothing to end
+
+
 def test_doctor_only_checks_libraries_meant_for_this_platform(monkeypatch):
     def names(platform, version):
         here = SimpleNamespace(platform=platform, version_info=version, executable=sys.executable)
