@@ -4,7 +4,7 @@
 # make test-slow  the rest: whole families of operators, networks and kills, fuzzing, the other browser tests
 # make test-all   both; `make test ARGS="-k strokes"` runs a part of all tests
 # make coverage   the tests of make test with a report of the lines that none of them reaches
-# make trial      all but the browser tests ten times, in another order and from other seeds each time; N=3: three times
+# make trial      all but the browser tests ten times, in another order and from other seeds each time; N=3, SEEDS="7 8"
 # make soak       the longer trials of faults, hostile input and load
 # make bench      the measurements of docs/PERFORMANCE.md, about an hour
 
@@ -55,12 +55,13 @@ coverage: $(VENV)/installed-dev
 	$(IN_TWO) -m "not slow" --cov --cov-report=term:skip-covered --cov-report=html $(ARGS)
 
 N ?= 10
+SEEDS ?= $(shell seq $(N))
 trial: $(VENV)/installed-dev
-	@failed=; for seed in $$(seq $(N)); do \
+	@failed=; for seed in $(SEEDS); do \
 	$(IN_TWO) -q --ignore tests/e2e --random-order --random-order-seed $$seed \
 	--seed $$seed --hypothesis-seed $$seed $(ARGS) \
 	|| failed="$$failed $$seed"; done; \
-	echo "$(N) times; failed with the seeds:$${failed:- none}"; [ -z "$$failed" ]
+	echo "$(words $(SEEDS)) times; failed with the seeds:$${failed:- none}"; [ -z "$$failed" ]
 
 # DATA: a folder of MNIST's IDX files, where $CONVNET_DATA_DIR does not say it. About an hour on two cores.
 bench: $(VENV)/installed-dev
