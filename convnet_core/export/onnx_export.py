@@ -189,6 +189,8 @@ def _quietly() -> Iterator[None]:
     """Redirect the exporter's prints and warnings to the log."""
     output = io.StringIO()
     with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(output):
+        # PyTorch 2.14 warns in the code that it traces. Where warnings are errors, these would end the export.
+        warnings.simplefilter("default")
         yield
     for text in (output.getvalue().strip(), *(str(warning.message) for warning in caught)):
         if text:
