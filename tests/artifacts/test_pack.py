@@ -128,6 +128,7 @@ def test_packing_a_run_without_export_is_an_error(tmp_path):
         zip_of(Run.create(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_command_overwrites_only_with_force(run, tmp_path):
     path = tmp_path / "out.zip"
     output = json.loads(convnet("pack", "--run", run.path, "--output", path, "--json").stdout)

@@ -178,6 +178,7 @@ def test_a_process_that_dies_leaves_its_results_and_a_reason():
         assert reason in speed.fault
 
 
+@pytest.mark.slow
 def test_a_hanging_process_is_stopped_at_the_limit():
     began = time.monotonic()
     speed = follow_code("import time; time.sleep(600)", limit=5.0)

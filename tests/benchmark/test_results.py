@@ -138,6 +138,7 @@ def test_figures_have_three_significant_digits(value, shown):
     assert format_figure(value) == shown
 
 
+@pytest.mark.slow
 def test_command_prints_only_json_on_standard_output(finished_run, tmp_path):
     run = copy_of(finished_run, tmp_path)
     run.discard("convert/native")

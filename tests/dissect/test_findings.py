@@ -227,6 +227,7 @@ def test_int8_errors_are_found_without_labels(tmp_path):
     assert "the output is off by" in dissection.findings[0].text
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table_and_the_findings(run):
     done = convnet("dissect", "--run", run.path, "--steps", 1, "--images", 50)
     assert "node_linear" in done.stdout
