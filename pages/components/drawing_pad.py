@@ -30,15 +30,14 @@ canvas.out = st.components.v2.component(
 
 @dataclass
 class Sketch:
-    """The drawing of a session: its strokes as the browser sends them, and their picture.
+    """The drawing of a session.
 
-    `start` is what the pad starts with, `message` what the browser sent last (picture and strokes), and `outdated` a
-    message from before the start, to ignore.
+    `start` is what the pad starts with, `strokes` what it shows, `message` what the browser sent last (PNG, strokes),
+    and `outdated` a message from before the start, to ignore.
     """
 
     start: dict[str, Any] = field(default_factory=lambda: {"objects": []})
     strokes: list[Any] = field(default_factory=list)
-    png: bytes | None = None
     message: tuple[bytes, list[Any]] | None = None
     outdated: tuple[bytes, list[Any]] | None = None
 
@@ -69,13 +68,10 @@ def draw() -> Gray | None:
             return_image_data=True,
         )
     png = _image_bytes(result)
-    message = None if png is None else (png, (result.json_data or {}).get("objects", []))
+    message = sketch.message if png is None else (png, (result.json_data or {}).get("objects", []))
+    drawing = None if message is None else from_bytes(message[0], _NAME)
     if message is not None and message != sketch.outdated:
-        drawing: Gray | None = from_bytes(message[0], _NAME)
-        sketch.png, sketch.strokes = message
-        sketch.message, sketch.outdated = message, None
-    else:
-        drawing = None if sketch.png is None else from_bytes(sketch.png, _NAME)
+        sketch.message, sketch.strokes, sketch.outdated = message, message[1], None
     _button(undo, "Undo", "undo", "Removes the last stroke", sketch.strokes, sketch.strokes[:-1])
     _button(clear, "Clear", "delete_sweep", "Clears the pad", sketch.strokes, [])
     return drawing

@@ -50,13 +50,8 @@ def train_config(args: argparse.Namespace) -> TrainConfig:
     """The preset with the flags applied. Raises ConfigError."""
     fields = explicit_fields(args, TrainConfig)
     if ("data", "folder") in fields and ("data", "source") not in fields:
-        sources = [source for source in SOURCES.values() if source.setting == "folder"]
-        titles, names = (
-            " or ".join(words) for words in zip(*((item.title, item.name) for item in sources), strict=True)
-        )
-        raise ConfigError(
-            f"--data-dir names the folder of {titles}, but --data is not {names}", hint=f"add --data {names}"
-        )
+        names = " or ".join(source.name for source in SOURCES.values() if source.setting == "folder")
+        raise ConfigError(f"--data-dir is only for --data {names}", hint=f"add --data {names}")
     config = apply_flags(args, PRESETS[preset(args)])
     return replace_fields(config, {("data",): absolute(config.data).to_json()})
 
