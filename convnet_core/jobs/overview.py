@@ -133,7 +133,8 @@ def _outcome(record: StageRecord | None) -> str:
             artifacts = format_count(len(converted.sizes), "artifact")
             return f"{format_count(converted.tensorflow_ops, 'op')}, {artifacts}"
         case ComparisonResult() as compared:
-            return f"{format_count(len(compared.runtimes), 'runtime')} {compared.verdict}"
+            verb = compared.verdict + ("s" if len(compared.runtimes) == 1 else "")
+            return f"{format_count(len(compared.runtimes), 'runtime')} {verb}"
     return ""
 
 

@@ -55,7 +55,7 @@ class ConversionResult:
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """The verdict, and for each runtime whether it passed."""
+    """The verdict, and for each judged runtime whether it passed."""
 
     verdict: str
     runtimes: dict[str, bool]

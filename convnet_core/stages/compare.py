@@ -92,7 +92,7 @@ def run_compare(
             comparison = judge(measurements, sizes, all_sources[0].name, config)
             content = _write(draft.path, comparison, run, inputs, warnings)
             measurements_file.save(measurements, draft.path / "measurements.npz")
-            passed = {line.name: line.passed for line in comparison.runtimes}
+            passed = {line.name: line.passed for line in comparison.runtimes if line.judged}
             draft.result = {
                 **inputs.record,
                 **dataclasses.asdict(ComparisonResult(comparison.verdict, passed)),

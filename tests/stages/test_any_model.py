@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from convnet_core.cli.resolve import input_spec
 from convnet_core.errors import ConfigError
+from convnet_core.jobs.overview import overview
 from convnet_core.runs.run import Run
 from tests.conftest import convnet, python
 from tests.pages.conftest import open_page, root, text_of  # noqa: F401  # a fixture
@@ -62,6 +63,8 @@ print(outputs["most"].numpy().tolist())
     assert lines["tensorflow"]["judged"]
     assert not lines["litert-fp16"]["judged"]
     assert Run.open(run).info["kind"] == "model"
+    judged = sum(line["judged"] for line in report["runtimes"])
+    assert overview(Run.open(run)).stages["compare"].detail == f"{judged} runtimes agree"
     assert "not judged" in set(open_page("compare").dataframe[0].value["Verdict"])
     assert "needs a network that reads digits" in text_of(open_page("sketchpad"))
 
