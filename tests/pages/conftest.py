@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -6,7 +7,9 @@ import sys
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
 from testing.drawings import drawings
@@ -30,6 +33,22 @@ def no_pages_directory(monkeypatch):
             PagesManager.uses_pages_directory = False
 
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", NoPagesDirectory)
+
+
+_scan_once = functools.lru_cache(manifest_scanner.scan_component_manifests)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def light_reruns():
+    """Leave out what only costs time here, about half a second a rerun.
+
+    AppTest of Streamlit 1.67 reads the metadata of all installed packages for each new app. Each rerun ends with
+    keras.backend.clear_session(), which collects garbage, in a process where tests have imported torch and TensorFlow.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", _scan_once)
+        patch.setattr(script_runner, "_clean_problem_modules", lambda: None)
+        yield
 
 
 @pytest.fixture
