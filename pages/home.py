@@ -136,7 +136,7 @@ def upload_model() -> None:
     jobs.clear_start_error()
     try:
         run, path = upload.receive(runs_root(), file.name, file.getbuffer())
-        watcher.start(run, ["upload", "--onnx", str(path)])
+        watcher.start(run, ["upload", "--onnx", str(path), "--compare"])
         st.session_state["open_run"] = run.name
     except ConvNetError as error:
         jobs.set_start_error(error)

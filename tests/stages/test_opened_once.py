@@ -43,13 +43,11 @@ def calls(monkeypatch):
     return counts
 
 
-def test_an_upload_and_its_conversion_each_parse_the_model_once(network, calls, tmp_path):
-    run = str(tmp_path / "run")
-    assert main(["upload", "--onnx", str(network), "--run", run]) == 0
-    assert calls == {"parse": 1, "read": 1}
-    calls.clear()
-    assert main(["convert", "--run", run, "--only", "saved-model"]) == 0
-    assert calls == {"parse": 1, "read": 1, "optimize": 1}
+def test_an_upload_is_parsed_and_read_once_on_its_way_to_the_verdict(network, calls, tmp_path):
+    run = tmp_path / "run"
+    assert main(["upload", "--onnx", str(network), "--run", str(run), "--compare"]) == 0
+    assert (run / "compare").is_dir()
+    assert calls["read"] == calls["optimize"] == 1
 
 
 def test_importing_and_converting_in_one_command_parses_the_model_once(network, calls, tmp_path):
