@@ -43,11 +43,14 @@ def calls(monkeypatch):
     return counts
 
 
-def test_an_upload_is_parsed_and_read_once_on_its_way_to_the_verdict(network, calls, tmp_path):
+def test_an_upload_is_parsed_read_and_optimized_once_before_it_is_compared(network, calls, tmp_path, monkeypatch):
+    compared = []
+    monkeypatch.setattr("convnet_core.stages.compare.run_compare", lambda run, *_, **__: compared.append(run.path))
     run = tmp_path / "run"
     assert main(["upload", "--onnx", str(network), "--run", str(run), "--compare"]) == 0
-    assert (run / "compare").is_dir()
-    assert calls["read"] == calls["optimize"] == 1
+    assert compared == [run]
+    assert (run / "convert/native/saved_model").is_dir()
+    assert calls == {"parse": 1, "read": 1, "optimize": 1}
 
 
 def test_importing_and_converting_in_one_command_parses_the_model_once(network, calls, tmp_path):
