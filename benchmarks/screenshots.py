@@ -27,7 +27,7 @@ def prepare(page: Page, name: str) -> None:
     if name == "sketchpad":
         page.locator("canvas").last.wait_for()
         draw(page, SEVEN)
-        page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
+        page.get_by_text("runtimes read 7").wait_for(timeout=60_000)
     if name == "export":
         click_node(page, "Conv")
     if name == "dissect":

@@ -84,7 +84,7 @@ def stop_button(page):
 
 def draw(page, strokes):
     """Draw on the pad with the mouse. Strokes are lists of (x, y), as fractions of the pad's width and height."""
-    pad = page.locator("canvas").last
+    pad = page.locator("canvas:visible").last
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     for stroke in strokes:

@@ -68,6 +68,14 @@ def drawings(count=200, seed=0, side=280):
     return images, np.array(digits)
 
 
+def strokes(digit, side=280, pen=18):
+    """A digit as the pad sends it: strokes of flat points x, y, x, y, in the middle of a pad of this side."""
+    return [
+        {"width": pen, "points": [round((0.2 + 0.6 * place) * side, 1) for point in stroke for place in point]}
+        for stroke in DIGITS[digit][0]
+    ]
+
+
 def _draw(strokes, rng, side):
     height = rng.uniform(0.25, 0.9) * side  # small or large
     width = height * rng.uniform(0.6, 1.0)

@@ -7,9 +7,7 @@ requests pages, sends widget values, requests reruns of repeating fragments, and
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import io
 import json
 import time
 from collections.abc import Iterable
@@ -17,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import websockets
-from PIL import Image, ImageDraw
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -27,7 +24,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from testing.trials.message_cache import MessageCache
 
 SIDE = 280
-"""Width and height of the pad in pixels, as in pages/components/drawing_pad.py."""
+"""Width and height of the pad, as in convnet_core/data/pen.py."""
 _FIRST = "home"  # the page at the empty path
 _TIMEOUT = 300.0
 _ERROR = 1  # Alert.Format.ERROR, which the compiled protobuf does not export
@@ -64,6 +61,7 @@ class Visitor:
 
     def __post_init__(self) -> None:
         self._query = ""
+        self._drawings = 0
         self._pages: dict[str, str] = {}
         self._elements: dict[tuple[int, ...], _PageElement] = {}
         self._new_elements: dict[tuple[int, ...], _PageElement] = {}
@@ -122,8 +120,10 @@ class Visitor:
     async def draw(self, strokes: Iterable[Stroke], pen: int = 18) -> float:
         """Draw on the pad. Strokes are lists of points, as fractions of its width and height."""
         shown = self._find("bidi_component")
-        drawing = {"drawing": _pad_value(strokes, pen), "backgroundFit": None}
-        return await self._change_widget(shown, WidgetState(id=shown.body.id, json_value=json.dumps(drawing)))
+        self._drawings += 1
+        lines = [{"width": pen, "points": [SIDE * place for point in stroke for place in point]} for stroke in strokes]
+        value = {"drawing": {"number": self._drawings, "down": False, "strokes": lines}}
+        return await self._change_widget(shown, WidgetState(id=shown.body.id, json_value=json.dumps(value)))
 
     @property
     def repeating(self) -> bool:
@@ -243,19 +243,3 @@ class Visitor:
                 # Shielded: wait for a requested rerun even if its timer is canceled.
                 with contextlib.suppress(TimeoutError, OSError, websockets.ConnectionClosed):
                     self.repeats.append(await asyncio.shield(self._rerun(fragment, repeats=True)))
-
-
-def _pad_value(strokes: Iterable[Stroke], pen: int) -> dict[str, Any]:
-    """The pad's widget value: the strokes as objects, and the picture as a PNG."""
-    picture = Image.new("RGBA", (SIDE, SIDE), "white")
-    pencil = ImageDraw.Draw(picture)
-    objects = []
-    for stroke in strokes:
-        points = [(x * SIDE, y * SIDE) for x, y in stroke]
-        pencil.line(points, fill="black", width=pen, joint="curve")
-        path = [["M" if not index else "L", x, y] for index, (x, y) in enumerate(points)]
-        objects.append({"type": "Path", "path": path, "stroke": "#000000", "strokeWidth": pen, "fill": None})
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    encoded = base64.b64encode(file.getvalue()).decode("ascii")
-    return {"raw": {"objects": objects, "background": "#ffffff"}, "data": f"data:image/png;base64,{encoded}"}

@@ -6,9 +6,10 @@ import sys
 import zipfile
 
 import pytest
+from playwright.sync_api import expect
 
 from testing.browser import PAGES, SEVEN, choose_node, click_node, draw, settle
-from tests.conftest import copy_of
+from tests.conftest import RUNTIMES, copy_of
 
 
 @pytest.fixture
@@ -24,26 +25,43 @@ def test_clicking_a_node_shows_its_attributes_and_weights(server, run, page):
     page.get_by_text("layer1.0.weight").first.wait_for(state="attached")
 
 
-def test_a_drawn_seven_is_read_as_seven_by_all_runtimes(server, run, page):
+def test_the_answer_changes_during_a_stroke_and_the_drawing_survives_a_reload(server, run, page):
     page.goto(f"{server.address}/sketchpad")
-    page.get_by_text("Draw something").first.wait_for()
-    settle(page)
-    draw(page, SEVEN)
-    page.get_by_text("All runtimes read 7").wait_for(timeout=60_000)
+    page.get_by_text("One digit, from 0 to 9").wait_for()
+    answer = page.locator(".board .digit")
+    corners = [point_of(page, point) for point in SEVEN[0]]
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    page.mouse.move(*corners[1], steps=12)
+    page.wait_for_function("digit => digit.textContent.match(/[0-9]/)", arg=answer.element_handle(), timeout=60_000)
+    page.mouse.move(*corners[2], steps=12)
+    expect(answer).to_have_text("7")  # the pen is still down
+    page.mouse.up()
+    page.get_by_text(f"All {len(RUNTIMES)} runtimes read 7").wait_for(timeout=60_000)
+    page.reload()
+    page.get_by_text(f"All {len(RUNTIMES)} runtimes read 7").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("One digit, from 0 to 9").wait_for()
+
+
+def point_of(page, point):
+    """The position of a point on the pad, given as fractions of its width and height."""
+    box = page.locator("canvas").last.bounding_box()
+    return box["x"] + point[0] * box["width"], box["y"] + point[1] * box["height"]
 
 
 @pytest.mark.slow
-def test_strokes_can_start_anywhere_on_the_pad(server, run, page):
-    """The pad's toolbar must stay hidden: it once covered the upper right corner, invisibly."""
-    page.goto(f"{server.address}/sketchpad")
-    page.get_by_text("Draw something").first.wait_for()
+def test_strokes_of_the_plain_pad_can_start_anywhere(server, run, page):
+    """The plain pad's toolbar must stay hidden: it once covered the upper right corner, invisibly."""
+    page.goto(f"{server.address}/sketchpad?plain=true")
+    page.get_by_text("One digit, from 0 to 9").wait_for()
     settle(page)
     draw(page, [[(0.97, 0.02), (0.97, 0.3)], [(0.7, 0.02), (0.5, 0.02)]])
     page.get_by_role("button", name="Undo").and_(page.locator(":enabled")).wait_for()
     for _ in range(2):  # once per stroke
         settle(page)
         page.get_by_role("button", name="Undo").click()
-    page.get_by_text("Draw something").first.wait_for()
+    page.get_by_text("One digit, from 0 to 9").wait_for()
     assert not page.locator(".dc-toolbar").is_visible()
 
 
@@ -52,9 +70,10 @@ def test_a_phone_shows_all_ten_digits(server, run, new_page):
     page = new_page(is_mobile=True, has_touch=True)
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{server.address}/sketchpad")
-    page.get_by_text("Draw something").first.wait_for()
+    page.get_by_text("One digit, from 0 to 9").wait_for()
     settle(page)
     draw(page, SEVEN)
+    page.get_by_text("Save it as a test case").click()
     digits = page.get_by_test_id("stMain").get_by_role("radio")
     digits.last.wait_for()
     assert [digit.inner_text() for digit in digits.all()] == [*"0123456789"]

@@ -1,5 +1,6 @@
 import contextlib
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -72,7 +73,13 @@ def open_page(name="home"):
 def text_of(app):
     """All text on the page."""
     kinds = (app.markdown, app.success, app.error, app.info, app.warning, app.subheader, app.caption)
-    return " ".join(item.value for kind in kinds for item in kind)
+    answers = (json.loads(item.proto.json) for item in app.get("bidi_component") if item.proto.json)
+    lines = (line for answer in answers for line in (*(answer[part] for part in _PARTS), *answer["runtimes"]))
+    return " ".join([*(item.value for kind in kinds for item in kind), *lines])
+
+
+_PARTS = ("digit", "title", "detail", "note")
+"""The texts of the pad's answer."""
 
 
 def button(app, label):
@@ -107,7 +114,7 @@ with open_job(Run.open(Path({str(run.path)!r})), {command!r}) as job:
 
 @pytest.fixture
 def mouse(root, monkeypatch):
-    """A stand-in for the drawing pad."""
+    """A stand-in for the plain pad."""
     from tests.pages.mouse import Mouse
 
     open_page("sketchpad")  # the component can only be imported while an app runs

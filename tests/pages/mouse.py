@@ -1,4 +1,4 @@
-"""A mouse for AppTest, which has none: a stand-in for the pad returns the picture that the browser would send."""
+"""A mouse for AppTest, which has none: what the browser would send, for the pad and for the plain pad."""
 
 import base64
 import io
@@ -8,6 +8,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from convnet_core.data.pen import strokes_of
+from pages.components.live_pad.pad import Sketch
+from testing.drawings import strokes
 from tests.pages.conftest import open_page
 
 
@@ -18,7 +21,7 @@ def png(pixels):
 
 
 class Mouse:
-    """Plays the browser's pad; `options` are those of the page's last call.
+    """Plays the browser's plain pad; `options` are those of the page's last call.
 
     If `url` is set, it is sent unchanged instead of the picture.
     """
@@ -53,5 +56,22 @@ def wait_for_runtimes(app):
     return app
 
 
-def open_sketchpad():
-    return wait_for_runtimes(open_page("sketchpad"))
+def draw(app, message):
+    """Draw strokes, as the browser sends them, on the pad of the page's next run."""
+    app.session_state["sketch"] = Sketch(1, strokes_of(message))
+    return app
+
+
+def open_sketchpad(digit=None):
+    """The page with all runtimes loaded and, on the pad, a drawing of this digit."""
+    app = open_page("sketchpad")
+    if digit is not None:
+        draw(app, strokes(digit))
+    return wait_for_runtimes(app)
+
+
+def open_plain_pad():
+    """The page with the plain pad, and all runtimes loaded."""
+    app = open_page("sketchpad")
+    app.toggle[0].set_value(True)
+    return wait_for_runtimes(app)

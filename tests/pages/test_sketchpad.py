@@ -9,9 +9,10 @@ from convnet_core.errors import DataError
 from convnet_core.jobs.job import open_job
 from convnet_core.runs import drawings
 from convnet_core.runtimes import pool_worker
+from testing.drawings import strokes
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import button, open_page, running_job, text_of
-from tests.pages.mouse import open_sketchpad, wait_for_runtimes
+from tests.pages.mouse import draw, open_sketchpad, wait_for_runtimes
 from tests.support import reader_tasks
 from tests.support.links import replace_with_link
 
@@ -25,20 +26,16 @@ def test_without_a_run_it_offers_to_run_the_pipeline(root):
 def test_a_blank_pad_asks_for_a_drawing(root, finished_run):
     copy_of(finished_run, root)
     app = open_sketchpad()
-    assert "Draw something" in text_of(app)
-    assert f"{len(RUNTIMES)} runtimes are ready" in text_of(app)
+    assert "One digit, from 0 to 9" in text_of(app)
     assert "runtimes read" not in text_of(app)
-    assert button(app, "Undo").disabled
-    assert button(app, "Clear").disabled
 
 
-def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, digits):
+def test_a_drawing_is_read_by_all_runtimes(root, finished_run):
     copy_of(finished_run, root)
-    mouse.draw(digits[7])
-    app = open_sketchpad()
+    app = open_sketchpad(7)
     text = text_of(app)
-    assert "All runtimes read 7" in text
-    assert "Draw something" not in text
+    assert f"All {len(RUNTIMES)} runtimes read 7" in text
+    assert "One digit, from 0 to 9" not in text
     for name in RUNTIMES:
         assert f"{name}: 7" in text
     assert "Largest difference in probability" in text
@@ -47,49 +44,46 @@ def test_a_drawing_is_read_by_all_runtimes(root, mouse, finished_run, digits):
 
 
 @pytest.mark.slow
-def test_ready_runtimes_answer_while_others_load(root, mouse, finished_run, digits, monkeypatch):
+def test_ready_runtimes_answer_while_others_load(root, finished_run, monkeypatch):
     monkeypatch.setattr(pool_worker, "open_runtime", reader_tasks.open_pytorch_late)
     run = copy_of(finished_run, root)
-    mouse.draw(digits[7])
-    app = open_page("sketchpad")
+    app = draw(open_page("sketchpad"), strokes(7))
     try:
         end = time.monotonic() + 60
-        while "Loading: pytorch, tensorflow, tensorflow-frozen." not in text_of(app.run()):
+        ready = f"{len(RUNTIMES) - 3} of {len(RUNTIMES)} runtimes are ready and read 7"
+        while ready not in text_of(app.run()):
             assert time.monotonic() < end
         text = text_of(app)
-        assert f"{len(RUNTIMES) - 3} of {len(RUNTIMES)} runtimes are ready and read 7" in text
-        assert "All runtimes" not in text
+        assert f"Runtimes that are ready: {len(RUNTIMES) - 3} of {len(RUNTIMES)}" in text
+        assert "All " not in text
     finally:
         (run.path / "go on").touch()
-    assert "All runtimes read 7" in text_of(wait_for_runtimes(app))
+    assert f"All {len(RUNTIMES)} runtimes read 7" in text_of(wait_for_runtimes(app))
 
 
 @pytest.mark.slow
-def test_differing_runtimes_are_named(root, mouse, finished_run, digits, monkeypatch):
+def test_differing_runtimes_are_named(root, finished_run, monkeypatch):
     copy_of(finished_run, root)
-    mouse.draw(digits[7])
-    app = open_sketchpad()
+    app = open_sketchpad(7)
     monkeypatch.setattr(pool_worker, "read", reader_tasks.read_with_negated_logits)
     app.run()
     text = text_of(app)
     assert "The runtimes differ" in text
-    assert "All runtimes" not in text
+    assert "All " not in text
     assert "onnxruntime" in text.split("Largest |Δlogit|")[1]
 
 
-def test_an_unloadable_runtime_is_named_and_the_others_answer(root, mouse, finished_run, digits):
+def test_an_unloadable_runtime_is_named_and_the_others_answer(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "convert/native/model.int8.tflite").write_bytes(b"no model")
-    mouse.draw(digits[7])
-    text = text_of(open_sketchpad())
+    text = text_of(open_sketchpad(7))
     assert "litert-int8 does not answer" in text
     assert f"The {len(RUNTIMES) - 1} working runtimes read 7" in text
 
 
-def test_a_saved_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_run, digits):
+def test_a_saved_drawing_becomes_a_test_case_of_the_run(root, finished_run):
     run = copy_of(finished_run, root)
-    mouse.draw(digits[7])
-    app = open_sketchpad()
+    app = open_sketchpad(7)
     assert "None yet" in text_of(app)
     assert app.button_group[0].value == 7
     button(app, "Save as a test case").click().run()
@@ -105,10 +99,9 @@ def test_a_saved_drawing_becomes_a_test_case_of_the_run(root, mouse, finished_ru
 
 
 @pytest.mark.slow
-def test_a_drawing_can_be_saved_under_its_true_digit(root, mouse, finished_run, digits):
+def test_a_drawing_can_be_saved_under_its_true_digit(root, finished_run):
     run = copy_of(finished_run, root)
-    mouse.draw(digits[7])
-    app = open_sketchpad()
+    app = open_sketchpad(7)
     app.button_group[0].set_value(1).run()
     button(app, "Save as a test case").click().run()
     assert [case.label for case in drawings.list_drawings(run)] == [1]
@@ -139,15 +132,13 @@ def test_a_drawing_that_is_a_link_is_not_shown(root, tmp_path, finished_run, dig
 
 
 @pytest.mark.slow
-def test_an_unconverted_run_uses_the_runtimes_of_its_export(root, mouse, finished_run, digits):
+def test_an_unconverted_run_uses_the_runtimes_of_its_export(root, finished_run):
     run = copy_of(finished_run, root)
     run.discard("convert/native")
-    mouse.draw(digits[7])
-    app = open_sketchpad()
+    app = open_sketchpad(7)
     assert "has not been converted" in text_of(app)
     assert button(app, "Run the missing stages")
-    assert "All runtimes read 7" in text_of(app)
-    assert f"{len(RUNTIMES) - 5} runtimes are ready" in text_of(app)
+    assert f"All {len(RUNTIMES) - 5} runtimes read 7" in text_of(app)
 
 
 @pytest.mark.slow
@@ -156,17 +147,16 @@ def test_a_stale_run_is_marked_as_out_of_date(root, finished_run):
     (run.path / "train/model.safetensors").write_bytes(b"other")
     text = text_of(open_sketchpad())
     assert "This is out of date" in text
-    assert "Draw something" in text
+    assert "Draw a digit" in text
 
 
 @pytest.mark.slow
-def test_a_damaged_record_is_explained(root, mouse, finished_run, digits):
+def test_a_damaged_record_is_explained(root, finished_run, digits):
     run = copy_of(finished_run, root)
     drawings.save(run, digits[3], 3)
     for stage in ("convert/native", "compare"):
         (run.path / stage / "stage.json").write_text("{")
-    mouse.draw(digits[7])
-    assert "stage.json is damaged" in text_of(open_sketchpad())
+    assert "stage.json is damaged" in text_of(open_sketchpad(7))
 
 
 @pytest.mark.slow
@@ -192,11 +182,10 @@ def test_a_failed_conversion_is_explained(root, finished_run):
 
 
 @pytest.mark.slow
-def test_the_pad_works_while_a_job_runs(root, mouse, finished_run, digits):
+def test_the_pad_works_while_a_job_runs(root, finished_run, digits):
     run = copy_of(finished_run, root)
     drawings.save(run, digits[3], 3)
-    mouse.draw(digits[7])
     with running_job(run, "train", "StageStarted(stage='train')"):
-        app = open_sketchpad()
-        assert "All runtimes read 7" in text_of(app)
+        app = open_sketchpad(7)
+        assert f"All {len(RUNTIMES)} runtimes read 7" in text_of(app)
         assert button(app, "Compare with these drawings").disabled

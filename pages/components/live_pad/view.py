@@ -1,0 +1,79 @@
+"""A reading as what the component shows: plain JSON, with every word in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convnet_core.runtimes.pool import Answer, RuntimePool, by_label
+from pages.components.reading import Reading
+
+WORDS = {
+    "pad": "The pad: draw a digit with the mouse, a finger, or the arrow keys; the space bar lowers and lifts the pen",
+    "undo": "Undo",
+    "clear": "Clear",
+    "pen": "Pen",
+}
+
+View = dict[str, Any]
+
+
+def view_of(reading: Reading, pool: RuntimePool) -> View:
+    """What the component shows: the digit, sentences about it, and a bar for each digit."""
+    answers = reading.answers
+    view: View = {"digit": "", "title": "", "detail": "", "note": _loading(pool), "runtimes": [], "bars": bars(answers)}
+    view["words"] = {**WORDS, "bars": _bar_titles(answers)}
+    if reading.error:
+        return {**view, "tone": "doubt", "digit": "?", "title": "Not sure", "detail": f"{reading.error}."}
+    if reading.steps is None:
+        return {**view, "tone": "blank", "digit": "–", "title": "Draw a digit", "detail": "One digit, from 0 to 9."}
+    if not answers:
+        return {**view, "tone": "blank", "digit": "…", "title": "The runtimes are loading"}
+    groups = by_label({name: int(answer.labels[0]) for name, answer in answers.items()})
+    first = next(iter(groups))
+    share = float(np.mean([answer.probabilities[0, first] for answer in answers.values()]))
+    view |= {"tone": "sure", "digit": str(first), "detail": f"{100 * share:.1f} % sure"}
+    if len(groups) > 1:
+        view["runtimes"] = [_line(name, answer) for name, answer in answers.items()]
+        return {**view, "title": "The runtimes differ"}
+    return {**view, "title": _agreement(first, len(answers), pool)}
+
+
+def _agreement(digit: int, count: int, pool: RuntimePool) -> str:
+    if pool.loading:
+        return f"{count} of {len(pool.names)} runtimes are ready and read {digit}"
+    if pool.failed:
+        return f"The {count} working runtimes read {digit}"
+    return f"All {count} runtimes read {digit}"
+
+
+def _line(name: str, answer: Answer) -> str:
+    digit = int(answer.labels[0])
+    return f"{name}: {digit}, {100 * answer.probabilities[0, digit]:.1f} %"
+
+
+def _loading(pool: RuntimePool) -> str:
+    if pool.loading:
+        return f"Runtimes that are ready: {len(pool.ready)} of {len(pool.names) or '…'}. The others are loading."
+    return ""
+
+
+def bars(answers: dict[str, Answer]) -> list[View]:
+    """For each digit the mean, lowest and highest probability of the runtimes, and whether it is the most probable."""
+    if not answers:
+        return [{"mean": 0, "low": 0, "high": 0, "best": False} for _ in range(10)]
+    shares = np.stack([answer.probabilities[0] for answer in answers.values()])
+    mean, low, high = (each.round(4) for each in (shares.mean(0), shares.min(0), shares.max(0)))
+    best = int(mean.argmax())
+    return [
+        {"mean": float(mean[digit]), "low": float(low[digit]), "high": float(high[digit]), "best": digit == best}
+        for digit in range(len(mean))
+    ]
+
+
+def _bar_titles(answers: dict[str, Answer]) -> list[str]:
+    return [
+        f"{digit}: {100 * bar['mean']:.2f} %; lowest {100 * bar['low']:.2f} %, highest {100 * bar['high']:.2f} %"
+        for digit, bar in enumerate(bars(answers))
+    ]
