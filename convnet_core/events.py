@@ -6,6 +6,7 @@ Events are small frozen dataclasses, stored as JSON lines: a job appends them to
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -73,6 +74,45 @@ class Metrics(Event):
     seconds_left: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class PreviewAnswer:
+    """A test image, its true digit, and the network's current answer with its probability.
+
+    `image` is 28 × 28 uint8 pixels, bright ink, as base64.
+    """
+
+    image: str
+    truth: int
+    answer: int
+    probability: float
+
+    def __post_init__(self) -> None:
+        if len(base64.b64decode(self.image, validate=True)) != 28 * 28:
+            raise ValueError("an image must have 28 × 28 pixels")
+        if not (0 <= self.truth <= 9 and 0 <= self.answer <= 9 and 0 <= self.probability <= 1):
+            raise ValueError("an answer must be a digit with a probability")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview(Event):
+    """What the network looks like now: the filters of its first layer, and its answers to a few test images.
+
+    A job keeps only the newest, in a file of its own. `filters` is int8 [n, kernel, kernel] as base64, in which 127
+    stands for the largest absolute weight of all.
+    """
+
+    kind = "preview"
+    epoch: float
+    kernel: int
+    filters: str
+    answers: tuple[PreviewAnswer, ...]
+
+    def __post_init__(self) -> None:
+        size, count = self.kernel**2, len(base64.b64decode(self.filters, validate=True))
+        if not 1 <= self.kernel <= 28 or not 0 < count <= 4096 * size or count % size:
+            raise ValueError(f"{count} weights are not filters of {self.kernel} × {self.kernel}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,7 @@ from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.digits import digits
+from pages.components.live_training import show_training
 from pages.forms import training as settings
 
 _PRESETS = {"fast": "fast: one epoch", "reference": "reference: the original recipe", "accurate": "accurate: deep"}
@@ -148,9 +149,9 @@ def histories(run: Run, metrics: list[Any], names: list[str]) -> curves.Historie
 
 def show_live(run: Run, names: list[str], progress: JobProgress) -> None:
     """Show the running training."""
-    if progress.metrics:
-        curves.show_numbers(progress.metrics[-1])
-        curves.show_curves(histories(run, curves.live_history(run, progress), names), live=True)
+    others = histories(run, [], names)
+    del others[run.name]
+    show_training(run, progress, others)
 
 
 def show_results(run: Run) -> None:

@@ -96,14 +96,18 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file atomically: readers see the old content or the new content, even after a crash."""
+def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a file atomically: readers see the old content or the new content.
+
+    Also after a crash of the machine if `durable`, which waits for the disk.
+    """
     draft = path.with_name(f".{path.name}.{new_id()}")
     try:
         with draft.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ from convnet_core.common import disk_errors
 from convnet_core.common.files import cache_folder, write_json
 from convnet_core.errors import BusyError, ConvNetError, Stopped, one_line
 from convnet_core.jobs.job_info import JobInfo, State, new_job_id
+from convnet_core.jobs.preview_file import write_preview
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import now
 
@@ -32,7 +33,10 @@ class _Interrupt(BaseException):
 
 
 class Job(events.Monitor):
-    """Records a stage's events in `events.jsonl`, passes them to the observers, and receives stop requests."""
+    """Records a stage's events in `events.jsonl`, passes them to the observers, and receives stop requests.
+
+    Of the previews it keeps only the newest, in `preview.json`.
+    """
 
     def __init__(self, folder: Path, observers: Sequence[Callable[[events.Event], None]] = ()) -> None:
         self.folder = folder
@@ -44,7 +48,10 @@ class Job(events.Monitor):
     def emit(self, event: events.Event) -> None:
         if self._signaled and not self._deferring:
             raise _Interrupt  # a library has caught the first one
-        self._lines.write(json.dumps({"time": round(time.time(), 3), **event.to_json()}) + "\n")
+        if isinstance(event, events.Preview):
+            write_preview(self.folder, event)
+        else:
+            self._lines.write(json.dumps({"time": round(time.time(), 3), **event.to_json()}) + "\n")
         for observe in self._observers:
             observe(event)
 

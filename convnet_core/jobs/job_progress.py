@@ -7,7 +7,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from convnet_core.events import Event, Metrics, StageDone, StageStarted
+from convnet_core.events import Event, Metrics, Preview, StageDone, StageStarted
+from convnet_core.jobs.preview_file import read_preview
 from convnet_core.jobs.watcher import JobView
 
 _MAX_POINTS = 1000  # a chart is at most this many pixels wide, and each viewer gets all points every second
@@ -74,6 +75,11 @@ class JobProgress:
     @property
     def metrics(self) -> list[Metrics]:
         return self._thinned.metrics
+
+    @property
+    def preview(self) -> Preview | None:
+        """The newest preview of the training; None before the first. Raises RunError if its file is damaged."""
+        return read_preview(self.job.folder)
 
     def update(self) -> None:
         """Process the events since the last call."""

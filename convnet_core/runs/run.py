@@ -172,7 +172,7 @@ class Run:
                 log.info("finished an interrupted swap of %s", target)
         for path, _ in self._leftovers():
             shutil.rmtree(path, ignore_errors=True)
-        for draft in (*self.path.glob(".run.json.*"), *self.path.glob("jobs/*/.job.json.*")):
+        for draft in (*self.path.glob(".run.json.*"), *self.path.glob("jobs/*/.*.json.*")):
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - draft.stat().st_mtime > _DRAFT_SECONDS:  # another process may be writing a newer one
                     draft.unlink()

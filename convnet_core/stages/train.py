@@ -25,6 +25,7 @@ from convnet_core.training import checkpoint, loop
 from convnet_core.training.estimate import expected_seconds, parameter_count
 from convnet_core.training.history import Mistake, TrainingReport
 from convnet_core.training.loop import Evaluation, Tensors, Training
+from convnet_core.training.preview import Previewer
 
 _MISTAKES = 24
 
@@ -53,9 +54,11 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
             def save(current: Training) -> None:
                 checkpoint.save(run, current, config, digits.fingerprint)
 
-            with monitor.defer_stop():
-                loop.fit(state, train.to(device), validation and validation.to(device), config, monitor, save)
             test = Tensors.of(digits.test).to(device)
+            preview = Previewer(test).take
+            held_out = validation and validation.to(device)
+            with monitor.defer_stop():
+                loop.fit(state, train.to(device), held_out, config, monitor, save, preview)
             evaluation = loop.evaluate(state.model, test)
         result = TrainingResult(evaluation.accuracy, evaluation.loss, round(state.progress.seconds, 3), str(device))
         _write(run, config, digits.fingerprint, state, evaluation, test, result)

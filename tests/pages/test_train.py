@@ -1,5 +1,6 @@
 """The Train page with AppTest: empty, with a finished, a stopped, a failed and a running training."""
 
+import base64
 import errno
 import json
 
@@ -130,6 +131,20 @@ def test_a_running_training_shows_live_figures(root, trained_run):
         assert metric(app, "Time left") == "3 s"
         assert len(app.get("plotly_chart")) == 1
         assert "On the test set" not in text_of(app)
+
+
+PREVIEW = f"""Preview(epoch=0.5, kernel=3, filters={base64.b64encode(bytes(range(18))).decode()!r}, answers=(
+    PreviewAnswer({base64.b64encode(bytes(784)).decode()!r}, 3, 3, 0.75),
+    PreviewAnswer({base64.b64encode(bytes(784)).decode()!r}, 5, 6, 0.25)))"""
+
+
+def test_a_running_training_shows_filters_and_answers(root):
+    run = Run.create(root / "running")
+    with running_job(run, "train", "StageStarted(stage='train')", METRICS, PREVIEW):
+        (view,) = (item.proto.body for item in open_page("train").get("html"))
+    assert "1 of 2 test digits are read correctly" in view
+    assert "2 filters of 3 × 3" in view
+    assert view.index("<b>3</b>") < view.index("✓") < view.index("<b>6</b>") < view.index("✗")
 
 
 @pytest.mark.slow

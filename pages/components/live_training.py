@@ -1,0 +1,28 @@
+"""A training while it runs: its figures and curves, its first filters, and its answers to twelve test digits."""
+
+from __future__ import annotations
+
+from convnet_core.errors import ConvNetError
+from convnet_core.jobs.job_progress import JobProgress, thin
+from convnet_core.runs.run import Run
+from pages.charts import training_curves as curves
+from pages.charts.training_curves import Histories
+from pages.components import job_area as jobs
+from pages.components.network_preview import show_preview
+
+
+def show_training(run: Run, progress: JobProgress, others: Histories | None = None) -> None:
+    """Show a running training; nothing before its first figures.
+
+    Call it in a fragment that runs at least twice a second, as `job_area.show_job` does with its `draw`. `others` are
+    the curves of other runs, to draw below.
+    """
+    try:
+        if preview := progress.preview:
+            show_preview(preview)
+    except ConvNetError as error:
+        jobs.show_error(error)
+    if progress.metrics:
+        curves.show_numbers(progress.metrics[-1])
+        history = thin(curves.live_history(run, progress))
+        curves.show_curves({run.name: history, **(others or {})}, live=True)

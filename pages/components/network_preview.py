@@ -1,0 +1,88 @@
+"""What a network in training looks like: its first filters, and its answers to twelve test digits."""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import lru_cache
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from convnet_core.data.split import SIDE
+from convnet_core.events import Preview, PreviewAnswer
+
+_RIGHT, _WRONG = "#009E73", "#D55E00"
+_WANTS_INK, _WANTS_PAPER = (230, 159, 0), (0, 114, 178)
+_FILTERS_PER_ROW = 8
+_STYLE = """<style>
+.preview {display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-start; font-size: 0.875rem}
+.preview h6 {margin: 0 0 0.4rem; padding: 0; font-size: 0.875rem; font-weight: 600}
+.preview p {margin: 0.4rem 0 0; opacity: 0.7; font-size: 0.8rem}
+.preview img {image-rendering: pixelated; display: block}
+.preview .answers {display: grid; grid-template-columns: repeat(6, 3.6rem); gap: 0.5rem}
+.preview .answer {text-align: center; line-height: 1.15; border-bottom: 4px solid; padding-bottom: 3px}
+.preview .answer img {width: 100%; border-radius: 3px}
+.preview .answer b {font-size: 1.3rem}
+.preview .filters {width: 13rem} .preview .filters img {width: 100%}
+</style>"""
+
+
+def show_preview(preview: Preview) -> None:
+    """Draw a preview as a single element, which the browser replaces at once."""
+    dark = st.context.theme.type == "dark"
+    count = len(base64.b64decode(preview.filters)) // preview.kernel**2
+    size = f"{preview.kernel} × {preview.kernel}"
+    cards = "".join(_card(answer, dark) for answer in preview.answers)
+    right = sum(answer.answer == answer.truth for answer in preview.answers)
+    st.html(
+        f"""{_STYLE}<div class="preview" data-testid="preview">
+        <div><h6>{right} of {len(preview.answers)} test digits are read correctly</h6>
+        <div class="answers">{cards}</div></div>
+        <div class="filters"><h6>{count} filters of {size} in the first layer</h6>
+        <img alt="the filters" src="{_filter_picture(preview.filters, preview.kernel, dark)}">
+        <p>A filter looks for ink where it is orange, and for paper where it is blue.</p></div></div>"""
+    )
+
+
+def _card(answer: PreviewAnswer, dark: bool) -> str:
+    """A digit, the answer to it, and the probability; the line below is green if it is right."""
+    is_right = answer.answer == answer.truth
+    color, mark = (_RIGHT, "✓") if is_right else (_WRONG, "✗")
+    return (
+        f'<div class="answer" style="border-color: {color}"><img alt="a {answer.truth}" '
+        f'src="{_digit_picture(answer.image, dark)}"><b>{answer.answer}</b> <span style="color: {color}">{mark}</span>'
+        f"<br>{100 * answer.probability:.0f} %</div>"
+    )
+
+
+@lru_cache(256)
+def _digit_picture(image: str, dark: bool) -> str:
+    """A digit in the page's own colors: bright ink on a dark page, dark ink on a light one."""
+    pixels = np.frombuffer(base64.b64decode(image), np.uint8).reshape(SIDE, SIDE)
+    return _data_uri(pixels if dark else 255 - pixels)
+
+
+@lru_cache(16)
+def _filter_picture(filters: str, kernel: int, dark: bool) -> str:
+    """All filters side by side: orange for positive weights, blue for negative ones, the page's own color for zero."""
+    weights = np.frombuffer(base64.b64decode(filters), np.int8).reshape(-1, kernel, kernel).astype(np.float32) / 127
+    columns = min(_FILTERS_PER_ROW, len(weights))
+    rows = -(-len(weights) // columns)
+    cell, zero = kernel + 1, np.array((38, 39, 48) if dark else (240, 242, 246), np.float32)
+    picture = np.zeros((rows * cell - 1, columns * cell - 1, 4), np.uint8)
+    for index, weight in enumerate(weights):
+        top, left = index // columns * cell, index % columns * cell
+        strength = np.abs(weight)[..., None]
+        color = np.where(weight[..., None] > 0, np.array(_WANTS_INK, np.float32), np.array(_WANTS_PAPER, np.float32))
+        picture[top : top + kernel, left : left + kernel, :3] = zero + strength * (color - zero)
+        picture[top : top + kernel, left : left + kernel, 3] = 255
+    return _data_uri(picture)
+
+
+def _data_uri(pixels: NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
