@@ -8,55 +8,60 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.common.files import digest
-from convnet_core.config.fields import describe
+from convnet_core.common.formatting import format_count, format_error
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect.report import content, documents, tables
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import RunError, one_line
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_record import StageState
+from convnet_core.runtimes.specs import TENSORFLOW
 from pages.charts import dissection as figures
 from pages.components import dissected_answers as answers
 from pages.components import dissected_node as one_node
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
-
-_FAULTS = {"none": "none: the run unchanged", **content.FAULTS}
+from pages.forms import dissection
 
 
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Dissect")
-    st.write(
-        "Examines the conversion node by node: the TensorFlow and LiteRT ops of every ONNX node, each runtime's error "
-        "there, and the node where an error starts."
-    )
+    st.write("Takes the conversion apart: what each ONNX node became, and the node where an error starts.")
     run = shared.require_stage("export", "Dissecting")
     jobs.show_start_error()
     if jobs.show_job(run, content.STAGE):
         return
-    config = settings(run)
-    stage = content.stage_of(config.lesson)
+    answer, choice, details = (st.container() for _ in range(3))
+    with choice:
+        lesson = dissection.choose_lesson(run)
+    stage = content.stage_of(lesson)
     state = run.state(stage)
-    jobs.start_button(
-        "Dissect" if state.state == "missing" else "Dissect again",
-        lambda: run,
-        ["dissect", *arguments(config, DissectConfig())],
-        type="primary",
-        icon=":material/biotech:",
-        help="Runs every runtime with all its tensors, and every node alone. About ten seconds for a small network",
-    )
-    if state.state == "missing":
-        return
-    if state.state == "stale":
-        st.warning(f"This dissection is out of date: {state.reason}. Dissect the run again.", icon=":material/warning:")
-    try:
-        report = read(run.path, stage, digest(run.file(f"{stage}/{content.FILE}")))
-    except (OSError, RunError) as error:
-        st.error(f"{content.FILE} cannot be read: {one_line(error)}. Dissect the run again.")
-        return
-    show_findings(report)
+    folded = st.expander("Settings", icon=":material/tune:")
+    with folded:
+        config = dissection.settings(run).replace(lesson=lesson)
+    with answer:
+        if state.state == "missing":
+            offer(run, config)
+            return
+        try:
+            report = read(run.path, stage, digest(run.file(f"{stage}/{content.FILE}")))
+        except (OSError, RunError) as error:
+            st.error(f"{content.FILE} cannot be read: {one_line(error)}.")
+            start_button(run, config, "Dissect again")
+            return
+        show_findings(report, state)
+    with details:
+        show_details(run, stage, report)
+    with answer if state.state == "stale" else folded:
+        st.caption(dissection.how_long(run, config))
+        start_button(run, config, "Dissect again")
+
+
+def show_details(run: Run, stage: str, report: DissectionReport) -> None:
+    """Show everything that was measured."""
     nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Downloads"])
     with nodes_tab:
         show_nodes(report)
@@ -66,37 +71,24 @@ def main() -> None:
         show_files(run, stage, report)
 
 
-def settings(run: Run) -> DissectConfig:
-    """Widgets for the settings of a dissection."""
-    fields = {field.path[0]: field for field in describe(DissectConfig)}
-    left, middle, right = st.columns([3, 2, 2])
-    lessons = list(_FAULTS) if not run.is_model else ["none"]
-    lesson = left.selectbox(
-        "Fault to insert",
-        lessons,
-        format_func=lambda name: _FAULTS[name],
-        key="lesson",
-        bind="query-params",
-        help="A lesson: inserts the fault into a copy, and the dissection has to find it. The run does not change. "
-        "Only for networks that read digits",
+def offer(run: Run, config: DissectConfig) -> None:
+    """Say that there is no dissection yet, with a button that makes it."""
+    fault = content.FAULTS.get(config.lesson)
+    what = f"Not made yet: a copy of the run, {fault}" if fault else "Not made yet"
+    st.info(f"{what}. {dissection.how_long(run, config)}", icon=":material/biotech:")
+    start_button(run, config, "Insert the fault and dissect" if fault else "Dissect")
+
+
+def start_button(run: Run, config: DissectConfig, label: str) -> None:
+    """A button that starts a dissection."""
+    jobs.start_button(
+        label,
+        lambda: run,
+        ["dissect", *arguments(config, DissectConfig())],
+        type="primary" if run.state(content.stage_of(config.lesson)).state != "fresh" else "secondary",
+        icon=":material/biotech:",
+        help="Runs every runtime with all its tensors, and every node alone",
     )
-    converter = middle.selectbox(
-        "Converter",
-        fields["converter"].choices,
-        key="dissect-converter",
-        bind="query-params",
-        help="Dissects this converter's conversion, converting first if needed. If the converter does not support the "
-        "model, the dissection shows at which node, and which converter does",
-    )
-    samples = right.select_slider(
-        "Samples",
-        (1, 2, 4, 8, 16, 32, 64),
-        8,
-        key="dissect-samples",
-        bind="query-params",
-        help="Compares every tensor on these samples; more samples find rarer errors and take longer",
-    )
-    return DissectConfig().replace(lesson=lesson, converter=converter or "native", samples=samples)
 
 
 @st.cache_resource(show_spinner="reading the dissection", max_entries=4)
@@ -105,14 +97,27 @@ def read(path: Path, stage: str, sha256: str) -> DissectionReport:
     return documents.load(Run(path), stage)
 
 
-def show_findings(report: DissectionReport) -> None:
-    """Show the findings, or that there are none."""
+def show_findings(report: DissectionReport, state: StageState) -> None:
+    """Show the findings, or that there are none. What is out of date is not shown as an answer."""
+    if state.state == "stale":
+        st.warning(
+            f"Out of date: {state.reason}. The last dissection said: {content.headline(report)}.",
+            icon=":material/history:",
+        )
+        return
     if note := content.lesson_note(report):
         st.warning(note, icon=":material/school:")
     for finding in report.findings:
         st.error(f"**{finding.text}**\n\n{finding.mend}", icon=":material/bug_report:")
     if not report.findings:
         st.success(f"{content.headline(report).capitalize()}.", icon=":material/verified:")
+    config = report.config
+    largest = max(content.errors(report).values(), default=None)
+    searched = "" if report.worst else " The worst inputs were not searched for."
+    st.caption(
+        f"The conversion by {config.converter}, every tensor compared on {format_count(config.samples, 'sample')}. "
+        f"The largest float32 error is {format_error(largest)} of its value's range.{searched}"
+    )
 
 
 @st.fragment
@@ -121,10 +126,11 @@ def show_nodes(report: DissectionReport) -> None:
     _take_click()
     names = [node.node for node in report.pictures.onnx.nodes]
     left, right = st.columns([1, 2])
+    runtimes = report.runtimes[1:]
     runtime = left.selectbox(
         "Color by",
-        report.runtimes[1:],
-        index=1 if len(report.runtimes) > 2 else 0,
+        runtimes,
+        index=runtimes.index(TENSORFLOW.name) if TENSORFLOW.name in runtimes else 0,
         key="dissect-runtime",
         bind="query-params",
         help="Error of this runtime against ONNX Runtime, from blue (rounding) to red; gray: not compared",
@@ -153,7 +159,7 @@ def show_nodes(report: DissectionReport) -> None:
         (right, "TensorFlow", report.pictures.tensorflow, operator),
     ):
         with column:
-            st.subheader(title, anchor=False)
+            st.markdown(f"**{title}**")
             st.plotly_chart(
                 figures.graph(picture, errors, marked, dark=dark),
                 width="stretch",
@@ -166,7 +172,10 @@ def show_nodes(report: DissectionReport) -> None:
     if chosen is not None:
         one_node.show(report, chosen)
     st.subheader("All nodes", anchor=False)
-    st.caption(f"{content.transposes(report)}.")
+    st.caption(
+        f"{content.transposes(report)}. Errors are fractions of the value's range; “adds” is what the node itself "
+        "adds to the errors that it inherits."
+    )
     st.dataframe(content.rows(report), hide_index=True, width="stretch", column_config=_formats(report))
     if node_map := tables.node_map(report):
         st.subheader("TensorFlow and LiteRT ops by node", anchor=False)
@@ -175,8 +184,9 @@ def show_nodes(report: DissectionReport) -> None:
 
 def _formats(report: DissectionReport) -> dict[str, Any]:
     number = st.column_config.NumberColumn(format="%.1e")
-    columns = ["noise", *report.runtimes[1:], *(f"{name} adds" for name in report.runtimes[1:])]
-    return dict.fromkeys(columns, number)
+    columns = [*report.runtimes[1:], *(f"{name} adds" for name in report.runtimes[1:])]
+    noise = st.column_config.NumberColumn(format="%.1e", help="Rounding of float32: ONNX Runtime against float64")
+    return {**dict.fromkeys(columns, number), "noise": noise}
 
 
 def _take_click() -> None:

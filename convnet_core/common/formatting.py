@@ -21,3 +21,8 @@ def format_error(value: float | str | None) -> str:
 def format_share(value: float | None) -> str:
     """A fraction as a percentage: 97.66 %."""
     return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def format_duration(seconds: float) -> str:
+    """A rough duration: 6 s, 3 minutes."""
+    return f"{max(1, round(seconds))} s" if seconds < 90 else format_count(round(seconds / 60), "minute")

@@ -15,6 +15,10 @@ BINS = 24
 """Bins of the histogram, half a power of ten each, from 1e-12 of the range to the full range."""
 
 
+ALLOWED = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
+"""The error that a node may add, as a share of its output's range, by its runtime's precision."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """The error of a tensor against the reference, which has the same shape.

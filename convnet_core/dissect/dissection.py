@@ -17,7 +17,7 @@ from convnet_core.dissect.checks import batch_sizes as sweep
 from convnet_core.dissect.checks import batchnorm_folding, input_range, int8_ranges, labels, weights, worst_input
 from convnet_core.dissect.checks import nodes as findings
 from convnet_core.dissect.difference import value_range
-from convnet_core.dissect.examine import examine, run_probe
+from convnet_core.dissect.examine import OnStep, examine, run_probe
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.measurements import BatchResult, Fusion, Labels, LiteRTOp, NodeResult, Weight, WorstInput
 from convnet_core.dissect.probes.base import Probe, numeric
@@ -30,8 +30,6 @@ from convnet_core.errors import ConversionError
 from convnet_core.onnx_files import model_file
 from convnet_core.runtimes.specs import LITERT, ONNX_RUNTIME, PYTORCH, TENSORFLOW, TENSORFLOW_FROZEN
 from convnet_core.tensors.arrays import Array, Feeds, batch_of, fixed_batch, sample_count
-
-OnStep = Callable[[str], None]
 
 _SAME_ANSWER = 1e-3
 """Share of the range by which two answers to the same sample may differ."""
@@ -57,7 +55,10 @@ class Dissection:
 
 
 def dissect(case: Case, config: DissectConfig, on_step: OnStep) -> Dissection:
-    """Dissect a case. Raises ModelError if ONNX Runtime cannot run the model at all."""
+    """Dissect a case; `config.worst` says whether to search for the worst inputs, "auto" does.
+
+    Raises ModelError if ONNX Runtime cannot run the model at all.
+    """
     reference = OnnxRuntimeProbe(case.model)
     samples = _runnable_samples(reference, case)
     probes = _open_probes(case)
@@ -66,7 +67,7 @@ def dissect(case: Case, config: DissectConfig, on_step: OnStep) -> Dissection:
             case.model, reference, _float64_values(case, samples, on_step), probes, samples, on_step
         )
         expected = values[reference.name]
-        on_step("comparing the weights")
+        on_step("comparing the weights", 0, 1)
         converted = weights.converted_weights(case.folder, case.entries) if case.folder is not None else {}
         compared = weights.compare_weights(case.model, case.entries, converted)
         fusions = batchnorm_folding.find_fusions(case.model, case.program) if case.program is not None else []
@@ -184,7 +185,8 @@ def _float64_values(case: Case, samples: Feeds, on_step: OnStep) -> Feeds:
     if Float64Probe.name in case.dead:
         return {}
     try:
-        return run_probe(Float64Probe(case.model), samples, on_step)
+        on_step(f"computing every tensor in {Float64Probe.name}", 0, 1)
+        return run_probe(Float64Probe(case.model), samples)
     except ConversionError:
         return {}
 
@@ -198,30 +200,43 @@ def _check_answers(
     on_step: OnStep,
 ) -> tuple[dict[str, Labels], list[BatchResult], list[WorstInput], dict[str, Feeds]]:
     """Check the final output: labels, batch sizes, the worst inputs."""
-    on_step("trying batch sizes")
     fixed = fixed_batch(model_file.inputs(case.model))
-    batch_results = sweep.sweep(final, case.samples, case.batched, config.batch_sizes if fixed is None else (fixed,))
+    sizes = config.batch_sizes if fixed is None else (fixed,)
+    batch_results = sweep.sweep(final, case.samples, case.batched, sizes, on_step)
     if fixed is not None:
         final = {name: answer_in_fixed_batches(answer, fixed, case.batched) for name, answer in final.items()}
     others = {name: answer for name, answer in final.items() if name != ONNX_RUNTIME.name}
     label_stats: dict[str, Labels] = {}
     comparable = independent and not any(item.fault for item in batch_results)
     if comparable and labels.is_scores(value):
-        on_step("looking for labels that could flip")
-        scores = {name: answer_in_parts(answer, case.many, case.batched) for name, answer in final.items()}
+        scores = {}
+        for index, (name, answer) in enumerate(final.items()):
+            on_step(f"looking for labels that could flip in {name}", index, len(final))
+            scores[name] = answer_in_parts(answer, case.many, case.batched)
         label_stats = labels.compare_labels(
             scores[ONNX_RUNTIME.name], {name: scores[name] for name in others}, case.labels
         )
     worst: list[WorstInput] = []
     worst_inputs: dict[str, Feeds] = {}
-    if comparable and len(case.batched) == len(case.samples) and numeric(value):
-        for name, answer in others.items():
-            on_step(f"searching for the worst input of {name}")
+    searchable = comparable and len(case.batched) == len(case.samples) and numeric(value)
+    if searchable and config.worst != "no":
+        for index, (name, answer) in enumerate(others.items()):
             result, worst_inputs[name] = worst_input.search(
-                name, final[ONNX_RUNTIME.name], answer, case.samples, value_range(value), config.steps, config.seed
+                name,
+                final[ONNX_RUNTIME.name],
+                answer,
+                case.samples,
+                value_range(value),
+                config,
+                partial(_search_step, on_step, name, index, len(others)),
             )
             worst.append(result)
     return label_stats, batch_results, worst, worst_inputs
+
+
+def _search_step(on_step: OnStep, name: str, index: int, count: int, step: int, steps: int) -> None:
+    """Report a step of the search of one of `count` runtimes."""
+    on_step(f"searching for the worst input of {name}", index * steps + step, count * steps)
 
 
 def _int8_findings(

@@ -8,14 +8,14 @@ import numpy as np
 import onnx
 
 from convnet_core.dissect.active_runtime import active
-from convnet_core.dissect.difference import EPSILON, difference, value_range
+from convnet_core.dissect.difference import ALLOWED, EPSILON, difference, value_range
 from convnet_core.dissect.measurements import NodeError, NodeResult
 from convnet_core.dissect.probes.base import Probe, numeric
 from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
 from convnet_core.tensors.arrays import Array, Feeds
 
-ALLOWED = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
-"""The error that a node may add, as a share of its output's range, by its runtime's precision."""
+OnStep = Callable[[str, int, int], None]
+"""Receives the name of a step, and how much of it is done: a count and its total."""
 
 MULTIPLE = 16.0
 """A float32 error is a finding only if it is this many times the rounding noise of float32 in that tensor."""
@@ -31,18 +31,21 @@ def examine(
     exact: Feeds,
     others: Sequence[Probe],
     feeds: Feeds,
-    on_step: Callable[[str], None],
+    on_step: OnStep,
 ) -> tuple[list[NodeResult], dict[str, Feeds]]:
     """Compare every float output, in the order of the nodes; also returns the values of all tensors by runtime.
 
-    `exact` are the values in float64, as far as they are known. `on_step` receives the name of each step.
+    `exact` are the values in float64, as far as they are known.
     """
-    values = {probe.name: run_probe(probe, feeds, on_step) for probe in (reference, *others)}
+    values: dict[str, Feeds] = {}
+    for index, probe in enumerate((reference, *others)):
+        on_step(f"computing every tensor in {probe.name}", index, 1 + len(others))
+        values[probe.name] = run_probe(probe, feeds)
     expected = values[reference.name]
     again = reference.values(feeds)
     results = []
-    on_step("running each node alone")
-    for node in model.graph.node:
+    for index, node in enumerate(model.graph.node):
+        on_step("running each node alone", index, len(model.graph.node))
         for name in node.output:
             if name not in expected or not numeric(expected[name]) or not _equal(expected[name], again[name]):
                 continue  # not a float tensor, or random: different in each run
@@ -58,9 +61,8 @@ def _equal(one: Array, other: Array) -> bool:
     return bool(np.array_equal(one, other, equal_nan=True))
 
 
-def run_probe(probe: Probe, feeds: Feeds, on_step: Callable[[str], None]) -> Feeds:
-    """The values of all tensors that a probe has; `on_step` receives the name of the step."""
-    on_step(f"running {probe.name}")
+def run_probe(probe: Probe, feeds: Feeds) -> Feeds:
+    """The values of all tensors that a probe has."""
     with active(probe.name):
         return probe.values(feeds)
 

@@ -272,7 +272,7 @@ class Run:
                 records[source] = self.record(source)
             upstream = records[source]
             if recorded_digest == ABSENT:
-                if upstream is not None:
+                if upstream is not None and not record.used_conversion:
                     return f"{source} has been added since"
                 continue
             if upstream is None:

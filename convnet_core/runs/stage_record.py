@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import digest, read_json
 from convnet_core.errors import RunError, one_line
+from convnet_core.runs.stage_folders import ABSENT
 
 _Result = TypeVar("_Result")
 _PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime", "onnx-tf", "tensorflow", "ai-edge-litert", "numpy")
@@ -46,6 +47,11 @@ class StageRecord:
         for name, output in self.outputs.items():
             if any(type(output.get(key)) is not kind for key, kind in required.items()):
                 raise TypeError(f"the output {name!r} needs {', '.join(required)}")
+
+    @property
+    def used_conversion(self) -> bool:
+        """Whether the stage used any conversion: one that is added later leaves what it says of the others true."""
+        return any(name.startswith("convert/") and value != ABSENT for name, value in self.inputs.items())
 
     def result_as(self, kind: type[_Result]) -> _Result:
         """The result of the stage as a dataclass of `stage_results`, which may leave out some of what was recorded.

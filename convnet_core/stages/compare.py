@@ -72,7 +72,7 @@ def run_compare(
         with run.write_stage("compare", config.to_json(), files) as draft:
             draft.inputs["data"] = inputs.fingerprint
             draft.versions = all_versions()
-            # Once a missing conversion exists, this comparison is stale: it no longer covers every runtime.
+            # A comparison of no conversion is stale once there is one.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
             try:
                 measurements = measure(

@@ -58,6 +58,7 @@ def run_dissect(
                 "examples": list(examples),
                 "folder": str(draft.path),
             }
+            monitor.emit(Progress(label="loading the libraries", done=0, total=1))
             result = _dissect_in_worker(content, monitor)
             draft.result = {"findings": [item["kind"] for item in result["findings"]]}
         monitor.emit(Progress(label="dissected", done=1, total=1))

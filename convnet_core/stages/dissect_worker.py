@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from convnet_core.common.files import write_json
 from convnet_core.config.stages import ConvertConfig, DissectConfig, ExportConfig
 from convnet_core.convert import coverage
 from convnet_core.data import digits as data
+from convnet_core.dissect import cost
 from convnet_core.dissect.active_runtime import start_recording
 from convnet_core.dissect.case import Case, InputStatistics
 from convnet_core.dissect.dissection import Dissection, dissect
@@ -22,6 +24,8 @@ from convnet_core.dissect.report.content import FILE, headline, report_of, title
 from convnet_core.dissect.report.report_file import DissectionReport, Pictures
 from convnet_core.errors import ConfigError, DataError, InputsError, UnsupportedNode
 from convnet_core.events import Event, Monitor, Progress
+from convnet_core.graphs import graph_file
+from convnet_core.graphs.cost import multiply_adds
 from convnet_core.networks.convnet import INPUT
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
@@ -34,6 +38,22 @@ from convnet_core.tensors.model_inputs import InputSpec, draw_samples, read_samp
 from convnet_core.worker.messages import Content, Message, Notify
 
 _CALIBRATION = 200
+
+
+_EVENT_SECONDS = 0.2
+
+
+class _Reporter:
+    """Emits the progress of a dissection: each new step, then at most every 0.2 s."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor, self._label, self._last = monitor, "", 0.0
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if label != self._label or now - self._last >= _EVENT_SECONDS:
+            self._label, self._last = label, now
+            self._monitor.emit(Progress(label=label, done=done, total=total))
 
 
 class _Relay(Monitor):
@@ -53,17 +73,19 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
     runtime in use.
     """
     run, monitor, folder = Run(Path(content["run"])), _Relay(tell), Path(content["folder"])
-    config = DissectConfig.from_json(content["config"])
+    size = multiply_adds(graph_file.read(run.file(f"export/{graph_file.FILE}")))
+    config = cost.decide(DissectConfig.from_json(content["config"]), size)
     input_spec = InputSpec.from_json(content["inputs"])
     start_recording(Path(content["note"]))
     with tempfile.TemporaryDirectory() as lesson:
+        monitor.emit(Progress(label="opening the model", done=0, total=1))
         case = _case(run, config, monitor, input_spec, content["factory"], tuple(content["examples"]))
         if config.lesson != "none":
-            monitor.emit(Progress(label=f"injecting the fault {config.lesson}", done=0, total=1))
+            monitor.emit(Progress(label=f"inserting the fault {config.lesson}, and converting", done=0, total=1))
             case = _inject_fault(run, case, config, Path(lesson))
         case = dataclasses.replace(case, dead=content["dead"])
         try:
-            dissection = dissect(case, config, lambda label: monitor.emit(Progress(label=label, done=0, total=1)))
+            dissection = dissect(case, config, _Reporter(monitor))
         except InputsError as error:
             raise explain(error, case.model, case.many, input_spec) from error
         title = title_of(run.title, config.lesson)

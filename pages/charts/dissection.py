@@ -7,14 +7,19 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from convnet_core.dissect.difference import ALLOWED
 from convnet_core.dissect.measurements import NodeError
 from convnet_core.dissect.report.report_file import Picture, PictureNode
-from convnet_core.dissect.report.svg_graph import error_color, error_text
+from convnet_core.dissect.report.svg_graph import HIGH, LOW, SCALE, error_color, error_text
+from convnet_core.runtimes.specs import spec_of
 from pages.charts import style as charts
 from pages.charts.graph import edges, rings
 
-_MOST_LABELED = 40
+_MOST_LABELED = 80
 """Graphs with more nodes than this have no labels."""
+_LAYER = {False: 18, True: 44}
+"""Pixels between the layers of a large graph, and of one with few layers."""
+_MOST_LAYERS = 16
 
 
 def graph(picture: Picture, errors: Mapping[str, float | None], chosen: str | None, *, dark: bool) -> go.Figure:
@@ -41,8 +46,10 @@ def graph(picture: Picture, errors: Mapping[str, float | None], chosen: str | No
             hoverinfo="text",
         )
     )
-    height = min(900, max(360, 44 * (1 + max((node.y for node in nodes), default=0))))
-    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False, dragmode="pan")
+    figure.add_trace(_color_bar())
+    layers = 1 + max((node.y for node in nodes), default=0)
+    height = 66 + min(1200, max(280, _LAYER[layers <= _MOST_LAYERS] * layers))
+    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 66, "b": 10}, showlegend=False, dragmode="pan")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, autorange="reversed")
     if has_labels and nodes:
@@ -51,18 +58,52 @@ def graph(picture: Picture, errors: Mapping[str, float | None], chosen: str | No
     return figure
 
 
+def _color_bar() -> go.Scatter:
+    """Draws no point: it is there for its color bar, above the graph."""
+    powers = range(int(LOW), int(HIGH) + 1)
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        hoverinfo="skip",
+        marker={
+            "color": [LOW],
+            "cmin": LOW,
+            "cmax": HIGH,
+            "colorscale": SCALE,
+            "showscale": True,
+            "colorbar": {
+                "orientation": "h",
+                "y": 1,
+                "yanchor": "bottom",
+                "thickness": 10,
+                "title": {"text": "error, as a fraction of the value's range (log scale)", "side": "top"},
+                "tickvals": list(powers),
+                "ticktext": [f"10<sup>{power}</sup>" for power in powers],
+            },
+        },
+    )
+
+
 def _hover(node: PictureNode, error: float | None) -> str:
     return f"<b>{escape(node.label)}</b><br>{escape(node.id)}<br>{error_text(error)}"
 
 
 def histogram(errors: Mapping[str, NodeError]) -> go.Figure:
-    """The distribution of errors, a line for each runtime."""
+    """The distribution of errors, a line for each runtime, and what each precision may add at a node."""
     figure = go.Figure()
     for runtime, error in errors.items():
         counts = error.whole.histogram
         step = 12 / len(counts)
         x = [10 ** (-12 + step * (index + 0.5)) for index in range(len(counts))]
         figure.add_trace(go.Scatter(x=x, y=counts, name=runtime, mode="lines", line=charts.line_of(runtime)))
+    for precision in dict.fromkeys(spec_of(runtime).precision for runtime in errors):
+        figure.add_vline(
+            ALLOWED[precision],
+            line={"color": "#888888", "dash": "dash"},
+            annotation={"text": f"{precision}<br>may add", "font": {"size": 11, "color": "#888888"}},
+            annotation_position="top",
+        )
     figure.update_xaxes(type="log", exponentformat="power")
     figure.update_yaxes(type="log")
-    return charts.style_figure(figure, "error, as a fraction of the range", "values", height=300)
+    return charts.style_figure(figure, "error, as a fraction of the range", "values", height=330)

@@ -9,6 +9,7 @@ import pytest
 from convnet_core.config.stages import DissectConfig
 from convnet_core.events import Monitor
 from convnet_core.jobs import watcher
+from convnet_core.runs.stage_record import outputs_of
 from convnet_core.stages.dissect import run_dissect
 from tests.conftest import copy_of
 from tests.pages.conftest import button, open_page, running_job, text_of
@@ -30,6 +31,10 @@ def run(root, dissected_run):
 def change_report(run, stage="dissect", **changes):
     path = run.path / stage / "dissection.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    record = path.with_name("stage.json")
+    content = json.loads(record.read_text())
+    content["outputs"][path.name] = outputs_of(path.parent)[path.name]
+    record.write_text(json.dumps(content))
 
 
 def test_without_a_run_it_asks_for_a_trained_network(root):
@@ -49,9 +54,48 @@ def test_a_dissection_starts_with_the_chosen_options(root, finished_run, monkeyp
     app = open_page("dissect")
     assert not app.dataframe
     next(box for box in app.selectbox if box.key == "lesson").set_value("flatten-order")
-    app.select_slider[0].set_value(16)
-    button(app, "Dissect").click().run()
+    app.select_slider[0].set_value(16).run()
+    button(app, "Insert the fault and dissect").click().run()
     assert commands == [(run.name, ["dissect", "--lesson", "flatten-order", "--samples", "16"])]
+
+
+def test_the_search_for_the_worst_inputs_is_off_for_a_large_network_and_its_cost_is_said(
+    root, finished_run, monkeypatch
+):
+    copy_of(finished_run, root)
+    commands = []
+    monkeypatch.setattr(watcher, "start", lambda _, arguments: commands.append(arguments))
+    app = open_page("dissect")
+    assert app.toggle[0].value
+    assert "It takes about 6 s." in text_of(app)
+    monkeypatch.setattr("pages.forms.dissection.multiply_adds", lambda _: 1_800_000_000)  # resnet18
+    app = open_page("dissect")
+    assert not app.toggle[0].value
+    assert "without the search for the worst inputs, which would take about 3 minutes more" in text_of(app)
+    app.toggle[0].set_value(True).run()
+    button(app, "Dissect").click().run()
+    assert commands == [["dissect", "--worst", "yes"]]
+
+
+def test_the_answer_stands_above_the_settings(run):
+    app = open_page("dissect")
+    places = [item.type for item in app.main if item.type in ("success", "selectbox", "select_slider", "button")]
+    assert places[:2] == ["success", "selectbox"]
+    assert places.index("select_slider") < places.index("button")
+    assert [item.label for item in app.expander] == ["Settings"]
+
+
+def test_the_graphs_have_a_color_bar_and_the_histogram_shows_what_each_precision_may_add(run):
+    app = open_page("dissect")
+    box = next(box for box in app.selectbox if box.key == "dissected-node")
+    box.set_value(box.options[1]).run()
+    onnx, tensorflow, histogram = (json.loads(chart.proto.spec) for chart in app.get("plotly_chart"))
+    for graph in (onnx, tensorflow):
+        (bar,) = [trace["marker"]["colorbar"] for trace in graph["data"] if trace.get("marker", {}).get("showscale")]
+        assert "fraction of the value's range (log scale)" in bar["title"]["text"]
+    assert [line["x0"] for line in histogram["layout"]["shapes"]] == [1e-5, 5e-3, 0.1]
+    notes = [note["text"] for note in histogram["layout"]["annotations"]]
+    assert [note.split("<br>")[0] for note in notes] == ["float32", "float16", "int8"]
 
 
 def test_a_clean_dissection_shows_both_graphs_and_every_node(run):
@@ -111,8 +155,10 @@ def test_findings_are_errors_and_lessons_are_labeled(run):
     assert button(app, "Dissect again")
     assert "worst_inputs.npz" in [item.label for item in app.download_button]
     next(box for box in app.selectbox if box.key == "lesson").set_value("opset").run()
-    assert button(app, "Dissect"), "that lesson has not run yet"
+    assert button(app, "Insert the fault and dissect"), "that lesson has not run yet"
+    assert "an operator version that onnx-tf does not support" in text_of(app)
     assert not app.error
+    assert not app.success, "the run's verdict says nothing about the fault"
 
 
 @pytest.mark.parametrize("remaining", [["onnxruntime", "pytorch"], ["onnxruntime"]], ids=["trained", "imported"])
@@ -134,7 +180,10 @@ def test_a_refused_conversion_shows_its_reason_without_a_graph(run, remaining):
 def test_a_stale_dissection_is_marked_as_out_of_date(run):
     path = run.path / "convert/native/nodes.json"
     path.write_text(path.read_text() + " ")
-    assert "is out of date" in text_of(open_page("dissect"))
+    app = open_page("dissect")
+    assert "Out of date: convert/native/nodes.json has changed since. The last dissection said" in text_of(app)
+    assert not app.success
+    assert button(app, "Dissect again")
 
 
 @pytest.mark.slow

@@ -108,6 +108,15 @@ def test_a_newly_added_input_makes_a_stage_stale(run):
     assert "has been added since" in run.state("compare").reason
 
 
+def test_a_second_conversion_leaves_what_was_said_of_the_first_valid(run):
+    write(run, "train", "one")
+    write(run, "convert/native", "one")
+    with run.write_stage("compare", {}, ("train/out.txt", "convert/native/out.txt")) as draft:
+        draft.inputs["convert/onnx-tf"] = runs.ABSENT
+    write(run, "convert/onnx-tf", "one")
+    assert run.state("compare").state == "fresh"
+
+
 def test_a_full_disk_is_a_clear_error_and_keeps_the_old_stage(run):
     write(run, "train", "one")
     with pytest.raises(RunError, match="cannot write"), run.write_stage("train", {}):

@@ -10,6 +10,7 @@ import onnx
 import onnx.numpy_helper
 
 from convnet_core.dissect.difference import ROUNDING, Answer, difference, is_float32
+from convnet_core.dissect.examine import OnStep
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.measurements import BatchResult
 from convnet_core.dissect.probes.base import numeric
@@ -22,14 +23,17 @@ _WORSE = 100.0
 
 
 def sweep(
-    answers: Mapping[str, Answer], feeds: Feeds, names: frozenset[str], sizes: Sequence[int]
+    answers: Mapping[str, Answer], feeds: Feeds, names: frozenset[str], sizes: Sequence[int], on_step: OnStep
 ) -> list[BatchResult]:
     """Run everything at every size, the reference first. Too few samples are repeated."""
     results = []
+    done, total = 0, len(answers) * sum(sizes)
     for size in sizes:
         batch = {key: _resize(array, size) if key in names else array for key, array in feeds.items()}
         expected: Array | None = None
         for runtime, answer in answers.items():
+            on_step(f"trying batch size {size} in {runtime}", done, total)
+            done += size
             try:
                 got = answer(batch)
             except Exception as error:  # each runtime raises its own error types

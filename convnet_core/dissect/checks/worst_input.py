@@ -7,8 +7,11 @@ result is the worst input found, not a bound.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect.difference import Answer
 from convnet_core.dissect.measurements import WorstInput
 from convnet_core.tensors.arrays import Array, Feeds
@@ -19,13 +22,19 @@ _STEP = 0.05
 
 
 def search(
-    name: str, reference: Answer, other: Answer, feeds: Feeds, span: float, steps: int, seed: int
+    name: str,
+    reference: Answer,
+    other: Answer,
+    feeds: Feeds,
+    span: float,
+    config: DissectConfig,
+    on_step: Callable[[int, int], None],
 ) -> tuple[WorstInput, Feeds]:
     """Ascend from the sample that differs most, within the range of the samples; the result and its input.
 
-    Only float inputs change.
+    Only float inputs change. `on_step` receives the number of steps done, and of all.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(config.seed)
     moved = [key for key, array in feeds.items() if array.dtype.kind == "f"]
 
     def distance(batch: Feeds) -> Array:
@@ -36,8 +45,10 @@ def search(
     start = int(gaps.argmax())
     point = {key: array[start : start + 1].copy() for key, array in feeds.items()}
     limits = {key: (float(feeds[key].min()), float(feeds[key].max())) for key in moved}
-    best, best_point = float(gaps[start]), point
-    for _ in range(steps if moved else 0):
+    before = best = float(gaps[start])
+    best_point, steps = point, config.steps if moved else 0
+    for step in range(steps):
+        on_step(step, steps)
         batch, signs = _neighbors(point, moved, limits, rng)
         gaps = distance(batch)
         place = int(gaps.argmax())
@@ -48,9 +59,9 @@ def search(
         for key in moved:
             low, high = limits[key]
             gradient = np.tensordot(slopes, signs[key], 1)
-            step = _STEP * (high - low) * np.sign(gradient)
-            point[key] = np.clip(point[key] + step, low, high).astype(feeds[key].dtype)
-    return WorstInput(name, float(distance(feeds).max()), best, steps if moved else 0), best_point
+            moved_by = _STEP * (high - low) * np.sign(gradient)
+            point[key] = np.clip(point[key] + moved_by, low, high).astype(feeds[key].dtype)
+    return WorstInput(name, before, best, steps), best_point
 
 
 def _neighbors(

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from convnet_core.dissect.report.report_file import Picture, Pictures
 
 _ACROSS, _DOWN, _MARGIN = 120, 44, 24
-_LOW, _HIGH = -8.0, -2.0
+LOW, HIGH = -8.0, -2.0
 """log10 of the smallest and the largest error on the color scale."""
 _STOPS = ((158, 202, 225), (253, 217, 124), (215, 48, 31))
+SCALE = tuple((index / (len(_STOPS) - 1), f"rgb{stop}") for index, stop in enumerate(_STOPS))
+"""The color scale from `LOW` to `HIGH`: positions from 0 to 1, and colors."""
 _NOTHING = "#bbbbbb"
 _MOST_LABELS = 200
 """The most nodes to label."""
@@ -86,7 +88,7 @@ def error_color(error: float | None) -> str:
     """From blue (rounding) over yellow to red; gray if nothing was compared."""
     if error is None or math.isnan(error):
         return _NOTHING
-    place = (min(_HIGH, max(_LOW, math.log10(max(error, 1e-12)))) - _LOW) / (_HIGH - _LOW) * (len(_STOPS) - 1)
+    place = (min(HIGH, max(LOW, math.log10(max(error, 1e-12)))) - LOW) / (HIGH - LOW) * (len(_STOPS) - 1)
     first = min(int(place), len(_STOPS) - 2)
     rgb = (a + (b - a) * (place - first) for a, b in zip(_STOPS[first], _STOPS[first + 1], strict=True))
     return "#" + "".join(f"{round(part):02x}" for part in rgb)
