@@ -7,7 +7,6 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
-from streamlit.runtime.pages_manager import PagesManager
 
 from convnet_core.common.files import runs_root
 from convnet_core.common.memory import share_few_heaps
@@ -15,7 +14,7 @@ from convnet_core.errors import ConvNetError
 from convnet_core.runs.library import list_runs
 from pages.components import job_area as jobs
 
-_ICON = Path(__file__).parent / "icon.svg"
+_HERE = Path(__file__).parent
 
 
 def set_up() -> None:
@@ -24,11 +23,12 @@ def set_up() -> None:
     The icon is a file of ours: for emoji and Material icons, Streamlit 1.67 asks Google.
     """
     share_few_heaps()
-    st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=str(_ICON), layout="wide")
+    st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=str(_HERE / "icon.svg"), layout="wide")
 
 
 def draw(page: StreamlitPage) -> None:
-    """Draw the run picker beside the page."""
+    """Draw the run picker beside the page, and set the style of all pages."""
+    st.html(_HERE / "style.css")
     if st.session_state.get("page") != page.url_path:
         st.session_state["page"] = page.url_path
         jobs.clear_start_error()
@@ -36,14 +36,7 @@ def draw(page: StreamlitPage) -> None:
 
 
 def show(main: Callable[[], None]) -> None:
-    """Draw a page; call it on the last line of each page's file.
-
-    If /train is the first request to a new server, Streamlit 1.67 executes pages/train.py instead of app.py, because it
-    treats every file there as a page until the first call of `st.navigation`. Turn that off and restart with app.py.
-    """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
+    """Draw a page; call it on the last line of each page's file."""
     try:
         main()
     except ConvNetError as error:  # a file that the page needs is damaged or missing

@@ -8,12 +8,17 @@ from tests.conftest import RUNTIMES
 
 @pytest.mark.slow
 def test_any_page_can_be_the_first_request_to_a_new_server(server, page):
+    failed = []
+    page.on("response", lambda response: failed.append(response.url) if response.status >= 400 else None)
     page.goto(f"{server.address}/compare")
     page.get_by_text("needs a trained network").wait_for()
     links = [link.inner_text().splitlines()[-1] for link in page.get_by_test_id("stSidebarNavLink").all()]
     assert links == [page.title() for page in PAGES]
     page.get_by_role("link", name="Or train one with your own settings").click()
-    page.get_by_role("heading", name="Train", exact=True).wait_for()
+    title = page.get_by_role("heading", name="Train", exact=True)
+    title.wait_for()
+    assert title.bounding_box()["y"] < 60
+    assert not failed
 
 
 def test_one_button_runs_the_pipeline_to_the_verdict(server, page):
