@@ -43,15 +43,15 @@ def main() -> None:
 
 def show_plain_pad(run: Run, pool: RuntimePool) -> None:
     """The pad of streamlit-drawable-canvas, which answers after each stroke."""
-    left, right = st.columns([drawing_pad.SIDE + 10, 2 * drawing_pad.SIDE], gap="large")
+    beside = st.container(horizontal=True, gap="large")
     drawing = None
-    with left:
+    with beside.container(width=drawing_pad.SIDE + 10):
         try:
             drawing = drawing_pad.draw()
         except DataError as error:
             jobs.show_error(error)
     reading.keep(reading.read(drawing, pool))
-    with right:
+    with beside.container(width="stretch"):
         pad.show_answer(reading.latest(), pool)
     show_all(run, pool)
 
