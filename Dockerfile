@@ -30,6 +30,6 @@ WORKDIR /data
 VOLUME /data
 ENV CONVNET_RUNS_DIR=/data/runs CONVNET_CACHE_DIR=/data/cache PYTHONUNBUFFERED=1
 EXPOSE 8501
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+HEALTHCHECK --interval=30s --timeout=5s --start-period=180s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
 CMD ["convnet", "app", "--address", "0.0.0.0"]

@@ -1,4 +1,4 @@
-# make app        set up and open the app
+# make app        set up, make a sample run if there is no finished run, and serve the app; ARGS="--port 8600"
 # make check      lint and types
 # make test       what to run after a change: every module, every page, and the main job in a browser; minutes
 # make test-slow  the rest: whole families of operators, networks and kills, fuzzing, the other browser tests
@@ -16,7 +16,7 @@ SOURCES := app.py setup.py convnet_core pages testing tests benchmarks
 .PHONY: app check format test test-slow test-all coverage trial bench soak
 
 app: $(VENV)/installed
-	$(BIN)/streamlit run app.py
+	$(BIN)/python -m convnet_core app $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check $(SOURCES)

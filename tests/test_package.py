@@ -80,7 +80,7 @@ def test_app_command_serves_the_app_in_any_folder(installed, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = start(installed, tmp_path, "app", "--port", str(port))
+    server = start(installed, tmp_path, "app", "--port", str(port), "--no-sample")
     try:
         deadline = time.monotonic() + 60
         while True:

@@ -38,7 +38,7 @@ COMMANDS = {
     "snippet": "print plain Python that loads each artifact without this project",
     "graph": "show the nodes of an ONNX model as a table or, with --json, laid out",
     "runs": "list, rename and delete runs",
-    "app": "serve the app to a browser",
+    "app": "serve the app to a browser, with a sample run to start with",
     "doctor": "check the installation and the devices, and say how to fix problems",
 }
 

@@ -283,7 +283,19 @@ PRESETS: dict[str, TrainConfig] = {
         label_smoothing=0.1,
         validation_size=5000,
     ),
+    "sample": TrainConfig(
+        model=ModelConfig(architecture="deep", channels=16),
+        epochs=2,
+        batch_size=100,
+        learning_rate=0.01,
+        optimizer="adamw",
+        schedule="onecycle",
+        weight_decay=0.01,
+        label_smoothing=0.1,
+        validation_size=5000,
+    ),
 }
-"""`reference`: the original recipe. `fast`: the same network in one epoch. `accurate`: DeepConvNet."""
+"""`reference`: the original recipe. `fast`: the same network in one epoch. `accurate`: DeepConvNet. `sample`: a smaller
+DeepConvNet, trained in some 10 s on two CPU cores, for the app to start with."""
 
-DEFAULT_PRESET = "fast"
+DEFAULT_PRESET, SAMPLE_PRESET = "fast", "sample"

@@ -60,6 +60,14 @@ def _entries(root: Path) -> list[Path]:
         raise RunError(f"the runs in {root} cannot be read: {error.strerror}") from error
 
 
+def has_verdict(root: Path) -> bool:
+    """Whether a run in the root has a network that reads digits and an up-to-date verdict on its conversion.
+
+    Raises RunError if the root cannot be read.
+    """
+    return any(not run.is_model and run.state("compare").state == "fresh" for run in list_runs(root))
+
+
 def find_run(root: Path, name: str | Path) -> Path:
     """The folder of a run: the path `name` if it is a run, else `name` in the root if that is a run, else `name`.
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.common.files import runs_root
+from convnet_core.config.stages import SAMPLE_PRESET
 from convnet_core.errors import RunError
 from convnet_core.runs.library import new_run
 from convnet_core.runs.run import Run
@@ -82,11 +83,11 @@ def download_button(run: Run, name: str, label: str, file_name: str, **options: 
 
 
 def pipeline_button(*, disabled: bool = False) -> None:
-    """A button that runs everything in a new run: the preset `fast` on generated digits."""
+    """A button that runs everything in a new run: the preset `sample` on generated digits."""
     jobs.start_button(
         "Run the pipeline",
-        lambda: new_run(runs_root(), "fast-strokes"),
-        ["pipeline", "--preset", "fast", "--data", "strokes"],
+        lambda: new_run(runs_root(), f"{SAMPLE_PRESET}-strokes"),
+        ["pipeline", "--preset", SAMPLE_PRESET, "--data", "strokes"],
         type="primary",
         icon=":material/play_arrow:",
         disabled=disabled,

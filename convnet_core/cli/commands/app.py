@@ -1,21 +1,25 @@
-"""The command `app`: serve the app."""
+"""The command `app`: make a sample run if there is no finished run, then serve the app."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import socket
+import subprocess
 import sys
+from pathlib import Path
 
 from convnet_core.cli import resolve
 from convnet_core.common.installation import app_script
-from convnet_core.errors import ConfigError, one_line
+from convnet_core.config.stages import SAMPLE_PRESET
+from convnet_core.errors import ConfigError, Stopped, one_line
+from convnet_core.runs.library import has_verdict
 
 EXAMPLE = "app --port 8600"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Where to listen."""
+    """Where to listen, and whether to make a sample run."""
     parser.add_argument("--port", type=int, metavar="N", default=8501, help="default %(default)s")
     parser.add_argument(
         "--address",
@@ -23,6 +27,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default="127.0.0.1",
         help="the address to listen on (default %(default)s: only this machine; "
         "read docs/ACCESS.md before you use 0.0.0.0)",
+    )
+    parser.add_argument(
+        "--sample",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="first make a sample run, in about half a minute, if no run on digits has a verdict (default: yes)",
     )
 
 
@@ -32,9 +42,23 @@ def execute(args: argparse.Namespace) -> int:
     Raises ConfigError if the app cannot listen there.
     """
     _check_address(args.address, args.port)
+    if args.sample and not has_verdict(resolve.root(args)):
+        make_sample(resolve.root(args))
     streamlit = [sys.executable, "-m", "streamlit", "run", str(app_script())]
     options = [f"--server.address={args.address}", f"--server.port={args.port}"]
     os.execve(sys.executable, [*streamlit, *options], {**os.environ, "CONVNET_RUNS_DIR": str(resolve.root(args))})
+
+
+def make_sample(root: Path) -> None:
+    """Run the pipeline with the preset of the sample in a new run, in a process of its own.
+
+    If it fails, its error is on standard error, and the app shows it with what can be done. Raises Stopped if the user
+    stopped it.
+    """
+    print("There is no finished run yet: making one, for the app to start with.", file=sys.stderr)
+    pipeline = [sys.executable, "-m", "convnet_core", "pipeline", "--preset", SAMPLE_PRESET, "--runs", str(root)]
+    if subprocess.run(pipeline, check=False).returncode == Stopped.exit_status:
+        raise Stopped("stopped while the sample run was made", hint="--no-sample serves the app without one")
 
 
 def _check_address(address: str, port: int) -> None:

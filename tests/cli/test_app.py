@@ -1,0 +1,52 @@
+"""The command `app`: which processes it starts before the server."""
+
+import os
+import subprocess
+
+import pytest
+
+from convnet_core.cli.main import main
+from convnet_core.errors import Stopped
+from tests.conftest import copy_of
+
+
+@pytest.fixture
+def serve(monkeypatch, tmp_path):
+    """Run the command on `tmp_path` with a pipeline that ends with `status`; returns its status and what it started."""
+
+    def serve(*flags, status=0):
+        started = []
+
+        def run(command, check):
+            started.append(command[3])
+            return subprocess.CompletedProcess(command, status)
+
+        def execute(program, command, env):
+            started.append(command[2])
+            raise SystemExit(0)
+
+        monkeypatch.setattr(subprocess, "run", run)
+        monkeypatch.setattr(os, "execve", execute)
+        try:
+            return main(["app", "--port", "0", "--runs", str(tmp_path), *flags]), started
+        except SystemExit as end:
+            return end.code, started
+
+    return serve
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_without_a_verdict_it_makes_a_sample_run_and_serves_even_if_that_fails(serve, status):
+    assert serve(status=status) == (0, ["pipeline", "streamlit"])
+
+
+def test_with_a_verdict_or_without_a_sample_it_serves_at_once(serve, tmp_path, finished_run):
+    assert serve("--no-sample") == (0, ["streamlit"])
+    run = copy_of(finished_run, tmp_path)
+    assert serve() == (0, ["streamlit"])
+    (run.path / "export/model.onnx").unlink()
+    assert serve() == (0, ["pipeline", "streamlit"])
+
+
+def test_a_stopped_sample_run_stops_the_command(serve):
+    assert serve(status=Stopped.exit_status) == (3, ["pipeline"])
