@@ -22,34 +22,29 @@ Histories = dict[str, list[Metrics]]
 
 
 _CHARTS = (
-    ("loss", "loss (cross-entropy)", "validation_loss", 1),
-    ("accuracy", "accuracy, %", "validation_accuracy", 100),
-    ("learning_rate", "learning rate", "", 1),
-    ("images_per_second", "images per second", "", 1),
+    ("loss", "loss by epoch", "validation_loss", 1),
+    ("accuracy", "accuracy by epoch, %", "validation_accuracy", 100),
 )
 """Field, label, validation field, and the factor to multiply by."""
 
 
 def show_curves(histories: Histories, *, live: bool = False) -> None:
-    """Loss, accuracy, learning rate and speed by epoch, in one figure because four take the browser twice as long."""
+    """Loss and accuracy by epoch, in one figure because two take the browser longer."""
     make_figure = _live_figure if live else _figure
     figure = make_figure(tuple((name, tuple(history)) for name, history in histories.items()))
-    st.plotly_chart(figure, width="stretch", key="curves")
+    st.plotly_chart(figure, width="stretch", key="curves", config={"displayModeBar": False})
 
 
 def _make_figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...]) -> go.Figure:
     titles = [label for _, label, _, _ in _CHARTS]  # above the curves: beside them they would overlap on a phone
-    figure = make_subplots(rows=2, cols=2, subplot_titles=titles, vertical_spacing=0.2, horizontal_spacing=0.16)
+    figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.1)
     figure.update_annotations(font_size=14)
-    for index, (field, _, validation, factor) in enumerate(_CHARTS):
-        cell = {"row": index // 2 + 1, "col": index % 2 + 1}
+    for column, (field, _, validation, factor) in enumerate(_CHARTS, 1):
         for number, (name, history) in enumerate(histories):
             for trace in _traces(number, name, history, field, validation, factor):
-                figure.add_trace(trace.update(showlegend=not index), **cell)
-        figure.update_xaxes(title_text="epoch", **cell)
-        figure.update_yaxes(rangemode="normal" if validation else "tozero", **cell)
-    charts.style_figure(figure, "epoch", "", height=560)
-    return figure.update_layout(legend={"y": -0.12}, margin_t=60)  # touch screens always show Plotly's buttons there
+                figure.add_trace(trace.update(showlegend=column == 1), row=1, col=column)
+    charts.style_figure(figure, "", "", height=260)
+    return figure.update_layout(legend={"y": -0.12}, margin_t=24)
 
 
 _figure = lru_cache(8)(_make_figure)
@@ -73,21 +68,6 @@ def _checkpoint_history(run: Path, job: str, step: int) -> tuple[Metrics, ...]:
     return tuple(metrics for metrics in read_checkpoint_history(Run(run)) or () if metrics.step < step)
 
 
-def show_numbers(newest: Metrics) -> None:
-    """Show the latest metrics as numbers."""
-    values = {
-        "Epoch": f"{newest.epoch:.2f}",
-        "Loss": f"{newest.loss:.3f}",
-        "Accuracy": f"{100 * newest.accuracy:.1f} %",
-        "Learning rate": f"{newest.learning_rate:.2g}",
-        "Images/s": f"{newest.images_per_second:,.0f}",
-        "Time left": f"{newest.seconds_left:,.0f} s",
-    }
-    with st.container(horizontal=True, gap="medium"):
-        for name, value in values.items():
-            st.metric(name, value, width="content")
-
-
 def _traces(
     number: int, name: str, history: tuple[Metrics, ...], field: str, validation: str, factor: float
 ) -> Iterator[go.Scatter]:
@@ -96,7 +76,7 @@ def _traces(
     yield go.Scatter(
         x=[metrics.epoch for metrics in history],
         y=[factor * getattr(metrics, field) for metrics in history],
-        name=name,
+        name=name if number else "training",
         legendgroup=name,
         mode="lines",
         line={"color": color, "width": 1 if number else 2},
@@ -106,7 +86,7 @@ def _traces(
         yield go.Scatter(
             x=[metrics.epoch for metrics in held_out],
             y=[factor * getattr(metrics, validation) for metrics in held_out],
-            name=f"{name}, validation",
+            name=f"{name}, validation" if number else "validation",
             legendgroup=name,
             mode="markers",
             marker={"color": color, "symbol": "diamond", "size": 9},

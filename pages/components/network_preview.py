@@ -18,15 +18,15 @@ _RIGHT, _WRONG = "#009E73", "#D55E00"
 _WANTS_INK, _WANTS_PAPER = (230, 159, 0), (0, 114, 178)
 _FILTERS_PER_ROW = 8
 _STYLE = """<style>
-.preview {display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-start; font-size: 0.875rem}
+.preview {display: flex; flex-wrap: wrap; gap: 1rem 1.25rem; align-items: flex-start; font-size: 0.875rem}
 .preview h6 {margin: 0 0 0.4rem; padding: 0; font-size: 0.875rem; font-weight: 600}
 .preview p {margin: 0.4rem 0 0; opacity: 0.7; font-size: 0.8rem}
 .preview img {image-rendering: pixelated; display: block}
-.preview .answers {display: grid; grid-template-columns: repeat(6, 3.6rem); gap: 0.5rem}
+.preview .answers {display: grid; grid-template-columns: repeat(6, 3.2rem); gap: 0.5rem}
 .preview .answer {text-align: center; line-height: 1.15; border-bottom: 4px solid; padding-bottom: 3px}
 .preview .answer img {width: 100%; border-radius: 3px}
 .preview .answer b {font-size: 1.3rem}
-.preview .filters {width: 13rem} .preview .filters img {width: 100%}
+.preview .filters {width: 12rem} .preview .filters img {width: 100%}
 </style>"""
 
 

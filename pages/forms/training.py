@@ -12,7 +12,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from convnet_core.config.fields import ConfigField, describe, value_at
-from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, ModelConfig, TrainConfig
+from convnet_core.config.flags import replace_fields
+from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, TrainConfig
 from convnet_core.data.sources import SOURCES, STROKES, absolute
 from convnet_core.errors import ConvNetError
 
@@ -103,7 +104,7 @@ def data_settings(place: DeltaGenerator) -> DataConfig | None:
 
 
 def augmentation_settings(place: DeltaGenerator) -> AugmentConfig:
-    """Sliders for the random distortions."""
+    """Sliders for the random distortions, side by side."""
     columns = place.columns(4)
     names = [field.path[-1] for field in describe(AugmentConfig)]
     return AugmentConfig(
@@ -111,30 +112,34 @@ def augmentation_settings(place: DeltaGenerator) -> AugmentConfig:
     )
 
 
-def training_settings(place: DeltaGenerator, data_config: DataConfig) -> TrainConfig | None:
-    """All settings of a training; None, with the reason shown, if they contradict each other."""
-    rows = [place.columns(4) for _ in range(2)]
-    first = {name: widget(column, (name,)) for name, column in zip(_RECIPE, rows[0], strict=True)}
-    second = {name: widget(column, ("model", name)) for name, column in zip(_NETWORK, rows[1], strict=False)}
-    first["optimizer"] = widget(rows[1][3], ("optimizer",))
-    with place.expander("Augmentation: random distortions of each training image"):
-        augment = augmentation_settings(st.container())
-    with place.expander("More: regularization, validation, precision, seed, device"):
-        columns = [*st.columns(4), *st.columns(4)]
-        more = {name: widget(column, (name,)) for name, column in zip(_MORE, columns, strict=False)}
-        size = widget(columns[len(_MORE)], ("data", "train_size"))
+_MAIN = (("epochs",), ("learning_rate",), ("batch_size",), ("model", "architecture"), ("model", "channels"))
+_MORE = {
+    "Recipe": (("optimizer",), ("schedule",), ("weight_decay",), ("label_smoothing",), ("model", "kernel")),
+    "Augmentation: random distortions of each training image": tuple(
+        ("augment", field.path[-1]) for field in describe(AugmentConfig)
+    ),
+    "Images": (("data", "train_size"), ("validation_size",)),
+    "Arithmetic": (("seed",), ("precision",), ("device",)),
+}
+
+
+def training_settings(place: DeltaGenerator) -> TrainConfig | None:
+    """The five settings that matter most, and the others below them, folded; None, with the reason shown, if they
+    contradict each other or the data set is incomplete.
+    """
+    values: dict[tuple[str, ...], Any] = {path: widget(place, path) for path in _MAIN}
+    with place.expander("More settings", icon=":material/tune:"):
+        data_config = data_settings(st.container())
+        for title, paths in _MORE.items():
+            st.markdown(f"**{title}**")
+            values |= {path: widget(st.container(), path) for path in paths}
+    if data_config is None:
+        return None
     try:
-        return TrainConfig(
-            data=data_config.replace(train_size=size), model=ModelConfig(**second), augment=augment, **first, **more
-        )
+        return replace_fields(TrainConfig(data=data_config), values)
     except ConvNetError as error:
         place.error(f"{error}" + (f"; {error.hint}" if error.hint else ""))
         return None
-
-
-_RECIPE = ("epochs", "batch_size", "learning_rate", "schedule")
-_NETWORK = ("architecture", "channels", "kernel")
-_MORE = ("weight_decay", "label_smoothing", "validation_size", "precision", "seed", "device")
 
 
 def set_preset(name: str) -> None:

@@ -59,9 +59,8 @@ def figures(monkeypatch):
 def test_curve_names_appear_above_the_curves(figures):
     curves.show_curves({"run": course(1)})
     (figure,) = figures
-    names = ["loss (cross-entropy)", "accuracy, %", "learning rate", "images per second"]
-    assert [note.text for note in figure.layout.annotations] == names
-    assert not any(figure.layout[f"yaxis{place}"].title.text for place in ("", 2, 3, 4))
+    assert [note.text for note in figure.layout.annotations] == ["loss by epoch", "accuracy by epoch, %"]
+    assert not any(figure.layout[f"yaxis{place}"].title.text for place in ("", 2))
 
 
 def test_a_figure_is_built_once_and_drawing_does_not_change_it():
@@ -105,4 +104,4 @@ def test_live_curves_do_not_evict_finished_ones_from_the_cache(figures):
         assert figures[-1] is not finished
     curves.show_curves({"run": course(99)})
     assert figures[-1] is finished
-    assert finished.data[0].name == "run"
+    assert finished.data[0].name == "training"

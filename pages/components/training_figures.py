@@ -1,0 +1,69 @@
+"""The figures of a training in one row; the learning rate and the speed with their course as small charts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from convnet_core.events import Metrics
+from convnet_core.runs.stage_results import TrainingResult
+
+_STYLE = """<style>
+.figures {display: flex; flex-wrap: wrap; gap: 0.3rem 1.6rem}
+.figures div {line-height: 1.3} .figures small {opacity: 0.7; white-space: nowrap}
+.figures b {font-size: 1.35rem; font-weight: 600; white-space: nowrap}
+.figures img {width: 4.5rem; height: 1.4rem; margin-left: 0.5rem; display: inline; vertical-align: baseline}
+</style>"""
+_WIDTH, _HEIGHT = 72, 22  # of a small chart, in its own units
+_GRAY = "#808495"  # readable on a light and on a dark page
+
+
+def show_live_figures(history: Sequence[Metrics]) -> None:
+    """Show how far a running training is."""
+    newest = history[-1]
+    _show(
+        {
+            "Training accuracy": f"{100 * newest.accuracy:.1f} %",
+            "Epoch": f"{newest.epoch:.2f}",
+            "Time left": f"{newest.seconds_left:,.0f} s",
+        },
+        history,
+    )
+
+
+def show_result_figures(result: TrainingResult, history: Sequence[Metrics]) -> None:
+    """Show what a training reached on the test set, and how long it took."""
+    values = {"Test accuracy": f"{100 * result.test_accuracy:.2f} %", "Training time": f"{result.seconds:,.0f} s"}
+    _show(values, history)
+
+
+def show_stopped_figures(history: Sequence[Metrics]) -> None:
+    """Show how far a stopped training came."""
+    newest = history[-1]
+    _show({"Training accuracy": f"{100 * newest.accuracy:.1f} %", "Epoch": f"{newest.epoch:.2f}"}, history)
+
+
+def _show(values: dict[str, str], history: Sequence[Metrics]) -> None:
+    cells = [f"<div><small>{escape(name)}</small><br><b>{escape(value)}</b></div>" for name, value in values.items()]
+    if history:
+        rates = [metrics.learning_rate for metrics in history]
+        speeds = [metrics.images_per_second for metrics in history]
+        cells.append(_cell_with_chart("Learning rate", f"{rates[-1]:.2g}", rates))
+        cells.append(_cell_with_chart("Images/s", f"{speeds[-1]:,.0f}", speeds))
+    st.html(f'{_STYLE}<div class="figures" data-testid="figures">{"".join(cells)}</div>')
+
+
+def _cell_with_chart(name: str, value: str, course: Sequence[float]) -> str:
+    """A figure with its course from 0 to its highest value: a picture, because `st.html` removes inline SVG."""
+    top = max(*course, 1e-12)
+    step = _WIDTH / max(1, len(course) - 1)
+    points = " ".join(f"{index * step:.1f},{_HEIGHT - _HEIGHT * y / top:.1f}" for index, y in enumerate(course))
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-1 -1 {_WIDTH + 2} {_HEIGHT + 2}">'
+        f'<polyline fill="none" stroke="{_GRAY}" stroke-width="1.5" points="{points}"/></svg>'
+    )
+    uri = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    return f'<div><small>{name}</small><br><b>{value}</b><img alt="the course of: {name}" src="{uri}"></div>'
