@@ -11,7 +11,7 @@ import streamlit as st
 
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_error
-from convnet_core.compare import measurements_file, report, report_file
+from convnet_core.compare import converters, measurements_file, report, report_file
 from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, judge
 from convnet_core.compare.report_file import Report
@@ -20,6 +20,7 @@ from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.runs.provenance import data_of, inputs_of
 from convnet_core.runs.run import Run
+from pages.charts import comparison as charts_of_errors
 from pages.charts import style as charts
 from pages.components import frame, report_table
 from pages.components import job_area as jobs
@@ -46,16 +47,17 @@ def main() -> None:
     except RunError as error:
         jobs.show_error(error)
         return
-    config = tolerances(run, CompareConfig.from_json(run.require("compare").config))
-    if run.is_model:
-        compare_again(run, config)
+    answer = st.container()
+    with st.expander("Settings: tolerances, and another comparison", icon=":material/tune:"):
+        config = settings(run)
     sizes = {(line.name, line.converter): line.bytes for line in content.runtimes}
     comparison = judge(measurements, sizes, content.reference, config)
     judged = report.report_of(comparison, content.title, {}, not_made=content.not_made)
-    report_table.show_report(judged, stale=stale)
-
-    st.subheader("How large the errors are")
-    st.plotly_chart(histograms(comparison), width="stretch")
+    with answer:
+        report_table.show_verdict(judged, stale=stale)
+        offer_comparison(run, content)
+        show_errors(comparison)
+        report_table.show_table(judged)
 
     if run.is_model:
         show_outputs(content)
@@ -85,6 +87,48 @@ def main() -> None:
 def load_measurements(path: Path, sha256: str) -> list[Measurement]:
     """The measurements of a run, cached for all sessions until the file's digest changes."""
     return measurements_file.load(path)
+
+
+def settings(run: Run) -> CompareConfig:
+    """Widgets for the tolerances, which judge again at once, and a button that measures again."""
+    config = tolerances(run, CompareConfig.from_json(run.require("compare").config))
+    st.caption("The tolerances judge the same measurements again, at once; nothing has to run.")
+    flags = inputs.input_flags(run, inputs_of(run, "compare")) if run.is_model else []
+    start_button(run, config, flags, "Compare again")
+    return config
+
+
+def start_button(run: Run, config: CompareConfig, flags: list[str], label: str) -> None:
+    """A button that starts a comparison on the data of the previous one."""
+    data = arguments(data_of(run, "compare"), data_of(run)) if not run.is_model else []
+    jobs.start_button(
+        label,
+        lambda: run,
+        ["compare", *arguments(config, CompareConfig()), *data, *flags],
+        icon=":material/balance:",
+        help="Runs every runtime on the same inputs and judges the answers again",
+    )
+
+
+def offer_comparison(run: Run, content: Report) -> None:
+    """Say which conversions the verdict does not cover, with a button that compares them too."""
+    if not (others := converters.not_compared(run, content)):
+        return
+    names = " and ".join(others)
+    st.info(f"What {names} made has not been compared yet: the verdict above is of the others.", icon=":material/add:")
+    start_button(run, CompareConfig.from_json(run.require("compare").config), [], f"Compare {names} too")
+
+
+def show_errors(comparison: Comparison) -> None:
+    """Show how large the errors are, and what is tolerated."""
+    st.markdown("**The errors, and what is tolerated**")
+    st.plotly_chart(charts_of_errors.errors(comparison), width="stretch", config={"displayModeBar": False})
+    st.caption(
+        f"How many samples have which error, against {comparison.reference}. In the orange zone an error fails: "
+        f"float32 may differ by {comparison.config.atol:g} + {comparison.config.rtol:g} × the sample's largest output, "
+        "so the limit moves with the sample, from the dashed line to the darker zone. float16 and int8 have no limit: "
+        "they are judged by their labels."
+    )
 
 
 def tolerances(run: Run, config: CompareConfig) -> CompareConfig:
@@ -127,29 +171,6 @@ def tolerances(run: Run, config: CompareConfig) -> CompareConfig:
 def _steps(initial: float) -> list[float]:
     """Powers of ten, and the value used in the comparison."""
     return sorted({*(10.0**power for power in range(-9, 0)), initial})
-
-
-def histograms(comparison: Comparison) -> go.Figure:
-    """A histogram of each sample's largest error, by decade, with bars for each runtime."""
-    series = tuple(
-        (name, tuple(f"1e{bar.low}" for bar in bars), tuple(bar.count for bar in bars))
-        for name, _, bars in report.histograms(comparison)
-        if any(bar.count for bar in bars)
-    )
-    title = "largest |error| of a sample, at least"
-    return charts.bars(series, title, "samples", height=420, mark=charts.bar_of)
-
-
-def compare_again(run: Run, config: CompareConfig) -> None:
-    """Widgets to compare an imported model again with other inputs."""
-    flags = inputs.input_flags(run, inputs_of(run, "compare"))
-    jobs.start_button(
-        "Compare again",
-        lambda: run,
-        ["compare", *arguments(config, CompareConfig()), *flags],
-        icon=":material/balance:",
-        help="Runs every runtime on the inputs above and judges the answers again",
-    )
 
 
 def show_outputs(content: Report) -> None:

@@ -14,8 +14,10 @@ def format_size(count: int) -> str:
 
 
 def format_error(value: float | str | None) -> str:
-    """A numeric error: 4.8e-06. Accepts infinity as a string, the way JSON files store it."""
-    return "–" if value is None else "0" if value == 0 else f"{float(value):.1e}"
+    """A numeric error: 4.8e-06, or 2.6. Accepts infinity as a string, the way JSON files store it."""
+    if value is None or value == 0:
+        return "–" if value is None else "0"
+    return f"{float(value):.2g}" if 0.1 <= float(value) < 100 else f"{float(value):.1e}"
 
 
 def format_share(value: float | None) -> str:

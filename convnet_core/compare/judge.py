@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from convnet_core.compare.differences import Measurement
+from convnet_core.compare.differences import Floats, Measurement
 from convnet_core.compare.measure import TEST
+from convnet_core.compare.verdict import NO_LABELS
 from convnet_core.config.stages import CompareConfig
 from convnet_core.onnx_files.precision import FLOAT32, QUANTIZED, tolerance
 from convnet_core.runtimes.specs import spec_of
 
-NO_LABELS = "no labels"
 OWN_KERNELS = "it computes quantized parts in its own int8 kernels"
 
 
@@ -104,8 +104,7 @@ def _judge(item: Measurement, config: CompareConfig) -> Result:
         "int8": (config.int8_agreement, config.int8_accuracy_drop),
     }.get(spec.precision)
     if limits is None:
-        rtol, atol = tolerance(config, item.precision)
-        beyond = int((~(item.max_abs <= atol + rtol * item.scale)).sum())
+        beyond = int((~(item.max_abs <= _allowed(item, config))).sum())
         reason = f"{beyond} of {len(item.max_abs)} samples are beyond tolerance" if beyond else ""
         return Result(item, judged=True, passed=not beyond, reason=reason)
     if item.key.inputs != TEST or item.agreement is None or item.accuracy is None:
@@ -120,6 +119,16 @@ def _judge(item: Measurement, config: CompareConfig) -> Result:
     if drop > most + 1e-12:
         reasons.append(f"accuracy falls by {100 * drop:.2f} points, more than {100 * most:.2f}")
     return Result(item, judged=True, passed=not reasons, reason="; ".join(reasons))
+
+
+def tolerances(item: Measurement, config: CompareConfig) -> Floats | None:
+    """The largest error that each sample may have, float64 [n]; None for a runtime that is judged by its labels."""
+    return _allowed(item, config) if spec_of(item.key.runtime).precision == FLOAT32 else None
+
+
+def _allowed(item: Measurement, config: CompareConfig) -> Floats:
+    rtol, atol = tolerance(config, item.precision)
+    return atol + rtol * item.scale
 
 
 def _notes(results: Sequence[Result], reference: str, config: CompareConfig) -> Iterator[str]:

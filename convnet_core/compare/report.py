@@ -18,9 +18,9 @@ from PIL import Image
 from convnet_core.common.formatting import format_error, format_share, format_size
 from convnet_core.common.templates import open_template
 from convnet_core.compare.differences import Measurement
-from convnet_core.compare.judge import Comparison, Result, Summary
+from convnet_core.compare.judge import Comparison, Result, Summary, tolerances
 from convnet_core.compare.report_file import LabelTolerance, Report, ResultLine, RuntimeLine, Tolerance
-from convnet_core.compare.verdict import sentence
+from convnet_core.compare.verdict import explanations, sentence
 from convnet_core.runs.stage_record import now
 from convnet_core.runtimes.specs import all_versions
 
@@ -133,7 +133,12 @@ def to_html(report: Report, comparison: Comparison, images: NDArray[np.uint8] | 
     pictures = differing_pictures(comparison, images) if images is not None else []
     differing = count_differing(comparison)
     return open_template(_TEMPLATES / "report.html.j2", **_FILTERS).render(
-        report=report, histograms=histograms(comparison), pictures=pictures, differing=differing, decades=_DECADES
+        report=report,
+        histograms=histograms(comparison),
+        explanations=explanations(report),
+        pictures=pictures,
+        differing=differing,
+        decades=_DECADES,
     )
 
 
@@ -152,8 +157,10 @@ def per_sample(comparison: Comparison) -> list[Measurement]:
     return list(chosen.values())
 
 
-def histograms(comparison: Comparison) -> list[tuple[str, int, list[Bar]]]:
-    """For each runtime: its name, how many samples are exactly equal, and a bar per decade of error for the rest."""
+def histograms(comparison: Comparison) -> list[tuple[str, int, list[Bar], float | None]]:
+    """For each runtime: its name, how many samples are exactly equal, a bar per decade of error for the rest, and
+    log10 of the smallest error that is not tolerated (None if it is judged by labels).
+    """
     result = []
     for item in per_sample(comparison):
         errors = item.max_abs[item.max_abs > 0]
@@ -161,7 +168,9 @@ def histograms(comparison: Comparison) -> list[tuple[str, int, list[Bar]]]:
         counts = [int((places == low).sum()) for low in _DECADES]
         highest = max(1, *counts)
         bars = [Bar(int(low), count, count / highest) for low, count in zip(_DECADES, counts, strict=True)]
-        result.append((item.key.runtime, int((item.max_abs == 0).sum()), bars))
+        limits = tolerances(item, comparison.config)
+        limit = None if limits is None else float(np.log10(limits.min(initial=np.inf)))
+        result.append((item.key.runtime, int((item.max_abs == 0).sum()), bars, limit))
     return result
 
 

@@ -1,10 +1,12 @@
-"""The verdict of a comparison in words. Standard library only: pages that show it do not load NumPy."""
+"""The verdict of a comparison in words. Light: pages that show it do not load NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convnet_core.compare.report_file import Report
+from convnet_core.common.formatting import format_error, format_share
+from convnet_core.compare.report_file import Report, RuntimeLine
+from convnet_core.runtimes.specs import spec_of
 
 
 def sentence(report: Report) -> str:
@@ -17,7 +19,8 @@ def sentence(report: Report) -> str:
     for line in lines:
         if line.passed and not line.judged:
             unjudged.setdefault(line.reason, []).append(line.name)
-    parts = [f"{len(agreeing)} {'runtime agrees' if len(agreeing) == 1 else 'runtimes agree'}"]
+    every = "all " if len(agreeing) == len(lines) > 2 and not report.not_made else ""
+    parts = [f"{every}{len(agreeing)} {'runtime agrees' if len(agreeing) == 1 else 'runtimes agree'}"]
     if others:
         parts.insert(0, f"{_join(others)} {'disagrees' if len(others) == 1 else 'disagree'} with {reference}")
     if reference in failed:
@@ -27,6 +30,42 @@ def sentence(report: Report) -> str:
     if missing := report.not_made:
         parts.append(f"{_join(missing)} {'was' if len(missing) == 1 else 'were'} not made")
     return "; ".join(parts)
+
+
+def basis(report: Report, line: RuntimeLine) -> str:
+    """What a runtime's verdict rests on, in a few words."""
+    if not line.judged:
+        return f"not judged: {line.reason}"
+    tolerance, precision = report.tolerance, spec_of(line.name).precision
+    labels = {"float16": tolerance.fp16, "int8": tolerance.int8}.get(precision)
+    if labels is None:
+        return f"error ≤ {tolerance.atol:g} + {tolerance.rtol:g} × output"
+    return f"labels: {format_share(line.label_agreement)} equal, {100 * labels.label_agreement:g} % needed"
+
+
+def explanations(report: Report) -> list[str]:
+    """What surprises in the numbers of this report, a sentence each."""
+    sentences = []
+    for line in report.runtimes:
+        error, precision = line.max_abs_error, spec_of(line.name).precision
+        if line.name == report.reference and error and line.passed:
+            sentences.append(
+                f"{line.name} differs from itself by up to {format_error(error)}: with another batch size it adds the "
+                "same products in another order, and float32 rounds after each addition."
+            )
+        if precision != "float32" and line.judged and line.passed:
+            sentences.append(
+                f"{line.name} is judged by its labels, not by its error: {_ROUNDING[precision]} moves its outputs by "
+                f"up to {format_error(error)}, and {format_share(line.label_agreement)} of the labels stay the same."
+            )
+    if names := [line.name for line in report.runtimes if line.reason == NO_LABELS]:
+        sentences.append(f"{_join(names)} would be judged by labels, and these inputs have none.")
+    return sentences
+
+
+NO_LABELS = "no labels"
+"""Why a runtime that is judged by labels was not judged."""
+_ROUNDING = {"float16": "rounding to 11 bits", "int8": "rounding to 8 bits"}
 
 
 def _join(names: Sequence[str]) -> str:

@@ -6,29 +6,41 @@ import streamlit as st
 
 from convnet_core.common.formatting import format_error, format_share, format_size
 from convnet_core.compare.report_file import Report
-from convnet_core.compare.verdict import sentence
+from convnet_core.compare.verdict import basis, explanations, sentence
 
 
 def show_report(report: Report, *, stale: bool = False) -> None:
     """Show the verdict and the table of runtimes of a comparison. An out-of-date verdict is shown as such."""
+    show_verdict(report, stale=stale)
+    show_table(report)
+
+
+def show_verdict(report: Report, *, stale: bool = False) -> None:
+    """Show the verdict in one sentence. An out-of-date verdict is shown as such."""
+    text = sentence(report)
+    text = text[0].upper() + text[1:]
     if stale:
-        st.info(f"The verdict of the last comparison was: {report.verdict}.", icon=":material/history:")
+        st.info(f"The last comparison, now out of date, said: {report.verdict}.", icon=":material/history:")
     elif report.agree:
-        st.success(f"{sentence(report)}.", icon=":material/verified:")
+        st.success(f"{text}.", icon=":material/verified:")
     else:
         st.error(f"Not all runtimes agree: {sentence(report)}.", icon=":material/error:")
     for note in report.notes:
         st.caption(f"{note}.")
+
+
+def show_table(report: Report) -> None:
+    """Show a row for each runtime, and below it what surprises in the numbers."""
     st.dataframe(
         [
             {
                 "Runtime": line.name,
-                "Converter": line.converter or "–",
                 "Verdict": "✗ fail" if not line.passed else "✓ pass" if line.judged else "not judged",
-                "Size": format_size(line.bytes),
-                "Accuracy": format_share(line.accuracy),
-                "Equal labels": format_share(line.label_agreement),
                 "Largest error": format_error(line.max_abs_error),
+                "Equal labels": format_share(line.label_agreement),
+                "Judged by": basis(report, line),
+                "Accuracy": format_share(line.accuracy),
+                "Size": format_size(line.bytes),
             }
             for line in report.runtimes
         ],
@@ -38,3 +50,5 @@ def show_report(report: Report, *, stale: bool = False) -> None:
     reasons = [f"- **{line.name}**: {line.reason}" for line in report.runtimes if not line.passed]
     if reasons:  # the table would cut them off
         st.markdown("\n".join(reasons))
+    if texts := explanations(report):
+        st.caption("  \n".join(texts))

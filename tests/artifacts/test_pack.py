@@ -50,7 +50,7 @@ def test_zip_contains_the_snippets_and_a_readme_for_each_file(run):
     assert run.name in readme
     assert f"tensorflow=={run.record('convert/native').versions['tensorflow']}" in readme
     assert "calibration size 500" in readme
-    assert f"The verdict: {len(RUNTIMES)} runtimes agree" in readme
+    assert f"The verdict: all {len(RUNTIMES)} runtimes agree" in readme
     assert "STALE" not in readme
 
 

@@ -89,7 +89,7 @@ def test_html_in_the_title_is_escaped(comparison):
 
 
 def test_histograms_count_every_sample(comparison):
-    for _, equal, bars in report.histograms(comparison):
+    for _, equal, bars, _ in report.histograms(comparison):
         assert equal + sum(bar.count for bar in bars) == 130
 
 

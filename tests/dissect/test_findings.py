@@ -26,7 +26,7 @@ from tests.support.marks import few_quick
 QUICK = DissectConfig(steps=3, batch_sizes=(1, 2, 7))
 
 
-def silent(label):
+def silent(label, done, total):
     pass
 
 

@@ -1,13 +1,17 @@
 """The Compare page with AppTest: empty, with a finished, a stale and an unfinished run."""
 
+import json
 import re
+import shutil
 
 import pytest
 
 from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import DataError
 from convnet_core.events import StageStarted
+from convnet_core.jobs import watcher
 from convnet_core.jobs.job import open_job
+from convnet_core.runtimes.specs import spec_of
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import button, open_page, running_job, text_of
 from tests.support.links import replace_with_link
@@ -28,9 +32,46 @@ def test_a_run_without_a_comparison_offers_the_missing_stages(root, trained_run)
 def test_a_finished_run_shows_verdict_table_and_charts(root, finished_run):
     copy_of(finished_run, root)
     app = open_page("compare")
-    assert f"{len(RUNTIMES)} runtimes agree." in text_of(app)
+    assert f"All {len(RUNTIMES)} runtimes agree." in text_of(app)
     assert len(app.dataframe[0].value) == 8
     assert "out of date" not in text_of(app)
+
+
+def test_the_verdict_stands_first_then_the_errors_then_the_table_then_the_settings(root, finished_run):
+    copy_of(finished_run, root)
+    app = open_page("compare")
+    kinds = ("success", "plotly_chart", "dataframe", "select_slider", "button")
+    places = [item.type for item in app.main if item.type in kinds]
+    assert list(dict.fromkeys(places)) == list(kinds)
+    assert places.index("dataframe") == 2
+
+
+def test_each_row_of_errors_shows_its_tolerance_or_that_labels_are_judged(root, finished_run):
+    copy_of(finished_run, root)
+    app = open_page("compare")
+    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    rows = {trace["name"]: trace["base"] for trace in chart["data"]}
+    lines = {shape["y0"]: shape["x0"] for shape in chart["layout"]["shapes"] if shape["type"] == "line"}
+    limited = {name for name, base in rows.items() if any(base - 0.1 < y < base for y in lines)}
+    assert limited == {name for name in rows if spec_of(name).precision == "float32"}
+    assert all(-5 < x < -1 for x in lines.values()), "1e-5 + 1e-4 × the largest output"
+    notes = [note["text"] for note in chart["layout"]["annotations"]]
+    assert notes.count("all within tolerance") == len(limited)
+    assert sum("of labels equal" in note for note in notes) == 2
+    assert "litert-int8 is judged by its labels, not by its error" in text_of(app)
+
+
+def test_a_second_conversion_keeps_the_verdict_and_can_be_compared_too(root, finished_run, monkeypatch):
+    run = copy_of(finished_run, root)
+    started = []
+    monkeypatch.setattr(watcher, "start", lambda run, arguments: started.append((run.name, list(arguments))))
+    shutil.copytree(run.path / "convert/native", run.path / "convert/onnx-tf")
+    app = open_page("compare")
+    assert f"All {len(RUNTIMES)} runtimes agree." in text_of(app)
+    assert "out of date" not in text_of(app)
+    assert "What onnx-tf made has not been compared yet" in text_of(app)
+    button(app, "Compare onnx-tf too").click().run()
+    assert [(name, arguments[0]) for name, arguments in started] == [(run.name, "compare")]
 
 
 def test_moving_a_tolerance_updates_the_verdict(root, finished_run):
