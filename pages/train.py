@@ -11,12 +11,12 @@ from convnet_core.jobs.overview import overview
 from convnet_core.jobs.preview_file import newest_preview
 from convnet_core.runs.library import list_runs
 from convnet_core.runs.run import Run
-from convnet_core.training.history import TrainingReport, read_history, read_report
+from convnet_core.training.history import TrainingReport, read_curve, read_fork, read_history, read_report
 from pages.charts import training_curves as curves
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
-from pages.components.live_training import show_training
+from pages.components.live_training import curves_of, show_training
 from pages.components.network_preview import show_preview
 from pages.components.training_figures import show_result_figures, show_stopped_figures
 from pages.components.training_results import show_results
@@ -36,7 +36,7 @@ def main() -> None:
     run = shared.selected_run()
     controls, view = st.columns([1, 2], gap="medium")
     with controls:
-        show_controls()
+        show_controls(run)
     if is_imported:
         return
     if run is None:
@@ -48,14 +48,14 @@ def main() -> None:
         show_results(run, report)
 
 
-def show_controls() -> None:
+def show_controls(run: Run | None) -> None:
     """The buttons, and the settings below them."""
     presets, buttons = st.container(), st.container()
     config = settings.training_settings(st.container())
     start.choose_preset(presets, config)
     with buttons:
         if config:
-            start.start_buttons(config)
+            start.start_buttons(config, run)
         jobs.show_start_error()
     if config:
         start.command_line(config)
@@ -64,6 +64,7 @@ def show_controls() -> None:
 def show_run(run: Run) -> TrainingReport | None:
     """Show the selected run: its training, live, or how it ended. Returns the report of a finished training."""
     st.markdown(f"##### {run.title}")
+    show_origin(run)
     top, below = st.container(), st.container()
     with below:
         names = choose_other_runs(run)
@@ -89,10 +90,17 @@ def show_outcome(run: Run, others: curves.Histories) -> TrainingReport | None:
     elif history:
         show_stopped_figures(history)
     if history:
-        curves.show_curves({run.name: thin(history), **others})
+        curves.show_curves(curves_of(run, history, others))
     if preview := newest_preview(run):
         show_preview(preview)
     return report
+
+
+def show_origin(run: Run) -> None:
+    """Say where a forked training started, and what it changes."""
+    if fork := read_fork(run):
+        changes = ", ".join(fork.changes) or "no other setting"
+        st.caption(f"Forked from **{fork.parent}** at epoch {fork.epoch:.1f}: {changes}. {' '.join(fork.notes)}")
 
 
 def choose_other_runs(run: Run) -> list[str]:
@@ -114,7 +122,7 @@ def histories(names: list[str]) -> curves.Histories:
     result = {}
     for name in names:
         try:
-            result[name] = thin(read_history(Run.open(runs_root() / name)))
+            result[name] = thin(read_curve(Run.open(runs_root() / name)))
         except ConvNetError:
             continue
     return result

@@ -17,6 +17,9 @@ LESSON_STAGES = "lessons"
 CHECKPOINT = "checkpoint"
 """Folder with the checkpoint of a running or stopped training."""
 
+FORK = "fork"
+"""Folder with what a forked training starts from: the state and the curve of the training of another run."""
+
 UPLOAD = "upload"
 """Folder with an uploaded file until it is accepted or rejected."""
 

@@ -6,6 +6,7 @@ Fields with a default are missing from the records of earlier versions.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,22 @@ class TrainingResult:
     test_loss: float
     seconds: float
     device: str
+
+
+@dataclass(frozen=True)
+class ForkResult:
+    """The run that a training starts from, the settings that it changes, and what could not be carried over.
+
+    `epoch` is where the parent was, and `first_epoch` where this training's count of epochs starts on the same axis.
+    `carried` is how much of the parent's training goes on: its position too, its weights, or nothing.
+    """
+
+    parent: str
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+    epoch: float
+    first_epoch: float
+    carried: Literal["position", "weights", "nothing"]
 
 
 @dataclass(frozen=True)

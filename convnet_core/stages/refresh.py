@@ -82,7 +82,7 @@ def _train(run: Run, monitor: Monitor) -> None:
     resumable = run.record(CHECKPOINT) is not None
     if run.state("train").state == "missing" and not resumable:
         raise RunError(f"the run {run.name} has no training to start from", hint="train it: `train --run DIR`")
-    run_train(run, _config(run, "train", TrainConfig()), monitor, resume=resumable)
+    run_train(run, _config(run, "train", TrainConfig()), monitor, resume=resumable, repeat=True)
 
 
 def _config(run: Run, stage: str, default: _Config) -> _Config:

@@ -18,10 +18,10 @@ from convnet_core.jobs.job import device_lock
 from convnet_core.networks.convnet import build
 from convnet_core.networks.weights import save_pth
 from convnet_core.runs.run import Run
-from convnet_core.runs.stage_folders import CHECKPOINT
+from convnet_core.runs.stage_folders import CHECKPOINT, FORK
 from convnet_core.runs.stage_results import TrainingResult
 from convnet_core.stages.stage import stage_events
-from convnet_core.training import checkpoint, loop
+from convnet_core.training import checkpoint, fork, loop
 from convnet_core.training.estimate import expected_seconds, parameter_count
 from convnet_core.training.history import Mistake, TrainingReport
 from convnet_core.training.loop import Evaluation, Tensors, Training
@@ -30,11 +30,20 @@ from convnet_core.training.preview import Previewer
 _MISTAKES = 24
 
 
-def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool = False) -> TrainingResult:
+def run_train(
+    run: Run,
+    config: TrainConfig,
+    monitor: Monitor,
+    *,
+    resume: bool = False,
+    parent: Run | None = None,
+    repeat: bool = False,
+) -> TrainingResult:
     """Train, evaluate once on the test set, and write `train/`.
 
-    With `resume` the config comes from the checkpoint, and `config` is ignored. Raises Stopped after saving a
-    checkpoint if a stop was requested.
+    With `resume` the config comes from the checkpoint, and `config` is ignored. Otherwise the training starts from the
+    newest training of `parent`, from what it started from before (`repeat`), or from scratch. Raises Stopped after
+    saving a checkpoint if a stop was requested.
     """
     with stage_events("train", monitor) as line:
         if resume:
@@ -49,6 +58,11 @@ def run_train(run: Run, config: TrainConfig, monitor: Monitor, *, resume: bool =
                 checkpoint.restore(run, state, digits.fingerprint)
             else:
                 run.discard(CHECKPOINT)
+                if not repeat:
+                    run.discard(FORK)
+                if parent:
+                    fork.take(run, parent, config, digits.fingerprint, monitor)
+                fork.start(run, state, digits.fingerprint)
             train, validation = loop.split_off_validation(Tensors.of(digits.train), config)
 
             def save(current: Training) -> None:
@@ -75,7 +89,8 @@ def _write(
     test: Tensors,
     result: TrainingResult,
 ) -> None:
-    with run.write_stage("train", config.to_json()) as draft:
+    forked = tuple(path for path in (fork.STATE,) if (run.path / path).is_file())
+    with run.write_stage("train", config.to_json(), forked) as draft:
         draft.inputs["data"] = fingerprint
         draft.result = vars(result)
         weights = {name: value.detach().cpu().contiguous() for name, value in state.model.state_dict().items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from convnet_core.common.dataclass_json import dataclass_from_json
@@ -11,8 +13,9 @@ from convnet_core.data.split import CLASSES
 from convnet_core.errors import RunError, one_line
 from convnet_core.events import Metrics
 from convnet_core.runs.run import Run
-from convnet_core.runs.stage_folders import CHECKPOINT
-from convnet_core.runs.stage_results import TrainingResult
+from convnet_core.runs.stage_folders import CHECKPOINT, FORK
+from convnet_core.runs.stage_record import StageRecord
+from convnet_core.runs.stage_results import ForkResult, TrainingResult
 
 HISTORY_FILE = "history.json"
 
@@ -55,6 +58,42 @@ class History:
     """The content of a checkpoint's history.json: a separate file, since it grows and lists of runs do not need it."""
 
     metrics: list[Metrics]
+
+
+def newest_training(run: Run) -> StageRecord | None:
+    """The record of the run's newest training, stopped or finished; None if there is none. Raises RunError."""
+    stopped, finished = run.record(CHECKPOINT), run.record("train")
+    if stopped is None or finished is None:
+        return stopped or finished
+    return stopped if stopped.created > finished.created else finished
+
+
+def read_fork(run: Run) -> ForkResult | None:
+    """Where the run's training started from; None if it started from scratch. Raises RunError."""
+    record = run.record(FORK)
+    return record.result_as(ForkResult) if record else None
+
+
+def parent_curve(run: Run) -> list[Metrics]:
+    """The metrics of the training that the run was forked from, up to there. Raises RunError."""
+    path = run.file(f"{FORK}/{HISTORY_FILE}")
+    try:
+        return dataclass_from_json(History, read_json(path)).metrics
+    except (OSError, ValueError, TypeError, OverflowError) as error:
+        raise RunError(f"{path} cannot be read: {one_line(error)}", hint="fork the other run again") from error
+
+
+def read_curve(run: Run) -> list[Metrics]:
+    """Like `read_history`, with the epochs counted from the start of the training that the run was forked from."""
+    return shifted(run, read_history(run))
+
+
+def shifted(run: Run, metrics: Sequence[Metrics]) -> list[Metrics]:
+    """Metrics of a run's training with the epochs of a fork counted on its parent's axis. Raises RunError."""
+    fork = read_fork(run)
+    if fork is None or not fork.first_epoch:
+        return list(metrics)
+    return [dataclasses.replace(item, epoch=item.epoch + fork.first_epoch) for item in metrics]
 
 
 def read_history(run: Run) -> list[Metrics]:

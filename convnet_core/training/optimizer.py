@@ -105,6 +105,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -
         group.update(group_settings)
 
 
+def restore_moments(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load what an optimizer of the same kind has gathered about each weight, and keep all settings of this one."""
+    optimizer.load_state_dict({**state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
 def learning_rate(config: TrainConfig, step: int, total: int) -> float:
     """The learning rate of a step, counted from 0.
 

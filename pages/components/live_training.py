@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
 from convnet_core.errors import ConvNetError
+from convnet_core.events import Metrics
 from convnet_core.jobs.job_progress import JobProgress, thin
 from convnet_core.runs.run import Run
+from convnet_core.training.history import parent_curve, read_fork, shifted
 from pages.charts import training_curves as curves
 from pages.charts.training_curves import Histories
 from pages.components import job_area as jobs
@@ -18,12 +24,29 @@ def show_training(run: Run, progress: JobProgress, others: Histories | None = No
     Call it in a fragment that runs at least twice a second, as `job_area.show_job` does with its `draw`. `others` are
     the curves of other runs, to draw below.
     """
-    if progress.metrics:
-        history = thin(curves.live_history(run, progress))
-        show_live_figures(history)
-        curves.show_curves({run.name: history, **(others or {})}, live=True)
     try:
+        if progress.metrics:
+            history = curves.live_history(run, progress)
+            show_live_figures(history)
+            curves.show_curves(curves_of(run, history, others or {}), live=True)
         if preview := progress.preview:
             show_preview(preview)
     except ConvNetError as error:
         jobs.show_error(error)
+
+
+def curves_of(run: Run, history: Sequence[Metrics], others: Histories) -> Histories:
+    """The curve of a run first, then that of the run that it was forked from, and those of others.
+
+    Raises RunError if the record of the fork is damaged.
+    """
+    result = {run.name: thin(shifted(run, history))}
+    if (fork := read_fork(run)) and fork.parent not in others:
+        result[fork.parent] = list(_parent_curve(run.path, fork.parent))
+    return {**result, **others}
+
+
+@lru_cache(maxsize=8)
+def _parent_curve(run: Path, parent: str) -> tuple[Metrics, ...]:
+    """The parent's curve, read once for all sessions: a fork is made once."""
+    return tuple(thin(parent_curve(Run(run))))

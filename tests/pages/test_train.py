@@ -8,7 +8,8 @@ import re
 import pytest
 
 from convnet_core.common.files import read_json, write_json
-from convnet_core.config.stages import PRESETS
+from convnet_core.config.stages import PRESETS, DataConfig
+from convnet_core.data.sources import absolute
 from convnet_core.errors import DataError, Stopped
 from convnet_core.events import Monitor
 from convnet_core.jobs.job import open_job
@@ -24,6 +25,17 @@ from tests.pages.test_home import METRICS
 def html_of(app):
     """The HTML that the page draws itself."""
     return " ".join(item.proto.body for item in app.get("html"))
+
+
+class AfterCalls(Monitor):
+    """Requests a stop after a number of batches."""
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def stop_requested(self):
+        self.calls -= 1
+        return self.calls < 0
 
 
 def widget(app, key):
@@ -71,9 +83,7 @@ def test_contradicting_settings_are_explained(root):
     assert not [item for item in app.button if item.label == "Train"]
 
 
-def test_train_starts_a_job_with_the_chosen_settings(root, monkeypatch):
-    started = []
-    monkeypatch.setattr("convnet_core.jobs.watcher.start", lambda run, arguments: started.append((run, arguments)))
+def test_train_starts_a_job_with_the_chosen_settings(root, started):
     app = open_page("train")
     widget(app, "epochs").set_value(2)
     button(app, "Train").click().run()
@@ -81,6 +91,65 @@ def test_train_starts_a_job_with_the_chosen_settings(root, monkeypatch):
     ((run, arguments),) = started
     assert run.path.parent == root
     assert arguments[:5] == ["train", "--preset", "reference", "--epochs", "2"]
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The jobs that the page starts, instead of starting them."""
+    jobs = []
+    monkeypatch.setattr("convnet_core.jobs.watcher.start", lambda run, arguments: jobs.append((run, arguments)))
+    return jobs
+
+
+def test_a_change_is_tried_by_forking_the_shown_run(root, trained_run, started):
+    parent = copy_of(trained_run, root)
+    app = open_page("train")
+    widget(app, "learning-rate").set_value(0.01).run()
+    fork = button(app, "Try this change")
+    assert "learning rate 0.006 → 0.01" in fork.help
+    app = fork.click().run()
+    assert not app.exception
+    ((run, arguments),) = started
+    assert run.path != parent.path
+    assert arguments[:3] == ["train", "--fork", str(parent.path)]
+    assert arguments[arguments.index("--learning-rate") + 1] == "0.01"
+    assert app.session_state["over"] == [parent.name], "the curves lie over each other"
+
+
+def test_without_a_change_there_is_nothing_to_try(root):
+    run = Run.create(root / "run")
+    config = PRESETS["fast"].replace(data=absolute(DataConfig()))
+    with run.lock(), run.write_stage("checkpoint", config.to_json()) as draft:
+        write_json(draft.path / "history.json", examples.HISTORY)
+    app = open_page("train")
+    assert button(app, "Try this change").disabled
+    widget(app, "epochs").set_value(2).run()
+    assert not button(app, "Try this change").disabled
+
+
+def test_a_change_to_a_running_training_stops_it_and_goes_on_from_there(root, started):
+    parent = Run.create(root / "running")
+    with running_job(parent, "train", "StageStarted(stage='train')", METRICS):
+        app = open_page("train")
+        button(app, "Try this change").click().run()
+        ((_, arguments),) = started
+        assert arguments[:3] == ["train", "--fork", str(parent.path)]
+        assert list_jobs(parent)[0].stop_requested
+
+
+def test_a_fork_says_where_it_comes_from_and_shows_both_curves(root, trained_run):
+    run = Run.create(root / "fork")
+    run_train(run, small_train_config(learning_rate=0.001), Monitor(), parent=trained_run)
+    app = open_page("train")
+    assert f"Forked from **{trained_run.name}** at epoch 3.0" in text_of(app)
+    assert "learning rate 0.006 → 0.001" in text_of(app)
+    traces = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    assert {trace["name"] for trace in traces} == {
+        "training", "validation", trained_run.name, f"{trained_run.name}, validation"
+    }  # fmt: skip
+    ends = {trace["name"]: trace["x"][-1] for trace in traces}
+    assert ends["training"] == pytest.approx(4)
+    assert ends[trained_run.name] == pytest.approx(3)
 
 
 def test_a_finished_training_shows_curves_confusion_and_mistakes(root, trained_run):
@@ -99,16 +168,9 @@ def test_a_stale_training_is_marked_as_out_of_date(root, trained_run):
 
 
 def test_a_stopped_training_can_be_resumed(root):
-    class AfterTen(Monitor):
-        calls = 0
-
-        def stop_requested(self):
-            self.calls += 1
-            return self.calls > 10
-
     run = Run.create(root / "run")
     with pytest.raises(Stopped):
-        run_train(run, small_train_config(), AfterTen())
+        run_train(run, small_train_config(), AfterCalls(10))
     app = open_page("train")
     assert button(app, "Resume the training")
 

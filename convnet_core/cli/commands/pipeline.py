@@ -10,7 +10,7 @@ from convnet_core.cli.commands.train import preset, train_config
 from convnet_core.cli.job import command_job, print_comparison
 from convnet_core.cli.shared_flags import add_preset, add_run
 from convnet_core.config.flags import add_config_flags, apply_flags
-from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfig, TrainConfig
+from convnet_core.config.stages import PRESETS, CompareConfig, ConvertConfig, ExportConfig, TrainConfig
 
 EXAMPLE = "pipeline --preset fast --data strokes"
 
@@ -27,7 +27,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the four stages and print the comparison."""
-    train, export = train_config(args), apply_flags(args, ExportConfig())
+    train, export = train_config(args, PRESETS[preset(args)]), apply_flags(args, ExportConfig())
     convert, compare = resolve.convert_config(args), apply_flags(args, CompareConfig())
     run = resolve.run_to_write(args, f"{preset(args)}-{Path(train.data.source).name}")
     with command_job(args, run, "pipeline") as job:

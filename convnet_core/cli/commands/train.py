@@ -13,47 +13,80 @@ from convnet_core.cli.terminal import print_results
 from convnet_core.config.flags import add_config_flags, apply_flags, explicit_fields, replace_fields
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, TrainConfig
 from convnet_core.data.sources import SOURCES, absolute
-from convnet_core.errors import ConfigError
+from convnet_core.errors import ConfigError, RunError
+from convnet_core.runs.run import Run
+from convnet_core.training.history import newest_training
 
 EXAMPLE = "train --preset reference --data mnist --data-dir ~/mnist --run runs/mine"
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The training config, and --resume."""
+    """The training config, --resume and --fork."""
     add_run(parser, "a new folder under the folder of all runs")
     add_preset(parser)
     parser.add_argument("--resume", action="store_true", help="continue the stopped training of --run")
+    parser.add_argument(
+        "--fork",
+        type=Path,
+        metavar="DIR",
+        help="start a new run from the training of this one, stopped or finished, with its settings except for those "
+        "that other flags change",
+    )
     add_config_flags(parser, "training", TrainConfig)
 
 
 def execute(args: argparse.Namespace) -> int:
     """Train, or continue a stopped training, and print the test accuracy."""
+    parent = None
     if args.resume:
         if args.run is None:
             raise ConfigError("--resume needs --run: the run whose training was stopped")
-        if explicit_fields(args, TrainConfig) or hasattr(args, "preset"):
+        if explicit_fields(args, TrainConfig) or hasattr(args, "preset") or args.fork:
             raise ConfigError("--resume continues with the settings of the stopped training; leave out other flags")
         run, config = resolve.named_run(args, args.run), TrainConfig()
+    elif args.fork:
+        parent = resolve.named_run(args, args.fork)
+        config = _fork_config(args, parent)
+        run = resolve.run_to_write(args, f"fork-{Path(config.data.source).name}")
+        if run.path == parent.path:
+            raise ConfigError("a fork is a new run", hint="leave --run out, or name another folder")
     else:
-        config = train_config(args)
+        config = train_config(args, PRESETS[preset(args)])
         run = resolve.run_to_write(args, f"{preset(args)}-{Path(config.data.source).name}")
     with command_job(args, run, "train") as job:
         from convnet_core.stages.train import run_train
 
-        result = run_train(run, config, job, resume=args.resume)
+        result = run_train(run, config, job, resume=args.resume, parent=parent)
     line = f"{100 * result.test_accuracy:.2f} % test accuracy; the weights are in {resolve.short_path(run)}/train"
     print_results(args, {"run": str(run.path), **dataclasses.asdict(result)}, line)
     return 0
 
 
-def train_config(args: argparse.Namespace) -> TrainConfig:
-    """The preset with the flags applied. Raises ConfigError."""
+def train_config(args: argparse.Namespace, base: TrainConfig) -> TrainConfig:
+    """The config `base` with the flags applied. Raises ConfigError."""
     fields = explicit_fields(args, TrainConfig)
-    if ("data", "folder") in fields and ("data", "source") not in fields:
-        names = " or ".join(source.name for source in SOURCES.values() if source.setting == "folder")
-        raise ConfigError(f"--data-dir is only for --data {names}", hint=f"add --data {names}")
-    config = apply_flags(args, PRESETS[preset(args)])
+    if ("data", "folder") in fields and fields.get(("data", "source"), base.data.source) not in _WITH_FOLDER:
+        raise ConfigError(
+            f"--data-dir is only for --data {' or '.join(_WITH_FOLDER)}", hint=f"add --data {_WITH_FOLDER[0]}"
+        )
+    config = apply_flags(args, base)
     return replace_fields(config, {("data",): absolute(config.data).to_json()})
+
+
+_WITH_FOLDER = tuple(source.name for source in SOURCES.values() if source.setting == "folder")
+
+
+def _fork_config(args: argparse.Namespace, parent: Run) -> TrainConfig:
+    """The settings of the parent's newest training, or those of --preset, with the flags applied."""
+    if hasattr(args, "preset"):
+        return train_config(args, PRESETS[preset(args)])
+    record = newest_training(parent)
+    if record is None:
+        raise RunError(
+            f"the run {parent.name} has no training to start from",
+            hint="stop its training first, or wait for the end of its first epoch",
+        )
+    return train_config(args, TrainConfig.from_json(record.config))
 
 
 def preset(args: argparse.Namespace) -> str:
