@@ -114,7 +114,7 @@ def comparison(folder: str) -> Callable[[int], float]:
 
     def measure(_: int) -> float:
         start = time.perf_counter()
-        chosen = comparison_inputs(run, load_model(run), CompareConfig(), Monitor(), None, InputSpec())
+        chosen = comparison_inputs(run, load_model(run), CompareConfig(full=True), Monitor(), None, InputSpec())
         with runtimes[0].open() as reference:
             compare(reference, runtimes, chosen.inputs, chosen.batch_sizes, None, parallel_runtimes(runtimes))
         return time.perf_counter() - start

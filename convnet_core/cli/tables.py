@@ -52,9 +52,10 @@ def runtimes(comparison: Report) -> Table:
 
 
 def verdict(comparison: Report) -> Text:
-    """The verdict in one line, why each failed runtime failed, and the notes."""
+    """The verdict in one line, on how many samples it stands, why each failed runtime failed, and the notes."""
     failed = [f"{line.name}: {line.reason}" for line in comparison.runtimes if not line.passed]
-    lines = "".join(f"\n  {escape(line)}" for line in (*failed, *comparison.notes))
+    scope = [comparison.scope] if comparison.scope else []
+    lines = "".join(f"\n  {escape(line)}" for line in (*scope, *failed, *comparison.notes))
     style = "bold green" if comparison.agree else "bold red"
     return Text.from_markup(f"[{style}]{comparison.verdict}[/]: {escape(sentence(comparison))}{lines}")
 

@@ -67,10 +67,18 @@ class Measurement:
         return None if self.answers is None else float((self.answers == self.truth).mean())
 
     @property
-    def reference_accuracy(self) -> float:
-        """The same for the reference."""
+    def accuracy_drop(self) -> float:
+        """How much larger the reference's share of right labels is."""
+        assert self.answers is not None
         assert self.expected is not None
-        return float((self.expected == self.truth).mean())
+        return float((self.expected == self.truth).mean() - (self.answers == self.truth).mean())
+
+    def at(self, places: NDArray[np.intp]) -> Measurement:
+        """The labels of some of the samples."""
+        assert self.answers is not None
+        assert self.expected is not None
+        assert self.truth is not None
+        return replace(self, answers=self.answers[places], expected=self.expected[places], truth=self.truth[places])
 
 
 def difference(

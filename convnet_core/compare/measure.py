@@ -22,6 +22,8 @@ from convnet_core.onnx_files.precision import FLOAT32
 from convnet_core.tensors.arrays import Feeds, batch_of, sample_count
 
 TEST = "test set"
+SAMPLE = 1000
+"""How many test images run at the batch sizes other than the largest."""
 
 _ALL_FLOAT32: Mapping[str, str] = MappingProxyType({})
 
@@ -64,18 +66,34 @@ class RuntimeSource(Protocol):
 class InputSet:
     """Samples [n, ...] for each input of the model; `labels` int64 [n] if the answers are known.
 
-    `batched` names the inputs that have a batch dimension, None for all; the others are fed unsplit.
+    `batched` names the inputs that have a batch dimension, None for all; the others are fed unsplit. `batch_sizes` are
+    the sizes to run this set at, if they are not all of the comparison's. Two sets of one name have no size in common.
     """
 
     name: str
     feeds: Feeds
     labels: Labels | None = None
     batched: frozenset[str] | None = None
+    batch_sizes: tuple[int, ...] = ()
+
+    def sizes(self, batch_sizes: Sequence[int]) -> Sequence[int]:
+        """The sizes to run this set at, in a comparison at `batch_sizes`."""
+        return self.batch_sizes or batch_sizes
 
     @property
     def count(self) -> int:
         """The number of samples."""
         return sample_count(self.feeds, self.batched)
+
+
+def count_samples(inputs: Sequence[InputSet], batch_sizes: Sequence[int]) -> int:
+    """How many samples one runtime runs, at all batch sizes together."""
+    return sum(item.count * len(item.sizes(batch_sizes)) for item in inputs)
+
+
+def evenly_spaced(count: int, sample: int) -> NDArray[np.intp]:
+    """The indices of `sample` of `count` samples, evenly spaced, because a data set may be sorted by label."""
+    return np.arange(sample) * count // sample
 
 
 def measure(
@@ -99,7 +117,7 @@ def measure(
     `align` puts rows in the reference's order.
     """
     others = [source for source in sources if source.name != reference.name]
-    count = SampleProgress((1 + len(others)) * len(batch_sizes) * sum(item.count for item in inputs), progress)
+    count = SampleProgress((1 + len(others)) * count_samples(inputs, batch_sizes), progress)
     expected, measurements = reference_answers(reference, inputs, batch_sizes, count, precisions)
 
     def measure_source(source: RuntimeSource) -> list[Measurement]:
@@ -125,16 +143,17 @@ def reference_answers(
     answers, measurements, largest = {}, [], max(batch_sizes)
     for item in inputs:
         try:
-            for batch in batch_sizes:
+            for batch in item.sizes(batch_sizes):
                 answers[item.name, batch] = _run(reference, item, batch, count.part(reference.name))
             again = _run(reference, item, largest)
         except Stopped:
             raise
         except Exception as error:  # each runtime raises its own error types
             raise ReferenceFault(one_line(error), item.feeds, batch) from error
-        for batch in batch_sizes:
+        first = answers[item.name, largest] if largest in item.sizes(batch_sizes) else again
+        for batch in item.sizes(batch_sizes):
             got = again if batch == largest else answers[item.name, batch]
-            measurements += _differences(reference, item, batch, got, answers[item.name, largest], precisions)
+            measurements += _differences(reference, item, batch, got, first, precisions)
     return answers, measurements
 
 
@@ -155,7 +174,7 @@ def measure_runtime(
         runtime = _FailedRuntime(source.name, source.converter, error)
     measurements = []
     for item in inputs:
-        for batch in batch_sizes:
+        for batch in item.sizes(batch_sizes):
             report_done = count.part(source.name)
             measurements += _measure(runtime, item, batch, expected[item.name, batch], report_done, precisions, align)
             report_done(item.count)  # also if it failed

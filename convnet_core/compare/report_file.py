@@ -96,9 +96,29 @@ class Report:
         """Whether all judged runtimes agree."""
         return self.verdict == "agree"
 
+    @property
+    def scope(self) -> str:
+        """How many samples of the first input set ran at which batch sizes; empty if nothing was measured."""
+        inputs = next((line.inputs for line in self.results), "")
+        most: dict[int, int] = {}  # a runtime that failed has no samples
+        for line in self.results:
+            if line.inputs == inputs:
+                most[line.batch] = max(most.get(line.batch, 0), line.samples)
+        parts: list[str] = []
+        for count in sorted(set(most.values()), reverse=True):
+            sizes = sorted(batch for batch, samples in most.items() if samples == count)
+            parts.append(f"{count:,}{' of them' if parts else ''} at {_batch_sizes(sizes)}")
+        return f"{inputs}: {', '.join(parts)}" if parts else ""
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return dataclasses.asdict(self)
+
+
+def _batch_sizes(sizes: list[int]) -> str:
+    if len(sizes) == 1:
+        return f"batch size {sizes[0]}"
+    return f"batch sizes {', '.join(map(str, sizes[:-1]))} and {sizes[-1]}"
 
 
 def load(run: Run) -> Report:

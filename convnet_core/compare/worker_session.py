@@ -16,7 +16,14 @@ from pathlib import Path
 
 from convnet_core.compare import ties
 from convnet_core.compare.differences import Key, Measurement, failed_measurement
-from convnet_core.compare.measure import Align, InputSet, ReferenceFault, measure_runtime, reference_answers
+from convnet_core.compare.measure import (
+    Align,
+    InputSet,
+    ReferenceFault,
+    count_samples,
+    measure_runtime,
+    reference_answers,
+)
 from convnet_core.compare.measurements_file import pack, unpack
 from convnet_core.compare.rankings import Rankings
 from convnet_core.compare.sample_progress import SampleProgress
@@ -91,7 +98,7 @@ class _Session:
         self._worker, self._reference = worker, runtimes[0].name
         self._inputs, self._batch_sizes = inputs, batch_sizes
         self._content, self._arrays = _to_content(run, inputs, batch_sizes, precisions, config)
-        self._samples = len(batch_sizes) * sum(item.count for item in inputs)
+        self._samples = count_samples(inputs, batch_sizes)
         count = SampleProgress(len(runtimes) * self._samples, progress)
         self._parts = {source.name: count.part(source.name) for source in runtimes}
         self._outputs: list[list[str]] = []
@@ -147,7 +154,7 @@ class _Session:
                 precision=self._content["precisions"].get(output, FLOAT32),
             )
             for item, outputs in zip(self._inputs, self._outputs, strict=True)
-            for batch in self._batch_sizes
+            for batch in item.sizes(self._batch_sizes)
             for output in outputs
         ]
 
@@ -166,7 +173,8 @@ def _to_content(
         arrays |= {f"{place} {name}": array for name, array in item.feeds.items()}
         if item.labels is not None:
             arrays[f"{place}"] = item.labels
-        sets.append({"name": item.name, "batched": None if item.batched is None else sorted(item.batched)})
+        names = None if item.batched is None else sorted(item.batched)
+        sets.append({"name": item.name, "batched": names, "batch_sizes": item.batch_sizes})
     content = {
         "run": str(run.path),
         "inputs": sets,
@@ -210,7 +218,7 @@ class _State:
                 last = now
                 notify({"done": done}, {})
 
-        return SampleProgress(len(self.batch_sizes) * sum(item.count for item in self.inputs), progress)
+        return SampleProgress(count_samples(self.inputs, self.batch_sizes), progress)
 
 
 _state = _State()
@@ -235,7 +243,7 @@ def prepare_reference(content: Content, arrays: Feeds, notify: Notify) -> Messag
     if run.is_model:
         _state.align = _alignment(run, CompareConfig.from_json(content["config"]), _state.precisions)
     lines, packed_arrays = pack(measured)
-    outputs = [list(_state.expected[item.name, _state.batch_sizes[0]][0]) for item in inputs]
+    outputs = [list(_state.expected[item.name, item.sizes(_state.batch_sizes)[0]][0]) for item in inputs]
     return {"lines": lines, "outputs": outputs, "pid": os.getpid()}, packed_arrays
 
 
@@ -243,7 +251,7 @@ def _input_set(place: int, item: Content, arrays: Feeds) -> InputSet:
     start = f"{place} "
     feeds = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
     names = None if item["batched"] is None else frozenset(item["batched"])
-    return InputSet(item["name"], feeds, arrays.get(f"{place}"), names)
+    return InputSet(item["name"], feeds, arrays.get(f"{place}"), names, tuple(item["batch_sizes"]))
 
 
 def _alignment(run: Run, config: CompareConfig, precisions: Mapping[str, str]) -> Align | None:

@@ -214,6 +214,9 @@ class CompareConfig(Config):
     fp16_accuracy_drop: float = setting(0.001, "maximum loss of accuracy, fp16 (0.001: 0.1 points)", low=0, high=1)
     int8_accuracy_drop: float = setting(0.005, "maximum loss of accuracy, int8 (0.005: 0.5 points)", low=0, high=1)
     batch_sizes: tuple[int, ...] = setting((1, 2, 7, 64), "batch sizes to run each input set at", low=1, high=4096)
+    full: bool = setting(
+        False, "run the whole test set at every batch size, not 1,000 of its images at all sizes but the largest"
+    )
     samples: int = setting(1000, "samples each of noise, zeros and scaled inputs", low=1, high=100_000)
     seed: int = setting(0, "seed for the noise", low=0, high=2**31 - 1, flag="noise-seed")
 

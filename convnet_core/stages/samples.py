@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.compare.measure import TEST, InputSet
+from convnet_core.compare.measure import SAMPLE, TEST, InputSet, evenly_spaced
 from convnet_core.config.stages import CompareConfig, ConvertConfig, DataConfig
 from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.data import digits as data
@@ -106,16 +106,30 @@ def comparison_inputs(
 
 
 def digit_inputs(test: Split, config: CompareConfig) -> list[InputSet]:
-    """The whole test set, Gaussian noise, zeros, and test images times 1,000."""
+    """The test set, Gaussian noise, zeros, and test images times 1,000.
+
+    Unless `config.full`, only the largest batch size runs the whole test set, and the others a sample of it.
+    """
     images = test.scaled()
     shape = (config.samples, *images.shape[1:])
     noise = np.random.default_rng(config.seed).standard_normal(shape).astype(np.float32)
     return [
-        InputSet(TEST, {INPUT: images}, test.labels.astype(np.int64)),
+        *_test_sets(InputSet(TEST, {INPUT: images}, test.labels.astype(np.int64)), config),
         InputSet("noise", {INPUT: noise}),
         InputSet("zeros", {INPUT: np.zeros(shape, np.float32)}),
         InputSet("times 1000", {INPUT: images[: config.samples] * np.float32(1000)}),
     ]
+
+
+def _test_sets(test: InputSet, config: CompareConfig) -> list[InputSet]:
+    largest = max(config.batch_sizes)
+    others = tuple(size for size in config.batch_sizes if size != largest)
+    if config.full or not others or test.count <= SAMPLE:
+        return [test]
+    assert test.labels is not None
+    places = evenly_spaced(test.count, SAMPLE)
+    sample = InputSet(TEST, {INPUT: test.feeds[INPUT][places]}, test.labels[places], batch_sizes=others)
+    return [replace(test, batch_sizes=(largest,)), sample]
 
 
 def _drawings(run: Run, cases: list[drawings.SavedDrawing]) -> list[InputSet]:
