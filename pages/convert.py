@@ -17,6 +17,7 @@ from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert import node_map_file
 from convnet_core.convert.node_map_file import NodeMap
 from convnet_core.convert.signature import Signature
+from convnet_core.dissect.report import content
 from convnet_core.errors import ConvNetError
 from convnet_core.jobs import watcher
 from convnet_core.jobs.watcher import JobView
@@ -34,42 +35,62 @@ from pages.forms import model_inputs as inputs
 
 CONVERTERS = tuple(stage.partition("/")[2] for stage in CONVERT_STAGES)
 _COMMANDS = ("convert", "pipeline", "refresh")
+_MANY_NODES = 10
 _LOG_CHARACTERS = 100_000  # more than any conversion has written; the end matters most
 
 
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Convert")
-    st.write("Converts the ONNX network to TensorFlow and LiteRT. See the result, and how to load it without this app.")
+    st.write("What each ONNX node became in TensorFlow, and the files to take away.")
     run = shared.require_stage("export", "Converting")
     jobs.show_start_error()
     if jobs.show_job(run, "convert", draw=lambda progress: show_log(progress.job)):
         return
-    config = conversion.conversion_settings(run)
-    stage = f"convert/{config.converter}"
-    flags = inputs.input_flags(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
+    made = [stage for stage in CONVERT_STAGES if run.state(stage).state != "missing"]
+    verdict, choice, details = (st.container() for _ in range(3))
+    folded = st.expander("Settings", icon=":material/tune:", expanded=not made)
+    with choice if len(made) > 1 else folded:
+        converter = conversion.choose_converter()
+    stage = f"convert/{converter}"
     state = run.state(stage).state
-    unsupported = config.converter == "native" and show_unsupported_nodes(run)
-    jobs.start_button(
-        "Convert" if state == "missing" else "Convert again",
-        lambda: run,
-        convert_arguments(run, config, flags),
-        type="secondary" if state == "fresh" or unsupported else "primary",
-        icon=":material/transform:",
-        help="Writes all artifacts again with these settings, in a few seconds. The comparison is then out of date",
-    )
-    if state == "missing":
-        if not unsupported:
-            st.info("This run has not been converted yet.")
-    else:
-        shared.warn_if_stale(run, stage)
-        try:
-            show(run, stage, flags)
-        except ConvNetError as error:
-            jobs.show_error(error)
+    with folded:
+        config = conversion.conversion_settings(run, converter)
+        flags = inputs.input_flags(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
+        if state == "fresh":
+            start_button(run, config, flags, "Convert again")
+    with verdict:
+        unsupported = config.converter == "native" and show_unsupported_nodes(run)
+        if state == "missing":
+            if not unsupported:
+                st.info(f"Not made yet: {config.converter} has not converted this run.", icon=":material/transform:")
+            start_button(run, config, flags, "Convert", main=not unsupported)
+        elif shared.warn_if_stale(run, stage):
+            start_button(run, config, flags, "Convert again")
+    try:
+        if state != "missing":
+            with verdict:
+                show_verdict(run, stage)
+            with details:
+                show(run, stage, flags)
+    except ConvNetError as error:
+        jobs.show_error(error)
     newest = watcher.newest(run, *_COMMANDS)
     if newest and newest[1].state in ("done", "stopped"):
         show_log(newest[0])
+
+
+def start_button(run: Run, config: ConvertConfig, flags: list[str], label: str, *, main: bool = False) -> None:
+    """A button that converts with these settings."""
+    jobs.start_button(
+        label,
+        lambda: run,
+        convert_arguments(run, config, flags),
+        type="primary" if main else "secondary",
+        icon=":material/transform:",
+        help="Writes all files with these settings, in a few seconds. What stands on the files before is then out of "
+        "date: the comparison, the benchmark and the dissection",
+    )
 
 
 def show_log(job: JobView) -> None:
@@ -113,34 +134,29 @@ def load_nodes(folder: Path, sha256: str) -> NodeMap:
 
 
 def node_table(run: Run, item: Artifact) -> None:
-    """Show the TensorFlow ops that each ONNX node became, with a filter."""
+    """Show what each ONNX node became, with a filter if there are many."""
     artifact.check_files(run, item)
     path = run.path / item.path
     nodes = load_nodes(path.parent, digest(path))
-    st.subheader("TensorFlow ops by ONNX node")
-    ops = Counter(node.op_type for node in nodes)
-    wanted = st.multiselect(
-        "ONNX ops",
-        [op for op, _ in ops.most_common()],
-        key="onnx-ops",
-        bind="query-params",
-        placeholder="all",
-        help="Shows only nodes with these operators",
-    )
+    kinds = Counter(node.op_type for node in nodes)
+    wanted: list[str] = []
+    if len(nodes) > _MANY_NODES:
+        wanted = st.multiselect(
+            "ONNX ops",
+            [op for op, _ in kinds.most_common()],
+            key="onnx-ops",
+            bind="query-params",
+            placeholder="all ONNX ops",
+            label_visibility="collapsed",
+        )
     shown = [node for node in nodes if not wanted or node.op_type in wanted]
-    op_count = sum(len(node.ops) for node in shown)
-    st.caption(
-        f"{len(shown):,} of {format_count(len(nodes), 'ONNX node')}, which became "
-        f"{format_count(op_count, 'TensorFlow op')}. "
-        "Select rows to see the names of their ops."
-    )
+    ops = dict.fromkeys(op.type for node in nodes for op in node.ops)
     event = st.dataframe(
         [
             {
-                "ONNX node": node.name,
                 "ONNX op": f"{node.op_type}-{node.version}",
-                "TensorFlow ops": ", ".join(op.type for op in node.ops) or "none (a constant)",
-                "Count": len(node.ops),
+                "TensorFlow ops": [op.type for op in node.ops] or [content.instead_of_ops(node)],
+                "ONNX node": node.name,
                 "Inputs": ", ".join(node.inputs),
                 "Outputs": ", ".join(node.outputs),
             }
@@ -150,17 +166,25 @@ def node_table(run: Run, item: Artifact) -> None:
         width="stretch",
         on_select="rerun",
         selection_mode="multi-row",
-        key=f"nodes of {run.name} {wanted}",
+        key=f"nodes of {run.name} {item.stage} {wanted}",
+        column_config={
+            "ONNX op": st.column_config.TextColumn("ONNX op →"),
+            "TensorFlow ops": st.column_config.MultiselectColumn(width="large", options=list(ops), color="auto"),
+        },
     )
     chosen = [shown[row] for row in event.selection.rows if row < len(shown)]
-    with st.expander("The TensorFlow ops by name", expanded=bool(chosen), icon=":material/list:"):
+    with st.expander(
+        "The ops by name" if chosen else "The ops by name (select rows above for theirs)",
+        expanded=bool(chosen),
+        icon=":material/list:",
+    ):
         names = [
             {"ONNX node": node.name, "TensorFlow op": op.name, "Type": op.type}
             for node in chosen or shown
             for op in node.ops
         ]
         st.dataframe(names, hide_index=True, width="stretch")
-    files.download_button(run, item)
+        files.download_button(run, item)
 
 
 def show_unsupported_nodes(run: Run) -> bool:
@@ -179,6 +203,7 @@ def show_unsupported_nodes(run: Run) -> bool:
 def show_converters(run: Run, config: ConvertConfig, flags: list[str]) -> None:
     """Compare the converters; if the run was converted with only one, show a button for the other."""
     lines = side_by_side(run)
+    st.subheader("The converters side by side")
     if len(lines) < len(CONVERT_STAGES):
         other = next(name for name in CONVERTERS if name != config.converter)
         jobs.start_button(
@@ -186,10 +211,9 @@ def show_converters(run: Run, config: ConvertConfig, flags: list[str]) -> None:
             lambda: run,
             convert_arguments(run, config.replace(converter=other, layout=ConvertConfig().layout), flags),
             icon=":material/compare_arrows:",
-            help="Compares the two converters; later comparisons and benchmarks cover both",
+            help="The comparison of the first stays as it is; the Compare page then offers to compare the second too",
         )
         return
-    st.subheader("The converters side by side")
     st.dataframe(
         [
             {
@@ -222,18 +246,27 @@ def show(run: Run, stage: str, flags: list[str]) -> None:
         artifact.check_files(run, item)
     record = run.require(stage)
     config = ConvertConfig.from_json(record.config)
+    descriptions = {item.name: item for item in artifacts if item.kind == "description"}
+    node_table(run, descriptions["nodes.json"])
     st.caption(
         f"Converted by {config.converter} in {record.seconds:.1f} s"
         + ("." if run.is_model else f" with {config.calibration_size:,} calibration images, seed {config.seed}.")
     )
-    for file, reason in record.result_as(ConversionResult).failed.items():
-        st.warning(f"{file} could not be written. {reason}", icon=":material/error:")
-    show_converters(run, config, flags)
     files.show_sizes(artifacts)
     files.show_downloads(run, artifacts)
-    descriptions = {item.name: item for item in artifacts if item.kind == "description"}
+    show_converters(run, config, flags)
     show_signature(run, descriptions["signature.json"])
-    node_table(run, descriptions["nodes.json"])
+
+
+def show_verdict(run: Run, stage: str) -> None:
+    """Show in one sentence what became of the network, and which files could not be written. Raises RunError."""
+    result = run.require(stage).result_as(ConversionResult)
+    if run.state(stage).state == "fresh" and not result.failed:
+        st.success(f"{result.headline}.", icon=":material/verified:")
+    else:
+        st.info(f"{result.headline}.", icon=":material/transform:")
+    for file, reason in result.failed.items():
+        st.warning(f"{file} could not be written. {reason}", icon=":material/error:")
 
 
 frame.show(main)

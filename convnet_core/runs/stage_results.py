@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from convnet_core.common.formatting import format_count, format_size
+
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -68,6 +70,16 @@ class ConversionResult:
     tensorflow_ops: int
     transposes: int | None = None
     failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def headline(self) -> str:
+        """What became of the network, in one sentence."""
+        transposes = format_count(self.transposes, "transpose") if self.transposes else "no transposes"
+        known = "" if self.transposes is None else f", {transposes}"
+        return (
+            f"{format_count(self.onnx_nodes, 'ONNX node')} became {format_count(self.tensorflow_ops, 'TensorFlow op')}"
+            f"{known}; {format_count(len(self.sizes), 'file')}, {format_size(sum(self.sizes.values()))}"
+        )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import ConvertConfig, DataConfig
 from convnet_core.convert import float16
 from convnet_core.convert.convert import convert
@@ -49,8 +48,5 @@ def run_convert(
             if TFLITE_FP16.file in converted.sizes and (losses := float16.lost_constants(model.proto)):
                 monitor.emit(Message(text=f"{TFLITE_FP16.file} stores float16: {losses}"))
             draft.result = {**dataclasses.asdict(converted), **samples_for_int8.record}
-        line.summary = (
-            f"{format_count(converted.onnx_nodes, 'ONNX node')} became "
-            f"{format_count(converted.tensorflow_ops, 'TensorFlow op')}, {converted.transposes} of them transposes"
-        )
+        line.summary = converted.headline
     return converted

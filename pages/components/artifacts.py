@@ -6,49 +6,38 @@ import functools
 import io
 from pathlib import Path
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core.artifacts import artifact, snippets
 from convnet_core.artifacts.artifact import Artifact
 from convnet_core.artifacts.pack import pack
 from convnet_core.common.files import digest
-from convnet_core.common.formatting import format_size
 from convnet_core.runs.run import Run
-from pages.charts import style as charts
 
 
 def show_sizes(artifacts: list[Artifact]) -> None:
     """The size of each artifact, of the weights and of the ONNX file."""
-    st.subheader("Sizes")
+    st.subheader("Files")
     models = [item for item in artifacts if item.kind != "description"]
-    unit, name = (1e6, "MB") if max(item.bytes for item in models) >= 1e6 else (1e3, "kB")
-    figure = go.Figure(
-        go.Bar(
-            x=[item.bytes / unit for item in models],
-            y=[item.title for item in models],
-            text=[format_size(item.bytes) for item in models],
-            marker_color=[charts.COLORS[-1 if item.stage == "export" else 0] for item in models],
-            orientation="h",
-            hovertemplate="%{y}: %{text}<extra></extra>",
-        )
-    )
-    figure.update_yaxes(autorange="reversed")
-    st.plotly_chart(charts.style_figure(figure, f"size, {name}", "", height=60 + 36 * len(models)), width="stretch")
     onnx = next((item.bytes for item in models if item.kind == "onnx"), 0)
     st.dataframe(
         [
             {
-                "Artifact": item.title,
+                "Format": item.title,
                 "File": item.name + ("/" if item.is_folder else ""),
-                "Size": format_size(item.bytes),
-                "Relative to ONNX": f"{100 * item.bytes / onnx:.0f} %" if onnx else "–",
-                "Description": item.about,
+                "Size": item.bytes,
+                "Of ONNX": f"{100 * item.bytes / onnx:.0f} %" if onnx else "–",
+                "What for": item.about,
             }
             for item in models
         ],
         hide_index=True,
         width="stretch",
+        column_config={
+            "Size": st.column_config.ProgressColumn(
+                format="bytes", min_value=0, max_value=max(item.bytes for item in models), width="medium"
+            )
+        },
     )
 
 
@@ -83,7 +72,6 @@ def code_snippet(path: Path, name: str, sha256: str) -> str:
 
 def show_downloads(run: Run, artifacts: list[Artifact]) -> None:
     """A zip of everything, and each artifact with code that loads it."""
-    st.subheader("Downloads")
     st.download_button(
         "Download all as one zip",
         functools.partial(zip_bytes, run),

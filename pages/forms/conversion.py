@@ -8,14 +8,29 @@ from convnet_core.config.fields import describe
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.targets.table import TARGETS
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import CONVERT_STAGES
 
 
-def conversion_settings(run: Run) -> ConvertConfig:
+def choose_converter() -> str:
+    """A widget that chooses a converter."""
+    return str(
+        st.selectbox(
+            "Converter",
+            [stage.partition("/")[2] for stage in CONVERT_STAGES],
+            key="converter",
+            bind="query-params",
+            width=300,
+            help="Builds the TensorFlow graph from the ONNX nodes, and determines which ops each node becomes",
+        )
+    )
+
+
+def conversion_settings(run: Run, converter: str) -> ConvertConfig:
     """Show the widgets; returns the config they describe."""
     images = "Samples" if run.is_model else "Training images"
     fields = {field.path[0]: field for field in describe(ConvertConfig)}
     default = ConvertConfig()
-    left, middle, right = st.columns(3)
+    left, right = st.columns(2)
     size = left.select_slider(
         "Calibration samples" if run.is_model else "Calibration images",
         [1, 2, 4, 8, 16, 32, 64] if run.is_model else [1, 10, 50, 100, 200, 500, 1000, 2000, 5000, 10_000],
@@ -25,7 +40,7 @@ def conversion_settings(run: Run) -> ConvertConfig:
         help=f"{images} used to calibrate the value ranges of int8 tensors. Too few make int8 less accurate; many make "
         "the conversion slower. Other formats do not use them",
     )
-    seed = middle.number_input(
+    seed = right.number_input(
         "Calibration seed",
         0,
         int(fields["seed"].setting.high or 0),
@@ -33,13 +48,6 @@ def conversion_settings(run: Run) -> ConvertConfig:
         key="calibration-seed",
         bind="query-params",
         help=f"Selects the {images.lower()}. A different seed changes the int8 answers slightly",
-    )
-    converter = right.selectbox(
-        "Converter",
-        fields["converter"].choices,
-        key="converter",
-        bind="query-params",
-        help="Builds the TensorFlow graph from the ONNX nodes, and determines which ops each node becomes",
     )
     left, middle, right = st.columns(3)
     native = converter == default.converter
@@ -70,7 +78,7 @@ def conversion_settings(run: Run) -> ConvertConfig:
         placeholder="all",
         help="The formats to write; the comparison and the benchmark then cover only these",
     )
-    return ConvertConfig(
+    return default.replace(
         converter=converter,
         calibration_size=size,
         seed=seed,

@@ -1,6 +1,7 @@
 """The Convert page with AppTest: empty, exported only, finished, stale, failed, running."""
 
 import json
+import shutil
 
 import pytest
 
@@ -39,9 +40,10 @@ def test_a_run_that_is_only_exported_can_be_converted(root, finished_run, comman
     run = copy_of(finished_run, root)
     run.discard("convert/native")
     app = open_page("convert")
-    assert "not been converted yet" in text_of(app)
+    assert "Not made yet: native has not converted this run." in text_of(app)
+    assert app.expander[0].proto.expanded, "the settings are all that there is"
     app.select_slider[0].set_value(100)
-    app.number_input[0].set_value(7)
+    app.number_input[0].set_value(7).run()
     button(app, "Convert").click().run()
     assert not app.exception
     assert commands == [(run.name, ["convert", "--calibration-size", "100", "--calibration-seed", "7"])]
@@ -73,8 +75,9 @@ def test_channels_last_shapes_and_uint8_inputs_are_shown(root, finished_run):
     (path / "stage.json").write_text(json.dumps(record))
     app = open_page("convert")
     assert not app.exception
-    assert list(app.dataframe[1].value["Shape"]) == ["batch × 28 × 28 × 1", "batch × 10"]
-    assert list(app.dataframe[1].value["Type"]) == ["float32, uint8 in the int8 file", "float32"]
+    signature = app.dataframe[-1].value
+    assert list(signature["Shape"]) == ["batch × 28 × 28 × 1", "batch × 10"]
+    assert list(signature["Type"]) == ["float32, uint8 in the int8 file", "float32"]
     assert button(app, "Convert with onnx-tf too")
 
 
@@ -82,12 +85,15 @@ def test_a_finished_run_shows_sizes_signature_nodes_and_snippets(root, finished_
     run = copy_of(finished_run, root)
     app = open_page("convert")
     assert button(app, "Convert again")
-    sizes, signature, nodes, ops = (table.value for table in app.dataframe)
+    nodes, ops, sizes, signature = (table.value for table in app.dataframe)
     assert list(sizes["File"])[:4] == ["model.safetensors", "model.onnx", "saved_model/", "frozen.pb"]
     assert list(signature["Shape"]) == ["batch × 1 × 28 × 28", "batch × 10"]
     assert list(signature["TensorFlow name"]) == ["input", "logits"]
     entries = json.loads((run.path / "convert/native/nodes.json").read_text())
     assert list(nodes["ONNX node"]) == [node["name"] for node in entries]
+    assert [list(names) for names in nodes["TensorFlow ops"]] == [
+        [op["type"] for op in node["ops"]] for node in entries
+    ]
     assert list(ops["TensorFlow op"]) == [op["name"] for node in entries for op in node["ops"]]
     assert [item.value for item in app.code] == [text.rstrip() for text in snippets.snippets(run).values()]
     assert [tab.label for tab in app.tabs] == [
@@ -103,6 +109,7 @@ def test_a_finished_run_shows_sizes_signature_nodes_and_snippets(root, finished_
 def test_artifacts_can_be_downloaded_one_by_one_and_as_a_zip(root, finished_run):
     copy_of(finished_run, root)
     assert labels(open_page("convert")) == [
+        "Download nodes.json",
         "Download all as one zip",
         "Download model.onnx",
         "Download saved_model.zip",
@@ -111,18 +118,43 @@ def test_artifacts_can_be_downloaded_one_by_one_and_as_a_zip(root, finished_run)
         "Download model.fp16.tflite",
         "Download model.int8.tflite",
         "Download signature.json",
-        "Download nodes.json",
     ]
 
 
-def test_the_nodes_can_be_filtered_by_op(root, finished_run):
-    copy_of(finished_run, root)
+def test_the_verdict_stands_first_and_the_settings_are_folded(root, finished_run):
+    run = copy_of(finished_run, root)
+    app = open_page("convert")
+    result = run.require("convert/native").result
+    assert app.success[0].value == (
+        f"{result['onnx_nodes']} ONNX nodes became {result['tensorflow_ops']} TensorFlow ops, no transposes; "
+        f"5 files, {sum(result['sizes'].values()) / 1e6:.1f} MB."
+    )
+    kinds = ("success", "dataframe", "download_button", "selectbox")
+    assert list(dict.fromkeys(item.type for item in app.main if item.type in kinds)) == list(kinds)
+    assert not next(item for item in app.expander if item.label == "Settings").proto.expanded
+
+
+def test_two_conversions_can_be_shown_in_turn(root, finished_run):
+    run = copy_of(finished_run, root)
+    shutil.copytree(run.path / "convert/native", run.path / "convert/onnx-tf")
+    app = open_page("convert")
+    assert len(app.success) == 1
+    assert "Convert with onnx-tf too" not in [item.label for item in app.button]
+    app.selectbox(key="converter").set_value("onnx-tf").run()
+    assert not app.exception
+    assert run.state("compare").state == "fresh", "the comparison of the first conversion stands"
+
+
+def test_many_nodes_can_be_filtered_by_op(root, finished_run):
+    run = copy_of(finished_run, root)
+    path = run.path / "convert/native/nodes.json"
+    path.write_text(json.dumps(3 * json.loads(path.read_text())))
     app = open_page("convert")
     app.multiselect(key="onnx-ops").set_value(["Gemm"]).run()
     assert not app.exception
-    assert [op.split("-")[0] for op in app.dataframe[2].value["ONNX op"]] == ["Gemm"]
-    assert "MatMul" in list(app.dataframe[3].value["Type"])
-    assert "Conv2D" not in list(app.dataframe[3].value["Type"])
+    assert [op.split("-")[0] for op in app.dataframe[0].value["ONNX op"]] == 3 * ["Gemm"]
+    assert "MatMul" in list(app.dataframe[1].value["Type"])
+    assert "Conv2D" not in list(app.dataframe[1].value["Type"])
 
 
 def test_a_stale_conversion_is_marked_as_out_of_date_and_still_shown(root, finished_run):
