@@ -1,9 +1,12 @@
-"""Sketchpad: draw a digit that every runtime of the run reads while the pen moves."""
+"""Sketchpad: draw a digit, or show one to the camera; every runtime of the run reads it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
+from convnet_core.data.picture import Gray, from_bytes
 from convnet_core.errors import DataError
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
@@ -15,16 +18,40 @@ from pages.components.kept_drawings import show_saved
 from pages.components.live_pad import pad
 from pages.components.reading_details import show_details
 
+_DRAW, _FILE, _CAMERA = "Draw", "Image file", "Camera"
+_MOST_MB = 20
+_SUFFIXES = ("png", "jpg", "jpeg", "webp", "bmp", "gif")
+
 
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Sketchpad")
-    st.write("Draw a digit with the mouse or a finger. Every runtime of the run reads it while you draw.")
+    st.write("Draw a digit, or show one to the camera. Every runtime of the run reads it while you draw.")
     if shared.warn_if_imported("The sketchpad needs"):
         return
     run = shared.require_stage("export", "Drawing")
     with st.container():  # always one element: if the pad moved, it would be a new, empty one
         show_run_state(run)
+    source = st.segmented_control(
+        "What to read",
+        (_DRAW, _FILE, _CAMERA),
+        default=_DRAW,
+        required=True,
+        key="source",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if source == _FILE:
+        show_picture(run, read_file)
+    elif source == _CAMERA:
+        show_picture(run, read_camera)
+    else:
+        show_pad(run)
+    show_saved(run, reading.open_pool(run.path, fingerprint(run)))
+
+
+def show_pad(run: Run) -> None:
+    """Our pad, or the plain one; the switch stands below it."""
     place = st.container()
     plain = st.toggle(
         "The pad does not react? Use the plain one",
@@ -34,26 +61,50 @@ def main() -> None:
     )
     with place:
         if plain:
-            reading.with_runtimes(run, lambda pool: show_plain_pad(run, pool), "plain pad")
+            show_picture(run, drawing_pad.draw, width=drawing_pad.SIDE + 10)
         else:
             pad.show(run, then="details")
             reading.with_runtimes(run, lambda pool: show_all(run, pool), "details")
-    show_saved(run, reading.open_pool(run.path, fingerprint(run)))
 
 
-def show_plain_pad(run: Run, pool: RuntimePool) -> None:
-    """The pad of streamlit-drawable-canvas, which answers after each stroke."""
-    beside = st.container(horizontal=True, gap="large")
-    drawing = None
-    with beside.container(width=drawing_pad.SIDE + 10):
-        try:
-            drawing = drawing_pad.draw()
-        except DataError as error:
-            jobs.show_error(error)
-    reading.keep(reading.read(drawing, pool))
-    with beside.container(width="stretch"):
-        pad.show_answer(reading.latest(), pool)
-    show_all(run, pool)
+def show_picture(run: Run, get: Callable[[], Gray | None], width: int = 320) -> None:
+    """A widget that returns a picture, and what the runtimes read on it."""
+
+    def draw(pool: RuntimePool) -> None:
+        beside, picture = st.container(horizontal=True, gap="large"), None
+        with beside.container(width=width):
+            try:
+                picture = get()
+            except DataError as error:
+                jobs.show_error(error)
+        reading.keep(reading.read(picture, pool))
+        with beside.container(width="stretch"):
+            pad.show_answer(reading.latest(), pool)
+        show_all(run, pool)
+
+    reading.with_runtimes(run, draw, "picture")
+
+
+def read_file() -> Gray | None:
+    """Let the user choose an image file. Raises DataError if it is none."""
+    file = st.file_uploader(
+        "A picture of one digit",
+        _SUFFIXES,
+        max_upload_size=_MOST_MB,
+        help="A drawing or a photograph; it stays on this machine",
+    )
+    return None if file is None else _show(from_bytes(file.getvalue(), file.name))
+
+
+def read_camera() -> Gray | None:
+    """Let the user take a photograph. Raises DataError if the browser sends none."""
+    file = st.camera_input("A digit on plain paper, in the middle", help="The picture stays on this machine")
+    return None if file is None else from_bytes(file.getvalue(), "the photograph")
+
+
+def _show(picture: Gray) -> Gray:
+    st.image(picture, width=240)
+    return picture
 
 
 def show_all(run: Run, pool: RuntimePool) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.data.skeletons import SKELETONS, Skeleton
+from convnet_core.data.skeletons import SKELETONS, Point, Skeleton
 
 VERSION = 2
 """Increase it when the same seed gives different bytes, so caches do not return images of an older generator."""
@@ -86,17 +86,28 @@ def _draw(labels: NDArray[np.uint8], rng: np.random.Generator, hand: Hand) -> ND
         variants = SKELETONS[digit]
         frequency = np.array([weight for weight, _ in variants])
         choice = np.where(labels == digit, rng.choice(len(variants), len(labels), p=frequency / frequency.sum()), -1)
-        for variant in range(len(variants)):
+        for variant, (_, skeleton) in enumerate(variants):
             rows = np.flatnonzero(choice == variant)
-            points, basis = _skeleton(digit, variant)
-            jittered = points + rng.normal(0, hand.jitter, (len(rows), *points.shape)).astype(np.float32)
-            _move_ends(jittered, SKELETONS[digit][variant][1], rng, hand)
-            curves[rows] = basis @ jittered
+            curves[rows] = curves_of(skeleton, len(rows), rng, hand)
+    return ink_of(curves, _PEN[labels], rng, hand)
+
+
+def curves_of(skeleton: Skeleton, count: int, rng: np.random.Generator, hand: Hand) -> Floats:
+    """The paths of the pen for `count` images of a skeleton, float32 [count, samples, 2], around (0, 0)."""
+    points, basis = _skeleton(tuple(map(tuple, skeleton)))
+    jittered = points + rng.normal(0, hand.jitter, (count, *points.shape)).astype(np.float32)
+    _move_ends(jittered, skeleton, rng, hand)
+    curves: Floats = basis @ jittered
+    return curves
+
+
+def ink_of(curves: Floats, pen: Floats, rng: np.random.Generator, hand: Hand) -> NDArray[np.uint8]:
+    """Draw curves [n, samples, 2] with pens of these relative widths [n], uint8 [n, 28, 28]."""
     curves = _bend(curves, rng, hand)
-    radius = rng.uniform(*hand.radius, len(labels)).astype(np.float32) * _PEN[labels]
+    radius = rng.uniform(*hand.radius, len(curves)).astype(np.float32) * pen
     curves = _fit(curves, radius)
-    distance = _distance(curves, radius, _pressure(len(labels), rng, hand))
-    return _ink(distance - _fray(len(labels), rng, hand), radius, rng.uniform(*hand.edge, len(labels)))
+    distance = _distance(curves, radius, _pressure(len(curves), rng, hand))
+    return _ink(distance - _fray(len(curves), rng, hand), radius, rng.uniform(*hand.edge, len(curves)))
 
 
 def _move_ends(points: Floats, strokes: Skeleton, rng: np.random.Generator, hand: Hand) -> None:
@@ -112,12 +123,11 @@ def _move_ends(points: Floats, strokes: Skeleton, rng: np.random.Generator, hand
 
 
 @functools.cache
-def _skeleton(digit: int, variant: int) -> tuple[Floats, Floats]:
+def _skeleton(strokes: tuple[tuple[Point, ...], ...]) -> tuple[Floats, Floats]:
     """The points of a skeleton [k, 2], and the matrix [samples, k] that maps points to the curve.
 
     The matrix is block diagonal with a block per stroke; the number of samples is proportional to a stroke's length.
     """
-    strokes: Skeleton = SKELETONS[digit][variant][1]
     lengths = np.array([np.abs(np.diff(np.array(stroke), axis=0)).sum() for stroke in strokes])
     ends = np.rint(np.cumsum(lengths) / lengths.sum() * _SAMPLES).astype(int)
     points = np.concatenate([np.array(stroke, np.float32) for stroke in strokes])

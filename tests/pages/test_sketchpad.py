@@ -85,7 +85,7 @@ def test_a_saved_drawing_becomes_a_test_case_of_the_run(root, finished_run):
     run = copy_of(finished_run, root)
     app = open_sketchpad(7)
     assert "None yet" in text_of(app)
-    assert app.button_group[0].value == 7
+    assert app.pills[0].value == 7
     button(app, "Save as a test case").click().run()
     assert not app.exception
     assert [case.label for case in drawings.list_drawings(run)] == [7]
@@ -102,7 +102,7 @@ def test_a_saved_drawing_becomes_a_test_case_of_the_run(root, finished_run):
 def test_a_drawing_can_be_saved_under_its_true_digit(root, finished_run):
     run = copy_of(finished_run, root)
     app = open_sketchpad(7)
-    app.button_group[0].set_value(1).run()
+    app.pills[0].set_value(1).run()
     button(app, "Save as a test case").click().run()
     assert [case.label for case in drawings.list_drawings(run)] == [1]
     assert "a 1, read as 7 by all" in text_of(app)
