@@ -94,7 +94,13 @@ def settings(run: Run) -> CompareConfig:
     config = tolerances(run, CompareConfig.from_json(run.require("compare").config))
     st.caption("The tolerances judge the same measurements again, at once; nothing has to run.")
     flags = inputs.input_flags(run, inputs_of(run, "compare")) if run.is_model else []
-    start_button(run, config, flags, "Compare again")
+    full = not run.is_model and st.toggle(
+        "The whole test set at every batch size",
+        config.full,
+        key=f"full of {run.name}",
+        help="Otherwise the largest batch size runs all of it and the others a sample, in a third of the time",
+    )
+    start_button(run, config.replace(full=full), flags, "Compare again")
     return config
 
 

@@ -54,7 +54,7 @@ def runtimes(comparison: Report) -> Table:
 def verdict(comparison: Report) -> Text:
     """The verdict in one line, on how many samples it stands, why each failed runtime failed, and the notes."""
     failed = [f"{line.name}: {line.reason}" for line in comparison.runtimes if not line.passed]
-    scope = [comparison.scope] if comparison.scope else []
+    scope = [f"compared on {comparison.scope}"] if comparison.scope else []
     lines = "".join(f"\n  {escape(line)}" for line in (*scope, *failed, *comparison.notes))
     style = "bold green" if comparison.agree else "bold red"
     return Text.from_markup(f"[{style}]{comparison.verdict}[/]: {escape(sentence(comparison))}{lines}")

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from convnet_core.compare.differences import Floats, Key, Measurement
-from convnet_core.compare.measure import TEST, evenly_spaced
+from convnet_core.compare.measure import evenly_spaced
+from convnet_core.compare.report_file import TEST
 from convnet_core.compare.verdict import NO_LABELS
 from convnet_core.config.stages import CompareConfig
 from convnet_core.onnx_files.precision import FLOAT32, QUANTIZED, tolerance

@@ -21,7 +21,6 @@ from convnet_core.errors import InputsError, Stopped, one_line
 from convnet_core.onnx_files.precision import FLOAT32
 from convnet_core.tensors.arrays import Feeds, batch_of, sample_count
 
-TEST = "test set"
 SAMPLE = 1000
 """How many test images run at the batch sizes other than the largest."""
 

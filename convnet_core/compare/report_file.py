@@ -12,6 +12,8 @@ from convnet_core.errors import RunError, one_line
 from convnet_core.runs.run import Run
 
 FILE = "compare/report.json"
+TEST = "test set"
+"""The name of an input set whose labels are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,17 +100,21 @@ class Report:
 
     @property
     def scope(self) -> str:
-        """How many samples of the first input set ran at which batch sizes; empty if nothing was measured."""
+        """How many samples of the first input set ran at which batch sizes; empty if nothing was measured.
+
+        For example "10,000 images of the test set at batch size 64, 1,000 of them at batch sizes 1, 2 and 7".
+        """
         inputs = next((line.inputs for line in self.results), "")
         most: dict[int, int] = {}  # a runtime that failed has no samples
         for line in self.results:
             if line.inputs == inputs:
                 most[line.batch] = max(most.get(line.batch, 0), line.samples)
+        what = f"images of the {inputs}" if inputs == TEST else inputs
         parts: list[str] = []
         for count in sorted(set(most.values()), reverse=True):
             sizes = sorted(batch for batch, samples in most.items() if samples == count)
-            parts.append(f"{count:,}{' of them' if parts else ''} at {_batch_sizes(sizes)}")
-        return f"{inputs}: {', '.join(parts)}" if parts else ""
+            parts.append(f"{count:,} {'of them' if parts else what} at {_batch_sizes(sizes)}")
+        return ", ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""

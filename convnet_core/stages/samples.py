@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.compare.measure import SAMPLE, TEST, InputSet, evenly_spaced
+from convnet_core.compare.measure import SAMPLE, InputSet, evenly_spaced
+from convnet_core.compare.report_file import TEST
 from convnet_core.config.stages import CompareConfig, ConvertConfig, DataConfig
 from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.data import digits as data

@@ -25,6 +25,8 @@ def show_verdict(report: Report, *, stale: bool = False) -> None:
         st.success(f"{text}.", icon=":material/verified:")
     else:
         st.error(f"Not all runtimes agree: {sentence(report)}.", icon=":material/error:")
+    if report.scope:
+        st.caption(f"Compared on {report.scope}.")
     for note in report.notes:
         st.caption(f"{note}.")
 

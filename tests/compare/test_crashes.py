@@ -9,7 +9,8 @@ import pytest
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.compare import worker_session
-from convnet_core.compare.measure import TEST, InputSet
+from convnet_core.compare.measure import InputSet
+from convnet_core.compare.report_file import TEST
 from convnet_core.config.stages import CompareConfig, ConvertConfig
 from convnet_core.convert.convert import convert
 from convnet_core.convert.loaded_model import LoadedModel

@@ -3,7 +3,8 @@ import pytest
 
 from convnet_core.compare.differences import Key, difference
 from convnet_core.compare.judge import judge
-from convnet_core.compare.measure import TEST, InputSet, ReferenceFault, measure
+from convnet_core.compare.measure import InputSet, ReferenceFault, measure
+from convnet_core.compare.report_file import TEST
 from convnet_core.config.stages import CompareConfig
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,8 @@ import pytest
 
 from convnet_core.compare import measurements_file
 from convnet_core.compare.judge import judge
-from convnet_core.compare.measure import TEST, InputSet, measure
+from convnet_core.compare.measure import InputSet, measure
+from convnet_core.compare.report_file import TEST
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import RunError
 from tests.compare.test_measure_and_judge import IMAGES, LABELS, Fake, flip

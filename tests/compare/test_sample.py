@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from convnet_core.compare.judge import judge
-from convnet_core.compare.measure import SAMPLE, TEST, evenly_spaced, measure
+from convnet_core.compare.measure import SAMPLE, evenly_spaced, measure
 from convnet_core.compare.report import report_of
+from convnet_core.compare.report_file import TEST
 from convnet_core.config.stages import CompareConfig
 from convnet_core.data.split import Split
 from convnet_core.networks.convnet import INPUT
@@ -85,8 +86,8 @@ def test_the_report_says_how_many_images_each_batch_size_ran():
     def scope(**changes):
         return report_of(compare(Fake(FLOAT), CompareConfig(samples=10, **changes)), "a run", {}).scope
 
-    assert scope() == "test set: 2,500 at batch size 64, 1,000 of them at batch sizes 1, 2 and 7"
-    assert scope(full=True) == "test set: 2,500 at batch sizes 1, 2, 7 and 64"
+    assert scope() == "2,500 images of the test set at batch size 64, 1,000 of them at batch sizes 1, 2 and 7"
+    assert scope(full=True) == "2,500 images of the test set at batch sizes 1, 2, 7 and 64"
 
 
 @pytest.mark.parametrize("name", [FLOAT, INT8])

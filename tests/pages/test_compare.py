@@ -74,6 +74,18 @@ def test_a_second_conversion_keeps_the_verdict_and_can_be_compared_too(root, fin
     assert [(name, arguments[0]) for name, arguments in started] == [(run.name, "compare")]
 
 
+def test_it_says_on_how_many_images_and_the_whole_test_set_can_run_at_every_batch_size(root, finished_run, monkeypatch):
+    copy_of(finished_run, root)
+    started = []
+    monkeypatch.setattr(watcher, "start", lambda _, arguments: started.append(list(arguments)))
+    app = open_page("compare")
+    assert "Compared on 400 images of the test set at batch sizes 1, 2, 7 and 64." in text_of(app)
+    button(app, "Compare again").click().run()
+    next(toggle for toggle in app.toggle if "whole test set" in toggle.label).set_value(True).run()
+    button(app, "Compare again").click().run()
+    assert ["--full" in arguments for arguments in started] == [False, True]
+
+
 def test_moving_a_tolerance_updates_the_verdict(root, finished_run):
     copy_of(finished_run, root)
     app = open_page("compare")

@@ -6,7 +6,7 @@ import pytest
 
 from convnet_core.compare.differences import Key, difference
 from convnet_core.compare.judge import judge
-from convnet_core.compare.measure import TEST
+from convnet_core.compare.report_file import TEST
 from convnet_core.config.stages import CompareConfig
 from convnet_core.runtimes import specs
 from convnet_core.runtimes.specs import SPECS, available, spec_of
