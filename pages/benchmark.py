@@ -21,6 +21,7 @@ from convnet_core.config.flags import arguments
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_record import StageState
 from pages.charts import speed as charts
 from pages.components import frame
 from pages.components import job_area as jobs
@@ -52,23 +53,28 @@ def main() -> None:
     if jobs.show_job(run, "benchmark"):
         return
     state = run.state(STAGE)
-    if state.state == "missing":
-        st.info("No measurements yet. One button measures every runtime of this run, one after another.")
-        measure_button(run, "Measure", settings())
-        return
-    if state.state == "stale":
-        st.warning(f"These figures are out of date: {state.reason}. Measure again.", icon=":material/warning:")
-        if run.stale_stages("compare"):
-            shared.refresh_button(run, "Bring the run up to date first")
-    with st.expander("Settings", icon=":material/tune:"):
+    answer = st.container()
+    folded = st.expander("Settings", icon=":material/tune:")
+    with folded:
         config = settings()
-    measure_button(run, "Measure again", config)
-    try:
-        benchmark = load(run)
-    except ConvNetError as error:
-        jobs.show_error(error)
-    else:
-        show(run, benchmark)
+    if state.state == "missing":
+        with answer:
+            st.info("Not made yet: no runtime of this run has been measured.", icon=":material/timer:")
+            measure_button(run, "Measure", config)
+        return
+    with answer:
+        if state.state == "stale":
+            st.warning(f"Out of date: {state.reason}. Measure again.", icon=":material/warning:")
+            if run.stale_stages("compare"):
+                shared.refresh_button(run, "Bring the run up to date first")
+            measure_button(run, "Measure again", config)
+        try:
+            show(run, load(run), state)
+        except ConvNetError as error:
+            jobs.show_error(error)
+    if state.state == "fresh":
+        with folded:
+            measure_button(run, "Measure again", config)
 
 
 def settings() -> BenchmarkConfig:
@@ -110,7 +116,7 @@ def measure_button(run: Run, label: str, config: BenchmarkConfig) -> None:
         label,
         lambda: run,
         ["benchmark", *arguments(config, _DEFAULT)],
-        type="primary",
+        type="primary" if run.state(STAGE).state != "fresh" else "secondary",
         icon=":material/timer:",
         help="Measures the runtimes one after another and saves the results in this run",
     )
@@ -127,15 +133,21 @@ def table(benchmark: Benchmark) -> None:
     st.dataframe(rows(benchmark), hide_index=True, width="stretch", column_config=columns)
 
 
-def show(run: Run, benchmark: Benchmark) -> None:
-    """Show the results of a benchmark."""
-    st.markdown(f"**{headline(benchmark).capitalize()}.**")
+def show(run: Run, benchmark: Benchmark, state: StageState) -> None:
+    """Show the results of a benchmark. What is out of date is not shown as an answer."""
+    text = headline(benchmark)
+    box = st.success if state.state == "fresh" else st.info
+    box(f"{text[0].upper()}{text[1:]}.", icon=":material/speed:")
     when = datetime.fromisoformat(benchmark.created).astimezone()
     st.caption(f"Measured {when:%Y-%m-%d %H:%M} on {where_and_how(benchmark)}.")
     for speed in benchmark.runtimes:
         if speed.faults:
             st.warning(f"{speed.name}: {speed.faults}", icon=":material/error:")
     charts.show_charts(benchmark.runtimes)
+    st.caption(
+        "Latency is one call at the smallest batch: what a user waits for. Larger batches answer more samples a "
+        "second, until the cores are busy. Only the first answer pays for loading the library and the model."
+    )
     st.subheader("All figures")
     table(benchmark)
     st.download_button(

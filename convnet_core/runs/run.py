@@ -254,7 +254,7 @@ class Run:
     def stale_stages(self, before: str) -> list[str]:
         """A warning for each stale stage before the stage `before`."""
         states = {stage: self.state(stage) for stage in STAGES[: STAGES.index(before)]}
-        return [f"{stage} is stale: {state.reason}" for stage, state in states.items() if state.state == "stale"]
+        return [f"{stage} is out of date: {state.reason}" for stage, state in states.items() if state.state == "stale"]
 
     def _why_stale(self, stage: str, record: StageRecord) -> str:
         """Why a stage is stale; empty if it is fresh."""
@@ -281,7 +281,7 @@ class Run:
             if self._digest(self.path / name, output) != recorded_digest:
                 return f"{name} has changed since"
             if first and self.state(source).state == "stale":
-                return f"{source} is stale"
+                return f"{source} is out of date"
         return ""
 
     @staticmethod

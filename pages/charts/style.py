@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -61,7 +60,7 @@ def style_figure(figure: go.Figure, x: str, y: str, *, height: int = 380, **layo
 
 
 Counts = tuple[tuple[int, ...], ...]
-Series = tuple[str, tuple[str, ...] | tuple[int, ...], tuple[float, ...]]
+Series = tuple[str, tuple[int, ...], tuple[float, ...]]
 """Name, x positions, heights."""
 
 _CACHED_FIGURES = 16
@@ -82,7 +81,7 @@ def confusion(counts: Counts, x: str, y: str, *, hide_diagonal: bool = False, da
             text=counts,
             texttemplate="%{text}",
             colorscale=SEQUENTIAL_DARK if dark else SEQUENTIAL,
-            showscale=False,
+            colorbar={"title": {"text": "images"}, "thickness": 12},
             xgap=1,
             ygap=1,
             hovertemplate=f"{y}: %{{y}}<br>{x}: %{{x}}<br>%{{text}} images<extra></extra>",
@@ -104,13 +103,10 @@ def per_digit(counts: Counts) -> go.Figure:
 
 
 @lru_cache(_CACHED_FIGURES)
-def bars(
-    series: tuple[Series, ...], x: str, y: str, *, height: int, mark: Callable[[str], dict[str, Any]] | None = None
-) -> go.Figure:
-    """Grouped bars at digits or named categories, for each series; `mark` returns the bar style of a series."""
+def bars(series: tuple[Series, ...], x: str, y: str, *, height: int) -> go.Figure:
+    """Grouped bars at digits, for each series."""
     figure = go.Figure()
     for name, positions, heights in series:
-        figure.add_bar(x=positions, y=heights, name=name, marker=mark(name) if mark else None)
-    named = any(isinstance(position, str) for _, positions, _ in series for position in positions)
-    figure.update_xaxes({"type": "category"} if named else {"dtick": 1})
+        figure.add_bar(x=positions, y=heights, name=name)
+    figure.update_xaxes(dtick=1)
     return style_figure(figure, x, y, height=height)

@@ -80,7 +80,7 @@ def test_changing_an_artifact_makes_the_benchmark_stale(measured, tmp_path):
     with (run.path / "export/model.onnx").open("ab") as file:
         file.write(b"\0")
     assert run.state("benchmark").state == "stale"
-    assert run.state("benchmark").reason == "export is stale"
+    assert run.state("benchmark").reason == "export is out of date"
     assert run.state("train").state == "fresh"
 
 

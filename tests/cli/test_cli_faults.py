@@ -69,8 +69,8 @@ def test_data_flags_of_later_stages_default_to_the_data_of_the_run(run):
 def test_comparing_stale_stages_gives_a_warning(run):
     (run.path / "train/model.safetensors").write_bytes(b"another")
     done = convnet("compare", "--run", run.path, *LOOSE, "--batch-sizes", "64")
-    assert "warning: export is stale" in done.stderr
-    assert "export is stale" in (run.path / "compare/report.html").read_text()
+    assert "warning: export is out of date" in done.stderr
+    assert "export is out of date" in (run.path / "compare/report.html").read_text()
     assert run.state("compare").state == "stale"
 
 

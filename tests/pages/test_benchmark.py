@@ -54,7 +54,7 @@ def test_without_a_run_it_offers_to_run_the_pipeline(root):
 def test_without_a_benchmark_it_offers_to_measure(root, finished_run):
     copy_of(finished_run, root)
     app = open_page("benchmark")
-    assert "No measurements yet" in text_of(app)
+    assert "Not made yet: no runtime of this run has been measured." in text_of(app)
     assert button(app, "Measure")
     assert all(widget.help for widget in (*app.select_slider, *app.number_input, *app.button))
 
@@ -65,7 +65,7 @@ def test_the_button_starts_the_command_with_the_chosen_settings(root, finished_r
     monkeypatch.setattr(watcher, "start", lambda run, arguments: started.append((run.name, list(arguments))))
     app = open_page("benchmark")
     app.select_slider[0].set_value(0.1)
-    app.number_input[0].set_value(2)
+    app.number_input[0].set_value(2).run()
     button(app, "Measure").click().run()
     assert not app.exception
     assert started == [(run.name, ["benchmark", "--seconds", "0.1", "--threads", "2"])]
@@ -84,6 +84,8 @@ def test_a_benchmark_shows_charts_table_and_machine(run):
     assert list(table["runtime"]) == ["alpha", "beta", "gamma"]
     assert list(table["p95 ms"])[:2] == [0.5, 1.0]
     assert button(app, "Measure again")
+    kinds = ("success", "plotly_chart", "dataframe", "select_slider", "button")
+    assert list(dict.fromkeys(item.type for item in app.main if item.type in kinds)) == list(kinds)
 
 
 def test_charts_show_the_figures_and_omit_unknown_ones(run):
@@ -101,7 +103,8 @@ def test_charts_show_the_figures_and_omit_unknown_ones(run):
 def test_a_stale_benchmark_is_marked_as_out_of_date(run):
     (run.path / "export/model.onnx").write_bytes(b"other")
     app = open_page("benchmark")
-    assert "These figures are out of date" in text_of(app)
+    assert "Out of date: export/model.onnx has changed since. Measure again." in text_of(app)
+    assert not app.success
     assert button(app, "Bring the run up to date first")
     assert button(app, "Measure again")
 

@@ -72,6 +72,9 @@ def to_html(report: DissectionReport) -> str:
     arrows = ((item.name, weight_layouts.draw_arrows(item, op_types.get(item.node, ""))) for item in report.weights)
     return open_template(_TEMPLATES / "report.html.j2", cell=_cell, short=_short).render(
         _values(report),
+        low=svg_graph.LOW,
+        high=svg_graph.HIGH,
+        scale=svg_graph.SCALE,
         graphs=svg_graph.draw_graphs(report.pictures, content.errors(report), places),
         highlighted=list(places.values()) if len(places) <= _MOST_HIGHLIGHTED else [],
         arrows=[(name, svg) for name, svg in arrows if svg],
