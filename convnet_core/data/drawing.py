@@ -100,7 +100,7 @@ def steps(gray: Gray) -> Steps:
 def _ink(gray: Gray) -> tuple[Gray, int]:
     """The digit's ink, bright on black with full contrast, and the factor by which it is smaller than the picture."""
     page = paper.ink(gray)
-    ink = shapes.digit(page.away, page.least, photograph=not page.even)
+    ink = shapes.digit(page.away, page.least, photograph=not page.even, clean=page.clean)
     contrast = float(ink.max(initial=0.0))
     if contrast < _MIN_CONTRAST:
         raise DataError("no digit: there is no ink on the picture", hint="draw a digit")

@@ -39,12 +39,14 @@ _THICK = 0.03  # maximum thickness of a printed line over its length; a stem fro
 class Ink:
     """`away` is each pixel's difference from the paper, float32 [height, width], 0 or more; noise is below `least`.
 
-    `even` is true if the paper is uniform and has no lines. `away` is smaller than the picture by the factor `scale`.
+    `even` is true if the paper is uniform and has no lines, and `clean` if it has no grain either, as on a drawing pad.
+    `away` is smaller than the picture by the factor `scale`.
     """
 
     away: Gray
     least: float
     even: bool
+    clean: bool = False
     scale: int = 1
 
 
@@ -55,7 +57,7 @@ def ink(gray: Gray) -> Ink:
     away = np.abs(gray - ground)
     flat = np.abs(border - ground).max() <= _NEAR and np.count_nonzero(away <= _FLAT) * 2 >= away.size
     if flat and not (ground < 0.5 and _is_sheet(away)):
-        return Ink(away, _LEAST, even=True)
+        return Ink(away, _LEAST, even=True, clean=np.count_nonzero(away) * 2 <= away.size)
     factor = -(-max(gray.shape) // _SIDE)
     small = np.asarray(Image.fromarray(gray).reduce(factor), np.float32)
     smooth = _smooth(_smooth(small).T).T if max(small.shape) > _SIDE // 2 else small

@@ -111,11 +111,11 @@ class Shape:
         return inside and self.left < other.left and other.right < self.right
 
 
-def digit(ink: Gray, least: float, *, photograph: bool) -> Gray:
+def digit(ink: Gray, least: float, *, photograph: bool, clean: bool = False) -> Gray:
     """The ink of the single digit on a picture, without frames, specks, and shapes cut off by a photograph's sides.
 
-    Returns the ink of a drawing unchanged if there is nothing to remove, and zeros if no digit is left. Raises
-    DataError if there is more than one digit.
+    Returns the ink of a drawing unchanged if there is nothing to remove, and zeros if no digit is left. On `clean`
+    paper, as on a drawing pad, nobody has printed a frame. Raises DataError if there is more than one digit.
     """
     on = ink > least
     rows, columns = np.flatnonzero(on.any(1)), np.flatnonzero(on.any(0))
@@ -125,7 +125,10 @@ def digit(ink: Gray, least: float, *, photograph: bool) -> Gray:
     factor = -(-max(bottom - top, right - left) // (_SIDE if photograph else _QUICK))
     small = np.asarray(Image.fromarray(ink[top:bottom, left:right]).reduce(factor), np.float32)
     labels, count = components(small > least)
-    shapes = _remove_frames(_shapes(small, labels, count), ink.shape[0] / factor, ink.shape[1] / factor)
+    found = _shapes(small, labels, count)
+    shapes = _remove_frames(found, ink.shape[0] / factor, ink.shape[1] / factor)
+    if clean and not shapes:
+        shapes = found  # a frame that somebody drew around nothing is a 0 with corners
     if photograph and shapes:
         height, width = labels.shape
         sides = np.array((top == 0, left == 0, bottom == ink.shape[0], right == ink.shape[1]))

@@ -201,6 +201,14 @@ def test_an_eight_of_straight_lines_is_not_a_frame():
     assert prepare(picture)[10:18, 8:20].any()
 
 
+def test_a_zero_with_sharp_corners_that_fills_the_pad_is_not_a_frame():
+    zero = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(zero).rectangle([14, 14, 266, 266], outline=0, width=6)
+    result = prepare(np.asarray(zero, np.float32) / 255)
+    assert result[4:24, 4:24].any(0).all()
+    assert not result[12:16, 12:16].any()
+
+
 @pytest.mark.parametrize("width", [8, 24])
 @pytest.mark.parametrize("lighting", ["even", "radial"])
 def test_a_boxy_zero_that_fills_the_picture_is_not_a_frame(lighting, width):
