@@ -25,7 +25,7 @@ from convnet_core.jobs.job_info import JobInfo, new_job_id
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import now
 
-_SPIN_COUNT = "1000"
+SPIN_COUNT = "1000"
 """How long PyTorch's threads (libgomp) spin while they wait for each other.
 
 A job of the app shares its cores with a server and a browser. Images per second of the reference recipe on two cores,
@@ -191,7 +191,7 @@ def _launch(run: Run, arguments: Sequence[str], job_id: str) -> JobView:
         child = subprocess.Popen(
             [sys.executable, "-m", "convnet_core", *arguments, "--run", str(run.path), "--job", job_id],
             cwd=Path.cwd(),
-            env=environment(GOMP_SPINCOUNT=_SPIN_COUNT),
+            env=environment(GOMP_SPINCOUNT=SPIN_COUNT),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import torch
@@ -21,13 +22,14 @@ from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT, FORK
 from convnet_core.runs.stage_results import TrainingResult
 from convnet_core.stages.stage import stage_events
-from convnet_core.training import checkpoint, fork, loop
-from convnet_core.training.estimate import expected_seconds, parameter_count
+from convnet_core.training import checkpoint, fork, loop, speed
+from convnet_core.training.estimate import describe_cost, formula_seconds
 from convnet_core.training.history import Mistake, TrainingReport
 from convnet_core.training.loop import Evaluation, Tensors, Training
 from convnet_core.training.preview import Previewer
 
 _MISTAKES = 24
+_MEASURABLE = 3.0  # seconds; a shorter training says more about its start than about its speed
 
 
 def run_train(
@@ -49,8 +51,7 @@ def run_train(
         if resume:
             config = checkpoint.saved_config(run)
         device = loop.choose_device(config)
-        expected = expected_seconds(config, run.path.parent)
-        monitor.emit(Message(text=f"{parameter_count(config.model):,} parameters, about {expected:,.0f} s of training"))
+        monitor.emit(Message(text=describe_cost(config)))
         with device_lock(device.type, monitor):
             digits = data.load(config.data, monitor)
             state = loop.start_training(build(config.model, config.seed), config, device)
@@ -71,8 +72,12 @@ def run_train(
             test = Tensors.of(digits.test).to(device)
             preview = Previewer(test).take
             held_out = validation and validation.to(device)
+            is_whole = not (state.progress.epoch or state.progress.batch)
             with monitor.defer_stop():
                 loop.fit(state, train.to(device), held_out, config, monitor, save, preview)
+            if is_whole and state.progress.seconds >= _MEASURABLE:
+                with contextlib.suppress(OSError):  # the speed only makes the next estimate better
+                    speed.record_factor(config, state.progress.seconds / formula_seconds(config))
             evaluation = loop.evaluate(state.model, test)
         result = TrainingResult(evaluation.accuracy, evaluation.loss, round(state.progress.seconds, 3), str(device))
         _write(run, config, digits.fingerprint, state, evaluation, test, result)

@@ -1,25 +1,28 @@
-"""Estimate the parameters and the time of a training before it starts. Does not import torch."""
+"""Estimate the parameters and the time of a training before it starts. Does not import torch.
+
+The time is a formula's, times how much longer than that this machine takes: measured in a second of real steps before
+the first training, and again by each training, for each device, precision and architecture (`speed.py`).
+"""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from pathlib import Path
 
 from convnet_core.config.stages import ModelConfig, TrainConfig
 from convnet_core.data.digits import train_count
 from convnet_core.data.split import CLASSES, SIDE
-from convnet_core.errors import ConvNetError
-from convnet_core.runs.library import list_runs
-from convnet_core.runs.stage_results import TrainingResult
+from convnet_core.training import speed
 
-_LATEST_RUNS = 20  # to search for a measured speed
-_IMAGE_SECONDS = 2.3e-5
-_STEP_SECONDS = 1.5e-4
-_MAC_SECONDS = 9.8e-12
-_ACTIVATION_SECONDS = 1.7e-9
-"""Seconds per image, optimizer step, multiplication and activation: a least-squares fit to trainings of ten networks
-and batch sizes on two CPU cores, with errors up to 35 %. Used on machines without any earlier training."""
+_IMAGE_SECONDS = 1.9e-6
+_STEP_SECONDS = 3.9e-4
+_MAC_SECONDS = 3.1e-11
+_ACTIVATION_SECONDS = 3.7e-9
+_AUGMENT_SECONDS = 2.4e-5
+"""Seconds per image, optimizer step, multiplication, activation and distorted image: a least-squares fit to the steps
+of 20 networks and batch sizes in float32 on one core, November 2026. Scaled to one of them, the others of the same
+architecture are off by up to 50 %, mostly by less than 25 %."""
+_EVALUATION = 1 / 3
+"""The time of evaluating an image, as a fraction of training on it: one of three passes."""
 
 
 def parameter_count(model: ModelConfig) -> int:
@@ -34,36 +37,43 @@ def step_count(config: TrainConfig) -> int:
     return config.epochs * math.ceil(_images(config) / config.batch_size)
 
 
-def expected_seconds(config: TrainConfig, runs_root: Path) -> float:
-    """The expected seconds of a training, scaled to this machine's speed if an earlier run measured it."""
-    measured = _measured_seconds_per_image(config, runs_root)
-    return config.epochs * _images(config) * (measured or _seconds_per_image(config))
+def expected_seconds(config: TrainConfig) -> float | None:
+    """The expected seconds of a training; None until this machine's speed has been measured."""
+    factor = speed.known_factor(config)
+    return None if factor is None else factor * formula_seconds(config)
 
 
-def _images(config: TrainConfig) -> int:
-    """Training images per epoch."""
-    return max(0, train_count(config.data) - config.validation_size)
+def describe_cost(config: TrainConfig) -> str:
+    """What a training costs, in one line; without a time until this machine's speed has been measured."""
+    cost = f"{parameter_count(config.model):,} weights, {step_count(config):,} steps"
+    seconds = expected_seconds(config)
+    return cost if seconds is None else f"{cost}, about {format_wait(seconds)}"
 
 
-def _measured_seconds_per_image(config: TrainConfig, runs_root: Path) -> float | None:
-    """The estimate, scaled by how far the newest run of the same device and precision was from its own estimate."""
-    for run in list_runs(runs_root)[:_LATEST_RUNS]:
-        with contextlib.suppress(ConvNetError):
-            record = run.record("train")
-            earlier = TrainConfig.from_json(record.config) if record else None
-            if record and earlier and (earlier.device, earlier.precision) == (config.device, config.precision):
-                measured = record.result_as(TrainingResult).seconds / max(1, earlier.epochs * _images(earlier))
-                return float(_seconds_per_image(config) * measured / _seconds_per_image(earlier))
-    return None
+def format_wait(seconds: float) -> str:
+    """A time to wait: seconds below two minutes, else minutes."""
+    return f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
 
 
-def _seconds_per_image(config: TrainConfig) -> float:
+def formula_seconds(config: TrainConfig) -> float:
+    """The seconds of a training on the machine that the formula comes from."""
+    images = _images(config) + _EVALUATION * config.validation_size
+    return config.epochs * images * formula_image_seconds(config)
+
+
+def formula_image_seconds(config: TrainConfig) -> float:
+    """The same for one image."""
     blocks, side, channels = _blocks(config.model)
     macs = sum(c_in * c_out * config.model.kernel**2 * width * width for c_in, c_out, width in blocks)
     macs += CLASSES * side * side * channels
     activations = sum(c_out * width * width for _, c_out, width in blocks)
     compute = _IMAGE_SECONDS + _MAC_SECONDS * macs + _ACTIVATION_SECONDS * activations
-    return compute + _STEP_SECONDS / config.batch_size
+    return compute + _STEP_SECONDS / config.batch_size + (_AUGMENT_SECONDS if config.augment else 0.0)
+
+
+def _images(config: TrainConfig) -> int:
+    """Training images per epoch."""
+    return max(0, train_count(config.data) - config.validation_size)
 
 
 def _blocks(model: ModelConfig) -> tuple[list[tuple[int, int, int]], int, int]:

@@ -13,10 +13,11 @@ from convnet_core.config.fields import list_changes
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import PRESETS, TrainConfig
 from convnet_core.jobs import watcher
+from convnet_core.jobs.calibrator import Calibrator
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.library import new_run
 from convnet_core.runs.run import Run
-from convnet_core.training.estimate import expected_seconds, parameter_count, step_count
+from convnet_core.training.estimate import describe_cost
 from convnet_core.training.history import newest_training
 from pages.components import job_area as jobs
 from pages.forms import training as settings
@@ -70,10 +71,25 @@ def start_buttons(config: TrainConfig, run: Run | None) -> None:
             icon=":material/fast_forward:",
             help="Trains a new network, then exports, converts and compares it",
         )
-    st.caption(
-        f"{parameter_count(config.model):,} weights, {step_count(config):,} steps, "
-        f"about {format_wait(expected_seconds(config, runs_root()))}"
-    )
+    show_cost = st.fragment(_show_cost, run_every=1.0 if _calibrator().is_measuring(config) else None)
+    show_cost(config)
+
+
+@st.cache_resource(show_spinner=False, on_release=Calibrator.close)
+def _calibrator() -> Calibrator:
+    """Measures this machine's speed, for all sessions."""
+    return Calibrator()
+
+
+def _show_cost(config: TrainConfig) -> None:
+    """What a training costs; the time only once it is known how fast this machine is."""
+    is_measuring = _calibrator().is_measuring(config)
+    if is_measuring:
+        st.session_state["measuring"] = True
+    elif st.session_state.pop("measuring", False):
+        st.rerun()  # the next draw of the page stops polling
+    reason = _calibrator().failure(config)
+    st.caption(describe_cost(config) + (", measuring this machine …" if is_measuring else reason and f"; {reason}"))
 
 
 def _fork_button(config: TrainConfig, run: Run) -> None:
@@ -128,8 +144,3 @@ def command_line(config: TrainConfig) -> None:
     with st.expander("The same on the command line", icon=":material/terminal:"):
         command = shlex.join(["python", "-m", "convnet_core", "train", *_flags(config)])
         st.code(command, language="bash", wrap_lines=True)
-
-
-def format_wait(seconds: float) -> str:
-    """A time to wait: seconds below two minutes, else minutes."""
-    return f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"

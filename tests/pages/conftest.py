@@ -52,6 +52,13 @@ def light_reruns():
         yield
 
 
+@pytest.fixture(autouse=True)
+def measured_machine(monkeypatch):
+    """The speed of this machine is known, so that the Train page starts no process that measures it."""
+    monkeypatch.setattr("convnet_core.jobs.calibrator.known_factor", lambda _: 1.0)
+    monkeypatch.setattr("convnet_core.training.speed.known_factor", lambda _: 1.0)
+
+
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """An empty runs folder."""

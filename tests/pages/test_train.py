@@ -55,6 +55,24 @@ def test_without_a_run_it_shows_the_cost_of_training(root):
     assert preset(app) == "fast"
 
 
+def test_the_time_is_shown_once_the_machine_has_been_measured(root, monkeypatch):
+    factors = [None]
+    for module in ("jobs.calibrator", "training.speed"):
+        monkeypatch.setattr(f"convnet_core.{module}.known_factor", lambda _: factors[0])
+    monkeypatch.setattr("convnet_core.jobs.calibrator.Calibrator._start", lambda *_: Running())
+    app = open_page("train")
+    assert "1,100 steps, measuring this machine …" in text_of(app)
+    factors[0] = 2.0
+    assert re.search(r"1,100 steps, about \d+ s", text_of(app.run()))
+
+
+class Running:
+    """A process that does not end."""
+
+    def poll(self):
+        return None
+
+
 def test_the_presets_fill_the_sliders(root):
     app = open_page("train")
     for name in ("accurate", "reference"):

@@ -1,10 +1,29 @@
-import pytest
+import json
+import time
 
-from convnet_core.common.files import read_json, write_json
+import pytest
+import torch
+
 from convnet_core.config.stages import DataConfig, ModelConfig, TrainConfig
+from convnet_core.errors import Stopped
+from convnet_core.events import Monitor
+from convnet_core.jobs.calibrator import Calibrator
 from convnet_core.networks.convnet import build
-from convnet_core.training.estimate import expected_seconds, parameter_count, step_count
-from tests.conftest import copy_of
+from convnet_core.runs.run import Run
+from convnet_core.stages.train import run_train
+from convnet_core.training import calibration
+from convnet_core.training.calibration import measure_factor, seconds_per_image
+from convnet_core.training.estimate import (
+    describe_cost,
+    expected_seconds,
+    formula_image_seconds,
+    formula_seconds,
+    parameter_count,
+    step_count,
+)
+from convnet_core.training.speed import known_factor, record_factor
+from tests.conftest import convnet, small_train_config
+from tests.training.test_loop import StopAfter
 
 
 @pytest.mark.parametrize("architecture", ["convnet", "deep"])
@@ -20,18 +39,138 @@ def test_a_smaller_last_batch_counts_as_a_step(images, batch, steps):
     assert step_count(config) == 4 * steps
 
 
-def test_the_estimate_grows_with_epochs_and_channels(tmp_path):
-    base = expected_seconds(TrainConfig(), tmp_path)
-    assert expected_seconds(TrainConfig(epochs=10), tmp_path) == pytest.approx(2 * base)
-    assert expected_seconds(TrainConfig(model=ModelConfig(channels=64)), tmp_path) > 1.5 * base
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache folder."""
+    monkeypatch.setenv("CONVNET_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
-def test_the_estimate_uses_the_time_of_an_earlier_run(trained_run, tmp_path):
-    run = copy_of(trained_run, tmp_path)
-    config = TrainConfig.from_json(run.record("train").config)
-    path = run.path / "train" / "stage.json"
-    record = read_json(path)
-    record["result"]["seconds"] = 77.0
-    write_json(path, record)
-    assert expected_seconds(config, tmp_path) == pytest.approx(77)
-    assert expected_seconds(config.replace(epochs=2 * config.epochs), tmp_path) == pytest.approx(154)
+def test_the_time_is_unknown_until_the_machine_has_been_measured(cache):
+    config = TrainConfig()
+    assert expected_seconds(config) is None
+    assert describe_cost(config) == "125,642 weights, 6,000 steps"
+    record_factor(config, 2.0)
+    assert expected_seconds(config) == pytest.approx(2 * formula_seconds(config))
+    assert "about " in describe_cost(config)
+
+
+def test_a_speed_is_measured_for_each_device_precision_and_architecture(cache):
+    record_factor(TrainConfig(), 2.0)
+    assert known_factor(TrainConfig(epochs=7, batch_size=10, model=ModelConfig(channels=64))) == 2.0
+    for change in ({"device": "cpu"}, {"precision": "bfloat16"}, {"model": ModelConfig(architecture="deep")}):
+        assert known_factor(TrainConfig(**change)) is None
+
+
+def test_the_speed_of_another_machine_is_not_used(cache, monkeypatch):
+    record_factor(TrainConfig(), 2.0)
+    monkeypatch.setattr("platform.node", lambda: "another")
+    assert known_factor(TrainConfig()) is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"machine": "x"}', '{"machine": "x", "factor": -1}'])
+def test_a_damaged_speed_is_measured_again(cache, content):
+    record_factor(TrainConfig(), 2.0)
+    (path,) = (cache / "speed").iterdir()
+    path.write_text(content)
+    assert known_factor(TrainConfig()) is None
+
+
+def test_the_estimate_grows_with_epochs_channels_and_validation(cache):
+    record_factor(TrainConfig(), 1.0)
+    base = expected_seconds(TrainConfig())
+    assert expected_seconds(TrainConfig(epochs=10)) == pytest.approx(2 * base)
+    assert expected_seconds(TrainConfig(model=ModelConfig(channels=64))) > 1.5 * base
+    assert base > expected_seconds(TrainConfig(validation_size=5000)) > 0.9 * base
+
+
+class FakeClock:
+    """Moves by `step` seconds at each look."""
+
+    def __init__(self, step):
+        self.step, self.now = step, 0.0
+
+    def __call__(self):
+        self.now += self.step
+        return self.now
+
+
+@pytest.mark.parametrize(("step", "steps"), [(0.25, 4), (3.0, 1)])
+def test_the_speed_is_the_mean_over_a_second_of_steps(step, steps):
+    """With this clock a step takes `step` seconds; the last look at the end takes one more."""
+    config = TrainConfig(batch_size=10, device="cpu")
+    seconds = seconds_per_image(config, FakeClock(step))
+    assert seconds == pytest.approx((steps + 1) * step / (10 * steps))
+    assert measure_factor(config, FakeClock(step)) == pytest.approx(seconds / formula_image_seconds(config))
+
+
+def test_the_first_steps_are_not_counted(monkeypatch):
+    calls, clock = [], FakeClock(0.6)
+    make_step = calibration.make_step
+
+    def counted(*args):
+        step = make_step(*args)
+        return lambda *batch: (calls.append(clock.now), step(*batch))[1]
+
+    monkeypatch.setattr(calibration, "make_step", counted)
+    seconds_per_image(TrainConfig(batch_size=10, device="cpu"), clock)
+    assert calls.count(0.0) == 5
+    assert len(calls) == 7
+
+
+def test_a_whole_training_records_its_speed(tmp_path, monkeypatch):
+    monkeypatch.setattr("convnet_core.stages.train._MEASURABLE", 0.0)
+    monkeypatch.setattr("convnet_core.training.speed._path", lambda _: tmp_path / "speed" / "speed.json")
+    config = small_train_config(epochs=2)
+    with pytest.raises(Stopped):
+        run_train(Run.create(tmp_path / "run"), config, StopAfter(60))
+    run_train(Run.open(tmp_path / "run"), config, Monitor(), resume=True)
+    assert known_factor(config) is None, "a training in two parts is no measurement"
+    result = run_train(Run.create(tmp_path / "whole"), config, Monitor())
+    assert expected_seconds(config) == pytest.approx(result.seconds, abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_cost_and_measures_once(cache):
+    flags = ("train", "--estimate", "--json", "--device", "cpu", "--train-size", "1000", "--validation-size", "0")
+    first, second = (json.loads(convnet(*flags).stdout) for _ in range(2))
+    assert first == second
+    assert (first["weights"], first["steps"]) == (125642, 20)
+    assert first["seconds"] > 0
+    assert len(list((cache / "speed").iterdir())) == 1
+
+
+# -- in a process of its own, for the app ------------------------------------------------------------
+
+
+@pytest.fixture
+def calibrator():
+    calibrator = Calibrator()
+    yield calibrator
+    calibrator.close()
+
+
+def until_measured(calibrator, config):
+    deadline = time.monotonic() + 120
+    while calibrator.is_measuring(config):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_app_measures_in_another_process(cache, calibrator):
+    config = TrainConfig(device="cpu")
+    assert calibrator.is_measuring(config)
+    assert known_factor(config) is None
+    until_measured(calibrator, config)
+    assert known_factor(config) > 0
+    assert calibrator.failure(config) == ""
+
+
+@pytest.mark.slow
+def test_a_missing_device_is_the_reason_why_nothing_was_measured(cache, calibrator):
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has the device")
+    config = TrainConfig(device="mps")
+    until_measured(calibrator, config)
+    assert calibrator.failure(config) == "this machine has no device 'mps'"
+    assert not calibrator.is_measuring(config), "it is not tried again and again"

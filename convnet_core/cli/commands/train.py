@@ -14,8 +14,12 @@ from convnet_core.config.flags import add_config_flags, apply_flags, explicit_fi
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, TrainConfig
 from convnet_core.data.sources import SOURCES, absolute
 from convnet_core.errors import ConfigError, RunError
+from convnet_core.events import Monitor
+from convnet_core.jobs.job import device_lock
 from convnet_core.runs.run import Run
+from convnet_core.training.estimate import describe_cost, expected_seconds, parameter_count, step_count
 from convnet_core.training.history import newest_training
+from convnet_core.training.speed import known_factor, record_factor
 
 EXAMPLE = "train --preset reference --data mnist --data-dir ~/mnist --run runs/mine"
 
@@ -25,6 +29,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add_run(parser, "a new folder under the folder of all runs")
     add_preset(parser)
     parser.add_argument("--resume", action="store_true", help="continue the stopped training of --run")
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="do not train: print what the training would cost, after measuring this machine if that was never done",
+    )
     parser.add_argument(
         "--fork",
         type=Path,
@@ -37,6 +46,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Train, or continue a stopped training, and print the test accuracy."""
+    if args.estimate:
+        return _print_estimate(args)
     parent = None
     if args.resume:
         if args.run is None:
@@ -59,6 +70,25 @@ def execute(args: argparse.Namespace) -> int:
         result = run_train(run, config, job, resume=args.resume, parent=parent)
     line = f"{100 * result.test_accuracy:.2f} % test accuracy; the weights are in {resolve.short_path(run)}/train"
     print_results(args, {"run": str(run.path), **dataclasses.asdict(result)}, line)
+    return 0
+
+
+def _print_estimate(args: argparse.Namespace) -> int:
+    """Print what a training with these settings would cost. Measures this machine once, while it trains nothing."""
+    config = train_config(args, PRESETS[preset(args)])
+    if known_factor(config) is None:
+        from convnet_core.training import loop
+        from convnet_core.training.calibration import measure_factor
+
+        with device_lock(loop.choose_device(config).type, Monitor()):
+            if known_factor(config) is None:  # a training on the device may have measured it meanwhile
+                record_factor(config, measure_factor(config))
+    results = {
+        "weights": parameter_count(config.model),
+        "steps": step_count(config),
+        "seconds": expected_seconds(config),
+    }
+    print_results(args, results, describe_cost(config))
     return 0
 
 
