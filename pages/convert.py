@@ -206,6 +206,7 @@ def show_converters(run: Run, config: ConvertConfig, flags: list[str]) -> None:
     st.subheader("The converters side by side")
     if len(lines) < len(CONVERT_STAGES):
         other = next(name for name in CONVERTERS if name != config.converter)
+        st.caption(f"{other} can convert this network too; the two then stand here side by side.")
         jobs.start_button(
             f"Convert with {other} too",
             lambda: run,

@@ -11,6 +11,7 @@ from convnet_core.common.files import digest
 from convnet_core.common.formatting import format_count, format_error
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import DissectConfig
+from convnet_core.dissect.difference import ALLOWED
 from convnet_core.dissect.report import content, documents, tables
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import RunError, one_line
@@ -112,11 +113,12 @@ def show_findings(report: DissectionReport, state: StageState) -> None:
     if not report.findings:
         st.success(f"{content.headline(report).capitalize()}.", icon=":material/verified:")
     config = report.config
-    largest = max(content.errors(report).values(), default=None)
+    largest, rounding = max(content.errors(report).values(), default=None), f"{ALLOWED['float32']:.0e}"
     searched = "" if report.worst else " The worst inputs were not searched for."
     st.caption(
-        f"The conversion by {config.converter}, every tensor compared on {format_count(config.samples, 'sample')}. "
-        f"The largest float32 error is {format_error(largest)} of its value's range.{searched}"
+        f"Converted by {config.converter}, every tensor compared on {format_count(config.samples, 'sample')}. The "
+        f"largest float32 error is {format_error(largest)} of its value's range; up to {rounding} counts as rounding."
+        f"{searched}"
     )
 
 

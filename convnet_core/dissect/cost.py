@@ -14,8 +14,10 @@ _RATE = 4e10
 """Multiply-adds a second of a runtime's answers: resnet18 on two x86-64 cores under load, November 2026."""
 _RATE_INSIDE = 3e8
 """The same for every tensor in every runtime, in float64, and of each node alone."""
-_START_SECONDS = 6.0
-"""To load the libraries and to dissect a tiny network."""
+_START_SECONDS = 8.0
+"""From the click, to load the libraries and to dissect a tiny network."""
+_LESSON_SECONDS = 5.0
+"""To export and to convert the copy with a fault."""
 _RUNTIMES = 6
 _NEIGHBORS = 32
 """Answers for each step of the search: 16 neighbors, in the reference and in the runtime."""
@@ -29,7 +31,8 @@ def decide(config: DissectConfig, size: int) -> DissectConfig:
 def seconds(config: DissectConfig, size: int) -> float:
     """The time that a dissection takes, without the search for the worst inputs."""
     answers = _RUNTIMES * sum(config.batch_sizes)
-    return _START_SECONDS + size * (answers / _RATE + config.samples / _RATE_INSIDE)
+    start = _START_SECONDS + (_LESSON_SECONDS if config.lesson != "none" else 0)
+    return start + size * (answers / _RATE + config.samples / _RATE_INSIDE)
 
 
 def search_seconds(config: DissectConfig, size: int) -> float:

@@ -67,7 +67,7 @@ def test_the_search_for_the_worst_inputs_is_off_for_a_large_network_and_its_cost
     monkeypatch.setattr(watcher, "start", lambda _, arguments: commands.append(arguments))
     app = open_page("dissect")
     assert app.toggle[0].value
-    assert "It takes about 6 s." in text_of(app)
+    assert "It takes about 8 s." in text_of(app)
     monkeypatch.setattr("pages.forms.dissection.multiply_adds", lambda _: 1_800_000_000)  # resnet18
     app = open_page("dissect")
     assert not app.toggle[0].value
