@@ -14,12 +14,12 @@ from convnet_core.data import gallery
 from convnet_core.data.digits import Digits
 from convnet_core.data.sources import source_of
 from convnet_core.errors import ConvNetError
-from convnet_core.events import Event, Monitor, Progress
 from pages.charts import style as charts
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
-from pages.components.digits import digits, mean_images
+from pages.components.digits import digits, mean_images, show_sheet
+from pages.components.progress_bar import ProgressBar
 from pages.forms import training as settings
 
 _EACH = 16  # images per digit in the gallery
@@ -36,17 +36,6 @@ def main() -> None:
         st.page_link("pages/train.py", label=f"Train on {Path(loaded.name).name}", icon=":material/model_training:")
 
 
-class Bar(Monitor):
-    """A progress bar for a download."""
-
-    def __init__(self) -> None:
-        self._bar = st.progress(0.0)
-
-    def emit(self, event: Event) -> None:
-        if isinstance(event, Progress):
-            self._bar.progress(min(1.0, event.done / max(1, event.total)), text=event.label)
-
-
 def load(config: DataConfig) -> Digits | None:
     """The digits; None, with the reason and a fix shown, if they are not available."""
     try:
@@ -56,7 +45,8 @@ def load(config: DataConfig) -> Digits | None:
             label = f"Download {source.title}, {source.download_size}"
             if not st.button(label, type="primary", icon=":material/download:"):
                 return None
-            source.download(config, Bar())
+            with ProgressBar(f"Downloading {source.title}") as bar:
+                source.download(config, bar)
             st.rerun()
         return digits(config)
     except ConvNetError as error:
@@ -82,7 +72,7 @@ def show_augmented(digits: Digits, config: AugmentConfig, seed: int) -> None:
         st.caption("First row: the originals. Below: five random distortions of each; every epoch draws new ones.")
     else:
         st.caption("No augmentation: every epoch uses the original images. Move a slider to see its effect.")
-    st.image(gallery.sheet(rows, enlarge=3))
+    show_sheet(rows, enlarge=3)
 
 
 @st.fragment
@@ -111,10 +101,10 @@ def show(digits: Digits, means: gallery.Picture) -> None:
                 "Sample", 0, 9999, 0, key="sample", bind="query-params", help="Change the number to see other images"
             )
         )
-        st.image(gallery.sheet(gallery.samples(digits.train, _EACH, seed)))
+        show_sheet(gallery.samples(digits.train, _EACH, seed))
     with right:
         st.subheader("Mean images")
-        st.image(gallery.sheet([means[:5], means[5:]]))
+        show_sheet([means[:5], means[5:]])
         st.subheader("Balance")
         st.plotly_chart(balance_chart(digits), width="stretch")
     st.subheader("Augmentation")

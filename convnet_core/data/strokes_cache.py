@@ -28,7 +28,7 @@ def read_or_generate(config: DataConfig, monitor: Monitor) -> tuple[Split, Split
     """The training and test set for a config's seed and sizes. Raises DataError if they cannot be cached."""
     splits = []
     for part, (name, size, default) in enumerate(
-        zip(("train", "test"), (config.train_size, config.test_size), SIZES, strict=True)
+        zip(("training", "test"), (config.train_size, config.test_size), SIZES, strict=True)
     ):
         splits.append(_load_split(name, size or default, 2 * config.seed + part, monitor))
     return splits[0], splits[1]

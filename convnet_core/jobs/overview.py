@@ -14,7 +14,7 @@ from convnet_core.jobs.job_info import JobInfo
 from convnet_core.jobs.job_progress import progress_of
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
-from convnet_core.runs.stage_folders import CHECKPOINT
+from convnet_core.runs.stage_folders import CHECKPOINT, PIPELINE
 from convnet_core.runs.stage_record import StageRecord
 from convnet_core.runs.stage_results import ComparisonResult, ConversionResult, ExportResult, TrainingResult
 
@@ -33,6 +33,10 @@ class StageView:
     converter: str
     state: Literal["missing", "waiting", "running", "fresh", "stale", "failed", "stopped"]
     detail: str = ""
+
+
+NOTHING_MADE = {stage: StageView(stage.partition("/")[0], "", "missing") for stage in PIPELINE}
+"""The stages of a run on digits that does not exist yet."""
 
 
 @dataclass(frozen=True)

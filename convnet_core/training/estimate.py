@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from convnet_core.config.stages import ModelConfig, TrainConfig
+from convnet_core.config.stages import PRESETS, ModelConfig, TrainConfig
 from convnet_core.data.digits import train_count
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.training import speed
@@ -23,6 +23,20 @@ of 20 networks and batch sizes in float32 on one core, November 2026. Scaled to 
 architecture are off by up to 50 %, mostly by less than 25 %."""
 _EVALUATION = 1 / 3
 """The time of evaluating an image, as a fraction of training on it: one of three passes."""
+
+
+_MNIST_ACCURACY = {"reference": 0.937, "fast": 0.944, "accurate": 0.986, "sample": 0.983}
+"""Share of MNIST's test set that networks of each preset read, trained on strokes alone: `python -m
+benchmarks.accuracy --only strokes`, docs/PERFORMANCE.md."""
+
+
+def mnist_accuracy(config: TrainConfig) -> float | None:
+    """The share of MNIST's test set that a network trained like this reads; None if that was not measured.
+
+    It was for the presets on strokes.
+    """
+    plain = config.replace(seed=0, device="auto")
+    return next((share for name, share in _MNIST_ACCURACY.items() if plain == PRESETS[name]), None)
 
 
 def parameter_count(model: ModelConfig) -> int:

@@ -68,8 +68,8 @@ def show_start_error() -> None:
 def show_job(run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = None) -> bool:
     """Follow the run's job, or show why it failed; returns whether a job is running.
 
-    A failed job is shown only if it was at one of `stages` (if any are passed); a running job always. `head` and `draw`
-    add content above and below a running job, every half second.
+    A failed job is shown only if it was at one of `stages` (if any are passed); a running job always. `head` shows the
+    stages of a running job instead of a list, `draw` adds content below it; both are called every half second.
     """
     current = watcher.current(run)
     if current is None:
@@ -102,7 +102,10 @@ def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
         with above:
             head(progress)
     with lines:
-        _show_stages(info, progress)
+        if head:
+            _show_stage(progress.current_stage, progress)
+        else:
+            _show_stages(info, progress)
     with stop:
         _stop_button(job)
     if draw:
@@ -121,6 +124,16 @@ def _show_stages(info: JobInfo, progress: JobProgress) -> None:
             _show_progress(progress)
         else:
             st.markdown(f":material/schedule: {stage}" + (" is starting" if not (index or progress.started) else ""))
+
+
+def _show_stage(stage: str | None, progress: JobProgress) -> None:
+    """Show the running stage alone."""
+    if stage is None:
+        st.progress(0.0, text="Starting")
+    elif progress.latest is None:
+        st.progress(0.0, text=stage.capitalize())
+    else:
+        _show_progress(progress)
 
 
 def _stop_button(job: JobView) -> None:
@@ -158,7 +171,7 @@ def _show_progress(progress: JobProgress) -> None:
         case Message(text=text):
             st.caption(text)
         case Progress(label=label, done=done, total=total):
-            st.progress(_fraction_done(done, total), text=label)
+            st.progress(_fraction_done(done, total), text=label[0].upper() + label[1:])
         case Metrics() as metrics:
             text = f"{100 * metrics.accuracy:.1f} % accuracy, {metrics.images_per_second:,.0f} images/s"
             st.progress(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -82,13 +82,13 @@ def download_button(run: Run, name: str, label: str, file_name: str, **options: 
     st.download_button(label, lambda: run.file(name).read_bytes(), file_name, **options)
 
 
-def pipeline_button(*, disabled: bool = False) -> None:
+def pipeline_button(*, disabled: bool = False, type: Literal["primary", "secondary"] = "primary") -> None:
     """A button that runs everything in a new run: the preset `sample` on generated digits."""
     jobs.start_button(
         "Run the pipeline",
         lambda: new_run(runs_root(), f"{SAMPLE_PRESET}-strokes"),
         ["pipeline", "--preset", SAMPLE_PRESET, "--data", "strokes"],
-        type="primary",
+        type=type,
         icon=":material/play_arrow:",
         disabled=disabled,
         help="Trains on generated handwriting, exports, converts and compares, in a new run",

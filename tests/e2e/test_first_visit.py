@@ -23,12 +23,16 @@ def test_any_page_can_be_the_first_request_to_a_new_server(server, page):
 
 def test_one_button_runs_the_pipeline_to_the_verdict(server, page):
     page.goto(server.address)
+    page.get_by_text("It learns from 60,000 digits like these").wait_for()
     page.get_by_role("button", name="Run the pipeline").click()
     page.wait_for_url("**run=*")
     stop_button(page).wait_for()
+    page.get_by_text("test digits are read correctly").wait_for(timeout=120_000)  # the network's first guesses
+    page.locator(".js-plotly-plot .scatterlayer").first.wait_for()
     page.reload()  # the job keeps running and shows up again
     stop_button(page).wait_for()
     page.get_by_text(f"{len(RUNTIMES)} runtimes agree.").wait_for(timeout=300_000)
-    page.get_by_role("button", name="Download the report").wait_for()
+    page.get_by_role("button", name="Next: train your own network").wait_for()
+    page.get_by_text(f"All {len(RUNTIMES)} runtimes read").or_(page.get_by_text("Draw a digit", exact=True)).wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert "Traceback" not in page.content()

@@ -70,9 +70,10 @@ def root(tmp_path, monkeypatch):
 
 def open_page(name="home"):
     """Open the app on one of its pages."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     if name != "home":
-        app = app.switch_page(f"pages/{name}.py").run()
+        app.switch_page(f"pages/{name}.py")
+    app = app.run()
     assert not app.exception
     return app
 

@@ -1,6 +1,8 @@
 """The home page with AppTest: empty, with a finished, a stale, a failed and a running run."""
 
 import dataclasses
+import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,10 +16,25 @@ from tests.pages.conftest import button, open_page, running_job, text_of
 from tests.support.links import replace_with_link
 
 
+@pytest.fixture(autouse=True)
+def no_runtimes(monkeypatch):
+    """Keep the pad's runtimes closed: test_pad.py draws on it."""
+    pool = SimpleNamespace(loading=False, names=(), ready=(), failed={}, fault=None)
+    monkeypatch.setattr("pages.components.reading.open_pool", lambda *_: pool)
+
+
+def states(app):
+    """The states of the stages in the picture of a run's way."""
+    (picture,) = [item.proto.body for item in app.get("html") if 'data-testid="way"' in item.proto.body]
+    return [text.strip() for text in re.findall(r"</i>(.*?)</span>", picture)]
+
+
 def test_without_runs_it_offers_to_run_the_pipeline(root):
     app = open_page()
     assert [button.label for button in app.button] == ["Run the pipeline"]
     assert not app.button[0].disabled
+    assert states(app) == ["not made yet"] * 4
+    assert "learns from 60,000 digits like these" in text_of(app)
 
 
 def test_a_finished_run_shows_its_verdict_and_table(root, finished_run):
@@ -32,7 +49,8 @@ def test_a_stale_verdict_is_not_shown(root, finished_run):
     (run.path / "train/model.safetensors").write_bytes(b"other")
     app = open_page()
     assert "agree" not in text_of(app)
-    assert "stale" in text_of(app)
+    assert states(app) == ["out of date"] * 4
+    assert button(app, "Bring up to date")
 
 
 def test_a_failed_job_shows_reason_hint_and_log(root):
@@ -106,10 +124,7 @@ def test_a_running_pipeline_shows_its_stages_and_can_be_stopped(root):
     with running_job(run, "pipeline", "StageStarted(stage='train')", METRICS, done, "StageStarted(stage='export')"):
         app = open_page()
         assert button(app, "Run the pipeline").disabled
-        states = [
-            item.value.split("] ")[1] for item in app.markdown if item.value.startswith(":") and "] " in item.value
-        ]
-        assert states == ["missing", "running", "waiting", "waiting"]
+        assert states(app) == ["not made yet", "running", "waiting", "waiting"]
         button(app, "Stop").click().run()
         assert not app.exception
         assert "Stopping" in text_of(app) or "stopped on request" in text_of(app)

@@ -1,0 +1,68 @@
+"""The way of a run as a picture: from PyTorch over ONNX to TensorFlow and the verdict, with what each stage made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+import streamlit as st
+
+from convnet_core.jobs.overview import StageView
+
+STATES = {
+    "missing": ("not made yet", "○", "#8A8F98"),
+    "waiting": ("waiting", "○", "#8A8F98"),
+    "running": ("running", "●", "#2E86C8"),
+    "fresh": ("up to date", "✓", "#009E73"),
+    "stale": ("out of date", "!", "#E69F00"),
+    "stopped": ("stopped", "‖", "#E69F00"),
+    "failed": ("failed", "✗", "#D55E00"),
+}
+"""Words, a mark and a color for each state of a stage; the colors are readable on a light and on a dark page."""
+
+_PRODUCTS = {
+    "train": "PyTorch",
+    "export": "ONNX",
+    "convert": "TensorFlow, LiteRT",
+    "compare": "The same answers",
+}
+_EMPTY = {"train": "a network", "export": "a graph", "convert": "its translation", "compare": "proven or refuted"}
+_STYLE = """<style>
+.way {display: flex; flex-wrap: wrap; align-items: stretch; row-gap: 0.75rem; font-size: 0.875rem; line-height: 1.35}
+.way .box {flex: 1 1 8.5rem; min-width: 8.5rem; padding: 0.6rem 0.8rem; border-radius: 0.6rem; border: 1px solid;
+  border-color: color-mix(in srgb, currentColor 20%, transparent); border-top: 4px solid var(--state)}
+.way .missing, .way .waiting {border-style: dashed; border-top-style: dashed; opacity: 0.75}
+.way .running {animation: way-pulse 1.2s ease-in-out infinite alternate}
+@keyframes way-pulse {to {background: color-mix(in srgb, var(--state) 18%, transparent)}}
+.way b {display: block; font-size: 1rem}
+.way .made {display: block; font-size: 1.05rem; font-weight: 600}
+.way .state {display: block; opacity: 0.85}
+.way .state i {font-style: normal; font-weight: 700; color: var(--state)}
+.way .step {flex: 0 0 4.6rem; align-self: center; text-align: center; font-size: 0.8rem; opacity: 0.8}
+.way .step::after {content: ""; display: block; height: 12px; margin: 2px 8px; background: currentColor;
+  clip-path: polygon(0 42%, 84% 42%, 84% 0, 100% 50%, 84% 100%, 84% 58%, 0 58%)}
+@media (max-width: 640px) {.way {flex-direction: column} .way .step {flex-basis: auto}
+  .way .step::after {content: "↓"; height: auto; background: none; clip-path: none}}
+@media (prefers-reduced-motion: reduce) {.way .running {animation: none}}
+</style>"""
+
+
+def show_path(views: Mapping[str, StageView]) -> None:
+    """Draw the stages from left to right; the command of a stage stands on the arrow that leads to its product."""
+    parts = []
+    for number, view in enumerate(views.values()):
+        if number:
+            parts.append(f'<div class="step">{view.name}</div>')
+        parts.append(_box(view))
+    st.html(f'{_STYLE}<div class="way" role="img" data-testid="way">{"".join(parts)}</div>')
+
+
+def _box(view: StageView) -> str:
+    """What a stage makes, its result, and its state."""
+    words, mark, color = STATES[view.state]
+    converter = f" by {view.converter}" if view.converter not in ("", "native") else ""
+    detail = view.detail or (_EMPTY[view.name] if view.state in ("missing", "waiting") else "")
+    return (
+        f'<div class="box {view.state}" style="--state: {color}"><b>{_PRODUCTS[view.name]}{escape(converter)}</b>'
+        f'<span class="made">{escape(detail)}</span><span class="state"><i>{mark}</i> {words}</span></div>'
+    )
