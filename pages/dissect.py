@@ -24,6 +24,7 @@ from pages.components import dissected_node as one_node
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
+from pages.components.remedy import in_the_app
 from pages.forms import dissection
 
 
@@ -109,7 +110,7 @@ def show_findings(report: DissectionReport, state: StageState) -> None:
     if note := content.lesson_note(report):
         st.warning(note, icon=":material/school:")
     for finding in report.findings:
-        st.error(f"**{finding.text}**\n\n{finding.mend}", icon=":material/bug_report:")
+        st.error(f"**{finding.text}**\n\n{in_the_app(finding.mend)}", icon=":material/bug_report:")
     if not report.findings:
         st.success(f"{content.headline(report).capitalize()}.", icon=":material/verified:")
     config = report.config

@@ -46,20 +46,27 @@ def basis(report: Report, line: RuntimeLine) -> str:
 def explanations(report: Report) -> list[str]:
     """What surprises in the numbers of this report, a sentence each."""
     sentences = []
+    depends_on_batch = any(not line.judged for line in report.results if line.runtime == report.reference)
     for line in report.runtimes:
-        error, precision = line.max_abs_error, spec_of(line.name).precision
-        if line.name == report.reference and error and line.passed:
+        error = line.max_abs_error
+        if line.name == report.reference and line.passed and error and not depends_on_batch:
             sentences.append(
                 f"{line.name} differs from itself by up to {format_error(error)}: with another batch size it adds the "
                 "same products in another order, and float32 rounds after each addition."
             )
-        if precision != "float32" and line.judged and line.passed:
+    for precision, rounding in _ROUNDING.items():
+        passed = [line for line in report.runtimes if line.passed and line.judged]
+        if passed := [line for line in passed if spec_of(line.name).precision == precision]:
+            errors = [line.max_abs_error for line in passed if line.max_abs_error is not None]
+            labels = [line.label_agreement for line in passed if line.label_agreement is not None]
+            names = f"{_join([line.name for line in passed])} {'is' if len(passed) == 1 else 'are'}"
             sentences.append(
-                f"{line.name} is judged by its labels, not by its error: {_ROUNDING[precision]} moves its outputs by "
-                f"up to {format_error(error)}, and {format_share(line.label_agreement)} of the labels stay the same."
+                f"{names} judged by labels, not by the error: {rounding} moves outputs by up to "
+                f"{format_error(max(errors, default=None))}, and "
+                f"{format_share(min(labels, default=None))} of the labels stay the same."
             )
-    if names := [line.name for line in report.runtimes if line.reason == NO_LABELS]:
-        sentences.append(f"{_join(names)} would be judged by labels, and these inputs have none.")
+    if unjudged := [line.name for line in report.runtimes if line.reason == NO_LABELS]:
+        sentences.append(f"{_join(unjudged)} would be judged by labels, and these inputs have none.")
     return sentences
 
 

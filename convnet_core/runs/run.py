@@ -18,6 +18,7 @@ import dataclasses
 import logging
 import os
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -217,7 +218,7 @@ class Run:
         choice = f" --converter {part}" if stage in CONVERT_STAGES[1:] else ""
         if command == LESSON_STAGES:
             command, choice = "dissect", f" --lesson {part}"
-        return f"python -m convnet_core {command} --run {self.path}{choice}"
+        return f"python -m convnet_core {command} --run {shlex.quote(str(self.path))}{choice}"
 
     def file(self, name: str, hint: str = "") -> Path:
         """The absolute path of a file in the run. Read files only through this, since a run may be untrusted.

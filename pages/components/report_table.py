@@ -48,6 +48,7 @@ def show_table(report: Report) -> None:
         ],
         hide_index=True,
         width="stretch",
+        height="content",
     )
     reasons = [f"- **{line.name}**: {line.reason}" for line in report.runtimes if not line.passed]
     if reasons:  # the table would cut them off

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 import numpy as np
 import streamlit as st
 
@@ -49,8 +47,8 @@ def input_flags(run: Run, previous: InputSpec) -> list[str]:
                 st.markdown(f"`` {tensor.name} ``  \n{tensor.text}", width=260)
                 flags += [*_shape_flags(run, tensor, previous), *_range_flags(run, tensor, previous)]
     if previous.files:
-        files = [part for name, file in previous.files.items() for part in ("--input", f"{name}={file}")]
-        st.caption(f"The last run used samples from files: {shlex.join(files)} on the command line.")
+        files = ", ".join(f"{name} from {file}" for name, file in previous.files.items())
+        st.caption(f"The last run read its samples from files: {files}.")
     return flags
 
 

@@ -62,7 +62,7 @@ def test_numbers_that_surprise_are_explained():
     ]
     own, int8, unjudged = explanations(content)
     assert own.startswith("a differs from itself by up to 3.0e-06: with another batch size")
-    assert "litert-int8 is judged by its labels, not by its error" in int8
+    assert "litert-int8 is judged by labels, not by the error" in int8
     assert "by up to 2.6, and 99.51 % of the labels stay the same" in int8
     assert unjudged == "litert-fp16 would be judged by labels, and these inputs have none."
     assert not explanations(report([line("a"), line("b")]))

@@ -58,7 +58,7 @@ def test_each_row_of_errors_shows_its_tolerance_or_that_labels_are_judged(root, 
     notes = [note["text"] for note in chart["layout"]["annotations"]]
     assert notes.count("all within tolerance") == len(limited)
     assert sum("of labels equal" in note for note in notes) == 2
-    assert "litert-int8 is judged by its labels, not by its error" in text_of(app)
+    assert "litert-int8 is judged by labels, not by the error" in text_of(app)
 
 
 def test_a_second_conversion_keeps_the_verdict_and_can_be_compared_too(root, finished_run, monkeypatch):
