@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from math import log10
 
 import plotly.graph_objects as go
 
@@ -98,12 +99,9 @@ def histogram(errors: Mapping[str, NodeError]) -> go.Figure:
         x = [10 ** (-12 + step * (index + 0.5)) for index in range(len(counts))]
         figure.add_trace(go.Scatter(x=x, y=counts, name=runtime, mode="lines", line=charts.line_of(runtime)))
     for precision in dict.fromkeys(spec_of(runtime).precision for runtime in errors):
-        figure.add_vline(
-            ALLOWED[precision],
-            line={"color": "#888888", "dash": "dash"},
-            annotation={"text": f"{precision}<br>may add", "font": {"size": 11, "color": "#888888"}},
-            annotation_position="top",
-        )
+        limit = ALLOWED[precision]
+        figure.add_vline(limit, line={"color": "#888888", "dash": "dash"})
+        figure.add_annotation(x=log10(limit), y=1, yref="paper", yanchor="bottom", text=precision, showarrow=False)
     figure.update_xaxes(type="log", exponentformat="power")
     figure.update_yaxes(type="log")
     return charts.style_figure(figure, "error, as a fraction of the range", "values", height=330)

@@ -65,6 +65,9 @@ def show(run: Run, stage: str, report: DissectionReport) -> None:
             "ascent. This is the worst found, not an upper bound."
         )
         _worst_inputs(run, stage)
+    elif report.config.worst == "no":
+        st.subheader("The worst input", anchor=False)
+        st.caption("It was not searched for: Settings, below, can turn the search on, and say how long it takes.")
     st.subheader("Batch sizes", anchor=False)
     st.dataframe(tables.sweep(report), hide_index=True, width="stretch")
     st.caption(

@@ -88,3 +88,4 @@ def show(report: DissectionReport, name: str) -> None:
         low, high = result.range
         st.caption(f"Float32 noise here: {result.noise:.1e} of the range {low:.3g} … {high:.3g}.")
         st.plotly_chart(figures.histogram(result.runtimes), width="stretch", key="dissect-histogram")
+        st.caption("Dashed: the error that one node may add in this precision, before it is a finding.")

@@ -94,8 +94,8 @@ def test_the_graphs_have_a_color_bar_and_the_histogram_shows_what_each_precision
         (bar,) = [trace["marker"]["colorbar"] for trace in graph["data"] if trace.get("marker", {}).get("showscale")]
         assert "fraction of the value's range (log scale)" in bar["title"]["text"]
     assert [line["x0"] for line in histogram["layout"]["shapes"]] == [1e-5, 5e-3, 0.1]
-    notes = [note["text"] for note in histogram["layout"]["annotations"]]
-    assert [note.split("<br>")[0] for note in notes] == ["float32", "float16", "int8"]
+    notes = {note["text"]: note["x"] for note in histogram["layout"]["annotations"]}
+    assert notes == {"float32": -5, "float16": pytest.approx(-2.3, abs=0.01), "int8": -1}, "on a log axis"
 
 
 def test_a_clean_dissection_shows_both_graphs_and_every_node(run):
