@@ -121,6 +121,11 @@ def load(run: Run) -> Benchmark:
         raise RunError(f"{path} cannot be read: {one_line(error)}", hint="measure again") from error
 
 
+def format_milliseconds(value: float) -> str:
+    """A duration in ms, or in µs if it is short: 2.5 ms, 8.15 µs."""
+    return f"{format_figure(1e3 * value)} µs" if value < 1 else f"{format_figure(value)} ms"
+
+
 def headline(benchmark: Benchmark) -> str:
     """The fastest runtimes in one line."""
     answers = [(speed.latency.median_ms or 0, speed) for speed in benchmark.runtimes if speed.latency]
@@ -129,7 +134,7 @@ def headline(benchmark: Benchmark) -> str:
         return "no runtime could be measured"
     quick, most = min(answers, key=lambda pair: pair[0]), max(throughput, key=lambda pair: pair[0])
     return (
-        f"first to answer: {quick[1].name}, {format_figure(quick[0])} ms; "
+        f"first to answer: {quick[1].name}, {format_milliseconds(quick[0])}; "
         f"most at a time: {most[1].name}, {most[0]:,.0f} samples/s"
     )
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
-from convnet_core.benchmark.results import Speed, format_figure
+from convnet_core.benchmark.results import Speed, format_figure, format_milliseconds
 from convnet_core.common.formatting import format_size
 from pages.charts import style as charts
 
-_CHART_WIDTH = 395  # pixels: two charts in a row at 1280, one at 800
+_CHART_WIDTH = 430  # pixels: two charts in a row at 1280, one at 800
 
 
 def bars(
@@ -36,16 +36,24 @@ def bars(
 
 
 def latency(speeds: tuple[Speed, ...]) -> go.Figure:
-    """The median at the smallest batch, with a whisker to the 95th percentile."""
-    figure = bars(
-        speeds,
-        "ms per call; whisker: p95",
-        lambda value: f"{format_figure(value)} ms",
-        median=lambda speed: speed.latency.median_ms if speed.latency else None,
-    )
-    latencies = [speed.latency for speed in speeds if speed.latency]
-    whiskers = [(item.p95_ms or 0) - (item.median_ms or 0) for item in latencies]
-    return figure.update_traces(error_x={"type": "data", "symmetric": False, "array": whiskers, "color": "#888888"})
+    """The median at the smallest batch, with a line to the 95th percentile, on a log scale: both differ widely."""
+    figure = go.Figure()
+    for speed in speeds:
+        if timing := speed.latency:
+            median, p95 = timing.median_ms or 0.0, timing.p95_ms or 0.0
+            figure.add_scatter(
+                x=[median],
+                y=[f"{speed.name}  {format_milliseconds(median)}"],
+                error_x={"type": "data", "symmetric": False, "array": [p95 - median], "color": "#888888"},
+                marker={"color": charts.color_of(speed.name), "symbol": charts.symbol_of(speed.name), "size": 12},
+                mode="markers",
+                hovertemplate=f"{speed.name}<br>median {format_milliseconds(median)}, "
+                f"p95 {format_milliseconds(p95)}<extra></extra>",
+            )
+    figure.update_xaxes(type="log", tickformat="~g", dtick=1)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    height = 110 + 30 * len(figure.data)
+    return charts.style_figure(figure, "ms per call (log scale); line: to p95", "", height=height, showlegend=False)
 
 
 def throughput(speeds: tuple[Speed, ...]) -> go.Figure:

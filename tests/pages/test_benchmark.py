@@ -74,7 +74,7 @@ def test_the_button_starts_the_command_with_the_chosen_settings(root, finished_r
 def test_a_benchmark_shows_charts_table_and_machine(run):
     app = open_page("benchmark")
     text = text_of(app)
-    assert "First to answer: alpha, 0.25 ms; most at a time: alpha, 4,000 samples/s" in text
+    assert "First to answer: alpha, 250 µs; most at a time: alpha, 4,000 samples/s" in text
     assert "Some CPU, 2 cores, Linux x86_64, 1 thread, image: uint8 1 × 3 × 64 × 64" in text
     assert "2026-11-20" in text
     assert "gamma: torn file" in text
@@ -91,7 +91,8 @@ def test_a_benchmark_shows_charts_table_and_machine(run):
 def test_charts_show_the_figures_and_omit_unknown_ones(run):
     charts = [json.loads(chart.proto.spec) for chart in open_page("benchmark").get("plotly_chart")]
     latency, first, memory, _, throughput = charts
-    assert [name.split()[0] for name in latency["data"][0]["y"]] == ["alpha", "beta"]
+    assert [trace["y"] for trace in latency["data"]] == [["alpha  250 µs"], ["beta  500 µs"]]
+    assert latency["layout"]["xaxis"]["type"] == "log"
     assert [trace["name"] for trace in first["data"]] == ["import the library", "load the model", "first answer"]
     assert [name.split()[0] for name in memory["data"][0]["y"]] == ["alpha"]
     assert throughput["layout"]["xaxis"]["type"] == throughput["layout"]["yaxis"]["type"] == "log"
