@@ -45,6 +45,14 @@ class StageDone(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Settings(Event):
+    """The settings that a stage runs with, as its config's `to_json`."""
+
+    kind = "settings"
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Progress(Event):
     """`done` of `total` units of the task `label` are finished."""
 
@@ -123,7 +131,9 @@ class Message(Event):
     text: str
 
 
-_KINDS: dict[str, type[Event]] = {cls.kind: cls for cls in (StageStarted, StageDone, Progress, Metrics, Message)}
+_KINDS: dict[str, type[Event]] = {
+    cls.kind: cls for cls in (StageStarted, Settings, StageDone, Progress, Metrics, Message)
+}
 
 
 def from_json(value: Any) -> Event | None:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import streamlit as st
 
 from convnet_core.common.files import runs_root
+from convnet_core.config.stages import TrainConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.jobs.job_progress import thin
 from convnet_core.jobs.overview import overview
 from convnet_core.jobs.preview_file import newest_preview
 from convnet_core.runs.library import list_runs
 from convnet_core.runs.run import Run
-from convnet_core.training.history import TrainingReport, read_curve, read_fork, read_history, read_report
+from convnet_core.training.history import (
+    TrainingReport,
+    newest_training,
+    read_curve,
+    read_history,
+    read_report,
+)
 from pages.charts import training_curves as curves
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
-from pages.components.live_training import curves_of, show_training
+from pages.components.live_training import show_curves, show_origin, show_training
 from pages.components.network_preview import show_preview
 from pages.components.training_figures import show_result_figures, show_stopped_figures
 from pages.components.training_results import show_results
@@ -63,8 +70,8 @@ def show_controls(run: Run | None) -> None:
 
 def show_run(run: Run) -> TrainingReport | None:
     """Show the selected run: its training, live, or how it ended. Returns the report of a finished training."""
-    st.markdown(f"##### {run.title}")
-    show_origin(run)
+    if run.title != run.name:  # which the picker shows
+        st.markdown(f"##### {run.title}")
     top, below = st.container(), st.container()
     with below:
         names = choose_other_runs(run)
@@ -84,23 +91,18 @@ def show_outcome(run: Run, others: curves.Histories) -> TrainingReport | None:
     """Show what a stopped or finished training reached, its curves and its last preview."""
     report = read_report(run) if run.state("train").state != "missing" else None
     history = read_history(run)
+    show_origin(run)
     if report:
         shared.warn_if_stale(run, "train")
         show_result_figures(report.test, history)
     elif history:
         show_stopped_figures(history)
     if history:
-        curves.show_curves(curves_of(run, history, others))
+        record = newest_training(run)
+        show_curves(run, history, TrainConfig.from_json(record.config if record else {}), others)
     if preview := newest_preview(run):
         show_preview(preview)
     return report
-
-
-def show_origin(run: Run) -> None:
-    """Say where a forked training started, and what it changes."""
-    if fork := read_fork(run):
-        changes = ", ".join(fork.changes) or "no other setting"
-        st.caption(f"Forked from **{fork.parent}** at epoch {fork.epoch:.1f}: {changes}. {' '.join(fork.notes)}")
 
 
 def choose_other_runs(run: Run) -> list[str]:

@@ -6,8 +6,9 @@ import functools
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from convnet_core.events import Event, Metrics, Preview, StageDone, StageStarted
+from convnet_core.events import Event, Metrics, Preview, Settings, StageDone, StageStarted
 from convnet_core.jobs.preview_file import read_preview
 from convnet_core.jobs.watcher import JobView
 
@@ -54,7 +55,8 @@ def thin(history: Iterable[Metrics]) -> list[Metrics]:
 class JobProgress:
     """The progress of a job. `update` reads the new events; thread-safe.
 
-    `latest` is the newest event of the current stage, None between stages. `metrics` are the training metrics,
+    `latest` is the newest event of the current stage, None between stages; `settings` is the config of the newest stage
+    that reported one. `metrics` are the training metrics,
     thinned if there are more than a chart can show.
     """
 
@@ -63,6 +65,7 @@ class JobProgress:
         self.started: list[str] = []
         self.done: dict[str, StageDone] = {}
         self.latest: Event | None = None
+        self.settings: dict[str, Any] = {}
         self._thinned = ThinnedMetrics()
         self._offset = 0
         self._lock = threading.Lock()
@@ -89,6 +92,9 @@ class JobProgress:
                 self._add(event)
 
     def _add(self, event: Event) -> None:
+        if isinstance(event, Settings):
+            self.settings = event.config
+            return
         self.latest = event
         match event:
             case StageStarted(stage=stage):

@@ -14,7 +14,7 @@ from convnet_core.common.files import write_json
 from convnet_core.config.stages import TrainConfig
 from convnet_core.data import digits as data
 from convnet_core.data.split import CLASSES
-from convnet_core.events import Message, Monitor
+from convnet_core.events import Message, Monitor, Settings
 from convnet_core.jobs.job import device_lock
 from convnet_core.networks.convnet import build
 from convnet_core.networks.weights import save_pth
@@ -51,6 +51,7 @@ def run_train(
         if resume:
             config = checkpoint.saved_config(run)
         device = loop.choose_device(config)
+        monitor.emit(Settings(config=config.to_json()))
         monitor.emit(Message(text=describe_cost(config)))
         with device_lock(device.type, monitor):
             digits = data.load(config.data, monitor)

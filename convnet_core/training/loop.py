@@ -154,7 +154,7 @@ def fit(
                 save(training)
                 raise Stopped(
                     f"stopped in epoch {epoch + 1} of {config.epochs}, at batch {index + 1}; saved",
-                    hint="`train --resume --run DIR` continues from here",
+                    hint="resume it to go on from here",
                 )
             rate = learning_rate(config, epoch * len(batches) + index, config.epochs * len(batches))
             loss, correct = step(batches[index], rate)
@@ -228,7 +228,8 @@ class _Clock:
         loss, accuracy = float(self._loss) / seen, float(self._correct) / seen
         if self._seen and not math.isfinite(loss):
             raise DataError(
-                f"the loss is {loss} in epoch {epoch + 1}: the training has diverged", hint="lower --learning-rate"
+                f"the loss is {loss} in epoch {epoch + 1}: the training has diverged",
+                hint="choose a lower learning rate",
             )
         speed = self._timed / max(1e-9, time.monotonic() - self._last)
         left = (self._config.epochs - epoch - batch / batches) * self._images

@@ -14,37 +14,59 @@ from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
 from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.runs.run import Run
+from convnet_core.training.advice import CHANCE, lowest_loss
 from convnet_core.training.history import read_checkpoint_history
 from pages.charts import style as charts
+
+_LOW = 0.3  # an accuracy below which the level of guessing is drawn too
 
 Histories = dict[str, list[Metrics]]
 """Metrics by run name; the first is the run shown on the page."""
 
 
 _CHARTS = (
-    ("loss", "loss by epoch", "validation_loss", 1),
-    ("accuracy", "accuracy by epoch, %", "validation_accuracy", 100),
+    ("loss", "loss by epoch, ◆ validation", "validation_loss", 1),
+    ("accuracy", "accuracy by epoch in %, ◆ validation", "validation_accuracy", 100),
 )
 """Field, label, validation field, and the factor to multiply by."""
 
 
-def show_curves(histories: Histories, *, live: bool = False) -> None:
-    """Loss and accuracy by epoch, in one figure because two take the browser longer."""
+def show_curves(histories: Histories, smoothing: float = 0.0, *, live: bool = False) -> None:
+    """Loss and accuracy by epoch, in one figure because two take the browser longer.
+
+    `smoothing` is the first run's label smoothing, which keeps its training loss above a level.
+    """
     make_figure = _live_figure if live else _figure
-    figure = make_figure(tuple((name, tuple(history)) for name, history in histories.items()))
+    figure = make_figure(tuple((name, tuple(history)) for name, history in histories.items()), smoothing)
     st.plotly_chart(figure, width="stretch", key="curves", config={"displayModeBar": False})
 
 
-def _make_figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...]) -> go.Figure:
+def _make_figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...], smoothing: float) -> go.Figure:
     titles = [label for _, label, _, _ in _CHARTS]  # above the curves: beside them they would overlap on a phone
     figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.1)
     figure.update_annotations(font_size=14)
     for column, (field, _, validation, factor) in enumerate(_CHARTS, 1):
         for number, (name, history) in enumerate(histories):
             for trace in _traces(number, name, history, field, validation, factor):
-                figure.add_trace(trace.update(showlegend=column == 1), row=1, col=column)
-    charts.style_figure(figure, "", "", height=260)
-    return figure.update_layout(legend={"y": -0.12}, margin_t=24)
+                figure.add_trace(trace.update(showlegend=column == 1 and trace.mode == "lines"), row=1, col=column)
+    if any(metrics.accuracy < _LOW for _, history in histories for metrics in history):
+        _add_level(figure, 100 * CHANCE, f"guessing: {CHANCE:.0%}", 2)
+    if smoothing:
+        floor = lowest_loss(smoothing)
+        _add_level(figure, floor, f"no training loss below {floor:.2f} with label smoothing", 1)
+    charts.style_figure(figure, "", "", height=215 if len(histories) == 1 else 240, showlegend=len(histories) > 1)
+    return figure.update_layout(legend={"y": -0.2}, margin_t=24)
+
+
+def _add_level(figure: go.Figure, level: float, text: str, column: int) -> None:
+    """A dotted line across one chart, with its name on it."""
+    line = {"color": "#808495", "width": 1, "dash": "dot"}
+    figure.add_hline(level, line=line, row=1, col=column)
+    figure.add_annotation(
+        text=text, x=1, y=level, xref="x domain" if column == 1 else f"x{column} domain", xanchor="right",
+        yanchor="top" if column == 1 else "bottom", showarrow=False, font={"size": 11, "color": "#808495"},
+        row=1, col=column,
+    )  # fmt: skip
 
 
 _figure = lru_cache(8)(_make_figure)
@@ -76,7 +98,7 @@ def _traces(
     yield go.Scatter(
         x=[metrics.epoch for metrics in history],
         y=[factor * getattr(metrics, field) for metrics in history],
-        name=name if number else "training",
+        name=name if number else "this run",
         legendgroup=name,
         mode="lines",
         line={"color": color, "width": 1 if number else 2},
@@ -86,7 +108,7 @@ def _traces(
         yield go.Scatter(
             x=[metrics.epoch for metrics in held_out],
             y=[factor * getattr(metrics, validation) for metrics in held_out],
-            name=f"{name}, validation" if number else "validation",
+            name=f"{name if number else 'this run'}, validation",
             legendgroup=name,
             mode="markers",
             marker={"color": color, "symbol": "diamond", "size": 9},

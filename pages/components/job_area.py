@@ -98,7 +98,9 @@ def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
     if not info.live:
         st.rerun()
     # Separate containers, so that the old Stop button does not stay beside the new one when a part grows or shrinks.
-    above, lines, stop, below = (st.container() for _ in range(4))
+    above, row, below = (st.container() for _ in range(3))
+    with row.container(horizontal=True, vertical_alignment="bottom"):
+        lines, stop = st.container(), st.container(width="content")
     if head:
         with above:
             head(progress)

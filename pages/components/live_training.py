@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+import streamlit as st
+
+from convnet_core.config.stages import TrainConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
 from convnet_core.jobs.job_progress import JobProgress, thin
 from convnet_core.runs.run import Run
+from convnet_core.training.advice import explain_gap, warn_of_learning_rate
 from convnet_core.training.history import parent_curve, read_fork, shifted
 from pages.charts import training_curves as curves
 from pages.charts.training_curves import Histories
@@ -25,21 +29,41 @@ def show_training(run: Run, progress: JobProgress, others: Histories | None = No
     the curves of other runs, to draw below.
     """
     try:
+        show_origin(run)
         if progress.metrics:
             history = curves.live_history(run, progress)
             show_live_figures(history)
-            curves.show_curves(curves_of(run, history, others or {}), live=True)
+            config = TrainConfig.from_json(progress.settings)
+            show_curves(run, history, config, others or {}, live=True)
         if preview := progress.preview:
             show_preview(preview)
     except ConvNetError as error:
         jobs.show_error(error)
 
 
-def curves_of(run: Run, history: Sequence[Metrics], others: Histories) -> Histories:
-    """The curve of a run first, then that of the run that it was forked from, and those of others.
+def show_origin(run: Run) -> None:
+    """Say where a forked training started, and what it changes. Raises RunError if its record is damaged."""
+    if fork := read_fork(run):
+        changes = ", ".join(fork.changes) or "no other setting"
+        st.caption(f"Forked from **{fork.parent}** at epoch {fork.epoch:.1f}: {changes}. {' '.join(fork.notes)}")
 
-    Raises RunError if the record of the fork is damaged.
+
+def show_curves(
+    run: Run, history: Sequence[Metrics], config: TrainConfig, others: Histories, *, live: bool = False
+) -> None:
+    """The curves of a training, with what they mean: a warning above them, an explanation below.
+
+    Raises RunError if the record of a fork is damaged.
     """
+    if warning := warn_of_learning_rate(history):
+        st.warning(warning, icon=":material/trending_up:")
+    curves.show_curves(_curves_of(run, history, others), config.label_smoothing, live=live)
+    if text := explain_gap(history, config):
+        st.caption(text)
+
+
+def _curves_of(run: Run, history: Sequence[Metrics], others: Histories) -> Histories:
+    """The curve of a run first, then that of the run that it was forked from, and those of others."""
     result = {run.name: thin(shifted(run, history))}
     if (fork := read_fork(run)) and fork.parent not in others:
         result[fork.parent] = list(_parent_curve(run.path, fork.parent))

@@ -22,10 +22,11 @@ _STYLE = """<style>
 .preview h6 {margin: 0 0 0.4rem; padding: 0; font-size: 0.875rem; font-weight: 600}
 .preview p {margin: 0.4rem 0 0; opacity: 0.7; font-size: 0.8rem}
 .preview img {image-rendering: pixelated; display: block}
-.preview .answers {display: grid; grid-template-columns: repeat(6, 3.2rem); gap: 0.5rem}
-.preview .answer {text-align: center; line-height: 1.15; border-bottom: 4px solid; padding-bottom: 3px}
+.preview .answers {display: grid; grid-template-columns: repeat(6, 3.2rem); gap: 0.4rem 0.5rem}
+.preview .answer {text-align: center; line-height: 1.05; border-bottom: 4px solid; padding-bottom: 3px}
 .preview .answer img {width: 100%; border-radius: 3px}
-.preview .answer b {font-size: 1.3rem}
+.preview .answer b {font-size: 1.2rem}
+.preview .answer small {line-height: 1; opacity: 0.8}
 .preview .filters {width: 12rem} .preview .filters img {width: 100%}
 </style>"""
 
@@ -41,7 +42,7 @@ def show_preview(preview: Preview) -> None:
         f"""{_STYLE}<div class="preview" data-testid="preview">
         <div><h6>{right} of {len(preview.answers)} test digits are read correctly</h6>
         <div class="answers">{cards}</div></div>
-        <div class="filters"><h6>{count} filters of {size} in the first layer</h6>
+        <div class="filters"><h6>First layer: {count} filters, {size}</h6>
         <img alt="the filters" src="{_filter_picture(preview.filters, preview.kernel, dark)}">
         <p>A filter looks for ink where it is orange, and for paper where it is blue.</p></div></div>"""
     )
@@ -54,7 +55,7 @@ def _card(answer: PreviewAnswer, dark: bool) -> str:
     return (
         f'<div class="answer" style="border-color: {color}"><img alt="a {answer.truth}" '
         f'src="{_digit_picture(answer.image, dark)}"><b>{answer.answer}</b> <span style="color: {color}">{mark}</span>'
-        f"<br>{100 * answer.probability:.0f} %</div>"
+        f"<br><small>{100 * answer.probability:.0f} %</small></div>"
     )
 
 

@@ -72,6 +72,27 @@ def test_the_server_uses_the_slider_value_shown_while_a_key_is_held(server, page
         assert f"{flag}={shown}" in page.url, "a reload keeps the value"
 
 
+def test_a_change_goes_on_from_here_and_the_curves_lie_over_each_other(server, page):
+    start(page, server)
+    preview = page.get_by_test_id("preview")
+    before = preview.inner_html()
+    page.wait_for_function("before => document.querySelector('.preview').innerHTML != before", arg=before)
+    parent = run_name(page)
+    page.get_by_role("slider", name="Learning rate").press("ArrowLeft")
+    page.get_by_text("--learning-rate 0.005").first.wait_for(state="attached")
+    page.get_by_role("button", name="Try this change").click()
+    page.get_by_text(f"Forked from {parent} at epoch").wait_for(timeout=60_000)
+    assert "learning rate 0.006 → 0.005" in page.get_by_text("Forked from").inner_text()
+    page.get_by_text("Time left").first.wait_for(timeout=60_000)
+    names = "() => document.querySelector('.js-plotly-plot').data.map(trace => trace.name)"
+    page.wait_for_function(f"() => ({names})().length == 4")
+    assert set(page.evaluate(names)) == {"this run", parent}
+    assert Run.open(server.runs / parent).record("checkpoint"), "the other training can be resumed"
+    stop_button(page).click()
+    page.get_by_text("stopped in epoch").wait_for()
+    assert page.get_by_role("button", name="Resume the training").is_visible()
+
+
 def test_a_running_training_survives_a_reload_and_a_server_restart(server, page):
     start(page, server)
     page.reload()

@@ -57,7 +57,10 @@ def figures(monkeypatch):
 def test_curve_names_appear_above_the_curves(figures):
     curves.show_curves({"run": course(1)})
     (figure,) = figures
-    assert [note.text for note in figure.layout.annotations] == ["loss by epoch", "accuracy by epoch, %"]
+    assert [note.text for note in figure.layout.annotations] == [
+        "loss by epoch, ◆ validation",
+        "accuracy by epoch in %, ◆ validation",
+    ]
     assert not any(figure.layout[f"yaxis{place}"].title.text for place in ("", 2))
 
 
@@ -102,4 +105,4 @@ def test_live_curves_do_not_evict_finished_ones_from_the_cache(figures):
         assert figures[-1] is not finished
     curves.show_curves({"run": course(99)})
     assert figures[-1] is finished
-    assert finished.data[0].name == "training"
+    assert finished.data[0].name == "this run"

@@ -163,10 +163,10 @@ def test_a_fork_says_where_it_comes_from_and_shows_both_curves(root, trained_run
     assert "learning rate 0.006 → 0.001" in text_of(app)
     traces = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
     assert {trace["name"] for trace in traces} == {
-        "training", "validation", trained_run.name, f"{trained_run.name}, validation"
+        "this run", "this run, validation", trained_run.name, f"{trained_run.name}, validation"
     }  # fmt: skip
     ends = {trace["name"]: trace["x"][-1] for trace in traces}
-    assert ends["training"] == pytest.approx(4)
+    assert ends["this run"] == pytest.approx(4)
     assert ends[trained_run.name] == pytest.approx(3)
 
 
@@ -224,7 +224,7 @@ def test_a_running_training_shows_filters_and_answers(root):
     with running_job(run, "train", "StageStarted(stage='train')", METRICS, PREVIEW):
         view = html_of(open_page("train"))
     assert "1 of 2 test digits are read correctly" in view
-    assert "2 filters of 3 × 3" in view
+    assert "First layer: 2 filters, 3 × 3" in view
     assert view.index("<b>3</b>") < view.index("✓") < view.index("<b>6</b>") < view.index("✗")
 
 

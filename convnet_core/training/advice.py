@@ -1,0 +1,65 @@
+"""What the figures of a training mean, in sentences for the user. Does not import torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from convnet_core.config.stages import TrainConfig
+from convnet_core.data.split import CLASSES
+from convnet_core.events import Metrics
+
+CHANCE = 1 / CLASSES
+"""The accuracy of guessing."""
+GUESS_LOSS = math.log(CLASSES)
+"""The cross-entropy of giving each digit the same probability: 2.30."""
+_NEAR_CHANCE = 0.15
+_FIRST_STEPS = 50  # a network may take as long to leave the accuracy of guessing
+_EVENTS = 3  # in a row near chance
+
+
+def lowest_loss(label_smoothing: float) -> float:
+    """The lowest loss that any network can reach in training: the entropy of the smoothed target."""
+    other = label_smoothing / CLASSES
+    truth = 1 - label_smoothing + other
+    rest = -(CLASSES - 1) * other * math.log(other) if other else 0.0
+    return -truth * math.log(truth) + rest
+
+
+def explain_gap(history: Sequence[Metrics], config: TrainConfig) -> str:
+    """Why the training loss is above the validation loss; empty if it is not, or if nothing is known of it."""
+    compared = [item for item in history if item.validation_loss is not None and item.loss > item.validation_loss]
+    reasons = []
+    if config.label_smoothing:
+        floor = lowest_loss(config.label_smoothing)
+        reasons.append(
+            f"label smoothing of {config.label_smoothing:g} asks the network not to be too sure, so no training loss "
+            f"can fall below {floor:.2f}, and validation is measured without it"
+        )
+    if config.augment:
+        reasons.append("the training images are distorted, and the validation images are not")
+    if not compared or not reasons:
+        return ""
+    return f"Training loss lies above validation loss: {'; '.join(reasons)}."
+
+
+def warn_of_learning_rate(history: Sequence[Metrics]) -> str:
+    """A warning if the learning rate is probably too high; empty if the training looks fine.
+
+    The sign is an accuracy near that of guessing after the first steps, or a loss far above its lowest or above that
+    of guessing.
+    """
+    newest = history[-1]
+    rate = max(item.learning_rate for item in history)
+    if newest.step >= _FIRST_STEPS and all(item.accuracy < _NEAR_CHANCE for item in history[-_EVENTS:]):
+        return (
+            f"The accuracy is stuck near {CHANCE:.0%}, which is what guessing gets. A learning rate of {rate:g} is "
+            "probably too high: choose a lower one and train again."
+        )
+    lowest = min(item.loss for item in history)
+    if newest.loss > max(2 * lowest, GUESS_LOSS):
+        return (
+            f"The loss has risen from {lowest:.2f} to {newest.loss:.2f}; guessing would get {GUESS_LOSS:.2f}. A "
+            f"learning rate of {rate:g} is probably too high: choose a lower one and train again."
+        )
+    return ""
