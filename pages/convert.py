@@ -57,7 +57,7 @@ def main() -> None:
     with folded:
         config = conversion.conversion_settings(run, converter)
         flags = inputs.input_flags(run, inputs_of(run, stage, *CONVERT_STAGES, "compare")) if run.is_model else []
-        if state == "fresh":
+        if state != "missing":
             start_button(run, config, flags, "Convert again")
     with verdict:
         unsupported = config.converter == "native" and show_unsupported_nodes(run)
@@ -65,16 +65,14 @@ def main() -> None:
             if not unsupported:
                 st.info(f"Not made yet: {config.converter} has not converted this run.", icon=":material/transform:")
             start_button(run, config, flags, "Convert", main=not unsupported)
-        elif shared.warn_if_stale(run, stage):
-            start_button(run, config, flags, "Convert again")
-    try:
-        if state != "missing":
-            with verdict:
+        else:
+            shared.warn_if_stale(run, stage)
+            try:
                 show_verdict(run, stage)
-            with details:
-                show(run, stage, flags)
-    except ConvNetError as error:
-        jobs.show_error(error)
+                with details:
+                    show(run, stage, flags)
+            except ConvNetError as error:
+                jobs.show_error(error)
     newest = watcher.newest(run, *_COMMANDS)
     if newest and newest[1].state in ("done", "stopped"):
         show_log(newest[0])

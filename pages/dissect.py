@@ -51,7 +51,7 @@ def main() -> None:
         try:
             report = read(run.path, stage, digest(run.file(f"{stage}/{content.FILE}")))
         except (OSError, RunError) as error:
-            st.error(f"{content.FILE} cannot be read: {one_line(error)}.")
+            st.error(f"{one_line(error)}.")
             start_button(run, config, "Dissect again")
             return
         show_findings(report, state)

@@ -19,7 +19,8 @@ def in_the_app(hint: str) -> str:
     """
     if "command line" in hint:
         return hint
-    return _FLAG.sub(lambda flag: _words(*flag.groups()), _COMMAND.sub(_page, hint))
+    text = _FLAG.sub(lambda flag: _words(*flag.groups()), _COMMAND.sub(_page, hint))
+    return f"use {text}" if text.startswith("the page") else text
 
 
 def _page(command: re.Match[str]) -> str:

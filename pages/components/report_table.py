@@ -20,7 +20,7 @@ def show_verdict(report: Report, *, stale: bool = False) -> None:
     text = sentence(report)
     text = text[0].upper() + text[1:]
     if stale:
-        st.info(f"The last comparison, now out of date, said: {report.verdict}.", icon=":material/history:")
+        st.info(f"The last comparison, which is out of date, said: {sentence(report)}.", icon=":material/history:")
     elif report.agree:
         st.success(f"{text}.", icon=":material/verified:")
     else:

@@ -101,10 +101,12 @@ def test_moving_a_tolerance_updates_the_verdict(root, finished_run):
 def test_a_stale_comparison_lists_the_stages_to_run(root, finished_run):
     run = copy_of(finished_run, root)
     (run.path / "train/model.safetensors").write_bytes(b"other")
-    text = text_of(open_page("compare"))
+    app = open_page("compare")
+    text = text_of(app)
     assert "This is out of date" in text
+    assert not app.success
     assert "Stages to run again: train, export, convert, compare" in text
-    assert "runtimes agree" not in text
+    assert f"The last comparison, which is out of date, said: all {len(RUNTIMES)} runtimes agree" in text
 
 
 @pytest.mark.slow

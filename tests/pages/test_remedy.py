@@ -11,11 +11,11 @@ from pages.components.remedy import in_the_app
     [
         ("lower --learning-rate", "lower “learning rate”"),
         ("lower --validation-size or --batch-size", "lower “validation size” or “batch size”"),
-        ("`train --resume --run DIR` continues from here", "the page Train continues from here"),
+        ("continue from here with `train --resume --run DIR`", "continue from here with the page Train"),
         ("train again: python -m convnet_core train --run /a/b-c", "train again: the page Train"),
         (
             "`convert --converter native`, or `export --opset 20`",
-            "the page Convert with “converter” native, or the page Export with “opset” 20",
+            "use the page Convert with “converter” native, or the page Export with “opset” 20",
         ),
         ("use generated digits (--data strokes)", "use generated digits (“data” strokes)"),
         ("export again; `convert` writes its own int8 file", "export again; `convert` writes its own int8 file"),
@@ -41,4 +41,4 @@ STAGES = {
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_command_of_a_stage_is_shown_as_its_page(tmp_path, stage):
-    assert in_the_app(Run.create(tmp_path / "my run").command_for(stage)) == STAGES[stage]
+    assert in_the_app(Run.create(tmp_path / "my run").command_for(stage)) == f"use {STAGES[stage]}"
