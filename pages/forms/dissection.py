@@ -62,7 +62,7 @@ def settings(run: Run) -> DissectConfig:
         is_small,
         key=f"dissect-worst of {run.name}",
         help="Searches for the input on which each runtime differs most. On by default for a small network; for a "
-        "large one it takes longer than all the rest",
+        "large one it takes as long as all the rest",
     )
     chosen = default.worst if worst == is_small else "yes" if worst else "no"
     return default.replace(converter=converter or "native", samples=samples, worst=chosen)

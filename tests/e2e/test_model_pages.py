@@ -83,10 +83,10 @@ def test_a_phone_shows_all_ten_digits(server, run, new_page):
 @pytest.mark.slow
 def test_a_lesson_shows_its_finding_and_clicks_in_both_graphs_show_the_node(server, run, page):
     page.goto(f"{server.address}/dissect")
-    page.get_by_role("combobox", name="Fault to insert").click()
+    page.get_by_role("combobox", name="Fault in a copy of the run").click()
     page.get_by_role("option", name="a kernel transposed").click()
-    settle(page)
-    page.get_by_role("button", name="Dissect").click()
+    page.get_by_text("Not made yet: a copy of the run, a kernel transposed").wait_for()
+    page.get_by_role("button", name="Insert the fault and dissect").click()
     page.get_by_text("its transpose by (0, 1, 3, 2) fits").first.wait_for(timeout=120_000)
     choose_node(page, "Gemm")
     page.get_by_role("heading", name="Gemm node_linear").wait_for()
