@@ -126,7 +126,9 @@ def _show_stages(info: JobInfo, progress: JobProgress) -> None:
             st.markdown(f":material/progress_activity: **{stage}**")
             _show_progress(progress)
         else:
-            st.markdown(f":material/schedule: {stage}" + (" is starting" if not (index or progress.started) else ""))
+            st.markdown(f":material/schedule: {stage}")
+            if not (index or progress.started):
+                st.progress(0.0, text="starting")
 
 
 def _show_stage(stage: str | None, progress: JobProgress) -> None:
@@ -169,6 +171,8 @@ def _fraction_done(done: float, total: float) -> float:
 def _show_progress(progress: JobProgress) -> None:
     """Show the latest progress of the running stage."""
     match progress.latest:
+        case None:
+            st.progress(0.0, text="loading the libraries")
         case Message(text=text) if text.startswith("queued"):
             st.info(text[0].upper() + text[1:], icon=":material/hourglass:")
         case Message(text=text):

@@ -194,10 +194,12 @@ def test_a_damaged_file_is_explained(run):
 
 @pytest.mark.slow
 def test_a_running_dissection_hides_the_old_results(run):
-    with running_job(run, "dissect", "StageStarted(stage='dissect')"):
+    with running_job(run, "dissect", "StageStarted(stage='dissect')") as job:
         app = open_page("dissect")
         assert "**dissect**" in text_of(app)
         assert not app.dataframe
+        assert [bar.proto.text for bar in app.get("progress")] == ["loading the libraries"]
+        assert job.poll() is None
 
 
 @pytest.mark.slow
