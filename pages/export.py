@@ -25,8 +25,11 @@ _LIMITS = {field.path[0]: field.setting for field in describe(ExportConfig)}
 def main() -> None:
     """The page, from top to bottom."""
     st.title("Export")
-    st.write("Exports the trained PyTorch network to an ONNX file, checks it, and shows it node by node.")
     run = shared.selected_run()
+    if run and run.is_model:
+        st.write("Look at the imported model: its inputs, its outputs, and its graph, node by node.")
+    else:
+        st.write("Write the trained PyTorch network into an ONNX file, check it, and look at its graph, node by node.")
     if run is None or run.state("train").state == run.state("export").state == "missing":
         run = shared.require_stage("export", "Exporting")
     jobs.show_start_error()

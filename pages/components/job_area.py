@@ -14,7 +14,7 @@ from convnet_core.jobs.job_info import JobInfo
 from convnet_core.jobs.job_progress import JobProgress, progress_of
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
-from pages.components.remedy import in_the_app
+from pages.components import remedy
 
 _STAGES = ("train", "export", "convert", "compare")
 _FOLLOW_SECONDS = 0.5
@@ -54,7 +54,8 @@ def clear_start_error() -> None:
 
 def show_error(error: ConvNetError) -> None:
     """Show an error and how to fix it."""
-    st.error(f"{error}" + (f"\n\n{in_the_app(error.hint)}" if error.hint else ""))
+    st.error(remedy.text_of(error))
+    remedy.show_link(error.hint)
 
 
 Draw = Callable[[JobProgress], None]
@@ -189,7 +190,8 @@ def _show_progress(progress: JobProgress) -> None:
 def show_failure(job: JobView, info: JobInfo) -> None:
     """Show why a job failed, died or was stopped, how to fix it, and its log."""
     show = st.info if info.state == "stopped" else st.error
-    show(f"{info.command}: {info.error}" + (f"\n\n{in_the_app(info.hint)}" if info.hint else ""))
+    show(f"{info.command}: {remedy.text_of(ConvNetError(str(info.error), info.hint))}")
+    remedy.show_link(info.hint)
     log = job.log()
     if log and info.state != "stopped":
         with st.expander("Log"):

@@ -1,26 +1,91 @@
-"""Hints for readers of the app: the engine's hints name commands and flags, the app has pages and fields."""
+"""What to do about an error, in the words of the app: the engine's hints name commands and flags, the app has pages."""
 
 from __future__ import annotations
 
 import re
 
+import streamlit as st
+
+from convnet_core.config.fields import describe
+from convnet_core.config.stages import (
+    BenchmarkConfig,
+    CompareConfig,
+    ConvertConfig,
+    DissectConfig,
+    ExportConfig,
+    TrainConfig,
+)
+from convnet_core.errors import ConvNetError
+
+_PHRASES = (
+    (r"use the command line: `[^`]*`", "import it on the command line", ""),
+    (r"(the command line [^:]*): `[^`]*`", r"\1", ""),
+    (r"for ONNX models use `[^`]*`", "import ONNX models on Home", "home"),
+    (r"`python -m convnet_core runs` lists the runs", "Home lists all runs", "home"),
+    (r"import it again: `[^`]*`", "import it again on Home", "home"),
+    (r"train it: `[^`]*`", "train it on the page Train", "train"),
+    (r"`train --resume[^`]*`", "“Resume the training”", "train"),
+    (r"start over without --resume", "start a new training", "train"),
+    (r"use --device auto; `doctor` lists the devices", "choose the device auto; Home lists the devices", "train"),
+    (r"choose another (?:folder with )?--run", "choose another run in the menu on the left", ""),
+    (r"--range '(.*?)=LOW,HIGH' sets .*", r"set the range of “\1”, or choose a file with your own values", "compare"),
+    (r" \(--data[^)]*\)", "", "data"),
+    (r"with --input", "as your own inputs", "compare"),
+    (r"; for any other use `export --factory.*", "; export others to ONNX, and import them on Home", "home"),
+    (r"`convert` writes", "the conversion writes", ""),
+    (r", then `convert --onnx FILE`", "; the command line imports them", ""),
+    (r", or python -m convnet_core export --factory", "", ""),
+    (r"run `compare` again", "compare again", "compare"),
+)
+"""What the app says instead of a part of a hint, and the page that it means."""
 _FLAG = re.compile(r"--([a-z][a-z0-9-]*)(?: ('[^']*'|[^\s,;`()-][^\s,;`()]*))?")
 _COMMAND = re.compile(
     r"`?(?:python -m convnet_core )?\b(train|export|convert|compare|dissect|benchmark)((?: " + _FLAG.pattern + r")+)`?"
 )
 _PAGES_OWN = ("run", "onnx", "resume")
 """Flags that a page sets by itself."""
+_PAGES = {
+    field.flag: page
+    for config, page in (
+        (DissectConfig, "dissect"),
+        (BenchmarkConfig, "benchmark"),
+        (CompareConfig, "compare"),
+        (ConvertConfig, "convert"),
+        (ExportConfig, "export"),
+        (TrainConfig, "train"),
+    )
+    for field in describe(config)
+}
+"""The page where the setting of a flag is."""
 
 
 def in_the_app(hint: str) -> str:
-    """A hint with pages in place of commands, and names of fields in place of flags.
-
-    What only the command line can do stays as it is.
-    """
-    if "command line" in hint:
-        return hint
+    """A hint with pages in place of commands, and names of fields in place of flags."""
+    for pattern, words, _ in _PHRASES:
+        hint = re.sub(pattern, words, hint)
     text = _FLAG.sub(lambda flag: _words(*flag.groups()), _COMMAND.sub(_page, hint))
     return f"use {text}" if text.startswith("the page") else text
+
+
+def page_of(hint: str) -> str:
+    """The name of the page where a hint can be followed; empty if there is none."""
+    if page := next((page for pattern, _, page in _PHRASES if page and re.search(pattern, hint)), ""):
+        return page
+    if command := _COMMAND.search(hint):
+        return command[1]
+    return next((_PAGES[flag] for flag, _ in _FLAG.findall(hint) if flag in _PAGES), "")
+
+
+def text_of(error: ConvNetError) -> str:
+    """An error with its remedy, for a message box."""
+    return f"{error}" + (f"\n\n{in_the_app(error.hint)}" if error.hint else "")
+
+
+def show_link(hint: str) -> None:
+    """A link to the page where a hint can be followed, unless it is the one that is shown."""
+    page = page_of(hint)
+    if page and page != (st.session_state.get("page") or "home"):
+        st.page_link(f"pages/{page}.py", label=f"Go to {page.title()}", icon=":material/arrow_forward:")
 
 
 def _page(command: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ from convnet_core.config.flags import replace_fields
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, TrainConfig
 from convnet_core.data.sources import SOURCES, STROKES, absolute
 from convnet_core.errors import ConvNetError
+from pages.components import remedy
 
 FIELDS = {field.path: field for field in describe(TrainConfig)}
 _SLIDERS: dict[str, tuple[float, float, float]] = {
@@ -138,7 +139,7 @@ def training_settings(place: DeltaGenerator) -> TrainConfig | None:
     try:
         return replace_fields(TrainConfig(data=data_config), values)
     except ConvNetError as error:
-        place.error(f"{error}" + (f"; {error.hint}" if error.hint else ""))
+        place.error(remedy.text_of(error))
         return None
 
 

@@ -2,6 +2,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -88,6 +89,12 @@ def text_of(app):
 
 _PARTS = ("digit", "title", "detail", "note")
 """The texts of the pad's answer."""
+
+
+def states(app):
+    """The states of the stages in the picture of a run's way."""
+    (picture,) = [item.proto.body for item in app.get("html") if 'data-testid="way"' in item.proto.body]
+    return [text.strip() for text in re.findall(r"</i>(.*?)</span>", picture)]
 
 
 def button(app, label):

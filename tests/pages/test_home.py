@@ -1,7 +1,6 @@
 """The home page with AppTest: empty, with a finished, a stale, a failed and a running run."""
 
 import dataclasses
-import re
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +11,7 @@ from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from tests.conftest import RUNTIMES, copy_of
-from tests.pages.conftest import button, open_page, running_job, text_of
+from tests.pages.conftest import button, open_page, running_job, states, text_of
 from tests.support.links import replace_with_link
 
 
@@ -21,12 +20,6 @@ def no_runtimes(monkeypatch):
     """Keep the pad's runtimes closed: test_pad.py draws on it."""
     pool = SimpleNamespace(loading=False, names=(), ready=(), failed={}, fault=None)
     monkeypatch.setattr("pages.components.reading.open_pool", lambda *_: pool)
-
-
-def states(app):
-    """The states of the stages in the picture of a run's way."""
-    (picture,) = [item.proto.body for item in app.get("html") if 'data-testid="way"' in item.proto.body]
-    return [text.strip() for text in re.findall(r"</i>(.*?)</span>", picture)]
 
 
 def test_without_runs_it_offers_to_run_the_pipeline(root):
@@ -92,7 +85,7 @@ def test_a_damaged_report_is_explained(root, finished_run):
     write_json(run.path / "compare/stage.json", record)
     app = open_page()
     assert "report.json cannot be read" in text_of(app)
-    assert "convnet_core compare" in text_of(app)
+    assert "use the page Compare" in text_of(app)
 
 
 def test_a_report_that_is_a_link_is_not_downloadable(root, tmp_path, finished_run):

@@ -21,7 +21,7 @@ from convnet_core.stages.convert import run_convert
 from convnet_core.stages.import_onnx import run_import_onnx
 from convnet_core.tensors.model_inputs import InputSpec
 from tests.conftest import copy_of
-from tests.pages.conftest import button, open_page, text_of
+from tests.pages.conftest import button, open_page, states, text_of
 
 FLAGS = ["--shape", "word ids=1,7", "--range", "word ids=0,5"]
 
@@ -114,8 +114,7 @@ def test_a_killed_upload_is_shown_as_died(root):
 def test_home_leads_from_a_new_model_to_its_comparison(root, commands):
     import_model(root, table_of_words())
     app = open_page()
-    boxes = [item.value.split("] ")[1] for item in app.markdown if item.value.startswith(":") and "] " in item.value]
-    assert boxes == ["fresh", "missing", "missing"]
+    assert states(app) == ["up to date", "not made yet", "not made yet"]
     button(app, "Convert and compare").click().run()
     assert commands == [("words", ["refresh"])]
 

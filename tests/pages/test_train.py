@@ -200,7 +200,7 @@ def test_a_failed_training_shows_reason_and_hint(root):
         raise DataError("the loss is nan", "lower --learning-rate")
     text = text_of(open_page("train"))
     assert "the loss is nan" in text
-    assert "lower --learning-rate" in text
+    assert "lower “learning rate”" in text
 
 
 def test_a_running_training_shows_live_figures(root, trained_run):
