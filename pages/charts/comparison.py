@@ -53,7 +53,8 @@ def _row(item: Measurement, comparison: Comparison) -> _Row:
     if (allowed := tolerances(item, comparison.config)) is not None:
         limits = (float(allowed.min(initial=1.0)), float(allowed.max(initial=0.0)))
         beyond = int((~(item.max_abs <= allowed)).sum())
-        text = f"{beyond:,} of {len(allowed):,} beyond" if beyond else "all within tolerance"
+        text = "all within tolerance" if line.passed else "fails on other inputs"
+        text = f"{beyond:,} of {len(allowed):,} beyond" if beyond else text
     else:
         text = f"{format_share(item.agreement)} of labels equal"
     return _Row(name, counts, equal, limits, text if line.judged else "not judged", line.passed)

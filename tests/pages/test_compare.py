@@ -96,6 +96,9 @@ def test_moving_a_tolerance_updates_the_verdict(root, finished_run):
     assert "disagree with pytorch" in text_of(app)
     assert "✗ fail" in set(app.dataframe[0].value["Verdict"])
     assert re.search(r"\*\*tensorflow\*\*: .*beyond tolerance", text_of(app)), "the table would cut it off"
+    notes = [note["text"] for note in json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["annotations"]]
+    assert any(re.fullmatch(r"✗ [\d,]+ of [\d,]+ beyond", note) for note in notes)
+    assert not any(note.startswith("✗") and "within" in note for note in notes)
 
 
 def test_a_stale_comparison_lists_the_stages_to_run(root, finished_run):
