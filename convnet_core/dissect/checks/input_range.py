@@ -65,10 +65,10 @@ def _verdict(labels: Mapping[str, Labels], learned: InputStatistics) -> str:
         return ""
     accuracies = [item.accuracy for item in floats if item.accuracy is not None]
     if not accuracies or learned.accuracy is None:
-        return "All runtimes agree: the data is at fault, not the conversion. "
+        return "All float runtimes agree: the data is at fault, not the conversion. "
     actual, before = 100 * float(np.min(accuracies)), 100 * learned.accuracy
     fall = "falls from" if actual < before - 0.5 else "was"
     return (
-        f"All runtimes agree, and the accuracy {fall} {before:.1f} % {'to' if fall != 'was' else 'and is'} "
+        f"All float runtimes agree, and the accuracy {fall} {before:.1f} % {'to' if fall != 'was' else 'and is'} "
         f"{actual:.1f} %: the data is at fault, not the conversion. "
     )
