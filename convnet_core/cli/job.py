@@ -15,12 +15,12 @@ from convnet_core.cli.resolve import short_path
 from convnet_core.cli.terminal import error_console, print_results, redirect_output
 from convnet_core.compare import report_file
 from convnet_core.config.stages import ConvertConfig
-from convnet_core.errors import ConvNetError
+from convnet_core.errors import ConvNetError, Stopped
 from convnet_core.events import Message
 from convnet_core.jobs.job import Job, open_job
 from convnet_core.runs import library
 from convnet_core.runs.run import Run
-from convnet_core.runs.stage_folders import CONVERT_STAGES, STAGES
+from convnet_core.runs.stage_folders import CHECKPOINT, CONVERT_STAGES, STAGES
 from convnet_core.tensors.model_inputs import InputSpec
 
 if TYPE_CHECKING:
@@ -50,8 +50,10 @@ def command_job(args: argparse.Namespace, run: Run, command: str) -> Iterator[Jo
                 stale = [stage for stage in STAGES if run.state(stage).state == "stale"]
                 if stale:
                     console.print(f"[yellow]stale now[/]: {', '.join(stale)}; run them again")
-        except ConvNetError:
-            if new and not any((run.path / name).exists() for name in ("checkpoint", *STAGES)):
+        except ConvNetError as error:
+            if isinstance(error, Stopped) and (run.path / CHECKPOINT).is_dir():
+                error.hint = f"`python -m convnet_core train --resume --run {short_path(run)}` goes on from here"
+            if new and not any((run.path / name).exists() for name in (CHECKPOINT, *STAGES)):
                 with contextlib.suppress(ConvNetError):  # report the first error, not this one
                     library.delete_runs([run])
             raise

@@ -152,10 +152,7 @@ def fit(
             if monitor.stop_requested():
                 clock.pause()
                 save(training)
-                raise Stopped(
-                    f"stopped in epoch {epoch + 1} of {config.epochs}, at batch {index + 1}; saved",
-                    hint="resume it to go on from here",
-                )
+                raise Stopped(f"stopped in epoch {epoch + 1} of {config.epochs}, at batch {index + 1}; it is saved")
             rate = learning_rate(config, epoch * len(batches) + index, config.epochs * len(batches))
             loss, correct = step(batches[index], rate)
             training.progress.batch = index + 1

@@ -55,7 +55,9 @@ def _make_figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...], smoothi
         floor = lowest_loss(smoothing)
         _add_level(figure, floor, f"no training loss below {floor:.2f} with label smoothing", 1)
     charts.style_figure(figure, "", "", height=215 if len(histories) == 1 else 240, showlegend=len(histories) > 1)
-    return figure.update_layout(legend={"y": -0.2}, margin_t=24)
+    for axes in (figure.update_xaxes, figure.update_yaxes):  # Streamlit's theme leaves room for a title
+        axes(title_standoff=0, automargin=False)
+    return figure.update_layout(legend={"y": -0.2}, margin={"t": 24, "b": 24 if len(histories) == 1 else 50, "l": 30})
 
 
 def _add_level(figure: go.Figure, level: float, text: str, column: int) -> None:

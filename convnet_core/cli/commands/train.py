@@ -13,11 +13,10 @@ from convnet_core.cli.terminal import print_results
 from convnet_core.config.flags import add_config_flags, apply_flags, explicit_fields, replace_fields
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, TrainConfig
 from convnet_core.data.sources import SOURCES, absolute
-from convnet_core.errors import ConfigError, RunError, Stopped
+from convnet_core.errors import ConfigError, RunError
 from convnet_core.events import Monitor
 from convnet_core.jobs.job import device_lock
 from convnet_core.runs.run import Run
-from convnet_core.runs.stage_folders import CHECKPOINT
 from convnet_core.training.estimate import describe_cost, expected_seconds, parameter_count, step_count
 from convnet_core.training.history import newest_training
 from convnet_core.training.speed import known_factor, record_factor
@@ -65,15 +64,10 @@ def execute(args: argparse.Namespace) -> int:
     else:
         config = train_config(args, PRESETS[preset(args)])
         run = resolve.run_to_write(args, f"{preset(args)}-{Path(config.data.source).name}")
-    try:
-        with command_job(args, run, "train") as job:
-            from convnet_core.stages.train import run_train
+    with command_job(args, run, "train") as job:
+        from convnet_core.stages.train import run_train
 
-            result = run_train(run, config, job, resume=args.resume, parent=parent)
-    except Stopped as stopped:
-        if (run.path / CHECKPOINT).is_dir():
-            stopped.hint = f"`python -m convnet_core train --resume --run {resolve.short_path(run)}` goes on from here"
-        raise
+        result = run_train(run, config, job, resume=args.resume, parent=parent)
     line = f"{100 * result.test_accuracy:.2f} % test accuracy; the weights are in {resolve.short_path(run)}/train"
     print_results(args, {"run": str(run.path), **dataclasses.asdict(result)}, line)
     return 0
