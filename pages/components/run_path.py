@@ -41,7 +41,7 @@ _STYLE = """<style>
 .way .step {flex: 0 0 4.6rem; align-self: center; text-align: center; font-size: 0.8rem; opacity: 0.8}
 .way .step::after {content: ""; display: block; height: 12px; margin: 2px 8px; background: currentColor;
   clip-path: polygon(0 42%, 84% 42%, 84% 0, 100% 50%, 84% 100%, 84% 58%, 0 58%)}
-@media (max-width: 640px) {.way {flex-direction: column} .way .step {flex-basis: auto}
+@media (max-width: 640px) {.way {flex-direction: column} .way .box, .way .step {flex-basis: auto}
   .way .step::after {content: "↓"; height: auto; background: none; clip-path: none}}
 @media (prefers-reduced-motion: reduce) {.way .running {animation: none}}
 </style>"""

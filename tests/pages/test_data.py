@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from convnet_core.data import strokes, strokes_cache
 from tests.pages.conftest import button, open_page, text_of
@@ -33,6 +34,19 @@ def test_strokes_are_shown_by_default(root):
     assert not app.exception
     assert metric(app, "Training images") == "600"
     assert [item.value for item in app.subheader] == ["Gallery", "Mean images", "Balance", "Augmentation"]
+
+
+def test_digits_that_are_generated_show_how_many_are_drawn(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONVNET_CACHE_DIR", str(tmp_path / "cache"))
+    texts = []
+    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.progress", lambda *_, text: texts.append(text))
+    st.cache_resource.clear()
+    assert metric(open_page("data"), "Training images") == "600"
+    assert "Drawing training digits: 600 of 600 images" in texts
+    assert "Drawing test digits: 100 of 100 images" in texts
+    texts.clear()
+    open_page("data")
+    assert not texts
 
 
 def test_augmentation_is_explained_and_shown(root):
