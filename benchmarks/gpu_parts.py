@@ -18,7 +18,8 @@ from convnet_core.common.files import digest
 from convnet_core.config.stages import AugmentConfig, CompareConfig, DataConfig, ExportConfig, TrainConfig
 from convnet_core.errors import Stopped
 from convnet_core.events import Monitor
-from convnet_core.networks.convnet import INPUT, OUTPUT, build
+from convnet_core.networks.convnet import build
+from convnet_core.networks.ports import INPUT, OUTPUT
 from convnet_core.runs.run import Run
 from convnet_core.stages.train import run_train
 from convnet_core.training import loop

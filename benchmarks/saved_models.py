@@ -23,7 +23,8 @@ from convnet_core.convert.convert import convert
 from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.events import Monitor
 from convnet_core.export.onnx_export import export
-from convnet_core.networks.convnet import INPUT, build
+from convnet_core.networks.convnet import build
+from convnet_core.networks.ports import INPUT
 from convnet_core.onnx_files import model_file
 
 _CALLS = {512: 5, 1: 400}

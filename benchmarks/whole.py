@@ -20,7 +20,7 @@ import onnx
 from benchmarks.turns import Row, Worker, in_turns, merge_rows, ratio, save, seconds
 from convnet_core.config.stages import CompareConfig, ConvertConfig
 from convnet_core.events import Monitor
-from convnet_core.networks.convnet import INPUT
+from convnet_core.networks.ports import INPUT
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.registry import sources
 from convnet_core.runtimes.specs import available

@@ -10,11 +10,11 @@ import onnx.version_converter
 
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert import signature
-from convnet_core.convert.convert import CONVERTERS
 from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.native import converter as native
 from convnet_core.convert.onnx_tf import converter as onnx_tf
 from convnet_core.convert.targets import saved_model
+from convnet_core.convert.trace import CONVERTERS
 from convnet_core.errors import ConversionError, MissingError, UnsupportedNode, UnsupportedOpError
 
 CHECKS: dict[str, Callable[[onnx.ModelProto], list[UnsupportedNode]]] = {

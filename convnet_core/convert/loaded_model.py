@@ -33,6 +33,11 @@ class LoadedModel:
         """The graph as the native converter reads it. Raises ConversionError if the model is malformed."""
         return converter.read(self.proto)
 
+    @property
+    def has_graph(self) -> bool:
+        """Whether the graph has been read, which takes long for a large model."""
+        return "graph" in self.__dict__
+
     def free_graph(self) -> None:
         """Free the graph and its copy of the weights. If it is needed again, it is read again."""
         self.__dict__.pop("graph", None)

@@ -22,7 +22,8 @@ from convnet_core.export import eager
 from convnet_core.export.eager import Call
 from convnet_core.export.exporter_errors import explain, newer_opset_error
 from convnet_core.export.verification import prepare_call, verify, why_call_fails
-from convnet_core.networks.convnet import INPUT, OUTPUT, eval_mode
+from convnet_core.networks.convnet import eval_mode
+from convnet_core.networks.ports import INPUT, OUTPUT
 from convnet_core.onnx_files.model_file import ONE_FILE, check, inputs, size
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,6 @@ OTHER_NETWORK = (
     "only this project's networks (layer1.0.*, layer1.1.*, fc.*) can be rebuilt from weights; for any other use "
     "`export --factory package.module:function`, where your function creates the network and loads the weights"
 )
-INPUT, OUTPUT = "input", "logits"
-"""The names of the network's input and output, from ONNX to LiteRT."""
 
 
 def _block(channels_in: int, channels_out: int, kernel: int) -> nn.Sequential:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from convnet_core.data.split import CLASSES, SIDE
-from convnet_core.networks.convnet import INPUT, OUTPUT, from_weights
+from convnet_core.networks.convnet import from_weights
+from convnet_core.networks.ports import INPUT, OUTPUT
 from convnet_core.networks.weights import read_weights
 from convnet_core.runtimes.base import Runtime
 from convnet_core.runtimes.specs import PYTORCH

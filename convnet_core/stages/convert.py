@@ -12,6 +12,7 @@ from convnet_core.convert.loaded_model import LoadedModel, load_model
 from convnet_core.convert.targets.table import TFLITE_FP16
 from convnet_core.convert.targets.tflite import warm_up
 from convnet_core.events import Message, Monitor
+from convnet_core.onnx_files import model_file
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_results import ConversionResult
 from convnet_core.stages.samples import calibration
@@ -44,7 +45,8 @@ def run_convert(
             model = model or load_model(run)
             samples_for_int8 = calibration(run, model, config, monitor, data_config, input_spec, samples)
             draft.inputs["data"] = samples_for_int8.fingerprint
-            converted = convert(model, draft.path, config, samples_for_int8.feeds, monitor)
+            file = None if model.has_graph else run.path / "export" / model_file.FILE
+            converted = convert(model, draft.path, config, samples_for_int8.feeds, monitor, file)
             if TFLITE_FP16.file in converted.sizes and (losses := float16.lost_constants(model.proto)):
                 monitor.emit(Message(text=f"{TFLITE_FP16.file} stores float16: {losses}"))
             draft.result = {**dataclasses.asdict(converted), **samples_for_int8.record}

@@ -26,7 +26,7 @@ from convnet_core.errors import ConfigError, DataError, InputsError, Unsupported
 from convnet_core.events import Event, Monitor, Progress
 from convnet_core.graphs import graph_file
 from convnet_core.graphs.cost import multiply_adds
-from convnet_core.networks.convnet import INPUT
+from convnet_core.networks.ports import INPUT
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.onnx_files.refused_inputs import explain

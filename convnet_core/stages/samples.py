@@ -17,7 +17,7 @@ from convnet_core.data import digits as data
 from convnet_core.data.split import Split
 from convnet_core.errors import ModelError
 from convnet_core.events import Message, Monitor
-from convnet_core.networks.convnet import INPUT
+from convnet_core.networks.ports import INPUT
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.onnx_files.precision import output_precisions
 from convnet_core.runs import drawings
@@ -112,14 +112,19 @@ def digit_inputs(test: Split, config: CompareConfig) -> list[InputSet]:
     Unless `config.full`, only the largest batch size runs the whole test set, and the others a sample of it.
     """
     images = test.scaled()
-    shape = (config.samples, *images.shape[1:])
-    noise = np.random.default_rng(config.seed).standard_normal(shape).astype(np.float32)
+    noise = np.random.default_rng(config.seed).standard_normal((config.samples, *images.shape[1:])).astype(np.float32)
+    zeros = np.zeros((_zeros(config), *images.shape[1:]), np.float32)
     return [
         *_test_sets(InputSet(TEST, {INPUT: images}, test.labels.astype(np.int64)), config),
         InputSet("noise", {INPUT: noise}),
-        InputSet("zeros", {INPUT: np.zeros(shape, np.float32)}),
+        InputSet("zeros", {INPUT: zeros}),
         InputSet("times 1000", {INPUT: images[: config.samples] * np.float32(1000)}),
     ]
+
+
+def _zeros(config: CompareConfig) -> int:
+    """Samples that are all the same need no more than a full batch and one that is not full."""
+    return max(config.batch_sizes) * 3 // 2
 
 
 def _test_sets(test: InputSet, config: CompareConfig) -> list[InputSet]:

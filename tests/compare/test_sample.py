@@ -9,7 +9,7 @@ from convnet_core.compare.report import report_of
 from convnet_core.compare.report_file import TEST
 from convnet_core.config.stages import CompareConfig
 from convnet_core.data.split import Split
-from convnet_core.networks.convnet import INPUT
+from convnet_core.networks.ports import INPUT
 from convnet_core.stages.samples import digit_inputs
 
 COUNT = 2500

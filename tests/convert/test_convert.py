@@ -9,10 +9,11 @@ from onnx.reference import ReferenceEvaluator
 
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import ConvertConfig, DataConfig, ExportConfig
-from convnet_core.convert.convert import CONVERTERS, convert
+from convnet_core.convert.convert import convert
 from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.convert.onnx_tf import converter as onnx_tf
 from convnet_core.convert.signature import Signature, tensorflow_names
+from convnet_core.convert.trace import CONVERTERS
 from convnet_core.data import digits as data
 from convnet_core.errors import ConversionError, UnsupportedOpError
 from convnet_core.events import Monitor

@@ -219,8 +219,8 @@ def test_the_fingerprint_covers_the_weights_in_other_files(tmp_path):
 def test_a_frozen_graph_over_its_limit_is_recorded_and_the_rest_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr("convnet_core.convert.targets.frozen_graph.MAX_BYTES", 0)
     run = Run.create(tmp_path / "run", kind="model")
-    run_import_onnx(run, open_file(save_odd("float64", tmp_path / "odd.onnx")), Monitor())
-    converted = run_convert(run, ConvertConfig(calibration_size=2), Monitor())
+    _, model = run_import_onnx(run, open_file(save_odd("float64", tmp_path / "odd.onnx")), Monitor())
+    converted = run_convert(run, ConvertConfig(calibration_size=2), Monitor(), model=model)
     assert "2 GB" in converted.failed["frozen.pb"]
     assert "saved_model" in converted.sizes
     assert "tensorflow-frozen" not in {source.name for source in sources(run)}

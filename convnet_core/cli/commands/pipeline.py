@@ -31,6 +31,11 @@ def execute(args: argparse.Namespace) -> int:
     convert, compare = resolve.convert_config(args), apply_flags(args, CompareConfig())
     run = resolve.run_to_write(args, f"{preset(args)}-{Path(train.data.source).name}")
     with command_job(args, run, "pipeline") as job:
+        from convnet_core.convert.targets import tflite
+
+        tflite.warm_up()  # the worker imports TensorFlow while this process imports PyTorch
+
+        from convnet_core.compare import worker_session
         from convnet_core.convert.loaded_model import load_model
         from convnet_core.stages.compare import run_compare
         from convnet_core.stages.convert import run_convert
@@ -38,6 +43,7 @@ def execute(args: argparse.Namespace) -> int:
         from convnet_core.stages.train import run_train
 
         run_train(run, train, job)
+        worker_session.warm_up()  # not during the training, which uses all cores
         run_export(run, export, job)
         model = load_model(run)
         run_convert(run, convert, job, model=model)

@@ -12,19 +12,19 @@ MAX_BYTES = 2**31 - 1
 """The size limit of protobuf and flatbuffers."""
 
 
-def check_size(concrete: Any) -> None:
-    """Raise ConversionError if a concrete function does not fit into one protobuf file (2 GB)."""
-    size = sum(variable.dtype.size * variable.shape.num_elements() for variable in concrete.variables)
-    if size >= MAX_BYTES:
-        raise ConversionError(f"its {size / 1e9:.1f} GB of weights exceed the limit of 2 GB for one file")
+def weight_bytes(concrete: Any) -> int:
+    """The size of the weights of a concrete function."""
+    return sum(int(variable.dtype.size * variable.shape.num_elements()) for variable in concrete.variables)
+
+
+def check_size(weight_bytes: int) -> None:
+    """Raise ConversionError if weights do not fit into one protobuf file (2 GB)."""
+    if weight_bytes >= MAX_BYTES:
+        raise ConversionError(f"its {weight_bytes / 1e9:.1f} GB of weights exceed the limit of 2 GB for one file")
 
 
 def save(concrete: Any, path: Path) -> None:
-    """Write the graph of a concrete function. Its inputs and outputs are ops named as in the signature.
-
-    Raises ConversionError like `check_size`.
-    """
-    check_size(concrete)
+    """Write the graph of a concrete function. Its inputs and outputs are ops named as in the signature."""
     import_tensorflow()
     # The only way to freeze a graph in TensorFlow 2; it has no public name (2.21).
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TracedModel:
-    """The input for writing targets: TensorFlow's concrete function and its signature.
+    """The input for writing targets: a traced graph and its signature.
 
-    `calibration` has samples [n, ...] by ONNX input name. `saved_model` is the folder of the SavedModel.
+    `concrete` is TensorFlow's concrete function, None for targets that are converted from the SavedModel. `saved_model`
+    is its folder, `weight_bytes` the size of all weights. `calibration` has samples [n, ...] by ONNX input name.
     """
 
     concrete: Any
+    weight_bytes: int
     signature: Signature
     calibration: Feeds
     config: ConvertConfig
@@ -66,6 +68,7 @@ def _write_saved_model(model: TracedModel, path: Path) -> dict[str, str]:
 def _write_frozen_graph(model: TracedModel, path: Path) -> dict[str, str]:
     from convnet_core.convert.targets import frozen_graph
 
+    frozen_graph.check_size(model.weight_bytes)
     frozen_graph.save(model.concrete, path)
     return {}
 
@@ -73,7 +76,9 @@ def _write_frozen_graph(model: TracedModel, path: Path) -> dict[str, str]:
 def _write_tflite(kind: str, model: TracedModel, path: Path) -> dict[str, str]:
     from convnet_core.convert.targets import frozen_graph, tflite
 
-    frozen_graph.check_size(model.concrete)  # TFLite's converter freezes the graph first, with several copies in memory
+    frozen_graph.check_size(
+        model.weight_bytes
+    )  # TFLite's converter freezes the graph first, with several copies in memory
     dtypes = tflite.save(model.saved_model, path, kind, model.calibration, model.signature, model.config)
     return dtypes if kind == "int8" else {}
 
