@@ -26,7 +26,7 @@ from convnet_core.training import checkpoint, fork, loop, speed
 from convnet_core.training.estimate import describe_cost, formula_seconds
 from convnet_core.training.history import Mistake, TrainingReport
 from convnet_core.training.loop import Evaluation, Tensors, Training
-from convnet_core.training.preview import Previewer
+from convnet_core.training.preview import Previewer, to_base64
 
 _MISTAKES = 24
 _MEASURABLE = 3.0  # seconds; a shorter training says more about its start than about its speed
@@ -109,20 +109,27 @@ def _write(
             result,
             tuple(map(tuple, confusion.tolist())),
             state.progress.history,
-            _worst_mistakes(evaluation.logits, labels),
+            _worst_mistakes(evaluation.logits, test),
         )
         write_json(draft.path / "metrics.json", dataclasses.asdict(figures))
     run.discard(CHECKPOINT)
 
 
-def _worst_mistakes(logits: Tensor, labels: Tensor) -> tuple[Mistake, ...]:
+def _worst_mistakes(logits: Tensor, test: Tensors) -> tuple[Mistake, ...]:
     """The misread test images with the highest loss, the worst first."""
+    labels = test.labels.cpu()
     losses = F.cross_entropy(logits, labels, reduction="none")
     answers = logits.argmax(1)
     wrong = (answers != labels).nonzero().flatten()
     worst = wrong[losses[wrong].argsort(descending=True)][:_MISTAKES]
     probabilities = logits.softmax(1)
     return tuple(
-        Mistake(index, int(labels[index]), int(answers[index]), round(float(probabilities[index, answers[index]]), 4))
+        Mistake(
+            index,
+            int(labels[index]),
+            int(answers[index]),
+            round(float(probabilities[index, answers[index]]), 4),
+            to_base64(test.images[index].cpu()),
+        )
         for index in worst.tolist()
     )

@@ -53,8 +53,8 @@ def warn_of_learning_rate(history: Sequence[Metrics]) -> str:
     rate = max(item.learning_rate for item in history)
     if newest.step >= _FIRST_STEPS and all(item.accuracy < _NEAR_CHANCE for item in history[-_EVENTS:]):
         return (
-            f"The accuracy is stuck near {CHANCE:.0%}, which is what guessing gets. A learning rate of {rate:g} is "
-            "probably too high: choose a lower one and train again."
+            f"The accuracy is stuck near {100 * CHANCE:.0f} %, which is what guessing gets. A learning rate of "
+            f"{rate:g} is probably too high: choose a lower one and train again."
         )
     lowest = min(item.loss for item in history)
     if newest.loss > max(2 * lowest, GUESS_LOSS):

@@ -31,7 +31,7 @@ class Previewer:
         chosen = torch.tensor(sorted((*firsts, *others), key=lambda index: (labels[index], index)))
         self._images = test.images[chosen]
         self._truths = test.labels[chosen].tolist()
-        self._pictures = [_base64(image) for image in self._images.cpu()]
+        self._pictures = [to_base64(image) for image in self._images.cpu()]
 
     @torch.no_grad()
     def take(self, model: nn.Module, epoch: float) -> Preview | None:
@@ -46,7 +46,7 @@ class Previewer:
         return Preview(
             epoch=round(epoch, 4),
             kernel=filters.shape[-1],
-            filters=_base64((filters * (127 / (largest or 1.0))).round().to(torch.int8)),
+            filters=to_base64((filters * (127 / (largest or 1.0))).round().to(torch.int8)),
             answers=tuple(
                 PreviewAnswer(picture, truth, answer, round(probability, 4))
                 for picture, truth, answer, probability in zip(
@@ -56,5 +56,6 @@ class Previewer:
         )
 
 
-def _base64(values: Tensor) -> str:
+def to_base64(values: Tensor) -> str:
+    """The bytes of a tensor on the CPU, in order."""
     return base64.b64encode(values.contiguous().numpy().tobytes()).decode()

@@ -14,7 +14,7 @@ from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
 from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.runs.run import Run
-from convnet_core.training.advice import CHANCE, lowest_loss
+from convnet_core.training.advice import CHANCE, GUESS_LOSS, lowest_loss
 from convnet_core.training.history import read_checkpoint_history
 from pages.charts import style as charts
 
@@ -50,8 +50,8 @@ def _make_figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...], smoothi
             for trace in _traces(number, name, history, field, validation, factor):
                 figure.add_trace(trace.update(showlegend=column == 1 and trace.mode == "lines"), row=1, col=column)
     if any(metrics.accuracy < _LOW for _, history in histories for metrics in history):
-        _add_level(figure, 100 * CHANCE, f"guessing: {CHANCE:.0%}", 2)
-    if smoothing:
+        _add_level(figure, 100 * CHANCE, f"guessing: {100 * CHANCE:.0f} %", 2)
+    if smoothing and histories[0][1][-1].loss < GUESS_LOSS:
         floor = lowest_loss(smoothing)
         _add_level(figure, floor, f"no training loss below {floor:.2f} with label smoothing", 1)
     charts.style_figure(figure, "", "", height=215 if len(histories) == 1 else 240, showlegend=len(histories) > 1)

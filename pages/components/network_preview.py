@@ -54,13 +54,13 @@ def _card(answer: PreviewAnswer, dark: bool) -> str:
     color, mark = (_RIGHT, "✓") if is_right else (_WRONG, "✗")
     return (
         f'<div class="answer" style="border-color: {color}"><img alt="a {answer.truth}" '
-        f'src="{_digit_picture(answer.image, dark)}"><b>{answer.answer}</b> <span style="color: {color}">{mark}</span>'
+        f'src="{digit_picture(answer.image, dark)}"><b>{answer.answer}</b> <span style="color: {color}">{mark}</span>'
         f"<br><small>{100 * answer.probability:.0f} %</small></div>"
     )
 
 
 @lru_cache(256)
-def _digit_picture(image: str, dark: bool) -> str:
+def digit_picture(image: str, dark: bool) -> str:
     """A digit in the page's own colors: bright ink on a dark page, dark ink on a light one."""
     pixels = np.frombuffer(base64.b64decode(image), np.uint8).reshape(SIDE, SIDE)
     return _data_uri(pixels if dark else 255 - pixels)

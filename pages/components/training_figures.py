@@ -15,7 +15,7 @@ _STYLE = """<style>
 .figures {display: flex; flex-wrap: wrap; gap: 0.3rem 1.6rem}
 .figures div {line-height: 1.3} .figures small {opacity: 0.7; white-space: nowrap}
 .figures b {font-size: 1.35rem; font-weight: 600; white-space: nowrap}
-.figures img {width: 4.5rem; height: 1.4rem; margin-left: 0.5rem; display: inline; vertical-align: baseline}
+.figures img {width: 4.5rem; height: 1.2rem; margin-left: 0.5rem; display: inline; vertical-align: -0.15rem}
 </style>"""
 _WIDTH, _HEIGHT = 72, 22  # of a small chart, in its own units
 _GRAY = "#808495"  # readable on a light and on a dark page

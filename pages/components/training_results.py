@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+
 import streamlit as st
 
-from convnet_core.data import gallery
-from convnet_core.errors import ConvNetError
+from convnet_core.errors import ConvNetError, RunError
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
 from convnet_core.training.history import Mistake, TrainingReport
 from pages.charts import style as charts
 from pages.components import job_area as jobs
 from pages.components.digits import digits
+from pages.components.network_preview import digit_picture
 
-_MISTAKES = 12  # shown; each is three elements for the browser to draw
+_MISTAKES = 12  # shown
+_STYLE = """<style>
+.mistakes {display: flex; flex-wrap: wrap; gap: 1rem; font-size: 0.875rem; line-height: 1.25}
+.mistakes img {width: 84px; image-rendering: pixelated; display: block; margin-bottom: 0.25rem; border-radius: 3px}
+</style>"""
 
 
 def show_results(run: Run, report: TrainingReport) -> None:
@@ -25,18 +31,30 @@ def show_results(run: Run, report: TrainingReport) -> None:
     right.plotly_chart(charts.per_digit(report.confusion), width="stretch")
     if report.mistakes:
         st.subheader("The worst mistakes")
-        _show_mistakes(run, report.mistakes)
+        _show_mistakes(run, report.mistakes[:_MISTAKES])
 
 
 def _show_mistakes(run: Run, mistakes: tuple[Mistake, ...]) -> None:
     """Show the misread test images with the highest confidence."""
+    dark = st.context.theme.type == "dark"
     try:
-        test = digits(data_of(run)).test
+        images = _images(run, mistakes)
     except ConvNetError as error:
         jobs.show_error(error)
         return
-    with st.container(horizontal=True):
-        for mistake in [mistake for mistake in mistakes if mistake.index < len(test)][:_MISTAKES]:
-            with st.container(width=96, gap="small"):
-                st.image(gallery.sheet([test.images[mistake.index][None]], enlarge=3), width=84)
-                st.caption(f"**{mistake.truth}** as **{mistake.answer}**, {100 * mistake.probability:.0f} %")
+    cards = "".join(
+        f'<div><img alt="a {mistake.truth}" src="{digit_picture(image, dark)}"><b>{mistake.truth}</b> as '
+        f"<b>{mistake.answer}</b><br>{100 * mistake.probability:.0f} %</div>"
+        for mistake, image in zip(mistakes, images, strict=True)
+    )
+    st.html(f'{_STYLE}<div class="mistakes">{cards}</div>')
+
+
+def _images(run: Run, mistakes: tuple[Mistake, ...]) -> list[str]:
+    """The images as base64; for a report of an earlier version from the data set. Raises ConvNetError."""
+    if all(mistake.image for mistake in mistakes):
+        return [mistake.image for mistake in mistakes]
+    test = digits(data_of(run)).test
+    if any(mistake.index >= len(test) for mistake in mistakes):
+        raise RunError("the test set is smaller than it was in the training", hint="train again")
+    return [base64.b64encode(test.images[mistake.index].tobytes()).decode() for mistake in mistakes]

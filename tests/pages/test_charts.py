@@ -1,5 +1,7 @@
 """The charts on the pages."""
 
+import dataclasses
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -92,6 +94,16 @@ def course(step):
             seconds_left=1.0,
         ),
     ]
+
+
+def test_the_levels_of_guessing_and_of_label_smoothing_are_drawn_where_they_matter(figures):
+    def notes(**changes):
+        curves.show_curves({"run": [dataclasses.replace(course(1)[0], **changes)]}, 0.1)
+        return [note.text for note in figures[-1].layout.annotations[2:]]
+
+    assert notes(accuracy=0.9) == ["no training loss below 0.50 with label smoothing"]
+    assert notes(accuracy=0.1, loss=2.2) == ["guessing: 10 %", "no training loss below 0.50 with label smoothing"]
+    assert notes(accuracy=0.1, loss=99.0) == ["guessing: 10 %"]
 
 
 def test_live_curves_do_not_evict_finished_ones_from_the_cache(figures):

@@ -176,6 +176,20 @@ def test_a_finished_training_shows_curves_confusion_and_mistakes(root, trained_r
     assert "Test accuracy" in html_of(app)
     assert len(app.get("plotly_chart")) == 3  # curves, confusion matrix, accuracy per digit
     assert "The worst mistakes" in text_of(app)
+    assert html_of(app).count('<img alt="a ') == 12
+
+
+def test_the_mistakes_of_an_earlier_version_are_shown_too(root, trained_run):
+    """Its report has no images: they come from the data set."""
+    run = copy_of(trained_run, root)
+    path = run.path / "train" / "metrics.json"
+    report = read_json(path)
+    shown = html_of(open_page("train"))
+    for mistake in report["mistakes"]:
+        del mistake["image"]
+    write_json(path, report)
+    pictures = re.compile('<img alt="a [^>]*>')
+    assert pictures.findall(html_of(open_page("train"))) == pictures.findall(shown) != []
 
 
 @pytest.mark.slow
@@ -212,6 +226,21 @@ def test_a_running_training_shows_live_figures(root, trained_run):
         assert "Time left</small><br><b>3 s" in html_of(app)
         assert len(app.get("plotly_chart")) == 1
         assert "Test accuracy" not in html_of(app)
+
+
+STUCK = (
+    "Metrics(epoch=1.0, step=500, total_steps=1000, loss=2.3, accuracy=0.1, learning_rate=0.5, images_per_second=9.0, "
+    "seconds_left=3.0, validation_loss=2.2, validation_accuracy=0.1)"
+)
+
+
+def test_what_a_running_training_shows_is_explained_beside_it(root):
+    settings = f"Settings(config={PRESETS['fast'].to_json()!r})"
+    run = Run.create(root / "running")
+    with running_job(run, "train", "StageStarted(stage='train')", settings, STUCK, STUCK, STUCK):
+        text = text_of(open_page("train"))
+    assert "stuck near 10 %" in text
+    assert "label smoothing of 0.1" in text
 
 
 PREVIEW = f"""Preview(epoch=0.5, kernel=3, filters={base64.b64encode(bytes(range(18))).decode()!r}, answers=(

@@ -66,7 +66,7 @@ def metrics(step, loss, accuracy, validation_loss=None):
 
 def test_the_warning_says_what_was_seen():
     stuck = [metrics(step, 2.31, 0.1) for step in (60, 80, 100)]
-    assert "stuck near 10%" in warn_of_learning_rate(stuck)
+    assert "stuck near 10 %" in warn_of_learning_rate(stuck)
     assert "learning rate of 0.5" in warn_of_learning_rate(stuck)
     assert not warn_of_learning_rate([metrics(step, 2.31, 0.1) for step in (10, 20, 30)]), "it has only begun"
     rising = [metrics(60, 0.5, 0.9), metrics(80, 7.0, 0.5)]
