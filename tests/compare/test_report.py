@@ -78,6 +78,7 @@ def test_report_html_shows_verdict_histograms_and_differing_images(comparison):
     _, reader = read(comparison)
     assert "litert-int8 and tensorflow disagree with pytorch; 1 runtime agrees" in reader.text
     assert reader.tags.count("svg") == 2  # one for each measured runtime
+    assert reader.tags.count("line") == 1, "tensorflow's tolerance; int8 is judged by its labels"
     assert reader.tags.count("img") == 13
     assert "13 of the test images" in reader.text
     assert "NaN" in reader.text

@@ -46,6 +46,7 @@ def test_the_report_maps_each_node_to_its_ops_with_names_and_shapes(report):
 
 def test_graph_nodes_in_the_page_link_to_their_table_rows(run, report):
     page = (run.path / "dissect/report.html").read_text()
+    assert '1e-8 <span class="scale" style="background: linear-gradient(to right, rgb(158, 202, 225)' in page
     first, second = re.findall(r"<svg role=.*?</svg>", page, re.DOTALL)
     for place, entry in enumerate(report.entries):
         assert f'id="n{place}"><td>{entry.name}' in page
