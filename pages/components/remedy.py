@@ -24,7 +24,7 @@ _PHRASES = (
     (r"`python -m convnet_core runs` lists the runs", "Home lists all runs", "home"),
     (r"import it again: `[^`]*`", "import it again on Home", "home"),
     (r"train it: `[^`]*`", "train it on the page Train", "train"),
-    (r"`train --resume[^`]*`", "“Resume the training”", "train"),
+    (r"`(?:python -m convnet_core )?train --resume[^`]*`", "“Resume the training”", "train"),
     (r"start over without --resume", "start a new training", "train"),
     (r"use --device auto; `doctor` lists the devices", "choose the device auto; Home lists the devices", "train"),
     (r"choose another (?:folder with )?--run", "choose another run in the menu on the left", ""),

@@ -35,7 +35,8 @@ _STYLE = """<style>
 .way .running {animation: way-pulse 1.2s ease-in-out infinite alternate}
 @keyframes way-pulse {to {background: color-mix(in srgb, var(--state) 18%, transparent)}}
 .way b {display: block; font-size: 1rem}
-.way .made {display: block; font-size: 1.05rem; font-weight: 600}
+.way .made {display: block; font-size: 1.05rem; font-weight: 600; overflow-wrap: anywhere}
+.way .stale .made, .way .failed .made, .way .stopped .made {font-size: 0.8rem; font-weight: 400}
 .way .state {display: block; opacity: 0.85}
 .way .state i {font-style: normal; font-weight: 700; color: var(--state)}
 .way .step {flex: 0 0 4.6rem; align-self: center; text-align: center; font-size: 0.8rem; opacity: 0.8}

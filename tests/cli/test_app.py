@@ -17,7 +17,7 @@ def serve(monkeypatch, tmp_path):
     def serve(*flags, status=0):
         started = []
 
-        def run(command, check):
+        def run(command, check, env):
             started.append(command[3])
             return subprocess.CompletedProcess(command, status)
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from convnet_core.cli import resolve
 from convnet_core.common.installation import app_script
+from convnet_core.common.processes import environment
 from convnet_core.config.stages import SAMPLE_PRESET
 from convnet_core.errors import ConfigError, Stopped, one_line
+from convnet_core.jobs.watcher import SPIN_COUNT
 from convnet_core.runs.library import has_verdict
 
 EXAMPLE = "app --port 8600"
@@ -57,7 +59,8 @@ def make_sample(root: Path) -> None:
     """
     print("There is no finished run yet: making one, for the app to start with.", file=sys.stderr)
     pipeline = [sys.executable, "-m", "convnet_core", "pipeline", "--preset", SAMPLE_PRESET, "--runs", str(root)]
-    if subprocess.run(pipeline, check=False).returncode == Stopped.exit_status:
+    shared = environment(GOMP_SPINCOUNT=SPIN_COUNT)  # as a job of the app: the machine may be busy
+    if subprocess.run(pipeline, check=False, env=shared).returncode == Stopped.exit_status:
         raise Stopped("stopped while the sample run was made", hint="--no-sample serves the app without one")
 
 
