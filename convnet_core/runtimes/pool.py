@@ -103,8 +103,9 @@ class RuntimePool:
     with the reason; the others are opened again in a new process. All methods may be called from any thread.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run, self._key = run, new_id()
+    def __init__(self, run: Run, *, doubt: bool = False) -> None:
+        """`doubt` learns in the background what `doubt` needs: some seconds the first time a network is opened."""
+        self._run, self._key, self._doubt = run, new_id(), doubt
         self._lock = threading.RLock()
         self._names: tuple[str, ...] = ()
         self._open_in: dict[str, int] = {}
@@ -184,6 +185,17 @@ class RuntimePool:
                 return arrays.get("features")
         return None
 
+    def doubt(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """How little images look like a digit, [n]: above 0 is doubt; None until that is learned."""
+        with _reading(), self._handle_crashes(lambda: PYTORCH.name):
+            if PYTORCH.name in self.ready:
+                content = {"reader": self._key}
+                _, arrays = shared().run(
+                    pool_worker.doubt, content, {"images": images}, seconds=_READ_SECONDS, lane="read"
+                )
+                return arrays.get("doubt")
+        return None
+
     def close(self) -> None:
         """Close all runtimes; one that is still opening is closed as soon as it is open."""
         with self._lock:
@@ -230,6 +242,8 @@ class RuntimePool:
             while (pending := sorted(self.pending, key=_import_seconds)) and not self._closed:
                 self._open(pending[0])
             shared().submit(pool_worker.settle, {}, lane="open")
+            if self._doubt:
+                shared().submit(pool_worker.learn_doubt, {"reader": self._key}, lane="learn")
         except Exception as error:  # an exception in a thread would be lost
             self._fault = error if isinstance(error, ConvNetError) else ConvNetError(one_line(error))
 

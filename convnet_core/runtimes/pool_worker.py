@@ -22,9 +22,13 @@ from convnet_core.worker.messages import Content, Message, Notify
 
 if TYPE_CHECKING:
     from convnet_core.runtimes.base import Runtime
+    from convnet_core.runtimes.doubt import Doubt
 
 _open: dict[tuple[str, str], Runtime] = {}
 """Open runtimes by the pool's key and the runtime's name."""
+
+_doubts: dict[str, Doubt] = {}
+"""What says whether an image shows a digit, by the pool's key."""
 
 
 def names(content: Content, arrays: Feeds, notify: Notify) -> Message:
@@ -80,8 +84,25 @@ def features(content: Content, arrays: Feeds, notify: Notify) -> Message:
     return {}, {"features": runtime.features({runtime.inputs[0].name: arrays["images"]})}
 
 
+def learn_doubt(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """Prepare `doubt` for a pool, if PyTorch is open in this process."""
+    from convnet_core.runtimes.pytorch import PyTorch
+
+    runtime = _open.get((content["reader"], PYTORCH.name))
+    if isinstance(runtime, PyTorch):
+        _doubts[content["reader"]] = runtime.learn_doubt()
+    return {}, {}
+
+
+def doubt(content: Content, arrays: Feeds, notify: Notify) -> Message:
+    """How little images [n, 1, 28, 28] look like a digit, once that is learned: `doubt`, float32 [n]."""
+    known = _doubts.get(content["reader"])
+    return {}, {} if known is None else {"doubt": known.scores(arrays["images"])}
+
+
 def close(content: Content, arrays: Feeds, notify: Notify) -> Message:
     """Close all runtimes of a pool."""
+    _doubts.pop(content["reader"], None)
     for key in [key for key in _open if key[0] == content["reader"]]:
         _open.pop(key).close()
     return {}, {}

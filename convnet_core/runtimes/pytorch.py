@@ -10,11 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from convnet_core.common.files import digest
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.networks.convnet import from_weights
 from convnet_core.networks.ports import INPUT, OUTPUT
 from convnet_core.networks.weights import read_weights
 from convnet_core.runtimes.base import Runtime
+from convnet_core.runtimes.doubt import Doubt
 from convnet_core.runtimes.specs import PYTORCH
 from convnet_core.tensors.arrays import Feeds, TensorInfo
 
@@ -27,6 +29,7 @@ class PyTorch(Runtime):
     def __init__(self, path: Path, threads: int = 1) -> None:
         super().__init__()
         _, self._model = from_weights(read_weights(path), str(path))
+        self._path = path
         self._threads_before = torch.get_num_threads()
         torch.set_num_threads(threads)  # one setting for the whole process
         self.inputs = (TensorInfo(INPUT, "float32", (None, 1, SIDE, SIDE)),)
@@ -41,6 +44,10 @@ class PyTorch(Runtime):
         layer1 = cast(nn.Module, self._model.layer1)
         with self._lock, torch.inference_mode():
             return np.asarray(layer1(torch.from_numpy(feeds[INPUT])).numpy())
+
+    def learn_doubt(self) -> Doubt:
+        """Whether an input shows a digit: learned the first time, which takes seconds."""
+        return Doubt.cached(self._model, digest(self._path))
 
     def close(self) -> None:
         torch.set_num_threads(self._threads_before)

@@ -22,13 +22,15 @@ _POLL_SECONDS = 0.5
 class Reading:
     """A picture, its preparation, and the answers of the runtimes that are ready.
 
-    `steps` is None on a blank picture, and on one that does not show one digit: `error` then says why.
+    `steps` is None on a blank picture, and on one that does not show one digit: `error` then says why. `doubt` says
+    that the shape does not look like a digit.
     """
 
     picture: Gray | None = None
     steps: Steps | None = None
     answers: dict[str, Answer] = field(default_factory=dict)
     error: DataError | None = None
+    doubt: bool = False
 
 
 def read(picture: Gray | None, pool: RuntimePool) -> Reading:
@@ -39,7 +41,9 @@ def read(picture: Gray | None, pool: RuntimePool) -> Reading:
         prepared = steps(picture)
     except DataError as error:
         return Reading(picture, error=DataError(str(error), error.hint))  # without the traceback and its arrays
-    return Reading(picture, prepared, pool.read(prepared.image[None, None]))
+    image = prepared.image[None, None]
+    doubt = pool.doubt(image)
+    return Reading(picture, prepared, pool.read(image), doubt=doubt is not None and bool(doubt[0] > 0))
 
 
 def keep(reading: Reading) -> Reading:
@@ -57,7 +61,7 @@ def latest() -> Reading:
 @st.cache_resource(show_spinner=False, max_entries=3, on_release=RuntimePool.close)
 def open_pool(path: Path, artifacts: str) -> RuntimePool:
     """The runtimes of a run, shared by all sessions; opened again when an artifact changes: see `fingerprint`."""
-    return RuntimePool(Run(path))
+    return RuntimePool(Run(path), doubt=True)
 
 
 def with_runtimes(run: Run, draw: Callable[[RuntimePool], object], key: str) -> None:

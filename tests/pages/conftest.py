@@ -14,8 +14,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
+from convnet_core.runtimes import pool_worker
 from testing.drawings import drawings
 from tests.conftest import ROOT
+from tests.support import reader_tasks
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -58,6 +60,12 @@ def measured_machine(monkeypatch):
     """The speed of this machine is known, so that the Train page starts no process that measures it."""
     monkeypatch.setattr("convnet_core.jobs.calibrator.known_factor", lambda _: 1.0)
     monkeypatch.setattr("convnet_core.training.speed.known_factor", lambda _: 1.0)
+
+
+@pytest.fixture(autouse=True)
+def no_doubt(monkeypatch):
+    """Leave out what the sketchpad learns in the background."""
+    monkeypatch.setattr(pool_worker, "learn_doubt", reader_tasks.learn_nothing)
 
 
 @pytest.fixture

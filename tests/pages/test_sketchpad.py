@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from convnet_core.common.files import read_json, write_json
@@ -9,6 +10,7 @@ from convnet_core.errors import DataError
 from convnet_core.jobs.job import open_job
 from convnet_core.runs import drawings
 from convnet_core.runtimes import pool_worker
+from convnet_core.runtimes.pool import RuntimePool
 from testing.drawings import strokes
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import button, open_page, running_job, text_of
@@ -59,6 +61,14 @@ def test_ready_runtimes_answer_while_others_load(root, finished_run, monkeypatch
     finally:
         (run.path / "go on").touch()
     assert f"All {len(RUNTIMES)} runtimes read 7" in text_of(wait_for_runtimes(app))
+
+
+def test_doubt_is_shown_in_place_of_the_digit(root, finished_run, monkeypatch):
+    copy_of(finished_run, root)
+    monkeypatch.setattr(RuntimePool, "doubt", lambda _, images: np.ones(len(images), np.float32))
+    text = text_of(open_sketchpad(7))
+    assert "Not sure This does not look like one digit. The nearest one is 7." in text
+    assert "runtimes read 7" not in text
 
 
 @pytest.mark.slow

@@ -35,3 +35,8 @@ def break_runtime(name, fail):
         return fail() if self.name == name else infer(self, feeds, fetch)
 
     return patch.object(Runtime, "infer", fail_or_infer)
+
+
+def learn_nothing(content, arrays, notify):
+    """Runs in the worker: what the pages' tests do without costs ten seconds of a core."""
+    return {}, {}

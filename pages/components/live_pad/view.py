@@ -27,12 +27,15 @@ def view_of(reading: Reading, pool: RuntimePool) -> View:
     if reading.error:
         return {**view, "tone": "doubt", "digit": "?", "title": "Not sure", "detail": f"{reading.error}."}
     if reading.steps is None:
-        return {**view, "tone": "blank", "digit": "–", "title": "Draw a digit", "detail": "One digit, from 0 to 9."}
+        return {**view, "tone": "blank", "digit": "–", "title": "One digit, from 0 to 9"}
     if not answers:
         return {**view, "tone": "blank", "digit": "…", "title": "The runtimes are loading"}
     groups = by_label({name: int(answer.labels[0]) for name, answer in answers.items()})
     first = next(iter(groups))
     share = float(np.mean([answer.probabilities[0, first] for answer in answers.values()]))
+    if reading.doubt:
+        detail = f"This does not look like one digit. The nearest one is {first}."
+        return {**view, "tone": "doubt", "digit": "?", "title": "Not sure", "detail": detail}
     view |= {"tone": "sure", "digit": str(first), "detail": f"{100 * share:.1f} % sure"}
     if len(groups) > 1:
         view["runtimes"] = [_line(name, answer) for name, answer in answers.items()]
