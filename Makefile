@@ -67,6 +67,7 @@ trial: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.training $(if $(DATA),--data-dir $(DATA))
 	$(BIN)/python -m benchmarks.accuracy $(if $(DATA),--data-dir $(DATA))
+	$(if $(BEFORE),$(BIN)/python -m benchmarks.click_to_verdict --before $(BEFORE))
 	for name in whole saved_models app growth performance; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 # Faults, hostile input and load, at most about 20 minutes on two cores; writes the table of docs/RELIABILITY.md.

@@ -14,7 +14,7 @@ from benchmarks import charts
 from benchmarks.turns import load
 
 DOCS = Path(__file__).parent.parent / "docs"
-PARTS = ("training", "accuracy", "whole", "saved_models", "app", "growth")
+PARTS = ("training", "accuracy", "whole", "saved_models", "app", "click_to_verdict", "growth")
 MARKER = "<!-- from here on written by hand -->"
 
 

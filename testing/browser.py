@@ -20,10 +20,10 @@ _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 class Server:
-    """The app on a free port. It can be stopped and restarted at the same address."""
+    """The app on a free port, of the checkout in `root`. It can be stopped and restarted at the same address."""
 
-    def __init__(self, runs: Path, app: Path = ROOT / "app.py"):
-        self.runs, self.app = runs, app
+    def __init__(self, runs: Path, app: Path = ROOT / "app.py", root: Path = ROOT):
+        self.runs, self.app, self.root = runs, app, root
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -34,7 +34,7 @@ class Server:
         command = [sys.executable, "-m", "streamlit", "run", str(self.app), "--server.port", str(self.port)]
         # Streamlit 1.67 prints boxed stack traces to stdout when rich is installed
         env = {**os.environ, "CONVNET_RUNS_DIR": str(self.runs), "STREAMLIT_LOGGER_ENABLE_RICH": "false"}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=self._log)
+        self.process = subprocess.Popen(command, cwd=self.root, env=env, stdout=subprocess.DEVNULL, stderr=self._log)
         deadline = time.monotonic() + 60
         while True:
             try:

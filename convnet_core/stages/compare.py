@@ -74,6 +74,7 @@ def run_compare(
             draft.versions = all_versions()
             # A comparison of no conversion is stale once there is one.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
+            monitor.emit(Progress(label="loading the runtimes", done=0, total=len(all_sources)))
             try:
                 measurements = measure(
                     run,
