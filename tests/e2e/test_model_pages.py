@@ -44,6 +44,20 @@ def test_the_answer_changes_during_a_stroke_and_the_drawing_survives_a_reload(se
     page.get_by_text("One digit, from 0 to 9").wait_for()
 
 
+@pytest.mark.slow
+def test_a_letter_gets_not_sure(server, run, page):
+    page.goto(f"{server.address}/sketchpad")
+    page.get_by_text("One digit, from 0 to 9").wait_for()
+    settle(page)
+    for _ in range(40):  # doubt is learned in the background the first time
+        draw(page, [[(0.3, 0.2), (0.7, 0.8)], [(0.7, 0.2), (0.3, 0.8)]])
+        page.wait_for_timeout(2500)
+        if page.locator(".board .title").inner_text() == "Not sure":
+            break
+        page.get_by_role("button", name="Clear").click()
+    expect(page.locator(".board .detail")).to_contain_text("does not look like one digit")
+
+
 def point_of(page, point):
     """The position of a point on the pad, given as fractions of its width and height."""
     box = page.locator("canvas").last.bounding_box()
