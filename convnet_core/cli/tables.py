@@ -164,7 +164,8 @@ def predictions(images: list[ReadImage]) -> list[Table]:
     """A table per image: a row per runtime with the probability of each digit in percent."""
     tables = []
     for image in images:
-        table = Table(title=escape(image.path), title_justify="left", box=None, pad_edge=False, header_style="bold")
+        title = escape(image.path) + (": [yellow]does not look like one digit[/]" if image.doubt else "")
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
         table.add_column("runtime", no_wrap=True)
         table.add_column("reads")
         for digit in range(10):

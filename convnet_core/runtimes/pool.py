@@ -185,11 +185,11 @@ class RuntimePool:
                 return arrays.get("features")
         return None
 
-    def doubt(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """How little images look like a digit, [n]: above 0 is doubt; None until that is learned."""
+    def doubt(self, images: NDArray[np.float32], *, learn: bool = False) -> NDArray[np.float32] | None:
+        """How little images look like a digit, [n]: above 0 is doubt. None until that is learned, or `learn` it now."""
         with _reading(), self._handle_crashes(lambda: PYTORCH.name):
             if PYTORCH.name in self.ready:
-                content = {"reader": self._key}
+                content = {"reader": self._key, "learn": learn}
                 _, arrays = shared().run(
                     pool_worker.doubt, content, {"images": images}, seconds=_READ_SECONDS, lane="read"
                 )

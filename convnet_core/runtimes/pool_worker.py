@@ -95,7 +95,9 @@ def learn_doubt(content: Content, arrays: Feeds, notify: Notify) -> Message:
 
 
 def doubt(content: Content, arrays: Feeds, notify: Notify) -> Message:
-    """How little images [n, 1, 28, 28] look like a digit, once that is learned: `doubt`, float32 [n]."""
+    """How little images [n, 1, 28, 28] look like a digit: `doubt`, float32 [n], once learned or with `learn`."""
+    if content["learn"] and content["reader"] not in _doubts:
+        learn_doubt(content, arrays, notify)
     known = _doubts.get(content["reader"])
     return {}, {} if known is None else {"doubt": known.scores(arrays["images"])}
 

@@ -31,28 +31,34 @@ class Reading:
 class ReadImage:
     """An image file, and by runtime its reading, or text that says why there is none.
 
-    `error` and `hint` say why the file itself cannot be read; `kept` is the test case that it became.
+    `error` and `hint` say why the file itself cannot be read; `kept` is the test case that it became. `doubt` says that
+    it does not look like one digit; None if that was not asked, or without a PyTorch network.
     """
 
     path: str
     runtimes: dict[str, Reading | str] = field(default_factory=dict)
+    doubt: bool | None = None
     error: str = ""
     hint: str = ""
     kept: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON: `image` and `runtimes`, or `error` and `hint`; `kept` if it became a test case."""
+        """Plain JSON: `image`, `runtimes` and `doubt` if known, or `error` and `hint`; `kept` if a test case."""
         if self.error:
             return {"image": self.path, "error": self.error, "hint": self.hint}
         runtimes = {
             name: {"fault": reading} if isinstance(reading, str) else dataclasses.asdict(reading)
             for name, reading in self.runtimes.items()
         }
-        return {"image": self.path, "runtimes": runtimes, **({"kept": self.kept} if self.kept else {})}
+        doubt = {} if self.doubt is None else {"doubt": self.doubt}
+        return {"image": self.path, "runtimes": runtimes, **doubt, **({"kept": self.kept} if self.kept else {})}
 
 
-def predict_files(run: Run, paths: list[Path]) -> list[ReadImage]:
-    """Each image, in order, as every runtime reads it. Raises ModelError if no runtime answers."""
+def predict_files(run: Run, paths: list[Path], *, doubt: bool = False) -> list[ReadImage]:
+    """Each image, in order, as every runtime reads it. Raises ModelError if no runtime answers.
+
+    `doubt` also tells whether it looks like one digit: ten seconds more the first time for a network.
+    """
     answers, images = [], []
     for path in paths:
         answer = ReadImage(str(path))
@@ -65,7 +71,9 @@ def predict_files(run: Run, paths: list[Path]) -> list[ReadImage]:
         return answers
     with _open_pool(run) as pool:
         outputs = _read(pool, np.stack(images)[:, None])
+        scores = pool.doubt(np.stack(images)[:, None], learn=True) if doubt else None
         for place, answer in enumerate(answer for answer in answers if not answer.error):
+            answer.doubt = None if scores is None else bool(scores[place] > 0)
             answer.runtimes = {
                 name: _reading(outputs[name], place) if name in outputs else pool.failed[name] for name in pool.names
             }

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from convnet_core.data import strokes
 from convnet_core.data.drawing import prepare
@@ -10,6 +11,7 @@ from convnet_core.data.pen import render, strokes_of
 from convnet_core.networks.convnet import from_weights
 from convnet_core.networks.weights import read_weights
 from convnet_core.runtimes.doubt import Doubt
+from convnet_core.runtimes.predict import predict_files
 from testing import not_digits
 
 
@@ -29,3 +31,14 @@ def test_scribbles_and_letters_are_doubted_and_digits_are_not(finished_run, tmp_
     assert (doubt.scores(on_pad(not_digits.drawn_letter)) > 0).mean() > 0.4
     again = Doubt.cached(network, "digest")  # from the cache
     np.testing.assert_array_equal(again.scores(digits), doubt.scores(digits))
+
+
+@pytest.mark.slow
+def test_predict_tells_a_digit_from_a_scribble(finished_run, tmp_path):
+    paths = [tmp_path / "digit.png", tmp_path / "scribble.png"]
+    rng = np.random.default_rng(4)
+    digit = np.kron(255 - strokes.generate(1, 77, CALM)[0][0], np.ones((10, 10), np.uint8))
+    for path, picture in zip(paths, (digit, render(strokes_of(not_digits.scribble(rng))) * 255), strict=True):
+        Image.fromarray(picture.astype(np.uint8)).save(path)
+    assert [image.doubt for image in predict_files(finished_run, paths, doubt=True)] == [False, True]
+    assert [image.doubt for image in predict_files(finished_run, paths)] == [None, None]

@@ -33,6 +33,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--feature-maps", type=Path, metavar="FILE", help="write PyTorch's feature maps after layer1 as PNG"
     )
     parser.add_argument(
+        "--doubt",
+        action="store_true",
+        help="also tell whether each image looks like one digit at all; learning that takes ten seconds once a network",
+    )
+    parser.add_argument(
         "--keep",
         type=int,
         choices=range(10),
@@ -52,7 +57,7 @@ def execute(args: argparse.Namespace) -> int:
 
         for warning in run.stale_stages("compare"):
             console.print(f"[yellow]warning[/]: {escape(warning)}")
-        answers = predict_files(run, args.images)
+        answers = predict_files(run, args.images, doubt=args.doubt)
         readable = [answer for answer in answers if not answer.error]
         for answer in answers:
             if answer.error:

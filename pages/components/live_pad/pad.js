@@ -180,16 +180,16 @@ class Pad {
     this.find(".answer").setAttribute("aria-busy", String(this.stroke !== null));
     for (const part of ["digit", "title", "detail", "note"]) this.find(`.${part}`).textContent = data[part];
     this.paintBars(data.bars, words);
-    this.find(".runtimes").replaceChildren(...data.runtimes.map((text) => made("li", "", text)));
+    this.find(".runtimes").replaceChildren(...data.runtimes.map((text) => make("li", "", text)));
   }
 
   paintBars(bars, words) {
     const box = this.find(".bars");
     if (box.childElementCount !== bars.length) {
       box.replaceChildren(...bars.map((_, digit) => {
-        const bar = made("div", "bar");
-        bar.append(made("span", "track"), made("span", "name", digit));
-        bar.firstChild.append(made("span", "fill"), made("span", "spread"));
+        const bar = make("div", "bar");
+        bar.append(make("span", "track"), make("span", "name", digit));
+        bar.firstChild.append(make("span", "fill"), make("span", "spread"));
         return bar;
       }));
     }
@@ -204,7 +204,7 @@ class Pad {
   }
 }
 
-function made(tag, name, text = "") {
+function make(tag, name, text = "") {
   const element = document.createElement(tag);
   element.className = name;
   element.textContent = text;
