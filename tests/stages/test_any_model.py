@@ -13,7 +13,7 @@ from convnet_core.errors import ConfigError
 from convnet_core.jobs.overview import overview
 from convnet_core.runs.run import Run
 from tests.conftest import convnet, python
-from tests.pages.conftest import open_page, root, text_of  # noqa: F401  # a fixture
+from tests.pages.conftest import no_pages_directory, open_page, root, text_of  # noqa: F401
 
 
 @pytest.fixture
