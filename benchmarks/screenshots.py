@@ -1,7 +1,7 @@
 """Take screenshots of every page, light and dark: `python -m benchmarks.screenshots FOLDER [--docs]`.
 
-Creates a run with the preset `fast`, benchmarks it, draws a 7, and writes two PNG files a page. With --docs, those for
-the README go into docs/screenshots, in 256 colors and under 200 kB each.
+Creates a run with the preset `sample`, benchmarks it, draws a 7, and writes two PNG files a page. With --docs, they also
+go into docs/screenshots, in 256 colors and under 200 kB each; docs/SCREENSHOTS.md shows them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from playwright.sync_api import Page, sync_playwright
 
 from testing.browser import PAGES, ROOT, SEVEN, Server, choose_node, click_node, draw, launch, settle
 
-_DARK_IN_DOCS = ("home", "train", "export", "sketchpad")
 _MOST_BYTES = 200_000
 _HEIGHTS = {"home": 1000, "sketchpad": 1150, "export": 1250, "train": 1900, "data": 1400, "dissect": 1500}
 
 
 def prepare(page: Page, name: str) -> None:
     """Bring a page into the state to show."""
-    if name == "sketchpad":
+    if name in ("home", "sketchpad"):
         page.locator("canvas").last.wait_for()
         draw(page, SEVEN)
         page.get_by_text("runtimes read 7").wait_for(timeout=60_000)
@@ -56,14 +55,11 @@ def take(folder: Path, runs: Path) -> list[Path]:
 
 
 def publish(pictures: list[Path]) -> None:
-    """Write small versions of the README's screenshots."""
-    target = ROOT / "docs" / "screenshots"
+    """Write small versions of the screenshots for the docs."""
     for picture in pictures:
-        name, scheme = picture.stem.split("-")
-        if scheme == "light" or name in _DARK_IN_DOCS:
-            small = target / picture.name
-            Image.open(picture).convert("RGB").quantize(256).save(small, optimize=True)
-            assert small.stat().st_size < _MOST_BYTES, f"{small} is too large"
+        small = ROOT / "docs" / "screenshots" / picture.name
+        Image.open(picture).convert("RGB").quantize(256).save(small, optimize=True)
+        assert small.stat().st_size < _MOST_BYTES, f"{small} is too large"
 
 
 def main() -> None:
@@ -74,7 +70,7 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as runs:
         run = Path(runs) / "my-first-run"
-        for command in (["pipeline"], ["dissect"], ["benchmark"]):
+        for command in (["pipeline", "--preset", "sample"], ["dissect"], ["benchmark"]):
             subprocess.run([sys.executable, "-m", "convnet_core", *command, "--run", str(run)], cwd=ROOT, check=True)
         pictures = take(args.folder, Path(runs))
     if args.docs:
