@@ -1,7 +1,7 @@
 """Take screenshots of every page, light and dark: `python -m benchmarks.screenshots FOLDER [--docs]`.
 
-Creates a run with the preset `sample`, benchmarks it, draws a 7, and writes two PNG files a page. With --docs, they also
-go into docs/screenshots, in 256 colors and under 200 kB each; docs/SCREENSHOTS.md shows them.
+Creates a run with the preset `sample`, benchmarks it, draws a 7, and writes two PNG files a page. With --docs, they
+also go into docs/screenshots, in 256 colors and under 200 kB each; docs/SCREENSHOTS.md shows them.
 """
 
 from __future__ import annotations
