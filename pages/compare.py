@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core.common.files import digest
-from convnet_core.common.formatting import format_error
+from convnet_core.common.formatting import format_error, join_words
 from convnet_core.compare import converters, measurements_file, report, report_file
 from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, judge
@@ -54,8 +54,8 @@ def main() -> None:
     comparison = judge(measurements, sizes, content.reference, config)
     judged = report.report_of(comparison, content.title, {}, not_made=content.not_made)
     with answer:
-        report_table.show_verdict(judged, stale=stale)
-        offer_comparison(run, content)
+        report_table.show_verdict(judged, others := converters.not_compared(run), stale=stale)
+        offer_comparison(run, others)
         show_errors(comparison)
         report_table.show_table(judged)
 
@@ -116,13 +116,11 @@ def start_button(run: Run, config: CompareConfig, flags: list[str], label: str) 
     )
 
 
-def offer_comparison(run: Run, content: Report) -> None:
-    """Say which conversions the verdict does not cover, with a button that compares them too."""
-    if not (others := converters.not_compared(run, content)):
-        return
-    names = " and ".join(others)
-    st.info(f"What {names} made has not been compared yet: the verdict above is of the others.", icon=":material/add:")
-    start_button(run, CompareConfig.from_json(run.require("compare").config), [], f"Compare {names} too")
+def offer_comparison(run: Run, others: list[str]) -> None:
+    """A button that compares again, as before, with the conversions that the verdict does not cover."""
+    if others:
+        config = CompareConfig.from_json(run.require("compare").config)
+        start_button(run, config, inputs_of(run, "compare").arguments(), f"Compare {join_words(others)} too")
 
 
 def show_errors(comparison: Comparison) -> None:

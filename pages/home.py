@@ -6,6 +6,7 @@ import streamlit as st
 
 from convnet_core.common.files import runs_root
 from convnet_core.compare import report_file
+from convnet_core.compare.converters import not_compared
 from convnet_core.compare.report_file import Report
 from convnet_core.config.stages import TrainConfig
 from convnet_core.data.sources import STROKES
@@ -93,7 +94,7 @@ def show_verdict(run: Run) -> None:
     """Show the pad beside the verdict of a finished run, its way, and the figures of every runtime."""
     report = report_file.load(run)
     if run.is_model:
-        report_table.show_verdict(report)
+        report_table.show_verdict(report, not_compared(run))
         show_next(run, report)
     else:
         left, right = st.columns([5, 4], gap="large")
@@ -101,7 +102,7 @@ def show_verdict(run: Run) -> None:
             st.markdown("**Draw a digit: every runtime reads it**")
             pad.show(run, compact=True)
         with right:
-            report_table.show_verdict(report)
+            report_table.show_verdict(report, not_compared(run))
             show_agreement(report)
             show_accuracy(run)
             show_next(run, report)

@@ -20,6 +20,7 @@ from convnet_core.artifacts.artifact import Artifact, artifacts, check_files
 from convnet_core.common.files import new_id
 from convnet_core.common.formatting import format_size
 from convnet_core.compare import report_file
+from convnet_core.compare.converters import not_compared
 from convnet_core.compare.verdict import sentence
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.runs.run import Run
@@ -72,7 +73,7 @@ def readme(run: Run) -> str:
         for item in _packed_artifacts(run)
     ]
     if "compare" in records:
-        files.append(f"  compare/report.html\n    The verdict: {sentence(report_file.load(run))}")
+        files.append(f"  compare/report.html\n    The verdict: {sentence(report_file.load(run), not_compared(run))}")
     versions = [f"  {line}" for line in _versions(records)]
     return f"""\
 {run.title}

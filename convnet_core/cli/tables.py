@@ -136,7 +136,7 @@ def runs(overviews: list[Overview]) -> Table:
             item.architecture or "–",
             format_share(item.accuracy),
             *states,
-            item.verdict or "–",
+            item.verdict_text,
         )
     return table
 

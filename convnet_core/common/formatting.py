@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 
 def format_count(count: int, noun: str) -> str:
     """A count with its noun, whose plural ends in s: 1 node, 1,200 nodes."""
@@ -23,6 +26,16 @@ def format_error(value: float | str | None) -> str:
 def format_share(value: float | None) -> str:
     """A fraction as a percentage: 97.66 %."""
     return "–" if value is None else f"{100 * value:.2f} %"
+
+
+def format_least_share(value: float) -> str:
+    """The same, never more than the fraction: 99.99 % for 0.99996."""
+    return f"{math.floor(1e4 * value + 1e-6) / 100:.2f} %"  # 1e4 * 0.9951 is a little below 9,951
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Words as a list in a sentence: a, b and c."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def format_duration(seconds: float) -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from convnet_core.benchmark import results
 from convnet_core.compare import report_file
-from convnet_core.compare.report_file import Report
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.run import Run
-from convnet_core.runs.stage_folders import CONVERT_STAGES
+from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runs.stage_results import ConversionResult
 from convnet_core.runtimes.specs import TENSORFLOW, spec_of
 
@@ -53,11 +52,11 @@ def side_by_side(run: Run) -> list[Line]:
     return lines
 
 
-def not_compared(run: Run, report: Report) -> list[str]:
-    """The converters that were used on the run and that a report does not cover. Raises RunError."""
-    covered = {line.converter for line in report.runtimes}
-    used = [stage.partition("/")[2] for stage in CONVERT_STAGES if run.record(stage) is not None]
-    return [converter for converter in used if converter not in covered]
+def not_compared(run: Run) -> list[str]:
+    """The converters that were used on the run after its comparison, which does not cover them. Raises RunError."""
+    inputs = run.require("compare").inputs
+    later = [stage for stage in CONVERT_STAGES if inputs.get(stage) == ABSENT and run.state(stage).state != "missing"]
+    return [stage.partition("/")[2] for stage in later]
 
 
 def _errors(run: Run) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
+from convnet_core.common.formatting import join_words
 from convnet_core.errors import RunError, one_line
 from convnet_core.runs.run import Run
 
@@ -124,7 +125,7 @@ class Report:
 def _batch_sizes(sizes: list[int]) -> str:
     if len(sizes) == 1:
         return f"batch size {sizes[0]}"
-    return f"batch sizes {', '.join(map(str, sizes[:-1]))} and {sizes[-1]}"
+    return f"batch sizes {join_words([str(size) for size in sizes])}"
 
 
 def load(run: Run) -> Report:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convnet_core.common.formatting import format_error, format_share
+from convnet_core.common.formatting import format_error, format_share, join_words
 from convnet_core.compare.report_file import Report, RuntimeLine
 from convnet_core.runtimes.specs import spec_of
 
 
-def sentence(report: Report) -> str:
-    """The verdict of a report in one sentence; it only claims what was judged."""
+def sentence(report: Report, not_compared: Sequence[str] = ()) -> str:
+    """The verdict of a report in one sentence; it only claims what was judged.
+
+    `not_compared` are the converters whose files were made after the comparison (`converters.not_compared`).
+    """
     reference, lines = report.reference, report.runtimes
     agreeing = [line.name for line in lines if line.passed and line.judged]
     failed = [line.name for line in lines if not line.passed]
@@ -19,16 +22,18 @@ def sentence(report: Report) -> str:
     for line in lines:
         if line.passed and not line.judged:
             unjudged.setdefault(line.reason, []).append(line.name)
-    every = "all " if len(agreeing) == len(lines) > 2 and not report.not_made else ""
+    every = "all " if len(agreeing) == len(lines) > 2 and not (report.not_made or not_compared) else ""
     parts = [f"{every}{len(agreeing)} {'runtime agrees' if len(agreeing) == 1 else 'runtimes agree'}"]
     if others:
-        parts.insert(0, f"{_join(others)} {'disagrees' if len(others) == 1 else 'disagree'} with {reference}")
+        parts.insert(0, f"{join_words(others)} {'disagrees' if len(others) == 1 else 'disagree'} with {reference}")
     if reference in failed:
         parts.insert(0, f"{reference} does not repeat its own answers")
     for reason, names in unjudged.items():
-        parts.append(f"{_join(names)} {'was' if len(names) == 1 else 'were'} not judged ({reason})")
+        parts.append(f"{join_words(names)} {'was' if len(names) == 1 else 'were'} not judged ({reason})")
     if missing := report.not_made:
-        parts.append(f"{_join(missing)} {'was' if len(missing) == 1 else 'were'} not made")
+        parts.append(f"{join_words(missing)} {'was' if len(missing) == 1 else 'were'} not made")
+    if not_compared:
+        parts.append(f"what {join_words(not_compared)} made was not compared")
     return "; ".join(parts)
 
 
@@ -59,22 +64,17 @@ def explanations(report: Report) -> list[str]:
         if passed := [line for line in passed if spec_of(line.name).precision == precision]:
             errors = [line.max_abs_error for line in passed if line.max_abs_error is not None]
             labels = [line.label_agreement for line in passed if line.label_agreement is not None]
-            names = f"{_join([line.name for line in passed])} {'is' if len(passed) == 1 else 'are'}"
+            names = f"{join_words([line.name for line in passed])} {'is' if len(passed) == 1 else 'are'}"
             sentences.append(
                 f"{names} judged by labels, not by the error: {rounding} moves outputs by up to "
                 f"{format_error(max(errors, default=None))}, and "
                 f"{format_share(min(labels, default=None))} of the labels stay the same."
             )
     if unjudged := [line.name for line in report.runtimes if line.reason == NO_LABELS]:
-        sentences.append(f"{_join(unjudged)} would be judged by labels, and these inputs have none.")
+        sentences.append(f"{join_words(unjudged)} would be judged by labels, and these inputs have none.")
     return sentences
 
 
 NO_LABELS = "no labels"
 """Why a runtime that is judged by labels was not judged."""
 _ROUNDING = {"float16": "rounding to 11 bits", "int8": "rounding to 8 bits"}
-
-
-def _join(names: Sequence[str]) -> str:
-    """Names as a list in a sentence: a, b and c."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

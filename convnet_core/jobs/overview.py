@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from convnet_core.common.formatting import format_count, format_share, format_size
+from convnet_core.common.formatting import format_count, format_share, format_size, join_words
+from convnet_core.compare.converters import not_compared
 from convnet_core.config.stages import TrainConfig
 from convnet_core.errors import ConfigError, RunError
 from convnet_core.jobs import watcher
@@ -43,7 +44,8 @@ NOTHING_MADE = {stage: StageView(stage.partition("/")[0], "", "missing") for sta
 class Overview:
     """One row of the list of runs; values that are not known yet are None.
 
-    `running` is the command that is running; `resumable` is true if a stopped training can be resumed.
+    `running` is the command that is running; `resumable` is true if a stopped training can be resumed. `not_compared`
+    are the converters that the verdict does not cover.
     """
 
     name: str
@@ -55,8 +57,15 @@ class Overview:
     architecture: str | None
     accuracy: float | None
     verdict: str | None
+    not_compared: tuple[str, ...]
     resumable: bool
     running: str | None
+
+    @property
+    def verdict_text(self) -> str:
+        """The verdict, and what it does not cover; a dash if there is none."""
+        others = f"; {join_words(self.not_compared)} not compared" if self.not_compared else ""
+        return f"{self.verdict}{others}" if self.verdict else "–"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; of each stage only the state."""
@@ -73,6 +82,7 @@ def overview(run: Run) -> Overview:
     running = job[1].command if job and job[1].live else None
     stages = stage_views(run, job)
     compared = _result(_record(run, "compare"), ComparisonResult)
+    verdict = compared.verdict if compared and stages["compare"].state == "fresh" else None
     return Overview(
         name=run.name,
         path=str(run.path),
@@ -82,7 +92,8 @@ def overview(run: Run) -> Overview:
         data=config.data.source if config else None,
         architecture=config.model.architecture if config else None,
         accuracy=trained.test_accuracy if trained else None,
-        verdict=compared.verdict if compared and stages["compare"].state == "fresh" else None,
+        verdict=verdict,
+        not_compared=tuple(not_compared(run)) if verdict else (),
         resumable=running is None and checkpoint is not None and (train is None or checkpoint.created > train.created),
         running=running,
     )

@@ -36,6 +36,13 @@ class InputSpec:
         ranges = {name: (low, high) for name, (low, high) in value.get("ranges", {}).items()}
         return cls(dict(value.get("files", {})), shapes, ranges)
 
+    def arguments(self) -> list[str]:
+        """The flags of the command line that make the same choices."""
+        files = (("--input", name, path) for name, path in self.files.items())
+        shapes = (("--shape", name, ",".join(map(str, shape))) for name, shape in self.shapes.items())
+        ranges = (("--range", name, f"{low},{high}") for name, (low, high) in self.ranges.items())
+        return [text for flag, name, value in (*files, *shapes, *ranges) for text in (flag, f"{name}={value}")]
+
     def apply_shapes(self, inputs: Sequence[TensorInfo], files: Feeds | None = None) -> list[TensorInfo]:
         """The inputs with these shapes and ranges; dimensions of one name get one size, also from `files`.
 

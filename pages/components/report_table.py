@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from convnet_core.common.formatting import format_error, format_share, format_size
@@ -9,22 +11,18 @@ from convnet_core.compare.report_file import Report
 from convnet_core.compare.verdict import basis, explanations, sentence
 
 
-def show_report(report: Report, *, stale: bool = False) -> None:
-    """Show the verdict and the table of runtimes of a comparison. An out-of-date verdict is shown as such."""
-    show_verdict(report, stale=stale)
-    show_table(report)
+def show_verdict(report: Report, not_compared: Sequence[str], *, stale: bool = False) -> None:
+    """Show the verdict in one sentence, with the converters that it does not cover.
 
-
-def show_verdict(report: Report, *, stale: bool = False) -> None:
-    """Show the verdict in one sentence. An out-of-date verdict is shown as such."""
-    text = sentence(report)
-    text = text[0].upper() + text[1:]
+    An out-of-date verdict is shown as such.
+    """
+    text = sentence(report, not_compared)
     if stale:
-        st.info(f"The last comparison, which is out of date, said: {sentence(report)}.", icon=":material/history:")
+        st.info(f"The last comparison, which is out of date, said: {text}.", icon=":material/history:")
     elif report.agree:
-        st.success(f"{text}.", icon=":material/verified:")
+        st.success(f"{text[0].upper()}{text[1:]}.", icon=":material/verified:")
     else:
-        st.error(f"Not all runtimes agree: {sentence(report)}.", icon=":material/error:")
+        st.error(f"Not all runtimes agree: {text}.", icon=":material/error:")
     if report.scope:
         st.caption(f"Compared on {report.scope}.")
     for note in report.notes:

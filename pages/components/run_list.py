@@ -50,6 +50,6 @@ def _row(item: Overview) -> dict[str, str]:
         "Data": Path(item.data).name if item.data else "–",
         "Network": item.architecture or ("imported" if "train" not in item.stages else "–"),
         "Accuracy": format_share(item.accuracy),
-        "Verdict": item.verdict or "–",
+        "Verdict": item.verdict_text,
         "Created": item.created[:16].replace("T", " "),
     }

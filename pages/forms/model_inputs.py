@@ -46,9 +46,13 @@ def input_flags(run: Run, previous: InputSpec) -> list[str]:
             with st.container(horizontal=True, vertical_alignment="bottom"):
                 st.markdown(f"`` {tensor.name} ``  \n{tensor.text}", width=260)
                 flags += [*_shape_flags(run, tensor, previous), *_range_flags(run, tensor, previous)]
-    if previous.files:
-        files = ", ".join(f"{name} from {file}" for name, file in previous.files.items())
-        st.caption(f"The last run read its samples from files: {files}.")
+        if previous.files and st.toggle(
+            "Read the samples from the same files as last time",
+            True,
+            key=f"files of {run.name}",
+            help="; ".join(f"{name}: {file}" for name, file in previous.files.items()),
+        ):
+            flags += InputSpec(files=previous.files).arguments()
     return flags
 
 

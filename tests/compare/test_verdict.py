@@ -45,6 +45,11 @@ def test_verdict_names_artifacts_that_were_not_made():
     assert sentence(report([*lines, line("e")], ["c"])) == "3 runtimes agree; c was not made"
 
 
+def test_the_sentence_names_what_was_made_after_the_comparison():
+    lines = [line("a"), line("b"), line("c")]
+    assert sentence(report(lines), ["onnx-tf"]) == "3 runtimes agree; what onnx-tf made was not compared"
+
+
 def test_numbers_that_surprise_are_explained():
     """An error of 2.6 passes for int8, and the reference differs from itself."""
     lines = [

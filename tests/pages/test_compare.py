@@ -11,6 +11,8 @@ from convnet_core.errors import DataError
 from convnet_core.events import StageStarted
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job import open_job
+from convnet_core.jobs.overview import overview
+from convnet_core.networks.ports import INPUT
 from convnet_core.runtimes.specs import spec_of
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import button, open_page, running_job, text_of
@@ -66,12 +68,39 @@ def test_a_second_conversion_keeps_the_verdict_and_can_be_compared_too(root, fin
     started = []
     monkeypatch.setattr(watcher, "start", lambda run, arguments: started.append((run.name, list(arguments))))
     shutil.copytree(run.path / "convert/native", run.path / "convert/onnx-tf")
+    verdict = f"{len(RUNTIMES)} runtimes agree; what onnx-tf made was not compared."
     app = open_page("compare")
-    assert f"All {len(RUNTIMES)} runtimes agree." in text_of(app)
+    assert verdict in text_of(app)
     assert "out of date" not in text_of(app)
-    assert "What onnx-tf made has not been compared yet" in text_of(app)
+    assert overview(run).verdict_text == "agree; onnx-tf not compared"
+    assert verdict in text_of(open_page())
     button(app, "Compare onnx-tf too").click().run()
     assert [(name, arguments[0]) for name, arguments in started] == [(run.name, "compare")]
+
+
+def test_an_imported_model_is_compared_again_on_the_inputs_of_the_last_comparison(root, finished_run, monkeypatch):
+    run = copy_of(finished_run, root)
+    for path, changes in (
+        (run.path / "run.json", {"kind": "model"}),
+        (run.path / "compare/stage.json", {"result": read_json(run.path / "compare/stage.json")["result"] | INPUTS}),
+    ):
+        write_json(path, {**read_json(path), **changes})
+    shutil.copytree(run.path / "convert/native", run.path / "convert/onnx-tf")
+    started = []
+    monkeypatch.setattr(watcher, "start", lambda _, arguments: started.append(list(arguments)))
+    app = open_page("compare")
+    button(app, "Compare onnx-tf too").click().run()
+    button(app, "Compare again").click().run()
+    next(toggle for toggle in app.toggle if "same files" in toggle.label).set_value(False).run()
+    button(app, "Compare again").click().run()
+    assert [[text for text in arguments if "=" in text] for arguments in started] == [
+        [f"{INPUT}=/a.npy", f"{INPUT}=1,1,28,28", f"{INPUT}=-1.0,2.0"],
+        [f"{INPUT}=-1.0,2.0", f"{INPUT}=/a.npy"],
+        [f"{INPUT}=-1.0,2.0"],
+    ]
+
+
+INPUTS = {"inputs": {"files": {INPUT: "/a.npy"}, "shapes": {INPUT: [1, 1, 28, 28]}, "ranges": {INPUT: [-1.0, 2.0]}}}
 
 
 def test_it_says_on_how_many_images_and_the_whole_test_set_can_run_at_every_batch_size(root, finished_run, monkeypatch):
