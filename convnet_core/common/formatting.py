@@ -28,9 +28,10 @@ def format_share(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.2f} %"
 
 
-def format_least_share(value: float) -> str:
+def format_least_share(value: float | None) -> str:
     """The same, never more than the fraction: 99.99 % for 0.99996."""
-    return f"{math.floor(1e4 * value + 1e-6) / 100:.2f} %"  # 1e4 * 0.9951 is a little below 9,951
+    # 1e4 * 0.9951 can be a little below 9,951.
+    return "–" if value is None else f"{math.floor(1e4 * value + 1e-6) / 100:.2f} %"
 
 
 def join_words(words: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convnet_core.common.formatting import format_error, format_share, join_words
+from convnet_core.common.formatting import format_error, format_least_share, format_share, join_words
 from convnet_core.compare.report_file import Report, RuntimeLine
 from convnet_core.runtimes.specs import spec_of
 
@@ -35,6 +35,22 @@ def sentence(report: Report, not_compared: Sequence[str] = ()) -> str:
     if not_compared:
         parts.append(f"what {join_words(not_compared)} made was not compared")
     return "; ".join(parts)
+
+
+def agreement(report: Report) -> str:
+    """How many runtimes give every image of the test set the reference's label; empty if there are no labels."""
+    others = [line for line in report.runtimes if line.name != report.reference]
+    shares = [line.label_agreement for line in others if line.label_agreement is not None]
+    if not shares:
+        return ""
+    equal = sum(share == 1 for share in shares)
+    if equal == len(shares):
+        return f"Every runtime gives every test digit {report.reference}'s label"
+    least = format_least_share(min(shares))
+    return (
+        f"{equal} of {len(shares)} runtimes give every test digit {report.reference}'s label, the others give it to at "
+        f"least {least}"
+    )
 
 
 def basis(report: Report, line: RuntimeLine) -> str:
@@ -68,7 +84,7 @@ def explanations(report: Report) -> list[str]:
             sentences.append(
                 f"{names} judged by labels, not by the error: {rounding} moves outputs by up to "
                 f"{format_error(max(errors, default=None))}, and "
-                f"{format_share(min(labels, default=None))} of the labels stay the same."
+                f"{format_least_share(min(labels, default=None))} of the labels stay the same."
             )
     if unjudged := [line.name for line in report.runtimes if line.reason == NO_LABELS]:
         sentences.append(f"{join_words(unjudged)} would be judged by labels, and these inputs have none.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -27,13 +28,14 @@ class StageView:
     """A stage as the user sees it: the state of its folder, or of the newest job if that is running or failed in it.
 
     `name` is the name of its command; `converter` is empty except for a conversion. `detail` is one line: the result,
-    or what is wrong.
+    or what is wrong. `refuted` is whether the stage is a comparison that found a difference.
     """
 
     name: str
     converter: str
     state: Literal["missing", "waiting", "running", "fresh", "stale", "failed", "stopped"]
     detail: str = ""
+    refuted: bool = False
 
 
 NOTHING_MADE = {stage: StageView(stage.partition("/")[0], "", "missing") for stage in PIPELINE}
@@ -64,8 +66,7 @@ class Overview:
     @property
     def verdict_text(self) -> str:
         """The verdict, and what it does not cover; a dash if there is none."""
-        others = f"; {join_words(self.not_compared)} not compared" if self.not_compared else ""
-        return f"{self.verdict}{others}" if self.verdict else "–"
+        return _with_others(self.verdict, self.not_compared) if self.verdict else "–"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; of each stage only the state."""
@@ -105,7 +106,10 @@ def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, Stag
     for stage in run.stages:
         state = run.state(stage)
         name, _, converter = stage.partition("/")
-        views[stage] = StageView(name, converter, state.state, state.reason or _outcome(_record(run, stage)))
+        record = _record(run, stage)
+        compared = _result(record, ComparisonResult) if stage == "compare" and state.state == "fresh" else None
+        refuted = compared is not None and compared.verdict != "agree"
+        views[stage] = StageView(name, converter, state.state, state.reason or _outcome(run, record), refuted)
     if job is None or job[1].state == "done":
         return views
     view, info = job
@@ -136,7 +140,7 @@ _RESULTS: dict[str, type[Any]] = {
 """The result of each command."""
 
 
-def _outcome(record: StageRecord | None) -> str:
+def _outcome(run: Run, record: StageRecord | None) -> str:
     """The result of a stage in a few words."""
     kind = _RESULTS.get(record.stage.split("/")[0]) if record else None
     match kind and _result(record, kind):
@@ -148,9 +152,22 @@ def _outcome(record: StageRecord | None) -> str:
             artifacts = format_count(len(converted.sizes), "artifact")
             return f"{format_count(converted.tensorflow_ops, 'op')}, {artifacts}"
         case ComparisonResult() as compared:
-            verb = compared.verdict + ("s" if len(compared.runtimes) == 1 else "")
-            return f"{format_count(len(compared.runtimes), 'runtime')} {verb}"
+            return _verdict(compared, not_compared(run))
     return ""
+
+
+def _verdict(compared: ComparisonResult, others: Sequence[str]) -> str:
+    """How many runtimes agree, or disagree, and the converters that were not compared."""
+    count, failed = len(compared.runtimes), sum(not passed for passed in compared.runtimes.values())
+    if compared.verdict == "agree":
+        text = f"{format_count(count, 'runtime')} agree{'s' if count == 1 else ''}"
+    else:
+        text = f"{failed} of {count} disagree{'s' if failed == 1 else ''}"
+    return _with_others(text, others)
+
+
+def _with_others(text: str, others: Sequence[str]) -> str:
+    return f"{text}; {join_words(others)} not compared" if others else text
 
 
 def _record(run: Run, stage: str) -> StageRecord | None:

@@ -48,7 +48,7 @@ def parameter_count(model: ModelConfig) -> int:
 
 def step_count(config: TrainConfig) -> int:
     """Optimizer steps in all epochs; the last batch of an epoch may be smaller than the others."""
-    return config.epochs * math.ceil(_images(config) / config.batch_size)
+    return config.epochs * math.ceil(training_images(config) / config.batch_size)
 
 
 def expected_seconds(config: TrainConfig) -> float | None:
@@ -71,7 +71,7 @@ def format_wait(seconds: float) -> str:
 
 def formula_seconds(config: TrainConfig) -> float:
     """The seconds of a training on the machine that the formula comes from."""
-    images = _images(config) + _EVALUATION * config.validation_size
+    images = training_images(config) + _EVALUATION * config.validation_size
     return config.epochs * images * formula_image_seconds(config)
 
 
@@ -85,8 +85,8 @@ def formula_image_seconds(config: TrainConfig) -> float:
     return compute + _STEP_SECONDS / config.batch_size + (_AUGMENT_SECONDS if config.augment else 0.0)
 
 
-def _images(config: TrainConfig) -> int:
-    """Training images per epoch."""
+def training_images(config: TrainConfig) -> int:
+    """The number of images that a network learns from, without those held out for validation."""
     return max(0, train_count(config.data) - config.validation_size)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -24,11 +25,14 @@ _PRODUCTS = {
     "train": "PyTorch",
     "export": "ONNX",
     "convert": "TensorFlow, LiteRT",
-    "compare": "The same answers",
+    "compare": "Verdict",
 }
 _EMPTY = {"train": "a network", "export": "a graph", "convert": "its translation", "compare": "proven or refuted"}
+_REFUTED = ("✗", "#D55E00")
 _STYLE = """<style>
 .way {display: flex; flex-wrap: wrap; align-items: stretch; row-gap: 0.75rem; font-size: 0.875rem; line-height: 1.35}
+.way a.box {color: inherit; text-decoration: none}
+.way a.box:hover, .way a.box:focus-visible {background: color-mix(in srgb, var(--state) 12%, transparent)}
 .way .box {flex: 1 1 8.5rem; min-width: 8.5rem; padding: 0.6rem 0.8rem; border-radius: 0.6rem; border: 1px solid;
   border-color: color-mix(in srgb, currentColor 20%, transparent); border-top: 4px solid var(--state)}
 .way .missing, .way .waiting {border-style: dashed; border-top-style: dashed; opacity: 0.75}
@@ -49,21 +53,33 @@ _STYLE = """<style>
 
 
 def show_path(views: Mapping[str, StageView]) -> None:
-    """Draw the stages from left to right; the command of a stage stands on the arrow that leads to its product."""
+    """Draw the stages from left to right, each a link to its page.
+
+    The command of a stage stands on the arrow that leads to its product.
+    """
+    query = urlencode({"run": name} if (name := st.session_state.get("run")) else {})
     parts = []
     for number, view in enumerate(views.values()):
         if number:
             parts.append(f'<div class="step">{view.name}</div>')
-        parts.append(_box(view))
-    st.html(f'{_STYLE}<div class="way" role="img" data-testid="way">{"".join(parts)}</div>')
+        parts.append(_box(view, query))
+    label = 'role="group" aria-label="From PyTorch to the verdict"'
+    st.html(f'{_STYLE}<div class="way" {label} data-testid="way">{"".join(parts)}</div>')
 
 
-def _box(view: StageView) -> str:
-    """What a stage makes, its result, and its state."""
+def _box(view: StageView, query: str) -> str:
+    """What a stage makes, its result, and its state.
+
+    A plain link to the page, because a page that is drawn anew every 0.4 s would lose the focus of a widget.
+    """
     words, mark, color = STATES[view.state]
+    if view.refuted:
+        mark, color = _REFUTED
     converter = f" by {view.converter}" if view.converter not in ("", "native") else ""
     detail = view.detail or (_EMPTY[view.name] if view.state in ("missing", "waiting") else "")
     return (
-        f'<div class="box {view.state}" style="--state: {color}"><b>{_PRODUCTS[view.name]}{escape(converter)}</b>'
-        f'<span class="made">{escape(detail)}</span><span class="state"><i>{mark}</i> {words}</span></div>'
+        f'<a class="box {view.state}" href="{view.name}?{escape(query)}" style="--state: {color}">'
+        f"<b>{_PRODUCTS[view.name]}{escape(converter)}</b>"
+        f'<span class="made">{escape(detail)}</span>'
+        f'<span class="state"><i aria-hidden="true">{mark}</i> {words}</span></a>'
     )

@@ -23,7 +23,7 @@ def test_any_page_can_be_the_first_request_to_a_new_server(server, page):
 
 def test_one_button_runs_the_pipeline_to_the_verdict(server, page):
     page.goto(server.address)
-    page.get_by_text("It learns from 60,000 digits like these").wait_for()
+    page.get_by_text("It learns from 55,000 digits like these").wait_for()
     page.get_by_role("button", name="Run the pipeline").click()
     page.wait_for_url("**run=*")
     stop_button(page).wait_for()

@@ -99,10 +99,15 @@ _PARTS = ("digit", "title", "detail", "note")
 """The texts of the pad's answer."""
 
 
+def picture(app):
+    """The picture of a run's way, as HTML."""
+    (body,) = [item.proto.body for item in app.get("html") if 'data-testid="way"' in item.proto.body]
+    return body
+
+
 def states(app):
     """The states of the stages in the picture of a run's way."""
-    (picture,) = [item.proto.body for item in app.get("html") if 'data-testid="way"' in item.proto.body]
-    return [text.strip() for text in re.findall(r"</i>(.*?)</span>", picture)]
+    return [text.strip() for text in re.findall(r"</i>(.*?)</span>", picture(app))]
 
 
 def button(app, label):

@@ -1,17 +1,21 @@
 """The home page with AppTest: empty, with a finished, a stale, a failed and a running run."""
 
 import dataclasses
+import json
+import re
+import shutil
 from types import SimpleNamespace
 
 import pytest
 
 from convnet_core.common.files import read_json, write_json
+from convnet_core.config.stages import PRESETS
 from convnet_core.errors import DataError
 from convnet_core.jobs.job import open_job
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.run import Run
 from tests.conftest import RUNTIMES, copy_of
-from tests.pages.conftest import button, open_page, running_job, states, text_of
+from tests.pages.conftest import button, open_page, picture, running_job, states, text_of
 from tests.support.links import replace_with_link
 
 
@@ -27,7 +31,7 @@ def test_without_runs_it_offers_to_run_the_pipeline(root):
     assert [button.label for button in app.button] == ["Run the pipeline"]
     assert not app.button[0].disabled
     assert states(app) == ["not made yet"] * 4
-    assert "learns from 60,000 digits like these" in text_of(app)
+    assert "learns from 55,000 digits like these" in text_of(app), "5,000 of the 60,000 are held out for validation"
 
 
 def test_a_finished_run_shows_its_verdict_and_table(root, finished_run):
@@ -35,6 +39,57 @@ def test_a_finished_run_shows_its_verdict_and_table(root, finished_run):
     app = open_page()
     assert f"{len(RUNTIMES)} runtimes agree." in text_of(app)
     assert len(app.dataframe[0].value) == 8
+
+
+def test_a_refuted_verdict_is_marked_in_the_picture(root, finished_run):
+    run = copy_of(finished_run, root)
+    assert "Verdict</b>" in picture(open_page())
+    assert f"{len(RUNTIMES)} runtimes agree" in picture(open_page())
+    path = run.path / "compare/stage.json"
+    record = read_json(path)
+    record["result"] |= {"verdict": "disagree", "runtimes": {"a": True, "b": False, "c": True}}
+    write_json(path, record)
+    body = picture(open_page())
+    assert "1 of 3 disagrees" in body
+    assert ">✗</i> up to date" in body
+
+
+def test_the_stages_in_the_picture_link_to_their_pages(root, finished_run):
+    run = copy_of(finished_run, root)
+    links = re.findall(r'<a [^>]*href="([^"]*)"', picture(open_page()))
+    assert links == [f"{page}?run={run.name}" for page in ("train", "export", "convert", "compare")]
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ([1.0, 1.0], "Every runtime gives every test digit a's label."),
+        ([1.0, 0.99996], "1 of 2 runtimes give every test digit a's label, the others give it to at least 99.99 %."),
+    ],
+)
+def test_the_agreement_is_of_labels_without_the_reference_and_never_rounded_up(root, finished_run, shares, words):
+    run = copy_of(finished_run, root)
+    path = run.path / "compare/report.json"
+    report = read_json(path)
+    named = zip("abc", [1.0, *shares], strict=True)
+    lines = [{**report["runtimes"][0], "name": name, "label_agreement": share} for name, share in named]
+    report |= {"reference": "a", "runtimes": lines}
+    path.write_text(json.dumps(report))
+    record = read_json(run.path / "compare/stage.json")
+    record["outputs"]["report.json"] |= {"bytes": path.stat().st_size, "mtime_ns": path.stat().st_mtime_ns}
+    write_json(run.path / "compare/stage.json", record)
+    assert words in text_of(open_page())
+
+
+def test_a_forked_training_is_not_compared_with_its_preset(root, finished_run, monkeypatch):
+    monkeypatch.setattr("convnet_core.training.estimate.mnist_accuracy", lambda _: 0.937)
+    run = copy_of(finished_run, root)
+    labels = [metric.label for metric in open_page().metric]
+    shutil.copytree(run.path / "train", run.path / "fork")
+    path = run.path / "fork/stage.json"
+    write_json(path, {**read_json(path), "stage": "fork"})
+    forked = [metric.label for metric in open_page().metric]
+    assert [label for label in labels if label not in forked] == ["MNIST, same settings"]
 
 
 def test_a_stale_verdict_is_not_shown(root, finished_run):
@@ -103,6 +158,24 @@ def test_a_dead_job_is_shown_as_died(root):
         running = JobView(job.folder).info
     write_json(job.folder / "job.json", dataclasses.asdict(running))
     assert "died" in text_of(open_page())
+
+
+def settings(config):
+    return f"Settings(config={config.to_json()!r})"
+
+
+def test_the_digits_that_a_network_learns_from_stand_only_beside_its_training(root):
+    run = Run.create(root / "run")
+    config = PRESETS["reference"]
+    own = config.replace(data=config.data.replace(source="/own"))
+    for event, shown in (
+        ("StageStarted(stage='compare')", False),
+        (settings(config), True),
+        (settings(own), False),
+    ):
+        with running_job(run, "pipeline", event):
+            assert ("learns from 60,000 digits" in text_of(open_page())) == shown
+            assert ("learns from" in text_of(open_page())) == shown
 
 
 METRICS = (

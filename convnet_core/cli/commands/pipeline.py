@@ -11,6 +11,7 @@ from convnet_core.cli.job import command_job, print_comparison
 from convnet_core.cli.shared_flags import add_preset, add_run
 from convnet_core.config.flags import add_config_flags, apply_flags
 from convnet_core.config.stages import PRESETS, CompareConfig, ConvertConfig, ExportConfig, TrainConfig
+from convnet_core.events import Settings
 
 EXAMPLE = "pipeline --preset fast --data strokes"
 
@@ -31,6 +32,7 @@ def execute(args: argparse.Namespace) -> int:
     convert, compare = resolve.convert_config(args), apply_flags(args, CompareConfig())
     run = resolve.run_to_write(args, f"{preset(args)}-{Path(train.data.source).name}")
     with command_job(args, run, "pipeline") as job:
+        job.emit(Settings(config=train.to_json()))  # the app shows the digits while the libraries load
         from convnet_core.convert.targets import tflite
 
         tflite.warm_up()  # the worker imports TensorFlow while this process imports PyTorch
