@@ -30,6 +30,7 @@ def main() -> None:
     st.title("Data")
     st.write("Choose the handwritten digits for training and testing, and look at them before you train.")
     shared.warn_if_imported("These images are for")
+    settings.follow(shared.selected_run())
     config = settings.data_settings(st.container())
     if config and (loaded := load(config)):
         show(loaded, mean_images(config))

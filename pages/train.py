@@ -41,6 +41,7 @@ def main() -> None:
     )
     is_imported = shared.warn_if_imported("Training is for")
     run = shared.selected_run()
+    settings.follow(run)
     controls, view = st.columns([1, 2], gap="medium")
     with controls:
         show_controls(run)

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from convnet_core.common import disk_errors
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import open_regular_file, parse_json, read_json, write_json
 from convnet_core.common.processes import environment
-from convnet_core.errors import BusyError, RunError, one_line
+from convnet_core.errors import BusyError, RunError, Stopped, one_line
 from convnet_core.jobs.job_info import JobInfo, new_job_id
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import now
@@ -33,6 +34,7 @@ median of 3: next to one busy process 2,230 with libgomp's default and 5,070 wit
 6,150.
 """
 _START_SECONDS = 30.0  # a process that has not taken its lock by then never will
+_POLL_SECONDS = 0.1
 _MAX_FULL_READ = 2_000_000  # bytes, about 8,000 events of a training; beyond that, events are thinned
 _BLOCK = 1 << 18
 _MAX_LINE = 1 << 20
@@ -216,6 +218,17 @@ def current(run: Run) -> tuple[JobView, JobInfo] | None:
         with contextlib.suppress(RunError):
             jobs.append((view, view.info))
     return next((job for job in jobs if job[1].live), next((job for job in jobs if job[1].state != "refused"), None))
+
+
+def wait_for_stop(run: Run, monitor: events.Monitor) -> None:
+    """Wait until a job that was asked to stop has saved its work and ended. Raises Stopped."""
+    stopping = [view for view in list_jobs(run) if view.stop_requested and view.info.live]
+    if stopping:
+        monitor.emit(events.Message(text=f"waiting until the run {run.name} has saved its training"))
+    while any(view.info.live for view in stopping):
+        if monitor.stop_requested():
+            raise Stopped(f"stopped while waiting for the run {run.name}")
+        time.sleep(_POLL_SECONDS)
 
 
 def newest(run: Run, *commands: str) -> tuple[JobView, JobInfo] | None:

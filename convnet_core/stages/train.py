@@ -16,6 +16,7 @@ from convnet_core.data import digits as data
 from convnet_core.data.split import CLASSES
 from convnet_core.events import Message, Monitor, Settings
 from convnet_core.jobs.job import device_lock
+from convnet_core.jobs.watcher import wait_for_stop
 from convnet_core.networks.convnet import build
 from convnet_core.networks.weights import save_pth
 from convnet_core.runs.run import Run
@@ -44,8 +45,8 @@ def run_train(
     """Train, evaluate once on the test set, and write `train/`.
 
     With `resume` the config comes from the checkpoint, and `config` is ignored. Otherwise the training starts from the
-    newest training of `parent`, from what it started from before (`repeat`), or from scratch. Raises Stopped after
-    saving a checkpoint if a stop was requested.
+    newest training of `parent`, which is waited for while it stops, from what it started from before (`repeat`), or
+    from scratch. Raises Stopped after saving a checkpoint if a stop was requested.
     """
     with stage_events("train", monitor) as line:
         if resume:
@@ -53,6 +54,8 @@ def run_train(
         device = loop.choose_device(config)
         monitor.emit(Settings(config=config.to_json()))
         monitor.emit(Message(text=describe_cost(config)))
+        if parent:
+            wait_for_stop(parent, monitor)
         with device_lock(device.type, monitor):
             digits = data.load(config.data, monitor)
             state = loop.start_training(build(config.model, config.seed), config, device)

@@ -1,7 +1,7 @@
 """Widgets for the data and training settings, shared by several pages.
 
-Choices are stored in the address under the name of their flag, so they survive page changes, reloads and server
-restarts.
+The widgets start at the settings of the shown run. Choices are stored in the address under the name of their flag, so
+they survive page changes, reloads and server restarts.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from streamlit.delta_generator import DeltaGenerator
 from convnet_core.config.fields import ConfigField, describe, value_at
 from convnet_core.config.flags import replace_fields
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, TrainConfig
-from convnet_core.data.sources import SOURCES, STROKES, absolute
+from convnet_core.data.sources import FOLDER, SOURCES, absolute, source_of
 from convnet_core.errors import ConvNetError
+from convnet_core.runs.run import Run
+from convnet_core.training.history import newest_training
 from pages.components import remedy
 
 FIELDS = {field.path: field for field in describe(TrainConfig)}
@@ -34,8 +36,52 @@ _STEPS: dict[str, tuple[Any, ...]] = {
     "weight_decay": (0.0, 1e-4, 1e-3, 0.01, 0.05, 0.1),
     "validation_size": (0, 1000, 2000, 5000, 10_000),
     "train_size": (0, 1000, 2000, 5000, 10_000, 20_000, 40_000),
+    "test_size": (0, 1000, 2000, 5000),
 }
 _TITLES = {"source": "Data", "kernel": "Kernel size"}
+
+
+_START, _OWNER = "training settings", "training settings of"
+"""Where the session keeps the settings that the widgets start at, and the name of their run."""
+
+
+def follow(run: Run | None) -> None:
+    """Let the widgets start at the settings of the shown run's training. Call it before they are drawn.
+
+    When the user goes from one run to another, all widgets are set. At the first draw of a session none is: an address
+    with settings, such as a teacher's link, wins over the run. When a run has been trained meanwhile, those that the
+    user has touched stay. Raises RunError if the run's record is damaged.
+    """
+    record = newest_training(run) if run and not run.is_model else None
+    if run is None or record is None:
+        st.session_state[_OWNER] = ""
+        return
+    owner, before = st.session_state.get(_OWNER), _start()
+    if owner == run.name:
+        return
+    start_at(run, TrainConfig.from_json(record.config))
+    if owner is not None:
+        before_values, values = _widget_values(before), _widget_values(_start())
+        touched = {key for key, value in before_values.items() if st.session_state.get(key, value) != value}
+        st.session_state.update({key: value for key, value in values.items() if owner or key not in touched})
+
+
+def start_at(run: Run, config: TrainConfig) -> None:
+    """Let the widgets start at these settings of a run, and keep what they show."""
+    st.session_state[_OWNER], st.session_state[_START] = run.name, config
+
+
+def _start() -> TrainConfig:
+    """The settings that the widgets start at: without a trained run, those of the default preset."""
+    config: TrainConfig = st.session_state.get(_START, PRESETS[DEFAULT_PRESET])
+    return config
+
+
+def _widget_values(config: TrainConfig) -> dict[str, Any]:
+    """The values of all widgets for these settings, by key."""
+    source = source_of(config.data)
+    values = {key_of(field): value_at(config, path) for path, field in FIELDS.items()}
+    return {**values, "data": source.name, "idx-folder": config.data.source if source is FOLDER else ""}
 
 
 def key_of(field: ConfigField) -> str:
@@ -44,10 +90,10 @@ def key_of(field: ConfigField) -> str:
 
 
 def widget(place: DeltaGenerator, path: tuple[str, ...], title: str = "") -> Any:
-    """The widget of a TrainConfig field, starting at the default preset's value; `title` replaces the field's name."""
+    """The widget of a TrainConfig field, starting at the shown run's value; `title` replaces the field's name."""
     field = FIELDS[path]
     name = path[-1]
-    value = value_at(PRESETS[DEFAULT_PRESET], path)
+    value = value_at(_start(), path)
     unit = f", {field.setting.unit}" if field.setting.unit else ""
     shared: dict[str, Any] = {
         "label": (title or _TITLES.get(name, name.replace("_", " ").capitalize())) + unit,
@@ -56,12 +102,14 @@ def widget(place: DeltaGenerator, path: tuple[str, ...], title: str = "") -> Any
         "bind": "query-params",
     }
     if name in _STEPS:
-        return place.select_slider(options=_STEPS[name], value=value, format_func=_format_number, **shared)
+        return place.select_slider(
+            options=sorted({*_STEPS[name], value}), value=value, format_func=_format_number, **shared
+        )
     if field.choices:
         return place.selectbox(options=field.choices, index=field.choices.index(value), **shared)
     if name in _SLIDERS:
         low, high, step = _SLIDERS[name]
-        return place.slider(min_value=low, max_value=high, value=value, step=step, format="%g", **shared)
+        return place.slider(min_value=low, max_value=max(high, value), value=value, step=step, format="%g", **shared)
     if field.type is int:
         return place.number_input(min_value=0, max_value=int(field.setting.high or 0), value=value, **shared)
     return place.text_input(value=value, **shared)
@@ -75,10 +123,11 @@ def _format_number(value: float) -> str:
 def data_settings(place: DeltaGenerator) -> DataConfig | None:
     """The choice of a data set; None, with the reason shown, if it is incomplete."""
     row = place.container(horizontal=True, vertical_alignment="bottom")
+    start = source_of(_start().data)
     name = row.segmented_control(
         "Data",
         list(SOURCES),
-        default=STROKES.name,
+        default=start.name,
         required=True,
         format_func=lambda name: SOURCES[name].title,
         key="data",
@@ -93,6 +142,7 @@ def data_settings(place: DeltaGenerator) -> DataConfig | None:
         return absolute(DataConfig(source=name, **choice))
     path = row.text_input(
         "Folder",
+        _start().data.source if start is FOLDER else "",
         key="idx-folder",
         bind="query-params",
         help="Path of a folder with the files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of "
@@ -119,7 +169,7 @@ _MORE = {
     "Augmentation: random distortions of each training image": tuple(
         ("augment", field.path[-1]) for field in describe(AugmentConfig)
     ),
-    "Images": (("data", "train_size"), ("validation_size",)),
+    "Images": (("data", "train_size"), ("validation_size",), ("data", "test_size")),
     "Arithmetic": (("seed",), ("precision",), ("device",)),
 }
 
@@ -137,7 +187,7 @@ def training_settings(place: DeltaGenerator) -> TrainConfig | None:
     if data_config is None:
         return None
     try:
-        return replace_fields(TrainConfig(data=data_config), values)
+        return replace_fields(_start().replace(data=data_config), values)
     except ConvNetError as error:
         place.error(remedy.text_of(error))
         return None
@@ -145,9 +195,8 @@ def training_settings(place: DeltaGenerator) -> TrainConfig | None:
 
 def set_preset(name: str) -> None:
     """Set the widgets to a preset's values. Call it from a callback, before the widgets are drawn."""
-    for path, field in FIELDS.items():
-        if path[0] != "data":
-            st.session_state[key_of(field)] = value_at(PRESETS[name], path)
+    values = {key_of(field): value_at(PRESETS[name], path) for path, field in FIELDS.items() if path[0] != "data"}
+    st.session_state.update(values)
 
 
 def preset_of(config: TrainConfig) -> str | None:

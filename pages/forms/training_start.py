@@ -14,6 +14,7 @@ from convnet_core.config.flags import arguments
 from convnet_core.config.stages import PRESETS, TrainConfig
 from convnet_core.jobs import watcher
 from convnet_core.jobs.calibrator import Calibrator
+from convnet_core.jobs.job_progress import progress_of
 from convnet_core.jobs.watcher import JobView
 from convnet_core.runs.library import new_run
 from convnet_core.runs.run import Run
@@ -71,6 +72,8 @@ def start_buttons(config: TrainConfig, run: Run | None) -> None:
             icon=":material/fast_forward:",
             help="Trains a new network, then exports, converts and compares it",
         )
+    if run is not None:
+        _warn_of_other_network(config, run)
     show_cost = st.fragment(_show_cost, run_every=1.0 if _calibrator().is_measuring(config) else None)
     show_cost(config)
 
@@ -95,22 +98,61 @@ def _show_cost(config: TrainConfig) -> None:
 def _fork_button(config: TrainConfig, run: Run) -> None:
     """A button that forks the shown run with these settings; a running training is stopped first."""
     training = _running_training(run)
-    record = newest_training(run)
-    changes = list_changes(TrainConfig.from_json(record.config), config) if record else ()
-    if training:
-        note = "Stops the running training, which can be resumed, and goes on from there with these settings"
-    elif changes:
-        note = f"Goes on from the shown run with these settings, in a new run: {', '.join(changes)}"
-    else:
-        note = "Change a setting first: these are the settings of the shown run"
+    earlier = _settings_to_change(run, training)
+    changes = list_changes(earlier, config) if earlier else ()
     jobs.start_button(
         "Try this change",
         lambda: _forked_run(config, run, training),
         ["train", "--fork", str(run.path), *_flags(config)],
-        disabled=not (training or changes),
+        disabled=not changes,
         icon=":material/fork_right:",
-        help=note,
+        help=_about_fork(run, training, earlier, changes),
     )
+    if earlier is None and jobs.is_busy(run):
+        st.fragment(_redraw_when_trained, run_every=1.0)(run)
+
+
+def _about_fork(run: Run, training: JobView | None, earlier: TrainConfig | None, changes: tuple[str, ...]) -> str:
+    """What a fork would do, or why there can be none."""
+    if training and earlier is None:
+        return "The training has only begun: wait for its first figures"
+    if earlier is None and jobs.is_busy(run):
+        return "Wait until this run has a trained network: a change goes on from there"
+    if earlier is None:
+        return "This run has no training to go on from: press Train"
+    if not changes:
+        return "Change a setting first: these are the settings of the shown run"
+    if training:
+        return (
+            "Stops the running training, which can be resumed, and goes on from there in a new run, with these "
+            f"changes: {', '.join(changes)}"
+        )
+    return f"Goes on from the shown run in a new run, with these changes: {', '.join(changes)}"
+
+
+def _warn_of_other_network(config: TrainConfig, run: Run) -> None:
+    """Say so if a fork could not take over anything."""
+    earlier = _settings_to_change(run, _running_training(run))
+    if earlier and earlier.model != config.model:
+        st.caption("Another network cannot take over the weights: “Try this change” would start from scratch.")
+
+
+def _settings_to_change(run: Run, training: JobView | None) -> TrainConfig | None:
+    """The settings of the training that a fork goes on from; None if there is none, or if it has only begun.
+
+    A training that has reported figures saves its state when it is stopped. Raises RunError.
+    """
+    if training:
+        progress = progress_of(training)
+        return TrainConfig.from_json(progress.settings) if progress.metrics else None
+    record = newest_training(run)
+    return TrainConfig.from_json(record.config) if record else None
+
+
+def _redraw_when_trained(run: Run) -> None:
+    """Redraw the page, and so the button, once there is something to go on from."""
+    if _settings_to_change(run, _running_training(run)):
+        st.rerun()
 
 
 def _running_training(run: Run) -> JobView | None:
@@ -121,16 +163,26 @@ def _running_training(run: Run) -> JobView | None:
 
 def _new_run(config: TrainConfig, shown: Run | None) -> Run:
     """A new run, whose curves are drawn over those of the shown one."""
-    st.session_state["over"] = [shown.name] if shown and newest_training(shown) else []
-    return new_run(runs_root(), f"{settings.preset_of(config) or 'own'}-{Path(config.data.source).name}")
+    run = new_run(runs_root(), f"{settings.preset_of(config) or 'own'}-{Path(config.data.source).name}")
+    settings.start_at(run, config)
+    if shown and newest_training(shown):
+        _compare_with(shown)
+    return run
 
 
 def _forked_run(config: TrainConfig, parent: Run, training: JobView | None) -> Run:
-    """A new run for a fork, which waits for the device until the running training has saved its state."""
+    """A new run for a fork, whose job waits until the running training has saved its state."""
     if training:
         training.stop()
-    st.session_state["over"] = [parent.name]
-    return new_run(runs_root(), f"fork-{Path(config.data.source).name}")
+    run = new_run(runs_root(), f"fork-{Path(config.data.source).name}")
+    settings.start_at(run, config)
+    _compare_with(parent)
+    return run
+
+
+def _compare_with(run: Run) -> None:
+    """Draw this run's curves too, beside those that the user has chosen."""
+    st.session_state["over"] = list(dict.fromkeys([*st.session_state.get("over", ()), run.name]))
 
 
 def _flags(config: TrainConfig) -> list[str]:

@@ -8,8 +8,7 @@ import re
 import pytest
 
 from convnet_core.common.files import read_json, write_json
-from convnet_core.config.stages import PRESETS, DataConfig
-from convnet_core.data.sources import absolute
+from convnet_core.config.stages import PRESETS
 from convnet_core.errors import DataError, Stopped
 from convnet_core.events import Monitor
 from convnet_core.jobs.job import open_job
@@ -36,123 +35,6 @@ class AfterCalls(Monitor):
     def stop_requested(self):
         self.calls -= 1
         return self.calls < 0
-
-
-def widget(app, key):
-    kinds = (app.slider, app.select_slider, app.selectbox, app.number_input)
-    return next(item for kind in kinds for item in kind if item.key == key)
-
-
-def preset(app):
-    """The preset with the check mark, or None."""
-    return next((item.key.removeprefix("preset-") for item in app.button if item.icon == ":material/check:"), None)
-
-
-def test_without_a_run_it_shows_the_cost_of_training(root):
-    app = open_page("train")
-    assert "No network has been trained yet" in text_of(app)
-    assert "125,642 weights, 1,100 steps, about " in text_of(app)
-    assert preset(app) == "fast"
-
-
-def test_the_time_is_shown_once_the_machine_has_been_measured(root, monkeypatch):
-    factors = [None]
-    for module in ("jobs.calibrator", "training.speed"):
-        monkeypatch.setattr(f"convnet_core.{module}.known_factor", lambda _: factors[0])
-    monkeypatch.setattr("convnet_core.jobs.calibrator.Calibrator._start", lambda *_: Running())
-    app = open_page("train")
-    assert "1,100 steps, measuring this machine …" in text_of(app)
-    factors[0] = 2.0
-    assert re.search(r"1,100 steps, about \d+ s", text_of(app.run()))
-
-
-class Running:
-    """A process that does not end."""
-
-    def poll(self):
-        return None
-
-
-def test_the_presets_fill_the_sliders(root):
-    app = open_page("train")
-    for name in ("accurate", "reference"):
-        next(item for item in app.button if item.key == f"preset-{name}").click().run()
-        assert not app.exception
-        assert preset(app) == name
-        expected = PRESETS[name]
-        assert widget(app, "epochs").value == expected.epochs
-        assert widget(app, "channels").value == expected.model.channels
-        assert widget(app, "augment-rotation").value == expected.augment.rotation
-        assert widget(app, "learning-rate").value == expected.learning_rate
-    widget(app, "epochs").set_value(3).run()
-    assert preset(app) is None
-
-
-def test_the_matching_command_line_is_shown(root):
-    app = open_page("train")
-    widget(app, "kernel").set_value(5).run()
-    assert "train --preset reference --kernel 5" in app.code[0].value
-
-
-def test_contradicting_settings_are_explained(root):
-    app = open_page("train")
-    widget(app, "train-size").set_value(2000).run()
-    assert "do not fit into 2000 training images" in text_of(app)
-    assert not [item for item in app.button if item.label == "Train"]
-
-
-def test_train_starts_a_job_with_the_chosen_settings(root, started):
-    app = open_page("train")
-    widget(app, "epochs").set_value(2)
-    button(app, "Train").click().run()
-    assert not app.exception
-    ((run, arguments),) = started
-    assert run.path.parent == root
-    assert arguments[:5] == ["train", "--preset", "reference", "--epochs", "2"]
-
-
-@pytest.fixture
-def started(monkeypatch):
-    """The jobs that the page starts, instead of starting them."""
-    jobs = []
-    monkeypatch.setattr("convnet_core.jobs.watcher.start", lambda run, arguments: jobs.append((run, arguments)))
-    return jobs
-
-
-def test_a_change_is_tried_by_forking_the_shown_run(root, trained_run, started):
-    parent = copy_of(trained_run, root)
-    app = open_page("train")
-    widget(app, "learning-rate").set_value(0.01).run()
-    fork = button(app, "Try this change")
-    assert "learning rate 0.006 → 0.01" in fork.help
-    app = fork.click().run()
-    assert not app.exception
-    ((run, arguments),) = started
-    assert run.path != parent.path
-    assert arguments[:3] == ["train", "--fork", str(parent.path)]
-    assert arguments[arguments.index("--learning-rate") + 1] == "0.01"
-    assert app.session_state["over"] == [parent.name], "the curves lie over each other"
-
-
-def test_without_a_change_there_is_nothing_to_try(root):
-    run = Run.create(root / "run")
-    config = PRESETS["fast"].replace(data=absolute(DataConfig()))
-    with run.lock(), run.write_stage("checkpoint", config.to_json()) as draft:
-        write_json(draft.path / "history.json", examples.HISTORY)
-    app = open_page("train")
-    assert button(app, "Try this change").disabled
-    widget(app, "epochs").set_value(2).run()
-    assert not button(app, "Try this change").disabled
-
-
-def test_a_change_to_a_running_training_stops_it_and_goes_on_from_there(root, started):
-    parent = Run.create(root / "running")
-    with running_job(parent, "train", "StageStarted(stage='train')", METRICS):
-        app = open_page("train")
-        button(app, "Try this change").click().run()
-        ((_, arguments),) = started
-        assert arguments[:3] == ["train", "--fork", str(parent.path)]
-        assert list_jobs(parent)[0].stop_requested
 
 
 def test_a_fork_says_where_it_comes_from_and_shows_both_curves(root, trained_run):

@@ -7,12 +7,14 @@ from convnet_core.common.files import digest
 from convnet_core.config.stages import DataConfig, ModelConfig, TrainConfig
 from convnet_core.errors import RunError, Stopped
 from convnet_core.events import Message, Monitor
+from convnet_core.jobs.watcher import list_jobs
 from convnet_core.networks.weights import read_weights
 from convnet_core.runs.run import Run
 from convnet_core.stages.refresh import run_refresh
 from convnet_core.stages.train import run_train
 from convnet_core.training.history import parent_curve, read_curve, read_fork, read_history
 from tests.conftest import convnet, copy_of, small_train_config
+from tests.pages.conftest import running_job
 from tests.training.test_loop import StopAfter
 
 BATCHES = 50  # an epoch of small_train_config
@@ -182,3 +184,27 @@ def test_a_wrong_fork_is_one_clear_line(stopped, tmp_path, arguments, message):
     done = convnet("train", *(item.format(**names) for item in arguments), check=2)
     assert message in done.stderr
     assert done.stderr.count("\n") <= 2
+
+
+def test_a_fork_waits_until_the_stopping_job_of_its_parent_has_ended(tmp_path, stopped):
+    """It may hold another device than the fork's, so the lock of the device does not tell."""
+    parent = copy_of(stopped, tmp_path)
+    with running_job(parent, "train") as worker:
+        (parent_job,) = list_jobs(parent)
+        (parent_job.folder / "stop").touch()
+
+        class EndsTheParent(StopAfter):
+            def stop_requested(self):
+                if self.waits and worker.poll() is None:
+                    assert read_fork(run) is None
+                    worker.kill()
+                    worker.wait()
+                return super().stop_requested()
+
+            @property
+            def waits(self):
+                return Message(text=f"waiting until the run {parent.name} has saved its training") in self.events
+
+        run, monitor = Run.create(tmp_path / "forked"), EndsTheParent(10**9)
+        run_train(run, small_train_config(epochs=2), monitor, parent=parent)
+    assert monitor.waits
