@@ -16,6 +16,7 @@ SIDE = 280
 """Width and height of the pad in pixels."""
 
 _NAME = "the drawing"
+_KEY, _SKETCH = "plain pad", "plain sketch"  # in the session; the live pad keeps its own drawing
 
 # streamlit-drawable-canvas 0.13 cannot hide its toolbar. Invisible, it covers the pad's upper right corner and catches
 # strokes that begin there; its pencil button turns drawing off. Our own buttons are below the pad.
@@ -48,8 +49,8 @@ def draw() -> Gray | None:
     The session stores the drawing as PNG, a hundredth of the size, to restore it after a visit to another page.
     Raises DataError if the browser sent something other than an image.
     """
-    sketch: Sketch = st.session_state.setdefault("sketch", Sketch())
-    if "pad" not in st.session_state:
+    sketch: Sketch = st.session_state.setdefault(_SKETCH, Sketch())
+    if _KEY not in st.session_state:
         show_again(sketch.strokes)
     st.markdown("**Draw here**")
     place = st.container()
@@ -58,7 +59,7 @@ def draw() -> Gray | None:
     width = st.slider("Pen width, pixels", 6, 40, 18, key="pen", bind="query-params", help="Applies to new strokes")
     with place:
         result = canvas.st_canvas(
-            key="pad",
+            key=_KEY,
             width=SIDE,
             height=SIDE,
             stroke_width=width,
@@ -100,6 +101,6 @@ def show_again(strokes: list[Any]) -> None:
     Until the browser has drawn them, the pad still returns its last message. Ignore it, or a second click on Undo right
     after the first would start again from the old strokes.
     """
-    sketch: Sketch = st.session_state["sketch"]
+    sketch: Sketch = st.session_state[_SKETCH]
     sketch.start = {"objects": strokes, "turn": sketch.start.get("turn", 0) + 1}
     sketch.strokes, sketch.outdated = strokes, sketch.message

@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import copy_of
 from tests.pages.conftest import button, text_of
-from tests.pages.mouse import open_plain_pad, png
+from tests.pages.mouse import open_plain_pad, open_sketchpad, png
 
 
 @pytest.mark.slow
@@ -93,3 +93,18 @@ def test_a_drawing_survives_a_visit_to_another_page(root, mouse, finished_run, d
     mouse.draw(digits[7], strokes=3)  # a third stroke that lies inside the ink
     button(app.run(), "Undo").click().run()
     assert mouse.options["initial_drawing"]["objects"] == mouse.strokes[:2]
+
+
+def test_each_of_the_two_pads_keeps_its_drawing(root, mouse, finished_run, digits):
+    copy_of(finished_run, root)
+    app = open_sketchpad(7)
+    assert "runtimes read 7" in text_of(app)
+    mouse.draw(digits[4])
+    app.toggle[0].set_value(True).run()
+    assert not app.exception
+    assert "runtimes read 4" in text_of(app)
+    app.toggle[0].set_value(False).run()
+    assert not app.exception
+    assert "runtimes read 7" in text_of(app)
+    app.toggle[0].set_value(True).run()
+    assert mouse.options["initial_drawing"]["objects"] == mouse.strokes
