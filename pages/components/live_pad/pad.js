@@ -13,13 +13,13 @@ const pads = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue }) {
   let pad = pads.get(parentElement);
-  if (!pad) pads.set(parentElement, (pad = new Pad(parentElement)));
+  if (!pad) pads.set(parentElement, (pad = new Pad(parentElement, data.layout === "answer" ? {} : stored())));
   pad.update(data, (drawing) => setStateValue("drawing", drawing));
   return () => clearTimeout(pad.timer);
 }
 
 class Pad {
-  constructor(root) {
+  constructor(root, kept) { // an answer without a pad keeps no drawing, and so has nothing to send
     this.find = (css) => root.querySelector(css);
     this.canvas = this.find("canvas");
     this.ink = this.canvas.getContext("2d");
@@ -28,7 +28,7 @@ class Pad {
     this.sent = this.answered = 0;
     this.sentAt = 0;
     this.spot = [SIDE / 2, SIDE / 2]; // the pen of the keyboard
-    Object.assign(this, { number: 0, pen: 18, strokes: [] }, stored());
+    Object.assign(this, { number: 0, pen: 18, strokes: [] }, kept);
     this.draw();
     this.listen();
   }
@@ -49,6 +49,11 @@ class Pad {
     if (!this.stroke) this.store();
     this.draw();
     this.send();
+  }
+
+  erase(strokes) { // ends the stroke that is being drawn, too
+    this.stroke = null;
+    this.change(strokes);
   }
 
   send() {
@@ -83,8 +88,8 @@ class Pad {
     canvas.onpointerup = canvas.onpointercancel = () => this.lift();
     canvas.onkeydown = (event) => this.press(event);
     canvas.onfocus = canvas.onblur = () => this.showCursor();
-    this.find(".undo").onclick = () => this.change(this.strokes.slice(0, -1));
-    this.find(".clear").onclick = () => this.change([]);
+    this.find(".undo").onclick = () => this.erase(this.strokes.slice(0, -1));
+    this.find(".clear").onclick = () => this.erase([]);
     this.find("input").oninput = (event) => {
       this.pen = Number(event.target.value);
       this.store();
@@ -123,9 +128,9 @@ class Pad {
       if (this.stroke) this.lift();
       else this.lower(this.spot);
     } else if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
-      this.change(this.strokes.slice(0, -1));
+      this.erase(this.strokes.slice(0, -1));
     } else if (event.key === "Delete") {
-      this.change([]);
+      this.erase([]);
     } else return;
     event.preventDefault();
     this.showCursor();
