@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 
 import streamlit as st
 
@@ -93,13 +94,19 @@ def read_file() -> Gray | None:
         max_upload_size=_MOST_MB,
         help="A drawing or a photograph; it stays on this machine",
     )
-    return None if file is None else _show(from_bytes(file.getvalue(), file.name))
+    return None if file is None else _show(_decode(file.file_id, file.name, file))
 
 
 def read_camera() -> Gray | None:
     """Let the user take a photograph. Raises DataError if the browser sends none."""
     file = st.camera_input("A digit on plain paper, in the middle", help="The picture stays on this machine")
-    return None if file is None else from_bytes(file.getvalue(), "the photograph")
+    return None if file is None else _decode(file.file_id, "the photograph", file)
+
+
+@st.cache_resource(scope="session", show_spinner=False, max_entries=2)
+def _decode(file_id: str, name: str, _file: BytesIO) -> Gray:
+    """The picture in an uploaded file, whose id identifies its content. Raises DataError if there is none."""
+    return from_bytes(_file.getvalue(), name)
 
 
 def _show(picture: Gray) -> Gray:
@@ -108,11 +115,7 @@ def _show(picture: Gray) -> Gray:
 
 
 def show_all(run: Run, pool: RuntimePool) -> None:
-    """What is behind the latest answer, and which runtimes do not work."""
-    if pool.fault:
-        jobs.show_error(pool.fault)
-    for name, reason in pool.failed.items():
-        st.warning(f"{name} does not answer: {reason}")
+    """What is behind the latest answer."""
     show_details(reading.latest(), run, pool)
 
 

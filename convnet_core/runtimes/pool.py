@@ -17,7 +17,7 @@ from convnet_core.common.files import digest, new_id
 from convnet_core.errors import ConvNetError, DiedError, RunError, one_line
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
-from convnet_core.runtimes import pool_worker
+from convnet_core.runtimes import pool_worker, turns
 from convnet_core.runtimes.specs import PYTORCH, spec_of
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.client import shared
@@ -111,6 +111,7 @@ class RuntimePool:
         self._open_in: dict[str, int] = {}
         self._failed: dict[str, str] = {}
         self._fault: ConvNetError | None = None
+        self._doubt_fault = ""
         self._closed = False
         self._thread = self._opening()
 
@@ -147,10 +148,25 @@ class RuntimePool:
     @property
     def loading(self) -> bool:
         """Whether runtimes are still being opened."""
+        return self.busy and not (self._names and not self.pending)
+
+    @property
+    def learning(self) -> bool:
+        """Whether the runtimes are open, and what `doubt` needs is still being learned."""
+        return self._doubt and self.busy and not self.loading
+
+    @property
+    def busy(self) -> bool:
+        """Whether it is `loading` or `learning`."""
         return self._thread.is_alive()
 
+    @property
+    def doubt_fault(self) -> str:
+        """Why nothing is doubted, in one line: what `doubt` needs could not be learned."""
+        return self._doubt_fault
+
     def wait(self, seconds: float | None = None) -> None:
-        """Wait until all runtimes are ready or have failed, at most `seconds`."""
+        """Wait until all runtimes are ready or have failed and doubt is learned, at most `seconds`."""
         self._thread.join(seconds)
 
     def read(self, images: NDArray[np.float32]) -> dict[str, Answer]:
@@ -166,7 +182,7 @@ class RuntimePool:
             elif content["fault"]:
                 self._fail(current, content["fault"])
 
-        with _reading(), self._handle_crashes(lambda: current):
+        with turns.take(turns.READ), self._handle_crashes(lambda: current):
             content = {"reader": self._key, "names": self.ready}
             if content["names"]:
                 shared().run(
@@ -176,7 +192,7 @@ class RuntimePool:
 
     def features(self, images: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """PyTorch's feature maps after `layer1`, [n, channels, height, width]; None until PyTorch is ready."""
-        with _reading(), self._handle_crashes(lambda: PYTORCH.name):
+        with turns.take(turns.READ), self._handle_crashes(lambda: PYTORCH.name):
             if PYTORCH.name in self.ready:
                 content = {"reader": self._key}
                 _, arrays = shared().run(
@@ -187,7 +203,7 @@ class RuntimePool:
 
     def doubt(self, images: NDArray[np.float32], *, learn: bool = False) -> NDArray[np.float32] | None:
         """How little images look like a digit, [n]: above 0 is doubt. None until that is learned, or `learn` it now."""
-        with _reading(), self._handle_crashes(lambda: PYTORCH.name):
+        with turns.take(turns.READ), self._handle_crashes(lambda: PYTORCH.name):
             if PYTORCH.name in self.ready:
                 content = {"reader": self._key, "learn": learn}
                 _, arrays = shared().run(
@@ -215,13 +231,8 @@ class RuntimePool:
     @contextlib.contextmanager
     def _handle_crashes(self, running: Callable[[], str]) -> Iterator[None]:
         """If the worker crashes, mark the `running` runtime as failed if it ran alone, and reopen the others."""
-        try:
+        with turns.find_culprit(lambda reason: self._fail(running(), reason)):
             yield
-        except DiedError as error:
-            if error.alone:
-                self._fail(running(), str(error))
-            else:
-                _take_turns()
         with self._lock:
             if self.pending and not self._closed and not self._thread.is_alive():
                 self._thread = self._opening()
@@ -239,58 +250,50 @@ class RuntimePool:
                 content = {"run": str(self._run.path)}
                 reply, _ = shared().run(pool_worker.names, content, seconds=_OPEN_SECONDS, lane="open")
                 self._names = tuple(reply["names"])
-            while (pending := sorted(self.pending, key=_import_seconds)) and not self._closed:
-                self._open(pending[0])
-            shared().submit(pool_worker.settle, {}, lane="open")
-            if self._doubt:
-                shared().submit(pool_worker.learn_doubt, {"reader": self._key}, lane="learn")
+            self._open_pending()
+            while self._doubt and not self._doubt_fault and not self._closed:
+                learned = self._learn()
+                self._open_pending()  # if the worker crashed meanwhile
+                if learned:
+                    break
         except Exception as error:  # an exception in a thread would be lost
             self._fault = error if isinstance(error, ConvNetError) else ConvNetError(one_line(error))
 
+    def _open_pending(self) -> None:
+        if self.pending:
+            while (pending := sorted(self.pending, key=_import_seconds)) and not self._closed:
+                self._open(pending[0])
+            shared().submit(pool_worker.settle, {}, lane="open")
+
+    def _learn(self) -> bool:
+        """Learn what `doubt` needs; False if the worker crashed while it did something else, too."""
+        done = False
+        with turns.take(turns.LEARN), turns.find_culprit(self._fail_doubt):
+            try:
+                content = {"reader": self._key}
+                shared().run(pool_worker.learn_doubt, content, seconds=_OPEN_SECONDS, lane="learn")
+            except DiedError:
+                raise
+            except Exception as error:  # the runtimes answer without it
+                self._fail_doubt(one_line(error))
+            done = True
+        return done or bool(self._doubt_fault)
+
+    def _fail_doubt(self, reason: str) -> None:
+        self._doubt_fault = reason
+
     def _open(self, name: str) -> None:
         content = {"run": str(self._run.path), "reader": self._key, "name": name}
-        with _opening():
-            try:
-                reply, _ = shared().run(pool_worker.open_runtime, content, seconds=_OPEN_SECONDS, lane="open")
-            except DiedError as error:
-                if error.alone:
-                    self._fail(name, str(error))
-                else:
-                    _take_turns()
-                return
-        if reply["fault"]:
-            self._fail(name, reply["fault"])
-            return
-        with self._lock:
-            if not self._closed:
-                self._open_in[name] = reply["pid"]
+        with turns.take(turns.OPEN), turns.find_culprit(lambda reason: self._fail(name, reason)):
+            reply, _ = shared().run(pool_worker.open_runtime, content, seconds=_OPEN_SECONDS, lane="open")
+            with self._lock:
+                if reply["fault"]:
+                    self._failed[name] = reply["fault"]
+                elif not self._closed:
+                    self._open_in[name] = reply["pid"]
         if self._closed:
             self._close_in_worker()
 
 
 def _import_seconds(name: str) -> float:
     return spec_of(name).import_seconds
-
-
-# -- one read and one open at a time, across all pools of this process ----------------------------------------
-
-_READING, _OPENING, _EITHER = threading.Lock(), threading.Lock(), threading.Lock()
-_turns = False
-
-
-def _take_turns() -> None:
-    """From now on never read and open at the same time: the worker crashed while doing both."""
-    global _turns
-    _turns = True
-
-
-@contextlib.contextmanager
-def _reading() -> Iterator[None]:
-    with _READING, _EITHER if _turns else contextlib.nullcontext():
-        yield
-
-
-@contextlib.contextmanager
-def _opening() -> Iterator[None]:
-    with _OPENING, _EITHER if _turns else contextlib.nullcontext():
-        yield

@@ -1,7 +1,7 @@
 """The part of `pool.py` that runs in the worker: keeps the runtimes of runs open and runs images through them.
 
-Opening and reading are two lanes with one thread each, because libraries leak memory for every thread that ever called
-them (TensorFlow 2.21 keeps its FunctionCallOptions forever).
+Opening, reading and learning doubt are three lanes with one thread each, because libraries leak memory for every thread
+that ever called them (TensorFlow 2.21 keeps its FunctionCallOptions forever).
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ def learn_doubt(content: Content, arrays: Feeds, notify: Notify) -> Message:
     runtime = _open.get((content["reader"], PYTORCH.name))
     if isinstance(runtime, PyTorch):
         _doubts[content["reader"]] = runtime.learn_doubt()
+        if (content["reader"], PYTORCH.name) not in _open:  # closed meanwhile, by the lane that reads
+            _doubts.pop(content["reader"], None)
     return {}, {}
 
 
@@ -104,9 +106,9 @@ def doubt(content: Content, arrays: Feeds, notify: Notify) -> Message:
 
 def close(content: Content, arrays: Feeds, notify: Notify) -> Message:
     """Close all runtimes of a pool."""
-    _doubts.pop(content["reader"], None)
     for key in [key for key in _open if key[0] == content["reader"]]:
         _open.pop(key).close()
+    _doubts.pop(content["reader"], None)  # last: see `learn_doubt`
     return {}, {}
 
 

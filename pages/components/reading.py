@@ -65,14 +65,14 @@ def open_pool(path: Path, artifacts: str) -> RuntimePool:
 
 
 def with_runtimes(run: Run, draw: Callable[[RuntimePool], object], key: str) -> None:
-    """Call `draw` with the runtimes of a run in a fragment of this key, and again and again while they load."""
+    """Call `draw` with the runtimes of a run in a fragment of this key, again and again while they load or learn."""
     artifacts = fingerprint(run)
-    polling = open_pool(run.path, artifacts).loading
+    polling = open_pool(run.path, artifacts).busy
 
     def part() -> None:
         pool = open_pool(run.path, artifacts)
         draw(pool)
-        if pool.loading != polling:  # the next draw of the page starts or stops polling
+        if pool.busy != polling:  # the next draw of the page starts or stops polling
             st.rerun()
 
     st.fragment(part, run_every=_POLL_SECONDS if polling else None, key=key)()

@@ -22,7 +22,8 @@ from tests.support.links import replace_with_link
 @pytest.fixture(autouse=True)
 def no_runtimes(monkeypatch):
     """Keep the pad's runtimes closed: test_pad.py draws on it."""
-    pool = SimpleNamespace(loading=False, names=(), ready=(), failed={}, fault=None)
+    quiet = {"busy": False, "loading": False, "learning": False, "doubt_fault": ""}
+    pool = SimpleNamespace(**quiet, names=(), ready=(), failed={}, fault=None)
     monkeypatch.setattr("pages.components.reading.open_pool", lambda *_: pool)
 
 

@@ -1,5 +1,6 @@
 """The Sketchpad page with AppTest: answers, saved drawings, failures and stale runs."""
 
+import threading
 import time
 
 import numpy as np
@@ -10,7 +11,9 @@ from convnet_core.errors import DataError
 from convnet_core.jobs.job import open_job
 from convnet_core.runs import drawings
 from convnet_core.runtimes import pool_worker
-from convnet_core.runtimes.pool import RuntimePool
+from convnet_core.runtimes.pool import Answer, RuntimePool
+from pages.components.live_pad import pad
+from pages.components.live_pad.view import bars
 from testing.drawings import strokes
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import button, open_page, running_job, text_of
@@ -69,6 +72,59 @@ def test_doubt_is_shown_in_place_of_the_digit(root, finished_run, monkeypatch):
     text = text_of(open_sketchpad(7))
     assert "Not sure This does not look like one digit. The nearest one is 7." in text
     assert "runtimes read 7" not in text
+
+
+def test_the_page_says_that_doubt_is_still_learned_or_that_it_failed(root, finished_run, monkeypatch):
+    monkeypatch.setattr(pool_worker, "learn_doubt", reader_tasks.learn_late)
+    run = copy_of(finished_run, root)
+    app = draw(open_page("sketchpad"), strokes(7))
+    (pool,) = (thread for thread in threading.enumerate() if thread.name == f"reader of {run.name}")
+    try:
+        end = time.monotonic() + 60
+        while "Learning what is no digit" not in text_of(app.run()):
+            assert time.monotonic() < end
+        assert f"All {len(RUNTIMES)} runtimes read 7" in text_of(app)
+        assert pool.is_alive()  # so the page runs again by itself
+    finally:
+        (run.path / "go on").touch()
+    text = text_of(wait_for_runtimes(app))
+    assert "Learning what is no digit" not in text
+    assert "learning what is none failed: IndexError" in text
+
+
+def test_a_pool_without_any_runtime_says_why(root, finished_run):
+    run = copy_of(finished_run, root)
+    (run.path / "convert/native/frozen.pb").unlink()
+    text = text_of(open_sketchpad(7))
+    assert "No runtime works" in text
+    assert "frozen.pb is missing" in text
+    assert "loading" not in text
+
+
+ANSWERS = {name: Answer(np.zeros((1, 10), np.float32), np.eye(10)[[digit]]) for name, digit in (("a", 1), ("b", 7))}
+
+
+def test_the_bar_of_the_digit_that_is_shown_is_marked():
+    assert [bar["best"] for bar in bars(ANSWERS, 7)] == [digit == 7 for digit in range(10)]
+    assert not any(bar["best"] for bar in bars({}, None))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"number": float("nan"), "down": False, "strokes": []},
+        {"number": None, "down": False, "strokes": []},
+        {"number": float("inf"), "down": False, "strokes": []},
+        {"number": 1, "down": False, "strokes": 3},
+        {},
+        [],
+        None,
+    ],
+)
+def test_a_message_that_is_no_drawing_is_an_error_on_the_pad(message):
+    sketch, down = pad.sketch_of(message)
+    assert "cannot be read" in str(sketch.error)
+    assert not down
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """What the sketchpad doubts, with the network of the tests and a small set; `benchmarks/doubt.py` measures it."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,9 +12,13 @@ from convnet_core.data.not_digits import CALM
 from convnet_core.data.pen import render, strokes_of
 from convnet_core.networks.convnet import from_weights
 from convnet_core.networks.weights import read_weights
+from convnet_core.runtimes import pool_worker
 from convnet_core.runtimes.doubt import Doubt
+from convnet_core.runtimes.pool import RuntimePool
 from convnet_core.runtimes.predict import predict_files
+from convnet_core.runtimes.pytorch import PyTorch
 from testing import not_digits
+from tests.conftest import RUNTIMES
 
 
 def on_pad(draw, count=60):
@@ -42,3 +48,38 @@ def test_predict_tells_a_digit_from_a_scribble(finished_run, tmp_path):
         Image.fromarray(picture.astype(np.uint8)).save(path)
     assert [image.doubt for image in predict_files(finished_run, paths, doubt=True)] == [False, True]
     assert [image.doubt for image in predict_files(finished_run, paths)] == [None, None]
+
+
+def test_a_pool_that_is_closed_while_it_learns_leaves_nothing_in_the_worker(monkeypatch):
+    reader = {"reader": "a pool"}
+
+    class ClosedMeanwhile(PyTorch):
+        def __init__(self):
+            """Opens no file."""
+
+        def learn_doubt(self):
+            pool_worker.close(reader, {}, None)
+            return "learned"
+
+        def close(self):
+            """Has nothing to close."""
+
+    monkeypatch.setitem(pool_worker._open, ("a pool", "pytorch"), ClosedMeanwhile())
+    pool_worker.learn_doubt(reader, {}, None)
+    assert pool_worker._doubts == {}
+
+
+def crash(content, arrays, notify):
+    """Runs in the worker."""
+    os.abort()
+
+
+@pytest.mark.slow
+def test_a_crash_while_learning_is_not_blamed_on_a_runtime(finished_run, monkeypatch):
+    monkeypatch.setattr(pool_worker, "learn_doubt", crash)
+    pool = RuntimePool(finished_run, doubt=True)
+    pool.wait()
+    assert "SIGABRT" in pool.doubt_fault
+    assert (pool.ready, pool.failed, pool.fault, pool.learning) == (RUNTIMES, {}, None, False)
+    assert pool.doubt(np.zeros((1, 1, 28, 28), np.float32)) is None
+    pool.close()

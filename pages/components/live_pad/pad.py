@@ -65,10 +65,19 @@ def show_answer(reading: Reading, pool: RuntimePool) -> None:
 
 def _receive(then: str) -> None:
     """Keep the drawing that the browser sent; while the pen is down, only the pad is drawn again."""
-    message: dict[str, Any] = st.session_state["pad"]["drawing"]
-    try:
-        st.session_state["sketch"] = Sketch(int(message["number"]), strokes_of(message["strokes"]))
-    except DataError as error:
-        st.session_state["sketch"] = Sketch(int(message["number"]), error=DataError(str(error), error.hint))
-    if then and not message["down"]:
+    message: Any = st.session_state["pad"]["drawing"]
+    st.session_state["sketch"], down = sketch_of(message)
+    if then and not down:
         st.rerun(["live pad", then])
+
+
+def sketch_of(message: Any) -> tuple[Sketch, bool]:
+    """The drawing in a message, and whether the pen is down."""
+    try:
+        number, down, strokes = int(message["number"]), bool(message["down"]), message["strokes"]
+    except (TypeError, KeyError, ValueError, OverflowError):  # not from our pad; infinity and NaN are valid here
+        return Sketch(error=DataError("the drawing cannot be read", hint="clear the pad and draw again")), False
+    try:
+        return Sketch(number, strokes_of(strokes)), down
+    except DataError as error:
+        return Sketch(number, error=DataError(str(error), error.hint)), down  # without the traceback and its arrays
