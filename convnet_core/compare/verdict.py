@@ -46,10 +46,9 @@ def agreement(report: Report) -> str:
     equal = sum(share == 1 for share in shares)
     if equal == len(shares):
         return f"Every runtime gives every test digit {report.reference}'s label"
-    least = format_least_share(min(shares))
     return (
-        f"{equal} of {len(shares)} runtimes give every test digit {report.reference}'s label, the others give it to at "
-        f"least {least}"
+        f"{equal} of {len(shares)} runtimes give every test digit {report.reference}'s label; the lowest share of "
+        f"equal labels is {format_least_share(min(shares))}"
     )
 
 

@@ -177,7 +177,7 @@ def _show_progress(progress: JobProgress) -> None:
         case Message(text=text) if text.startswith("queued"):
             st.info(text[0].upper() + text[1:], icon=":material/hourglass:")
         case Message(text=text):
-            st.caption(text)
+            st.caption(remedy.in_the_app(text))
         case Progress(label=label, done=done, total=total):
             st.progress(_fraction_done(done, total), text=label[0].upper() + label[1:])
         case Metrics() as metrics:

@@ -32,6 +32,7 @@ _PHRASES = (
     (r" \(--data[^)]*\)", "", "data"),
     (r"with --input", "as your own inputs", "compare"),
     (r"; for any other use `export --factory.*", "; export others to ONNX, and import them on Home", "home"),
+    (r"; pass --calibration \S+ to use real samples", "; the command line can use real samples", ""),
     (r"`convert` writes", "the conversion writes", ""),
     (r", then `convert --onnx FILE`", "; the command line imports them", ""),
     (r", or python -m convnet_core export --factory", "", ""),

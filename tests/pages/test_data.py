@@ -1,8 +1,11 @@
 """The Data page with AppTest: each source and its errors, augmentation."""
 
+import threading
+
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner_utils.exceptions import StopException
 
 from convnet_core.data import strokes, strokes_cache
 from tests.pages.conftest import button, open_page, text_of
@@ -36,17 +39,55 @@ def test_strokes_are_shown_by_default(root):
     assert [item.value for item in app.subheader] == ["Gallery", "Mean images", "Balance", "Augmentation"]
 
 
-def test_digits_that_are_generated_show_how_many_are_drawn(root, tmp_path, monkeypatch):
+@pytest.fixture
+def slow_strokes(tmp_path, monkeypatch):
+    """No digits are cached, and each set is half drawn until the event is set; the calls."""
     monkeypatch.setenv("CONVNET_CACHE_DIR", str(tmp_path / "cache"))
-    texts = []
-    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.progress", lambda *_, text: texts.append(text))
     st.cache_resource.clear()
+    generate, drawn, go_on = strokes.generate, [], threading.Event()
+
+    def generate_slowly(count, seed, progress=None):
+        if progress:
+            drawn.append(count)
+            progress(count // 2, count)
+            assert go_on.wait(60)
+        return generate(count, seed, progress=progress)
+
+    monkeypatch.setattr(strokes, "generate", generate_slowly)
+    yield drawn, go_on
+    go_on.set()
+
+
+def test_digits_that_are_generated_show_how_many_are_drawn(root, slow_strokes, monkeypatch):
+    texts = []
+
+    def show(_, value, text):
+        texts.append(text)
+        if "300 of 600" in text:
+            slow_strokes[1].set()
+
+    monkeypatch.setattr("streamlit.delta_generator.DeltaGenerator.progress", show)
     assert metric(open_page("data"), "Training images") == "600"
-    assert "Drawing training digits: 600 of 600 images" in texts
-    assert "Drawing test digits: 100 of 100 images" in texts
+    assert "Drawing training digits: 300 of 600 images" in texts
     texts.clear()
     open_page("data")
     assert not texts
+
+
+def test_a_page_that_is_closed_does_not_stop_the_drawing_of_digits(root, slow_strokes, monkeypatch):
+    drawn, go_on = slow_strokes
+
+    def close_page(_, value, text):
+        if value:
+            raise StopException
+
+    with monkeypatch.context() as patch:
+        patch.setattr("streamlit.delta_generator.DeltaGenerator.progress", close_page)
+        assert not open_page("data").metric
+        assert not open_page("data").metric, "another visitor sees the progress too"
+    go_on.set()
+    assert metric(open_page("data"), "Training images") == "600"
+    assert drawn == [600, 100]
 
 
 def test_augmentation_is_explained_and_shown(root):

@@ -65,7 +65,10 @@ def test_the_stages_in_the_picture_link_to_their_pages(root, finished_run):
     ("shares", "words"),
     [
         ([1.0, 1.0], "Every runtime gives every test digit a's label."),
-        ([1.0, 0.99996], "1 of 2 runtimes give every test digit a's label, the others give it to at least 99.99 %."),
+        (
+            [1.0, 0.99996],
+            "1 of 2 runtimes give every test digit a's label; the lowest share of equal labels is 99.99 %.",
+        ),
     ],
 )
 def test_the_agreement_is_of_labels_without_the_reference_and_never_rounded_up(root, finished_run, shares, words):

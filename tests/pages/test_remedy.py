@@ -26,6 +26,10 @@ from tests.pages.conftest import open_page, text_of
         ),
         ("use generated digits (--data strokes)", "use generated digits"),
         ("export again; `convert` writes its own int8 file", "export again; the conversion writes its own int8 file"),
+        (
+            "on random numbers; pass --calibration samples.npz to use real samples",
+            "on random numbers; the command line can use real samples",
+        ),
         ("", ""),
     ],
 )
