@@ -24,7 +24,7 @@ from convnet_core.runs.run import Run
 from convnet_core.stages.train import run_train
 from convnet_core.training import loop
 from convnet_core.training.loop import Tensors
-from convnet_core.training.optimizer import learning_rate
+from convnet_core.training.schedule import learning_rate
 from convnet_core.training.steps import make_step, scale_pixels
 
 CPU = torch.device("cpu")

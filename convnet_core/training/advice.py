@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from convnet_core.config.stages import TrainConfig
 from convnet_core.data.split import CLASSES
 from convnet_core.events import Metrics
+from convnet_core.training.schedule import WARM_UP
 
 CHANCE = 1 / CLASSES
 """The accuracy of guessing."""
@@ -15,6 +16,7 @@ GUESS_LOSS = math.log(CLASSES)
 """The cross-entropy of giving each digit the same probability: 2.30."""
 _NEAR_CHANCE = 0.15
 _FIRST_STEPS = 50  # a network may take as long to leave the accuracy of guessing
+_HIGH_LOSS = 1.5 * GUESS_LOSS  # a network that has learned nothing starts below 2.5; one that diverges reaches 6
 _EVENTS = 3  # in a row near chance
 
 
@@ -43,23 +45,31 @@ def explain_gap(history: Sequence[Metrics], config: TrainConfig) -> str:
     return f"Training loss lies above validation loss: {'; '.join(reasons)}."
 
 
-def warn_of_learning_rate(history: Sequence[Metrics]) -> str:
-    """A warning if the learning rate is probably too high; empty if the training looks fine.
+def warn_of_learning_rate(history: Sequence[Metrics], config: TrainConfig) -> str:
+    """A warning if the learning rate is probably wrong; empty if the training looks fine, or still warms up.
 
-    The sign is an accuracy near that of guessing after the first steps, or a loss far above its lowest or above that
-    of guessing.
+    A loss that has been far above that of guessing, or rises far above its lowest, tells a rate that is too high. An
+    accuracy near that of guessing without it may come from a rate that is too low as well.
     """
     newest = history[-1]
-    rate = max(item.learning_rate for item in history)
-    if newest.step >= _FIRST_STEPS and all(item.accuracy < _NEAR_CHANCE for item in history[-_EVENTS:]):
+    if config.schedule == "onecycle" and newest.step < WARM_UP * newest.total_steps:
+        return ""
+    lowest, highest = min(item.loss for item in history), max(item.loss for item in history)
+    is_stuck = newest.step >= _FIRST_STEPS and all(item.accuracy < _NEAR_CHANCE for item in history[-_EVENTS:])
+    if is_stuck and highest > _HIGH_LOSS:
+        return (
+            f"The accuracy is stuck near {100 * CHANCE:.0f} %, which is what guessing gets, and the loss has been as "
+            f"high as {highest:.3g}. A learning rate of {config.learning_rate:g} is probably too high: choose a lower "
+            "one and train again."
+        )
+    if is_stuck:
         return (
             f"The accuracy is stuck near {100 * CHANCE:.0f} %, which is what guessing gets. A learning rate of "
-            f"{rate:g} is probably too high: choose a lower one and train again."
+            f"{config.learning_rate:g} is probably too high or too low: choose another one and train again."
         )
-    lowest = min(item.loss for item in history)
     if newest.loss > max(2 * lowest, GUESS_LOSS):
         return (
             f"The loss has risen from {lowest:.2f} to {newest.loss:.2f}; guessing would get {GUESS_LOSS:.2f}. A "
-            f"learning rate of {rate:g} is probably too high: choose a lower one and train again."
+            f"learning rate of {config.learning_rate:g} is probably too high: choose a lower one and train again."
         )
     return ""

@@ -24,7 +24,8 @@ from convnet_core.data.split import Split
 from convnet_core.errors import ConfigError, DataError, Stopped
 from convnet_core.events import Metrics, Monitor, Preview
 from convnet_core.networks.convnet import eval_mode
-from convnet_core.training.optimizer import learning_rate, make_optimizer
+from convnet_core.training.optimizer import make_optimizer
+from convnet_core.training.schedule import learning_rate
 from convnet_core.training.steps import make_step, scale_pixels
 
 _EVENT_SECONDS = 0.4  # between two metrics events: more than two a second, so that a page moves at each half second

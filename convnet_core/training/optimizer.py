@@ -1,8 +1,7 @@
-"""The optimizer, and the learning rate of each step."""
+"""The optimizer."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -108,26 +107,3 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -
 def restore_moments(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Load what an optimizer of the same kind has gathered about each weight, and keep all settings of this one."""
     optimizer.load_state_dict({**state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def learning_rate(config: TrainConfig, step: int, total: int) -> float:
-    """The learning rate of a step, counted from 0.
-
-    `onecycle` rises from 1/25 of the peak over 30 % of the steps, then falls to 1/10,000 of its start,
-    both along a cosine (L. N. Smith, N. Topin, "Super-Convergence", 2018, with PyTorch's constants).
-    """
-    peak = config.learning_rate
-
-    def cosine(start: float, end: float, fraction: float) -> float:
-        return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
-
-    match config.schedule:
-        case "constant":
-            return peak
-        case "cosine":
-            return cosine(peak, 0.0, step / total)
-        case "onecycle":
-            warm = max(1.0, 0.3 * total - 1)
-            if step <= warm:
-                return cosine(peak / 25, peak, step / warm)
-            return cosine(peak, peak / 25 / 1e4, (step - warm) / max(1.0, total - 1 - warm))

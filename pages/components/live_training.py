@@ -55,7 +55,7 @@ def show_curves(
 
     Raises RunError if the record of a fork is damaged.
     """
-    if warning := warn_of_learning_rate(history):
+    if warning := warn_of_learning_rate(history, config):
         st.warning(warning, icon=":material/trending_up:")
     curves.show_curves(_curves_of(run, history, others), config.label_smoothing, live=live)
     if text := explain_gap(history, config):

@@ -39,7 +39,7 @@ def course(digits, config, monkeypatch):
 )
 def test_good_learning_rates_get_no_warning(digits, config, monkeypatch):
     history = course(digits, config.replace(validation_size=0), monkeypatch)
-    warnings = [warn_of_learning_rate(history[: end + 1]) for end in range(len(history))]
+    warnings = [warn_of_learning_rate(history[: end + 1], config) for end in range(len(history))]
     assert not any(warnings), warnings
 
 
@@ -53,7 +53,7 @@ def test_good_learning_rates_get_no_warning(digits, config, monkeypatch):
 )
 def test_a_learning_rate_that_is_too_high_is_named_when_it_happens(digits, config, monkeypatch):
     history = course(digits, config.replace(validation_size=0), monkeypatch)
-    warnings = [warn_of_learning_rate(history[: end + 1]) for end in range(len(history))]
+    warnings = [warn_of_learning_rate(history[: end + 1], config) for end in range(len(history))]
     assert any("too high" in warning for warning in warnings[: len(warnings) // 2])
 
 
@@ -64,14 +64,36 @@ def metrics(step, loss, accuracy, validation_loss=None):
     )  # fmt: skip
 
 
+SGD = PRESETS["sample"].replace(model=ModelConfig(architecture="deep", channels=4), optimizer="sgd")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SGD.replace(learning_rate=1e-4, epochs=3),
+        PRESETS["reference"].replace(learning_rate=1e-4, batch_size=200, epochs=3),
+        PRESETS["reference"].replace(learning_rate=1e-6, epochs=2),
+    ],
+    ids=["deep", "convnet", "hardly"],
+)
+def test_a_learning_rate_that_is_too_low_is_not_called_too_high(digits, config, monkeypatch):
+    history = course(digits, config.replace(validation_size=0), monkeypatch)
+    warnings = [warn_of_learning_rate(history[: end + 1], config) for end in range(len(history))]
+    assert not any(warning and "too high or too low" not in warning for warning in warnings), warnings
+
+
 def test_the_warning_says_what_was_seen():
+    config = TrainConfig(learning_rate=0.2)
     stuck = [metrics(step, 2.31, 0.1) for step in (60, 80, 100)]
-    assert "stuck near 10 %" in warn_of_learning_rate(stuck)
-    assert "learning rate of 0.5" in warn_of_learning_rate(stuck)
-    assert not warn_of_learning_rate([metrics(step, 2.31, 0.1) for step in (10, 20, 30)]), "it has only begun"
+    assert "stuck near 10 %" in warn_of_learning_rate(stuck, config)
+    assert "learning rate of 0.2 is probably too high or too low" in warn_of_learning_rate(stuck, config)
+    assert "0.2 is probably too high:" in warn_of_learning_rate([metrics(5, 9.0, 0.1), *stuck], config)
+    beginning = [metrics(step, 2.31, 0.1) for step in (10, 20, 30)]
+    assert not warn_of_learning_rate(beginning, config), "it has only begun"
+    assert not warn_of_learning_rate(stuck, config.replace(schedule="onecycle")), "it still warms up"
     rising = [metrics(60, 0.5, 0.9), metrics(80, 7.0, 0.5)]
-    assert "risen from 0.50 to 7.00" in warn_of_learning_rate(rising)
-    assert not warn_of_learning_rate([metrics(60, 0.5, 0.9), metrics(80, 1.4, 0.8)])
+    assert "risen from 0.50 to 7.00" in warn_of_learning_rate(rising, config)
+    assert not warn_of_learning_rate([metrics(60, 0.5, 0.9), metrics(80, 1.4, 0.8)], config)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])

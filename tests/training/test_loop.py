@@ -15,7 +15,7 @@ from convnet_core.stages.train import run_train
 from convnet_core.training import loop, steps
 from convnet_core.training.history import read_history
 from convnet_core.training.loop import Tensors
-from convnet_core.training.optimizer import learning_rate
+from convnet_core.training.schedule import learning_rate
 from tests.conftest import copy_of, small_train_config
 from tests.support.marks import few_quick
 
