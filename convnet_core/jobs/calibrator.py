@@ -48,7 +48,8 @@ class Calibrator:
     def _end_finished_process(self) -> None:
         if self._process is not None and self._process.poll() is not None:
             _, errors = self._process.communicate()
-            self._failures[self._key] = errors.strip().partition("\n")[0].removeprefix("error: ") or _UNKNOWN
+            if self._process.returncode:
+                self._failures[self._key] = errors.strip().partition("\n")[0].removeprefix("error: ") or _UNKNOWN
             self._process = None
 
     def _start(self, config: TrainConfig) -> subprocess.Popen[str]:

@@ -12,20 +12,30 @@ from tests.conftest import copy_of
 
 @pytest.fixture
 def serve(monkeypatch, tmp_path):
-    """Run the command on `tmp_path` with a pipeline that ends with `status`; returns its status and what it started."""
+    """Run the command on `tmp_path` with a pipeline that ends with `status`; returns its status and what it started.
 
-    def serve(*flags, status=0):
+    `interrupts` is how often the user presses Ctrl-C before the pipeline has ended.
+    """
+
+    def serve(*flags, status=0, interrupts=0):
         started = []
 
-        def run(command, check, env):
-            started.append(command[3])
-            return subprocess.CompletedProcess(command, status)
+        class Pipeline:
+            def __init__(self, command, env):
+                started.append(command[3])
+                self.interrupts = interrupts
+
+            def wait(self):
+                self.interrupts -= 1
+                if self.interrupts >= 0:
+                    raise KeyboardInterrupt
+                return status
 
         def execute(program, command, env):
             started.append(command[2])
             raise SystemExit(0)
 
-        monkeypatch.setattr(subprocess, "run", run)
+        monkeypatch.setattr(subprocess, "Popen", Pipeline)
         monkeypatch.setattr(os, "execve", execute)
         try:
             return main(["app", "--port", "0", "--runs", str(tmp_path), *flags]), started
@@ -50,3 +60,8 @@ def test_with_a_verdict_or_without_a_sample_it_serves_at_once(serve, tmp_path, f
 
 def test_a_stopped_sample_run_stops_the_command(serve):
     assert serve(status=Stopped.exit_status) == (3, ["pipeline"])
+
+
+def test_ctrl_c_waits_for_the_sample_run_and_names_the_way_without_it(serve, capsys):
+    assert serve(status=Stopped.exit_status, interrupts=2) == (3, ["pipeline"])
+    assert "--no-sample" in capsys.readouterr().err

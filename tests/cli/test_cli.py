@@ -164,6 +164,7 @@ def test_doctor_explains_how_to_fix_a_problem(tmp_path):
         (["train", "--device", "mps"], "no device 'mps'"),
         (["train", "--resume"], "--resume needs --run"),
         (["train", "--resume", "--run", "x", "--preset", "fast"], "leave out other flags"),
+        (["train", "--resume", "--run", "x", "--estimate"], "leave out --resume"),
         (["train", "--data-dir", "/tmp"], "--data-dir is only for --data mnist"),
         (["train", "--train-size", "100", "--validation-size", "90"], "do not fit"),
         (["export"], "has no run with"),

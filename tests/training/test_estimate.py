@@ -1,9 +1,11 @@
 import json
+import shutil
 import time
 
 import pytest
 import torch
 
+from convnet_core.cli.main import main
 from convnet_core.config.stages import DataConfig, ModelConfig, TrainConfig
 from convnet_core.errors import Stopped
 from convnet_core.events import Monitor
@@ -140,6 +142,15 @@ def test_the_command_prints_the_cost_and_measures_once(cache):
     assert len(list((cache / "speed").iterdir())) == 1
 
 
+def test_the_command_prints_the_cost_of_a_fork_with_the_settings_of_its_parent(trained_run, capsys, monkeypatch):
+    monkeypatch.setattr("convnet_core.cli.commands.train.known_factor", lambda _: 1.0)
+    assert main(["train", "--estimate", "--json", "--fork", str(trained_run.path), "--channels", "8"]) == 0
+    parent = TrainConfig.from_json(trained_run.record("train").config)
+    config = parent.replace(model=ModelConfig(channels=8))
+    cost = json.loads(capsys.readouterr().out)
+    assert (cost["weights"], cost["steps"]) == (parameter_count(config.model), step_count(config))
+
+
 # -- in a process of its own, for the app ------------------------------------------------------------
 
 
@@ -164,6 +175,9 @@ def test_the_app_measures_in_another_process(cache, calibrator):
     until_measured(calibrator, config)
     assert known_factor(config) > 0
     assert calibrator.failure(config) == ""
+    shutil.rmtree(cache / "speed")
+    assert calibrator.failure(config) == "", "a cache that was cleared is no failed measurement"
+    assert calibrator.is_measuring(config)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Previews of a training: what they contain, that they change nothing, and the file that keeps the newest."""
 
 import base64
+import dataclasses
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ from convnet_core.common.files import read_json, write_json
 from convnet_core.config.stages import AugmentConfig, ModelConfig, TrainConfig
 from convnet_core.data.split import Split
 from convnet_core.data.strokes import generate
-from convnet_core.errors import RunError
+from convnet_core.errors import DataError, RunError
 from convnet_core.events import Monitor, Preview, PreviewAnswer
 from convnet_core.jobs.job import open_job
-from convnet_core.jobs.preview_file import newest_preview, read_preview
+from convnet_core.jobs.preview_file import newest_preview, read_preview, write_preview
 from convnet_core.networks.convnet import build
 from convnet_core.runs.run import Run
 from convnet_core.stages.train import run_train
@@ -92,15 +93,34 @@ def test_a_job_keeps_the_newest_preview_out_of_its_events(tmp_path):
     assert len(preview.answers) == 12
     assert "preview" not in (job.folder / "events.jsonl").read_text()
     assert not list(job.folder.glob(".preview*"))
+    with pytest.raises(DataError), open_job(run, "train") as failed:
+        write_preview(failed.folder, dataclasses.replace(preview, epoch=0.1))
+        raise DataError("the loss is nan")
+    assert newest_preview(run) == preview, "the training that failed left no result that it could stand beside"
 
 
 ANSWER = {"image": base64.b64encode(bytes(784)).decode(), "truth": 1, "answer": 2, "probability": 0.5}
 PREVIEW = {"epoch": 0.5, "kernel": 3, "filters": base64.b64encode(bytes(18)).decode(), "answers": [ANSWER]}
 
 
-def test_a_preview_survives_its_file(tmp_path):
+@pytest.fixture
+def job_folder(tmp_path):
+    folder = tmp_path / "run" / "jobs" / "job"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_preview_is_not_read_through_a_link_out_of_the_run(job_folder, tmp_path):
     write_json(tmp_path / "preview.json", PREVIEW)
-    assert read_preview(tmp_path) == Preview(**{**PREVIEW, "answers": (PreviewAnswer(**ANSWER),)})
+    (job_folder / "preview.json").symlink_to(tmp_path / "preview.json")
+    with pytest.raises(RunError, match="leads out of the run"):
+        read_preview(job_folder)
+
+
+def test_a_preview_survives_its_file(job_folder):
+    assert read_preview(job_folder) is None
+    write_json(job_folder / "preview.json", PREVIEW)
+    assert read_preview(job_folder) == Preview(**{**PREVIEW, "answers": (PreviewAnswer(**ANSWER),)})
 
 
 @pytest.mark.parametrize(
@@ -117,8 +137,8 @@ def test_a_preview_survives_its_file(tmp_path):
         {"other": 1},
     ],
 )
-def test_a_damaged_preview_is_an_error(tmp_path, change):
-    write_json(tmp_path / "preview.json", {**PREVIEW, **change})
-    assert read_json(tmp_path / "preview.json") != PREVIEW
+def test_a_damaged_preview_is_an_error(job_folder, change):
+    write_json(job_folder / "preview.json", {**PREVIEW, **change})
+    assert read_json(job_folder / "preview.json") != PREVIEW
     with pytest.raises(RunError, match=r"preview\.json is damaged"):
-        read_preview(tmp_path)
+        read_preview(job_folder)

@@ -60,8 +60,17 @@ def make_sample(root: Path) -> None:
     print("There is no finished run yet: making one, for the app to start with.", file=sys.stderr)
     pipeline = [sys.executable, "-m", "convnet_core", "pipeline", "--preset", SAMPLE_PRESET, "--runs", str(root)]
     shared = environment(GOMP_SPINCOUNT=SPIN_COUNT)  # as a job of the app: the machine may be busy
-    if subprocess.run(pipeline, check=False, env=shared).returncode == Stopped.exit_status:
+    if _wait_for(subprocess.Popen(pipeline, env=shared)) == Stopped.exit_status:
         raise Stopped("stopped while the sample run was made", hint="--no-sample serves the app without one")
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> int:
+    """The exit status of a process. Ctrl-C reaches it as well, so it saves its work and ends by itself."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 def _check_address(address: str, port: int) -> None:

@@ -46,24 +46,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Train, or continue a stopped training, and print the test accuracy."""
-    if args.estimate:
-        return _print_estimate(args)
-    parent = None
     if args.resume:
-        if args.run is None:
-            raise ConfigError("--resume needs --run: the run whose training was stopped")
-        if explicit_fields(args, TrainConfig) or hasattr(args, "preset") or args.fork:
-            raise ConfigError("--resume continues with the settings of the stopped training; leave out other flags")
-        run, config = resolve.named_run(args, args.run), TrainConfig()
-    elif args.fork:
-        parent = resolve.named_run(args, args.fork)
-        config = _fork_config(args, parent)
-        run = resolve.run_to_write(args, f"fork-{Path(config.data.source).name}")
-        if run.path == parent.path:
-            raise ConfigError("a fork is a new run", hint="leave --run out, or name another folder")
+        _check_resume(args)
+    parent = resolve.named_run(args, args.fork) if args.fork else None
+    config = _config(args, parent)
+    if args.estimate:
+        return _print_estimate(args, config)
+    if args.resume:
+        run = resolve.named_run(args, args.run)
     else:
-        config = train_config(args, PRESETS[preset(args)])
-        run = resolve.run_to_write(args, f"{preset(args)}-{Path(config.data.source).name}")
+        prefix = "fork" if parent else preset(args)
+        run = resolve.run_to_write(args, f"{prefix}-{Path(config.data.source).name}")
+    if parent and run.path == parent.path:
+        raise ConfigError("a fork is a new run", hint="leave --run out, or name another folder")
     with command_job(args, run, "train") as job:
         from convnet_core.stages.train import run_train
 
@@ -73,9 +68,18 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _print_estimate(args: argparse.Namespace) -> int:
-    """Print what a training with these settings would cost. Measures this machine once, while it trains nothing."""
-    config = train_config(args, PRESETS[preset(args)])
+def _check_resume(args: argparse.Namespace) -> None:
+    """Raises ConfigError if --resume stands without --run, or beside flags that it would ignore."""
+    if args.run is None:
+        raise ConfigError("--resume needs --run: the run whose training was stopped")
+    if args.estimate:
+        raise ConfigError("--estimate is for a new training or a fork; leave out --resume")
+    if explicit_fields(args, TrainConfig) or hasattr(args, "preset") or args.fork:
+        raise ConfigError("--resume continues with the settings of the stopped training; leave out other flags")
+
+
+def _print_estimate(args: argparse.Namespace, config: TrainConfig) -> int:
+    """Print what a whole training with these settings costs. Measures this machine once, while it trains nothing."""
     if known_factor(config) is None:
         from convnet_core.training import loop
         from convnet_core.training.calibration import measure_factor
@@ -106,9 +110,9 @@ def train_config(args: argparse.Namespace, base: TrainConfig) -> TrainConfig:
 _WITH_FOLDER = tuple(source.name for source in SOURCES.values() if source.setting == "folder")
 
 
-def _fork_config(args: argparse.Namespace, parent: Run) -> TrainConfig:
-    """The settings of the parent's newest training, or those of --preset, with the flags applied."""
-    if hasattr(args, "preset"):
+def _config(args: argparse.Namespace, parent: Run | None) -> TrainConfig:
+    """The settings of the preset, or without --preset those of the parent's newest training, with the flags applied."""
+    if parent is None or hasattr(args, "preset"):
         return train_config(args, PRESETS[preset(args)])
     record = newest_training(parent)
     if record is None:
