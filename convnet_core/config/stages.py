@@ -269,34 +269,23 @@ class DissectConfig(Config):
     seed: int = setting(0, "seed for choosing the samples", low=0, high=2**31 - 1, flag="dissect-seed")
 
 
-_ACCURATE_AUGMENT = AugmentConfig(rotation=10.0, scaling=0.1, shear=10.0, shift=2.0)
+_DEEP = TrainConfig(
+    model=ModelConfig(architecture="deep", channels=32),
+    batch_size=100,
+    optimizer="adamw",
+    schedule="onecycle",
+    weight_decay=0.01,
+    label_smoothing=0.1,
+    validation_size=5000,
+)
 
 PRESETS: dict[str, TrainConfig] = {
     "reference": TrainConfig(),
     "fast": TrainConfig(epochs=1, learning_rate=0.006, schedule="onecycle", label_smoothing=0.1, validation_size=5000),
-    "accurate": TrainConfig(
-        model=ModelConfig(architecture="deep", channels=32),
-        augment=_ACCURATE_AUGMENT,
-        epochs=10,
-        batch_size=100,
-        learning_rate=0.005,
-        optimizer="adamw",
-        schedule="onecycle",
-        weight_decay=0.01,
-        label_smoothing=0.1,
-        validation_size=5000,
+    "accurate": _DEEP.replace(
+        augment=AugmentConfig(rotation=10.0, scaling=0.1, shear=10.0, shift=2.0), epochs=10, learning_rate=0.005
     ),
-    "sample": TrainConfig(
-        model=ModelConfig(architecture="deep", channels=16),
-        epochs=2,
-        batch_size=100,
-        learning_rate=0.01,
-        optimizer="adamw",
-        schedule="onecycle",
-        weight_decay=0.01,
-        label_smoothing=0.1,
-        validation_size=5000,
-    ),
+    "sample": _DEEP.replace(model=ModelConfig(architecture="deep", channels=16), epochs=2, learning_rate=0.01),
 }
 """`reference`: the original recipe. `fast`: the same network in one epoch. `accurate`: DeepConvNet. `sample`: a smaller
 DeepConvNet, trained in some 10 s on two CPU cores, for the app to start with."""
