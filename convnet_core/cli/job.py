@@ -49,7 +49,7 @@ def command_job(args: argparse.Namespace, run: Run, command: str) -> Iterator[Jo
                     yield job
                 stale = [stage for stage in STAGES if run.state(stage).state == "stale"]
                 if stale:
-                    console.print(f"[yellow]stale now[/]: {', '.join(stale)}; run them again")
+                    console.print(f"[yellow]out of date now[/]: {', '.join(stale)}; run them again")
         except ConvNetError as error:
             if isinstance(error, Stopped) and (run.path / CHECKPOINT).is_dir():
                 error.hint = f"`python -m convnet_core train --resume --run {short_path(run)}` goes on from here"

@@ -31,7 +31,7 @@ COMMANDS = {
     "compare": "run every runtime on the same inputs and write report.json, report.html and report.md",
     "benchmark": "measure how fast every runtime loads and answers, and how much memory it uses",
     "dissect": "show what each node became and where errors arise",
-    "refresh": "rerun missing and stale stages with their previous settings",
+    "refresh": "rerun what is missing or out of date, with its previous settings",
     "predict": "read digits from image files with every runtime",
     "data": "count and show the digits of a data set",
     "pack": "zip the artifacts of a run, with a description of each",

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from convnet_core.runtimes.predict import ReadImage
 
 _MARKS = {
-    "fresh": "[green]✓[/] fresh",
-    "stale": "[yellow]![/] stale",
-    "missing": "[dim]– missing[/]",
+    "fresh": "[green]✓[/] up to date",
+    "stale": "[yellow]![/] out of date",
+    "missing": "[dim]– not made[/]",
     "waiting": "[dim]… waiting[/]",
     "running": "[cyan]▸[/] running",
     "stopped": "[yellow]‖[/] stopped",
@@ -124,10 +124,13 @@ def benchmark_failures(result: Benchmark) -> list[Text]:
 def runs(overviews: list[Overview]) -> Table:
     """The list of runs."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("run", "data", "network", "accuracy", "train", "export", "convert", "compare", "verdict"):
-        table.add_column(name, justify="right" if name == "accuracy" else "left", no_wrap=name != "run")
+    commands = ("train", "export", "convert", "compare")
+    for name in ("run", "data", "network", "accuracy", *commands, "verdict"):
+        table.add_column(
+            name, justify="right" if name == "accuracy" else "left", no_wrap=name not in ("run", "verdict")
+        )
     for item in overviews:
-        states = [_MARKS[state.state] for state in item.stages.values()]
+        states = [_states(item, command) for command in commands]
         if item.resumable:
             states[0] = _MARKS["stopped"]
         table.add_row(
@@ -139,6 +142,11 @@ def runs(overviews: list[Overview]) -> Table:
             item.verdict_text,
         )
     return table
+
+
+def _states(item: Overview, command: str) -> str:
+    """The states of a command's stages, a line each; a conversion has one for each converter."""
+    return "\n".join(_MARKS[view.state] for view in item.stages.values() if view.name == command) or "–"
 
 
 def graph(model: Graph) -> list[Table | str]:

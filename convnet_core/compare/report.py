@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 import platform
 from collections.abc import Sequence
@@ -13,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from convnet_core.common.formatting import format_error, format_share, format_size
 from convnet_core.common.templates import open_template
@@ -21,6 +18,7 @@ from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, Result, Summary, tolerances
 from convnet_core.compare.report_file import LabelTolerance, Report, ResultLine, RuntimeLine, Tolerance
 from convnet_core.compare.verdict import explanations, sentence
+from convnet_core.data import gallery
 from convnet_core.runs.stage_record import now
 from convnet_core.runtimes.specs import all_versions
 
@@ -190,7 +188,7 @@ def differing_pictures(comparison: Comparison, images: NDArray[np.uint8]) -> lis
     return [
         Picture(
             index=int(place),
-            png=_png(images[place]),
+            png=gallery.to_base64(255 - images[place]),
             truth=int(first.truth[place]),
             answers={
                 comparison.reference: int(first.expected[place]),
@@ -209,9 +207,3 @@ def _differing(comparison: Comparison) -> NDArray[np.intp]:
     """The indices of the test images on which any runtime's label differs from the reference's."""
     differs = [item.answers != item.expected for item in _labeled(comparison)]
     return np.flatnonzero(np.logical_or.reduce(differs)) if differs else np.empty(0, np.intp)
-
-
-def _png(image: NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(255 - image).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()

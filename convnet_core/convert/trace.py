@@ -24,11 +24,11 @@ from convnet_core.convert.targets.table import SAVED_MODEL, TARGETS, Target, Tra
 from convnet_core.convert.targets.write import write
 from convnet_core.convert.traced_function import Traced
 from convnet_core.errors import ConversionError, DiedError
-from convnet_core.events import Event, Monitor, Progress
+from convnet_core.events import Monitor, Progress
 from convnet_core.onnx_files import model_file
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.client import shared
-from convnet_core.worker.messages import Content, Message, Notify
+from convnet_core.worker.messages import Content, Message, Notify, Relay
 
 CONVERTERS: dict[str, Callable[[LoadedModel, ConvertConfig], Traced]] = {
     "native": lambda model, config: native.convert(model.graph, config.layout),
@@ -92,18 +92,8 @@ def trace_in_worker(
     return dataclass_from_json(Trace, result)
 
 
-class _Forward(Monitor):
-    """Sends the events of a task as notes."""
-
-    def __init__(self, notify: Notify) -> None:
-        self._notify = notify
-
-    def emit(self, event: Event) -> None:
-        self._notify(event.to_json(), {})
-
-
 def _trace_task(content: Content, arrays: Feeds, notify: Notify) -> Message:
     every = [target for target in TARGETS if target.name in content["every"]]
     model = LoadedModel(model_file.load(Path(content["file"])))
     config = ConvertConfig.from_json(content["config"])
-    return dataclasses.asdict(trace(model, Path(content["folder"]), config, every, _Forward(notify))), {}
+    return dataclasses.asdict(trace(model, Path(content["folder"]), config, every, Relay(notify))), {}

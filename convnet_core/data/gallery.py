@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,6 +55,13 @@ def sheet(rows: Sequence[Picture], *, enlarge: int = 2) -> Image.Image:
             canvas[top : top + height, left : left + width] = image
     picture = Image.fromarray(255 - canvas)
     return picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
+
+
+def to_base64(pixels: Picture) -> str:
+    """A PNG of pixels uint8 [height, width] or [height, width, channels], as base64."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def save(picture: Image.Image, path: Path) -> None:

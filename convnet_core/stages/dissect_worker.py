@@ -23,7 +23,7 @@ from convnet_core.dissect.report import documents, graph_layout, sample_images, 
 from convnet_core.dissect.report.content import FILE, headline, report_of, title_of
 from convnet_core.dissect.report.report_file import DissectionReport, Pictures
 from convnet_core.errors import ConfigError, DataError, InputsError, UnsupportedNode
-from convnet_core.events import Event, Monitor, Progress
+from convnet_core.events import Monitor, Progress
 from convnet_core.graphs import graph_file
 from convnet_core.graphs.cost import multiply_adds
 from convnet_core.networks.ports import INPUT
@@ -35,7 +35,7 @@ from convnet_core.runs.run import Run
 from convnet_core.runs.stage_results import TrainingResult
 from convnet_core.tensors.arrays import Feeds, TensorInfo, batch_of, batched, fixed_batch
 from convnet_core.tensors.model_inputs import InputSpec, draw_samples, read_samples
-from convnet_core.worker.messages import Content, Message, Notify
+from convnet_core.worker.messages import Content, Message, Notify, Relay
 
 _CALIBRATION = 200
 
@@ -56,23 +56,13 @@ class _Reporter:
             self._monitor.emit(Progress(label=label, done=done, total=total))
 
 
-class _Relay(Monitor):
-    """Forwards events from the worker process to its parent."""
-
-    def __init__(self, tell: Notify) -> None:
-        self._tell = tell
-
-    def emit(self, event: Event) -> None:
-        self._tell(event.to_json(), {})
-
-
 def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
     """Write the files of the stage into `folder` and return the `findings` and the `headline`. Sends events.
 
     `dead` lists the runtimes that crashed before, with the reason; they are skipped. `note` is the file that names the
     runtime in use.
     """
-    run, monitor, folder = Run(Path(content["run"])), _Relay(tell), Path(content["folder"])
+    run, monitor, folder = Run(Path(content["run"])), Relay(tell), Path(content["folder"])
     size = multiply_adds(graph_file.read(run.file(f"export/{graph_file.FILE}")))
     config = cost.decide(DissectConfig.from_json(content["config"]), size)
     input_spec = InputSpec.from_json(content["inputs"])

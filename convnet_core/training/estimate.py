@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from convnet_core.common.formatting import format_duration
 from convnet_core.config.stages import PRESETS, ModelConfig, TrainConfig
 from convnet_core.data.digits import train_count
 from convnet_core.data.split import CLASSES, SIDE
@@ -61,12 +62,7 @@ def describe_cost(config: TrainConfig) -> str:
     """What a training costs, in one line; without a time until this machine's speed has been measured."""
     cost = f"{parameter_count(config.model):,} weights, {step_count(config):,} steps"
     seconds = expected_seconds(config)
-    return cost if seconds is None else f"{cost}, about {format_wait(seconds)}"
-
-
-def format_wait(seconds: float) -> str:
-    """A time to wait: seconds below two minutes, else minutes."""
-    return f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
+    return cost if seconds is None else f"{cost}, about {format_duration(seconds)}"
 
 
 def formula_seconds(config: TrainConfig) -> float:

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from convnet_core.events import Event, Monitor
 from convnet_core.tensors.arrays import Array, Feeds
 
 Content = dict[str, Any]
@@ -20,6 +21,16 @@ Message = tuple[Content, Feeds]
 Notify = Callable[[Content, Feeds], None]
 """Sends a note from a running task to the client."""
 Task = Callable[[Content, Feeds, Notify], Message]
+
+
+class Relay(Monitor):
+    """Sends the events of a task to its client."""
+
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+
+    def emit(self, event: Event) -> None:
+        self._notify(event.to_json(), {})
 
 
 def send(stream: IO[bytes], content: Content, arrays: Feeds) -> None:

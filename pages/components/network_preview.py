@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import io
 from functools import lru_cache
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from PIL import Image
 
+from convnet_core.data import gallery
 from convnet_core.data.split import SIDE
 from convnet_core.events import Preview, PreviewAnswer
 
@@ -84,6 +83,4 @@ def _filter_picture(filters: str, kernel: int, dark: bool) -> str:
 
 
 def _data_uri(pixels: NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/png;base64,{gallery.to_base64(pixels)}"

@@ -42,7 +42,7 @@ def require_stage(stage: str, what: str) -> Run:
     jobs.show_start_error()
     if run is None or not jobs.show_job(run):
         if run is None or run.state("train").state == run.state("export").state == "missing":
-            st.info(f"{what} needs a trained network. One button runs everything, in one to two minutes.")
+            st.info(f"{what} needs a trained network. One button runs everything, in about a minute.")
             pipeline_button()
             st.page_link("pages/train.py", label="Or train one with your own settings", icon=":material/tune:")
             st.page_link("pages/home.py", label="Or import your own network as ONNX", icon=":material/upload_file:")

@@ -76,7 +76,7 @@ def how_long(run: Run, config: DissectConfig) -> str:
         return f"It takes about {format_duration(seconds + more)}."
     return (
         f"It takes about {format_duration(seconds)} without the search for the worst inputs, which would take about "
-        f"{format_duration(more)} more (Settings)."
+        f"{format_duration(more)} more. The settings turn it on."
     )
 
 

@@ -72,7 +72,7 @@ def test_pipeline_runs_all_stages_to_the_verdict(tmp_path):
 
 def test_stages_run_one_by_one_and_become_stale_after_a_new_training(run, tmp_path):
     errors = convnet("train", "--run", run.path, *SMALL, "--epochs", 3, "--seed", 7).stderr
-    assert "stale now: export, convert/native, compare" in errors
+    assert "out of date now: export, convert/native, compare" in errors
     assert run.state("compare").state == "stale"
     listed = json.loads(convnet("runs", "--runs", run.path.parent, "--json").stdout)
     (line,) = [item for item in listed if item["name"] == run.name]

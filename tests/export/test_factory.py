@@ -67,7 +67,7 @@ def test_a_network_is_exported_converted_compared_and_refreshed(user_nets_folder
     report = json.loads(convnet("compare", "--run", run, "--samples", 5, "--json").stdout)
     assert report["verdict"] == "agree"
     done = convnet("refresh", "--run", run)
-    assert "everything is fresh" in done.stdout
+    assert "everything is up to date" in done.stdout
 
 
 def test_example_flags_describe_the_inputs(user_nets_folder):

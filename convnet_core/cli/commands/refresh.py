@@ -18,7 +18,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Rerun what is missing or stale and print the comparison if it was among that."""
+    """Rerun what is missing or out of date and print the comparison if it was among that."""
     run = resolve.existing_run(args, "train")
     with command_job(args, run, "refresh") as job:
         from convnet_core.stages.refresh import run_refresh
@@ -26,5 +26,5 @@ def execute(args: argparse.Namespace) -> int:
         stages = run_refresh(run, job)
     if "compare" in stages:
         return print_comparison(args, run)
-    print_results(args, {"run": str(run.path), "stages": stages}, "everything is fresh")
+    print_results(args, {"run": str(run.path), "stages": stages}, "everything is up to date")
     return AGREE

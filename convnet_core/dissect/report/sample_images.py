@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
 
 import numpy as np
-from PIL import Image
 
+from convnet_core.data import gallery
 from convnet_core.dissect.measurements import Labels
 from convnet_core.tensors.arrays import Array, Feeds
 
@@ -38,6 +36,4 @@ def _png(image: Array) -> str:
     low, high = np.nanmin(small), np.nanmax(small)
     scaled = np.nan_to_num((small - low) / ((high - low) or 1.0))
     pixels = (255 * (1 - scaled[0] if len(scaled) == 1 else scaled.transpose(1, 2, 0))).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
+    return gallery.to_base64(pixels)
