@@ -137,14 +137,14 @@ def test_the_chosen_run_and_settings_carry_over_to_other_pages(server, page, tra
     for name in ("one", "two"):
         shutil.copytree(trained_run.path, server.runs / name)
     page.goto(f"{server.address}/train?run=one&epochs=7")
-    page.get_by_text("7,700").wait_for()
+    page.get_by_text("1,050 steps").wait_for()  # 7 epochs of the run's 150 steps
     page.get_by_role("link", name="Data").click()
     page.get_by_role("heading", name="Gallery").wait_for()
     page.get_by_role("link", name="Train", exact=True).click()
-    page.get_by_text("7,700").wait_for()  # 7 epochs of 1,100 steps
+    page.get_by_text("1,050 steps").wait_for()
     assert "run=one" in page.url
     page.reload()
-    page.get_by_text("7,700").wait_for()  # 7 epochs of 1,100 steps
+    page.get_by_text("1,050 steps").wait_for()
 
 
 def test_a_killed_training_is_shown_as_died_and_can_be_resumed(server, page):
