@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from convnet_core.data import picture
+from convnet_core.data.picture import from_bytes
 from tests.conftest import RUNTIMES, copy_of
 from tests.pages.conftest import open_page, text_of
 from tests.pages.mouse import png, wait_for_runtimes
@@ -24,6 +26,23 @@ def test_an_image_file_is_read(root, finished_run, digits):
     assert "One digit, from 0 to 9" in text_of(app)
     app.file_uploader[0].set_value(("seven.png", as_png(digits[7]), "image/png")).run()
     assert f"All {len(RUNTIMES)} runtimes read 7" in text_of(app)
+
+
+def test_a_file_is_decoded_once(root, finished_run, digits, monkeypatch):
+    copy_of(finished_run, root)
+    names = []
+
+    def count(content, name):
+        names.append(name)
+        return from_bytes(content, name)
+
+    app = open_source("Image file")
+    monkeypatch.setattr(picture, "from_bytes", count)
+    app.file_uploader[0].set_value(("seven.png", as_png(digits[7]), "image/png")).run()
+    app.run()
+    app.file_uploader[0].set_value(("four.png", as_png(digits[4]), "image/png")).run()
+    assert names == ["seven.png", "four.png"]
+    assert f"All {len(RUNTIMES)} runtimes read 4" in text_of(app)
 
 
 @pytest.mark.parametrize(
