@@ -206,9 +206,8 @@ class RuntimePool:
         with turns.take(turns.READ), self._handle_crashes(lambda: PYTORCH.name):
             if PYTORCH.name in self.ready:
                 content = {"reader": self._key, "learn": learn}
-                _, arrays = shared().run(
-                    pool_worker.doubt, content, {"images": images}, seconds=_READ_SECONDS, lane="read"
-                )
+                seconds = _OPEN_SECONDS if learn else _READ_SECONDS
+                _, arrays = shared().run(pool_worker.doubt, content, {"images": images}, seconds=seconds, lane="read")
                 return arrays.get("doubt")
         return None
 
