@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from convnet_core.common.files import cache_folder, new_id
 from convnet_core.data import not_digits, strokes
 
-VERSION = 1
+VERSION = 2
 """Increase it when the same network gets another doubt, so that caches do not return an older one."""
 
-_DIGITS, _CALM_DIGITS, _MARKS, _TEST = 5000, 2500, 9000, 3000
+_DIGITS, _CALM_DIGITS, _MARKS, _TEST = 10_000, 4000, 18_000, 3000
 _DOUBTED = 0.02
 """The fraction of the generated test digits that are doubted; the network misreads more of them."""
 _SEED = 61  # images that no data set of the app has: those use the seeds 0 and 1 by default
@@ -42,7 +42,7 @@ class Doubt:
 
     @classmethod
     def learn(cls, network: nn.Module) -> Doubt:
-        """Learn it for a digit network in eval mode, from generated images: about ten seconds on one core."""
+        """Learn it for a digit network in eval mode, from generated images: about twenty seconds on one core."""
         digits, _ = strokes.generate(_DIGITS, _SEED)
         calm, _ = strokes.generate(_CALM_DIGITS, _SEED + 1, not_digits.CALM)
         marks = not_digits.generate(_MARKS, _SEED)
