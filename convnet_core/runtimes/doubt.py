@@ -42,7 +42,7 @@ class Doubt:
 
     @classmethod
     def learn(cls, network: nn.Module) -> Doubt:
-        """Learn it for a digit network in eval mode, from generated images: about twenty seconds on one core."""
+        """Learn it for a digit network in eval mode, from generated images: about half a minute on one core."""
         digits, _ = strokes.generate(_DIGITS, _SEED)
         calm, _ = strokes.generate(_CALM_DIGITS, _SEED + 1, not_digits.CALM)
         marks = not_digits.generate(_MARKS, _SEED)

@@ -57,7 +57,7 @@ class ReadImage:
 def predict_files(run: Run, paths: list[Path], *, doubt: bool = False) -> list[ReadImage]:
     """Each image, in order, as every runtime reads it. Raises ModelError if no runtime answers.
 
-    `doubt` also tells whether it looks like one digit: twenty seconds more the first time for a network.
+    `doubt` also tells whether it looks like one digit: half a minute more the first time for a network.
     """
     answers, images = [], []
     for path in paths:

@@ -38,7 +38,7 @@ def break_runtime(name, fail):
 
 
 def learn_nothing(content, arrays, notify):
-    """Runs in the worker: what the pages' tests do without costs twenty seconds of a core."""
+    """Runs in the worker: what the pages' tests do without costs half a minute of a core."""
     return {}, {}
 
 

@@ -35,7 +35,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--doubt",
         action="store_true",
-        help="also tell whether each image looks like one digit at all; learning it takes 20 seconds, once a network",
+        help="also tell whether each image looks like one digit at all; learning it takes half a minute once a network",
     )
     parser.add_argument(
         "--keep",
