@@ -67,18 +67,20 @@ def show_start_error() -> None:
         show_error(error)
 
 
-def show_job(run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = None) -> bool:
+def show_job(
+    run: Run, *stages: str, head: Draw | None = None, draw: Draw | None = None, every: float = _FOLLOW_SECONDS
+) -> bool:
     """Follow the run's job, or show why it failed; returns whether a job is running.
 
     A failed job is shown only if it was at one of `stages` (if any are passed); a running job always. `head` shows the
-    stages of a running job instead of a list, `draw` adds content below it; both are called every 0.4 s.
+    stages of a running job instead of a list, `draw` adds content below it; both run again after `every` seconds.
     """
     current = watcher.current(run)
     if current is None:
         return False
     job, info = current
     if info.live:
-        _follow(job, head, draw)
+        st.fragment(_follow, run_every=every)(job, head, draw)
         return True
     if info.state != "done" and (not stages or {info.command, progress_of(job).current_stage} & set(stages)):
         show_failure(job, info)
@@ -91,7 +93,6 @@ def is_busy(run: Run) -> bool:
     return current is not None and current[1].live
 
 
-@st.fragment(run_every=_FOLLOW_SECONDS)
 def _follow(job: JobView, head: Draw | None, draw: Draw | None) -> None:
     """Show a running job; redraw the page when it ends."""
     info = job.info
