@@ -28,7 +28,7 @@ from pages.components.machine import show_machine
 from pages.components.run_list import show_runs
 from pages.components.run_path import show_path
 
-# Time between two looks at a running job. Drawing the curves keeps the browser busy: at the 0.4 s of the Train page, the
+# Time between two looks at a running job. Drawing curves keeps the browser busy: at the 0.4 s of the Train page, the
 # sample pipeline took 38 s beside it, and 22 s without an app, on two cores.
 _WATCH_SECONDS = 1.0
 _NOTHING = {"missing", "failed", "stopped"}
