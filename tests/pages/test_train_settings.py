@@ -160,7 +160,7 @@ def test_another_run_brings_its_settings(root):
 def test_settings_in_the_address_win_over_those_of_the_run(root):
     stopped_run(root / "run")
     app = open_with(epochs="7", learning_rate="0.006")
-    assert changes(app) == ["epochs 2 → 7", "learning rate 0.01 → 0.006"]
+    assert changes(app) == ["epochs 1 → 7", "learning rate 0.01 → 0.006"]
 
 
 def test_a_training_that_begins_meanwhile_leaves_what_the_user_has_set(root):
