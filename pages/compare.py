@@ -73,14 +73,7 @@ def main() -> None:
         )
         st.plotly_chart(confusion(labeled[name], comparison.reference), width="stretch")
         show_differing(comparison, run)
-    shared.download_button(
-        run,
-        "compare/report.html",
-        "Download the report",
-        f"{run.name}.html",
-        mime="text/html",
-        help="The report of the last comparison, with the tolerances used then",
-    )
+    report_table.download_report(run)
 
 
 @st.cache_resource(show_spinner="reading the measurements", max_entries=4)

@@ -116,14 +116,7 @@ def show_verdict(run: Run) -> None:
             show_next(run, report)
     show_path(stage_views(run, watcher.current(run)))
     report_table.show_table(report)
-    shared.download_button(
-        run,
-        "compare/report.html",
-        "Download the report",
-        f"{run.name}.html",
-        mime="text/html",
-        icon=":material/download:",
-    )
+    report_table.download_report(run)
 
 
 def show_accuracy(run: Run) -> None:

@@ -9,6 +9,8 @@ import streamlit as st
 from convnet_core.common.formatting import format_error, format_share, format_size
 from convnet_core.compare.report_file import Report
 from convnet_core.compare.verdict import basis, explanations, sentence
+from convnet_core.runs.run import Run
+from pages.components import run_state as shared
 
 
 def show_verdict(report: Report, not_compared: Sequence[str], *, stale: bool = False) -> None:
@@ -53,3 +55,16 @@ def show_table(report: Report) -> None:
         st.markdown("\n".join(reasons))
     if texts := explanations(report):
         st.caption("  \n".join(texts))
+
+
+def download_report(run: Run) -> None:
+    """A download button for the report of the last comparison."""
+    shared.download_button(
+        run,
+        "compare/report.html",
+        "Download the report",
+        f"{run.name}.html",
+        mime="text/html",
+        icon=":material/download:",
+        help="The report of the last comparison, with the tolerances used then",
+    )
