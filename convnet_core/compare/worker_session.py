@@ -67,7 +67,7 @@ def measure(
     `config`. Raises ReferenceFault if the reference fails, ModelError if it crashes.
     """
     worker = shared()
-    session = _Session(worker, run, runtimes, inputs, batch_sizes, progress, precisions, config)
+    session = _Session(worker, run, runtimes, inputs, batch_sizes, progress, at_once, precisions, config)
     measurements = session.prepare()
     others = runtimes[1:]
     with ThreadPoolExecutor(at_once) as pool:
@@ -93,12 +93,13 @@ class _Session:
         inputs: Sequence[InputSet],
         batch_sizes: Sequence[int],
         progress: Callable[[str, int, int], None],
+        threads: int,
         precisions: Mapping[str, str],
         config: CompareConfig,
     ) -> None:
         self._worker, self._reference = worker, runtimes[0].name
         self._inputs, self._batch_sizes = inputs, batch_sizes
-        self._content, self._arrays = _to_content(run, inputs, batch_sizes, precisions, config)
+        self._content, self._arrays = _to_content(run, inputs, batch_sizes, threads, precisions, config)
         self._samples = count_samples(inputs, batch_sizes)
         count = SampleProgress(len(runtimes) * self._samples, progress)
         self._parts = {source.name: count.part(source.name) for source in runtimes}
@@ -164,6 +165,7 @@ def _to_content(
     run: Run,
     inputs: Sequence[InputSet],
     batch_sizes: Sequence[int],
+    threads: int,
     precisions: Mapping[str, str],
     config: CompareConfig,
 ) -> Message:
@@ -180,6 +182,7 @@ def _to_content(
         "run": str(run.path),
         "inputs": sets,
         "batch_sizes": list(batch_sizes),
+        "threads": threads,
         "precisions": dict(precisions),
         "config": config.to_json(),
     }
@@ -232,11 +235,10 @@ def prepare_reference(content: Content, arrays: Feeds, notify: Notify) -> Messag
     # instead of 1.1 for the digits.
     keep_freed_memory()
     run = Run(Path(content["run"]))
-    runtimes = sources(run)
     inputs = [_input_set(place, item, arrays) for place, item in enumerate(content["inputs"])]
-    _state = _State({source.name: source for source in runtimes}, inputs, content["batch_sizes"])
+    _state = _State({source.name: source for source in sources(run)}, inputs, content["batch_sizes"])
     _state.precisions = content["precisions"]
-    with runtimes[0].open() as reference:
+    with sources(run, content["threads"])[0].open() as reference:  # it runs alone, so it gets all threads
         try:
             _state.expected, measured = reference_answers(
                 reference, inputs, _state.batch_sizes, _state.count(notify), _state.precisions

@@ -217,7 +217,7 @@ class CompareConfig(Config):
     full: bool = setting(
         False, "run the whole test set at every batch size, not 1,000 of its images at all sizes but the largest"
     )
-    samples: int = setting(1000, "samples each of noise and scaled inputs", low=1, high=100_000)
+    samples: int = setting(250, "samples each of noise and scaled inputs", low=1, high=100_000)
     seed: int = setting(0, "seed for the noise", low=0, high=2**31 - 1, flag="noise-seed")
 
 

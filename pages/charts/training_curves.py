@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,40 +24,50 @@ Histories = dict[str, list[Metrics]]
 """Metrics by run name; the first is the run shown on the page."""
 
 
-_CHARTS = (
+CHARTS = (
     ("loss", "loss by epoch, ◆ validation", "validation_loss", 1),
     ("accuracy", "accuracy by epoch in %, ◆ validation", "validation_accuracy", 100),
 )
 """Field, label, validation field, and the factor to multiply by."""
 
 
-def show_curves(histories: Histories, smoothing: float = 0.0, *, live: bool = False) -> None:
+def show_curves(histories: Histories, smoothing: float = 0.0) -> None:
     """Loss and accuracy by epoch, in one figure because two take the browser longer.
 
     `smoothing` is the first run's label smoothing, which keeps its training loss above a level.
     """
-    make_figure = _live_figure if live else _figure
-    figure = make_figure(tuple((name, tuple(history)) for name, history in histories.items()), smoothing)
+    figure = _figure(tuple((name, tuple(history)) for name, history in histories.items()), smoothing)
     st.plotly_chart(figure, width="stretch", key="curves", config={"displayModeBar": False})
 
 
-def _make_figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...], smoothing: float) -> go.Figure:
-    titles = [label for _, label, _, _ in _CHARTS]  # above the curves: beside them they would overlap on a phone
+@lru_cache(8)  # for all sessions, which only read it, because every slider movement redraws the page
+def _figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...], smoothing: float) -> go.Figure:
+    titles = [label for _, label, _, _ in CHARTS]  # above the curves: beside them they would overlap on a phone
     figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.1)
     figure.update_annotations(font_size=14)
-    for column, (field, _, validation, factor) in enumerate(_CHARTS, 1):
+    for column, (field, _, validation, factor) in enumerate(CHARTS, 1):
         for number, (name, history) in enumerate(histories):
             for trace in _traces(number, name, history, field, validation, factor):
                 figure.add_trace(trace.update(showlegend=column == 1 and trace.mode == "lines"), row=1, col=column)
-    if any(metrics.accuracy < _LOW for _, history in histories for metrics in history):
-        _add_level(figure, 100 * CHANCE, f"guessing: {100 * CHANCE:.0f} %", 2)
-    if smoothing and histories[0][1][-1].loss < GUESS_LOSS:
-        floor = lowest_loss(smoothing)
-        _add_level(figure, floor, f"no training loss below {floor:.2f} with label smoothing", 1)
+    for column, (field, *_) in enumerate(CHARTS, 1):
+        for level, text in levels(field, dict(histories), smoothing):
+            _add_level(figure, level, text, column)
     charts.style_figure(figure, "", "", height=215 if len(histories) == 1 else 240, showlegend=len(histories) > 1)
     for axes in (figure.update_xaxes, figure.update_yaxes):  # Streamlit's theme leaves room for a title
         axes(title_standoff=0, automargin=False)
     return figure.update_layout(legend={"y": -0.2}, margin={"t": 24, "b": 24 if len(histories) == 1 else 50, "l": 30})
+
+
+def levels(field: str, histories: Mapping[str, Sequence[Metrics]], smoothing: float) -> list[tuple[float, str]]:
+    """The levels to draw across the chart of a field, and what each means: guessing, the lowest possible loss."""
+    if field == "accuracy":
+        low = any(metrics.accuracy < _LOW for history in histories.values() for metrics in history)
+        return [(100 * CHANCE, f"guessing: {100 * CHANCE:.0f} %")] if low else []
+    first = next(iter(histories.values()))
+    if not smoothing or first[-1].loss >= GUESS_LOSS:
+        return []
+    floor = lowest_loss(smoothing)
+    return [(floor, f"no training loss below {floor:.2f} with label smoothing")]
 
 
 def _add_level(figure: go.Figure, level: float, text: str, column: int) -> None:
@@ -69,12 +79,6 @@ def _add_level(figure: go.Figure, level: float, text: str, column: int) -> None:
         yanchor="top" if column == 1 else "bottom", showarrow=False, font={"size": 11, "color": "#808495"},
         row=1, col=column,
     )  # fmt: skip
-
-
-_figure = lru_cache(8)(_make_figure)
-"""Cached for all sessions, which only read it, because every slider movement redraws the page."""
-_live_figure = lru_cache(1)(_make_figure)
-"""The same for a running training, whose curves change twice a second."""
 
 
 def live_history(run: Run, progress: JobProgress) -> list[Metrics]:

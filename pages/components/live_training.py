@@ -16,6 +16,7 @@ from convnet_core.runs.run import Run
 from convnet_core.training.advice import explain_gap, warn_of_learning_rate
 from convnet_core.training.history import parent_curve, read_fork, shifted
 from pages.charts import training_curves as curves
+from pages.charts.live_curves import show_live_curves
 from pages.charts.training_curves import Histories
 from pages.components import job_area as jobs
 from pages.components.network_preview import show_preview
@@ -57,7 +58,8 @@ def show_curves(
     """
     if warning := warn_of_learning_rate(history, config):
         st.warning(warning, icon=":material/trending_up:")
-    curves.show_curves(_curves_of(run, history, others), config.label_smoothing, live=live)
+    show = show_live_curves if live else curves.show_curves
+    show(_curves_of(run, history, others), config.label_smoothing)
     if text := explain_gap(history, config):
         st.caption(text)
 

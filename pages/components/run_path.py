@@ -36,8 +36,7 @@ _STYLE = """<style>
 .way .box {flex: 1 1 8.5rem; min-width: 8.5rem; padding: 0.6rem 0.8rem; border-radius: 0.6rem; border: 1px solid;
   border-color: color-mix(in srgb, currentColor 20%, transparent); border-top: 4px solid var(--state)}
 .way .missing, .way .waiting {border-style: dashed; border-top-style: dashed; opacity: 0.75}
-.way .running {animation: way-pulse 1.2s ease-in-out infinite alternate}
-@keyframes way-pulse {to {background: color-mix(in srgb, var(--state) 18%, transparent)}}
+.way .running {background: color-mix(in srgb, var(--state) 14%, transparent)}
 .way b {display: block; font-size: 1rem}
 .way .made {display: block; font-size: 1.05rem; font-weight: 600; overflow-wrap: anywhere}
 .way .stale .made, .way .failed .made, .way .stopped .made {font-size: 0.8rem; font-weight: 400}
@@ -48,7 +47,6 @@ _STYLE = """<style>
   clip-path: polygon(0 42%, 84% 42%, 84% 0, 100% 50%, 84% 100%, 84% 58%, 0 58%)}
 @media (max-width: 640px) {.way {flex-direction: column} .way .box, .way .step {flex-basis: auto}
   .way .step::after {content: "↓"; height: auto; background: none; clip-path: none}}
-@media (prefers-reduced-motion: reduce) {.way .running {animation: none}}
 </style>"""
 
 

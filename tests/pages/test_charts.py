@@ -1,11 +1,15 @@
 """The charts on the pages."""
 
+import base64
 import dataclasses
+import re
+from xml.etree import ElementTree
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from convnet_core.events import Metrics
+from pages.charts import live_curves
 from pages.charts import style as charts
 from pages.charts import training_curves as curves
 from tests.conftest import python
@@ -102,19 +106,31 @@ def test_the_levels_of_guessing_and_of_label_smoothing_are_drawn_where_they_matt
         return [note.text for note in figures[-1].layout.annotations[2:]]
 
     assert notes(accuracy=0.9) == ["no training loss below 0.50 with label smoothing"]
-    assert notes(accuracy=0.1, loss=2.2) == ["guessing: 10 %", "no training loss below 0.50 with label smoothing"]
+    assert notes(accuracy=0.1, loss=2.2) == ["no training loss below 0.50 with label smoothing", "guessing: 10 %"]
     assert notes(accuracy=0.1, loss=99.0) == ["guessing: 10 %"]
 
 
-def test_live_curves_do_not_evict_finished_ones_from_the_cache(figures):
-    """Figures are slow to build, so the same curves return the same object."""
-    curves.show_curves({"run": course(99)})
-    finished = figures[-1]
-    for step in range(20):
-        for _ in range(2):
-            curves.show_curves({"live": course(step)}, live=True)
-        assert figures[-1] is figures[-2]
-        assert figures[-1] is not finished
-    curves.show_curves({"run": course(99)})
-    assert figures[-1] is finished
-    assert finished.data[0].name == "this run"
+def test_live_curves_draw_every_run_up_to_the_end_of_the_training(monkeypatch):
+    """A training at step 50 of 100 fills half the width; a run before it is drawn beneath, thinner."""
+    pages = []
+    monkeypatch.setattr(live_curves.st, "html", pages.append)
+    first, second = course(10)[0], dataclasses.replace(course(50)[0], epoch=2.5, loss=0.5, validation_loss=0.4)
+    live_curves.show_live_curves({"live": [first, second], "<b>": course(100)}, 0.1)
+    loss, accuracy = map(base64.b64decode, re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', pages[0]))
+    lines = [element for element in ElementTree.fromstring(loss).iter() if element.tag.endswith("polyline")]
+    assert [line.get("stroke-width") for line in lines] == ["1.2", "2.5"]
+    width = live_curves._WIDTH - live_curves._LEFT - live_curves._RIGHT
+    (x, high), (end, low) = (map(float, point.split(",")) for point in lines[1].get("points").split())
+    assert (x, end) == pytest.approx((live_curves._LEFT + width * 0.1, live_curves._LEFT + width * 0.5))
+    assert low - high == pytest.approx(0.5 * (live_curves._HEIGHT - live_curves._TOP - live_curves._BOTTOM))
+    assert b"no training loss below 0.50" in loss
+    assert ElementTree.fromstring(accuracy) is not None
+    assert "&lt;b&gt;" in pages[0]
+    assert "<b>" not in pages[0]
+
+
+@pytest.mark.parametrize(
+    ("span", "step"), [(100.0, 20), (2.4, 0.5), (1.0, 0.2), (5.0, 1), (0.93, 0.2), (10.0, 2), (30.0, 10), (0.05, 0.01)]
+)
+def test_an_axis_has_three_to_six_ticks(span, step):
+    assert live_curves._tick_step(span) == pytest.approx(step)
