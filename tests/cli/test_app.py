@@ -21,7 +21,7 @@ def serve(monkeypatch, tmp_path):
         started = []
 
         class Pipeline:
-            def __init__(self, command, env):
+            def __init__(self, command, **_):
                 started.append(command[3])
                 self.interrupts = interrupts
 
@@ -45,9 +45,9 @@ def serve(monkeypatch, tmp_path):
     return serve
 
 
-@pytest.mark.parametrize("status", [0, 2])
-def test_without_a_verdict_it_makes_a_sample_run_and_serves_even_if_that_fails(serve, status):
-    assert serve(status=status) == (0, ["pipeline", "streamlit"])
+def test_without_a_verdict_it_makes_a_sample_run_for_every_page_and_serves_even_if_that_fails(serve):
+    assert serve() == (0, ["pipeline", "dissect", "benchmark", "streamlit"])
+    assert serve(status=2) == (0, ["pipeline", "streamlit"])
 
 
 def test_with_a_verdict_or_without_a_sample_it_serves_at_once(serve, tmp_path, finished_run):
@@ -55,7 +55,7 @@ def test_with_a_verdict_or_without_a_sample_it_serves_at_once(serve, tmp_path, f
     run = copy_of(finished_run, tmp_path)
     assert serve() == (0, ["streamlit"])
     (run.path / "export/model.onnx").unlink()
-    assert serve() == (0, ["pipeline", "streamlit"])
+    assert serve() == (0, ["pipeline", "dissect", "benchmark", "streamlit"])
 
 
 def test_a_stopped_sample_run_stops_the_command(serve):

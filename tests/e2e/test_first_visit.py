@@ -28,7 +28,7 @@ def test_one_button_runs_the_pipeline_to_the_verdict(server, page):
     page.wait_for_url("**run=*")
     stop_button(page).wait_for()
     page.get_by_text("test digits are read correctly").wait_for(timeout=120_000)  # the network's first guesses
-    page.locator(".js-plotly-plot .scatterlayer").first.wait_for()
+    page.get_by_test_id("live-curves").wait_for()
     page.reload()  # the job keeps running and shows up again
     stop_button(page).wait_for()
     page.get_by_text(f"{len(RUNTIMES)} runtimes agree.").wait_for(timeout=300_000)

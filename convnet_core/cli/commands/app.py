@@ -38,6 +38,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+_BENCHMARK_SECONDS = "0.05"  # at each batch size: a first look, in 10 s instead of 30
+
+
 def execute(args: argparse.Namespace) -> int:
     """Serve the app until it is stopped. Streamlit replaces this process, so it receives the signals.
 
@@ -52,16 +55,24 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def make_sample(root: Path) -> None:
-    """Run the pipeline with the preset of the sample in a new run, in a process of its own.
+    """Run the pipeline with the preset of the sample in a new run, then dissect and measure it for the other pages.
 
-    If it fails, its error is on standard error, and the app shows it with what can be done. Raises Stopped if the user
-    stopped it.
+    Each is a process of its own. If one fails, its error is on standard error, and the app shows it with what can be
+    done. Raises Stopped if the user stopped one.
     """
     print("There is no finished run yet: making one, for the app to start with.", file=sys.stderr)
-    pipeline = [sys.executable, "-m", "convnet_core", "pipeline", "--preset", SAMPLE_PRESET, "--runs", str(root)]
-    shared = environment(GOMP_SPINCOUNT=SPIN_COUNT)  # as a job of the app: the machine may be busy
-    if _wait_for(subprocess.Popen(pipeline, env=shared)) == Stopped.exit_status:
-        raise Stopped("stopped while the sample run was made", hint="--no-sample serves the app without one")
+    commands = (["pipeline", "--preset", SAMPLE_PRESET], ["dissect"], ["benchmark", "--seconds", _BENCHMARK_SECONDS])
+    for command in commands:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "convnet_core", *command, "--runs", str(root)],
+            env=environment(GOMP_SPINCOUNT=SPIN_COUNT),  # as a job of the app: the machine may be busy
+            stdout=None if command[0] == "pipeline" else subprocess.DEVNULL,  # progress goes to standard error
+        )
+        status = _wait_for(process)
+        if status == Stopped.exit_status:
+            raise Stopped("stopped while the sample run was made", hint="--no-sample serves the app without one")
+        if status:
+            return
 
 
 def _wait_for(process: subprocess.Popen[bytes]) -> int:
