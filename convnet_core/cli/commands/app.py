@@ -34,7 +34,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--sample",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="first make a sample run, in about a minute, if no run on digits has a verdict (default: yes)",
+        help="first make a sample run, in half a minute, if no run on digits has a verdict (default: yes)",
     )
 
 
