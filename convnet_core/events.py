@@ -131,8 +131,15 @@ class Message(Event):
     text: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Queued(Message):
+    """The job waits for a device that another job is using."""
+
+    kind = "queued"
+
+
 _KINDS: dict[str, type[Event]] = {
-    cls.kind: cls for cls in (StageStarted, Settings, StageDone, Progress, Metrics, Message)
+    cls.kind: cls for cls in (StageStarted, Settings, StageDone, Progress, Metrics, Message, Queued)
 }
 
 

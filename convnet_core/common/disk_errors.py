@@ -11,10 +11,10 @@ from pathlib import Path
 from convnet_core.errors import ConvNetError, RunError, one_line
 
 _HINTS = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space, or use another --run"),
-    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make the folder writable, or use another --run"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space, or use another run (--run)"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make the folder writable, or use another run (--run)"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files (`ulimit -n 1024`), and start again"),
-    **dict.fromkeys((errno.EIO, errno.EXDEV, errno.ESTALE), "check the disk, or use another --run"),
+    **dict.fromkeys((errno.EIO, errno.EXDEV, errno.ESTALE), "check the disk, or use another run (--run)"),
 }
 _NUMBERS_IN_TEXT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
 """Also recognized by their text: C++ code (TensorFlow's checkpoints, protobuf, the loader of shared libraries) raises

@@ -66,7 +66,7 @@ def load(path: Path) -> list[Measurement]:
             raise ValueError(f"its lines are {arrays['lines'].nbytes / 1e6:,.1f} MB")
         return unpack(json.loads(arrays["lines"].tobytes()), arrays)
     except Exception as error:  # zipfile, NumPy and JSON each raise their own error types
-        raise RunError(f"{path} cannot be read: {error}", hint="run `compare` again") from error
+        raise RunError(f"{path} cannot be read: {error}", hint="compare again") from error
 
 
 def _to_measurement(line: dict[str, Any], arrays: dict[str, Any]) -> Measurement:

@@ -149,7 +149,8 @@ def _export_verified(
         if (bytes_ := size(onnx_model)) > ONE_FILE:
             raise ConversionError(
                 f"its {bytes_ / 1e9:.1f} GB of weights exceed the limit of 2 GB for one ONNX file",
-                hint="write several files with torch.onnx.export(..., external_data=True), then `convert --onnx FILE`",
+                hint="write several files with torch.onnx.export(..., external_data=True), and convert the model on "
+                "the command line: `convert --onnx FILE`",
             )
         try:
             check(onnx_model)

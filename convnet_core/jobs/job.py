@@ -196,7 +196,7 @@ def device_lock(device: str, job: events.Monitor) -> Iterator[None]:
             break
         except filelock.Timeout:
             if not queued:
-                job.emit(events.Message(text=f"queued: another job is using the device {device}"))
+                job.emit(events.Queued(text=f"queued: another job is using the device {device}"))
                 queued = True
             if job.stop_requested():
                 raise Stopped("stopped while waiting for the device") from None

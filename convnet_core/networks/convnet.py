@@ -18,8 +18,8 @@ FIRST_WEIGHT = "layer1.0.weight"
 """The weight that identifies the network of a `state_dict`: [channels, 1, kernel, kernel]."""
 
 OTHER_NETWORK = (
-    "only this project's networks (layer1.0.*, layer1.1.*, fc.*) can be rebuilt from weights; for any other use "
-    "`export --factory package.module:function`, where your function creates the network and loads the weights"
+    "only this project's networks (layer1.0.*, layer1.1.*, fc.*) can be rebuilt from weights; export any "
+    "other one to ONNX first (--factory package.module:function, which creates the network and loads the weights)"
 )
 
 

@@ -24,7 +24,7 @@ _FIXES = {
     file_kinds.TORCHSCRIPT: "save only its weights: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
     file_kinds.TORCH_EXPORT: "save only its weights: torch.save(torch.export.load(FILE).state_dict, 'weights.pth')",
     file_kinds.PICKLE: f"a pickle can run code, so it is not opened: save the weights with {_SAVE}",
-    file_kinds.ONNX: "for ONNX models use `python -m convnet_core convert --onnx FILE`",
+    file_kinds.ONNX: "import an ONNX model instead (`python -m convnet_core convert --onnx FILE`)",
 }
 
 

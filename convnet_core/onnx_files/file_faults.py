@@ -21,7 +21,7 @@ _LARGEST_FIELD = 30
 """No field of ModelProto has a larger number."""
 
 _COPY_AGAIN = "download or copy it again, and compare its size with the original's"
-_EXPORT = "export the network itself to ONNX: torch.onnx.export, or python -m convnet_core export --factory"
+_EXPORT = "export the network itself to ONNX: torch.onnx.export (or python -m convnet_core export --factory)"
 _TF2ONNX = "it is already a TensorFlow model; python -m tf2onnx.convert converts it to ONNX"
 _CHECKPOINT = FileKind("a PyTorch checkpoint (.pt, .pth)", _EXPORT)
 _SAVED_MODEL_FOLDER = FileKind("the folder of a TensorFlow SavedModel", _TF2ONNX)
@@ -39,8 +39,8 @@ _FIXES = {
     file_kinds.GRAPH_DEF: _TF2ONNX,
     file_kinds.TFLITE: "it is already a converted model: use the model that it was converted from",
     file_kinds.ORT: "use the .onnx file that it was created from",
-    file_kinds.NPZ: "give the model here, and the arrays with --input",
-    file_kinds.NPY: "give the model here, and the array with --input",
+    file_kinds.NPZ: "give the model here, and the arrays as its inputs (--input)",
+    file_kinds.NPY: "give the model here, and the array as its input (--input)",
     file_kinds.JSON: "open it in an editor: it may be a server's error message",
 }
 """What to do about files of these kinds. For other kinds, see `FileKind.fix`."""

@@ -44,7 +44,7 @@ def is_run(path: Path) -> bool:
     try:
         return (path / "run.json").is_file()
     except OSError as error:  # the name is too long, or reading is not permitted
-        raise RunError(f"{path} cannot be read: {error.strerror}", hint="choose another folder with --run") from error
+        raise RunError(f"{path} cannot be read: {error.strerror}", hint="choose another run (--run)") from error
 
 
 class Run:
@@ -63,7 +63,7 @@ class Run:
         try:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
-                raise RunError(f"{path} is neither empty nor a run", hint="choose another folder with --run")
+                raise RunError(f"{path} is neither empty nor a run", hint="choose another run (--run)")
             write_json(path / "run.json", {"kind": kind, "title": title or path.name, "created": now()})
         except OSError as error:
             raise RunError(f"cannot create the run {path}: {error.strerror}") from error
@@ -117,7 +117,7 @@ class Run:
                 yield
         except filelock.Timeout as error:
             raise BusyError(
-                f"another job is using the run {self.name}", hint="wait for it, stop it, or choose another --run"
+                f"another job is using the run {self.name}", hint="wait for it, stop it, or choose another run (--run)"
             ) from error
 
     @contextlib.contextmanager

@@ -76,9 +76,7 @@ def calibration(
         picks = np.random.default_rng(config.seed).choice(len(digits.train), size, replace=False)
         images = Split(digits.train.images[picks], digits.train.labels[picks]).scaled()
         return Calibration({INPUT: images}, {"data": data_config.to_json()}, digits.fingerprint)
-    monitor.emit(
-        Message(text="int8 is calibrated on random numbers; pass --calibration samples.npz to use real samples")
-    )
+    monitor.emit(Message(text="int8 is calibrated on random numbers, not on real samples (--calibration samples.npz)"))
     size = min(config.calibration_size, _MOST_SAMPLES)
     try:
         feeds = draw_samples(input_spec, inputs_with_bounds(model.proto), size, config.seed)

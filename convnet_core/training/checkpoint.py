@@ -62,7 +62,7 @@ def restore(run: Run, training: Training, data: str) -> None:
     if record.inputs["data"] != data:
         raise RunError(
             f"the data of the run {run.name} has changed since its training was stopped",
-            hint="restore the old data, or start over without --resume",
+            hint="restore the old data, or start a new training (without --resume)",
         )
     device = training.generator.device
     try:
@@ -77,11 +77,12 @@ def restore(run: Run, training: Training, data: str) -> None:
             )
     except Exception as error:  # torch and zipfile raise many exception types
         raise RunError(
-            f"the checkpoint of the run {run.name} is damaged: {one_line(error)}", hint="start over without --resume"
+            f"the checkpoint of the run {run.name} is damaged: {one_line(error)}",
+            hint="start a new training (without --resume)",
         ) from error
     if saved_device != device.type:
         raise RunError(
             f"the training of the run {run.name} was stopped on the device {saved_device!r} and cannot continue on "
             f"{device.type!r}, which generates other random numbers",
-            hint=f"resume it on a machine with {saved_device!r}, or start over without --resume",
+            hint=f"resume it on a machine with {saved_device!r}, or start a new training (without --resume)",
         )

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.errors import ConvNetError
-from convnet_core.events import Message, Metrics, Progress
+from convnet_core.events import Message, Metrics, Progress, Queued
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job_info import JobInfo
 from convnet_core.jobs.job_progress import JobProgress, progress_of
@@ -175,7 +175,7 @@ def _show_progress(progress: JobProgress) -> None:
     match progress.latest:
         case None:
             st.progress(0.0, text="loading the libraries")
-        case Message(text=text) if text.startswith("queued"):
+        case Queued(text=text):
             st.info(text[0].upper() + text[1:], icon=":material/hourglass:")
         case Message(text=text):
             st.caption(remedy.in_the_app(text))

@@ -17,28 +17,25 @@ from convnet_core.config.stages import (
 )
 from convnet_core.errors import ConvNetError
 
-_PHRASES = (
-    (r"use the command line: `[^`]*`", "import it on the command line", ""),
-    (r"(the command line [^:]*): `[^`]*`", r"\1", ""),
-    (r"for ONNX models use `[^`]*`", "import ONNX models on Home", "home"),
-    (r"`python -m convnet_core runs` lists the runs", "Home lists all runs", "home"),
-    (r"import it again: `[^`]*`", "import it again on Home", "home"),
-    (r"train it: `[^`]*`", "train it on the page Train", "train"),
-    (r"`(?:python -m convnet_core )?train --resume[^`]*`", "“Resume the training”", "train"),
-    (r"start over without --resume", "start a new training", "train"),
-    (r"use --device auto; `doctor` lists the devices", "choose the device auto; Home lists the devices", "train"),
-    (r"choose another (?:folder with )?--run", "choose another run in the menu on the left", ""),
-    (r"--range '(.*?)=LOW,HIGH' sets .*", r"set the range of “\1”, or choose a file with your own values", "compare"),
-    (r" \(--data[^)]*\)", "", "data"),
-    (r"with --input", "as your own inputs", "compare"),
-    (r"; for any other use `export --factory.*", "; export others to ONNX, and import them on Home", "home"),
-    (r"; pass --calibration \S+ to use real samples", "; the command line can use real samples", ""),
-    (r"`convert` writes", "the conversion writes", ""),
-    (r", then `convert --onnx FILE`", "; the command line imports them", ""),
-    (r", or python -m convnet_core export --factory", "", ""),
-    (r"run `compare` again", "compare again", "compare"),
+_RULES = (
+    (r" ?[(（][^()（）]*(?:--[a-z]|convnet_core )[^()（）]*[)）]", ""),  # how the command line says the words before
+    (r"[:：] ?`(?:python -m convnet_core|train|export|convert) [^`]*`", ""),
+    (r"`(?:python -m convnet_core )?train --resume[^`]*`", "“Resume the training”"),
+    (r"`(?:python -m convnet_core runs|doctor)`", "Home"),
+    (r"`convert`", "the page Convert"),
+    (r"--range '(.*?)=LOW,HIGH'.*", r"set the range of “\1”, or choose a file with your own values"),
 )
-"""What the app says instead of a part of a hint, and the page that it means."""
+"""What the app says instead of a part of a hint. Hints are translated: the rules go by their flags and commands."""
+_OWN_PAGES = (
+    (r"`train (?:--resume|--run)|--resume|--device", "train"),
+    (
+        r"`(?:convert --onnx|export --factory)[^`]* --run DIR`|[(（]`[^`]*convert --onnx FILE`|convnet_core runs`",
+        "home",
+    ),
+    (r"--(?:range|input)\b", "compare"),
+    (r"--data(?:-dir)?\b", "data"),
+)
+"""The page where a hint can be followed, if its commands and flags alone do not tell."""
 _FLAG = re.compile(r"--([a-z][a-z0-9-]*)(?: ('[^']*'|[^\s,;`()-][^\s,;`()]*))?")
 _COMMAND = re.compile(
     r"`?(?:python -m convnet_core )?\b(train|export|convert|compare|dissect|benchmark)((?: " + _FLAG.pattern + r")+)`?"
@@ -62,7 +59,7 @@ _PAGES = {
 
 def in_the_app(hint: str) -> str:
     """A hint with pages in place of commands, and names of fields in place of flags."""
-    for pattern, words, _ in _PHRASES:
+    for pattern, words in _RULES:
         hint = re.sub(pattern, words, hint)
     text = _FLAG.sub(lambda flag: _words(*flag.groups()), _COMMAND.sub(_page, hint))
     return f"use {text}" if text.startswith("the page") else text
@@ -70,7 +67,7 @@ def in_the_app(hint: str) -> str:
 
 def page_of(hint: str) -> str:
     """The name of the page where a hint can be followed; empty if there is none."""
-    if page := next((page for pattern, _, page in _PHRASES if page and re.search(pattern, hint)), ""):
+    if page := next((page for pattern, page in _OWN_PAGES if re.search(pattern, hint)), ""):
         return page
     if command := _COMMAND.search(hint):
         return command[1]

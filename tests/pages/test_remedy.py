@@ -25,10 +25,10 @@ from tests.pages.conftest import open_page, text_of
             "use the page Convert with “converter” native, or the page Export with “opset” 20",
         ),
         ("use generated digits (--data strokes)", "use generated digits"),
-        ("export again; `convert` writes its own int8 file", "export again; the conversion writes its own int8 file"),
+        ("export again; `convert` writes its own int8 file", "export again; the page Convert writes its own int8 file"),
         (
-            "on random numbers; pass --calibration samples.npz to use real samples",
-            "on random numbers; the command line can use real samples",
+            "on random numbers, not on real samples (--calibration samples.npz)",
+            "on random numbers, not on real samples",
         ),
         ("", ""),
     ],
@@ -116,7 +116,12 @@ def test_an_error_links_to_the_page_of_its_remedy(root):
 
 @pytest.mark.parametrize(
     ("hint", "page"),
-    [("lower --batch-size", "train"), ("use --opset 18", "export"), ("run `compare` again", "compare"), ("wait", "")],
+    [
+        ("lower --batch-size", "train"),
+        ("use --opset 18", "export"),
+        ("use 12 digits（--data strokes）", "data"),
+        ("wait", ""),
+    ],
 )
 def test_the_page_of_a_hint(hint, page):
     assert page_of(hint) == page

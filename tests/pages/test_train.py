@@ -191,7 +191,7 @@ def test_a_stop_on_a_read_only_disk_shows_an_error(root, monkeypatch):
 @pytest.mark.slow
 def test_a_queued_training_shows_why_it_waits(root):
     run = Run.create(root / "run")
-    queued = "Message(text='queued: another job is using the device cpu')"
+    queued = "Queued(text='queued: another job is using the device cpu')"
     with running_job(run, "train", "StageStarted(stage='train')", queued):
         assert "Queued: another job is using the device cpu" in text_of(open_page("train"))
         assert list_jobs(run)[0].info.live
