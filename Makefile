@@ -6,6 +6,7 @@
 # make coverage   the tests of make test with a report of the lines that none of them reaches
 # make trial      all but the browser tests ten times, in another order and from other seeds each time; N=3, SEEDS="7 8"
 # make soak       the longer trials of faults, hostile input and load
+# make translations  bring the catalogs in convnet_core/locale up to date with the texts in the source
 # make bench      the measurements of docs/PERFORMANCE.md, about an hour
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app.py setup.py convnet_core pages testing tests benchmarks
 
-.PHONY: app check format test test-slow test-all coverage trial bench soak
+.PHONY: app check format translations test test-slow test-all coverage trial bench soak
 
 app: $(VENV)/installed
 	$(BIN)/python -m convnet_core app $(ARGS)
@@ -28,6 +29,9 @@ check: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+translations: $(VENV)/installed-dev
+	$(BIN)/python -m testing.translations
 
 # Two processes of one thread each: with two threads each they wait for each other. Files in their order: xdist would
 # keep those of few and long tests for the end, where one process waits for the other.

@@ -76,7 +76,8 @@ def quick_imports():
 
 @pytest.fixture(autouse=True)
 def temporary_folders(tmp_path, monkeypatch, shared_cache):
-    """Keep tests away from the user's cache and runs."""
+    """Keep tests away from the user's cache, runs and language."""
+    monkeypatch.delenv("CONVNET_LANGUAGE", raising=False)
     monkeypatch.setenv("CONVNET_CACHE_DIR", str(shared_cache))
     monkeypatch.setenv("CONVNET_RUNS_DIR", str(tmp_path / "runs"))
 

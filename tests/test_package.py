@@ -50,7 +50,7 @@ def test_wheel_contains_every_module_the_app_and_their_data_files(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     files = [path.relative_to(ROOT) for folder in ("convnet_core", "pages") for path in (ROOT / folder).rglob("*")]
-    needed = {path.as_posix() for path in files if path.suffix in {".py", ".j2", ".svg", ".html", ".css", ".js"}}
+    needed = {path.as_posix() for path in files if path.suffix in {".py", ".po", ".j2", ".svg", ".html", ".css", ".js"}}
     needed |= {"app.py", ".streamlit/config.toml"}
     expected = {name if name.startswith("convnet_core/") else f"convnet_core/app/{name}" for name in needed}
     assert expected == {name for name in names if ".dist-info/" not in name}

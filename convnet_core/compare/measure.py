@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from convnet_core.compare.differences import Key, Labels, Measurement, difference, failed_measurement
 from convnet_core.compare.sample_progress import SampleProgress
 from convnet_core.errors import InputsError, Stopped, one_line
+from convnet_core.language import keep
 from convnet_core.onnx_files.precision import FLOAT32
 from convnet_core.tensors.arrays import Feeds, batch_of, sample_count
 
@@ -124,7 +125,7 @@ def measure(
 
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            measurements += [line for lines in pool.map(measure_source, others) for line in lines]
+            measurements += [line for lines in pool.map(keep(measure_source), others) for line in lines]
         except BaseException:  # only this thread receives a stop
             count.stop()
             raise

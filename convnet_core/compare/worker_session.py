@@ -30,6 +30,7 @@ from convnet_core.compare.rankings import Rankings
 from convnet_core.compare.sample_progress import SampleProgress
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import DiedError, ModelError
+from convnet_core.language import keep
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.precision import FLOAT32, tolerance
 from convnet_core.runs.run import Run
@@ -72,7 +73,7 @@ def measure(
     others = runtimes[1:]
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            lines = list(pool.map(session.measure_in_parallel, others))
+            lines = list(pool.map(keep(session.measure_in_parallel), others))
         except BaseException:  # only this thread receives a stop
             worker.restart()
             raise

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import filelock
 
-from convnet_core import events
+from convnet_core import events, language
 from convnet_core.common import disk_errors
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import open_regular_file, parse_json, read_json, write_json
@@ -172,8 +172,8 @@ def _has_milestone(text: bytes) -> bool:
 def start(run: Run, arguments: Sequence[str]) -> JobView:
     """Start `python -m convnet_core <arguments> --run <run>` in a separate process, and return without waiting.
 
-    The process survives this one. The job's folder exists when this returns. Raises BusyError if a job is using the
-    run, RunError if the disk fails.
+    The process survives this one, and writes its texts in the language that is current now. The job's folder exists
+    when this returns. Raises BusyError if a job is using the run, RunError if the disk fails.
     """
     job = current(run)
     if job is not None and job[1].live:
@@ -193,7 +193,7 @@ def _launch(run: Run, arguments: Sequence[str], job_id: str) -> JobView:
         child = subprocess.Popen(
             [sys.executable, "-m", "convnet_core", *arguments, "--run", str(run.path), "--job", job_id],
             cwd=Path.cwd(),
-            env=environment(GOMP_SPINCOUNT=SPIN_COUNT),
+            env={**environment(GOMP_SPINCOUNT=SPIN_COUNT), language.VARIABLE: language.current()},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from convnet_core.common.files import digest, new_id
 from convnet_core.errors import ConvNetError, DiedError, RunError, one_line
+from convnet_core.language import keep
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 from convnet_core.runtimes import pool_worker, turns
@@ -239,7 +240,7 @@ class RuntimePool:
     # -- in the opening thread -------------------------------------------------------------------
 
     def _opening(self) -> threading.Thread:
-        thread = threading.Thread(target=self._open_all, name=f"reader of {self._run.name}", daemon=True)
+        thread = threading.Thread(target=keep(self._open_all), name=f"reader of {self._run.name}", daemon=True)
         thread.start()
         return thread
 

@@ -22,6 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, cast
 
+from convnet_core import language
 from convnet_core.common.memory import collect_garbage_less_often
 from convnet_core.errors import ConvNetError, one_line
 from convnet_core.tensors.arrays import Feeds
@@ -78,7 +79,8 @@ def _work(content: Content, arrays: Feeds, results: IO[bytes], lock: threading.L
     try:
         module, _, name = content["task"].partition(":")
         task = cast(Task, getattr(importlib.import_module(module), name))
-        reply("result", *task(content["content"], arrays, functools.partial(reply, "note")))
+        with language.use(content["language"]):
+            reply("result", *task(content["content"], arrays, functools.partial(reply, "note")))
     except MemoryError:
         reply("memory", {}, {})
     except ConvNetError as error:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-from convnet_core import errors
+from convnet_core import errors, language
 from convnet_core.common.memory import machine_memory
 from convnet_core.common.processes import environment
 from convnet_core.errors import ConvNetError, DiedError
@@ -141,7 +141,7 @@ class _Child:
                 if self._over:
                     self._waiting[number].put(("died", {}, {}))
         name = f"{task.__module__}:{task.__qualname__}"
-        request = {"number": number, "task": name, "lane": lane, "content": content}
+        request = {"number": number, "task": name, "lane": lane, "language": language.current(), "content": content}
         assert self._process.stdin
         with self._sending, contextlib.suppress(BrokenPipeError):  # it has died, which `_listen` reports
             if not self._process.stdin.closed:

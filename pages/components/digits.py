@@ -15,6 +15,7 @@ from convnet_core.data import digits as data
 from convnet_core.data import gallery, strokes
 from convnet_core.data.gallery import Picture
 from convnet_core.events import Event, Monitor, Progress
+from convnet_core.language import keep
 from pages.components.progress_bar import ProgressBar
 
 _POLL_SECONDS = 0.2
@@ -30,7 +31,7 @@ class _Loading(Monitor):
     def __init__(self, config: DataConfig) -> None:
         self.progress: Progress | None = None
         self.digits = Future[data.Digits]()
-        threading.Thread(target=self._load, args=(config,), name="digits", daemon=True).start()
+        threading.Thread(target=keep(self._load), args=(config,), name="digits", daemon=True).start()
 
     def emit(self, event: Event) -> None:
         if isinstance(event, Progress):

@@ -13,6 +13,7 @@ from convnet_core.common.memory import share_few_heaps
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.library import list_runs
 from pages.components import job_area as jobs
+from pages.components import language_switch
 
 _HERE = Path(__file__).parent
 
@@ -23,6 +24,7 @@ def set_up() -> None:
     The icon is a file of ours: for emoji and Material icons, Streamlit 1.67 asks Google.
     """
     share_few_heaps()
+    language_switch.set_up()
     st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=str(_HERE / "icon.svg"), layout="wide")
 
 
@@ -33,6 +35,7 @@ def draw(page: StreamlitPage) -> None:
         st.session_state["page"] = page.url_path
         jobs.clear_start_error()
     _choose_run()
+    language_switch.draw()
 
 
 def show(main: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
+from convnet_core import language
 from convnet_core.runtimes import pool_worker
 from convnet_core.runtimes.base import Runtime
 
@@ -48,3 +49,8 @@ def learn_late(content, arrays, notify):
     while not (export.parent / "go on").exists():
         time.sleep(0.02)
     return {"list": [][1]}, {}
+
+
+def tell_language(content, arrays, notify):
+    """Return the language in which a task writes its texts."""
+    return {"language": language.current()}, {}
