@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from convnet_core.language import _, current
 
 
 def format_count(count: int, noun: str) -> str:
@@ -16,6 +20,29 @@ def format_size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB" if count >= 1000 else f"{count} B"
 
 
+def format_number(value: float, digits: int = 0) -> str:
+    """A number with this many decimals, as the language writes it: 12,345.6."""
+    if current() == "en":
+        return f"{value:,.{digits}f}"
+    from babel.numbers import format_decimal  # not at the top: English needs no Babel
+
+    return format_decimal(Decimal(f"{value:.{digits}f}"), f"#,##0.{'0' * digits}", current())
+
+
+def format_percent(fraction: float, digits: int = 1) -> str:
+    """A fraction as a percentage: 97.7 %."""
+    return _("{number} %", number=format_number(100 * fraction, digits))
+
+
+def format_moment(moment: datetime) -> str:
+    """A date and a time: 2026-11-30 15:30."""
+    if current() == "en":
+        return f"{moment:%Y-%m-%d %H:%M}"
+    from babel.dates import format_datetime  # likewise
+
+    return format_datetime(moment, "short", locale=current())
+
+
 def format_error(value: float | str | None) -> str:
     """A numeric error: 4.8e-06, or 2.6. Accepts infinity as a string, the way JSON files store it."""
     if value is None or value == 0:
@@ -25,13 +52,13 @@ def format_error(value: float | str | None) -> str:
 
 def format_share(value: float | None) -> str:
     """A fraction as a percentage: 97.66 %."""
-    return "–" if value is None else f"{100 * value:.2f} %"
+    return "–" if value is None else format_percent(value, 2)
 
 
 def format_least_share(value: float | None) -> str:
     """The same, never more than the fraction: 99.99 % for 0.99996."""
     # 1e4 * 0.9951 can be a little below 9,951.
-    return "–" if value is None else f"{math.floor(1e4 * value + 1e-6) / 100:.2f} %"
+    return "–" if value is None else format_percent(math.floor(1e4 * value + 1e-6) / 1e4, 2)
 
 
 def join_words(words: Sequence[str]) -> str:
