@@ -54,7 +54,7 @@ def main() -> None:
         return
     state = run.state(STAGE)
     answer = st.container()
-    folded = st.expander("Settings", icon=":material/tune:")
+    folded = st.expander("Settings", icon=":material/tune:", key="settings")
     with folded:
         config = settings()
     if state.state == "missing":

@@ -48,7 +48,7 @@ def main() -> None:
         jobs.show_error(error)
         return
     answer = st.container()
-    with st.expander("Settings: tolerances, and another comparison", icon=":material/tune:"):
+    with st.expander("Settings: tolerances, and another comparison", icon=":material/tune:", key="settings"):
         config = settings(run)
     sizes = {(line.name, line.converter): line.bytes for line in content.runtimes}
     comparison = judge(measurements, sizes, content.reference, config)

@@ -49,7 +49,7 @@ def main() -> None:
         return
     made = [stage for stage in CONVERT_STAGES if run.state(stage).state != "missing"]
     verdict, choice, details = (st.container() for _ in range(3))
-    folded = st.expander("Settings", icon=":material/tune:", expanded=not made)
+    folded = st.expander("Settings", icon=":material/tune:", expanded=not made, key="settings")
     with choice if len(made) > 1 else folded:
         converter = conversion.choose_converter()
     stage = f"convert/{converter}"

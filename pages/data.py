@@ -31,7 +31,7 @@ def main() -> None:
     st.write("Choose the handwritten digits for training and testing, and look at them before you train.")
     shared.warn_if_imported("These images are for")
     settings.follow(shared.selected_run())
-    config = settings.data_settings(st.container())
+    config = settings.data_settings(st.container(key="settings"))
     if config and (loaded := load(config)):
         show(loaded, mean_images(config))
         st.page_link("pages/train.py", label=f"Train on {Path(loaded.name).name}", icon=":material/model_training:")

@@ -41,7 +41,7 @@ def main() -> None:
         lesson = dissection.choose_lesson(run)
     stage = content.stage_of(lesson)
     state = run.state(stage)
-    folded = st.expander("Settings", icon=":material/tune:")
+    folded = st.expander("Settings", icon=":material/tune:", key="settings")
     with folded:
         config = dissection.settings(run).replace(lesson=lesson)
     with answer:

@@ -182,10 +182,11 @@ def show_more(run: Run | None) -> None:
     st.subheader("Your own network")
     upload_model()
     if run:
-        st.subheader("Runs")
-        if not is_empty(run):  # else it stands above
-            shared.pipeline_button(disabled=jobs.is_busy(run), type="secondary")
-        show_runs(run)
+        with st.container(key="runs"):
+            st.subheader("Runs")
+            if not is_empty(run):  # else it stands above
+                shared.pipeline_button(disabled=jobs.is_busy(run), type="secondary")
+            show_runs(run)
     st.subheader("This machine")
     show_machine()
 

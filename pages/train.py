@@ -58,8 +58,8 @@ def main() -> None:
 
 def show_controls(run: Run | None) -> None:
     """The buttons, and the settings below them."""
-    presets, buttons = st.container(), st.container()
-    config = settings.training_settings(st.container())
+    presets, buttons = st.container(key="settings-presets"), st.container()
+    config = settings.training_settings(st.container(key="settings"))
     start.choose_preset(presets, config)
     with buttons:
         if config:

@@ -88,4 +88,5 @@ def show_downloads(run: Run, artifacts: list[Artifact]) -> None:
             st.write(f"{item.about[0].upper()}{item.about[1:]}.")
             download_button(run, item)
             names_inputs = item.path if item.kind == "onnx" else f"{item.stage}/signature.json"
-            st.code(code_snippet(run.path, item.path, digest(run.file(names_inputs))), language="python")
+            code = code_snippet(run.path, item.path, digest(run.file(names_inputs)))
+            st.container(key=f"code-{item.path}").code(code, language="python")

@@ -13,7 +13,7 @@ from convnet_core.common.memory import share_few_heaps
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.library import list_runs
 from pages.components import job_area as jobs
-from pages.components import language_switch
+from pages.components import language_switch, shared_link
 
 _HERE = Path(__file__).parent
 
@@ -31,11 +31,15 @@ def set_up() -> None:
 def draw(page: StreamlitPage) -> None:
     """Draw the run picker beside the page, and set the style of all pages."""
     st.html(_HERE / "style.css")
+    shared_link.follow()
+    shared_link.apply()
     if st.session_state.get("page") != page.url_path:
         st.session_state["page"] = page.url_path
         jobs.clear_start_error()
     _choose_run()
     language_switch.draw()
+    with st.sidebar:
+        shared_link.share_button()
 
 
 def show(main: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from convnet_core.jobs.overview import StageView
+from pages.components import shared_link
 
 STATES = {
     "missing": ("not made yet", "○", "#8A8F98"),
@@ -55,7 +56,8 @@ def show_path(views: Mapping[str, StageView]) -> None:
 
     The command of a stage stands on the arrow that leads to its product.
     """
-    query = urlencode({"run": name} if (name := st.session_state.get("run")) else {})
+    run = {"run": name} if (name := st.session_state.get("run")) else {}
+    query = urlencode({**run, **shared_link.in_links()})
     parts = []
     for number, view in enumerate(views.values()):
         if number:

@@ -193,6 +193,6 @@ def _flags(config: TrainConfig) -> list[str]:
 
 def command_line(config: TrainConfig) -> None:
     """The command that does the same."""
-    with st.expander("The same on the command line", icon=":material/terminal:"):
+    with st.expander("The same on the command line", icon=":material/terminal:", key="code"):
         command = shlex.join(["python", "-m", "convnet_core", "train", *_flags(config)])
         st.code(command, language="bash", wrap_lines=True)
