@@ -210,7 +210,7 @@ def test_a_running_conversion_shows_its_log_and_only_a_stop_button(root, finishe
         assert "convert" in text_of(app)
         assert button(app, "Stop")
         assert not app.download_button
-        assert [item.label for item in app.button] == ["Stop"]
+        assert [item.label for item in app.main.button] == ["Stop"]
         (next(iter(run.path.glob("jobs/*"))) / "log.txt").write_text("output so far\n")
         app.session_state["conversion-log"] = True
         app.run()

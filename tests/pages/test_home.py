@@ -29,7 +29,7 @@ def no_runtimes(monkeypatch):
 
 def test_without_runs_it_offers_to_run_the_pipeline(root):
     app = open_page()
-    assert [button.label for button in app.button] == ["Run the pipeline"]
+    assert [button.label for button in app.main.button] == ["Run the pipeline"]
     assert not app.button[0].disabled
     assert states(app) == ["not made yet"] * 4
     assert "learns from 55,000 digits like these" in text_of(app), "5,000 of the 60,000 are held out for validation"

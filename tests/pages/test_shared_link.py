@@ -37,7 +37,7 @@ def test_the_address_decides_and_every_page_keeps_it(root, finished_run):
 def test_links_within_a_page_carry_the_choice(root, finished_run):
     run = copy_of(finished_run, root)
     assert f'href="compare?run={run.name}"' in picture(open_page())
-    assert f'href="compare?run={run.name}&amp;hide=downloads%2Cupload"' in picture(open_link("upload,downloads"))
+    assert f'href="compare?run={run.name}&amp;hide=upload%2Cdownloads"' in picture(open_link("upload,downloads"))
 
 
 def test_a_hidden_setting_keeps_the_value_of_the_address(root, finished_run):
@@ -71,4 +71,4 @@ def test_the_dialog_writes_the_link(root, finished_run):
     button(app, "Share this page").click().run()
     assert not app.exception
     (code,) = [item.value for item in app.code if f"?run={run.name}" in item.value]
-    assert code.endswith(f"/dissect?run={run.name}")
+    assert code.endswith(f"?run={run.name}")
