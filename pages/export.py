@@ -42,7 +42,7 @@ def main() -> None:
         if done:
             download(run)
     if not done:
-        st.info(f"The run {run.name} has not been exported yet.")
+        st.info(f"The run {shared.name_in_markdown(run)} has not been exported yet.")
         return
     if not shared.warn_if_stale(run, "export"):
         show_checks(run)

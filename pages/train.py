@@ -71,8 +71,6 @@ def show_controls(run: Run | None) -> None:
 
 def show_run(run: Run) -> TrainingReport | None:
     """Show the selected run: its training, live, or how it ended. Returns the report of a finished training."""
-    if run.title != run.name:  # which the picker shows
-        st.markdown(f"##### {run.title}")
     top, below = st.container(), st.container()
     with below:
         names = choose_other_runs(run)
@@ -114,6 +112,7 @@ def choose_other_runs(run: Run) -> list[str]:
     return st.multiselect(
         "Compare with other runs",
         names,
+        format_func=shared.shown_name,
         key="over",
         bind="query-params",
         help="Shows their curves as thinner lines in other colors",

@@ -23,6 +23,7 @@ from convnet_core.compare import report_file
 from convnet_core.compare.converters import not_compared
 from convnet_core.compare.verdict import sentence
 from convnet_core.errors import ConfigError, RunError
+from convnet_core.runs.names import title_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 from convnet_core.runs.stage_record import StageRecord
@@ -76,7 +77,7 @@ def readme(run: Run) -> str:
         files.append(f"  compare/report.html\n    The verdict: {sentence(report_file.load(run), not_compared(run))}")
     versions = [f"  {line}" for line in _versions(records)]
     return f"""\
-{run.title}
+{title_of(run)}
 
 A PyTorch network, exported to ONNX and converted from there. Run: {run.name}.
 

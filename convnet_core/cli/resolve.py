@@ -81,7 +81,7 @@ def run_for_model(args: argparse.Namespace, label: str, source: str) -> Run:
     Raises RunError if `source` would replace the model of a run that reads digits.
     """
     if args.run is None:
-        return library.new_run(root(args), label, kind="model")
+        return library.new_run(root(args), label, source, kind="model")
     path = library.find_run(root(args), args.run)
     if not (path / "run.json").is_file():
         return Run.create(path, kind="model")

@@ -125,15 +125,16 @@ def runs(overviews: list[Overview]) -> Table:
     """The list of runs."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     commands = ("train", "export", "convert", "compare")
-    for name in ("run", "data", "network", "accuracy", *commands, "verdict"):
+    for name in ("name", "run", "data", "network", "accuracy", *commands, "verdict"):
         table.add_column(
-            name, justify="right" if name == "accuracy" else "left", no_wrap=name not in ("run", "verdict")
+            name, justify="right" if name == "accuracy" else "left", no_wrap=name not in ("name", "run", "verdict")
         )
     for item in overviews:
         states = [_states(item, command) for command in commands]
         if item.resumable:
             states[0] = _MARKS["stopped"]
         table.add_row(
+            escape(item.title),
             escape(item.name),
             escape(item.data or "–"),
             item.architecture or "–",

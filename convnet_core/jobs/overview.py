@@ -15,6 +15,7 @@ from convnet_core.jobs import watcher
 from convnet_core.jobs.job_info import JobInfo
 from convnet_core.jobs.job_progress import progress_of
 from convnet_core.jobs.watcher import JobView
+from convnet_core.runs.names import notes_of, shown_names, title_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT, PIPELINE
 from convnet_core.runs.stage_record import StageRecord
@@ -46,6 +47,7 @@ NOTHING_MADE = {stage: StageView(stage.partition("/")[0], "", "missing") for sta
 class Overview:
     """One row of the list of runs; values that are not known yet are None.
 
+    `name` is the folder's name, `title` what people call the run.
     `running` is the command that is running; `resumable` is true if a stopped training can be resumed. `not_compared`
     are the converters that the verdict does not cover.
     """
@@ -53,6 +55,7 @@ class Overview:
     name: str
     path: str
     title: str
+    notes: str
     created: str
     stages: dict[str, StageView]
     data: str | None
@@ -87,7 +90,8 @@ def overview(run: Run) -> Overview:
     return Overview(
         name=run.name,
         path=str(run.path),
-        title=run.title,
+        title=title_of(run),
+        notes=notes_of(run),
         created=str(info.get("created", "")),
         stages=stages,
         data=config.data.source if config else None,
@@ -98,6 +102,12 @@ def overview(run: Run) -> Overview:
         resumable=running is None and checkpoint is not None and (train is None or checkpoint.created > train.created),
         running=running,
     )
+
+
+def overviews(runs: Sequence[Run]) -> list[Overview]:
+    """Summarize runs for a list, in which each has another title."""
+    titles = shown_names(runs)
+    return [dataclasses.replace(overview(run), title=titles[run.name]) for run in runs]
 
 
 def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, StageView]:

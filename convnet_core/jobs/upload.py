@@ -14,6 +14,7 @@ from convnet_core.common import disk_errors
 from convnet_core.errors import ModelError, RunError
 from convnet_core.jobs.job_info import JobInfo
 from convnet_core.runs.library import delete_runs, new_run, slug
+from convnet_core.runs.names import MAX_TITLE
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import UPLOAD
 
@@ -29,11 +30,11 @@ NO_LIMIT = "the command line has no such limit: `python -m convnet_core convert 
 def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
     """Create a run named after an uploaded file and write the file into it. Returns the run and the file's path.
 
-    The run's name keeps only letters and digits of any script, with hyphens between. Raises ModelError if the file is
-    empty or too large, RunError if the disk fails; no run is left behind then.
+    The folder's name keeps only letters and digits of any script, with hyphens between. Raises ModelError if the
+    file is empty or too large, RunError if the disk fails; no run is left behind then.
     """
-    stem = PurePosixPath(PureWindowsPath(name).name).stem
-    label = slug(stem) or "model"
+    file_name = PurePosixPath(PureWindowsPath(name).name).name
+    label = slug(PurePosixPath(file_name).stem) or "model"
     if not content.nbytes:
         raise ModelError(f"{label}.onnx is an empty file", hint="export it again, or choose another file")
     if content.nbytes > MAX_MB * 10**6 * 1.05:  # browsers count a MB as 2**20 bytes
@@ -41,7 +42,7 @@ def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
             f"{label}.onnx has {content.nbytes / 1e6:,.0f} MB; the app accepts up to {MAX_MB} MB",
             hint="the command line accepts larger files: `python -m convnet_core convert --onnx FILE`",
         )
-    run = new_run(root, label, kind="model")
+    run = new_run(root, label, file_name[:MAX_TITLE], kind="model")
     file = run.path / UPLOAD / f"{label}.onnx"
     try:
         with disk_errors.disk_errors_as_run_error(run.path):

@@ -1,4 +1,4 @@
-"""The runs in a root folder: list, create, find, rename, delete."""
+"""The runs in a root folder: list, create, find, delete."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import functools
 import logging
 import os
-import re
 import shutil
 import unicodedata
 from datetime import datetime
@@ -14,14 +13,14 @@ from pathlib import Path
 from typing import Literal
 
 from convnet_core.common import disk_errors
-from convnet_core.common.files import new_id, write_json
+from convnet_core.common.files import new_id
+from convnet_core.common.formatting import join_words
 from convnet_core.errors import RunError
+from convnet_core.runs.names import clean_title, given_title
 from convnet_core.runs.run import Run, is_run
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"\w[\w .+-]{0,99}")
-_MAX_NAME_BYTES = 200  # a file system allows 255, and longer names are derived from it: the run's zip and its draft
 _MAX_LABEL, _MAX_LABEL_BYTES = 60, 120
 _DELETED = ".deleted-"
 
@@ -69,14 +68,21 @@ def has_verdict(root: Path) -> bool:
 
 
 def find_run(root: Path, name: str | Path) -> Path:
-    """The folder of a run: the path `name` if it is a run, else `name` in the root if that is a run, else `name`.
+    """The folder of a run: the path `name`, or `name` in the root, or the run in the root with this title.
 
-    Raises RunError if these paths cannot be read.
+    The path `name` if none of these is a run. Raises RunError if they cannot be read, or if more than one run has this
+    title.
     """
     path = Path(name)
-    if is_run(path) or not is_run(root / path):
-        return path
-    return root / path
+    for folder in (path, root / path):
+        if is_run(folder):
+            return folder
+    titled = [run.path for run in list_runs(root) if given_title(run) == str(name)]
+    if len(titled) > 1:
+        raise RunError(
+            f"{len(titled)} runs are called {name}", hint=f"name a folder: {join_words([run.name for run in titled])}"
+        )
+    return titled[0] if titled else path
 
 
 def slug(text: str) -> str:
@@ -91,7 +97,11 @@ def slug(text: str) -> str:
 
 
 def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "model"] = "digits") -> Run:
-    """Create a run in the root, named after the time and a label. Raises RunError if it cannot be created."""
+    """Create a run in the root, whose folder is named after the time and a label.
+
+    `title` is what people call it, if not what `names` makes of the folder's name. Raises RunError if it cannot be
+    created.
+    """
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{slug(label) or 'run'}"
     for suffix in ("", *(f"-{number}" for number in range(2, 100))):
         path = root / (stem + suffix)
@@ -101,30 +111,8 @@ def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "mo
             continue
         except OSError as error:
             raise RunError(f"cannot create a run in {root}: {error.strerror}") from error
-        return Run.create(path, title, kind)
+        return Run.create(path, clean_title(title), kind)
     raise RunError(f"cannot find a free name for a run in {root}")
-
-
-def rename_run(run: Run, name: str) -> Run:
-    """Rename a run's folder. Raises RunError if the name is invalid or taken, or the disk fails."""
-    if not _NAME.fullmatch(name):
-        raise RunError(
-            f"{name!r} is not a valid name",
-            hint="use up to 100 letters, digits, spaces and . _ + -",
-        )
-    if (size := len(os.fsencode(name))) > _MAX_NAME_BYTES:
-        raise RunError(
-            f"{name!r} is too long for a folder: {size} bytes, at most {_MAX_NAME_BYTES}", hint="use fewer characters"
-        )
-    target = run.path.with_name(name)
-    with disk_errors.disk_errors_as_run_error(target), run.lock():
-        if target.exists():
-            raise RunError(f"there is already a run {name}")
-        info = run.info
-        os.rename(run.path, target)
-        if info.get("title") == run.name:
-            write_json(target / "run.json", {**info, "title": name})
-    return Run(target)
 
 
 def delete_runs(runs: list[Run]) -> None:

@@ -64,7 +64,7 @@ class Run:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise RunError(f"{path} is neither empty nor a run", hint="choose another run (--run)")
-            write_json(path / "run.json", {"kind": kind, "title": title or path.name, "created": now()})
+            write_json(path / "run.json", {"kind": kind, "title": title, "created": now()})
         except OSError as error:
             raise RunError(f"cannot create the run {path}: {error.strerror}") from error
         return cls(path.resolve())
@@ -92,11 +92,6 @@ class Run:
         if not isinstance(value, dict):
             raise RunError(f"{self.path / 'run.json'} is not a JSON object")
         return value
-
-    @property
-    def title(self) -> str:
-        """What people call the run. Raises RunError if `run.json` cannot be read."""
-        return str(self.info.get("title") or self.name)
 
     @property
     def is_model(self) -> bool:

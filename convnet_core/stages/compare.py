@@ -28,6 +28,7 @@ from convnet_core.dissect.report import documents
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.onnx_files.refused_inputs import explain
 from convnet_core.runs import drawings
+from convnet_core.runs.names import title_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
 from convnet_core.runs.stage_results import ComparisonResult
@@ -103,7 +104,7 @@ def run_compare(
 
 
 def _write(folder: Path, comparison: Comparison, run: Run, inputs: ComparisonInputs, warnings: list[str]) -> Report:
-    title = run.title
+    title = title_of(run)
     content = report.report_of(
         comparison,
         title,

@@ -30,6 +30,7 @@ from convnet_core.networks.ports import INPUT
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.onnx_files.refused_inputs import explain
+from convnet_core.runs import names
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_results import TrainingResult
@@ -78,7 +79,7 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
             dissection = dissect(case, config, _Reporter(monitor))
         except InputsError as error:
             raise explain(error, case.model, case.many, input_spec) from error
-        title = title_of(run.title, config.lesson)
+        title = title_of(names.title_of(run), config.lesson)
         report = _write(dissection, case, title, config, folder)
     findings = [dataclasses.asdict(item) for item in dissection.findings]
     return {"findings": findings, "headline": headline(report)}, {}

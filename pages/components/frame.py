@@ -12,8 +12,9 @@ from convnet_core.common.files import runs_root
 from convnet_core.common.memory import share_few_heaps
 from convnet_core.errors import ConvNetError
 from convnet_core.runs.library import list_runs
+from convnet_core.runs.names import shown_names
 from pages.components import job_area as jobs
-from pages.components import language_switch, shared_link
+from pages.components import language_switch, run_name, shared_link
 
 _HERE = Path(__file__).parent
 
@@ -60,19 +61,23 @@ def _choose_run() -> None:
 
     app.py draws it on every page, because a widget that a page draws loses its value on the next page.
     """
-    names = [run.name for run in list_runs(runs_root())]
-    if not names:
+    runs = list_runs(runs_root())
+    if not runs:
         return
+    names = st.session_state["names"] = shown_names(runs)
     wanted = st.session_state.pop("open_run", None) or st.session_state.get("run") or st.query_params.get("run")
     if st.session_state.get("run") not in names or wanted != st.session_state.get("run"):
-        st.session_state["run"] = wanted if wanted in names else names[0]
+        st.session_state["run"] = wanted if wanted in names else runs[0].name
     st.sidebar.selectbox(
         "Run",
-        names,
+        list(names),
+        format_func=lambda folder: names.get(folder, folder),
         key="run",
         on_change=jobs.clear_start_error,
         help="All pages show this run. Create a new one on Home",
     )
+    with st.sidebar:
+        run_name.show_editor(next(run for run in runs if run.name == st.session_state["run"]))
     # Only if it changes: a write sends the whole address as the server knows it, and so reverts what a moving slider
     # has changed since.
     if st.query_params.get("run") != st.session_state["run"]:

@@ -19,6 +19,7 @@ from pages.charts import training_curves as curves
 from pages.charts.live_curves import show_live_curves
 from pages.charts.training_curves import Histories
 from pages.components import job_area as jobs
+from pages.components import run_state as shared
 from pages.components.network_preview import show_preview
 from pages.components.training_figures import show_live_figures
 
@@ -46,7 +47,8 @@ def show_origin(run: Run) -> None:
     """Say where a forked training started, and what it changes. Raises RunError if its record is damaged."""
     if fork := read_fork(run):
         changes = ", ".join(fork.changes) or "no other setting"
-        st.caption(f"Forked from **{fork.parent}** at epoch {fork.epoch:.1f}: {changes}. {' '.join(fork.notes)}")
+        parent = shared.name_in_markdown(fork.parent)
+        st.caption(f"Forked from **{parent}** at epoch {fork.epoch:.1f}: {changes}. {' '.join(fork.notes)}")
 
 
 def show_curves(
@@ -69,7 +71,7 @@ def _curves_of(run: Run, history: Sequence[Metrics], others: Histories) -> Histo
     result = {run.name: thin(shifted(run, history))}
     if (fork := read_fork(run)) and fork.parent not in others:
         result[fork.parent] = list(_parent_curve(run.path, fork.parent))
-    return {**result, **others}
+    return {shared.shown_name(folder): curve for folder, curve in {**result, **others}.items()}
 
 
 @lru_cache(maxsize=8)

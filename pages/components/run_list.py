@@ -1,4 +1,4 @@
-"""The list of runs: choose, rename and delete one."""
+"""The list of runs: choose and delete one."""
 
 from __future__ import annotations
 
@@ -8,44 +8,39 @@ import streamlit as st
 
 from convnet_core.common.files import runs_root
 from convnet_core.common.formatting import format_share
-from convnet_core.jobs.overview import Overview, overview
-from convnet_core.runs.library import delete_runs, list_runs, rename_run
+from convnet_core.jobs.overview import Overview, overviews
+from convnet_core.runs.library import delete_runs, list_runs
 from convnet_core.runs.run import Run
+from pages.components import run_state as shared
 
 _MOST_RUNS = 50
 
 
 def show_runs(chosen: Run) -> None:
-    """Show the recent runs, and buttons to rename and delete the selected one."""
-    overviews = [overview(run) for run in list_runs(runs_root())[:_MOST_RUNS]]
+    """Show the recent runs, and a button to delete the selected one."""
+    items = overviews(list_runs(runs_root())[:_MOST_RUNS])
     selection = st.dataframe(
-        [_row(item) for item in overviews],
+        [_row(item) for item in items],
         hide_index=True,
         width="stretch",
         on_select="rerun",
         selection_mode="single-row",
-        key=f"runs {chosen.name} {[item.name for item in overviews]}",  # a selection is a row number
+        key=f"runs {chosen.name} {[item.name for item in items]}",  # a selection is a row number
     )
     rows = selection.selection.rows
-    if rows and overviews[rows[0]].name != chosen.name:
-        st.session_state["open_run"] = overviews[rows[0]].name
+    if rows and items[rows[0]].name != chosen.name:
+        st.session_state["open_run"] = items[rows[0]].name
         st.rerun()
-    with st.container(horizontal=True):
-        with st.popover("Rename", icon=":material/edit:"):
-            name = st.text_input("New name", chosen.name, help="At most 100 letters, digits, spaces and . _ + -")
-            if st.button("Rename the run"):
-                st.session_state["open_run"] = rename_run(chosen, name).name
-                st.rerun()
-        with st.popover("Delete", icon=":material/delete:"):
-            st.write(f"Delete **{chosen.name}** with all its files?")
-            if st.button("Delete the run"):
-                delete_runs([chosen])
-                st.rerun()
+    with st.container(horizontal=True), st.popover("Delete", icon=":material/delete:"):
+        st.write(f"Delete **{shared.name_in_markdown(chosen)}** with all its files?")
+        if st.button("Delete the run"):
+            delete_runs([chosen])
+            st.rerun()
 
 
 def _row(item: Overview) -> dict[str, str]:
     return {
-        "Run": item.name,
+        "Run": item.title,
         "State": (item.running and f"{item.running} is running") or ("stopped" if item.resumable else "idle"),
         "Data": Path(item.data).name if item.data else "–",
         "Network": item.architecture or ("imported" if "train" not in item.stages else "–"),

@@ -13,6 +13,7 @@ from convnet_core.runs.library import new_run
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import STAGES
 from pages.components import job_area as jobs
+from pages.components.markdown import escape
 
 
 def selected_run() -> Run | None:
@@ -20,6 +21,17 @@ def selected_run() -> Run | None:
     name = st.session_state.get("run")
     path = runs_root() / name if name else None
     return Run.open(path) if path and (path / "run.json").is_file() else None
+
+
+def shown_name(run: Run | str) -> str:
+    """What to call a run, given by itself or by its folder's name. The frame sets the names before each page."""
+    folder = run if isinstance(run, str) else run.name
+    return str(st.session_state.get("names", {}).get(folder, folder))
+
+
+def name_in_markdown(run: Run | str) -> str:
+    """The same, in Markdown: people may write anything into a name."""
+    return escape(shown_name(run))
 
 
 def set_initial_values(run: Run, **values: Any) -> None:
@@ -47,7 +59,7 @@ def require_stage(stage: str, what: str) -> Run:
             st.page_link("pages/train.py", label="Or train one with your own settings", icon=":material/tune:")
             st.page_link("pages/home.py", label="Or import your own network as ONNX", icon=":material/upload_file:")
         else:
-            st.info(f"The run {run.name} has no {stage.split('/')[0]} yet.")
+            st.info(f"The run {name_in_markdown(run)} has no {stage.split('/')[0]} yet.")
             refresh_button(run, "Run the missing stages")
     return st.stop()
 
@@ -58,8 +70,8 @@ def warn_if_imported(what: str) -> bool:
     if run is None or not run.is_model:
         return False
     st.info(
-        f"The run **{run.name}** is an imported model. {what} a network that reads digits: choose another run in the "
-        "sidebar, or create one with one button on Home.",
+        f"The run **{name_in_markdown(run)}** is an imported model. {what} a network that reads digits: choose "
+        "another run in the sidebar, or create one with one button on Home.",
         icon=":material/draw:",
     )
     with st.container(horizontal=True):

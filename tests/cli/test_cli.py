@@ -122,15 +122,17 @@ def test_predict_answers_for_each_image_in_order(run, seven, tmp_path):
     assert "pytorch" in convnet("predict", seven, "--run", run.path).stdout
 
 
-def test_runs_can_be_renamed_and_deleted(run):
+def test_runs_can_be_named_noted_and_deleted(run):
     root = run.path.parent
-    convnet("runs", "rename", run.name, "demo", "--runs", root)
-    assert (root / "demo/run.json").is_file()
-    assert "demo" in convnet("runs", "--runs", root).stdout
-    convnet("runs", "delete", "demo", "nowhere", "--runs", root, check=2)
-    assert (root / "demo").is_dir()  # either all are deleted or none
-    convnet("runs", "delete", "demo", "--runs", root)
-    assert not (root / "demo").exists()
+    convnet("runs", "rename", run.name, "demo 1", "--runs", root)
+    convnet("runs", "notes", "demo 1", "for Monday", "--runs", root)
+    assert "for Monday" in convnet("runs", "notes", run.name, "--runs", root).stdout
+    (line,) = json.loads(convnet("runs", "--runs", root, "--json").stdout)
+    assert (line["title"], line["name"], line["notes"]) == ("demo 1", run.name, "for Monday")
+    convnet("runs", "delete", "demo 1", "nowhere", "--runs", root, check=2)
+    assert run.path.is_dir()  # either all are deleted or none
+    convnet("runs", "delete", "demo 1", "--runs", root)
+    assert not run.path.exists()
     assert "no runs in" in convnet("runs", "--runs", root).stdout
 
 

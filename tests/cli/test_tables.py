@@ -21,7 +21,8 @@ def test_the_list_of_runs_puts_each_stage_into_its_column():
         stage: dataclasses.replace(view, state="fresh") for stage, view in NOTHING_MADE.items() if stage != "train"
     }
     both = {**model, "convert/onnx-tf": StageView("convert", "onnx-tf", "stale")}
-    common = {"path": "", "title": "", "created": "", "data": None, "architecture": None, "accuracy": None}
+    unknown = {"data": None, "architecture": None, "accuracy": None}
+    common = {"path": "", "title": "fast", "notes": "", "created": "", **unknown}
     items = [
         Overview(name="a", stages=model, verdict="agree", not_compared=(), resumable=False, running=None, **common),
         Overview(name="b", stages=both, verdict="agree", not_compared=("x",), resumable=False, running=None, **common),
@@ -29,7 +30,7 @@ def test_the_list_of_runs_puts_each_stage_into_its_column():
     fresh = ["✓", "up", "to", "date"]
     start = ["–", "–", "–", "–", *fresh, *fresh, *fresh]
     assert text_of(tables.runs(items))[1:] == [
-        ["a", *start, "agree"],
-        ["b", *start, "agree;", "x", "not", "compared"],
+        ["fast", "a", *start, "agree"],
+        ["fast", "b", *start, "agree;", "x", "not", "compared"],
         ["!", "out", "of", "date"],
     ]

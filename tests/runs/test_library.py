@@ -1,4 +1,4 @@
-"""The list of runs: names, renaming, deleting."""
+"""The list of runs: names, order, deleting."""
 
 import errno
 import json
@@ -10,22 +10,8 @@ import pytest
 from convnet_core.cli.main import main
 from convnet_core.errors import BusyError, RunError
 from convnet_core.jobs.job import open_job
-from convnet_core.runs import library
+from convnet_core.runs import library, names
 from convnet_core.runs.run import Run
-
-
-def test_names_with_path_tricks_are_refused(run):
-    for name in ("../up", "a/b", "", ".hidden", "x" * 200, "a\nb", "ok\n"):
-        with pytest.raises(RunError, match="is not a valid name"):
-            library.rename_run(run, name)
-    renamed = library.rename_run(run, "Zürich 2")
-    assert renamed.name == renamed.info["title"] == "Zürich 2"
-
-
-def test_name_length_is_limited_in_bytes(run):
-    assert library.rename_run(run, "名" * 60).name == "名" * 60
-    with pytest.raises(RunError, match="too long for a folder: 300 bytes, at most 200"):
-        library.rename_run(Run(run.path.with_name("名" * 60)), "名" * 100)
 
 
 def test_a_too_long_file_name_is_a_clear_error(tmp_path, capsys):
@@ -47,7 +33,8 @@ def test_a_read_only_root_is_a_clear_error(run, monkeypatch):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(os, "rename", refuse)
-    for change in (lambda: library.rename_run(run, "other"), lambda: library.delete_runs([run])):
+    monkeypatch.setattr(os, "replace", refuse)
+    for change in (lambda: names.rename_run(run, "other"), lambda: library.delete_runs([run])):
         with pytest.raises(RunError, match=r"cannot write .*Read-only file system"):
             change()
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
@@ -85,6 +72,18 @@ def test_a_name_is_a_folder_or_a_run_under_the_root(tmp_path, monkeypatch):
     Run.create(tmp_path / "demo")
     assert library.find_run(root, "demo").resolve() == tmp_path / "demo"
     assert str(library.find_run(root, "other")) == "other"
+
+
+def test_a_run_is_found_by_a_title_that_only_one_has(tmp_path):
+    first, second = Run.create(tmp_path / "first"), Run.create(tmp_path / "second")
+    names.rename_run(first, "for Monday")
+    assert library.find_run(tmp_path, "for Monday") == first.path
+    names.rename_run(second, "for Monday")
+    with pytest.raises(RunError, match="2 runs are called for Monday") as caught:
+        library.find_run(tmp_path, "for Monday")
+    assert "first" in caught.value.hint
+    names.rename_run(first, "second")
+    assert library.find_run(tmp_path, "second") == second.path, "a folder goes before a title"
 
 
 def test_a_folder_with_other_files_cannot_become_a_run(tmp_path):

@@ -1,0 +1,10 @@
+"""Text that people wrote, in Markdown."""
+
+from __future__ import annotations
+
+import re
+
+
+def escape(text: str) -> str:
+    """The Markdown that shows a text as it is, line by line."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text).replace("\n", "  \n")
