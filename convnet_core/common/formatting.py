@@ -34,6 +34,15 @@ def format_percent(fraction: float, digits: int = 1) -> str:
     return _("{number} %", number=format_number(100 * fraction, digits))
 
 
+def format_day(day: datetime, *, with_year: bool) -> str:
+    """A date in short: Nov 29, 2025, or Nov 29."""
+    if current() == "en":
+        return f"{day:%b} {day.day}" + (f", {day.year}" if with_year else "")
+    from babel.dates import format_skeleton  # not at the top: English needs no Babel
+
+    return str(format_skeleton("yMMMd" if with_year else "MMMd", day, locale=current()))
+
+
 def format_moment(moment: datetime) -> str:
     """A date and a time: 2026-11-30 15:30."""
     if current() == "en":

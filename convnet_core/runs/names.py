@@ -13,6 +13,7 @@ from typing import Any
 
 from convnet_core.common import disk_errors
 from convnet_core.common.files import write_json
+from convnet_core.common.formatting import format_day
 from convnet_core.config.stages import PRESETS
 from convnet_core.errors import RunError
 from convnet_core.runs.run import Run
@@ -110,5 +111,5 @@ def _day(made: datetime, now: datetime | None) -> str:
     """The day, as far as it is needed to know it now; in full without `now`."""
     if now and made.date() == now.date():
         return ""
-    year = "" if now and made.year == now.year else f", {made.year}"
-    return f"{made:%b} {made.day}{year}, "
+    with_year = now is None or made.year != now.year
+    return f"{format_day(made, with_year=with_year)} "

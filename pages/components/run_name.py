@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from convnet_core.errors import ConvNetError
+from convnet_core.language import _
 from convnet_core.runs import names
 from convnet_core.runs.run import Run
 from pages.components import job_area as jobs
@@ -17,17 +18,17 @@ def show_editor(run: Run) -> None:
         title, notes = names.given_title(run), names.notes_of(run)
         if notes:
             st.caption(escape(notes))
-        with st.popover("Name and notes", type="tertiary", icon=":material/edit:"):
+        with st.popover(_("Name and notes"), type="tertiary", icon=":material/edit:"):
             # A name or notes from elsewhere make a new widget, which shows them.
             new_title = st.text_input(
-                "Name",
+                _("Name"),
                 title,
                 key=f"title of {run.name}: {title}",
                 max_chars=names.MAX_TITLE,
                 placeholder=names.shown_names([run])[run.name],
             )
-            new_notes = st.text_area("Notes", notes, key=f"notes on {run.name}: {notes}", max_chars=names.MAX_NOTES)
-            st.caption(f"Folder: `{run.name}`")
+            new_notes = st.text_area(_("Notes"), notes, key=f"notes on {run.name}: {notes}", max_chars=names.MAX_NOTES)
+            st.caption(_("Folder: `{name}`", name=run.name))
         if names.clean_title(new_title) != title:
             names.rename_run(run, new_title)
             st.rerun()

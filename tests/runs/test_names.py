@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from convnet_core import language
 from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import RunError
 from convnet_core.runs import names
@@ -43,12 +44,14 @@ def test_the_date_is_there_when_it_is_not_today(tmp_path):
     yesterday, last_year = NOON - timedelta(days=1), NOON.replace(year=NOON.year - 1, month=3, day=1)
     runs = made(tmp_path, "20261129-123005-fast-strokes", yesterday), made(tmp_path, "20250301-123005-x", last_year)
     day = f"{yesterday:%b} {yesterday.day}" + (f", {yesterday.year}" if yesterday.year < NOON.year else "")
-    assert shown(*runs) == [f"fast · strokes · {day}, 12:30", f"x · Mar 1, {last_year.year}, 12:30"]
+    assert shown(*runs) == [f"fast · strokes · {day} 12:30", f"x · Mar 1, {last_year.year} 12:30"]
 
 
 def test_a_report_has_the_whole_date(tmp_path):
     run = made(tmp_path, "20261130-123005-fast-strokes", NOON)
-    assert names.title_of(run) == f"fast · strokes · {NOON:%b} {NOON.day}, {NOON.year}, 12:30"
+    assert names.title_of(run) == f"fast · strokes · {NOON:%b} {NOON.day}, {NOON.year} 12:30"
+    with language.use("zh"):
+        assert names.title_of(run) == f"fast · strokes · {NOON.year}年{NOON.month}月{NOON.day}日 12:30"
     names.rename_run(run, "mine")
     assert names.title_of(run) == "mine"
 
