@@ -20,6 +20,7 @@ from convnet_core.benchmark.results import (
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import ConvNetError
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import StageState
 from pages.charts import speed as charts
@@ -48,7 +49,7 @@ def main() -> None:
         "How fast every runtime loads and answers on this machine, and how much memory and disk space it uses. Each "
         "runtime is measured in a fresh process."
     )
-    run = shared.require_stage("export", "Measuring")
+    run = shared.require_stage("export", _("Measuring needs a trained network."))
     jobs.show_start_error()
     if jobs.show_job(run, "benchmark"):
         return

@@ -18,6 +18,7 @@ from convnet_core.compare.report_file import Report
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
+from convnet_core.language import _
 from convnet_core.runs.provenance import data_of, inputs_of
 from convnet_core.runs.run import Run
 from pages.charts import comparison as charts_of_errors
@@ -35,7 +36,7 @@ def main() -> None:
     st.write(
         "Every runtime computed answers for the same inputs. See whether they agree, how far they differ, and where."
     )
-    run = shared.require_stage("compare", "Comparing")
+    run = shared.require_stage("compare", _("Comparing needs a trained network."))
     jobs.show_start_error()
     if jobs.show_job(run, "compare"):
         return

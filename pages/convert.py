@@ -21,6 +21,7 @@ from convnet_core.dissect.report import content
 from convnet_core.errors import ConvNetError
 from convnet_core.jobs import watcher
 from convnet_core.jobs.watcher import JobView
+from convnet_core.language import _
 from convnet_core.runs.provenance import data_of, inputs_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
@@ -43,7 +44,7 @@ def main() -> None:
     """The page, from top to bottom."""
     st.title("Convert")
     st.write("What each ONNX node became in TensorFlow, and the files to take away.")
-    run = shared.require_stage("export", "Converting")
+    run = shared.require_stage("export", _("Converting needs a trained network."))
     jobs.show_start_error()
     if jobs.show_job(run, "convert", draw=lambda progress: show_log(progress.job)):
         return

@@ -14,6 +14,7 @@ from convnet_core.data import gallery
 from convnet_core.data.digits import Digits
 from convnet_core.data.sources import source_of
 from convnet_core.errors import ConvNetError
+from convnet_core.language import _
 from pages.charts import style as charts
 from pages.components import frame
 from pages.components import job_area as jobs
@@ -29,7 +30,7 @@ def main() -> None:
     """The page, from top to bottom."""
     st.title("Data")
     st.write("Choose the handwritten digits for training and testing, and look at them before you train.")
-    shared.warn_if_imported("These images are for")
+    shared.warn_if_imported(_("These images are for a network that reads digits."))
     settings.follow(shared.selected_run())
     config = settings.data_settings(st.container(key="settings"))
     if config and (loaded := load(config)):

@@ -15,6 +15,7 @@ from convnet_core.dissect.difference import ALLOWED
 from convnet_core.dissect.report import content, documents, tables
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import RunError, one_line
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import StageState
 from convnet_core.runtimes.specs import TENSORFLOW
@@ -32,7 +33,7 @@ def main() -> None:
     """The page, from top to bottom."""
     st.title("Dissect")
     st.write("Takes the conversion apart: what each ONNX node became, and the node where an error starts.")
-    run = shared.require_stage("export", "Dissecting")
+    run = shared.require_stage("export", _("Dissecting needs a trained network."))
     jobs.show_start_error()
     if jobs.show_job(run, content.STAGE):
         return

@@ -11,6 +11,7 @@ from convnet_core.config.flags import arguments
 from convnet_core.config.stages import ExportConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs import graph_file
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_results import ExportResult
 from pages.components import frame
@@ -31,7 +32,7 @@ def main() -> None:
     else:
         st.write("Write the trained PyTorch network into an ONNX file, check it, and look at its graph, node by node.")
     if run is None or run.state("train").state == run.state("export").state == "missing":
-        run = shared.require_stage("export", "Exporting")
+        run = shared.require_stage("export", _("Exporting needs a trained network."))
     jobs.show_start_error()
     if jobs.show_job(run, "export"):
         return

@@ -9,6 +9,7 @@ import streamlit as st
 
 from convnet_core.data.picture import Gray, from_bytes
 from convnet_core.errors import DataError
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 from convnet_core.runtimes.pool import RuntimePool, fingerprint
@@ -28,9 +29,9 @@ def main() -> None:
     """The page, from top to bottom."""
     st.title("Sketchpad")
     st.write("Draw a digit, or show one to the camera. Every runtime of the run reads it while you draw.")
-    if shared.warn_if_imported("The sketchpad needs"):
+    if shared.warn_if_imported(_("The sketchpad needs a network that reads digits.")):
         return
-    run = shared.require_stage("export", "Drawing")
+    run = shared.require_stage("export", _("Drawing needs a trained network."))
     with st.container():  # always one element: if the pad moved, it would be a new, empty one
         show_run_state(run)
     source = st.segmented_control(

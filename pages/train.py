@@ -10,6 +10,7 @@ from convnet_core.errors import ConvNetError
 from convnet_core.jobs.job_progress import thin
 from convnet_core.jobs.overview import overview
 from convnet_core.jobs.preview_file import newest_preview
+from convnet_core.language import _
 from convnet_core.runs.library import list_runs
 from convnet_core.runs.run import Run
 from convnet_core.training.history import (
@@ -39,7 +40,7 @@ def main() -> None:
     st.write(
         "Choose the settings, press Train, and watch the network learn to read digits. Stop and go on at any time."
     )
-    is_imported = shared.warn_if_imported("Training is for")
+    is_imported = shared.warn_if_imported(_("Training is for a network that reads digits."))
     run = shared.selected_run()
     settings.follow(run)
     controls, view = st.columns([1, 2], gap="medium")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,6 +13,11 @@ from convnet_core.language import _, current
 def format_count(count: int, noun: str) -> str:
     """A count with its noun, whose plural ends in s: 1 node, 1,200 nodes."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def capitalized(text: str) -> str:
+    """A text as a line of its own, with a capital letter where the language has them. Keeps the rest, as in MNIST."""
+    return text[:1].upper() + text[1:]
 
 
 def format_size(count: int) -> str:
@@ -73,6 +78,11 @@ def format_least_share(value: float | None) -> str:
 def join_words(words: Sequence[str]) -> str:
     """Words as a list in a sentence: a, b and c."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def list_words(words: Iterable[str]) -> str:
+    """Words as a plain list: a, b, c."""
+    return _(", ").join(words)
 
 
 def format_duration(seconds: float) -> str:

@@ -11,6 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from convnet_core.common.files import runs_root
 from convnet_core.common.memory import share_few_heaps
 from convnet_core.errors import ConvNetError
+from convnet_core.language import _
 from convnet_core.runs.library import list_runs
 from convnet_core.runs.names import shown_names
 from pages.components import job_area as jobs
@@ -26,7 +27,7 @@ def set_up() -> None:
     """
     share_few_heaps()
     language_switch.set_up()
-    st.set_page_config(page_title="ConvNet: PyTorch to TensorFlow", page_icon=str(_HERE / "icon.svg"), layout="wide")
+    st.set_page_config(page_title=_("ConvNet: PyTorch to TensorFlow"), page_icon=str(_HERE / "icon.svg"), layout="wide")
 
 
 def draw(page: StreamlitPage) -> None:
@@ -69,12 +70,12 @@ def _choose_run() -> None:
     if st.session_state.get("run") not in names or wanted != st.session_state.get("run"):
         st.session_state["run"] = wanted if wanted in names else runs[0].name
     st.sidebar.selectbox(
-        "Run",
+        _("Run"),
         list(names),
         format_func=lambda folder: names.get(folder, folder),
         key="run",
         on_change=jobs.clear_start_error,
-        help="All pages show this run. Create a new one on Home",
+        help=_("All pages show this run. Create a new one on Home"),
     )
     with st.sidebar:
         run_name.show_editor(next(run for run in runs if run.name == st.session_state["run"]))

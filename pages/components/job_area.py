@@ -7,14 +7,17 @@ from typing import Any
 
 import streamlit as st
 
+from convnet_core.common.formatting import capitalized, format_number, format_percent
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Message, Metrics, Progress, Queued
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job_info import JobInfo
 from convnet_core.jobs.job_progress import JobProgress, progress_of
 from convnet_core.jobs.watcher import JobView
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from pages.components import remedy
+from pages.components.names import name_of
 
 _STAGES = ("train", "export", "convert", "compare")
 _FOLLOW_SECONDS = 0.4  # a training reports as often
@@ -123,22 +126,29 @@ def _show_stages(info: JobInfo, progress: JobProgress) -> None:
     for index, stage in enumerate(_STAGES if info.command == "pipeline" else progress.started or (info.command,)):
         if stage in progress.done:
             done = progress.done[stage]
-            st.markdown(f":material/check_circle: **{stage}**: {done.summary} ({done.seconds:.1f} s)")
+            st.markdown(
+                _(
+                    ":material/check_circle: **{stage}**: {summary} ({seconds} s)",
+                    stage=name_of(stage),
+                    summary=done.summary,
+                    seconds=format_number(done.seconds, 1),
+                )
+            )
         elif stage in progress.started:
-            st.markdown(f":material/progress_activity: **{stage}**")
+            st.markdown(f":material/progress_activity: **{name_of(stage)}**")
             _show_progress(progress)
         else:
-            st.markdown(f":material/schedule: {stage}")
+            st.markdown(f":material/schedule: {name_of(stage)}")
             if not (index or progress.started):
-                st.progress(0.0, text="starting")
+                st.progress(0.0, text=_("Starting"))
 
 
 def _show_stage(stage: str | None, progress: JobProgress) -> None:
     """Show the running stage alone."""
     if stage is None:
-        st.progress(0.0, text="Starting")
+        st.progress(0.0, text=_("Starting"))
     elif progress.latest is None:
-        st.progress(0.0, text=stage.capitalize())
+        st.progress(0.0, text=capitalized(name_of(stage)))
     else:
         _show_progress(progress)
 
@@ -146,12 +156,12 @@ def _show_stage(stage: str | None, progress: JobProgress) -> None:
 def _stop_button(job: JobView) -> None:
     """The Stop button, or a note that it was pressed."""
     if job.stop_requested:
-        st.info("Stopping. A training is saved first and can be resumed.", icon=":material/stop_circle:")
+        st.info(_("Stopping. A training is saved first and can be resumed."), icon=":material/stop_circle:")
     else:
         st.button(
-            "Stop",
+            _("Stop"),
             icon=":material/stop_circle:",
-            help="A training is saved first and can be resumed; other stages keep their previous result",
+            help=_("A training is saved first and can be resumed; other stages keep their previous result"),
             on_click=_request_stop,
             args=(job,),
         )
@@ -174,26 +184,30 @@ def _show_progress(progress: JobProgress) -> None:
     """Show the latest progress of the running stage."""
     match progress.latest:
         case None:
-            st.progress(0.0, text="loading the libraries")
+            st.progress(0.0, text=_("Loading the libraries"))
         case Queued(text=text):
-            st.info(text[0].upper() + text[1:], icon=":material/hourglass:")
+            st.info(capitalized(text), icon=":material/hourglass:")
         case Message(text=text):
             st.caption(remedy.in_the_app(text))
         case Progress(label=label, done=done, total=total):
-            st.progress(_fraction_done(done, total), text=label[0].upper() + label[1:])
+            st.progress(_fraction_done(done, total), text=capitalized(label))
         case Metrics() as metrics:
-            text = f"{100 * metrics.accuracy:.1f} % accuracy, {metrics.images_per_second:,.0f} images/s"
-            st.progress(
-                _fraction_done(metrics.step, metrics.total_steps), text=f"{text}, {metrics.seconds_left:.0f} s left"
+            text = _(
+                "{accuracy} accuracy, {speed} images/s, {seconds} s left",
+                accuracy=format_percent(metrics.accuracy),
+                speed=format_number(metrics.images_per_second),
+                seconds=format_number(metrics.seconds_left),
             )
+            st.progress(_fraction_done(metrics.step, metrics.total_steps), text=text)
 
 
 def show_failure(job: JobView, info: JobInfo) -> None:
     """Show why a job failed, died or was stopped, how to fix it, and its log."""
     show = st.info if info.state == "stopped" else st.error
-    show(f"{info.command}: {remedy.text_of(ConvNetError(str(info.error), info.hint))}")
+    text = remedy.text_of(ConvNetError(str(info.error), info.hint))
+    show(_("{stage}: {text}", stage=name_of(info.command), text=text))
     remedy.show_link(info.hint)
     log = job.log()
     if log and info.state != "stopped":
-        with st.expander("Log"):
+        with st.expander(_("Log")):
             st.code(log[-20_000:], language=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from convnet_core.doctor import Examination
+from convnet_core.language import _
 
 
 @st.cache_resource(show_spinner=False, on_release=Examination.close)
@@ -23,7 +24,7 @@ def _show_checks() -> None:
     checks = _examination().checks
     if checks is None:
         st.session_state["looking"] = True
-        st.caption("Checking devices and libraries …")
+        st.caption(_("Checking devices and libraries …"))
         return
     if st.session_state.pop("looking", False):
         st.rerun()  # the next draw of the page stops polling
@@ -35,4 +36,4 @@ def _show_checks() -> None:
         st.warning(f"{check.name}: {check.detail}")
         st.code(check.fix, language="bash")
     if not missing:
-        st.markdown(":material/check_circle: All libraries are installed in their tested versions.")
+        st.markdown(":material/check_circle: " + _("All libraries are installed in their tested versions."))

@@ -7,7 +7,9 @@ from typing import Self
 
 import streamlit as st
 
+from convnet_core.common.formatting import capitalized, format_number
 from convnet_core.events import Event, Monitor, Progress
+from convnet_core.language import _
 
 
 class ProgressBar(Monitor):
@@ -26,6 +28,11 @@ class ProgressBar(Monitor):
 
     def emit(self, event: Event) -> None:
         if isinstance(event, Progress):
-            label = event.label[0].upper() + event.label[1:]
-            text = f"{label}: {event.done:,} of {event.total:,} {event.unit}"
+            text = _(
+                "{label}: {done} of {total} {unit}",
+                label=capitalized(event.label),
+                done=format_number(event.done),
+                total=format_number(event.total),
+                unit=event.unit,
+            )
             self._bar.progress(min(1.0, event.done / max(1, event.total)), text=text)

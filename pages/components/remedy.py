@@ -6,7 +6,9 @@ import re
 
 import streamlit as st
 
+from convnet_core.common.formatting import list_words
 from convnet_core.config.fields import describe
+from convnet_core.config.setting_names import setting_name
 from convnet_core.config.stages import (
     BenchmarkConfig,
     CompareConfig,
@@ -16,14 +18,16 @@ from convnet_core.config.stages import (
     TrainConfig,
 )
 from convnet_core.errors import ConvNetError
+from convnet_core.language import N_, _
+from pages.components.names import page_title
 
 _RULES = (
     (r" ?[(（][^()（）]*(?:--[a-z]|convnet_core )[^()（）]*[)）]", ""),  # how the command line says the words before
     (r"[:：] ?`(?:python -m convnet_core|train|export|convert) [^`]*`", ""),
-    (r"`(?:python -m convnet_core )?train --resume[^`]*`", "“Resume the training”"),
-    (r"`(?:python -m convnet_core runs|doctor)`", "Home"),
-    (r"`convert`", "the page Convert"),
-    (r"--range '(.*?)=LOW,HIGH'.*", r"set the range of “\1”, or choose a file with your own values"),
+    (r"`(?:python -m convnet_core )?train --resume[^`]*`", N_("“Resume the training”")),
+    (r"`(?:python -m convnet_core runs|doctor)`", N_("Home")),
+    (r"`convert`", N_("the page Convert")),
+    (r"--range '(.*?)=LOW,HIGH'.*", N_(r"set the range of “\1”, or choose a file with your own values")),
 )
 """What the app says instead of a part of a hint. Hints are translated: the rules go by their flags and commands."""
 _OWN_PAGES = (
@@ -60,9 +64,10 @@ _PAGES = {
 def in_the_app(hint: str) -> str:
     """A hint with pages in place of commands, and names of fields in place of flags."""
     for pattern, words in _RULES:
-        hint = re.sub(pattern, words, hint)
+        hint = re.sub(pattern, words and _(words), hint)
     text = _FLAG.sub(lambda flag: _words(*flag.groups()), _COMMAND.sub(_page, hint))
-    return f"use {text}" if text.startswith("the page") else text
+    is_page_alone = _COMMAND.match(hint)
+    return _("use {page}", page=text) if is_page_alone else text
 
 
 def page_of(hint: str) -> str:
@@ -71,25 +76,31 @@ def page_of(hint: str) -> str:
         return page
     if command := _COMMAND.search(hint):
         return command[1]
-    return next((_PAGES[flag] for flag, _ in _FLAG.findall(hint) if flag in _PAGES), "")
+    return next((_PAGES[flag] for flag, _value in _FLAG.findall(hint) if flag in _PAGES), "")
 
 
 def text_of(error: ConvNetError) -> str:
     """An error with its remedy, for a message box."""
-    return f"{error}" + (f"\n\n{in_the_app(error.hint)}" if error.hint else "")
+    return f"{error}\n\n{in_the_app(error.hint)}" if error.hint else str(error)
 
 
 def show_link(hint: str) -> None:
     """A link to the page where a hint can be followed, unless it is the one that is shown."""
     page = page_of(hint)
     if page and page != (st.session_state.get("page") or "home"):
-        st.page_link(f"pages/{page}.py", label=f"Go to {page.title()}", icon=":material/arrow_forward:")
+        st.page_link(
+            f"pages/{page}.py", label=_("Go to {page}", page=page_title(page)), icon=":material/arrow_forward:"
+        )
 
 
 def _page(command: re.Match[str]) -> str:
     flags = [_words(name, value) for name, value in _FLAG.findall(command[2]) if name not in _PAGES_OWN]
-    return f"the page {command[1].title()}" + (f" with {', '.join(flags)}" if flags else "")
+    page = page_title(command[1])
+    if flags:
+        return _("the page {page} with {settings}", page=page, settings=list_words(flags))
+    return _("the page {page}", page=page)
 
 
 def _words(name: str, value: str | None) -> str:
-    return f"“{name.replace('-', ' ')}”" + (f" {value}" if value else "")
+    setting = _("“{setting}”", setting=setting_name(name))
+    return f"{setting} {value}" if value else setting

@@ -7,13 +7,16 @@ from typing import Any, Literal
 import streamlit as st
 
 from convnet_core.common.files import runs_root
+from convnet_core.common.formatting import list_words
 from convnet_core.config.stages import SAMPLE_PRESET
 from convnet_core.errors import RunError
+from convnet_core.language import _
 from convnet_core.runs.library import new_run
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import STAGES
 from pages.components import job_area as jobs
 from pages.components.markdown import escape
+from pages.components.names import name_of, page_title
 
 
 def selected_run() -> Run | None:
@@ -46,7 +49,7 @@ def set_initial_values(run: Run, **values: Any) -> None:
 def require_stage(stage: str, what: str) -> Run:
     """The selected run, if it has this stage; otherwise shows what to do, with a button, and ends the page.
 
-    `what` starts the message, as in "Comparing needs a trained network".
+    `what` starts the message: "Comparing needs a trained network."
     """
     run = selected_run()
     if run is not None and run.state(stage).state != "missing":
@@ -54,30 +57,37 @@ def require_stage(stage: str, what: str) -> Run:
     jobs.show_start_error()
     if run is None or not jobs.show_job(run):
         if run is None or run.state("train").state == run.state("export").state == "missing":
-            st.info(f"{what} needs a trained network. One button runs everything, in about a minute.")
+            st.info(_("{what} One button runs everything, in about a minute.", what=what))
             pipeline_button()
-            st.page_link("pages/train.py", label="Or train one with your own settings", icon=":material/tune:")
-            st.page_link("pages/home.py", label="Or import your own network as ONNX", icon=":material/upload_file:")
+            st.page_link("pages/train.py", label=_("Or train one with your own settings"), icon=":material/tune:")
+            st.page_link("pages/home.py", label=_("Or import your own network as ONNX"), icon=":material/upload_file:")
         else:
-            st.info(f"The run {name_in_markdown(run)} has no {stage.split('/')[0]} yet.")
-            refresh_button(run, "Run the missing stages")
+            st.info(_("The run {run} has no {stage} yet.", run=name_in_markdown(run), stage=name_of(stage)))
+            refresh_button(run, _("Run the missing stages"))
     return st.stop()
 
 
 def warn_if_imported(what: str) -> bool:
-    """Show a message if the selected run is an imported model; returns whether it is. `what` starts the message."""
+    """Show a message if the selected run is an imported model; returns whether it is.
+
+    `what` says what the page is for: "Training is for a network that reads digits."
+    """
     run = selected_run()
     if run is None or not run.is_model:
         return False
     st.info(
-        f"The run **{name_in_markdown(run)}** is an imported model. {what} a network that reads digits: choose "
-        "another run in the sidebar, or create one with one button on Home.",
+        _(
+            "The run **{run}** is an imported model. {what} Choose another run in the sidebar, or create one with one "
+            "button on Home.",
+            run=name_in_markdown(run),
+            what=what,
+        ),
         icon=":material/draw:",
     )
     with st.container(horizontal=True):
-        st.page_link("pages/home.py", label="Home", icon=":material/home:")
-        st.page_link("pages/export.py", label="Look at this model", icon=":material/account_tree:")
-        st.page_link("pages/convert.py", label="Convert it", icon=":material/transform:")
+        st.page_link("pages/home.py", label=page_title("home"), icon=":material/home:")
+        st.page_link("pages/export.py", label=_("Look at this model"), icon=":material/account_tree:")
+        st.page_link("pages/convert.py", label=_("Convert it"), icon=":material/transform:")
     return True
 
 
@@ -97,13 +107,13 @@ def download_button(run: Run, name: str, label: str, file_name: str, **options: 
 def pipeline_button(*, disabled: bool = False, type: Literal["primary", "secondary"] = "primary") -> None:
     """A button that runs everything in a new run: the preset `sample` on generated digits."""
     jobs.start_button(
-        "Run the pipeline",
+        _("Run the pipeline"),
         lambda: new_run(runs_root(), f"{SAMPLE_PRESET}-strokes"),
         ["pipeline", "--preset", SAMPLE_PRESET, "--data", "strokes"],
         type=type,
         icon=":material/play_arrow:",
         disabled=disabled,
-        help="Trains on generated handwriting, exports, converts and compares, in a new run",
+        help=_("Trains on generated handwriting, exports, converts and compares, in a new run"),
     )
 
 
@@ -115,7 +125,7 @@ def refresh_button(run: Run, label: str) -> None:
         ["refresh"],
         type="primary",
         icon=":material/refresh:",
-        help="Runs every stage that is missing or out of date, in order, with its previous settings",
+        help=_("Runs every stage that is missing or out of date, in order, with its previous settings"),
     )
 
 
@@ -124,9 +134,14 @@ def warn_if_stale(run: Run, stage: str) -> bool:
     state = run.state(stage)
     if state.state != "stale":
         return False
-    stale = [name.split("/")[0] for name in STAGES if run.state(name).state == "stale"]
+    stale = [name_of(name) for name in STAGES if run.state(name).state == "stale"]
     st.warning(
-        f"This is out of date: {state.reason}. Stages to run again: {', '.join(stale)}.", icon=":material/warning:"
+        _(
+            "This is out of date: {reason}. Stages to run again: {stages}.",
+            reason=state.reason,
+            stages=list_words(stale),
+        ),
+        icon=":material/warning:",
     )
-    refresh_button(run, "Bring up to date")
+    refresh_button(run, _("Bring up to date"))
     return True
