@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from pages.components import frame, report_table
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.digits import digits
+from pages.components.picture_grid import Picture, show_pictures
 from pages.forms import model_inputs as inputs
 
 
@@ -72,7 +74,8 @@ def main() -> None:
             bind="query-params",
             help="Off the diagonal: images with different labels",
         )
-        st.plotly_chart(confusion(labeled[name], comparison.reference), width="stretch")
+        alt = _("A matrix of labels: {runtime} against {reference}", runtime=name, reference=comparison.reference)
+        st.plotly_chart(confusion(labeled[name], comparison.reference), width="stretch", alt=alt)
         show_differing(comparison, run)
     report_table.download_report(run)
 
@@ -120,7 +123,8 @@ def offer_comparison(run: Run, others: list[str]) -> None:
 def show_errors(comparison: Comparison) -> None:
     """Show how large the errors are, and what is tolerated."""
     st.markdown("**The errors, and what is tolerated**")
-    st.plotly_chart(charts_of_errors.errors(comparison), width="stretch", config={"displayModeBar": False})
+    alt = _("How many samples of each runtime have which error")
+    st.plotly_chart(charts_of_errors.errors(comparison), width="stretch", config={"displayModeBar": False}, alt=alt)
     st.caption(
         f"How many samples have which error, against {comparison.reference}. In the orange zone an error fails: "
         f"float32 may differ by {comparison.config.atol:g} + {comparison.config.rtol:g} × the sample's largest output, "
@@ -215,12 +219,19 @@ def show_differing(comparison: Comparison, run: Run) -> None:
         return
     pictures = report.differing_pictures(comparison, images)
     st.caption(f"{count} test images; the first {len(pictures)} are shown.")
-    for start in range(0, len(pictures), 6):
-        for column, picture in zip(st.columns(6), pictures[start : start + 6], strict=False):
-            expected = picture.answers[comparison.reference]
-            different = [f"{name}: **{label}**" for name, label in picture.answers.items() if label != expected]
-            column.image(f"data:image/png;base64,{picture.png}", width=96)
-            column.markdown(f"true digit {picture.truth}; {comparison.reference}: {expected}; {'; '.join(different)}")
+    show_pictures(_with_answers(picture, comparison.reference) for picture in pictures)
+
+
+def _with_answers(picture: report.Picture, reference: str) -> Picture:
+    """A test image, its true digit, and what the reference and the runtimes that differ from it say."""
+    expected = picture.answers[reference]
+    different = {name: label for name, label in picture.answers.items() if label != expected}
+    lines = [
+        _("true digit {digit}", digit=picture.truth),
+        f"{escape(reference)}: {expected}",
+        *(f"{escape(name)}: <b>{label}</b>" for name, label in different.items()),
+    ]
+    return Picture(f"data:image/png;base64,{picture.png}", _("a {digit}", digit=picture.truth), "<br>".join(lines))
 
 
 frame.show(main)

@@ -74,7 +74,7 @@ def show_augmented(digits: Digits, config: AugmentConfig, seed: int) -> None:
         st.caption("First row: the originals. Below: five random distortions of each; every epoch draws new ones.")
     else:
         st.caption("No augmentation: every epoch uses the original images. Move a slider to see its effect.")
-    show_sheet(rows, enlarge=3)
+    show_sheet(rows, _("The ten digits and random distortions of them"), enlarge=3)
 
 
 @st.fragment
@@ -103,12 +103,12 @@ def show(digits: Digits, means: gallery.Picture) -> None:
                 "Sample", 0, 9999, 0, key="sample", bind="query-params", help="Change the number to see other images"
             )
         )
-        show_sheet(gallery.samples(digits.train, _EACH, seed))
+        show_sheet(gallery.samples(digits.train, _EACH, seed), _("Rows of training images, one for each digit"))
     with right:
         st.subheader("Mean images")
-        show_sheet([means[:5], means[5:]])
+        show_sheet([means[:5], means[5:]], _("The mean image of each digit"))
         st.subheader("Balance")
-        st.plotly_chart(balance_chart(digits), width="stretch")
+        st.plotly_chart(balance_chart(digits), width="stretch", alt=_("The number of images of each digit"))
     st.subheader("Augmentation")
     st.write("Random distortions get more out of few images. The Train page uses the same sliders.")
     explore_augmentation(digits, seed)

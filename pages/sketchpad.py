@@ -111,7 +111,7 @@ def _decode(file_id: str, name: str, _file: BytesIO) -> Gray:
 
 
 def _show(picture: Gray) -> Gray:
-    st.image(picture, width=240)
+    st.image(picture, width=240, alt=_("Your picture"))
     return picture
 
 

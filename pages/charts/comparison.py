@@ -116,7 +116,7 @@ def _zones(row: _Row, place: int, high: float) -> list[dict[str, Any]]:
     if row.limits is None:
         return []
     first, last = (log10(max(limit, 10.0**_LEAST)) for limit in row.limits)
-    box = {"y0": place - 0.06, "y1": place + 0.94, "layer": "below"}
+    box = {"y0": place - 0.06, "y1": place + 0.64, "layer": "below"}
     zone = {"type": "rect", "x1": high, "fillcolor": _BEYOND, "line": {"width": 0}, **box}
     line = {"color": _BEYOND, "width": 2, "dash": "dash"}
     return [

@@ -14,16 +14,18 @@ from html import escape
 import streamlit as st
 
 from convnet_core.events import Metrics
+from convnet_core.language import _
 from pages.charts.style import COLORS
-from pages.charts.training_curves import CHARTS, Histories, levels
+from pages.charts.training_curves import CHARTS, Histories, legend, levels
 
 _WIDTH, _HEIGHT = 460, 200  # of one chart, in its own units, about as many pixels on a laptop
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 8, 20
-_GRAY = "#808495"  # readable on a light and on a dark page
+_GRAY = "#808495"  # of lines
+_INK = {False: "#5F6270", True: "#A9ADB8"}  # of text, on a light page and on a dark one
 _STYLE = """<style>
 .live-curves {display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem}
 .live-curves figure {flex: 1 1 18rem; margin: 0} .live-curves img {width: 100%}
-.live-curves figcaption, .live-curves p {font-size: 0.875rem; margin: 0}
+.live-curves figcaption {font-size: 0.875rem}
 </style>"""
 
 
@@ -38,7 +40,7 @@ class Line:
 def show_live_curves(histories: Histories, smoothing: float) -> None:
     """Loss and accuracy by epoch up to the end of the training, like `training_curves.show_curves`."""
     end = max(_last_epoch(history[-1]) for history in histories.values())
-    charts = []
+    charts, dark = [], st.context.theme.type == "dark"
     for field, label, validation, factor in CHARTS:
         lines = [
             Line(
@@ -47,10 +49,10 @@ def show_live_curves(histories: Histories, smoothing: float) -> None:
             )
             for history in histories.values()
         ]
-        svg = "".join(_draw(lines, levels(field, histories, smoothing), end))
+        svg = "".join(_draw(lines, levels(field, histories, smoothing), end, _INK[dark]))
         uri = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-        charts.append(f'<figure><figcaption>{label}</figcaption><img alt="{label}" src="{uri}"></figure>')
-    st.html(f'{_STYLE}<div class="live-curves" data-testid="live-curves">{"".join(charts)}{_legend(histories)}</div>')
+        charts.append(f'<figure><figcaption>{_(label)}</figcaption><img alt="{_(label)}" src="{uri}"></figure>')
+    st.html(f'{_STYLE}<div class="live-curves" data-testid="live-curves">{"".join(charts)}{legend(histories)}</div>')
 
 
 def _last_epoch(newest: Metrics) -> float:
@@ -58,8 +60,8 @@ def _last_epoch(newest: Metrics) -> float:
     return newest.epoch * max(1.0, newest.total_steps / max(1, newest.step)) or 1.0
 
 
-def _draw(lines: Sequence[Line], marks: Sequence[tuple[float, str]], end: float) -> Iterator[str]:
-    heights = [y for line in lines for _, y in line.course + line.held_out] + [level for level, _ in marks]
+def _draw(lines: Sequence[Line], marks: Sequence[tuple[float, str]], end: float, ink: str) -> Iterator[str]:
+    heights = [point[1] for line in lines for point in line.course + line.held_out] + [level for level, _ in marks]
     step, epochs = _tick_step(max(heights)), _tick_step(end)
     top = step * math.ceil(max(heights) / step)
 
@@ -69,7 +71,8 @@ def _draw(lines: Sequence[Line], marks: Sequence[tuple[float, str]], end: float)
     def y_of(value: float) -> float:
         return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - value / top)
 
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif">'
+    size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}"'
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} fill="{ink}" font-family="sans-serif">'
     for value in _ticks(step, top):
         yield _rule(y_of(value), 'stroke-opacity="0.25"') + _text(_LEFT - 6, y_of(value) + 4, f"{value:g}", "end")
     for epoch in _ticks(epochs, end):
@@ -90,7 +93,7 @@ def _rule(y: float, style: str) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{_GRAY}" font-size="12">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="12">{escape(text)}</text>'
 
 
 def _ticks(step: float, end: float) -> list[float]:
@@ -101,14 +104,3 @@ def _tick_step(span: float) -> float:
     """The distance of the ticks for a range from 0: 1, 2 or 5 times a power of ten, 3 to 6 ticks."""
     power = 10.0 ** math.floor(math.log10(span or 1.0))
     return next(power * factor for factor in (0.2, 0.5, 1, 2, 5) if span <= 5 * power * factor)
-
-
-def _legend(histories: Histories) -> str:
-    """The names of the runs, if there are several."""
-    if len(histories) < 2:
-        return ""
-    names = (
-        f'<span style="color: {COLORS[number % len(COLORS)]}">━</span> {escape(name) if number else "this run"}'
-        for number, name in enumerate(histories)
-    )
-    return f"<p>{' &nbsp; '.join(names)}</p>"

@@ -9,6 +9,7 @@ import streamlit as st
 
 from convnet_core.benchmark.results import Speed, format_figure, format_milliseconds
 from convnet_core.common.formatting import format_size
+from convnet_core.language import _
 from pages.charts import style as charts
 
 _CHART_WIDTH = 395  # pixels: two charts in a row at 1280, one at 800
@@ -80,7 +81,7 @@ def show_chart(title: str, figure: go.Figure) -> None:
     """Show a chart, next to others if there is room."""
     with st.container(width=_CHART_WIDTH):
         st.subheader(title)
-        st.plotly_chart(figure, width="stretch")
+        st.plotly_chart(figure, width="stretch", alt=title)
 
 
 def show_charts(speeds: tuple[Speed, ...]) -> None:
@@ -107,5 +108,5 @@ def show_charts(speeds: tuple[Speed, ...]) -> None:
         show_chart("Added memory", memory)
         size = bars(speeds, "kB", lambda value: format_size(int(1e3 * value)), size=lambda speed: speed.bytes / 1e3)
         show_chart("Size on disk", size)
-    st.subheader("Throughput by batch size")
-    st.plotly_chart(throughput(speeds), width="stretch")
+    st.subheader(title := _("Throughput by batch size"))
+    st.plotly_chart(throughput(speeds), width="stretch", alt=title)

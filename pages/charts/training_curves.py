@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
-from plotly.subplots import make_subplots
 
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
 from convnet_core.jobs.job_progress import JobProgress
+from convnet_core.language import N_, _, current
 from convnet_core.runs.run import Run
 from convnet_core.training.advice import CHANCE, GUESS_LOSS, lowest_loss
 from convnet_core.training.history import read_checkpoint_history
@@ -25,59 +26,81 @@ Histories = dict[str, list[Metrics]]
 
 
 CHARTS = (
-    ("loss", "loss by epoch, ◆ validation", "validation_loss", 1),
-    ("accuracy", "accuracy by epoch in %, ◆ validation", "validation_accuracy", 100),
+    ("loss", N_("loss by epoch, ◆ validation"), "validation_loss", 1),
+    ("accuracy", N_("accuracy by epoch in %, ◆ validation"), "validation_accuracy", 100),
 )
 """Field, label, validation field, and the factor to multiply by."""
 
 
 def show_curves(histories: Histories, smoothing: float = 0.0) -> None:
-    """Loss and accuracy by epoch, in one figure because two take the browser longer.
+    """Loss and accuracy by epoch, side by side; on a phone, below each other.
 
     `smoothing` is the first run's label smoothing, which keeps its training loss above a level.
     """
-    figure = _figure(tuple((name, tuple(history)) for name, history in histories.items()), smoothing)
-    st.plotly_chart(figure, width="stretch", key="curves", config={"displayModeBar": False})
+    runs = tuple((name, tuple(history)) for name, history in histories.items())
+    for chart, column in enumerate(st.columns(len(CHARTS))):
+        figure, alt = _figure(runs, chart, smoothing, current()), _(CHARTS[chart][1])
+        with column:
+            st.plotly_chart(figure, width="stretch", key=f"curves {chart}", config={"displayModeBar": False}, alt=alt)
+    if names := legend(histories):
+        st.html(names)
 
 
-@lru_cache(8)  # for all sessions, which only read it, because every slider movement redraws the page
-def _figure(histories: tuple[tuple[str, tuple[Metrics, ...]], ...], smoothing: float) -> go.Figure:
-    titles = [label for _, label, _, _ in CHARTS]  # above the curves: beside them they would overlap on a phone
-    figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.1)
-    figure.update_annotations(font_size=14)
-    for column, (field, _, validation, factor) in enumerate(CHARTS, 1):
-        for number, (name, history) in enumerate(histories):
-            for trace in _traces(number, name, history, field, validation, factor):
-                figure.add_trace(trace.update(showlegend=column == 1 and trace.mode == "lines"), row=1, col=column)
-    for column, (field, *_) in enumerate(CHARTS, 1):
-        for level, text in levels(field, dict(histories), smoothing):
-            _add_level(figure, level, text, column)
-    charts.style_figure(figure, "", "", height=215 if len(histories) == 1 else 240, showlegend=len(histories) > 1)
+def legend(histories: Histories) -> str:
+    """The names of the runs in the colors of their curves, as HTML; empty if there is one run only."""
+    if len(histories) < 2:
+        return ""
+    names = (
+        f'<span aria-hidden="true" style="color: {charts.COLORS[number % len(charts.COLORS)]}">━</span> '
+        f"{escape(name if number else _('this run'))}"
+        for number, name in enumerate(histories)
+    )
+    return f'<p style="margin: 0; font-size: 0.875rem">{" &nbsp; ".join(names)}</p>'
+
+
+# For all sessions, which only read it, because every slider movement redraws the page
+@lru_cache(16)
+def _figure(
+    histories: tuple[tuple[str, tuple[Metrics, ...]], ...], chart: int, smoothing: float, language: str
+) -> go.Figure:
+    field, label, validation, factor = CHARTS[chart]
+    figure = go.Figure()
+    for number, (name, history) in enumerate(histories):
+        figure.add_traces(list(_traces(number, name, history, field, validation, factor)))
+    for level, text in levels(field, dict(histories), smoothing):
+        _add_level(figure, level, text, above=field != "loss")
+    charts.style_figure(figure, "", "", height=215, showlegend=False)
     for axes in (figure.update_xaxes, figure.update_yaxes):  # Streamlit's theme leaves room for a title
         axes(title_standoff=0, automargin=False)
-    return figure.update_layout(legend={"y": -0.2}, margin={"t": 24, "b": 24 if len(histories) == 1 else 50, "l": 30})
+    title = {
+        "text": _(label),
+        "font": {"size": 14, "weight": 400},
+        "x": 0,
+        "y": 1,
+        "yref": "container",
+        "yanchor": "top",
+    }
+    return figure.update_layout(title=title, margin={"t": 24, "b": 24, "l": 30})
 
 
 def levels(field: str, histories: Mapping[str, Sequence[Metrics]], smoothing: float) -> list[tuple[float, str]]:
     """The levels to draw across the chart of a field, and what each means: guessing, the lowest possible loss."""
     if field == "accuracy":
         low = any(metrics.accuracy < _LOW for history in histories.values() for metrics in history)
-        return [(100 * CHANCE, f"guessing: {100 * CHANCE:.0f} %")] if low else []
+        return [(100 * CHANCE, _("guessing: {percent} %", percent=f"{100 * CHANCE:.0f}"))] if low else []
     first = next(iter(histories.values()))
     if not smoothing or first[-1].loss >= GUESS_LOSS:
         return []
     floor = lowest_loss(smoothing)
-    return [(floor, f"no training loss below {floor:.2f} with label smoothing")]
+    return [(floor, _("no training loss below {loss} with label smoothing", loss=f"{floor:.2f}"))]
 
 
-def _add_level(figure: go.Figure, level: float, text: str, column: int) -> None:
-    """A dotted line across one chart, with its name on it."""
-    line = {"color": "#808495", "width": 1, "dash": "dot"}
-    figure.add_hline(level, line=line, row=1, col=column)
+def _add_level(figure: go.Figure, level: float, text: str, *, above: bool) -> None:
+    """A dotted line across the chart, with its name above or below it."""
+    figure.add_hline(level, line={"color": "#808495", "width": 1, "dash": "dot"})
     figure.add_annotation(
-        text=text, x=1, y=level, xref="x domain" if column == 1 else f"x{column} domain", xanchor="right",
-        yanchor="top" if column == 1 else "bottom", showarrow=False, font={"size": 11, "color": "#808495"},
-        row=1, col=column,
+        text=text, x=1, y=level, xref="x domain", xanchor="right", yanchor="bottom" if above else "top",
+        showarrow=False, font={"size": 11},
     )  # fmt: skip
 
 
@@ -104,8 +127,7 @@ def _traces(
     yield go.Scatter(
         x=[metrics.epoch for metrics in history],
         y=[factor * getattr(metrics, field) for metrics in history],
-        name=name if number else "this run",
-        legendgroup=name,
+        name=name if number else _("this run"),
         mode="lines",
         line={"color": color, "width": 1 if number else 2},
     )
@@ -114,8 +136,7 @@ def _traces(
         yield go.Scatter(
             x=[metrics.epoch for metrics in held_out],
             y=[factor * getattr(metrics, validation) for metrics in held_out],
-            name=f"{name if number else 'this run'}, validation",
-            legendgroup=name,
+            name=_("{run}, validation", run=name if number else _("this run")),
             mode="markers",
             marker={"color": color, "symbol": "diamond", "size": 9},
         )

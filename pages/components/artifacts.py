@@ -89,4 +89,5 @@ def show_downloads(run: Run, artifacts: list[Artifact]) -> None:
             download_button(run, item)
             names_inputs = item.path if item.kind == "onnx" else f"{item.stage}/signature.json"
             code = code_snippet(run.path, item.path, digest(run.file(names_inputs)))
-            st.container(key=f"code-{item.path}").code(code, language="python")
+            # Wrapped, because not every browser scrolls it by the keyboard
+            st.container(key=f"code-{item.path}").code(code, language="python", wrap_lines=True)

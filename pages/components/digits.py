@@ -15,7 +15,7 @@ from convnet_core.data import digits as data
 from convnet_core.data import gallery, strokes
 from convnet_core.data.gallery import Picture
 from convnet_core.events import Event, Monitor, Progress
-from convnet_core.language import keep
+from convnet_core.language import _, keep
 from pages.components.progress_bar import ProgressBar
 
 _POLL_SECONDS = 0.2
@@ -97,16 +97,19 @@ def mean_images(config: DataConfig) -> Picture:
     return _shelf(config, data.stamp(config)).mean_images
 
 
-def show_sheet(rows: Sequence[Picture], *, enlarge: int = 2) -> None:
-    """Show rows of images, uint8 [n, 28, 28] each, in the page's own colors: dark ink on a light page."""
+def show_sheet(rows: Sequence[Picture], alt: str, *, enlarge: int = 2) -> None:
+    """Show rows of images, uint8 [n, 28, 28] each, in the page's own colors: dark ink on a light page.
+
+    `alt` says what they are to those who do not see them.
+    """
     sheet = gallery.sheet(rows, enlarge=enlarge)
-    st.image(ImageOps.invert(sheet) if st.context.theme.type == "dark" else sheet)
+    st.image(ImageOps.invert(sheet) if st.context.theme.type == "dark" else sheet, alt=alt)
 
 
 def show_first_strokes() -> None:
     """Show the first digits that the project draws itself, without drawing the other 60,000."""
     images = _first_strokes()
-    show_sheet([images[row::_FIRST_ROWS] for row in range(_FIRST_ROWS)])
+    show_sheet([images[row::_FIRST_ROWS] for row in range(_FIRST_ROWS)], _("Handwritten digits"))
 
 
 @st.cache_resource(show_spinner=False)

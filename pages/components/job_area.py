@@ -210,4 +210,4 @@ def show_failure(job: JobView, info: JobInfo) -> None:
     log = job.log()
     if log and info.state != "stopped":
         with st.expander(_("Log")):
-            st.code(log[-20_000:], language=None)
+            st.code(log[-20_000:], language=None, wrap_lines=True)

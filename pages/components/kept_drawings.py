@@ -12,6 +12,7 @@ from convnet_core.config.flags import arguments
 from convnet_core.config.stages import CompareConfig
 from convnet_core.data.picture import Gray
 from convnet_core.errors import ConvNetError, RunError
+from convnet_core.language import _
 from convnet_core.runs import drawings
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
@@ -111,7 +112,7 @@ def drawing_card(run: Run, case: drawings.SavedDrawing, labels: dict[str, int], 
     with st.container(border=True, width=150):
         try:
             if has_picture:
-                st.image(str(drawings.picture_file(run, case)), width=112)
+                st.image(str(drawings.picture_file(run, case)), width=112, alt=_("a {digit}", digit=case.label))
         except RunError as error:  # replaced by a link or removed since the images were read
             jobs.show_error(error)
         st.caption(_caption_text(case, labels))

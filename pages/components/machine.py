@@ -34,6 +34,6 @@ def _show_checks() -> None:
     missing = [check for check in checks if not check.ok]
     for check in missing:
         st.warning(f"{check.name}: {check.detail}")
-        st.code(check.fix, language="bash")
+        st.code(check.fix, language="bash", wrap_lines=True)
     if not missing:
         st.markdown(":material/check_circle: " + _("All libraries are installed in their tested versions."))

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from convnet_core.data import drawing_pictures
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.pool import Answer, Difference, RuntimePool, by_label, largest_difference
 from pages.charts import style as charts
@@ -50,7 +51,7 @@ def show_feature_maps(reading: Reading, pool: RuntimePool) -> None:
     if maps is not None:
         _, channels, height, width = maps.shape
         st.caption(f"The {channels} feature maps of {height} × {width} after layer1 in PyTorch; brighter is stronger.")
-        st.image(drawing_pictures.feature_grid(maps[0]))
+        st.image(drawing_pictures.feature_grid(maps[0]), alt=_("The feature maps"))
 
 
 def show_runtimes(answers: dict[str, Answer], names: tuple[str, ...]) -> None:
@@ -63,7 +64,8 @@ def show_runtimes(answers: dict[str, Answer], names: tuple[str, ...]) -> None:
             f"Largest difference in probability: **{100 * probability.value:.2g} points**, {_between(probability)}  \n"
             f"Largest |Δlogit|: **{logit.value:.1e}**, {_between(logit)}"
         )
-    st.plotly_chart(bars(answers, names), width="stretch", key="probabilities")
+    alt = _("The probability of each digit, by runtime")
+    st.plotly_chart(bars(answers, names), width="stretch", key="probabilities", alt=alt)
 
 
 def _between(difference: Difference) -> str:

@@ -7,6 +7,7 @@ import base64
 import streamlit as st
 
 from convnet_core.errors import ConvNetError, RunError
+from convnet_core.language import _
 from convnet_core.runs.provenance import data_of
 from convnet_core.runs.run import Run
 from convnet_core.training.history import Mistake, TrainingReport
@@ -14,12 +15,9 @@ from pages.charts import style as charts
 from pages.components import job_area as jobs
 from pages.components.digits import digits
 from pages.components.network_preview import digit_picture
+from pages.components.picture_grid import Picture, show_pictures
 
 _MISTAKES = 12  # shown
-_STYLE = """<style>
-.mistakes {display: flex; flex-wrap: wrap; gap: 1rem; font-size: 0.875rem; line-height: 1.25}
-.mistakes img {width: 84px; image-rendering: pixelated; display: block; margin-bottom: 0.25rem; border-radius: 3px}
-</style>"""
 
 
 def show_results(run: Run, report: TrainingReport) -> None:
@@ -27,8 +25,12 @@ def show_results(run: Run, report: TrainingReport) -> None:
     st.subheader("On the test set")
     left, right = st.columns(2)
     dark = st.context.theme.type == "dark"
-    left.plotly_chart(charts.confusion(report.confusion, "the network says", "it is", dark=dark), width="stretch")
-    right.plotly_chart(charts.per_digit(report.confusion), width="stretch")
+    left.plotly_chart(
+        charts.confusion(report.confusion, "the network says", "it is", dark=dark),
+        width="stretch",
+        alt=_("Which digit is read as which"),
+    )
+    right.plotly_chart(charts.per_digit(report.confusion), width="stretch", alt=_("The accuracy of each digit"))
     if report.mistakes:
         st.subheader("The worst mistakes")
         _show_mistakes(run, report.mistakes[:_MISTAKES])
@@ -42,12 +44,15 @@ def _show_mistakes(run: Run, mistakes: tuple[Mistake, ...]) -> None:
     except ConvNetError as error:
         jobs.show_error(error)
         return
-    cards = "".join(
-        f'<div><img alt="a {mistake.truth}" src="{digit_picture(image, dark)}"><b>{mistake.truth}</b> as '
-        f"<b>{mistake.answer}</b><br>{100 * mistake.probability:.0f} %</div>"
+    show_pictures(
+        Picture(
+            digit_picture(image, dark),
+            _("a {digit}", digit=mistake.truth),
+            _("<b>{truth}</b> as <b>{answer}</b>", truth=mistake.truth, answer=mistake.answer)
+            + f"<br>{100 * mistake.probability:.0f} %",
+        )
         for mistake, image in zip(mistakes, images, strict=True)
     )
-    st.html(f'{_STYLE}<div class="mistakes">{cards}</div>')
 
 
 def _images(run: Run, mistakes: tuple[Mistake, ...]) -> list[str]:

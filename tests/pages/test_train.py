@@ -57,7 +57,7 @@ def test_a_finished_training_shows_curves_confusion_and_mistakes(root, trained_r
     copy_of(trained_run, root)
     app = open_page("train")
     assert "Test accuracy" in html_of(app)
-    assert len(app.get("plotly_chart")) == 3  # curves, confusion matrix, accuracy per digit
+    assert len(app.get("plotly_chart")) == 4  # two curves, confusion matrix, accuracy per digit
     assert "The worst mistakes" in text_of(app)
     assert html_of(app).count('<img alt="a ') == 12
 
