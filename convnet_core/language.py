@@ -17,9 +17,9 @@ import gettext
 import io
 import os
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 LANGUAGES = {"en": "English", "zh": "中文"}
 """Each language's name in itself."""
@@ -67,6 +67,23 @@ def keep(function: Callable[_P, _R]) -> Callable[_P, _R]:
             return function(*args, **options)
 
     return run
+
+
+def cache_by_language(size: int) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """`lru_cache` for a function that makes texts: the language is a part of its key."""
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        @lru_cache(size)
+        def cached(language: str, *args: Any, **options: Any) -> _R:
+            return function(*args, **options)
+
+        @wraps(function)
+        def call(*args: Any, **options: Any) -> _R:
+            return cached(current(), *args, **options)
+
+        return call
+
+    return decorate
 
 
 def translate(text: str, /, **values: object) -> str:

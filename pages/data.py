@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from convnet_core.common.formatting import format_number
 from convnet_core.config.stages import AugmentConfig, DataConfig
 from convnet_core.data import gallery
 from convnet_core.data.digits import Digits
@@ -20,6 +21,7 @@ from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.digits import digits, mean_images, show_sheet
+from pages.components.names import page_title
 from pages.components.progress_bar import ProgressBar
 from pages.forms import training as settings
 
@@ -28,14 +30,16 @@ _EACH = 16  # images per digit in the gallery
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.title("Data")
-    st.write("Choose the handwritten digits for training and testing, and look at them before you train.")
+    st.title(page_title("data"))
+    st.write(_("Choose the handwritten digits for training and testing, and look at them before you train."))
     shared.warn_if_imported(_("These images are for a network that reads digits."))
     settings.follow(shared.selected_run())
     config = settings.data_settings(st.container(key="settings"))
     if config and (loaded := load(config)):
         show(loaded, mean_images(config))
-        st.page_link("pages/train.py", label=f"Train on {Path(loaded.name).name}", icon=":material/model_training:")
+        st.page_link(
+            "pages/train.py", label=_("Train on {data}", data=Path(loaded.name).name), icon=":material/model_training:"
+        )
 
 
 def load(config: DataConfig) -> Digits | None:
@@ -43,11 +47,11 @@ def load(config: DataConfig) -> Digits | None:
     try:
         source = source_of(config)
         if folder := source.missing_in(config):
-            st.info(f"{source.title} is not in {folder} yet.")
-            label = f"Download {source.title}, {source.download_size}"
+            st.info(_("{data} is not in {folder} yet.", data=_(source.title), folder=folder))
+            label = _("Download {data}, {size}", data=_(source.title), size=source.download_size)
             if not st.button(label, type="primary", icon=":material/download:"):
                 return None
-            with ProgressBar(f"Downloading {source.title}") as bar:
+            with ProgressBar(_("Downloading {data}", data=_(source.title))) as bar:
                 source.download(config, bar)
             st.rerun()
         return digits(config)
@@ -58,9 +62,9 @@ def load(config: DataConfig) -> Digits | None:
 
 def balance_chart(digits: Digits) -> go.Figure:
     """The number of images of each digit."""
-    splits = (("training", digits.train), ("test", digits.test))
+    splits = ((_("training"), digits.train), (_("test"), digits.test))
     series = tuple((name, tuple(range(10)), tuple(gallery.counts(split))) for name, split in splits)
-    return charts.bars(series, "digit", "images", height=300)
+    return charts.bars(series, _("digit"), _("images"), height=300)
 
 
 def show_augmented(digits: Digits, config: AugmentConfig, seed: int) -> None:
@@ -71,9 +75,9 @@ def show_augmented(digits: Digits, config: AugmentConfig, seed: int) -> None:
         from convnet_core.data.augment import augment_array
 
         rows += [augment_array(originals, config, seed + number) for number in range(5)]
-        st.caption("First row: the originals. Below: five random distortions of each; every epoch draws new ones.")
+        st.caption(_("First row: the originals. Below: five random distortions of each; every epoch draws new ones."))
     else:
-        st.caption("No augmentation: every epoch uses the original images. Move a slider to see its effect.")
+        st.caption(_("No augmentation: every epoch uses the original images. Move a slider to see its effect."))
     show_sheet(rows, _("The ten digits and random distortions of them"), enlarge=3)
 
 
@@ -86,8 +90,8 @@ def explore_augmentation(digits: Digits, seed: int) -> None:
 def show(digits: Digits, means: gallery.Picture) -> None:
     """Show everything about a data set."""
     facts: dict[str, Any] = {
-        "Training images": f"{len(digits.train):,}",
-        "Test images": f"{len(digits.test):,}",
+        _("Training images"): format_number(len(digits.train)),
+        _("Test images"): format_number(len(digits.test)),
         "SHA-256": digits.fingerprint[:12],
     }
     with st.container(horizontal=True, gap="large"):
@@ -97,20 +101,26 @@ def show(digits: Digits, means: gallery.Picture) -> None:
         st.caption(f":material/info: {note}")
     left, right = st.columns([3, 2])
     with left:
-        st.subheader("Gallery")
+        st.subheader(_("Gallery"))
         seed = int(
             st.number_input(
-                "Sample", 0, 9999, 0, key="sample", bind="query-params", help="Change the number to see other images"
+                _("Sample"),
+                0,
+                9999,
+                0,
+                key="sample",
+                bind="query-params",
+                help=_("Change the number to see other images"),
             )
         )
         show_sheet(gallery.samples(digits.train, _EACH, seed), _("Rows of training images, one for each digit"))
     with right:
-        st.subheader("Mean images")
+        st.subheader(_("Mean images"))
         show_sheet([means[:5], means[5:]], _("The mean image of each digit"))
-        st.subheader("Balance")
+        st.subheader(_("Balance"))
         st.plotly_chart(balance_chart(digits), width="stretch", alt=_("The number of images of each digit"))
-    st.subheader("Augmentation")
-    st.write("Random distortions get more out of few images. The Train page uses the same sliders.")
+    st.subheader(_("Augmentation"))
+    st.write(_("Random distortions get more out of few images. The Train page uses the same sliders."))
     explore_augmentation(digits, seed)
 
 

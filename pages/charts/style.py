@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 
+from convnet_core.language import _, cache_by_language
 from convnet_core.runtimes.specs import spec_of
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#AA4499", "#999999")
@@ -68,7 +69,7 @@ _CACHED_FIGURES = 16
 build one, longer than the rest of a page, and every slider movement redraws the page."""
 
 
-@lru_cache(_CACHED_FIGURES)
+@cache_by_language(_CACHED_FIGURES)
 def confusion(counts: Counts, x: str, y: str, *, hide_diagonal: bool = False, dark: bool = False) -> go.Figure:
     """A square matrix of counts, rows: y, columns: x. `hide_diagonal` helps when the diagonal dwarfs the rest."""
     shades = [
@@ -81,10 +82,13 @@ def confusion(counts: Counts, x: str, y: str, *, hide_diagonal: bool = False, da
             text=counts,
             texttemplate="%{text}",
             colorscale=SEQUENTIAL_DARK if dark else SEQUENTIAL,
-            colorbar={"title": {"text": "images"}, "thickness": 12},
+            colorbar={"title": {"text": _("images")}, "thickness": 12},
             xgap=1,
             ygap=1,
-            hovertemplate=f"{y}: %{{y}}<br>{x}: %{{x}}<br>%{{text}} images<extra></extra>",
+            hovertemplate=_(
+                "{y}: {row}<br>{x}: {column}<br>{count} images", y=y, x=x, row="%{y}", column="%{x}", count="%{text}"
+            )
+            + "<extra></extra>",
         )
     )
     figure.update_xaxes(dtick=1, showgrid=False, zeroline=False)
@@ -92,14 +96,14 @@ def confusion(counts: Counts, x: str, y: str, *, hide_diagonal: bool = False, da
     return style_figure(figure, x, y, height=420)
 
 
-@lru_cache(_CACHED_FIGURES)
+@cache_by_language(_CACHED_FIGURES)
 def per_digit(counts: Counts) -> go.Figure:
     """The accuracy of each digit, from a confusion matrix whose rows are the true digits."""
     shares = [100 * line[digit] / max(1, sum(line)) for digit, line in enumerate(counts)]
     figure = go.Figure(go.Bar(x=list(range(len(shares))), y=shares, text=[f"{share:.1f}" for share in shares]))
     figure.update_xaxes(dtick=1)
     figure.update_yaxes(range=[max(0, min(shares) // 1 - 5), 100])
-    return style_figure(figure, "digit", "accuracy, %", height=420)
+    return style_figure(figure, _("digit"), _("accuracy, %"), height=420)
 
 
 @lru_cache(_CACHED_FIGURES)

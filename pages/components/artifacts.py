@@ -12,29 +12,31 @@ from convnet_core.artifacts import artifact, snippets
 from convnet_core.artifacts.artifact import Artifact
 from convnet_core.artifacts.pack import pack
 from convnet_core.common.files import digest
+from convnet_core.common.formatting import capitalized, format_percent
+from convnet_core.language import _, current
 from convnet_core.runs.run import Run
 
 
 def show_sizes(artifacts: list[Artifact]) -> None:
     """The size of each artifact, of the weights and of the ONNX file."""
-    st.subheader("Files")
+    st.subheader(_("Files"))
     models = [item for item in artifacts if item.kind != "description"]
     onnx = next((item.bytes for item in models if item.kind == "onnx"), 0)
     st.dataframe(
         [
             {
-                "Format": item.title,
-                "File": item.name + ("/" if item.is_folder else ""),
-                "Size": item.bytes,
-                "Of ONNX": f"{100 * item.bytes / onnx:.0f} %" if onnx else "–",
-                "What for": item.about,
+                _("Format"): item.title,
+                _("File"): item.name + ("/" if item.is_folder else ""),
+                _("Size"): item.bytes,
+                _("Of ONNX"): format_percent(item.bytes / onnx, 0) if onnx else "–",
+                _("What for"): item.about,
             }
             for item in models
         ],
         hide_index=True,
         width="stretch",
         column_config={
-            "Size": st.column_config.ProgressColumn(
+            _("Size"): st.column_config.ProgressColumn(
                 format="bytes", min_value=0, max_value=max(item.bytes for item in models), width="medium"
             )
         },
@@ -52,19 +54,19 @@ def download_button(run: Run, item: Artifact) -> None:
     """A download button for one artifact; folders are zipped. The file is read on click."""
     folder, file = lambda: zip_bytes(run, item), lambda: run.file(item.path).read_bytes()
     st.download_button(
-        f"Download {item.name}{'.zip' if item.is_folder else ''}",
+        _("Download {file}", file=f"{item.name}{'.zip' if item.is_folder else ''}"),
         folder if item.is_folder else file,
         f"{item.name}.zip" if item.is_folder else item.name,
         on_click="ignore",
         icon=":material/download:",
         key=f"download {item.path}",
-        help=f"{item.title}: {item.about}",
+        help=_("{name}: {about}", name=item.title, about=item.about),
     )
 
 
-@st.cache_data(show_spinner="writing the snippets", max_entries=32)
-def code_snippet(path: Path, name: str, sha256: str) -> str:
-    """The code snippet of an artifact, cached until the file that names its inputs changes."""
+@st.cache_data(show_spinner=False, max_entries=32)
+def code_snippet(path: Path, name: str, sha256: str, language: str) -> str:
+    """The code snippet of an artifact, cached until the file that names its inputs changes. Its comments are texts."""
     run = Run(path)
     item = artifact.find(run, name)
     return snippets.snippets(run, item)[item]
@@ -73,21 +75,21 @@ def code_snippet(path: Path, name: str, sha256: str) -> str:
 def show_downloads(run: Run, artifacts: list[Artifact]) -> None:
     """A zip of everything, and each artifact with code that loads it."""
     st.download_button(
-        "Download all as one zip",
+        _("Download all as one zip"),
         functools.partial(zip_bytes, run),
         f"{run.name}.zip",
         "application/zip",
         on_click="ignore",
         type="primary",
         icon=":material/folder_zip:",
-        help="ONNX, SavedModel, frozen graph, LiteRT, the code below, the report if it is up to date, and a README",
+        help=_("ONNX, SavedModel, frozen graph, LiteRT, the code below, the report if it is up to date, and a README"),
     )
     models = [item for item in artifacts if item.kind not in ("weights", "description")]
     for tab, item in zip(st.tabs([item.title for item in models]), models, strict=True):
         with tab:
-            st.write(f"{item.about[0].upper()}{item.about[1:]}.")
+            st.write(_("{sentence}.", sentence=capitalized(item.about)))
             download_button(run, item)
             names_inputs = item.path if item.kind == "onnx" else f"{item.stage}/signature.json"
-            code = code_snippet(run.path, item.path, digest(run.file(names_inputs)))
+            code = code_snippet(run.path, item.path, digest(run.file(names_inputs)), current())
             # Wrapped, because not every browser scrolls it by the keyboard
             st.container(key=f"code-{item.path}").code(code, language="python", wrap_lines=True)

@@ -65,7 +65,7 @@ class _Shelf:
         """The digits; while they are read or generated, every page that waits shows a bar. Raises DataError."""
         if self._digits is None:
             loading = self._start()
-            with ProgressBar("Reading the digits") as bar:
+            with ProgressBar(_("Reading the digits")) as bar:
                 self._digits = loading.wait(bar)
         return self._digits
 

@@ -7,6 +7,7 @@ import streamlit as st
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.targets.table import TARGETS
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 
@@ -15,68 +16,71 @@ def choose_converter() -> str:
     """A widget that chooses a converter."""
     return str(
         st.selectbox(
-            "Converter",
+            _("Converter"),
             [stage.partition("/")[2] for stage in CONVERT_STAGES],
             key="converter",
             bind="query-params",
             width=300,
-            help="Builds the TensorFlow graph from the ONNX nodes, and determines which ops each node becomes",
+            help=_("Builds the TensorFlow graph from the ONNX nodes, and determines which ops each node becomes"),
         )
     )
 
 
 def conversion_settings(run: Run, converter: str) -> ConvertConfig:
     """Show the widgets; returns the config they describe."""
-    images = "Samples" if run.is_model else "Training images"
     fields = {field.path[0]: field for field in describe(ConvertConfig)}
     default = ConvertConfig()
     left, right = st.columns(2)
     size = left.select_slider(
-        "Calibration samples" if run.is_model else "Calibration images",
+        _("Calibration samples") if run.is_model else _("Calibration images"),
         [1, 2, 4, 8, 16, 32, 64] if run.is_model else [1, 10, 50, 100, 200, 500, 1000, 2000, 5000, 10_000],
         64 if run.is_model else default.calibration_size,
         key="calibration-samples" if run.is_model else "calibration-size",
         bind="query-params",
-        help=f"{images} used to calibrate the value ranges of int8 tensors. Too few make int8 less accurate; many make "
-        "the conversion slower. Other formats do not use them",
+        help=_(
+            "Used to calibrate the value ranges of int8 tensors. Too few make int8 less accurate; many make the "
+            "conversion slower. Other formats do not use them"
+        ),
     )
     seed = right.number_input(
-        "Calibration seed",
+        _("Calibration seed"),
         0,
         int(fields["seed"].setting.high or 0),
         default.seed,
         key="calibration-seed",
         bind="query-params",
-        help=f"Selects the {images.lower()}. A different seed changes the int8 answers slightly",
+        help=_("Selects what int8 is calibrated on. A different seed changes the int8 answers slightly"),
     )
     left, middle, right = st.columns(3)
     native = converter == default.converter
     layout = left.selectbox(
-        "Layout of images",
+        _("Layout of images"),
         fields["layout"].choices,
         key="layout",
         bind="query-params",
         disabled=not native,
-        help="nchw: images have ONNX's layout. nhwc: channels last, as cameras deliver them, without a transpose at "
-        "the inputs and outputs; only for the native converter",
+        help=_(
+            "nchw: images have ONNX's layout. nhwc: channels last, as cameras deliver them, without a transpose at the "
+            "inputs and outputs; only for the native converter"
+        ),
     )
-    integers = "With integers the file skips a conversion step, but the caller has to apply its scale and zero point"
+    integers = _("With integers the file skips a conversion step, but the caller has to apply its scale and zero point")
     int8_inputs, int8_outputs = (
         column.selectbox(label, fields[name].choices, key=name, bind="query-params", help=integers)
         for column, label, name in (
-            (middle, "int8 file: inputs", "int8_inputs"),
-            (right, "int8 file: outputs", "int8_outputs"),
+            (middle, _("int8 file: inputs"), "int8_inputs"),
+            (right, _("int8 file: outputs"), "int8_outputs"),
         )
     )
     names = {target.name: target.title for target in TARGETS}
     only = st.multiselect(
-        "Formats",
+        _("Formats"),
         list(names),
         format_func=names.__getitem__,
         key="only",
         bind="query-params",
-        placeholder="all",
-        help="The formats to write; the comparison and the benchmark then cover only these",
+        placeholder=_("all"),
+        help=_("The formats to write; the comparison and the benchmark then cover only these"),
     )
     return default.replace(
         converter=converter,

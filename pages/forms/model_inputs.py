@@ -9,6 +9,7 @@ from convnet_core.common.files import digest
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs import graph_file
 from convnet_core.graphs.graph import Tensor
+from convnet_core.language import _
 from convnet_core.onnx_files.shapes import Dimension
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import DYNAMIC_SIZE
@@ -36,18 +37,20 @@ def input_flags(run: Run, previous: InputSpec) -> list[str]:
         jobs.show_error(error)
         return []
     flags = []
-    with st.expander("Input values", icon=":material/input:"):
+    with st.expander(_("Input values"), icon=":material/input:"):
         st.caption(
-            "Each input gets random numbers of its type. Choose the free sizes, and a realistic range of values, such "
-            "as the brightness of a pixel. If you leave the range at 0 to 1, indices, lengths and the like are drawn "
-            "from all values that the model accepts."
+            _(
+                "Each input gets random numbers of its type. Choose the free sizes, and a realistic range of values, "
+                "such as the brightness of a pixel. If you leave the range at 0 to 1, indices, lengths and the like "
+                "are drawn from all values that the model accepts."
+            )
         )
         for tensor in inputs:
             with st.container(horizontal=True, vertical_alignment="bottom"):
                 st.markdown(f"`` {tensor.name} ``  \n{tensor.text}", width=260)
                 flags += [*_shape_flags(run, tensor, previous), *_range_flags(run, tensor, previous)]
         if previous.files and st.toggle(
-            "Read the samples from the same files as last time",
+            _("Read the samples from the same files as last time"),
             True,
             key=f"files of {run.name}",
             help="; ".join(f"{name}: {file}" for name, file in previous.files.items()),
@@ -56,12 +59,12 @@ def input_flags(run: Run, previous: InputSpec) -> list[str]:
     return flags
 
 
-def _number_input(run: Run, tensor: Tensor, what: str, low: float, high: float, value: float) -> float:
-    """A number input that starts with the run's value."""
+def _number_input(run: Run, tensor: Tensor, what: str, low: float, high: float, value: float, label: str = "") -> float:
+    """A number input that starts with the run's value; `label` replaces the name `what`."""
     key = f"{tensor.name} {what}"
     shared.set_initial_values(run, **{key: value})
     kind = type(value)
-    return float(st.number_input(what, kind(low), kind(high), value, key=key, width=150))
+    return float(st.number_input(label or what, kind(low), kind(high), value, key=key, width=150))
 
 
 def _shape_flags(run: Run, tensor: Tensor, previous: InputSpec) -> list[str]:
@@ -70,9 +73,9 @@ def _shape_flags(run: Run, tensor: Tensor, previous: InputSpec) -> list[str]:
     before = previous.shapes.get(tensor.name, ())
     sizes = [_batch_size(shape), *(DYNAMIC_SIZE if axis in free else size for axis, size in enumerate(shape) if axis)]
     for axis in free:
-        name = str(shape[axis] or f"dimension {axis}")
+        name, label = str(shape[axis] or f"dimension {axis}"), "" if shape[axis] else _("dimension {axis}", axis=axis)
         size = before[axis] if axis < len(before) else DYNAMIC_SIZE
-        sizes[axis] = int(_number_input(run, tensor, name, 1, _LARGEST_SIZE, size))
+        sizes[axis] = int(_number_input(run, tensor, name, 1, _LARGEST_SIZE, size, label))
     unchanged = all(sizes[axis] == DYNAMIC_SIZE for axis in free)
     return [] if unchanged else ["--shape", f"{tensor.name}={','.join(map(str, sizes))}"]
 
@@ -98,11 +101,11 @@ def _range_flags(run: Run, tensor: Tensor, previous: InputSpec) -> list[str]:
         default = limits if dtype.itemsize == 1 else default
     before = previous.ranges.get(tensor.name, default)
     kind = int if is_integer else float
-    low = kind(_number_input(run, tensor, "lowest", limits[0], limits[1], kind(before[0])))
-    high = kind(_number_input(run, tensor, "highest", limits[0], limits[1], kind(before[1])))
+    low = kind(_number_input(run, tensor, "lowest", limits[0], limits[1], kind(before[0]), _("lowest")))
+    high = kind(_number_input(run, tensor, "highest", limits[0], limits[1], kind(before[1]), _("highest")))
     if (low, high) == default:
         return []
     if low > high:
-        st.error("The lowest value is greater than the highest.")
+        st.error(_("The lowest value is greater than the highest."))
         return []
     return ["--range", f"{tensor.name}={low},{high}"]
