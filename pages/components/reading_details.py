@@ -49,7 +49,7 @@ def show_feature_maps(reading: Reading, pool: RuntimePool) -> None:
     assert reading.steps is not None
     maps = pool.features(reading.steps.image[None, None])
     if maps is not None:
-        _, channels, height, width = maps.shape
+        channels, height, width = maps.shape[1:]
         st.caption(f"The {channels} feature maps of {height} × {width} after layer1 in PyTorch; brighter is stronger.")
         st.image(drawing_pictures.feature_grid(maps[0]), alt=_("The feature maps"))
 

@@ -36,14 +36,14 @@ _STYLE = """<style>
 .way a.box:hover, .way a.box:focus-visible {background: color-mix(in srgb, var(--state) 12%, transparent)}
 .way .box {flex: 1 1 8.5rem; min-width: 8.5rem; padding: 0.6rem 0.8rem; border-radius: 0.6rem; border: 1px solid;
   border-color: color-mix(in srgb, currentColor 20%, transparent); border-top: 4px solid var(--state)}
-.way .missing, .way .waiting {border-style: dashed; border-top-style: dashed; opacity: 0.75}
+.way .missing, .way .waiting {border-style: dashed; border-top-style: dashed}
 .way .running {background: color-mix(in srgb, var(--state) 14%, transparent)}
 .way b {display: block; font-size: 1rem}
 .way .made {display: block; font-size: 1.05rem; font-weight: 600; overflow-wrap: anywhere}
 .way .stale .made, .way .failed .made, .way .stopped .made {font-size: 0.8rem; font-weight: 400}
 .way .state {display: block; opacity: 0.85}
-.way .state i {font-style: normal; font-weight: 700; color: var(--state)}
-.way .step {flex: 0 0 4.6rem; align-self: center; text-align: center; font-size: 0.8rem; opacity: 0.8}
+.way .state i {font-style: normal; font-weight: 700; color: color-mix(in srgb, var(--state) 50%, currentColor)}
+.way .step {flex: 0 0 4.6rem; align-self: center; text-align: center; font-size: 0.8rem; opacity: 0.9}
 .way .step::after {content: ""; display: block; height: 12px; margin: 2px 8px; background: currentColor;
   clip-path: polygon(0 42%, 84% 42%, 84% 0, 100% 50%, 84% 100%, 84% 58%, 0 58%)}
 @media (max-width: 640px) {.way {flex-direction: column} .way .box, .way .step {flex-basis: auto}
