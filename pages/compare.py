@@ -19,7 +19,7 @@ from convnet_core.compare.report_file import Report
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConvNetError, RunError
-from convnet_core.language import _
+from convnet_core.language import _, plural
 from convnet_core.runs.provenance import data_of, inputs_of
 from convnet_core.runs.run import Run
 from pages.charts import comparison as charts_of_errors
@@ -28,15 +28,16 @@ from pages.components import frame, report_table
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.digits import digits
+from pages.components.names import page_title
 from pages.components.picture_grid import Picture, show_pictures
 from pages.forms import model_inputs as inputs
 
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.title("Compare")
+    st.title(page_title("compare"))
     st.write(
-        "Every runtime computed answers for the same inputs. See whether they agree, how far they differ, and where."
+        _("Every runtime computed answers for the same inputs. See whether they agree, how far they differ, and where.")
     )
     run = shared.require_stage("compare", _("Comparing needs a trained network."))
     jobs.show_start_error()
@@ -46,12 +47,13 @@ def main() -> None:
     try:
         content = report_file.load(run)
         path = run.file("compare/measurements.npz")
-        measurements = load_measurements(path, digest(path))
+        with st.spinner(_("Reading the measurements")):
+            measurements = load_measurements(path, digest(path))
     except RunError as error:
         jobs.show_error(error)
         return
     answer = st.container()
-    with st.expander("Settings: tolerances, and another comparison", icon=":material/tune:", key="settings"):
+    with st.expander(_("Settings: tolerances, and another comparison"), icon=":material/tune:", key="settings"):
         config = settings(run)
     sizes = {(line.name, line.converter): line.bytes for line in content.runtimes}
     comparison = judge(measurements, sizes, content.reference, config)
@@ -66,13 +68,13 @@ def main() -> None:
         show_outputs(content)
     labeled = {item.key.runtime: item for item in report.per_sample(comparison) if item.answers is not None}
     if labeled:
-        st.subheader("Where labels go")
+        st.subheader(_("Where labels go"))
         name = st.selectbox(
-            "Runtime",
+            _("Runtime"),
             list(labeled)[::-1],
             key="runtime",
             bind="query-params",
-            help="Off the diagonal: images with different labels",
+            help=_("Off the diagonal: images with different labels"),
         )
         alt = _("A matrix of labels: {runtime} against {reference}", runtime=name, reference=comparison.reference)
         st.plotly_chart(confusion(labeled[name], comparison.reference), width="stretch", alt=alt)
@@ -80,7 +82,7 @@ def main() -> None:
     report_table.download_report(run)
 
 
-@st.cache_resource(show_spinner="reading the measurements", max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def load_measurements(path: Path, sha256: str) -> list[Measurement]:
     """The measurements of a run, cached for all sessions until the file's digest changes."""
     return measurements_file.load(path)
@@ -89,15 +91,15 @@ def load_measurements(path: Path, sha256: str) -> list[Measurement]:
 def settings(run: Run) -> CompareConfig:
     """Widgets for the tolerances, which judge again at once, and a button that measures again."""
     config = tolerances(run, CompareConfig.from_json(run.require("compare").config))
-    st.caption("The tolerances judge the same measurements again, at once; nothing has to run.")
+    st.caption(_("The tolerances judge the same measurements again, at once; nothing has to run."))
     flags = inputs.input_flags(run, inputs_of(run, "compare")) if run.is_model else []
     full = not run.is_model and st.toggle(
-        "The whole test set at every batch size",
+        _("The whole test set at every batch size"),
         config.full,
         key=f"full of {run.name}",
-        help="Otherwise the largest batch size runs all of it and the others a sample, in a third of the time",
+        help=_("Otherwise the largest batch size runs all of it and the others a sample, in a third of the time"),
     )
-    start_button(run, config.replace(full=full), flags, "Compare again")
+    start_button(run, config.replace(full=full), flags, _("Compare again"))
     return config
 
 
@@ -109,7 +111,7 @@ def start_button(run: Run, config: CompareConfig, flags: list[str], label: str) 
         lambda: run,
         ["compare", *arguments(config, CompareConfig()), *data, *flags],
         icon=":material/balance:",
-        help="Runs every runtime on the same inputs and judges the answers again",
+        help=_("Runs every runtime on the same inputs and judges the answers again"),
     )
 
 
@@ -117,19 +119,28 @@ def offer_comparison(run: Run, others: list[str]) -> None:
     """A button that compares again, as before, with the conversions that the verdict does not cover."""
     if others:
         config = CompareConfig.from_json(run.require("compare").config)
-        start_button(run, config, inputs_of(run, "compare").arguments(), f"Compare {join_words(others)} too")
+        start_button(
+            run,
+            config,
+            inputs_of(run, "compare").arguments(),
+            _("Compare {converters} too", converters=join_words(others)),
+        )
 
 
 def show_errors(comparison: Comparison) -> None:
     """Show how large the errors are, and what is tolerated."""
-    st.markdown("**The errors, and what is tolerated**")
+    st.markdown("**" + _("The errors, and what is tolerated") + "**")
     alt = _("How many samples of each runtime have which error")
     st.plotly_chart(charts_of_errors.errors(comparison), width="stretch", config={"displayModeBar": False}, alt=alt)
     st.caption(
-        f"How many samples have which error, against {comparison.reference}. In the orange zone an error fails: "
-        f"float32 may differ by {comparison.config.atol:g} + {comparison.config.rtol:g} × the sample's largest output, "
-        "so the limit moves with the sample, from the dashed line to the darker zone. float16 and int8 have no limit: "
-        "they are judged by their labels."
+        _(
+            "How many samples have which error, against {reference}. In the orange zone an error fails: float32 may "
+            "differ by {atol:g} + {rtol:g} × the sample's largest output, so the limit moves with the sample, from "
+            "the dashed line to the darker zone. float16 and int8 have no limit: they are judged by their labels.",
+            reference=comparison.reference,
+            atol=comparison.config.atol,
+            rtol=comparison.config.rtol,
+        )
     )
 
 
@@ -144,7 +155,7 @@ def tolerances(run: Run, config: CompareConfig) -> CompareConfig:
         _steps(config.rtol),
         config.rtol,
         key="rtol",
-        help="float32: largest allowed error, as a fraction of the sample's largest output. Lower it: runtimes fail",
+        help=_("float32: largest allowed error, as a fraction of the sample's largest output. Lower it: runtimes fail"),
         **shown,
     )
     atol = columns[1].select_slider(
@@ -152,20 +163,20 @@ def tolerances(run: Run, config: CompareConfig) -> CompareConfig:
         _steps(config.atol),
         config.atol,
         key="atol",
-        help="float32: error that is always allowed",
+        help=_("float32: error that is always allowed"),
         **shown,
     )
     if run.is_model:
         return config.replace(rtol=rtol, atol=atol)
     agreement = columns[2].slider(
-        "int8: equal labels, %",
+        _("int8: equal labels, %"),
         min(90.0, least),
         100.0,
         least,
         0.1,
         key="int8-agreement",
         bind="query-params",
-        help="Minimum percentage of test images for which int8 must give the reference's label",
+        help=_("Minimum percentage of test images for which int8 must give the reference's label"),
     )
     return config.replace(rtol=rtol, atol=atol, int8_agreement=agreement / 100)
 
@@ -182,10 +193,15 @@ def show_outputs(content: Report) -> None:
         key = line.runtime, line.output, line.inputs
         errors = [error for error in (largest.get(key), line.max_abs_error) if error is not None]
         largest[key] = max(errors, default=None)
-    st.subheader("Every output")
+    st.subheader(_("Every output"))
     st.dataframe(
         [
-            {"Runtime": runtime, "Output": output, "Inputs": inputs_name, "Largest error": format_error(error)}
+            {
+                _("Runtime"): runtime,
+                _("Output"): output,
+                _("Inputs"): inputs_name,
+                _("Largest error"): format_error(error),
+            }
             for (runtime, output, inputs_name), error in largest.items()
         ],
         hide_index=True,
@@ -202,15 +218,16 @@ def confusion(item: Measurement, reference: str) -> go.Figure:
     np.add.at(counts, (item.expected, item.answers), 1)
     rows = tuple(map(tuple, counts.tolist()))
     dark = st.context.theme.type == "dark"
-    return charts.confusion(rows, f"{item.key.runtime} says", f"{reference} says", hide_diagonal=True, dark=dark)
+    x, y = (_("{runtime} says", runtime=name) for name in (item.key.runtime, reference))
+    return charts.confusion(rows, x, y, hide_diagonal=True, dark=dark)
 
 
 def show_differing(comparison: Comparison, run: Run) -> None:
     """Show the test images for which a runtime's label differs from the reference's."""
     count = report.count_differing(comparison)
-    st.subheader("Images with different labels")
+    st.subheader(_("Images with different labels"))
     if not count:
-        st.write("None: every runtime gives every test image the same label.")
+        st.write(_("None: every runtime gives every test image the same label."))
         return
     try:
         images = digits(data_of(run, "compare")).test.images
@@ -218,7 +235,11 @@ def show_differing(comparison: Comparison, run: Run) -> None:
         jobs.show_error(error)
         return
     pictures = report.differing_pictures(comparison, images)
-    st.caption(f"{count} test images; the first {len(pictures)} are shown.")
+    st.caption(
+        plural(
+            "{count} test image; shown: {shown}.", "{count} test images; shown: {shown}.", count, shown=len(pictures)
+        )
+    )
     show_pictures(_with_answers(picture, comparison.reference) for picture in pictures)
 
 

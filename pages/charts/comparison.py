@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil, floor, log10
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from convnet_core.common.formatting import format_share
+from convnet_core.common.formatting import format_number, format_share
 from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, tolerances
 from convnet_core.compare.report import per_sample
+from convnet_core.language import _, cache_by_language, plural
 from pages.charts import style as charts
 
 _BINS = 4
@@ -53,14 +53,15 @@ def _row(item: Measurement, comparison: Comparison) -> _Row:
     if (allowed := tolerances(item, comparison.config)) is not None:
         limits = (float(allowed.min(initial=1.0)), float(allowed.max(initial=0.0)))
         beyond = int((~(item.max_abs <= allowed)).sum())
-        text = "all within tolerance" if line.passed else "fails on other inputs"
-        text = f"{beyond:,} of {len(allowed):,} beyond" if beyond else text
+        text = _("all within tolerance") if line.passed else _("fails on other inputs")
+        if beyond:
+            text = _("{count} of {all} beyond", count=format_number(beyond), all=format_number(len(allowed)))
     else:
-        text = f"{format_share(item.agreement)} of labels equal"
-    return _Row(name, counts, equal, limits, text if line.judged else "not judged", line.passed)
+        text = _("{share} of labels equal", share=format_share(item.agreement))
+    return _Row(name, counts, equal, limits, text if line.judged else _("not judged"), line.passed)
 
 
-@lru_cache(16)
+@cache_by_language(16)
 def _draw(rows: tuple[_Row, ...]) -> go.Figure:
     low, high = _range(rows)
     zero = low - 1 if any(row.equal for row in rows) else None
@@ -82,23 +83,32 @@ def _draw(rows: tuple[_Row, ...]) -> go.Figure:
             "yaxis": {"range": [-0.1, len(rows)], "showticklabels": False, "showgrid": False, "zeroline": False},
         },
     )
-    charts.style_figure(figure, "largest |error| of a sample (log scale)", "", height=90 + 52 * len(rows))
+    charts.style_figure(figure, _("largest |error| of a sample (log scale)"), "", height=90 + 52 * len(rows))
     return figure.update_layout(margin_t=10)
 
 
 def _bars(row: _Row, place: int, zero: float | None) -> go.Bar:
     """The histogram of a row, which starts at `place`; samples without an error stand at `zero`."""
     highest = max([row.equal, *(count for _, count in row.counts)], default=1) or 1
-    bars = [(zero, row.equal, "no error")] if row.equal else []
+    bars = [(zero, row.equal, _("no error"))] if row.equal else []
     bars += [((bin_ + 0.5) / _BINS, count, _between(bin_)) for bin_, count in row.counts]
     return go.Bar(
-        x=[x for x, _, _ in bars],
+        x=[x for x, *_rest in bars],
         y=[0.6 * count / highest for _, count, _ in bars],
         base=place,
         width=0.9 / _BINS,
         name=row.name,
         marker={**charts.bar_of(row.name), "line": {"width": 0}},
-        hovertext=[f"{row.name}: {count:,} samples, {text}" for _, count, text in bars],
+        hovertext=[
+            plural(
+                "{runtime}: {count} sample, {error}",
+                "{runtime}: {count} samples, {error}",
+                count,
+                runtime=row.name,
+                error=text,
+            )
+            for _x, count, text in bars
+        ],
         hoverinfo="text",
     )
 
@@ -106,7 +116,7 @@ def _bars(row: _Row, place: int, zero: float | None) -> go.Bar:
 def _note(row: _Row, place: int) -> dict[str, Any]:
     """The runtime and its verdict, above its bars: beside them they would leave no room on a phone."""
     color = {} if row.passed else {"color": _BEYOND}
-    text = f"<b>{row.name}</b>: {'' if row.passed else '✗ '}{row.text}"
+    text = _("{runtime}: {verdict}", runtime=f"<b>{row.name}</b>", verdict=row.text if row.passed else f"✗ {row.text}")
     position = {"x": 0, "xref": "paper", "xanchor": "left", "y": place + 0.77}
     return {**position, "text": text, "showarrow": False, "font": {"size": 12, **color}}
 
@@ -134,4 +144,4 @@ def _range(rows: tuple[_Row, ...]) -> tuple[float, float]:
 
 
 def _between(bin_: int) -> str:
-    return f"error from {10 ** (bin_ / _BINS):.1e} to {10 ** ((bin_ + 1) / _BINS):.1e}"
+    return _("error from {low:.1e} to {high:.1e}", low=10 ** (bin_ / _BINS), high=10 ** ((bin_ + 1) / _BINS))

@@ -16,9 +16,12 @@ _CHART_WIDTH = 395  # pixels: two charts in a row at 1280, one at 800
 
 
 def bars(
-    speeds: tuple[Speed, ...], x: str, show: Callable[[float], str], **parts: Callable[[Speed], float | None]
+    speeds: tuple[Speed, ...], x: str, show: Callable[[float], str], parts: dict[str, Callable[[Speed], float | None]]
 ) -> go.Figure:
-    """A stacked bar for each runtime, labeled with its sum. Runtimes with an unmeasured part have no bar."""
+    """A stacked bar for each runtime, labeled with its sum. Runtimes with an unmeasured part have no bar.
+
+    `parts` are by name.
+    """
     figure = go.Figure()
     measured = [speed for speed in speeds if all(part(speed) is not None for part in parts.values())]
     names = [f"{speed.name}  {show(sum(part(speed) or 0 for part in parts.values()))}" for speed in measured]
@@ -26,7 +29,7 @@ def bars(
         figure.add_bar(
             y=names,
             x=[part(speed) for speed in measured],
-            name=name.replace("_", " "),
+            name=name,
             orientation="h",
             hovertemplate="%{y}<br>%{fullData.name}: %{x:.4~g}<extra></extra>",
         )
@@ -48,13 +51,18 @@ def latency(speeds: tuple[Speed, ...]) -> go.Figure:
                 error_x={"type": "data", "symmetric": False, "array": [p95 - median], "color": "#888888"},
                 marker={"color": charts.color_of(speed.name), "symbol": charts.symbol_of(speed.name), "size": 12},
                 mode="markers",
-                hovertemplate=f"{speed.name}<br>median {format_milliseconds(median)}, "
-                f"p95 {format_milliseconds(p95)}<extra></extra>",
+                hovertemplate=_(
+                    "{runtime}<br>median {median}, p95 {p95}",
+                    runtime=speed.name,
+                    median=format_milliseconds(median),
+                    p95=format_milliseconds(p95),
+                )
+                + "<extra></extra>",
             )
     figure.update_xaxes(type="log", tickformat="~g", dtick=1)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     height = 110 + 30 * len(figure.data)
-    return charts.style_figure(figure, "ms per call (log scale); line: to p95", "", height=height, showlegend=False)
+    return charts.style_figure(figure, _("ms per call (log scale); line: to p95"), "", height=height, showlegend=False)
 
 
 def throughput(speeds: tuple[Speed, ...]) -> go.Figure:
@@ -69,12 +77,15 @@ def throughput(speeds: tuple[Speed, ...]) -> go.Figure:
             mode="lines+markers",
             line=charts.line_of(speed.name),
             marker={"symbol": charts.symbol_of(speed.name), "size": 9},
-            hovertemplate=f"{speed.name}<br>batch %{{x}}: %{{y:,.0f}} samples/s<extra></extra>",
+            hovertemplate=_(
+                "{runtime}<br>batch {size}: {speed} samples/s", runtime=speed.name, size="%{x}", speed="%{y:,.0f}"
+            )
+            + "<extra></extra>",
         )
     sizes = sorted({timing.batch for speed in speeds for timing in speed.timings})
     figure.update_xaxes(type="log", tickvals=sizes, ticktext=[f"{size:,}" for size in sizes])
     figure.update_yaxes(type="log", dtick="D2", tickformat="~s")
-    return charts.style_figure(figure, "batch size, samples", "samples/s", height=460)
+    return charts.style_figure(figure, _("batch size, samples"), _("samples/s"), height=460)
 
 
 def show_chart(title: str, figure: go.Figure) -> None:
@@ -88,25 +99,31 @@ def show_charts(speeds: tuple[Speed, ...]) -> None:
     """Show all charts of a benchmark."""
     smallest = next((speed.latency.batch for speed in speeds if speed.latency), 1)
     with st.container(horizontal=True, gap="small"):
-        show_chart(f"Latency at batch {smallest}", latency(speeds))
+        show_chart(_("Latency at batch {size}", size=smallest), latency(speeds))
         first = bars(
             speeds,
             "s",
             lambda value: f"{format_figure(value)} s",
-            import_the_library=lambda speed: speed.import_seconds,
-            load_the_model=lambda speed: speed.load_seconds,
-            first_answer=lambda speed: speed.first_seconds,
+            {
+                _("import the library"): lambda speed: speed.import_seconds,
+                _("load the model"): lambda speed: speed.load_seconds,
+                _("first answer"): lambda speed: speed.first_seconds,
+            },
         )
-        show_chart("Time to the first answer", first)
+        show_chart(_("Time to the first answer"), first)
         memory = bars(
             speeds,
-            "MB resident",
+            _("MB resident"),
             lambda value: f"{format_figure(value)} MB",
-            library_and_model=lambda speed: speed.loaded_mb,
-            more_at_its_peak=lambda speed: speed.more_at_peak_mb,
+            {
+                _("library and model"): lambda speed: speed.loaded_mb,
+                _("more at its peak"): lambda speed: speed.more_at_peak_mb,
+            },
         )
-        show_chart("Added memory", memory)
-        size = bars(speeds, "kB", lambda value: format_size(int(1e3 * value)), size=lambda speed: speed.bytes / 1e3)
-        show_chart("Size on disk", size)
+        show_chart(_("Added memory"), memory)
+        size = bars(
+            speeds, "kB", lambda value: format_size(int(1e3 * value)), {_("size"): lambda speed: speed.bytes / 1e3}
+        )
+        show_chart(_("Size on disk"), size)
     st.subheader(title := _("Throughput by batch size"))
     st.plotly_chart(throughput(speeds), width="stretch", alt=title)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from convnet_core.common.formatting import format_error, format_share, format_size
+from convnet_core.common.formatting import capitalized, format_error, format_share, format_size
 from convnet_core.compare.report_file import Report
 from convnet_core.compare.verdict import basis, explanations, sentence
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from pages.components import run_state as shared
 
@@ -20,15 +21,17 @@ def show_verdict(report: Report, not_compared: Sequence[str], *, stale: bool = F
     """
     text = sentence(report, not_compared)
     if stale:
-        st.info(f"The last comparison, which is out of date, said: {text}.", icon=":material/history:")
+        st.info(
+            _("The last comparison, which is out of date, said: {verdict}.", verdict=text), icon=":material/history:"
+        )
     elif report.agree:
-        st.success(f"{text[0].upper()}{text[1:]}.", icon=":material/verified:")
+        st.success(_("{sentence}.", sentence=capitalized(text)), icon=":material/verified:")
     else:
-        st.error(f"Not all runtimes agree: {text}.", icon=":material/error:")
+        st.error(_("Not all runtimes agree: {verdict}.", verdict=text), icon=":material/error:")
     if report.scope:
-        st.caption(f"Compared on {report.scope}.")
+        st.caption(_("Compared on {scope}.", scope=report.scope))
     for note in report.notes:
-        st.caption(f"{note}.")
+        st.caption(_("{sentence}.", sentence=note))
 
 
 def show_table(report: Report) -> None:
@@ -36,13 +39,13 @@ def show_table(report: Report) -> None:
     st.dataframe(
         [
             {
-                "Runtime": line.name,
-                "Verdict": "✗ fail" if not line.passed else "✓ pass" if line.judged else "not judged",
-                "Largest error": format_error(line.max_abs_error),
-                "Equal labels": format_share(line.label_agreement),
-                "Judged by": basis(report, line),
-                "Accuracy": format_share(line.accuracy),
-                "Size": format_size(line.bytes),
+                _("Runtime"): line.name,
+                _("Verdict"): _("✗ fail") if not line.passed else _("✓ pass") if line.judged else _("not judged"),
+                _("Largest error"): format_error(line.max_abs_error),
+                _("Equal labels"): format_share(line.label_agreement),
+                _("Judged by"): basis(report, line),
+                _("Accuracy"): format_share(line.accuracy),
+                _("Size"): format_size(line.bytes),
             }
             for line in report.runtimes
         ],
@@ -50,7 +53,11 @@ def show_table(report: Report) -> None:
         width="stretch",
         height="content",
     )
-    reasons = [f"- **{line.name}**: {line.reason}" for line in report.runtimes if not line.passed]
+    reasons = [
+        "- " + _("**{runtime}**: {reason}", runtime=line.name, reason=line.reason)
+        for line in report.runtimes
+        if not line.passed
+    ]
     if reasons:  # the table would cut them off
         st.markdown("\n".join(reasons))
     if texts := explanations(report):
@@ -62,9 +69,9 @@ def download_report(run: Run) -> None:
     shared.download_button(
         run,
         "compare/report.html",
-        "Download the report",
+        _("Download the report"),
         f"{run.name}.html",
         mime="text/html",
         icon=":material/download:",
-        help="The report of the last comparison, with the tolerances used then",
+        help=_("The report of the last comparison, with the tolerances used then"),
     )
