@@ -11,7 +11,7 @@ from pages.components.names import page_title
 # shows a string that stands alone in this file.
 START = N_("Start")
 MENU = {
-    START: {"data": "dataset", "train": "model_training"},
+    START: {"runs": "list", "data": "dataset", "train": "model_training"},
     N_("Convert"): {"export": "account_tree", "convert": "transform"},
     N_("Prove"): {"compare": "balance", "dissect": "biotech", "benchmark": "speed", "sketchpad": "draw"},
 }

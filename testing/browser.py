@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("home", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
+PAGES = ("home", "runs", "data", "train", "export", "convert", "compare", "dissect", "benchmark", "sketchpad")
 """The addresses of all pages, in the order of the menu."""
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -14,8 +14,10 @@ from convnet_core.errors import ConvNetError
 from convnet_core.language import _
 from convnet_core.runs.library import list_runs
 from convnet_core.runs.names import shown_names
+from convnet_core.runs.run import Run
 from pages.components import job_area as jobs
-from pages.components import language_switch, run_name, shared_link
+from pages.components import language_switch, run_name, shared_link, trail
+from pages.components.run_state import selected_run, shown_name
 
 _HERE = Path(__file__).parent
 
@@ -42,6 +44,15 @@ def draw(page: StreamlitPage) -> None:
     language_switch.draw()
     with st.sidebar:
         shared_link.share_button()
+    run = selected_run()
+    _set_tab_title(page, run)
+    trail.show(page.url_path or "home", run)
+
+
+def _set_tab_title(page: StreamlitPage, run: Run | None) -> None:
+    """Tell the tabs of a browser apart: by page and run."""
+    names = [page.title, shown_name(run)] if run else [page.title]
+    st.set_page_config(page_title=f"{' · '.join(names)} – ConvNet")
 
 
 def show(main: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from convnet_core.language import N_, _
 
 _PAGES = {
     "home": N_("Home"),
+    "runs": N_("Runs"),
     "data": N_("Data"),
     "train": N_("Train"),
     "export": N_("Export"),

@@ -18,7 +18,7 @@ def show_editor(run: Run) -> None:
         title, notes = names.given_title(run), names.notes_of(run)
         if notes:
             st.caption(escape(notes))
-        with st.popover(_("Name and notes"), type="tertiary", icon=":material/edit:"):
+        with st.container(key="runs-name"), st.popover(_("Name and notes"), type="tertiary", icon=":material/edit:"):
             # A name or notes from elsewhere make a new widget, which shows them.
             new_title = st.text_input(
                 _("Name"),

@@ -17,8 +17,8 @@ NAME = "hide"
 """The name of the choice in the address and in the session."""
 
 _PARTS = {
-    "menu": (N_("The menu of pages"), '[data-testid="stSidebarNav"]'),
-    "runs": (N_("The choice of the run, and the list of runs"), ".st-key-run, .st-key-runs"),
+    "menu": (N_("The menu of pages"), '[data-testid="stSidebarNav"], .st-key-trail'),
+    "runs": (N_("The choice of the run, and the list of runs"), '.st-key-run, [class*="st-key-runs"]'),
     "settings": (N_("Settings"), '[class*="st-key-settings"], .st-key-opset, .st-key-fuse-batchnorm'),
     "code": (N_("Code and command lines"), '[class*="st-key-code"]'),
     "downloads": (N_("Downloads"), '[data-testid="stElementContainer"]:has(> [data-testid="stDownloadButton"])'),

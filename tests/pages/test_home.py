@@ -123,14 +123,6 @@ def test_a_stopped_training_can_be_brought_up_to_date(root, trained_run):
     assert button(app, "Bring up to date")
 
 
-def test_a_run_can_be_deleted(root, trained_run):
-    run = copy_of(trained_run, root)
-    app = open_page()
-    button(app, "Delete the run").click().run()
-    assert not app.exception
-    assert not run.path.exists()
-
-
 def test_a_damaged_report_is_explained(root, finished_run):
     run = copy_of(finished_run, root)
     path = run.path / "compare/report.json"
