@@ -19,13 +19,17 @@ from convnet_core.graphs.sizes import FRAME, SIDE, Size, size_of_box, size_of_fo
 
 @dataclass(frozen=True)
 class Shape:
-    """A box or a fold, with its left upper corner. An open fold contains the shapes of its items."""
+    """A box or a fold, with its left upper corner. An open fold contains the shapes of its items.
+
+    `depth` is the number of open folds around it.
+    """
 
     item: Item
     x: float
     y: float
     width: float
     height: float
+    depth: int = 0
     is_open: bool = False
 
 
@@ -122,18 +126,18 @@ class _Levels:
                 ends[item.id] = level.ends.shifted((width - level.width) / 2)
         return Level(fold, sizes, list(self._links[fold.id]), self._texts, ends)
 
-    def draw(self, level: Level, left: float, top: float, scene: Scene) -> None:
+    def draw(self, level: Level, left: float, top: float, scene: Scene, depth: int = 0) -> None:
         """Add a level's contents to a scene, with its left upper corner here."""
         for item in level.fold.items:
             x, y = level.corner(item.id)
             size = level.sizes[item.id]
             inner = self._levels.get(item.id)
-            scene.shapes.append(Shape(item, left + x, top + y, *size, is_open=inner is not None))
+            scene.shapes.append(Shape(item, left + x, top + y, *size, depth, is_open=inner is not None))
             if inner is None:
                 boxes = (item,) if isinstance(item, Box) else item.boxes
                 scene.shown.update(dict.fromkeys((box.id for box in boxes), item.id))
             else:
-                self.draw(inner, left + x + (size.width - inner.width) / 2, top + y + FRAME, scene)
+                self.draw(inner, left + x + (size.width - inner.width) / 2, top + y + FRAME, scene, depth + 1)
         for text, tensor, x, y, size in level.labels:
             scene.labels.append(Label(text, tensor, left + x, top + y, *size))
         for tensor, points, has_arrow in level.wires:
