@@ -25,16 +25,22 @@ def of_file(path: Path) -> Graph:
     return from_onnx.read(model)
 
 
-def of_run(run: Run) -> Graph:
-    """The graph that the export saved, else the graph of model.onnx. Raises RunError or ModelError."""
+def path_in(run: Run) -> Path:
+    """The file with a run's graph: graph.json, or model.onnx if an early version exported it. Raises RunError."""
     run.require("export")
-    if (run.path / "export" / FILE).is_file():
-        return read(run.file(f"export/{FILE}"))
-    return of_file(run.file("export/model.onnx"))
+    name = FILE if (run.path / "export" / FILE).is_file() else "model.onnx"
+    return run.file(f"export/{name}")
+
+
+def of_run(run: Run) -> Graph:
+    """The graph of a run's model. Raises RunError or ModelError."""
+    return read(path_in(run))
 
 
 def read(path: Path) -> Graph:
-    """Read a graph.json. One of an earlier version is made again from the model beside it. Raises ModelError."""
+    """Read a graph.json, or the ONNX file beside one of an earlier version, or an ONNX file. Raises ModelError."""
+    if path.suffix == ".onnx":
+        return of_file(path)
     try:
         content = read_json(path)
         if "nodes" in content and "modules" not in content:

@@ -19,7 +19,7 @@ _POINT = Size(0, 0)
 
 _BESIDE = 22.0
 """Gap between neighbors in a layer."""
-_BETWEEN, _MOST_BETWEEN, _SLOPE = 14.0, 90.0, 0.12
+_BETWEEN, _MOST_BETWEEN, _SLOPE = 10.0, 90.0, 0.12
 """Gap between layers: at least, at most, and as a share of the longest way to the side in it."""
 _PORTS = 16.0
 """Gap between the ends of edges at one box, if there is room."""

@@ -64,7 +64,7 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
     runtime in use.
     """
     run, monitor, folder = Run(Path(content["run"])), Relay(tell), Path(content["folder"])
-    size = multiply_adds(graph_file.read(run.file(f"export/{graph_file.FILE}")))
+    size = multiply_adds(graph_file.of_run(run))
     config = cost.decide(DissectConfig.from_json(content["config"]), size)
     input_spec = InputSpec.from_json(content["inputs"])
     start_recording(Path(content["note"]))

@@ -31,8 +31,8 @@ class Drawing:
         self.boxes = frozenset(box.id for box in diagram.boxes)
         self.folds = {item.id: item for item in self.root.folds}
         self.open_at_first = open_at_first(self.root)
-        self.scene = lru_cache(_KEPT)(self._scene)
-        self.view = lru_cache(_KEPT)(self._view)
+        self.scene = lru_cache(_KEPT)(self._arrange)
+        self.view = lru_cache(_KEPT)(self._to_json)
         self._index = [[box.id, box.title, box.name, box.tensors] for box in self.root.boxes]
 
     def folds_around(self, box: str) -> list[str]:
@@ -44,10 +44,10 @@ class Drawing:
         shown = self.scene(opened).shown
         return {shown[box]: color for box, color in reversed(colors.items()) if box in shown}
 
-    def _scene(self, opened: frozenset[str]) -> Scene:
+    def _arrange(self, opened: frozenset[str]) -> Scene:
         return arrange(self.diagram, self.root, opened)
 
-    def _view(self, opened: frozenset[str]) -> View:
+    def _to_json(self, opened: frozenset[str]) -> View:
         scene = self.scene(opened)
         key = hashlib.sha1(repr(sorted(opened)).encode(), usedforsecurity=False).hexdigest()
         return {

@@ -4,7 +4,7 @@
 // fold is opened. When the answer comes, the fold stays where it was on the screen.
 
 const STEP = 80, ZOOM = 1.25, FAR = 4, MARGIN = 24; // pixels of an arrow key, factor of a zoom, a click's, around the scene
-const LEAST = 0.55;                                 // the scale below which a whole graph is too small to begin with
+const LEAST = 0.55, START = 0.8;                    // the scales below which a whole graph is too small, and then
 
 const views = new WeakMap();
 
@@ -89,12 +89,12 @@ class View {
   }
 
   begin() { // the whole graph, or its top at a scale that can be read
-    const wanted = Math.min(Math.max(this.scene.height + 2 * MARGIN, 340), 0.72 * window.innerHeight);
+    const wanted = Math.min(Math.max(this.scene.height + 2 * MARGIN, 340), 0.76 * window.innerHeight);
     this.canvas.parentElement.style.height = `${wanted}px`;
     const [width, height] = this.size;
     const fit = Math.min(1, (width - 2 * MARGIN) / this.scene.width, (height - 2 * MARGIN) / this.scene.height);
     if (fit >= LEAST) return this.look({ x: this.scene.width / 2, y: this.scene.height / 2, scale: fit });
-    const scale = Math.min(1, Math.max(LEAST, (width - 2 * MARGIN) / this.scene.width));
+    const scale = Math.min(START, Math.max(LEAST, (width - 2 * MARGIN) / this.scene.width));
     const first = this.scene.shapes[0];
     const x = this.scene.width * scale <= width ? this.scene.width / 2 : first.x + first.width / 2;
     this.look({ x, y: height / 2 / scale - MARGIN / scale, scale });
@@ -107,7 +107,7 @@ class View {
   }
 
   keepPlace(before) { // what was clicked, or what is nearest to the middle, stays where it is on the screen
-    const tall = Math.min(Math.max(this.scene.height + 2 * MARGIN, 340), 0.72 * window.innerHeight);
+    const tall = Math.min(Math.max(this.scene.height + 2 * MARGIN, 340), 0.76 * window.innerHeight);
     const [, height] = this.size;
     if (tall > height) {
       this.canvas.parentElement.style.height = `${tall}px`; // grows down only
