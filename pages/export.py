@@ -137,9 +137,12 @@ def show_graph(run: Run) -> None:
     """Show the graph of the exported model."""
     try:
         path = graph_file.path_in(run)
-        graph.explore(path, digest(path))
+        sha256 = digest(path)
+        graph.read(path, sha256)  # here, because Streamlit itself shows what a fragment raises
     except ConvNetError as error:
         jobs.show_error(error)
+        return
+    graph.explore(path, sha256)
 
 
 frame.show(main)

@@ -9,21 +9,13 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from testing.browser import PAGES, SEVEN, choose_node, click_node, draw, settle
+from testing.browser import PAGES, SEVEN, click_node, draw, settle
 from tests.conftest import RUNTIMES, copy_of
 
 
 @pytest.fixture
 def run(finished_run, server):
     return copy_of(finished_run, server.runs)
-
-
-@pytest.mark.slow
-def test_clicking_a_node_shows_its_attributes_and_weights(server, run, page):
-    page.goto(f"{server.address}/export")
-    click_node(page, "Conv")
-    page.get_by_text("kernel_shape").first.wait_for(state="attached")  # the table is drawn on a canvas
-    page.get_by_text("layer1.0.weight").first.wait_for(state="attached")
 
 
 def test_the_answer_changes_during_a_stroke_and_the_drawing_survives_a_reload(server, run, page):
@@ -101,9 +93,9 @@ def test_a_lesson_shows_its_finding_and_clicks_in_both_graphs_show_the_node(serv
     page.get_by_text("Not made yet: a copy of the run, a kernel transposed").wait_for()
     page.get_by_role("button", name="Insert the fault and dissect").click()
     page.get_by_text("its transpose by (0, 1, 3, 2) fits").first.wait_for(timeout=120_000)
-    choose_node(page, "Gemm")
+    click_node(page, "Gemm")
     page.get_by_role("heading", name="Gemm node_linear").wait_for()
-    choose_node(page, "Conv2D", graph=1)
+    click_node(page, "Conv2D", graph=1)
     page.get_by_role("heading", name="Conv node_Conv").wait_for()
     page.get_by_text("A BatchNorm is folded into this node").wait_for()
 

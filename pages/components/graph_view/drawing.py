@@ -42,7 +42,7 @@ class Drawing:
     def colors_of(self, colors: Mapping[str, str], opened: frozenset[str]) -> dict[str, str]:
         """The colors of the shapes: those of boxes, and for a closed fold the first one that a box in it has."""
         shown = self.scene(opened).shown
-        return {shown[box]: color for box, color in reversed(colors.items()) if box in shown}
+        return {shown[box]: color for box, color in reversed(list(colors.items())) if box in shown}
 
     def _arrange(self, opened: frozenset[str]) -> Scene:
         return arrange(self.diagram, self.root, opened)

@@ -88,9 +88,12 @@ class View {
     return [this.canvas.clientWidth || 1, this.canvas.clientHeight || 1];
   }
 
+  get tall() { // the height for the scene, in pixels
+    return Math.min(Math.max(this.scene.height + 2 * MARGIN, 340), this.data.height * window.innerHeight);
+  }
+
   begin() { // the whole graph, or its top at a scale that can be read
-    const wanted = Math.min(Math.max(this.scene.height + 2 * MARGIN, 340), 0.76 * window.innerHeight);
-    this.canvas.parentElement.style.height = `${wanted}px`;
+    this.canvas.parentElement.style.height = `${this.tall}px`;
     const [width, height] = this.size;
     const fit = Math.min(1, (width - 2 * MARGIN) / this.scene.width, (height - 2 * MARGIN) / this.scene.height);
     if (fit >= LEAST) return this.look({ x: this.scene.width / 2, y: this.scene.height / 2, scale: fit });
@@ -107,8 +110,7 @@ class View {
   }
 
   keepPlace(before) { // what was clicked, or what is nearest to the middle, stays where it is on the screen
-    const tall = Math.min(Math.max(this.scene.height + 2 * MARGIN, 340), 0.76 * window.innerHeight);
-    const [, height] = this.size;
+    const [, height] = this.size, { tall } = this;
     if (tall > height) {
       this.canvas.parentElement.style.height = `${tall}px`; // grows down only
       this.camera.y += (tall - height) / 2 / this.camera.scale;

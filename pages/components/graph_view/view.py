@@ -31,11 +31,13 @@ def show(
     legend: Legend | None = None,
     panel: Panel | None = None,
     folds: str = "",
+    height: float = 0.76,
 ) -> None:
     """Show a graph, with these boxes marked.
 
     `choose` gets the id of the box that was clicked, or "" when the panel is closed. `colors` are CSS colors (#rrggbb)
     of boxes by id; a closed fold has the first color of its boxes. Views with the same `folds` open and close together.
+    `height` is the most of the window's height that it takes.
     """
     toggles: dict[str, bool] = st.session_state.setdefault(f"{folds or key} folds", {})
     opened = _opened(drawing, toggles)
@@ -46,6 +48,7 @@ def show(
             "marked": list(marked),
             "colors": drawing.colors_of(colors or {}, opened),
             "legend": legend and legend.to_json(),
+            "height": height,
             "panel": panel and panel.to_json(),
             "words": _words(drawing, opened),
         },
