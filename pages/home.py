@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from convnet_core.common.files import runs_root
+from convnet_core.common.formatting import format_percent
 from convnet_core.compare import report_file, verdict
 from convnet_core.compare.converters import not_compared
 from convnet_core.config.stages import PRESETS, SAMPLE_PRESET, TrainConfig
@@ -13,7 +14,7 @@ from convnet_core.errors import ConvNetError
 from convnet_core.jobs import upload, watcher
 from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.jobs.overview import NOTHING_MADE, overview, stage_views
-from convnet_core.language import _
+from convnet_core.language import _, plural
 from convnet_core.runs.library import delete_runs
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import FORK
@@ -35,7 +36,7 @@ _NOTHING = {"missing", "failed", "stopped"}
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.title("PyTorch → TensorFlow, proven equal")
+    st.title(_("PyTorch → TensorFlow, proven equal"))
     run = shared.selected_run()
     if run:
         reject_upload(run)
@@ -50,12 +51,14 @@ def main() -> None:
 def welcome() -> None:
     """What a visitor without any run sees: what will happen, and the button that starts it."""
     st.write(
-        "One click trains a network on handwritten digits in PyTorch, exports it to ONNX, translates it to TensorFlow "
-        "and LiteRT, and checks on 10,000 digits whether all of them give the same answers."
+        _(
+            "One click trains a network on handwritten digits in PyTorch, exports it to ONNX, translates it to "
+            "TensorFlow and LiteRT, and checks on 10,000 digits whether all of them give the same answers."
+        )
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         shared.pipeline_button()
-        st.caption("About a minute, and nothing is downloaded. You watch the network learn meanwhile.")
+        st.caption(_("About a minute, and nothing is downloaded. You watch the network learn meanwhile."))
     show_path(NOTHING_MADE)
     show_examples(PRESETS[SAMPLE_PRESET])
 
@@ -63,7 +66,10 @@ def welcome() -> None:
 def show(run: Run) -> None:
     """Show a run: its running job, or its pad, verdict and way, and what to do next."""
     if jobs.show_job(
-        run, head=lambda _: show_path(stage_views(run, watcher.current(run))), draw=watch(run), every=_WATCH_SECONDS
+        run,
+        head=lambda _progress: show_path(stage_views(run, watcher.current(run))),
+        draw=watch(run),
+        every=_WATCH_SECONDS,
     ):
         return
     if run.state("compare").state == "fresh":
@@ -92,7 +98,9 @@ def watch(run: Run) -> jobs.Draw:
 def show_examples(config: TrainConfig) -> None:
     """Show the first digits that a network learns from, if the project draws them itself."""
     if config.data.source == STROKES.name:
-        st.markdown(f"**It learns from {training_images(config):,} digits like these**")
+        count = training_images(config)
+        text = plural("It learns from {count} digit like this", "It learns from {count} digits like these", count)
+        st.markdown(f"**{text}**")
         show_first_strokes()
 
 
@@ -104,12 +112,12 @@ def show_verdict(run: Run) -> None:
     else:
         left, right = st.columns([5, 4], gap="large")
         with left:
-            st.markdown("**Draw a digit: every runtime reads it**")
+            st.markdown("**" + _("Draw a digit: every runtime reads it") + "**")
             pad.show(run, compact=True)
         with right:
             report_table.show_verdict(report, not_compared(run))
             if agreement := verdict.agreement(report):
-                st.caption(f"{agreement}.")
+                st.caption(_("{sentence}.", sentence=agreement))
             show_accuracy(run)
     show_path(stage_views(run, watcher.current(run)))
     report_table.show_table(report)
@@ -125,16 +133,18 @@ def show_accuracy(run: Run) -> None:
     forked = run.record(FORK) is not None  # it had a longer training than its settings say
     known = None if forked else mnist_accuracy(config)
     with st.container(horizontal=True, gap="large"):
-        st.metric("Unseen digits read", f"{100 * result.test_accuracy:.1f} %", width="content")
+        st.metric(_("Unseen digits read"), format_percent(result.test_accuracy), width="content")
         if known is not None:
-            st.metric("MNIST, same settings", f"{100 * known:.1f} %", width="content")
+            st.metric(_("MNIST, same settings"), format_percent(known), width="content")
     if known is not None:
         st.caption(
-            "Its test digits are drawn to be harder than MNIST's. The figure for MNIST is the mean of five networks "
-            "with these settings, measured for this release."
+            _(
+                "Its test digits are drawn to be harder than MNIST's. The figure for MNIST is the mean of five "
+                "networks with these settings, measured for this release."
+            )
         )
     elif config.data.source == STROKES.name:
-        st.caption("Its test digits are drawn to be harder to read than MNIST's.")
+        st.caption(_("Its test digits are drawn to be harder to read than MNIST's."))
 
 
 def show_next_step(run: Run) -> None:
@@ -142,18 +152,18 @@ def show_next_step(run: Run) -> None:
     if run.is_model and run.state("convert/native").state == "missing":
         result = run.require("export").result_as(ImportResult)
         if result.repairs:
-            st.info("The model was repaired while it was opened.", icon=":material/build:")
-            st.dataframe([{"Repair": text} for text in result.repairs], hide_index=True, width="stretch")
+            st.info(_("The model was repaired while it was opened."), icon=":material/build:")
+            st.dataframe([{_("Repair"): text} for text in result.repairs], hide_index=True, width="stretch")
         if result.faults:
-            st.warning("The native converter does not support this model; the Convert page shows why.")
-            st.page_link("pages/convert.py", label="See the unsupported nodes", icon=":material/transform:")
+            st.warning(_("The native converter does not support this model; the Convert page shows why."))
+            st.page_link("pages/convert.py", label=_("See the unsupported nodes"), icon=":material/transform:")
         else:
-            shared.refresh_button(run, "Convert and compare")
-        st.page_link("pages/export.py", label="Look at the model first", icon=":material/account_tree:")
+            shared.refresh_button(run, _("Convert and compare"))
+        st.page_link("pages/export.py", label=_("Look at the model first"), icon=":material/account_tree:")
     elif is_empty(run):
         shared.pipeline_button()
     else:
-        shared.refresh_button(run, "Bring up to date")
+        shared.refresh_button(run, _("Bring up to date"))
 
 
 def is_empty(run: Run) -> bool:
@@ -164,14 +174,14 @@ def is_empty(run: Run) -> bool:
 
 def show_more(run: Run | None) -> None:
     """Show how to make another run, where all runs are, and this machine."""
-    st.subheader("Your own network")
+    st.subheader(_("Your own network"))
     upload_model()
     if run:
         with st.container(horizontal=True, vertical_alignment="center", key="runs"):
             if not is_empty(run):  # else it stands above
                 shared.pipeline_button(disabled=jobs.is_busy(run), type="secondary")
             st.page_link("pages/runs.py", label=_("All runs"), icon=":material/list:")
-    st.subheader("This machine")
+    st.subheader(_("This machine"))
     show_machine()
 
 
@@ -179,10 +189,10 @@ def upload_model() -> None:
     """An uploader for ONNX models; each gets its own run, which a job opens."""
     count = st.session_state.setdefault("uploads", 0)  # a new number makes a new, empty widget
     file = st.file_uploader(
-        "Import a network as ONNX: it is converted, compared and measured like the digit network",
+        _("Import a network as ONNX: it is converted, compared and measured like the digit network"),
         "onnx",
         key=f"upload {count}",
-        help=f"Up to {upload.MAX_MB} MB, with its weights inside. It stays on this machine",
+        help=_("Up to {size} MB, with its weights inside. It stays on this machine", size=upload.MAX_MB),
     )
     if file is None:
         return

@@ -9,38 +9,40 @@ import streamlit as st
 
 from convnet_core.data.picture import Gray, from_bytes
 from convnet_core.errors import DataError
-from convnet_core.language import _
+from convnet_core.language import N_, _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 from convnet_core.runtimes.pool import RuntimePool, fingerprint
-from pages.components import drawing_pad, frame, reading
+from pages.components import address, drawing_pad, frame, reading
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.kept_drawings import show_saved
 from pages.components.live_pad import pad
+from pages.components.names import page_title
 from pages.components.reading_details import show_details
 
-_DRAW, _FILE, _CAMERA = "Draw", "Image file", "Camera"
+_DRAW, _FILE, _CAMERA = "draw", "file", "camera"
+_SOURCES = {_DRAW: N_("Draw"), _FILE: N_("Image file"), _CAMERA: N_("Camera")}
 _MOST_MB = 20
 _SUFFIXES = ("png", "jpg", "jpeg", "webp", "bmp", "gif")
 
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.title("Sketchpad")
-    st.write("Draw a digit, or show one to the camera. Every runtime of the run reads it while you draw.")
+    st.title(page_title("sketchpad"))
+    st.write(_("Draw a digit, or show one to the camera. Every runtime of the run reads it while you draw."))
     if shared.warn_if_imported(_("The sketchpad needs a network that reads digits.")):
         return
     run = shared.require_stage("export", _("Drawing needs a trained network."))
     with st.container():  # always one element: if the pad moved, it would be a new, empty one
         show_run_state(run)
-    source = st.segmented_control(
-        "What to read",
-        (_DRAW, _FILE, _CAMERA),
+    source = address.choose(
+        st.segmented_control,
+        _("What to read"),
+        _SOURCES,
+        key="source",
         default=_DRAW,
         required=True,
-        key="source",
-        bind="query-params",
         label_visibility="collapsed",
     )
     if source == _FILE:
@@ -56,10 +58,10 @@ def show_pad(run: Run) -> None:
     """Our pad, or the plain one; the switch stands below it."""
     place = st.container()
     plain = st.toggle(
-        "The pad does not react? Use the plain one",
+        _("The pad does not react? Use the plain one"),
         key="plain",
         bind="query-params",
-        help="It is another component, and answers after each stroke",
+        help=_("It is another component, and answers after each stroke"),
     )
     with place:
         if plain:
@@ -90,18 +92,18 @@ def show_picture(run: Run, get: Callable[[], Gray | None], width: int = 320) -> 
 def read_file() -> Gray | None:
     """Let the user choose an image file. Raises DataError if it is none."""
     file = st.file_uploader(
-        "A picture of one digit",
+        _("A picture of one digit"),
         _SUFFIXES,
         max_upload_size=_MOST_MB,
-        help="A drawing or a photograph; it stays on this machine",
+        help=_("A drawing or a photograph; it stays on this machine"),
     )
     return None if file is None else _show(_decode(file.file_id, file.name, file))
 
 
 def read_camera() -> Gray | None:
     """Let the user take a photograph. Raises DataError if the browser sends none."""
-    file = st.camera_input("A digit on plain paper, in the middle", help="The picture stays on this machine")
-    return None if file is None else _decode(file.file_id, "the photograph", file)
+    file = st.camera_input(_("A digit on plain paper, in the middle"), help=_("The picture stays on this machine"))
+    return None if file is None else _decode(file.file_id, _("the photograph"), file)
 
 
 @st.cache_resource(scope="session", show_spinner=False, max_entries=2)
@@ -126,8 +128,8 @@ def show_run_state(run: Run) -> None:
     if jobs.show_job(run, "convert", "compare"):
         return
     if all(run.state(stage).state == "missing" for stage in CONVERT_STAGES):
-        st.info("TensorFlow and LiteRT are not available yet because the run has not been converted.")
-        shared.refresh_button(run, "Run the missing stages")
+        st.info(_("TensorFlow and LiteRT are not available yet because the run has not been converted."))
+        shared.refresh_button(run, _("Run the missing stages"))
         return
     for stage in ("export", *CONVERT_STAGES):
         if shared.warn_if_stale(run, stage):  # it lists all stages that are out of date

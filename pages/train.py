@@ -25,6 +25,7 @@ from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.live_training import show_curves, show_origin, show_training
+from pages.components.names import page_title
 from pages.components.network_preview import show_preview
 from pages.components.training_figures import show_result_figures, show_stopped_figures
 from pages.components.training_results import show_results
@@ -36,9 +37,9 @@ _MOST_OTHERS = 30
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.title("Train")
+    st.title(page_title("train"))
     st.write(
-        "Choose the settings, press Train, and watch the network learn to read digits. Stop and go on at any time."
+        _("Choose the settings, press Train, and watch the network learn to read digits. Stop and go on at any time.")
     )
     is_imported = shared.warn_if_imported(_("Training is for a network that reads digits."))
     run = shared.selected_run()
@@ -49,7 +50,7 @@ def main() -> None:
     if is_imported:
         return
     if run is None:
-        view.info("No network has been trained yet. Press Train: the preset fast takes less than a minute.")
+        view.info(_("No network has been trained yet. Press Train: the preset fast takes less than a minute."))
         return
     with view:
         report = show_run(run)
@@ -111,12 +112,12 @@ def choose_other_runs(run: Run) -> list[str]:
     if not names:
         return []
     return st.multiselect(
-        "Compare with other runs",
+        _("Compare with other runs"),
         names,
         format_func=shared.shown_name,
         key="over",
         bind="query-params",
-        help="Shows their curves as thinner lines in other colors",
+        help=_("Shows their curves as thinner lines in other colors"),
     )
 
 
@@ -135,12 +136,12 @@ def resume_button(run: Run) -> None:
     """A button that resumes a stopped training."""
     if overview(run).resumable:
         jobs.start_button(
-            "Resume the training",
+            _("Resume the training"),
             lambda: run,
             ["train", "--resume"],
             type="primary",
             icon=":material/resume:",
-            help="Continues from the batch where it stopped, to the same weights as without stopping",
+            help=_("Continues from the batch where it stopped, to the same weights as without stopping"),
         )
 
 

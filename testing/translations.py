@@ -18,7 +18,7 @@ DOMAINS = {"app": ("app.py", "pages"), "core": ("convnet_core",)}
 _METHODS = [("**.py", "python"), ("**.j2", "jinja2.ext:babel_extract")]
 _HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Plural-Forms: {}\\n"\n\n'
 """Babel's own would change with each update, as it has the time."""
-_KEYWORDS = {"_": None, "N_": None, "plural": (1, 2)}
+_KEYWORDS = {"_": None, "N_": None, "plural": (1, 2), "setting": (2,)}
 
 
 def extract(domain):

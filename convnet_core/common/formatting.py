@@ -85,6 +85,11 @@ def list_words(words: Iterable[str]) -> str:
     return _(", ").join(words)
 
 
+def join_clauses(clauses: Iterable[str]) -> str:
+    """Clauses as one sentence: a; b; c."""
+    return _("; ").join(clauses)
+
+
 def format_duration(seconds: float) -> str:
     """A rough duration: 6 s, 3 minutes."""
     return f"{max(1, round(seconds))} s" if seconds < 90 else format_count(round(seconds / 60), "minute")

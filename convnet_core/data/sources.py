@@ -16,6 +16,7 @@ from convnet_core.data import folder, mnist, strokes_cache
 from convnet_core.data.folder import DataSet
 from convnet_core.data.split import Split
 from convnet_core.events import Monitor
+from convnet_core.language import N_
 
 Read = tuple[Split, Split, list[str]]
 """Training set, test set, and a note for each difference from MNIST's format."""
@@ -24,8 +25,9 @@ Read = tuple[Split, Split, list[str]]
 class DataSource(abc.ABC):
     """A source of digits.
 
-    `name` is its name in `--data`; `title` and `about` describe it; `setting` is the field of DataConfig that the app
-    asks for with it, or "". `download_size` is the size in words of a source that `download` can fetch.
+    `name` is its name in `--data`; `title` and `about` describe it in English, for the app to translate; `setting` is
+    the field of DataConfig that the app asks for with it, or "". `download_size` is the size in words of a source that
+    `download` can fetch.
     """
 
     name: str
@@ -62,7 +64,8 @@ class DataSource(abc.ABC):
 class Strokes(DataSource):
     """Synthetic handwriting."""
 
-    name, title, about = "strokes", "Strokes", "Strokes are synthetic handwriting and need no download"
+    name, title = "strokes", N_("Strokes")
+    about = N_("Strokes are synthetic handwriting and need no download")
     setting = "seed"
 
     def read(self, config: DataConfig, monitor: Monitor) -> Read:
@@ -73,7 +76,8 @@ class Strokes(DataSource):
 class Mnist(DataSource):
     """MNIST itself."""
 
-    name, title, about = "mnist", "MNIST", "MNIST is read from a folder or downloaded (12 MB)"
+    name, title = "mnist", "MNIST"
+    about = N_("MNIST is read from a folder or downloaded (12 MB)")
     setting, download_size = "folder", "12 MB"
 
     def folder(self, config: DataConfig) -> Path:
@@ -100,7 +104,8 @@ class Mnist(DataSource):
 class Folder(DataSource):
     """The user's own files in MNIST's format, or an .npz."""
 
-    name, title, about = "folder", "Folder", "a folder has your own files"
+    name, title = "folder", N_("Folder")
+    about = N_("a folder has your own files")
     setting = "source"
 
     def read(self, config: DataConfig, monitor: Monitor) -> Read:

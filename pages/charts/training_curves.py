@@ -10,6 +10,7 @@ from pathlib import Path
 import plotly.graph_objects as go
 import streamlit as st
 
+from convnet_core.common.formatting import format_number, format_percent
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
 from convnet_core.jobs.job_progress import JobProgress
@@ -87,12 +88,12 @@ def levels(field: str, histories: Mapping[str, Sequence[Metrics]], smoothing: fl
     """The levels to draw across the chart of a field, and what each means: guessing, the lowest possible loss."""
     if field == "accuracy":
         low = any(metrics.accuracy < _LOW for history in histories.values() for metrics in history)
-        return [(100 * CHANCE, _("guessing: {percent} %", percent=f"{100 * CHANCE:.0f}"))] if low else []
+        return [(100 * CHANCE, _("guessing: {percent}", percent=format_percent(CHANCE, 0)))] if low else []
     first = next(iter(histories.values()))
     if not smoothing or first[-1].loss >= GUESS_LOSS:
         return []
     floor = lowest_loss(smoothing)
-    return [(floor, _("no training loss below {loss} with label smoothing", loss=f"{floor:.2f}"))]
+    return [(floor, _("no training loss below {loss} with label smoothing", loss=format_number(floor, 2)))]
 
 
 def _add_level(figure: go.Figure, level: float, text: str, *, above: bool) -> None:

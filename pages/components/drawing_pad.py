@@ -11,11 +11,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from convnet_core.data.picture import Gray, from_bytes
 from convnet_core.errors import DataError
+from convnet_core.language import N_, _
 
 SIDE = 280
 """Width and height of the pad in pixels."""
 
-_NAME = "the drawing"
+_NAME = N_("the drawing")
 _KEY, _SKETCH = "plain pad", "plain sketch"  # in the session; the live pad keeps its own drawing
 
 # streamlit-drawable-canvas 0.13 cannot hide its toolbar. Invisible, it covers the pad's upper right corner and catches
@@ -52,11 +53,13 @@ def draw() -> Gray | None:
     sketch: Sketch = st.session_state.setdefault(_SKETCH, Sketch())
     if _KEY not in st.session_state:
         show_again(sketch.strokes)
-    st.markdown("**Draw here**")
+    st.markdown("**" + _("Draw here") + "**")
     place = st.container()
     with st.container(horizontal=True):
         undo, clear = st.empty(), st.empty()
-    width = st.slider("Pen width, pixels", 6, 40, 18, key="pen", bind="query-params", help="Applies to new strokes")
+    width = st.slider(
+        _("Pen width, pixels"), 6, 40, 18, key="pen", bind="query-params", help=_("Applies to new strokes")
+    )
     with place:
         result = canvas.st_canvas(
             key=_KEY,
@@ -70,11 +73,11 @@ def draw() -> Gray | None:
         )
     png = _image_bytes(result)
     message = sketch.message if png is None else (png, (result.json_data or {}).get("objects", []))
-    drawing = None if message is None else from_bytes(message[0], _NAME)
+    drawing = None if message is None else from_bytes(message[0], _(_NAME))
     if message is not None and message != sketch.outdated:
         sketch.message, sketch.strokes, sketch.outdated = message, message[1], None
-    _button(undo, "Undo", "undo", "Removes the last stroke", sketch.strokes, sketch.strokes[:-1])
-    _button(clear, "Clear", "delete_sweep", "Clears the pad", sketch.strokes, [])
+    _button(undo, _("Undo"), "undo", _("Removes the last stroke"), sketch.strokes, sketch.strokes[:-1])
+    _button(clear, _("Clear"), "delete_sweep", _("Clears the pad"), sketch.strokes, [])
     return drawing
 
 
@@ -83,7 +86,7 @@ def _image_bytes(result: canvas.CanvasResult) -> bytes | None:
     try:
         picture: bytes | None = result.image_bytes
     except ValueError as error:  # the component does not check the base64
-        raise DataError(f"{_NAME}: cannot be read as an image") from error
+        raise DataError(_("{file}: cannot be read as an image", file=_(_NAME))) from error
     return picture
 
 

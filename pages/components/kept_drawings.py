@@ -23,16 +23,16 @@ from pages.components import job_area as jobs
 def save_form(run: Run, drawing: Gray, guess: int | None) -> None:
     """A form that saves the drawing with its true digit."""
     label = st.container(key="drawn-digit").pills(
-        "The digit that you drew",
+        _("The digit that you drew"),
         range(10),
         default=guess,
-        help="Starts with the digit that most runtimes read; change it if they are wrong",
+        help=_("Starts with the digit that most runtimes read; change it if they are wrong"),
     )
     if not st.button(
-        "Save as a test case",
+        _("Save as a test case"),
         icon=":material/bookmark_add:",
         disabled=label is None,
-        help="Saves the drawing and its digit in the run; the next comparison includes it",
+        help=_("Saves the drawing and its digit in the run; the next comparison includes it"),
     ):
         return
     assert label is not None  # else the button is disabled
@@ -41,7 +41,7 @@ def save_form(run: Run, drawing: Gray, guess: int | None) -> None:
     except ConvNetError as error:
         jobs.show_error(error)
         return
-    st.toast(f"Saved as a {label}", icon=":material/bookmark_added:")
+    st.toast(_("Saved as a {digit}", digit=label), icon=":material/bookmark_added:")
     st.rerun()
 
 
@@ -64,10 +64,10 @@ def load_images(run: Run, cases: list[drawings.SavedDrawing]) -> dict[drawings.S
 
 def show_saved(run: Run, pool: RuntimePool) -> None:
     """Show the saved drawings, which runtimes read them correctly, and a button to remove each."""
-    st.subheader("Test cases")
+    st.subheader(_("Test cases"))
     cases = drawings.list_drawings(run)
     if not cases:
-        st.caption("None yet. Save a drawing to include it in each comparison.")
+        st.caption(_("None yet. Save a drawing to include it in each comparison."))
         return
     images = load_images(run, cases)
     results = {} if pool.loading or not images else pool.read(np.stack([*images.values()])[:, None])
@@ -75,10 +75,11 @@ def show_saved(run: Run, pool: RuntimePool) -> None:
     if answers:
         correct = {name: sum(labels[case] == case.label for case in images) for name, labels in answers.items()}
         badges = (
-            f":{'green' if count == len(images) else 'orange'}-badge[{name}: {count} of {len(images)}]"
+            f":{'green' if count == len(images) else 'orange'}-badge[{name}: {share}]"
             for name, count in correct.items()
+            for share in [_("{count} of {all}", count=count, all=len(images))]
         )
-        st.markdown(f"Read correctly: {' '.join(badges)}")
+        st.markdown(_("Read correctly: {runtimes}", runtimes=" ".join(badges)))
     show_comparison_state(run, cases)
     with st.container(horizontal=True):
         for case in cases:
@@ -93,17 +94,17 @@ def show_comparison_state(run: Run, cases: list[drawings.SavedDrawing]) -> None:
     except RunError:  # damaged; the Compare page shows the error
         record = None
     if record and drawings.compared_exactly(record, cases):
-        st.caption("The comparison includes these drawings.")
+        st.caption(_("The comparison includes these drawings."))
         return
-    st.caption("The next comparison includes these drawings.")
+    st.caption(_("The next comparison includes these drawings."))
     config = CompareConfig.from_json(record.config) if record else CompareConfig()
     jobs.start_button(
-        "Compare with these drawings",
+        _("Compare with these drawings"),
         lambda: run,
         ["compare", *arguments(config, CompareConfig()), *arguments(data_of(run, "compare"), data_of(run))],
         icon=":material/balance:",
         disabled=jobs.is_busy(run),
-        help="Compares all runtimes again, with the settings of the last comparison",
+        help=_("Compares all runtimes again, with the settings of the last comparison"),
     )
 
 
@@ -117,21 +118,23 @@ def drawing_card(run: Run, case: drawings.SavedDrawing, labels: dict[str, int], 
             jobs.show_error(error)
         st.caption(_caption_text(case, labels))
         st.button(
-            "Remove",
+            _("Remove"),
             key=f"remove-{case.file}",
             icon=":material/delete:",
             on_click=drawings.delete,
             args=(run, case),
-            help="Removes the drawing from the run",
+            help=_("Removes the drawing from the run"),
         )
 
 
 def _caption_text(case: drawings.SavedDrawing, labels: dict[str, int]) -> str:
     groups = by_label(labels)
     if not groups:
-        return f"a {case.label}"
+        return _("a {digit}", digit=case.label)
     if len(groups) == 1:
         label = next(iter(groups))
-        return f"a {case.label}, read {'correctly' if label == case.label else f'as {label}'} by all"
+        if label == case.label:
+            return _("a {digit}, read correctly by all", digit=case.label)
+        return _("a {digit}, read as {label} by all", digit=case.label, label=label)
     wrong = (f"{', '.join(names)}: {label}" for label, names in groups.items() if label != case.label)
-    return f"a {case.label}; misread by {'; '.join(wrong)}"
+    return _("a {digit}; misread by {runtimes}", digit=case.label, runtimes="; ".join(wrong))

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from convnet_core.common.formatting import format_number, list_words
 from convnet_core.config.stages import TrainConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.events import Metrics
 from convnet_core.jobs.job_progress import JobProgress, thin
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.training.advice import explain_gap, warn_of_learning_rate
 from convnet_core.training.history import parent_curve, read_fork, shifted
@@ -46,9 +48,15 @@ def show_training(run: Run, progress: JobProgress, others: Histories | None = No
 def show_origin(run: Run) -> None:
     """Say where a forked training started, and what it changes. Raises RunError if its record is damaged."""
     if fork := read_fork(run):
-        changes = ", ".join(fork.changes) or "no other setting"
+        changes = list_words(fork.changes) or _("no other setting")
         parent = shared.name_in_markdown(fork.parent)
-        st.caption(f"Forked from **{parent}** at epoch {fork.epoch:.1f}: {changes}. {' '.join(fork.notes)}")
+        text = _(
+            "Forked from **{parent}** at epoch {epoch}: {changes}.",
+            parent=parent,
+            epoch=format_number(fork.epoch, 1),
+            changes=changes,
+        )
+        st.caption(" ".join([text, *fork.notes]))
 
 
 def show_curves(

@@ -9,9 +9,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from convnet_core.common.formatting import format_percent
 from convnet_core.data import gallery
 from convnet_core.data.split import SIDE
 from convnet_core.events import Preview, PreviewAnswer
+from convnet_core.language import _, plural
 
 _RIGHT, _WRONG = "#009E73", "#D55E00"
 _WANTS_INK, _WANTS_PAPER = (230, 159, 0), (0, 114, 178)
@@ -35,15 +37,20 @@ def show_preview(preview: Preview) -> None:
     dark = st.context.theme.type == "dark"
     count = len(base64.b64decode(preview.filters)) // preview.kernel**2
     size = f"{preview.kernel} × {preview.kernel}"
+    filters = plural("First layer: {count} filter, {size}", "First layer: {count} filters, {size}", count, size=size)
     cards = "".join(_card(answer, dark) for answer in preview.answers)
-    right = sum(answer.answer == answer.truth for answer in preview.answers)
+    right = _(
+        "{right} of {all} test digits are read correctly",
+        right=sum(answer.answer == answer.truth for answer in preview.answers),
+        all=len(preview.answers),
+    )
     st.html(
         f"""{_STYLE}<div class="preview" data-testid="preview">
-        <div><h6>{right} of {len(preview.answers)} test digits are read correctly</h6>
+        <div><h6>{right}</h6>
         <div class="answers">{cards}</div></div>
-        <div class="filters"><h6>First layer: {count} filters, {size}</h6>
-        <img alt="the filters" src="{_filter_picture(preview.filters, preview.kernel, dark)}">
-        <p>A filter looks for ink where it is orange, and for paper where it is blue.</p></div></div>"""
+        <div class="filters"><h6>{filters}</h6>
+        <img alt="{_("the filters")}" src="{_filter_picture(preview.filters, preview.kernel, dark)}">
+        <p>{_("A filter looks for ink where it is orange, and for paper where it is blue.")}</p></div></div>"""
     )
 
 
@@ -52,9 +59,9 @@ def _card(answer: PreviewAnswer, dark: bool) -> str:
     is_right = answer.answer == answer.truth
     color, mark = (_RIGHT, "✓") if is_right else (_WRONG, "✗")
     return (
-        f'<div class="answer" style="border-color: {color}"><img alt="a {answer.truth}" '
+        f'<div class="answer" style="border-color: {color}"><img alt="{_("a {digit}", digit=answer.truth)}" '
         f'src="{digit_picture(answer.image, dark)}"><b>{answer.answer}</b> <span style="color: {color}">{mark}</span>'
-        f"<br><small>{100 * answer.probability:.0f} %</small></div>"
+        f"<br><small>{format_percent(answer.probability, 0)}</small></div>"
     )
 
 

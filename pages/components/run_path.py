@@ -9,16 +9,18 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from convnet_core.jobs.overview import StageView
+from convnet_core.language import N_, _
 from pages.components import shared_link
+from pages.components.names import name_of
 
 STATES = {
-    "missing": ("not made yet", "○", "#8A8F98"),
-    "waiting": ("waiting", "○", "#8A8F98"),
-    "running": ("running", "●", "#2E86C8"),
-    "fresh": ("up to date", "✓", "#009E73"),
-    "stale": ("out of date", "!", "#E69F00"),
-    "stopped": ("stopped", "‖", "#E69F00"),
-    "failed": ("failed", "✗", "#D55E00"),
+    "missing": (N_("not made yet"), "○", "#8A8F98"),
+    "waiting": (N_("waiting"), "○", "#8A8F98"),
+    "running": (N_("running"), "●", "#2E86C8"),
+    "fresh": (N_("up to date"), "✓", "#009E73"),
+    "stale": (N_("out of date"), "!", "#E69F00"),
+    "stopped": (N_("stopped"), "‖", "#E69F00"),
+    "failed": (N_("failed"), "✗", "#D55E00"),
 }
 """Words, a mark and a color for each state of a stage; the colors are readable on a light and on a dark page."""
 
@@ -26,9 +28,14 @@ _PRODUCTS = {
     "train": "PyTorch",
     "export": "ONNX",
     "convert": "TensorFlow, LiteRT",
-    "compare": "Verdict",
+    "compare": N_("Verdict"),
 }
-_EMPTY = {"train": "a network", "export": "a graph", "convert": "its translation", "compare": "proven or refuted"}
+_EMPTY = {
+    "train": N_("a network"),
+    "export": N_("a graph"),
+    "convert": N_("its translation"),
+    "compare": N_("proven or refuted"),
+}
 _REFUTED = ("✗", "#D55E00")
 _STYLE = """<style>
 .way {display: flex; flex-wrap: wrap; align-items: stretch; row-gap: 0.75rem; font-size: 0.875rem; line-height: 1.35}
@@ -61,9 +68,9 @@ def show_path(views: Mapping[str, StageView]) -> None:
     parts = []
     for number, view in enumerate(views.values()):
         if number:
-            parts.append(f'<div class="step">{view.name}</div>')
+            parts.append(f'<div class="step">{name_of(view.name)}</div>')
         parts.append(_box(view, query))
-    label = 'role="group" aria-label="From PyTorch to the verdict"'
+    label = f'role="group" aria-label="{_("From PyTorch to the verdict")}"'
     st.html(f'{_STYLE}<div class="way" {label} data-testid="way">{"".join(parts)}</div>')
 
 
@@ -75,11 +82,13 @@ def _box(view: StageView, query: str) -> str:
     words, mark, color = STATES[view.state]
     if view.refuted:
         mark, color = _REFUTED
-    converter = f" by {view.converter}" if view.converter not in ("", "native") else ""
-    detail = view.detail or (_EMPTY[view.name] if view.state in ("missing", "waiting") else "")
+    product = _(_PRODUCTS[view.name])
+    if view.converter not in ("", "native"):
+        product = _("{product} by {converter}", product=product, converter=view.converter)
+    detail = view.detail or (_(_EMPTY[view.name]) if view.state in ("missing", "waiting") else "")
     return (
         f'<a class="box {view.state}" href="{view.name}?{escape(query)}" style="--state: {color}">'
-        f"<b>{_PRODUCTS[view.name]}{escape(converter)}</b>"
+        f"<b>{escape(product)}</b>"
         f'<span class="made">{escape(detail)}</span>'
-        f'<span class="state"><i aria-hidden="true">{mark}</i> {words}</span></a>'
+        f'<span class="state"><i aria-hidden="true">{mark}</i> {_(words)}</span></a>'
     )

@@ -8,7 +8,9 @@ from html import escape
 
 import streamlit as st
 
+from convnet_core.common.formatting import format_number, format_percent
 from convnet_core.events import Metrics
+from convnet_core.language import _
 from convnet_core.runs.stage_results import TrainingResult
 
 _STYLE = """<style>
@@ -26,9 +28,9 @@ def show_live_figures(history: Sequence[Metrics]) -> None:
     newest = history[-1]
     _show(
         {
-            "Training accuracy": f"{100 * newest.accuracy:.1f} %",
-            "Epoch": f"{newest.epoch:.2f}",
-            "Time left": f"{newest.seconds_left:,.0f} s",
+            _("Training accuracy"): format_percent(newest.accuracy),
+            _("Epoch"): format_number(newest.epoch, 2),
+            _("Time left"): _("{seconds} s", seconds=format_number(newest.seconds_left)),
         },
         history,
     )
@@ -36,14 +38,18 @@ def show_live_figures(history: Sequence[Metrics]) -> None:
 
 def show_result_figures(result: TrainingResult, history: Sequence[Metrics]) -> None:
     """Show what a training reached on the test set, and how long it took."""
-    values = {"Test accuracy": f"{100 * result.test_accuracy:.2f} %", "Training time": f"{result.seconds:,.0f} s"}
+    values = {
+        _("Test accuracy"): format_percent(result.test_accuracy, 2),
+        _("Training time"): _("{seconds} s", seconds=format_number(result.seconds)),
+    }
     _show(values, history)
 
 
 def show_stopped_figures(history: Sequence[Metrics]) -> None:
     """Show how far a stopped training came."""
     newest = history[-1]
-    _show({"Training accuracy": f"{100 * newest.accuracy:.1f} %", "Epoch": f"{newest.epoch:.2f}"}, history)
+    values = {_("Training accuracy"): format_percent(newest.accuracy), _("Epoch"): format_number(newest.epoch, 2)}
+    _show(values, history)
 
 
 def _show(values: dict[str, str], history: Sequence[Metrics]) -> None:
@@ -51,8 +57,8 @@ def _show(values: dict[str, str], history: Sequence[Metrics]) -> None:
     if history:
         rates = [metrics.learning_rate for metrics in history]
         speeds = [metrics.images_per_second for metrics in history]
-        cells.append(_cell_with_chart("Learning rate", f"{rates[-1]:.2g}", rates))
-        cells.append(_cell_with_chart("Images/s", f"{speeds[-1]:,.0f}", speeds))
+        cells.append(_cell_with_chart(_("Learning rate"), f"{rates[-1]:.2g}", rates))
+        cells.append(_cell_with_chart(_("Images/s"), format_number(speeds[-1]), speeds))
     st.html(f'{_STYLE}<div class="figures" data-testid="figures">{"".join(cells)}</div>')
 
 
@@ -66,4 +72,5 @@ def _cell_with_chart(name: str, value: str, course: Sequence[float]) -> str:
         f'<polyline fill="none" stroke="{_GRAY}" stroke-width="1.5" points="{points}"/></svg>'
     )
     uri = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-    return f'<div><small>{name}</small><br><b>{value}</b><img alt="the course of: {name}" src="{uri}"></div>'
+    alt = _("the course of: {name}", name=name)
+    return f'<div><small>{name}</small><br><b>{value}</b><img alt="{alt}" src="{uri}"></div>'

@@ -6,6 +6,7 @@ import base64
 
 import streamlit as st
 
+from convnet_core.common.formatting import format_percent
 from convnet_core.errors import ConvNetError, RunError
 from convnet_core.language import _
 from convnet_core.runs.provenance import data_of
@@ -22,17 +23,17 @@ _MISTAKES = 12  # shown
 
 def show_results(run: Run, report: TrainingReport) -> None:
     """Show the confusion matrix, each digit's accuracy, and the worst mistakes on the test set."""
-    st.subheader("On the test set")
+    st.subheader(_("On the test set"))
     left, right = st.columns(2)
     dark = st.context.theme.type == "dark"
     left.plotly_chart(
-        charts.confusion(report.confusion, "the network says", "it is", dark=dark),
+        charts.confusion(report.confusion, _("the network says"), _("it is"), dark=dark),
         width="stretch",
         alt=_("Which digit is read as which"),
     )
     right.plotly_chart(charts.per_digit(report.confusion), width="stretch", alt=_("The accuracy of each digit"))
     if report.mistakes:
-        st.subheader("The worst mistakes")
+        st.subheader(_("The worst mistakes"))
         _show_mistakes(run, report.mistakes[:_MISTAKES])
 
 
@@ -49,7 +50,7 @@ def _show_mistakes(run: Run, mistakes: tuple[Mistake, ...]) -> None:
             digit_picture(image, dark),
             _("a {digit}", digit=mistake.truth),
             _("<b>{truth}</b> as <b>{answer}</b>", truth=mistake.truth, answer=mistake.answer)
-            + f"<br>{100 * mistake.probability:.0f} %",
+            + f"<br>{format_percent(mistake.probability, 0)}",
         )
         for mistake, image in zip(mistakes, images, strict=True)
     )
@@ -61,5 +62,5 @@ def _images(run: Run, mistakes: tuple[Mistake, ...]) -> list[str]:
         return [mistake.image for mistake in mistakes]
     test = digits(data_of(run)).test
     if any(mistake.index >= len(test) for mistake in mistakes):
-        raise RunError("the test set is smaller than it was in the training", hint="train again")
+        raise RunError(_("the test set is smaller than it was in the training"), hint=_("train again"))
     return [base64.b64encode(test.images[mistake.index].tobytes()).decode() for mistake in mistakes]

@@ -11,14 +11,17 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from convnet_core.common.formatting import capitalized, join_clauses
 from convnet_core.config.fields import ConfigField, describe, value_at
 from convnet_core.config.flags import replace_fields
+from convnet_core.config.setting_names import setting_name, unit_name
 from convnet_core.config.stages import DEFAULT_PRESET, PRESETS, AugmentConfig, DataConfig, TrainConfig
 from convnet_core.data.sources import FOLDER, SOURCES, absolute, source_of
 from convnet_core.errors import ConvNetError
+from convnet_core.language import N_, _
 from convnet_core.runs.run import Run
 from convnet_core.training.history import newest_training
-from pages.components import remedy
+from pages.components import address, remedy
 
 FIELDS = {field.path: field for field in describe(TrainConfig)}
 _SLIDERS: dict[str, tuple[float, float, float]] = {
@@ -38,9 +41,6 @@ _STEPS: dict[str, tuple[Any, ...]] = {
     "train_size": (0, 1000, 2000, 5000, 10_000, 20_000, 40_000),
     "test_size": (0, 1000, 2000, 5000),
 }
-_TITLES = {"source": "Data", "kernel": "Kernel size"}
-
-
 _START, _OWNER = "training settings", "training settings of"
 """Where the session keeps the settings that the widgets start at, and the name of their run."""
 
@@ -94,11 +94,11 @@ def widget(place: DeltaGenerator, path: tuple[str, ...], title: str = "") -> Any
     field = FIELDS[path]
     name = path[-1]
     value = value_at(_start(), path)
-    unit = f", {field.setting.unit}" if field.setting.unit else ""
+    label, unit = title or capitalized(setting_name(field.flag.removeprefix("augment-"))), field.setting.unit
     shared: dict[str, Any] = {
-        "label": (title or _TITLES.get(name, name.replace("_", " ").capitalize())) + unit,
+        "label": _("{setting}, {unit}", setting=label, unit=unit_name(unit)) if unit else label,
         "key": key_of(field),
-        "help": field.setting.help[0].upper() + field.setting.help[1:],
+        "help": capitalized(_(field.setting.help)),
         "bind": "query-params",
     }
     if name in _STEPS:
@@ -124,32 +124,33 @@ def data_settings(place: DeltaGenerator) -> DataConfig | None:
     """The choice of a data set; None, with the reason shown, if it is incomplete."""
     row = place.container(horizontal=True, vertical_alignment="bottom")
     start = source_of(_start().data)
-    name = row.segmented_control(
-        "Data",
-        list(SOURCES),
+    name = address.choose(
+        row.segmented_control,
+        _("Data"),
+        {name: source.title for name, source in SOURCES.items()},
+        key="data",
         default=start.name,
         required=True,
-        format_func=lambda name: SOURCES[name].title,
-        key="data",
-        bind="query-params",
         width="content",
-        help="; ".join(source.about for source in SOURCES.values()),
+        help=join_clauses(_(source.about) for source in SOURCES.values()),
     )
     source = SOURCES[name]
     if source.setting != "source":
-        title = f"Folder of {source.title}" if source.setting == "folder" else ""
+        title = _("Folder of {data}", data=_(source.title)) if source.setting == "folder" else ""
         choice = {source.setting: widget(row, ("data", source.setting), title)} if source.setting else {}
         return absolute(DataConfig(source=name, **choice))
     path = row.text_input(
-        "Folder",
+        _("Folder"),
         _start().data.source if start is FOLDER else "",
         key="idx-folder",
         bind="query-params",
-        help="Path of a folder with the files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of "
-        "them, as MNIST, EMNIST, Kaggle and torchvision provide them; or of an .npz file in Keras's format",
+        help=_(
+            "Path of a folder with the files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-…, or .gz of "
+            "them, as MNIST, EMNIST, Kaggle and torchvision provide them; or of an .npz file in Keras's format"
+        ),
     )
     if not path:
-        place.info("Enter a folder with four files in MNIST's format, or an .npz file.")
+        place.info(_("Enter a folder with four files in MNIST's format, or an .npz file."))
         return None
     return absolute(DataConfig(source=path))
 
@@ -165,12 +166,12 @@ def augmentation_settings(place: DeltaGenerator) -> AugmentConfig:
 
 _MAIN = (("epochs",), ("learning_rate",), ("batch_size",), ("model", "architecture"), ("model", "channels"))
 _MORE = {
-    "Recipe": (("optimizer",), ("schedule",), ("weight_decay",), ("label_smoothing",), ("model", "kernel")),
-    "Augmentation: random distortions of each training image": tuple(
+    N_("Recipe"): (("optimizer",), ("schedule",), ("weight_decay",), ("label_smoothing",), ("model", "kernel")),
+    N_("Augmentation: random distortions of each training image"): tuple(
         ("augment", field.path[-1]) for field in describe(AugmentConfig)
     ),
-    "Images": (("data", "train_size"), ("validation_size",), ("data", "test_size")),
-    "Arithmetic": (("seed",), ("precision",), ("device",)),
+    N_("Images"): (("data", "train_size"), ("validation_size",), ("data", "test_size")),
+    N_("Arithmetic"): (("seed",), ("precision",), ("device",)),
 }
 
 
@@ -179,10 +180,10 @@ def training_settings(place: DeltaGenerator) -> TrainConfig | None:
     contradict each other or the data set is incomplete.
     """
     values: dict[tuple[str, ...], Any] = {path: widget(place, path) for path in _MAIN}
-    with place.expander("More settings", icon=":material/tune:"):
+    with place.expander(_("More settings"), icon=":material/tune:"):
         data_config = data_settings(st.container())
         for title, paths in _MORE.items():
-            st.markdown(f"**{title}**")
+            st.markdown(f"**{_(title)}**")
             values |= {path: widget(st.container(), path) for path in paths}
     if data_config is None:
         return None

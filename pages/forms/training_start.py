@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from convnet_core.common.files import runs_root
+from convnet_core.common.formatting import join_clauses, list_words
 from convnet_core.config.fields import list_changes
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import PRESETS, TrainConfig
@@ -16,6 +17,7 @@ from convnet_core.jobs import watcher
 from convnet_core.jobs.calibrator import Calibrator
 from convnet_core.jobs.job_progress import progress_of
 from convnet_core.jobs.watcher import JobView
+from convnet_core.language import N_, _
 from convnet_core.runs.library import new_run
 from convnet_core.runs.run import Run
 from convnet_core.training.estimate import describe_cost
@@ -24,9 +26,9 @@ from pages.components import job_area as jobs
 from pages.forms import training as settings
 
 _PRESETS = {
-    "fast": "One epoch of a small network",
-    "reference": "The original recipe: the same network, 5 epochs, batches of 50, Adam",
-    "accurate": "A deep network, 10 epochs of distorted images: the best answers, and the longest wait",
+    "fast": N_("One epoch of a small network"),
+    "reference": N_("The original recipe: the same network, 5 epochs, batches of 50, Adam"),
+    "accurate": N_("A deep network, 10 epochs of distorted images: the best answers, and the longest wait"),
 }
 
 
@@ -43,7 +45,7 @@ def choose_preset(place: DeltaGenerator, config: TrainConfig | None) -> None:
             name,
             key=f"preset-{name}",
             icon=":material/check:" if name == marked else None,
-            help=f"{text}. Changes all settings below",
+            help=_("{preset}. Changes all settings below", preset=_(text)),
             on_click=settings.set_preset,
             args=(name,),
         )
@@ -55,22 +57,22 @@ def start_buttons(config: TrainConfig, run: Run | None) -> None:
         run = None
     with st.container(horizontal=True, gap="xsmall"):
         jobs.start_button(
-            "Train",
+            _("Train"),
             lambda: _new_run(config, run),
             ["train", *_flags(config)],
             type="primary",
             icon=":material/play_arrow:",
-            help="Trains a new network from scratch, in a new run. Waits while another job uses the device",
+            help=_("Trains a new network from scratch, in a new run. Waits while another job uses the device"),
         )
         if run is not None:
             _fork_button(config, run)
         jobs.start_button(
-            "Train and convert",
+            _("Train and convert"),
             lambda: _new_run(config, run),
             ["pipeline", *_flags(config)],
             type="tertiary",
             icon=":material/fast_forward:",
-            help="Trains a new network, then exports, converts and compares it",
+            help=_("Trains a new network, then exports, converts and compares it"),
         )
     if run is not None:
         _warn_of_other_network(config, run)
@@ -91,8 +93,12 @@ def _show_cost(config: TrainConfig) -> None:
         st.session_state["measuring"] = True
     elif st.session_state.pop("measuring", False):
         st.rerun()  # the next draw of the page stops polling
-    reason = _calibrator().failure(config)
-    st.caption(describe_cost(config) + (", measuring this machine …" if is_measuring else reason and f"; {reason}"))
+    text, reason = describe_cost(config), _calibrator().failure(config)
+    if is_measuring:
+        text = _("{cost}, measuring this machine …", cost=text)
+    elif reason:
+        text = join_clauses((text, reason))
+    st.caption(text)
 
 
 def _fork_button(config: TrainConfig, run: Run) -> None:
@@ -101,7 +107,7 @@ def _fork_button(config: TrainConfig, run: Run) -> None:
     earlier = _settings_to_change(run, training)
     changes = list_changes(earlier, config) if earlier else ()
     jobs.start_button(
-        "Try this change",
+        _("Try this change"),
         lambda: _forked_run(config, run, training),
         ["train", "--fork", str(run.path), *_flags(config)],
         disabled=not changes,
@@ -115,26 +121,27 @@ def _fork_button(config: TrainConfig, run: Run) -> None:
 def _about_fork(run: Run, training: JobView | None, earlier: TrainConfig | None, changes: tuple[str, ...]) -> str:
     """What a fork would do, or why there can be none."""
     if training and earlier is None:
-        return "The training has only begun: wait for its first figures"
+        return _("The training has only begun: wait for its first figures")
     if earlier is None and jobs.is_busy(run):
-        return "Wait until this run has a trained network: a change goes on from there"
+        return _("Wait until this run has a trained network: a change goes on from there")
     if earlier is None:
-        return "This run has no training to go on from: press Train"
+        return _("This run has no training to go on from: press Train")
     if not changes:
-        return "Change a setting first: these are the settings of the shown run"
+        return _("Change a setting first: these are the settings of the shown run")
     if training:
-        return (
+        return _(
             "Stops the running training, which can be resumed, and goes on from there in a new run, with these "
-            f"changes: {', '.join(changes)}"
+            "changes: {changes}",
+            changes=list_words(changes),
         )
-    return f"Goes on from the shown run in a new run, with these changes: {', '.join(changes)}"
+    return _("Goes on from the shown run in a new run, with these changes: {changes}", changes=list_words(changes))
 
 
 def _warn_of_other_network(config: TrainConfig, run: Run) -> None:
     """Say so if a fork could not take over anything."""
     earlier = _settings_to_change(run, _running_training(run))
     if earlier and earlier.model != config.model:
-        st.caption("Another network cannot take over the weights: “Try this change” would start from scratch.")
+        st.caption(_("Another network cannot take over the weights: “Try this change” would start from scratch."))
 
 
 def _settings_to_change(run: Run, training: JobView | None) -> TrainConfig | None:
@@ -193,6 +200,6 @@ def _flags(config: TrainConfig) -> list[str]:
 
 def command_line(config: TrainConfig) -> None:
     """The command that does the same."""
-    with st.expander("The same on the command line", icon=":material/terminal:", key="code"):
+    with st.expander(_("The same on the command line"), icon=":material/terminal:", key="code"):
         command = shlex.join(["python", "-m", "convnet_core", "train", *_flags(config)])
         st.code(command, language="bash", wrap_lines=True)

@@ -22,7 +22,7 @@ def metric(app, label):
 
 
 def choose(app, source):
-    next(item for item in app.segmented_control if item.key == "data").set_value(source).run()
+    next(item for item in app.segmented_control if item.key == "data in en").set_value(source).run()
     assert not app.exception
     return app
 

@@ -22,7 +22,7 @@ def as_png(drawing):
 
 def test_an_image_file_is_read(root, finished_run, digits):
     copy_of(finished_run, root)
-    app = open_source("Image file")
+    app = open_source("file")
     assert "One digit, from 0 to 9" in text_of(app)
     app.file_uploader[0].set_value(("seven.png", as_png(digits[7]), "image/png")).run()
     assert f"All {len(RUNTIMES)} runtimes read 7" in text_of(app)
@@ -36,7 +36,7 @@ def test_a_file_is_decoded_once(root, finished_run, digits, monkeypatch):
         names.append(name)
         return from_bytes(content, name)
 
-    app = open_source("Image file")
+    app = open_source("file")
     monkeypatch.setattr(picture, "from_bytes", count)
     app.file_uploader[0].set_value(("seven.png", as_png(digits[7]), "image/png")).run()
     app.run()
@@ -55,7 +55,7 @@ def test_a_file_is_decoded_once(root, finished_run, digits, monkeypatch):
 )
 def test_a_hostile_image_file_is_named(root, finished_run, content, fault):
     copy_of(finished_run, root)
-    app = open_source("Image file")
+    app = open_source("file")
     app.file_uploader[0].set_value(("three.png", content, "image/png")).run()
     assert fault in text_of(app)
     assert "runtimes read" not in text_of(app)
@@ -63,14 +63,14 @@ def test_a_hostile_image_file_is_named(root, finished_run, content, fault):
 
 def test_a_photograph_is_read(root, finished_run, digits):
     copy_of(finished_run, root)
-    app = open_source("Camera")
+    app = open_source("camera")
     app.camera_input[0].set_value(("photo.jpg", as_png(digits[7]), "image/jpeg")).run()
     assert f"All {len(RUNTIMES)} runtimes read 7" in text_of(app)
 
 
 def test_the_drawing_is_still_there_after_a_picture(root, finished_run, digits):
     copy_of(finished_run, root)
-    app = open_source("Image file")
+    app = open_source("file")
     app.file_uploader[0].set_value(("seven.png", as_png(digits[7]), "image/png")).run()
     app.segmented_control[0].set_value("Draw").run()
     assert "One digit, from 0 to 9" in text_of(app)

@@ -17,6 +17,7 @@ import streamlit as st
 from convnet_core.data import pen
 from convnet_core.data.pen import Stroke, render, strokes_of
 from convnet_core.errors import DataError
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.pool import RuntimePool
 from pages.components.live_pad.view import view_of
@@ -81,7 +82,7 @@ def sketch_of(message: Any) -> tuple[Sketch, bool]:
     try:
         number, down, strokes = int(message["number"]), bool(message["down"]), message["strokes"]
     except (TypeError, KeyError, ValueError, OverflowError):  # not from our pad; infinity and NaN are valid here
-        return Sketch(error=DataError("the drawing cannot be read", hint="clear the pad and draw again")), False
+        return Sketch(error=DataError(_("the drawing cannot be read"), hint=_("clear the pad and draw again"))), False
     try:
         return Sketch(number, strokes_of(strokes)), down
     except DataError as error:
