@@ -18,13 +18,15 @@ from convnet_core.errors import RunError, one_line
 from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import StageState
+from convnet_core.runtimes.specs import TENSORFLOW
+from pages.charts import dissection as figures
 from pages.components import dissected_answers as answers
-from pages.components import dissected_graphs as graphs
+from pages.components import dissected_node as one_node
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.remedy import in_the_app
-from pages.forms import dissection
+from pages.forms import dissection, lessons
 
 
 def main() -> None:
@@ -33,22 +35,28 @@ def main() -> None:
     st.write("Takes the conversion apart: what each ONNX node became, and the node where an error starts.")
     run = shared.require_stage("export", _("Dissecting needs a trained network."))
     jobs.show_start_error()
-    if jobs.show_job(run, content.STAGE):
+    lesson = lessons.choose_view()
+    if lesson == "none":
+        show_dissection(run)
+    else:
+        lessons.show(run, lesson, lambda stage: read(run.path, stage, digest_of(run, stage)), show_details)
+
+
+def show_dissection(run: Run) -> None:
+    """Show the dissection of the run itself: its answer, the details and the settings of the next one."""
+    if jobs.show_job(run, content.STAGE) and not jobs.is_making_lesson(run):
         return
-    answer, choice, details = (st.container() for _ in range(3))
-    with choice:
-        lesson = dissection.choose_lesson(run)
-    stage = content.stage_of(lesson)
-    state = run.state(stage)
+    stage, state = content.STAGE, run.state(content.STAGE)
+    answer, details = st.container(), st.container()
     folded = st.expander("Settings", icon=":material/tune:", key="settings")
     with folded:
-        config = dissection.settings(run).replace(lesson=lesson)
+        config = dissection.settings(run)
     with answer:
         if state.state == "missing":
             offer(run, config)
             return
         try:
-            report = read(run.path, stage, digest(run.file(f"{stage}/{content.FILE}")))
+            report = read(run.path, stage, digest_of(run, stage))
         except (OSError, RunError) as error:
             st.error(f"{one_line(error)}.")
             start_button(run, config, "Dissect again")
@@ -65,7 +73,7 @@ def show_details(run: Run, stage: str, report: DissectionReport) -> None:
     """Show everything that was measured."""
     nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Downloads"])
     with nodes_tab:
-        show_nodes(run, stage, report)
+        show_nodes(report)
     with answers_tab:
         answers.show(run, stage, report)
     with files_tab:
@@ -74,10 +82,8 @@ def show_details(run: Run, stage: str, report: DissectionReport) -> None:
 
 def offer(run: Run, config: DissectConfig) -> None:
     """Say that there is no dissection yet, with a button that makes it."""
-    fault = content.FAULTS.get(config.lesson)
-    what = f"Not made yet: a copy of the run, {fault}" if fault else "Not made yet"
-    st.info(f"{what}. {dissection.how_long(run, config)}", icon=":material/biotech:")
-    start_button(run, config, "Insert the fault and dissect" if fault else "Dissect")
+    st.info(f"Not made yet. {dissection.how_long(run, config)}", icon=":material/biotech:")
+    start_button(run, config, "Dissect")
 
 
 def start_button(run: Run, config: DissectConfig, label: str) -> None:
@@ -86,10 +92,15 @@ def start_button(run: Run, config: DissectConfig, label: str) -> None:
         label,
         lambda: run,
         ["dissect", *arguments(config, DissectConfig())],
-        type="primary" if run.state(content.stage_of(config.lesson)).state != "fresh" else "secondary",
+        type="primary" if run.state(content.STAGE).state != "fresh" else "secondary",
         icon=":material/biotech:",
         help="Runs every runtime with all its tensors, and every node alone",
     )
+
+
+def digest_of(run: Run, stage: str) -> str:
+    """The digest of a dissection's file. Raises OSError or RunError."""
+    return digest(run.file(f"{stage}/{content.FILE}"))
 
 
 @st.cache_resource(show_spinner="reading the dissection", max_entries=4)
@@ -106,8 +117,6 @@ def show_findings(report: DissectionReport, state: StageState) -> None:
             icon=":material/history:",
         )
         return
-    if note := content.lesson_note(report):
-        st.warning(note, icon=":material/school:")
     for finding in report.findings:
         st.error(f"**{finding.text}**\n\n{in_the_app(finding.mend)}", icon=":material/bug_report:")
     if not report.findings:
@@ -122,9 +131,57 @@ def show_findings(report: DissectionReport, state: StageState) -> None:
     )
 
 
-def show_nodes(run: Run, stage: str, report: DissectionReport) -> None:
-    """Show both graphs with the chosen node, and the tables."""
-    graphs.show(run, stage, report)
+@st.fragment
+def show_nodes(report: DissectionReport) -> None:
+    """Show both graphs, the table, and the chosen node."""
+    _take_click()
+    names = [node.node for node in report.pictures.onnx.nodes]
+    left, right = st.columns([1, 2])
+    runtimes = report.runtimes[1:]
+    runtime = left.selectbox(
+        "Color by",
+        runtimes,
+        index=runtimes.index(TENSORFLOW.name) if TENSORFLOW.name in runtimes else 0,
+        key="dissect-runtime",
+        bind="query-params",
+        help="Error of this runtime against ONNX Runtime, from blue (rounding) to red; gray: not compared",
+    )
+    if st.session_state.get("dissected-node") not in names:
+        st.session_state.pop("dissected-node", None)
+    chosen = right.selectbox(
+        "Node",
+        names,
+        index=None,
+        key="dissected-node",
+        placeholder="click a node in either graph, or choose one",
+        help="Shows its ops, weights and errors below",
+    )
+    errors = {
+        node.name: node.runtimes[runtime].whole.relative
+        for node in reversed(report.nodes)  # reversed: the first of several outputs wins
+        if runtime in node.runtimes
+    }
+    dark = st.context.theme.type == "dark"
+    operators = {entry.name: entry.of for entry in report.entries if entry.of}
+    operator = operators.get(chosen or "", chosen)  # a part marks its whole operator
+    left, right = st.columns(2)
+    for column, title, picture, marked in (
+        (left, "ONNX", report.pictures.onnx, chosen),
+        (right, "TensorFlow", report.pictures.tensorflow, operator),
+    ):
+        with column:
+            st.markdown(f"**{title}**")
+            st.plotly_chart(
+                figures.graph(picture, errors, marked, dark=dark),
+                width="stretch",
+                key=f"dissect-{title.lower()}",
+                on_select="rerun",
+                selection_mode="points",
+                config={"scrollZoom": True},
+                alt=f"The graph in {title}, with nodes colored by error",
+            )
+    if chosen is not None:
+        one_node.show(report, chosen)
     st.subheader("All nodes", anchor=False)
     st.caption(
         f"{content.transposes(report)}. Errors are fractions of the value's range; “adds” is what the node itself "
@@ -141,6 +198,16 @@ def _formats(report: DissectionReport) -> dict[str, Any]:
     columns = [*report.runtimes[1:], *(f"{name} adds" for name in report.runtimes[1:])]
     noise = st.column_config.NumberColumn(format="%.1e", help="Rounding of float32: ONNX Runtime against float64")
     return {**dict.fromkeys(columns, number), "noise": noise}
+
+
+def _take_click() -> None:
+    """Choose the node clicked last in one of the graphs."""
+    for key in ("dissect-onnx", "dissect-tensorflow"):
+        points = st.session_state[key].selection.points if key in st.session_state else []
+        name = points[-1].get("customdata") if points else None
+        if name and name != st.session_state.get(f"{key} click"):
+            st.session_state["dissected-node"] = name
+        st.session_state[f"{key} click"] = name
 
 
 def show_files(run: Run, stage: str, report: DissectionReport) -> None:
@@ -163,7 +230,7 @@ def show_files(run: Run, stage: str, report: DissectionReport) -> None:
 
 def _file_name(stage: str, name: str) -> str:
     """The name of a downloaded file; a lesson's file includes the lesson's name."""
-    return name if stage == content.STAGE else f"{stage.replace('/', '-')}-{name}"
+    return name if stage == content.STAGE else f"{stage.replace('lessons/', 'lesson-')}-{name}"
 
 
 frame.show(main)

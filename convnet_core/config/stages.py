@@ -262,7 +262,8 @@ class DissectConfig(Config):
     samples: int = setting(8, "samples to compare every tensor on", low=1, high=256)
     images: int = setting(1000, "samples to search for labels that could flip", low=1, high=100_000)
     worst: Literal["auto", "yes", "no"] = setting(
-        "auto", "whether to search for the input on which a runtime differs most; auto: only if the network is small"
+        "auto",
+        "whether to search for the input on which a runtime differs most; auto: not for a large network or a lesson",
     )
     steps: int = setting(20, "steps of the search for the worst input", low=0, high=1000)
     batch_sizes: tuple[int, ...] = setting((1, 2, 7, 32, 257), "batch sizes to run every artifact at", low=1, high=4096)

@@ -24,8 +24,10 @@ _NEIGHBORS = 32
 
 
 def decide(config: DissectConfig, size: int) -> DissectConfig:
-    """The config with "yes" or "no" in place of "auto"."""
-    return config.replace(worst="yes" if size <= SMALL else "no") if config.worst == "auto" else config
+    """The config with "yes" or "no" in place of "auto"; a lesson does without."""
+    if config.worst != "auto":
+        return config
+    return config.replace(worst="yes" if size <= SMALL and config.lesson == "none" else "no")
 
 
 def seconds(config: DissectConfig, size: int) -> float:

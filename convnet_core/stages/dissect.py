@@ -14,7 +14,7 @@ from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect.active_runtime import last_active
 from convnet_core.dissect.finding import Finding
-from convnet_core.dissect.report.content import STAGE, stage_of
+from convnet_core.dissect.report.content import stage_of
 from convnet_core.errors import DiedError, ModelError
 from convnet_core.events import Message, Monitor, Progress, from_json
 from convnet_core.runs.run import Run
@@ -46,10 +46,11 @@ def run_dissect(
     `factory`, whose code is run. Raises ConfigError if the model does not fit the lesson, ModelError if the reference
     runtime, or a step without which there is no result, crashes.
     """
-    with stage_events(STAGE, monitor) as line:
+    stage = stage_of(config.lesson)
+    with stage_events(stage, monitor) as line:
         run.require("export")
         files = (*run.model_files, *_node_map(run, config))
-        with run.write_stage(stage_of(config.lesson), config.to_json(), files) as draft:
+        with run.write_stage(stage, config.to_json(), files) as draft:
             content = {
                 "run": str(run.path),
                 "config": config.to_json(),

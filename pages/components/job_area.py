@@ -16,6 +16,7 @@ from convnet_core.jobs.job_progress import JobProgress, progress_of
 from convnet_core.jobs.watcher import JobView
 from convnet_core.language import _
 from convnet_core.runs.run import Run
+from convnet_core.runs.stage_folders import LESSON_STAGES
 from pages.components import remedy
 from pages.components.names import name_of
 
@@ -85,9 +86,25 @@ def show_job(
     if info.live:
         st.fragment(_follow, run_every=every)(job, head, draw)
         return True
-    if info.state != "done" and (not stages or {info.command, progress_of(job).current_stage} & set(stages)):
+    if info.state != "done" and (not stages or _names(job, info) & set(stages)):
         show_failure(job, info)
     return False
+
+
+def _names(job: JobView, info: JobInfo) -> set[str | None]:
+    """The command of a job and its stage. A lesson is no dissection of the run, though the command makes both."""
+    stage = progress_of(job).current_stage
+    return {stage} if _is_lesson(stage) else {info.command, stage}
+
+
+def _is_lesson(stage: str | None) -> bool:
+    return stage is not None and stage.startswith(f"{LESSON_STAGES}/")
+
+
+def is_making_lesson(run: Run) -> bool:
+    """Whether a running job makes a lesson, which leaves the run as it is."""
+    current = watcher.current(run)
+    return current is not None and current[1].live and _is_lesson(progress_of(current[0]).current_stage)
 
 
 def is_busy(run: Run) -> bool:

@@ -24,6 +24,7 @@ _STAGES = {
     "pipeline": N_("pipeline"),
     "refresh": N_("refresh"),
     "upload": N_("upload"),
+    "lessons": N_("lesson"),
 }
 
 

@@ -9,30 +9,10 @@ from convnet_core.common.formatting import format_duration
 from convnet_core.config.fields import describe
 from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect import cost
-from convnet_core.dissect.report import content
 from convnet_core.graphs import graph_file
 from convnet_core.graphs.cost import multiply_adds
 from convnet_core.runs.run import Run
 from pages.components import graph_explorer as graph
-
-_LESSONS = {"none": "none: the run as it is", **content.FAULTS}
-
-
-def choose_lesson(run: Run) -> str:
-    """A widget that chooses which dissection to show: of the run ("none"), or of a copy with a fault."""
-    if run.is_model:
-        return "none"  # lessons are for networks that read digits
-    return str(
-        st.selectbox(
-            "Fault in a copy of the run",
-            list(_LESSONS),
-            format_func=_LESSONS.__getitem__,
-            key="lesson",
-            bind="query-params",
-            width=500,
-            help="A lesson: the fault is put into a copy, and the dissection has to find it. The run does not change",
-        )
-    )
 
 
 def settings(run: Run) -> DissectConfig:
@@ -82,5 +62,5 @@ def how_long(run: Run, config: DissectConfig) -> str:
 
 def size_of(run: Run) -> int:
     """The multiply-adds of the run's network for one sample. Raises ModelError or RunError."""
-    path = graph_file.path_in(run)
+    path = run.file(f"export/{graph_file.FILE}")
     return multiply_adds(graph.read(path, digest(path)))

@@ -215,7 +215,9 @@ def test_the_comparison_report_shows_where_errors_arise(run):
     assert "Dissection of the conversion by native" in (run.path / "compare/report.md").read_text()
     run_dissect(run, DissectConfig(lesson="transposed", steps=1, images=50), Monitor())
     run_compare(run, CompareConfig(batch_sizes=(64,), samples=10), Monitor())
-    assert "Gemm node_linear" in (run.path / "compare/report.html").read_text(), "a lesson changes nothing"
+    page = (run.path / "compare/report.html").read_text()
+    assert "Gemm node_linear" in page, "a lesson changes nothing"
+    assert "esson" not in page
 
 
 def test_int8_errors_are_found_without_labels(tmp_path):
@@ -234,7 +236,7 @@ def test_the_command_prints_the_table_and_the_findings(run):
     assert "nothing wrong" in done.stdout
     done = convnet("dissect", "--run", run.path, "--lesson", "transposed", "--steps", 1, "--images", 50, check=1)
     assert "transposed-weight" in done.stdout
-    assert "Lesson transposed: a kernel transposed in a copy of the run" in done.stdout
+    assert "Lesson: a kernel transposed, in a copy of the run" in done.stdout
     assert "lessons/transposed/report.html" in done.stdout
 
 

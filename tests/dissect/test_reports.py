@@ -67,14 +67,18 @@ def test_both_reports_contain_every_measurement(run, report):
             assert expected in text, (name, expected)
 
 
-def test_a_lesson_is_labeled_and_keeps_the_dissection_of_the_run(run, report):
+def test_a_lesson_is_labeled_and_leaves_everything_else_as_it_is(run, report):
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     run_dissect(run, DissectConfig(lesson="not-scaled", steps=0, images=50), Monitor())
+    assert before == {path: path.read_bytes() for path in before}
     assert documents.load(run) == report
     assert "Lesson" not in (run.path / "dissect/report.html").read_text()
-    for name in ("report.html", "report.md"):
-        text = (run.path / "lessons/not-scaled" / name).read_text()
-        assert f"Lesson not-scaled, on a copy of {report.title}" in text
-        assert "pixels not scaled to [0, 1] in a copy of the run" in text
+    title = f"Lesson: not-scaled, on a copy of {report.title}"
+    for name in ("report.html", "report.md", "dissection.json"):
+        assert title in (run.path / "lessons/not-scaled" / name).read_text()
+    page = (run.path / "lessons/not-scaled/report.html").read_text()
+    assert f"<title>{title}" in page
+    assert "Lesson: pixels not scaled to [0, 1], in a copy of the run. The run itself is unchanged" in page
     assert run.state("dissect").state == run.state("lessons/not-scaled").state == "fresh"
     assert run.command_for("lessons/not-scaled").endswith("--lesson not-scaled")
 

@@ -9,13 +9,21 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from testing.browser import PAGES, SEVEN, click_node, draw, settle
+from testing.browser import PAGES, SEVEN, choose_node, click_node, draw, settle
 from tests.conftest import RUNTIMES, copy_of
 
 
 @pytest.fixture
 def run(finished_run, server):
     return copy_of(finished_run, server.runs)
+
+
+@pytest.mark.slow
+def test_clicking_a_node_shows_its_attributes_and_weights(server, run, page):
+    page.goto(f"{server.address}/export")
+    click_node(page, "Conv")
+    page.get_by_text("kernel_shape").first.wait_for(state="attached")  # the table is drawn on a canvas
+    page.get_by_text("layer1.0.weight").first.wait_for(state="attached")
 
 
 def test_the_answer_changes_during_a_stroke_and_the_drawing_survives_a_reload(server, run, page):
@@ -86,18 +94,45 @@ def test_a_phone_shows_all_ten_digits(server, run, new_page):
 
 
 @pytest.mark.slow
-def test_a_lesson_shows_its_finding_and_clicks_in_both_graphs_show_the_node(server, run, page):
-    page.goto(f"{server.address}/dissect")
-    page.get_by_role("combobox", name="Fault in a copy of the run").click()
-    page.get_by_role("option", name="a kernel transposed").click()
-    page.get_by_text("Not made yet: a copy of the run, a kernel transposed").wait_for()
-    page.get_by_role("button", name="Insert the fault and dissect").click()
-    page.get_by_text("its transpose by (0, 1, 3, 2) fits").first.wait_for(timeout=120_000)
-    click_node(page, "Gemm")
+def test_a_lesson_tells_its_story_and_clicks_in_both_graphs_show_the_node(server, run, page):
+    page.goto(f"{server.address}/dissect?lesson=transposed")
+    page.get_by_role("button", name="Show it on this network").click()
+    page.get_by_text("Digits read").wait_for(timeout=120_000)
+    page.get_by_text("The labels are in another order").click()
+    page.get_by_text("Not this one.").wait_for()
+    page.get_by_text("The rows and columns of a convolution's kernel are swapped").click()
+    page.get_by_text("its transpose by (0, 1, 3, 2) fits").first.wait_for()
+    page.reload()
+    page.get_by_text("Right.", exact=True).wait_for()
+    page.get_by_text("kernel = weight.transpose(2, 3, 1, 0)").wait_for()
+    page.get_by_text("All that the dissection of this lesson measured").click()
+    choose_node(page, "Gemm")
     page.get_by_role("heading", name="Gemm node_linear").wait_for()
-    click_node(page, "Conv2D", graph=1)
+    choose_node(page, "Conv2D", graph=1)
     page.get_by_role("heading", name="Conv node_Conv").wait_for()
     page.get_by_text("A BatchNorm is folded into this node").wait_for()
+    page.get_by_role("button", name="Next lesson").click()
+    page.get_by_text("Lesson 6 of 8").wait_for()
+
+
+def test_a_link_hides_controls_on_every_page_until_they_are_shown_again(server, run, page):
+    page.goto(f"{server.address}/?hide=menu,runs,downloads,upload")
+    way = page.get_by_test_id("way").get_by_role("link")
+    way.last.wait_for()
+    settle(page)
+    for part in ("stSidebarNav", "stFileUploader", "stDownloadButton"):
+        assert page.get_by_test_id(part).count()
+        assert not page.get_by_test_id(part).first.is_visible(), part
+    way.last.click()  # a new session
+    page.get_by_role("heading", name="Compare").wait_for()
+    settle(page)
+    assert not page.get_by_test_id("stSidebar").is_visible()
+    page.get_by_role("button", name="Show all controls").click()
+    page.get_by_test_id("stSidebarNav").wait_for()
+    assert "hide" not in page.url
+    page.get_by_role("button", name="Share this page").click()
+    page.get_by_role("dialog").get_by_text("Settings", exact=True).click()
+    page.get_by_role("dialog").get_by_text("&hide=settings").wait_for()
 
 
 @pytest.mark.slow

@@ -15,9 +15,11 @@ from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import DissectConfig
 from convnet_core.convert.node_map_file import NodeMap, NodeMapEntry
 from convnet_core.dissect.difference import is_float32
+from convnet_core.dissect.lesson_stories import STORIES
 from convnet_core.dissect.measurements import NodeError, NodeResult
 from convnet_core.dissect.report.report_file import DissectionReport, Fusions, Transpose
 from convnet_core.dissect.report.weight_layouts import dimension_letters, shapes_text
+from convnet_core.language import _
 from convnet_core.runs.stage_folders import LESSON_STAGES
 
 if TYPE_CHECKING:
@@ -25,19 +27,6 @@ if TYPE_CHECKING:
 
 STAGE, FILE, WORST = "dissect", "dissection.json", "worst_inputs.npz"
 """The stage and the file of a dissection, and the file of the worst inputs."""
-
-FAULTS = {
-    "train-mode": "exported in train mode",
-    "flatten-order": "flattened channels last, weights for channels first",
-    "epsilon": "another BatchNorm epsilon",
-    "transposed": "a kernel transposed",
-    "int8-noise": "int8 calibrated on noise",
-    "not-scaled": "pixels not scaled to [0, 1]",
-    "frozen-batch": "the batch frozen at 1",
-    "opset": "an operator version that onnx-tf does not support",
-}
-"""The fault that each lesson injects into a copy of the run, in words."""
-
 
 FORMULA = "W' = W · γ / √(σ² + ε),  b' = (b − μ) · γ / √(σ² + ε) + β"
 """How a BatchNorm is folded into the weights of a convolution."""
@@ -50,7 +39,7 @@ def stage_of(lesson: str) -> str:
 
 def title_of(run: str, lesson: str) -> str:
     """The title of a dissection; `run` is the run's title."""
-    return run if lesson == "none" else f"Lesson {lesson}, on a copy of {run}"
+    return run if lesson == "none" else _("Lesson: {lesson}, on a copy of {run}", lesson=lesson, run=run)
 
 
 def lesson_note(report: DissectionReport) -> str:
@@ -58,7 +47,10 @@ def lesson_note(report: DissectionReport) -> str:
     lesson = report.config.lesson
     if lesson == "none":
         return ""
-    return f"Lesson {lesson}: {FAULTS[lesson]} in a copy of the run. The run itself does not have it."
+    return _(
+        "Lesson: {fault}, in a copy of the run. The run itself is unchanged and does not have this fault.",
+        fault=_(STORIES[lesson].fault),
+    )
 
 
 def report_of(dissection: Dissection, title: str, config: DissectConfig) -> DissectionReport:
@@ -141,7 +133,7 @@ def summary(report: DissectionReport, most: int = 5) -> dict[str, Any]:
 def errors(report: DissectionReport) -> dict[str, float]:
     """The largest error of a float32 runtime at each node, as a share of the range."""
     results: dict[str, float] = {}
-    for node, _, error in _float32_errors(report):
+    for node, _runtime, error in _float32_errors(report):
         results[node.name] = max(error.whole.relative, results.get(node.name, 0.0))
     return results
 
