@@ -23,8 +23,9 @@ from benchmarks.turns import Row, Worker, save
 from convnet_core.compare.measure import InputSet
 from convnet_core.compare.measure import measure as compare
 from convnet_core.graphs import from_onnx
-from convnet_core.graphs.graph_file import arrange
+from convnet_core.graphs.boxes import diagram_of
 from convnet_core.runtimes.onnxruntime import OnnxRuntime
+from pages.components.graph_view.drawing import Drawing
 
 IMAGES = (1_000, 8_000, 60_000, 120_000, 240_000, 480_000)
 NODES = (10, 100, 500, 1000, 2000)
@@ -89,12 +90,10 @@ class _Open:
 
 
 def drawing_seconds(size: int) -> float:
-    """Seconds to lay out a graph of `size` nodes and to make its figure."""
-    from pages.charts.graph import draw
-
+    """Seconds to read the graph of a model of `size` nodes, to lay it out, and to make what the browser paints."""
     model = conversion.chain(size)
     start = time.perf_counter()
-    draw(arrange(from_onnx.read(model)), [], None, whole=True)
+    Drawing(diagram_of(from_onnx.read(model))).view(frozenset())
     return time.perf_counter() - start
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from testing.browser import PAGES, ROOT, SEVEN, Server, choose_node, click_node, draw, launch, settle
+from testing.browser import PAGES, ROOT, SEVEN, Server, click_node, draw, launch, settle
 
 _MOST_BYTES = 200_000
 _HEIGHTS = {"home": 1000, "sketchpad": 1150, "export": 1250, "train": 1900, "data": 1400, "dissect": 1500}
@@ -30,7 +30,7 @@ def prepare(page: Page, name: str) -> None:
     if name == "export":
         click_node(page, "Conv")
     if name == "dissect":
-        choose_node(page, "Gemm")
+        click_node(page, "Gemm")
     settle(page)
     page.wait_for_timeout(2500)  # charts and pictures load after the text
 

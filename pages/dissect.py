@@ -18,10 +18,8 @@ from convnet_core.errors import RunError, one_line
 from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import StageState
-from convnet_core.runtimes.specs import TENSORFLOW
-from pages.charts import dissection as figures
 from pages.components import dissected_answers as answers
-from pages.components import dissected_node as one_node
+from pages.components import dissected_graphs as graphs
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
@@ -73,7 +71,7 @@ def show_details(run: Run, stage: str, report: DissectionReport) -> None:
     """Show everything that was measured."""
     nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Downloads"])
     with nodes_tab:
-        show_nodes(report)
+        show_nodes(run, stage, report)
     with answers_tab:
         answers.show(run, stage, report)
     with files_tab:
@@ -131,57 +129,9 @@ def show_findings(report: DissectionReport, state: StageState) -> None:
     )
 
 
-@st.fragment
-def show_nodes(report: DissectionReport) -> None:
-    """Show both graphs, the table, and the chosen node."""
-    _take_click()
-    names = [node.node for node in report.pictures.onnx.nodes]
-    left, right = st.columns([1, 2])
-    runtimes = report.runtimes[1:]
-    runtime = left.selectbox(
-        "Color by",
-        runtimes,
-        index=runtimes.index(TENSORFLOW.name) if TENSORFLOW.name in runtimes else 0,
-        key="dissect-runtime",
-        bind="query-params",
-        help="Error of this runtime against ONNX Runtime, from blue (rounding) to red; gray: not compared",
-    )
-    if st.session_state.get("dissected-node") not in names:
-        st.session_state.pop("dissected-node", None)
-    chosen = right.selectbox(
-        "Node",
-        names,
-        index=None,
-        key="dissected-node",
-        placeholder="click a node in either graph, or choose one",
-        help="Shows its ops, weights and errors below",
-    )
-    errors = {
-        node.name: node.runtimes[runtime].whole.relative
-        for node in reversed(report.nodes)  # reversed: the first of several outputs wins
-        if runtime in node.runtimes
-    }
-    dark = st.context.theme.type == "dark"
-    operators = {entry.name: entry.of for entry in report.entries if entry.of}
-    operator = operators.get(chosen or "", chosen)  # a part marks its whole operator
-    left, right = st.columns(2)
-    for column, title, picture, marked in (
-        (left, "ONNX", report.pictures.onnx, chosen),
-        (right, "TensorFlow", report.pictures.tensorflow, operator),
-    ):
-        with column:
-            st.markdown(f"**{title}**")
-            st.plotly_chart(
-                figures.graph(picture, errors, marked, dark=dark),
-                width="stretch",
-                key=f"dissect-{title.lower()}",
-                on_select="rerun",
-                selection_mode="points",
-                config={"scrollZoom": True},
-                alt=f"The graph in {title}, with nodes colored by error",
-            )
-    if chosen is not None:
-        one_node.show(report, chosen)
+def show_nodes(run: Run, stage: str, report: DissectionReport) -> None:
+    """Show both graphs with the chosen node, and the tables."""
+    graphs.show(run, stage, report)
     st.subheader("All nodes", anchor=False)
     st.caption(
         f"{content.transposes(report)}. Errors are fractions of the value's range; “adds” is what the node itself "
@@ -198,16 +148,6 @@ def _formats(report: DissectionReport) -> dict[str, Any]:
     columns = [*report.runtimes[1:], *(f"{name} adds" for name in report.runtimes[1:])]
     noise = st.column_config.NumberColumn(format="%.1e", help="Rounding of float32: ONNX Runtime against float64")
     return {**dict.fromkeys(columns, number), "noise": noise}
-
-
-def _take_click() -> None:
-    """Choose the node clicked last in one of the graphs."""
-    for key in ("dissect-onnx", "dissect-tensorflow"):
-        points = st.session_state[key].selection.points if key in st.session_state else []
-        name = points[-1].get("customdata") if points else None
-        if name and name != st.session_state.get(f"{key} click"):
-            st.session_state["dissected-node"] = name
-        st.session_state[f"{key} click"] = name
 
 
 def show_files(run: Run, stage: str, report: DissectionReport) -> None:

@@ -134,18 +134,15 @@ def show_inputs_and_outputs(run: Run) -> None:
 
 
 def show_graph(run: Run) -> None:
-    """Show the graph, if the export saved one."""
-    name = f"export/{graph_file.FILE}"
-    if not (run.path / name).is_file():
-        st.info("This run was exported by a version that did not save the graph. Export it again to see the graph.")
-        return
+    """Show the graph of the exported model."""
     try:
-        path = run.file(name)
-        model = graph.read(path, digest(path))
+        path = graph_file.path_in(run)
+        sha256 = digest(path)
+        graph.read(path, sha256)  # here, because Streamlit itself shows what a fragment raises
     except ConvNetError as error:
         jobs.show_error(error)
         return
-    graph.explore(model, digest(path))
+    graph.explore(path, sha256)
 
 
 frame.show(main)

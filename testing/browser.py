@@ -99,39 +99,19 @@ def draw(page, strokes):
 SEVEN = [[(0.28, 0.25), (0.72, 0.25), (0.45, 0.8)]]
 
 
-_POINT = """name => {
-    const plot = document.querySelector('.js-plotly-plot');
-    const trace = plot._fullData.find(data => (data.name || '').startsWith(name));
-    const box = plot.getBoundingClientRect(), layout = plot._fullLayout;
-    return [box.left + layout._size.l + layout.xaxis.c2p(trace.x[0]),
-            box.top + layout._size.t + layout.yaxis.c2p(trace.y[0])];
+_BRING = """(canvas, title) => {
+    const {graph} = canvas;
+    const shape = graph.scene.shapes.find(each => [each.title, each.name, each.id].includes(title));
+    if (!graph.isSeen(shape)) graph.look({...graph.camera, x: shape.x + shape.width / 2, y: shape.y});
+    return graph.pointOf(title);
 }"""
 
 
-def click_node(page, op):
-    """Click the first node of operator type `op` in the graph on the Export page."""
-    page.locator(".js-plotly-plot .scatterlayer").wait_for()
+def click_node(page, title, graph=0):
+    """Click the first box or fold with this operator or name in a graph."""
+    view = page.locator("canvas.view[data-drawn]").nth(graph)
+    view.wait_for()
     settle(page)
-    page.wait_for_timeout(500)  # Plotly moves its axes once more after the first draw
-    page.mouse.click(*page.evaluate(_POINT, op))
-
-
-_LABELED_POINT = """([index, label]) => {
-    const plot = document.querySelectorAll('.js-plotly-plot')[index];
-    const trace = plot._fullData.find(data => (data.text || []).length);
-    const point = trace.text.findIndex(text => text.trim() === label);
-    const box = plot.getBoundingClientRect(), layout = plot._fullLayout;
-    return [box.left + layout._size.l + layout.xaxis.c2p(trace.x[point]),
-            box.top + layout._size.t + layout.yaxis.c2p(trace.y[point])];
-}"""
-
-
-def choose_node(page, label, graph=0):
-    """Click the node with this label in one of the graphs on the Dissect page."""
-    picture = page.locator(".js-plotly-plot").nth(graph)
-    picture.locator(".scatterlayer").first.wait_for()
+    view.evaluate("canvas => canvas.scrollIntoView({block: 'center'})")
+    page.mouse.click(*view.evaluate(_BRING, title))
     settle(page)
-    page.wait_for_timeout(500)  # Plotly moves its axes once more after the first draw
-    picture.evaluate("plot => plot.scrollIntoView({block: 'center'})")
-    page.wait_for_timeout(300)
-    page.mouse.click(*page.evaluate(_LABELED_POINT, [graph, label]))

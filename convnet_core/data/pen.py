@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from convnet_core.data.picture import Gray
+from convnet_core.data.strokes import plain_digit
 from convnet_core.errors import DataError
 
 SIDE = 280
@@ -17,6 +18,7 @@ SIDE = 280
 
 _MOST_POINTS = 20_000  # 60 seconds of fast scribbling; drawing them takes 0.1 s
 _WIDTHS = (1.0, 60.0)
+_EXAMPLE_WIDTH = 22
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,13 @@ def _stroke(width: float, numbers: list[float]) -> Stroke:
         raise ValueError
     x, y = ([min(max(number, 0.0), float(SIDE)) for number in numbers[axis::2]] for axis in (0, 1))
     return Stroke(min(max(width, _WIDTHS[0]), _WIDTHS[1]), tuple(zip(x, y, strict=True)))
+
+
+def example(digit: int) -> list[dict[str, Any]]:
+    """A drawing of a digit as a browser sends it: for those who cannot draw one."""
+    size = np.array((0.45, 0.65)) * SIDE
+    places = (np.rint(curve[::3] * size + SIDE / 2).astype(int) for curve in plain_digit(digit))
+    return [{"width": _EXAMPLE_WIDTH, "points": points.ravel().tolist()} for points in places]
 
 
 def render(strokes: tuple[Stroke, ...]) -> Gray:

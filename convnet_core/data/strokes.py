@@ -101,6 +101,15 @@ def curves_of(skeleton: Skeleton, count: int, rng: np.random.Generator, hand: Ha
     return curves
 
 
+def plain_digit(digit: int) -> list[Floats]:
+    """The strokes of the digit's most frequent skeleton, drawn by a steady hand: float32 [samples, 2] each.
+
+    Around (0, 0), one unit wide and high.
+    """
+    _, skeleton = max(SKELETONS[digit], key=lambda variant: variant[0])
+    return [basis @ points for points, basis in (_skeleton((tuple(stroke),)) for stroke in skeleton)]
+
+
 def ink_of(curves: Floats, pen: Floats, rng: np.random.Generator, hand: Hand) -> NDArray[np.uint8]:
     """Draw curves [n, samples, 2] with pens of these relative widths [n], uint8 [n, 28, 28]."""
     curves = _bend(curves, rng, hand)

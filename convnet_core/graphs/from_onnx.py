@@ -16,6 +16,7 @@ from convnet_core.common.formatting import format_count
 from convnet_core.errors import ModelError
 from convnet_core.graphs import onnx_tensors
 from convnet_core.graphs.graph import Edge, Graph, Node
+from convnet_core.graphs.modules import Modules
 from convnet_core.graphs.onnx_tensors import array_of, element_count
 from convnet_core.onnx_files.operators import operator_version, opsets_of
 from convnet_core.onnx_files.tensor_types import dtype_text, type_of
@@ -25,16 +26,18 @@ _MAX_ATTRIBUTE = 200
 
 
 def read(model: ModelProto) -> Graph:
-    """The graph of a model, without a layout. Raises ModelError if a name is not UTF-8."""
+    """The graph of a model. Raises ModelError if a name is not UTF-8."""
     if not _is_text(model):
         raise ModelError("a name in the ONNX model is not UTF-8 text", hint="export the model again")
-    nodes = tuple(_nodes(model))
+    modules = Modules()
+    nodes = tuple(_nodes(model, modules))
     return Graph(
         format="onnx",
         name=model.graph.name,
         nodes=nodes,
         edges=tuple(_edges(model.graph, nodes)),
         tensors=onnx_tensors.read(model),
+        modules=modules.classes,
         properties=_properties(model),
     )
 
@@ -59,7 +62,7 @@ def _properties(model: ModelProto) -> dict[str, str]:
 # -- nodes and edges --------------------------------------------------------------------------------
 
 
-def _nodes(model: ModelProto) -> Iterator[Node]:
+def _nodes(model: ModelProto, modules: Modules) -> Iterator[Node]:
     """The inputs without initializers, the operations in file order, and the outputs."""
     graph, names = model.graph, _UniqueNames()
     opsets = opsets_of(model)
@@ -77,6 +80,7 @@ def _nodes(model: ModelProto) -> Iterator[Node]:
             attributes={item.name: _shorten(_text(item)) for item in node.attribute},
             inputs=tuple(node.input),
             outputs=tuple(node.output),
+            modules=modules.of(node),
         )
     for value in graph.output:
         yield Node(names.unique(value.name or "Output"), value.name, "Output", "output", inputs=(value.name,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -65,7 +65,7 @@ class Node:
     """An operation, or an input or output of the model (`kind`). `id` is unique in its graph; `name` may not be.
 
     `inputs` and `outputs` are tensor names in order; an omitted optional input is "". `version` is the version of the
-    operator's definition, None if unknown. `y` grows in the direction of the data flow.
+    operator's definition, None if unknown. `modules` are the modules that the node is in, from the outermost.
     """
 
     id: str
@@ -77,8 +77,7 @@ class Node:
     attributes: dict[str, str] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    x: float = 0.0
-    y: float = 0.0
+    modules: tuple[str, ...] = ()
 
     @property
     def versioned_op(self) -> str:
@@ -89,23 +88,23 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """A tensor's path from the node that produces it to one that reads it (ids), through the points `bends`."""
+    """A tensor's way from the node that produces it to one that reads it (ids)."""
 
     source: str
     target: str
     tensor: str
-    bends: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole model. `properties` describe its origin as text."""
+    """A whole model. `modules` are the classes of the modules, "" if unknown; `properties` describe its origin."""
 
     format: Literal["onnx", "tensorflow", "litert"]
     name: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     tensors: dict[str, Tensor]
+    modules: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -117,37 +116,13 @@ class Graph:
         """The tensors of these names; an unknown one has only its name."""
         return [self.tensors.get(name) or Tensor(name) for name in names]
 
-    def path(self, edge: Edge) -> tuple[tuple[float, float], ...]:
-        """The points of an edge, from its source to its target."""
-        source, target = self.by_id[edge.source], self.by_id[edge.target]
-        return ((source.x, source.y), *edge.bends, (target.x, target.y))
-
-    def find(self, text: str) -> list[Node]:
-        """The nodes whose op contains the text; if there are none, by id; if there are none, by tensor name.
-
-        Ignores case. The steps are separate because tensors are often named after the ops that produce them.
-        """
-        query = text.strip().casefold()
-        if not query:
-            return []
-        search_steps: tuple[Callable[[Node], tuple[str, ...]], ...] = (
-            lambda node: (node.op,),
-            lambda node: (node.id,),
-            lambda node: (*node.inputs, *node.outputs),
-        )
-        matches = (
-            [node for node in self.nodes if any(query in word.casefold() for word in words(node))]
-            for words in search_steps
-        )
-        return next((nodes for nodes in matches if nodes), [])
-
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         tensors = [
             {**vars(tensor), "statistics": tensor.statistics and vars(tensor.statistics)}
             for tensor in self.tensors.values()
         ]
-        plain = {name: getattr(self, name) for name in ("format", "name", "properties")}
+        plain = {name: getattr(self, name) for name in ("format", "name", "modules", "properties")}
         return {
             **plain,
             "nodes": [vars(node) for node in self.nodes],

@@ -1,29 +1,23 @@
-"""A layered layout: data flows along y, one unit per layer; x minimizes crossings. Uses grandalf (Sugiyama's method).
+"""A layered layout: data flows along y, one unit per layer; x minimizes crossings and keeps long edges straight.
 
-To keep the time linear in the size of the graph, this module assigns the layers itself, skips grandalf's search for
-cycles, and draws edges across too many layers as straight lines.
+Sugiyama's method: layers, order within the layers by barycenters, and positions by Brandes and Köpf, "Fast and Simple
+Horizontal Coordinate Assignment" (2001). To keep the time linear in the size of the graph, edges across too many layers
+are not routed around the nodes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from grandalf.graphs import Edge, Vertex, graph_core
-from grandalf.layouts import Layer, SugiyamaLayout, VertexViewer
+from convnet_core.graphs.columns import Grid, place
 
 Link = tuple[int, int]
 Point = tuple[float, float]
 
 _BENDS_PER_NODE = 4
-"""Total number of bends per node; the longest edges beyond that are straight."""
-
-_ROUNDS = 1.5
-"""Passes over the layers (one: down and up) that order the nodes; more passes gain little."""
+"""Total number of bends per node; the longest edges beyond that have none."""
 
 _GAP, _WIDTH = 0.5, 0.5
 """Gap between neighbors and width of a node: neighboring nodes are one unit apart, a node and a bend less."""
@@ -37,26 +31,46 @@ class Layout:
     bends: dict[Link, tuple[Point, ...]]
 
 
-def lay_out(count: int, links: Sequence[Link]) -> Layout:
-    """Positions for the nodes 0 … count - 1; deterministic. Disconnected parts are next to each other."""
+def lay_out(
+    count: int,
+    links: Sequence[Link],
+    widths: Sequence[float] | None = None,
+    gap: float = _GAP,
+    *,
+    first: Collection[int] = (),
+    last: Collection[int] = (),
+) -> Layout:
+    """Positions for the nodes 0 … count - 1; deterministic. Disconnected parts are next to each other.
+
+    x is the center of a node. `first` and `last` are nodes to put into the first and the last layer.
+    """
+    widths = widths or [_WIDTH] * count
     links = [link for link in dict.fromkeys(links) if link[0] != link[1]]
     layers = layers_of(count, links)
+    for nodes, layer in ((first, 0), (last, max(layers, default=0))):
+        for node in nodes:
+            layers[node] = layer
     routed = _links_to_route(count, links, layers)
-    positions = [(0.0, 0.0)] * count
-    bends: dict[Link, tuple[Point, ...]] = {}
+    xs = [0.0] * count
+    bends: dict[Link, list[float]] = {}
     filled = [0.0] * (max(layers, default=0) + 1)  # right edge of what is placed so far, per layer
     for part in _parts(count, routed):
-        part_layout = _lay_out_part(part, layers)
-        part_layers = [layers[node] for node in part_layout.nodes]
-        span = range(min(part_layers), max(part_layers) + 1)
-        shift = max(filled[layer] for layer in span) - part_layout.left
-        filled[span.start : span.stop] = [part_layout.right + shift + 2 * _WIDTH] * len(span)
-        for node, x in part_layout.nodes.items():
-            positions[node] = (round(x + shift, 3), float(layers[node]))
-        for link, xs in part_layout.bends.items():
-            first = layers[link[0]] + 1
-            bends[link] = tuple((round(x + shift, 3), float(first + step)) for step, x in enumerate(xs))
-    return Layout(positions, bends)
+        placed = _place_part(part, layers, widths, gap)
+        span = range(placed.top, placed.top + placed.height)
+        shift = max(filled[layer] for layer in span) - placed.left
+        filled[span.start : span.stop] = [placed.right + shift + gap] * len(span)
+        for node, x in placed.nodes.items():
+            xs[node] = x + shift
+        for link, row in placed.bends.items():
+            bends[link] = [x + shift for x in row]
+    left = min((*xs, *(x for row in bends.values() for x in row)), default=0.0)
+    return Layout(
+        [(round(x - left, 3), float(layer)) for x, layer in zip(xs, layers, strict=True)],
+        {
+            link: tuple((round(x - left, 3), float(layers[link[0]] + step)) for step, x in enumerate(row, 1))
+            for link, row in bends.items()
+        },
+    )
 
 
 def layers_of(count: int, links: Iterable[Link]) -> list[int]:
@@ -100,7 +114,7 @@ def _topological_order(before: list[list[int]], after: list[list[int]]) -> list[
 
 
 def _links_to_route(count: int, links: list[Link], layers: list[int]) -> list[Link]:
-    """The links for grandalf to route around nodes: the shortest ones, within the total number of bends."""
+    """The links to route around nodes: the shortest ones, within the total number of bends."""
     budget = _BENDS_PER_NODE * count
     routed = set()
     for length, link in sorted((layers[target] - layers[source], (source, target)) for source, target in links):
@@ -132,106 +146,47 @@ def _parts(count: int, links: list[Link]) -> Iterator[tuple[list[int], list[Link
         yield nodes, list(part_links)
 
 
-# -- one connected part, by grandalf --------------------------------------------------------------
-
-
 @dataclass(frozen=True)
-class _PartLayout:
-    """The x of each node, and of each bend of a link from layer to layer."""
+class _Placed:
+    """A connected part: the x of each node and of each bend, its edges to the left and right, and its layers."""
 
     nodes: dict[int, float]
     bends: dict[Link, list[float]]
-
-    @property
-    def _all(self) -> list[float]:
-        return [*self.nodes.values(), *(x for xs in self.bends.values() for x in xs)]
-
-    @property
-    def left(self) -> float:
-        return min(self._all)
-
-    @property
-    def right(self) -> float:
-        return max(self._all)
+    left: float
+    right: float
+    top: int
+    height: int
 
 
-def _lay_out_part(part: tuple[list[int], list[Link]], layers: list[int]) -> _PartLayout:
+def _place_part(
+    part: tuple[list[int], list[Link]], layers: Sequence[int], widths: Sequence[float], gap: float
+) -> _Placed:
+    """Order the nodes of a part and place them; each bend is a node without a width."""
     nodes, links = part
-    if not links:
-        return _PartLayout(dict.fromkeys(nodes, 0.0), {})
-    vertices = {node: Vertex(node) for node in nodes}
-    for vertex in vertices.values():
-        vertex.view = VertexViewer(w=_WIDTH, h=0)
-    edges = {link: _Edge(vertices[link[0]], vertices[link[1]]) for link in links}
-    graph = graph_core([vertices[links[0][0]]])  # passing all vertices takes quadratic time
-    for edge in edges.values():
-        graph.add_edge(edge)
+    number = {node: index for index, node in enumerate(nodes)}
     top = min(layers[node] for node in nodes)
-    sugiyama = _Sugiyama(graph, {vertices[node]: layers[node] - top for node in nodes})
-    sugiyama.init_all(roots=[], inverted_edges=[])
-    with _recursion(4 * len(sugiyama.grx) + 1000):
-        sugiyama.draw(_ROUNDS)
-    sugiyama.separate()
-    bends = {
-        link: [control[layer].view.xy[0] for layer in range(layers[link[0]] - top + 1, layers[link[1]] - top)]
-        for link, edge in edges.items()
-        if (control := sugiyama.ctrls.get(edge))
-    }
-    return _PartLayout({node: vertex.view.xy[0] for node, vertex in vertices.items()}, bends)
-
-
-class _Edge(Edge):  # type: ignore[misc]
-    """An edge with a fast `attach`; grandalf's own searches all edges of its nodes first."""
-
-    def attach(self) -> None:
-        for vertex in self.v:
-            vertex.e.append(self)
-
-
-class _Sugiyama(SugiyamaLayout):  # type: ignore[misc]
-    """grandalf's layout with given layers, without its quadratic parts."""
-
-    def __init__(self, graph: graph_core, layer_of: dict[Vertex, int]) -> None:
-        super().__init__(graph)
-        self.xspace, self.yspace, self.dw, self.dh = _GAP, 1, 0, 0
-        self._layer_of = layer_of
-
-    def rank_all(self, roots: Any, optimize: bool = False) -> None:
-        """Use the given layers; grandalf's own method searches a list for each node."""
-        self.layers = _Layers(Layer() for _ in range(max(self._layer_of.values()) + 1))
-        for vertex in self.g.V():
-            layer = self._layer_of[vertex]
-            self.grx[vertex].rank = layer
-            self.layers[layer].append(vertex)
-
-    def separate(self) -> None:
-        """Move apart neighbors that are too close: grandalf averages four placements, which may disagree."""
-        for layer in self.layers:
-            for left, right in itertools.pairwise(layer):
-                distance = self.xspace + (left.view.w + right.view.w) / 2
-                x, y = right.view.xy
-                right.view.xy = (max(x, left.view.xy[0] + distance), y)
-
-    def _detect_alignment_conflicts(self) -> None:
-        super()._detect_alignment_conflicts()
-        self.conflicts: frozenset[Any] = frozenset(self.conflicts)  # grandalf searches it for every node
-
-
-class _Layers(list[Layer]):
-    """The layers, with a fast `index`: grandalf calls it for each layer in order."""
-
-    def index(self, layer: Layer, *_: Any) -> int:
-        self._last_index = getattr(self, "_last_index", -1) + 1
-        assert self[self._last_index] is layer
-        return self._last_index
-
-
-@contextlib.contextmanager
-def _recursion(limit: int) -> Iterator[None]:
-    """Raise the recursion limit: grandalf places columns of nodes recursively, each after those it depends on."""
-    previous = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(previous, limit))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(previous)
+    rows: list[list[int]] = [[] for _ in range(max(layers[node] for node in nodes) - top + 1)]
+    for node in nodes:
+        rows[layers[node] - top].append(number[node])
+    sizes = [widths[node] for node in nodes]
+    pairs: list[Link] = []
+    dummies: dict[Link, range] = {}
+    for source, target in links:
+        between = range(len(sizes), len(sizes) + layers[target] - layers[source] - 1)
+        for step, dummy in enumerate(between, layers[source] + 1):
+            rows[step - top].append(dummy)
+        sizes += [0.0] * len(between)
+        way = [number[source], *between, number[target]]
+        pairs += itertools.pairwise(way)
+        if between:
+            dummies[source, target] = between
+    grid = Grid(rows, pairs, len(sizes), first_dummy=len(nodes))
+    xs = place(grid, sizes, gap)
+    return _Placed(
+        dict(zip(nodes, xs, strict=False)),
+        {link: [xs[dummy] for dummy in between] for link, between in dummies.items()},
+        min(x - size / 2 for x, size in zip(xs, sizes, strict=True)),
+        max(x + size / 2 for x, size in zip(xs, sizes, strict=True)),
+        top,
+        len(rows),
+    )

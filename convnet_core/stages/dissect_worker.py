@@ -24,7 +24,7 @@ from convnet_core.dissect.report.content import FILE, headline, report_of, title
 from convnet_core.dissect.report.report_file import DissectionReport, Pictures
 from convnet_core.errors import ConfigError, DataError, InputsError, UnsupportedNode
 from convnet_core.events import Monitor, Progress
-from convnet_core.graphs import graph_file
+from convnet_core.graphs import from_onnx, graph_file
 from convnet_core.graphs.cost import multiply_adds
 from convnet_core.networks.ports import INPUT
 from convnet_core.onnx_files import model_file
@@ -64,7 +64,7 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
     runtime in use.
     """
     run, monitor, folder = Run(Path(content["run"])), Relay(tell), Path(content["folder"])
-    size = multiply_adds(graph_file.read(run.file(f"export/{graph_file.FILE}")))
+    size = multiply_adds(graph_file.of_run(run))
     config = cost.decide(DissectConfig.from_json(content["config"]), size)
     input_spec = InputSpec.from_json(content["inputs"])
     start_recording(Path(content["note"]))
@@ -92,6 +92,7 @@ def _write(dissection: Dissection, case: Case, title: str, config: DissectConfig
         pictures=Pictures(graph_layout.lay_out_onnx(case.model), graph_layout.lay_out_tensorflow(case.entries)),
     )
     write_json(folder / FILE, report.to_json())
+    write_json(folder / graph_file.FILE, from_onnx.read(case.model).to_json())
     worst_inputs_file.save(dissection.worst_inputs, folder)
     write_json(folder / "netron.json", viewers.netron(dissection.nodes))
     for runtime in dissection.runtimes[1:]:

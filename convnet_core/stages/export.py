@@ -49,7 +49,7 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
                 {name: value.contiguous() for name, value in model.state_dict().items()},
                 draft.path / "model.safetensors",
             )
-            write_json(draft.path / graph_file.FILE, graph_file.arrange(from_onnx.read(exported.model)).to_json())
+            write_json(draft.path / graph_file.FILE, from_onnx.read(exported.model).to_json())
             result = ExportResult(
                 len(exported.model.graph.node),
                 path.stat().st_size,

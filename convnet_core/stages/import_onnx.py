@@ -38,7 +38,7 @@ def run_import_onnx(run: Run, file: ModelFile, monitor: Monitor) -> tuple[Export
 def write_model(model: LoadedModel, draft: Draft, max_abs_error: float | None = None) -> ExportResult:
     """Write the model and its graph, laid out for the app; record repairs and unsupported nodes."""
     proto = model.proto
-    write_json(draft.path / graph_file.FILE, graph_file.arrange(from_onnx.read(proto)).to_json())
+    write_json(draft.path / graph_file.FILE, from_onnx.read(proto).to_json())
     opset = next((item.version for item in proto.opset_import if item.domain in ("", "ai.onnx")), 0)
     nodes = len(proto.graph.node)
     files = model_file.save(proto, draft.path)

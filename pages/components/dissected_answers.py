@@ -87,7 +87,8 @@ def _pictures(report: DissectionReport) -> None:
             if shown:
                 st.markdown(f"{title} {name}:")
                 images = [base64.b64decode(report.samples[str(index)]) for index in shown]
-                st.image(images, width=56, caption=[str(index) for index in shown])
+                names = [str(index) for index in shown]
+                st.image(images, width=56, caption=names, alt=names)
 
 
 def _worst_inputs(run: Run, stage: str) -> None:
@@ -100,7 +101,7 @@ def _worst_inputs(run: Run, stage: str) -> None:
         return
     try:
         if images := _images(run.path, stage, digest(path)):
-            st.image(list(images.values()), width=84, caption=list(images))
+            st.image(list(images.values()), width=84, caption=list(images), alt=list(images))
     except RunError as error:
         jobs.show_error(error)
     shared.download_button(

@@ -41,7 +41,7 @@ def show(report: DissectionReport, name: str) -> None:
             if weight.node == name:
                 st.markdown(f"`{weight.name}` {weight_layouts.describe_move(weight, op_type)}")
                 if image := weight_layouts.draw_arrows(weight, op_type):
-                    st.image(image)
+                    st.image(image, alt=weight_layouts.describe_move(weight, op_type))
         for fusion in report.fusions.nodes:
             if fusion.node == name:
                 where, formula = fusion.where, report.fusions.formula

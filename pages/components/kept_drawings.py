@@ -22,7 +22,7 @@ from pages.components import job_area as jobs
 
 def save_form(run: Run, drawing: Gray, guess: int | None) -> None:
     """A form that saves the drawing with its true digit."""
-    label = st.pills(  # a segmented control does not wrap: on a phone its last digit is cut off
+    label = st.container(key="drawn-digit").pills(
         _("The digit that you drew"),
         range(10),
         default=guess,

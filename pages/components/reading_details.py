@@ -35,13 +35,13 @@ def show_steps(reading: Reading) -> None:
     assert reading.picture is not None
     assert reading.steps is not None
     prepared = reading.steps
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="reading-steps"):
         for picture, caption in (
             (drawing_pictures.show_box(reading.picture, prepared.source_box, _PICTURE), _("Ink bounding box")),
             (drawing_pictures.show_centering(prepared, _PICTURE), _("Evened, centered")),
             (drawing_pictures.enlarge(prepared.image, _PICTURE), _("Network input")),
         ):
-            st.image(picture, caption, width=_PICTURE)
+            st.image(picture, caption, width=_PICTURE, alt=caption)
 
 
 def show_feature_maps(reading: Reading, pool: RuntimePool) -> None:

@@ -62,5 +62,5 @@ def how_long(run: Run, config: DissectConfig) -> str:
 
 def size_of(run: Run) -> int:
     """The multiply-adds of the run's network for one sample. Raises ModelError or RunError."""
-    path = run.file(f"export/{graph_file.FILE}")
+    path = graph_file.path_in(run)
     return multiply_adds(graph.read(path, digest(path)))

@@ -23,7 +23,7 @@ _LARGEST_SIZE = 65_536
 
 def model_tensors(run: Run, kind: str) -> list[Tensor]:
     """The inputs or outputs ("input", "output") of a run's model. Raises ModelError or RunError."""
-    path = run.file(f"export/{graph_file.FILE}")
+    path = graph_file.path_in(run)
     model = graph.read(path, digest(path))
     names = [name for node in model.nodes if node.kind == kind for name in (*node.inputs, *node.outputs)]
     return model.tensors_of(names)

@@ -14,12 +14,13 @@ _DIGEST = "0" * 64
 GRAPH = {
     "format": "onnx",
     "name": "g",
+    "modules": {"m": "Linear"},
     "properties": {"opset": "18"},
     "nodes": [
         {"id": "a", "name": "a", "op": "Relu", "version": 14, "attributes": {}, "inputs": ["x"], "outputs": ["y"]},
-        {"id": "x", "name": "x", "op": "Input", "kind": "input", "outputs": ["x"], "x": 1.0, "y": 2.0},
+        {"id": "x", "name": "x", "op": "Input", "kind": "input", "outputs": ["x"], "modules": ["m"]},
     ],
-    "edges": [{"source": "x", "target": "a", "tensor": "x", "bends": [[1.0, 2.0]]}],
+    "edges": [{"source": "x", "target": "a", "tensor": "x"}],
     "tensors": [
         {"name": "x", "dtype": "float32", "shape": ["batch", None, 2], "kind": "input", "statistics": None},
         {

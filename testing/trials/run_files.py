@@ -13,11 +13,13 @@ from convnet_core.compare.verdict import sentence
 from convnet_core.dissect.report import content as dissection
 from convnet_core.dissect.report import documents
 from convnet_core.graphs import graph_file
+from convnet_core.graphs.boxes import diagram_of
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job_progress import JobProgress
 from convnet_core.jobs.watcher import JobView, list_jobs
 from convnet_core.runs.run import Run
 from convnet_core.training import checkpoint, history
+from pages.components.graph_view.drawing import Drawing
 
 
 def open_run(folder: Path) -> Run:
@@ -69,7 +71,7 @@ def read_comparison(path: Path) -> object:
 def read_graph_file(path: Path) -> object:
     graph = graph_file.read(path)
     edges = [edge for tensor in graph.tensors.values() if tensor.statistics for edge in tensor.statistics.edges]
-    return [graph.path(edge) for edge in graph.edges], graph.find("a"), graph.to_json(), edges
+    return Drawing(diagram_of(graph)).view(frozenset()), graph.to_json(), edges
 
 
 def read_benchmark(path: Path) -> object:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from convnet_core.data.pen import SIDE, render, strokes_of
+from convnet_core.data.pen import SIDE, example, render, strokes_of
 from convnet_core.errors import DataError
 
 
@@ -53,3 +53,13 @@ def test_anything_else_is_refused(value):
 def test_endless_scribbles_are_refused():
     with pytest.raises(DataError, match="too many"):
         strokes_of([{"width": 3, "points": [1, 2] * 50_000}])
+
+
+def test_an_example_of_each_digit_is_a_drawing_in_the_middle_of_the_paper():
+    pictures = [render(strokes_of(example(digit))) for digit in range(10)]
+    for picture in pictures:
+        rows, columns = np.nonzero(picture < 0.5)
+        assert rows.min() > 20
+        assert columns.min() > 20
+        assert max(rows.max(), columns.max()) < SIDE - 20
+    assert len({picture.tobytes() for picture in pictures}) == 10

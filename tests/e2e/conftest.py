@@ -58,7 +58,7 @@ def new_page(browser, request):
     contexts = []
 
     def open_page(**options):
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}, **options))
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}))
         page = contexts[-1].new_page()
         page.set_default_timeout(30_000)
         return page

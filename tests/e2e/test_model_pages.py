@@ -9,21 +9,13 @@ import zipfile
 import pytest
 from playwright.sync_api import expect
 
-from testing.browser import PAGES, SEVEN, choose_node, click_node, draw, settle
+from testing.browser import PAGES, SEVEN, click_node, draw, settle
 from tests.conftest import RUNTIMES, copy_of
 
 
 @pytest.fixture
 def run(finished_run, server):
     return copy_of(finished_run, server.runs)
-
-
-@pytest.mark.slow
-def test_clicking_a_node_shows_its_attributes_and_weights(server, run, page):
-    page.goto(f"{server.address}/export")
-    click_node(page, "Conv")
-    page.get_by_text("kernel_shape").first.wait_for(state="attached")  # the table is drawn on a canvas
-    page.get_by_text("layer1.0.weight").first.wait_for(state="attached")
 
 
 def test_the_answer_changes_during_a_stroke_and_the_drawing_survives_a_reload(server, run, page):
@@ -106,9 +98,9 @@ def test_a_lesson_tells_its_story_and_clicks_in_both_graphs_show_the_node(server
     page.get_by_text("Right.", exact=True).wait_for()
     page.get_by_text("kernel = weight.transpose(2, 3, 1, 0)").wait_for()
     page.get_by_text("All that the dissection of this lesson measured").click()
-    choose_node(page, "Gemm")
+    click_node(page, "Gemm")
     page.get_by_role("heading", name="Gemm node_linear").wait_for()
-    choose_node(page, "Conv2D", graph=1)
+    click_node(page, "Conv2D", graph=1)
     page.get_by_role("heading", name="Conv node_Conv").wait_for()
     page.get_by_text("A BatchNorm is folded into this node").wait_for()
     page.get_by_role("button", name="Next lesson").click()

@@ -10,7 +10,7 @@ LIVE_PAD = ROOT / "pages/components/live_pad"
 DATA = {
     "number": 0,
     "tone": "blank",
-    "words": {"pad": "The pad", "undo": "Undo", "clear": "Clear", "pen": "Pen", "bars": []},
+    "words": {"pad": "The pad", "undo": "Undo", "clear": "Clear", "pen": "Pen", "examples": "Take one", "bars": []},
     **{"digit": "", "title": "", "detail": "", "note": "", "bars": [], "runtimes": []},
 }
 
@@ -63,6 +63,19 @@ def test_erasing_while_the_pen_is_down_lifts_it(show, page, key):
         page.keyboard.press(each)
     (stroke,) = stored_strokes(page)
     assert len(stroke["points"]) == 4
+
+
+@pytest.mark.parametrize("use", ["key", "button"])
+def test_a_digit_can_be_drawn_by_a_key_or_a_button(show, page, use):
+    show("full")
+    examples = [[{"width": 22, "points": [digit, digit]}] for digit in range(10)]
+    page.locator(".examples").evaluate("(box, strokes) => { box.dataset.strokes = strokes; }", json.dumps(examples))
+    if use == "key":
+        page.locator("canvas").focus()
+        page.keyboard.press("7")
+    else:
+        page.get_by_role("group", name="Take one").get_by_role("button", name="7").press("Enter")
+    assert stored_strokes(page) == examples[7]
 
 
 @pytest.mark.parametrize("name", [".clear", ".undo"])

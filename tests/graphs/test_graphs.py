@@ -11,7 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
-from convnet_core.graphs import from_onnx, graph_file, weight_statistics
+from convnet_core.graphs import from_onnx, weight_statistics
+from convnet_core.graphs.boxes import diagram_of
 from convnet_core.graphs.graph import Graph
 
 
@@ -30,7 +31,7 @@ def model_of(nodes, inputs=(), outputs=(), weights=(), **options):
 
 def graph_of(model):
     """The model's graph, after a round trip through JSON."""
-    graph = graph_file.arrange(from_onnx.read(model))
+    graph = from_onnx.read(model)
     text = json.dumps(graph.to_json(), allow_nan=False)
     assert Graph.from_json(json.loads(text)) == graph
     return graph
@@ -240,16 +241,60 @@ def test_every_kind_of_model_that_ships_with_onnx_has_a_graph():
         assert sum(node.kind == "op" for node in graph.nodes) == len(model.graph.node), case.name
 
 
-# -- search ----------------------------------------------------------------------------------------
+# -- modules ---------------------------------------------------------------------------------------
 
 
-def test_search_covers_names_operators_and_tensors():
+def with_modules(node, scopes, classes):
+    for key, value in (("name_scopes", scopes), ("class_hierarchy", classes)):
+        node.metadata_props.add(key=f"pkg.torch.onnx.{key}", value=value)
+    return node
+
+
+def test_the_exporter_of_pytorch_leaves_the_modules_of_each_node():
+    node = with_modules(
+        helper.make_node("Relu", ["x"], ["y"]),
+        "['', 'layer1', 'layer1.0', 'relu']",
+        "['resnet.ResNet', 'torch.nn.Sequential', 'resnet.BasicBlock', 'aten.relu.default']",
+    )
+    graph = graph_of(model_of([node], ["x"], ["y"]))
+    assert graph.by_id["Relu"].modules == ("layer1", "layer1.0")
+    assert graph.modules == {"layer1": "Sequential", "layer1.0": "BasicBlock"}
+
+
+def test_without_metadata_the_modules_are_the_prefixes_of_names():
     nodes = [
-        helper.make_node("Conv", ["x", "stem.weight"], ["a"], name="first"),
-        helper.make_node("Relu", ["a"], ["y"], name="second"),
+        helper.make_node("Relu", ["x"], ["a"], name="/layer1/layer1.0/Relu"),
+        helper.make_node("Abs", ["a"], ["y"]),
     ]
     graph = graph_of(model_of(nodes, ["x"], ["y"]))
-    assert [node.id for node in graph.find("FIRST")] == ["first"]
-    assert [node.id for node in graph.find("relu")] == ["second"]
-    assert [node.id for node in graph.find(" stem.")] == ["first"]
-    assert graph.find("  ") == graph.find("nothing like it") == []
+    assert [node.modules for node in graph.nodes if node.kind == "op"] == [("layer1", "layer1/layer1.0"), ()]
+
+
+@pytest.mark.parametrize("text", ["", "[", "7", "['a', 7]", "__import__('os')", "[" * 5000])
+def test_damaged_metadata_is_no_module(text):
+    node = with_modules(helper.make_node("Relu", ["x"], ["y"]), text, text)
+    assert graph_of(model_of([node], ["x"], ["y"])).by_id["Relu"].modules == ()
+
+
+# -- boxes -----------------------------------------------------------------------------------------
+
+
+def test_a_box_says_what_matters():
+    weight = numpy_helper.from_array(np.ones((4, 3, 7, 7), np.float32), "conv1.weight")
+    options = {"kernel_shape": [7, 7], "strides": [2, 2], "dilations": [1, 1], "pads": [3, 3, 3, 3], "group": 1}
+    node = helper.make_node("Conv", ["x", "conv1.weight"], ["y"], **options)
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 224, 224])
+    diagram = diagram_of(graph_of(model_of([node], [x], ["y"], [weight])))
+    assert diagram.boxes[1].lines == ("weight 4×3×7×7", "kernel_shape 7×7", "pads 3, 3, 3, 3", "strides 2×2")
+    assert [link.label for link in diagram.links] == ["batch×3×224×224", "batch×4×112×112"]
+
+
+def test_a_box_with_a_subgraph_says_how_large_it_is():
+    branch = helper.make_graph(
+        [helper.make_node("Abs", ["x"], ["z"])], "g", [], [helper.make_tensor_value_info("z", 1, None)]
+    )
+    condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+    node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    diagram = diagram_of(graph_of(model_of([node], ["x", condition], ["y"])))
+    assert diagram.boxes[2].lines == ("else_branch graph with 1 node", "then_branch graph with 1 node")
+    assert [(link.source, link.target) for link in diagram.links] == [("c", "If"), ("x", "If"), ("If", "y")]

@@ -77,9 +77,11 @@ def root(tmp_path, monkeypatch):
     return folder
 
 
-def open_page(name="home"):
-    """Open the app on one of its pages."""
+def open_page(name="home", **address):
+    """Open the app on one of its pages, with these parameters in the address."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in address.items():
+        app.query_params[key] = value
     if name != "home":
         app.switch_page(f"pages/{name}.py")
     app = app.run()
@@ -90,9 +92,24 @@ def open_page(name="home"):
 def text_of(app):
     """All text on the page."""
     kinds = (app.markdown, app.success, app.error, app.info, app.warning, app.subheader, app.caption)
-    answers = (json.loads(item.proto.json) for item in app.get("bidi_component") if item.proto.json)
-    lines = (line for answer in answers for line in (*(answer[part] for part in _PARTS), *answer["runtimes"]))
+    shown = [json.loads(item.proto.json) for item in app.get("bidi_component") if item.proto.json]
+    answers = [data for data in shown if "digit" in data]
+    lines = [line for answer in answers for line in (*(answer[part] for part in _PARTS), *answer["runtimes"])]
+    lines += [line for data in shown if data.get("panel") for line in panel_lines(data["panel"])]
     return " ".join([*(item.value for kind in kinds for item in kind), *lines])
+
+
+def panel_lines(panel):
+    """The texts in a graph's panel."""
+    yield from (panel["title"], panel["name"])
+    for part in panel["parts"]:
+        yield from (part["title"], part["note"], *(text for row in part["rows"] for text in row))
+
+
+def graphs_of(app):
+    """What the views of graphs show, as sent to the browser."""
+    shown = [json.loads(item.proto.json) for item in app.get("bidi_component") if item.proto.json]
+    return [data for data in shown if "scene" in data]
 
 
 _PARTS = ("digit", "title", "detail", "note")

@@ -11,7 +11,7 @@ from convnet_core.jobs import watcher
 from convnet_core.runs.stage_record import outputs_of
 from convnet_core.stages.dissect import run_dissect
 from tests.conftest import copy_of
-from tests.pages.conftest import button, open_page, running_job, text_of
+from tests.pages.conftest import button, graphs_of, open_page, running_job, text_of
 from tests.support.links import replace_with_link
 
 
@@ -85,15 +85,35 @@ def test_the_answer_stands_above_the_settings(run):
 
 def test_the_graphs_have_a_color_bar_and_the_histogram_shows_what_each_precision_may_add(run):
     app = open_page("dissect")
-    box = next(box for box in app.selectbox if box.key == "dissected-node")
-    box.set_value(box.options[1]).run()
-    onnx, tensorflow, histogram = (json.loads(chart.proto.spec) for chart in app.get("plotly_chart"))
-    for graph in (onnx, tensorflow):
-        (bar,) = [trace["marker"]["colorbar"] for trace in graph["data"] if trace.get("marker", {}).get("showscale")]
-        assert "fraction of the value's range (log scale)" in bar["title"]["text"]
+    app.session_state["dissected-node"] = "node_linear"
+    app.run()
+    for graph in graphs_of(app):
+        assert "fraction of the value's range (log scale)" in graph["legend"]["title"]
+        assert graph["legend"]["ticks"] == ["1e-8", "1e-6", "1e-4", "1e-2"]
+    (histogram,) = (json.loads(chart.proto.spec) for chart in app.get("plotly_chart"))
     assert [line["x0"] for line in histogram["layout"]["shapes"]] == [1e-5, 5e-3, 0.1]
     notes = {note["text"]: note["x"] for note in histogram["layout"]["annotations"]}
     assert notes == {"float32": -5, "float16": pytest.approx(-2.3, abs=0.01), "int8": -1}, "on a log axis"
+
+
+def test_a_chosen_node_is_marked_in_both_graphs(run):
+    app = open_page("dissect")
+    assert [graph["marked"] for graph in graphs_of(app)] == [[], []]
+    app.session_state["dissected-node"] = "node_linear"
+    onnx, tensorflow = graphs_of(app.run())
+    assert onnx["marked"] == ["node_linear"]
+    assert tensorflow["marked"] == ["node_linear/MatMul", "node_linear/add"]
+
+
+def test_an_early_dissection_shows_the_graph_of_the_run_if_it_is_the_same(run):
+    (run.path / "dissect/graph.json").unlink()
+    titles = [[shape[0] for shape in graph["scene"]["shapes"]] for graph in graphs_of(open_page("dissect"))]
+    assert all("layer1" in names for names in titles)
+    pictures = json.loads((run.path / "dissect/dissection.json").read_text())["pictures"]
+    pictures["onnx"]["nodes"][0]["node"] = "another"
+    change_report(run, pictures=pictures)
+    onnx, _ = graphs_of(open_page("dissect"))
+    assert [shape[7] for shape in onnx["scene"]["shapes"]] == ["Conv", "Relu", "Reshape", "Gemm"]
 
 
 def test_a_clean_dissection_shows_both_graphs_and_every_node(run):
@@ -120,16 +140,15 @@ def test_both_graphs_are_colored_by_the_chosen_runtime(run, runtime):
     app = open_page("dissect")
     next(box for box in app.selectbox if box.key == "dissect-runtime").set_value(runtime).run()
     assert not app.exception
-    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    colors = figures[0]["data"][2]["marker"]["color"]
+    colors = set(graphs_of(app)[0]["colors"].values())
     assert "#bbbbbb" in colors
-    assert len(set(colors)) > 1
+    assert len(colors) > 1
 
 
 def test_a_chosen_node_shows_ops_weights_and_errors(run):
     app = open_page("dissect")
-    box = next(box for box in app.selectbox if box.key == "dissected-node")
-    box.set_value(box.options[0]).run()
+    app.session_state["dissected-node"] = next(box[0] for box in graphs_of(app)[0]["index"] if box[1] == "Conv")
+    app.run()
     assert not app.exception
     text = text_of(app)
     assert "OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16]" in text

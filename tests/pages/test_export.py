@@ -8,7 +8,7 @@ from convnet_core.errors import ConversionError
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job import open_job
 from tests.conftest import copy_of
-from tests.pages.conftest import button, open_page, running_job, text_of
+from tests.pages.conftest import button, graphs_of, open_page, running_job, text_of
 from tests.support.links import replace_with_link
 
 
@@ -20,16 +20,10 @@ def commands(monkeypatch):
     return recorded
 
 
-def figure_of(app):
-    """The figure of the graph, as sent to the browser."""
-    return json.loads(app.get("plotly_chart")[0].proto.spec)
-
-
-def nodes_of(figure):
-    """The ids of all nodes in the figure, and of the marked ones."""
-    traces = [trace for trace in figure["data"] if "customdata" in trace]
-    marked = [trace["customdata"][index] for trace in traces for index in trace.get("selectedpoints") or ()]
-    return [name for trace in traces for name in trace["customdata"]], marked
+def nodes_of(app):
+    """The ids of all nodes in the graph, and of the marked ones."""
+    (graph,) = graphs_of(app)
+    return [node[0] for node in graph["index"]], graph["marked"]
 
 
 def test_without_a_run_it_offers_to_run_the_pipeline(root):
@@ -55,61 +49,62 @@ def test_a_finished_run_shows_its_checks_and_the_graph(root, finished_run, comma
     text = text_of(app)
     assert "Opset 18, 4 nodes" in text
     assert "full shape inference" in text
-    assert "Click a node" in text
-    nodes, marked = nodes_of(figure_of(app))
-    assert sorted(nodes) == sorted(app.selectbox(key="node").options)
+    nodes, marked = nodes_of(app)
     assert len(nodes) == 6
     assert not marked
     button(app, "Export again").click().run()
     assert commands == [(run.name, ["export"])]
 
 
+def test_a_small_graph_is_shown_with_its_modules_open(root, finished_run):
+    copy_of(finished_run, root)
+    (graph,) = graphs_of(open_page("export"))
+    shapes = {shape[0]: shape for shape in graph["scene"]["shapes"]}
+    assert {name for name, shape in shapes.items() if shape[5]} == {"layer1", "fc"}
+    (conv,) = [shape for shape in shapes.values() if shape[7] == "Conv"]
+    assert conv[9] == ["weight 16×1×3×3", "bias 16", "kernel_shape 3×3", "pads 1, 1, 1, 1"]
+    labels = [label[0] for label in graph["scene"]["labels"]]
+    assert {"batch×1×28×28", "batch×16×28×28", "batch×10"} <= set(labels)
+
+
 def test_a_chosen_node_is_marked_and_explained(root, finished_run):
     copy_of(finished_run, root)
-    app = open_page("export")
-    name = next(option for option in app.selectbox(key="node").options if "linear" in option)
-    app.selectbox(key="node").set_value(name).run()
-    assert not app.exception
-    assert nodes_of(figure_of(app))[1] == [name]
-    text = text_of(app)
-    assert "Gemm-13" in text
-    assert "fc.weight" in text
-    assert "125,440 values" in text
-    attributes, inputs, outputs = (table.value for table in app.dataframe)
-    assert dict(zip(attributes["Attribute"], attributes["Value"], strict=True))["transB"] == "1"
-    assert list(inputs["Shape and type"])[1:] == ["[10, 12544] float32", "[10] float32"]
-    assert list(outputs["Output"]) == ["logits"]
-    histogram = json.loads(app.get("plotly_chart")[1].proto.spec)["data"][0]
-    assert histogram["type"] == "bar"
-
-
-def test_a_search_marks_its_matches_with_rings(root, finished_run):
-    copy_of(finished_run, root)
-    app = open_page("export")
-    app.text_input(key="find").set_value("fc.").run()
-    assert "1 of 6 nodes found" in text_of(app)
-    (ring,) = [trace for trace in figure_of(app)["data"] if trace.get("name") == "found (1)"]
-    (gemm,) = [trace for trace in figure_of(app)["data"] if trace.get("name") == "Gemm (1)"]
-    assert (ring["x"], ring["y"]) == (gemm["x"], gemm["y"])
+    app = open_page("export", node="node_linear")
+    (graph,) = graphs_of(app)
+    assert graph["marked"] == ["node_linear"]
+    panel = graph["panel"]
+    assert panel["title"] == "Gemm-13"
+    attributes, inputs, outputs, weight, bias = panel["parts"]
+    assert dict(attributes["rows"])["transB"] == "1"
+    assert [row[1] for row in inputs["rows"]][1:] == ["float32 [10, 12544]", "float32 [10]"]
+    assert outputs["rows"] == [["logits", "float32 [batch, 10]"]]
+    assert (weight["title"], bias["title"]) == ("fc.weight", "fc.bias")
+    assert dict(weight["rows"])["size"] == "125,440 values"
+    assert sum(weight["bars"]) == 125_440
 
 
 @pytest.mark.slow
-def test_the_selected_node_of_another_run_is_ignored(root, finished_run):
+def test_a_node_of_another_run_in_the_address_is_ignored(root, finished_run):
     copy_of(finished_run, root)
-    app = open_page()
-    app.session_state["node"] = "of another run"
-    app = app.switch_page("pages/export.py").run()
-    assert not app.exception
-    assert "Click a node" in text_of(app)
+    app = open_page("export", node="of another run")
+    assert nodes_of(app)[1] == []
+    assert graphs_of(app)[0]["panel"] is None
 
 
-@pytest.mark.slow
-def test_an_old_run_without_a_graph_file_can_be_exported_again(root, finished_run):
+@pytest.mark.parametrize("early", ["without a graph", "with a graph that knows no modules"])
+def test_the_graph_of_an_early_run_is_read_from_its_model(root, finished_run, early):
     run = copy_of(finished_run, root)
-    (run.path / "export/graph.json").unlink()
-    app = open_page("export")
-    assert "Export it again to see the graph" in text_of(app)
-    assert button(app, "Export again")
+    path = run.path / "export/graph.json"
+    graph = json.loads(path.read_text())
+    del graph["modules"]
+    for node in graph["nodes"]:
+        del node["modules"]
+        node.update(x=1.0, y=2.0)
+    path.unlink()
+    if early != "without a graph":
+        path.write_text(json.dumps(graph))
+    (shown,) = graphs_of(open_page("export"))
+    assert {shape[0] for shape in shown["scene"]["shapes"] if shape[5]} == {"layer1", "fc"}
 
 
 @pytest.mark.slow
@@ -126,7 +121,7 @@ def test_a_model_that_is_a_link_is_not_downloadable(root, tmp_path, finished_run
     app = open_page("export")
     assert "model.onnx leads out of the run's folder" in text_of(app)
     assert not app.download_button
-    assert nodes_of(figure_of(app))[0]
+    assert nodes_of(app)[0]
 
 
 @pytest.mark.slow
@@ -135,7 +130,7 @@ def test_a_graph_that_is_a_link_is_not_shown(root, tmp_path, finished_run):
     replace_with_link(run, "export/graph.json", tmp_path)
     app = open_page("export")
     assert "graph.json leads out of the run's folder" in text_of(app)
-    assert not app.get("plotly_chart")
+    assert not graphs_of(app)
 
 
 @pytest.mark.slow
@@ -145,7 +140,7 @@ def test_a_stale_export_is_marked_as_out_of_date(root, finished_run):
     app = open_page("export")
     assert "This is out of date" in text_of(app)
     assert "It passed" not in text_of(app)
-    assert nodes_of(figure_of(app))[0]
+    assert nodes_of(app)[0]
 
 
 @pytest.mark.slow
@@ -156,7 +151,7 @@ def test_a_failed_export_shows_its_reason_and_the_previous_graph(root, finished_
     app = open_page("export")
     assert "no such operator" in text_of(app)
     assert "choose a lower opset" in text_of(app)
-    assert nodes_of(figure_of(app))[0]
+    assert nodes_of(app)[0]
 
 
 @pytest.mark.slow
@@ -175,4 +170,4 @@ def test_the_page_opens_no_onnx_file(root, finished_run, monkeypatch):
     monkeypatch.setattr(onnx, "load", None)
     monkeypatch.setattr(onnx, "load_model", None)
     copy_of(finished_run, root)
-    assert nodes_of(figure_of(open_page("export")))[0]
+    assert nodes_of(open_page("export"))[0]

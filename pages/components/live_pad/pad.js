@@ -30,7 +30,17 @@ class Pad {
     this.spot = [SIDE / 2, SIDE / 2]; // the pen of the keyboard
     Object.assign(this, { number: 0, pen: 18, strokes: [] }, kept);
     this.draw();
+    this.offerExamples();
     this.listen();
+  }
+
+  offerExamples() { // digits for those who cannot draw
+    this.find(".examples").replaceChildren(make("span", ""), ...Array.from({ length: 10 }, (_, digit) => {
+      const button = make("button", "", digit);
+      button.type = "button";
+      button.onclick = () => this.take(digit);
+      return button;
+    }));
   }
 
   // -- between the browser and Python ----------------------------------------------------------------
@@ -49,6 +59,10 @@ class Pad {
     if (!this.stroke) this.store();
     this.draw();
     this.send();
+  }
+
+  take(digit) { // draws a digit
+    this.erase(JSON.parse(this.find(".examples").dataset.strokes)[digit]);
   }
 
   erase(strokes) { // ends the stroke that is being drawn, too
@@ -127,6 +141,8 @@ class Pad {
     } else if (event.key === " ") {
       if (this.stroke) this.lift();
       else this.lower(this.spot);
+    } else if (/^\d$/.test(event.key)) {
+      this.take(Number(event.key));
     } else if (event.key === "z" && (event.ctrlKey || event.metaKey)) {
       this.erase(this.strokes.slice(0, -1));
     } else if (event.key === "Delete") {
@@ -182,7 +198,9 @@ class Pad {
     for (const css of [".undo", ".clear"]) this.find(css).disabled = !this.strokes.length;
     this.find(".pen span").textContent = words.pen;
     this.find("input").value = this.pen;
-    this.find(".answer").setAttribute("aria-busy", String(this.stroke !== null));
+    this.find(".examples span").textContent = words.examples;
+    this.find(".examples").setAttribute("aria-label", words.examples);
+    this.find(".said").setAttribute("aria-busy", String(this.stroke !== null));
     for (const part of ["digit", "title", "detail", "note"]) this.find(`.${part}`).textContent = data[part];
     this.paintBars(data.bars, words);
     this.find(".runtimes").replaceChildren(...data.runtimes.map((text) => make("li", "", text)));
@@ -190,6 +208,7 @@ class Pad {
 
   paintBars(bars, words) {
     const box = this.find(".bars");
+    box.setAttribute("aria-label", words.bars.join("; "));
     if (box.childElementCount !== bars.length) {
       box.replaceChildren(...bars.map((_, digit) => {
         const bar = make("div", "bar");

@@ -6,12 +6,15 @@ data, so nothing else on the page is drawn again. The drawing belongs to the ses
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from convnet_core.data import pen
 from convnet_core.data.pen import Stroke, render, strokes_of
 from convnet_core.errors import DataError
 from convnet_core.language import _
@@ -21,6 +24,8 @@ from pages.components.live_pad.view import view_of
 from pages.components.reading import Reading, keep, read, with_runtimes
 
 _HTML, _CSS, _JS = ((Path(__file__).parent / f"pad.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+_EXAMPLES = json.dumps([pen.example(digit) for digit in range(10)], separators=(",", ":"))
+_HTML = _HTML.replace("{examples}", escape(_EXAMPLES))
 _component = st.components.v2.component("convnet.live_pad", html=_HTML, css=_CSS, js=_JS)
 
 

@@ -15,8 +15,10 @@ from pages.components.remedy import in_the_app
 
 WORDS = {
     "pad": N_(
-        "The pad: draw a digit with the mouse, a finger, or the arrow keys; the space bar lowers and lifts the pen"
+        "The pad: draw a digit with the mouse, a finger, or the arrow keys; the space bar lowers and lifts the pen, a "
+        "digit's key draws that digit, Ctrl+Z takes back a stroke, and Delete all"
     ),
+    "examples": N_("Or take one"),
     "undo": N_("Undo"),
     "clear": N_("Clear"),
     "pen": N_("Pen"),
