@@ -21,7 +21,7 @@ from convnet_core.training.history import (
     read_report,
 )
 from pages.charts import training_curves as curves
-from pages.components import frame
+from pages.components import address, frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.live_training import show_curves, show_origin, show_training
@@ -111,12 +111,10 @@ def choose_other_runs(run: Run) -> list[str]:
     names = [other.name for other in list_runs(runs_root())[:_MOST_OTHERS] if other.name != run.name]
     if not names:
         return []
-    return st.multiselect(
+    return address.choose_runs(
         _("Compare with other runs"),
         names,
-        format_func=shared.shown_name,
         key="over",
-        bind="query-params",
         help=_("Shows their curves as thinner lines in other colors"),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -16,6 +17,7 @@ from convnet_core.dissect.report import content, tables
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.graphs.graph import Graph, Tensor
 from convnet_core.jobs.overview import Overview
+from convnet_core.jobs.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from convnet_core.runtimes.predict import ReadImage
@@ -143,6 +145,22 @@ def runs(overviews: list[Overview]) -> Table:
             item.verdict_text,
         )
     return table
+
+
+def side_by_side(found: SideBySide, titles: Sequence[str]) -> list[Table | str]:
+    """Two runs side by side: what A and B are, then a table for each kind of figure."""
+    parts: list[Table | str] = [f"{letter}: {title}" for letter, title in zip("AB", titles, strict=True)]
+    for part in found.tables:
+        table = Table(title=part.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+        table.add_column("", overflow="fold")
+        for heading in part.headings:
+            for letter in "AB":
+                table.add_column(f"{letter}: {heading}" if len(part.headings) > 1 else letter, overflow="fold")
+        for row in part.rows:
+            cells = (cell for pair in zip(row.left, row.right, strict=True) for cell in pair)
+            table.add_row(escape(row.name), *map(escape, cells))
+        parts += ["", table]
+    return [*parts, "", *found.notes]
 
 
 def _states(item: Overview, command: str) -> str:

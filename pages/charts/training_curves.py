@@ -23,7 +23,7 @@ from pages.charts import style as charts
 _LOW = 0.3  # an accuracy below which the level of guessing is drawn too
 
 Histories = dict[str, list[Metrics]]
-"""Metrics by run name; the first is the run shown on the page."""
+"""Metrics by the name that the legend shows; the first is the run shown on the page."""
 
 
 CHARTS = (
@@ -52,8 +52,7 @@ def legend(histories: Histories) -> str:
     if len(histories) < 2:
         return ""
     names = (
-        f'<span aria-hidden="true" style="color: {charts.COLORS[number % len(charts.COLORS)]}">━</span> '
-        f"{escape(name if number else _('this run'))}"
+        f'<span aria-hidden="true" style="color: {charts.COLORS[number % len(charts.COLORS)]}">━</span> {escape(name)}'
         for number, name in enumerate(histories)
     )
     return f'<p style="margin: 0; font-size: 0.875rem">{" &nbsp; ".join(names)}</p>'
@@ -128,7 +127,7 @@ def _traces(
     yield go.Scatter(
         x=[metrics.epoch for metrics in history],
         y=[factor * getattr(metrics, field) for metrics in history],
-        name=name if number else _("this run"),
+        name=name,
         mode="lines",
         line={"color": color, "width": 1 if number else 2},
     )
@@ -137,7 +136,7 @@ def _traces(
         yield go.Scatter(
             x=[metrics.epoch for metrics in held_out],
             y=[factor * getattr(metrics, validation) for metrics in held_out],
-            name=_("{run}, validation", run=name if number else _("this run")),
+            name=_("{run}, validation", run=name),
             mode="markers",
             marker={"color": color, "symbol": "diamond", "size": 9},
         )

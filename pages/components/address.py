@@ -1,13 +1,14 @@
-"""A choice whose labels are translated, in the address."""
+"""A choice whose labels are translated, or names of runs, in the address."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from convnet_core.language import _, current
+from pages.components.run_state import shown_name
 
 
 def choose(
@@ -41,3 +42,31 @@ def choose(
 
 def _take(key: str, slot: str) -> None:
     st.session_state[key] = st.session_state[slot]
+
+
+def choose_runs(label: str, folders: Sequence[str], *, key: str, **looks: Any) -> list[str]:
+    """Draw a selector of any number of runs and return their folders, which stand in the address: names can change."""
+    if key not in st.session_state:
+        st.session_state[key] = [name for name in st.query_params.get_all(key) if name in folders]
+    chosen: list[str] = st.multiselect(label, folders, key=key, format_func=shown_name, **looks)
+    _write(key, chosen)
+    return chosen
+
+
+def choose_run(label: str, folders: Sequence[str], *, key: str, **looks: Any) -> str | None:
+    """Draw a selector of one run, or none, and return its folder, which stands in the address."""
+    wanted = st.session_state.get(key, st.query_params.get(key))
+    st.session_state[key] = wanted if wanted in folders else None
+    chosen: str | None = st.selectbox(label, folders, index=None, key=key, format_func=shown_name, **looks)
+    _write(key, [chosen] if chosen else [])
+    return chosen
+
+
+def _write(key: str, chosen: list[str]) -> None:
+    """Only if it changes: a write sends the whole address as the server knows it."""
+    if st.query_params.get_all(key) == chosen:
+        return
+    if chosen:
+        st.query_params[key] = chosen
+    else:
+        del st.query_params[key]

@@ -76,10 +76,11 @@ def show_curves(
 
 def _curves_of(run: Run, history: Sequence[Metrics], others: Histories) -> Histories:
     """The curve of a run first, then that of the run that it was forked from, and those of others."""
-    result = {run.name: thin(shifted(run, history))}
+    earlier = dict(others)
     if (fork := read_fork(run)) and fork.parent not in others:
-        result[fork.parent] = list(_parent_curve(run.path, fork.parent))
-    return {shared.shown_name(folder): curve for folder, curve in {**result, **others}.items()}
+        earlier = {fork.parent: list(_parent_curve(run.path, fork.parent)), **others}
+    own = {_("this run"): thin(shifted(run, history))}
+    return own | {shared.shown_name(folder): curve for folder, curve in earlier.items()}
 
 
 @lru_cache(maxsize=8)
