@@ -5,19 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from convnet_core.common.files import digest
-from convnet_core.common.formatting import format_count, format_error, format_size
+from convnet_core.common.formatting import format_error, format_size
 from convnet_core.config.fields import describe
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import ExportConfig
 from convnet_core.errors import ConvNetError
 from convnet_core.graphs import graph_file
-from convnet_core.language import _
+from convnet_core.language import _, plural
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_results import ExportResult
 from pages.components import frame
 from pages.components import graph_explorer as graph
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
+from pages.components.names import page_title
 from pages.forms import model_inputs as inputs
 
 _LIMITS = {field.path[0]: field.setting for field in describe(ExportConfig)}
@@ -25,12 +26,14 @@ _LIMITS = {field.path[0]: field.setting for field in describe(ExportConfig)}
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.title("Export")
+    st.title(page_title("export"))
     run = shared.selected_run()
     if run and run.is_model:
-        st.write("Look at the imported model: its inputs, its outputs, and its graph, node by node.")
+        st.write(_("Look at the imported model: its inputs, its outputs, and its graph, node by node."))
     else:
-        st.write("Write the trained PyTorch network into an ONNX file, check it, and look at its graph, node by node.")
+        st.write(
+            _("Write the trained PyTorch network into an ONNX file, check it, and look at its graph, node by node.")
+        )
     if run is None or run.state("train").state == run.state("export").state == "missing":
         run = shared.require_stage("export", _("Exporting needs a trained network."))
     jobs.show_start_error()
@@ -43,12 +46,12 @@ def main() -> None:
         if done:
             download(run)
     if not done:
-        st.info(f"The run {shared.name_in_markdown(run)} has not been exported yet.")
+        st.info(_("The run {run} has not been exported yet.", run=shared.name_in_markdown(run)))
         return
     if not shared.warn_if_stale(run, "export"):
         show_checks(run)
     if run.is_model:
-        st.page_link("pages/convert.py", label="Convert it", icon=":material/transform:")
+        st.page_link("pages/convert.py", label=_("Convert it"), icon=":material/transform:")
         show_inputs_and_outputs(run)
     show_graph(run)
 
@@ -66,24 +69,28 @@ def export_form(run: Run, *, done: bool) -> None:
         key="opset",
         bind="query-params",
         width=240,
-        help="Version of ONNX's operators in the file. Higher versions may use newer operators for the same answers; "
-        "the converter onnx-tf only reads 18",
+        help=_(
+            "Version of ONNX's operators in the file. Higher versions may use newer operators for the same answers; "
+            "the converter onnx-tf only reads 18"
+        ),
     )
     fuse = st.toggle(
-        "Fold batch normalization",
+        _("Fold batch normalization"),
         before.fuse_batchnorm,
         key="fuse-batchnorm",
         bind="query-params",
-        help="On: folds each BatchNorm into the convolution before it, so the file has fewer nodes and runs faster. "
-        "Off: keeps it as a separate node. The answers are the same",
+        help=_(
+            "On: folds each BatchNorm into the convolution before it, so the file has fewer nodes and runs faster. "
+            "Off: keeps it as a separate node. The answers are the same"
+        ),
     )
     jobs.start_button(
-        "Export again" if done else "Export",
+        _("Export again") if done else _("Export"),
         lambda: run,
         ["export", *arguments(ExportConfig(opset=opset, fuse_batchnorm=fuse), ExportConfig())],
         type="secondary" if done else "primary",
         icon=":material/output:",
-        help="Writes model.onnx again; the conversion and the comparison are then out of date",
+        help=_("Writes model.onnx again; the conversion and the comparison are then out of date"),
     )
 
 
@@ -92,12 +99,12 @@ def download(run: Run) -> None:
     shared.download_button(
         run,
         "export/model.onnx",
-        "Download ONNX",
+        _("Download ONNX"),
         f"{run.name}.onnx",
         mime="application/octet-stream",
         icon=":material/download:",
         on_click="ignore",
-        help="model.onnx: one file, with the weights in it",
+        help=_("model.onnx: one file, with the weights in it"),
     )
 
 
@@ -105,27 +112,34 @@ def show_checks(run: Run) -> None:
     """Show the checks that the export passed."""
     record = run.require("export")
     result, config = record.result_as(ExportResult), ExportConfig.from_json(record.config)
+    nodes, size = plural("{count} node", "{count} nodes", result.nodes), format_size(result.bytes)
     if run.is_model:
-        st.success(
-            f"Imported model: opset {result.opset}, {format_count(result.nodes, 'node')}, "
-            f"{format_size(result.bytes)}. It passed {result.checked}.",
-            icon=":material/verified:",
+        text = _(
+            "Imported model: opset {opset}, {nodes}, {size}. It passed {checks}.",
+            opset=result.opset,
+            nodes=nodes,
+            size=size,
+            checks=result.checked,
         )
-        return
-    st.success(
-        f"Opset {config.opset}, {format_count(result.nodes, 'node')}, {format_size(result.bytes)}. It passed "
-        f"{result.checked}; ONNX Runtime gives PyTorch's answers with a largest error of "
-        f"{format_error(result.max_abs_error)}.",
-        icon=":material/verified:",
-    )
+    else:
+        text = _(
+            "Opset {opset}, {nodes}, {size}. It passed {checks}; ONNX Runtime gives PyTorch's answers with a largest "
+            "error of {error}.",
+            opset=config.opset,
+            nodes=nodes,
+            size=size,
+            checks=result.checked,
+            error=format_error(result.max_abs_error),
+        )
+    st.success(text, icon=":material/verified:")
 
 
 def show_inputs_and_outputs(run: Run) -> None:
     """Show the inputs and outputs of an imported model."""
     st.dataframe(
         [
-            {"Side": side, "Name": tensor.name, "Type": tensor.dtype, "Shape": tensor.shape_text}
-            for side in ("input", "output")
+            {_("Side"): title, _("Name"): tensor.name, _("Type"): tensor.dtype, _("Shape"): tensor.shape_text}
+            for side, title in (("input", _("input")), ("output", _("output")))
             for tensor in inputs.model_tensors(run, side)
         ],
         hide_index=True,

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from convnet_core.dissect.difference import ALLOWED
 from convnet_core.dissect.measurements import NodeError
+from convnet_core.language import _
 from convnet_core.runtimes.specs import spec_of
 from pages.charts import style as charts
 
@@ -27,4 +28,4 @@ def histogram(errors: Mapping[str, NodeError]) -> go.Figure:
         figure.add_annotation(x=log10(limit), y=1, yref="paper", yanchor="bottom", text=precision, showarrow=False)
     figure.update_xaxes(type="log", exponentformat="power")
     figure.update_yaxes(type="log")
-    return charts.style_figure(figure, "error, as a fraction of the range", "values", height=330)
+    return charts.style_figure(figure, _("error, as a fraction of the range"), _("values"), height=330)

@@ -9,11 +9,11 @@ import numpy as np
 import streamlit as st
 
 from convnet_core.common.files import digest
-from convnet_core.common.formatting import format_count
 from convnet_core.dissect.report import tables, worst_inputs_file
 from convnet_core.dissect.report.content import WORST
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import RunError
+from convnet_core.language import _, plural
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import Array
 from pages.components import job_area as jobs
@@ -28,51 +28,63 @@ _MOST_PIXELS = 2**20
 def show(run: Run, stage: str, report: DissectionReport) -> None:
     """Show labels, the worst inputs, and the batch sizes."""
     if report.labels:
-        st.subheader("Could a label flip?", anchor=False)
+        st.subheader(_("Could a label flip?"), anchor=False)
         st.dataframe(
             [
                 {
-                    "Runtime": name,
-                    "equal labels": 100 * labels.agreement,
-                    "accuracy": None if labels.accuracy is None else 100 * labels.accuracy,
-                    "largest error": labels.max_error,
-                    "could flip": f"{labels.could_flip}{tables.could_flip_text(labels)}",
-                    "flipped": f"{labels.flipped}{tables.flipped_text(labels)}",
+                    _("Runtime"): name,
+                    _("equal labels"): 100 * labels.agreement,
+                    _("accuracy"): None if labels.accuracy is None else 100 * labels.accuracy,
+                    _("largest error"): labels.max_error,
+                    _("could flip"): f"{labels.could_flip}{tables.could_flip_text(labels)}",
+                    _("flipped"): f"{labels.flipped}{tables.flipped_text(labels)}",
                 }
                 for name, labels in report.labels.items()
             ],
             hide_index=True,
             width="stretch",
             column_config={
-                "equal labels": st.column_config.NumberColumn(format="%.2f %%"),
-                "accuracy": st.column_config.NumberColumn(format="%.2f %%"),
-                "largest error": st.column_config.NumberColumn(format="%.1e"),
+                _("equal labels"): st.column_config.NumberColumn(format="%.2f %%"),
+                _("accuracy"): st.column_config.NumberColumn(format="%.2f %%"),
+                _("largest error"): st.column_config.NumberColumn(format="%.1e"),
             },
         )
         st.caption(
-            "A label could flip if the sample's two best scores are closer than twice the largest error. The closest "
-            "come first, with their margins."
+            _(
+                "A label could flip if the sample's two best scores are closer than twice the largest error. The "
+                "closest come first, with their margins."
+            )
         )
         _pictures(report)
     if report.worst:
-        st.subheader("The worst input found", anchor=False)
-        rows = [{"Runtime": item.runtime, "samples": item.before, "found": item.found} for item in report.worst]
+        st.subheader(_("The worst input found"), anchor=False)
+        rows = [
+            {_("Runtime"): item.runtime, _("samples"): item.before, _("found"): item.found} for item in report.worst
+        ]
         number = st.column_config.NumberColumn(format="%.1e")
-        st.dataframe(rows, hide_index=True, width="stretch", column_config={"samples": number, "found": number})
+        st.dataframe(rows, hide_index=True, width="stretch", column_config={_("samples"): number, _("found"): number})
         steps = report.worst[0].steps
         st.caption(
-            f"The largest difference, as a fraction of the range, after {format_count(steps, 'step')} of gradient "
-            "ascent. This is the worst found, not an upper bound."
+            plural(
+                "The largest difference, as a fraction of the range, after {count} step of gradient ascent. This is "
+                "the worst found, not an upper bound.",
+                "The largest difference, as a fraction of the range, after {count} steps of gradient ascent. This is "
+                "the worst found, not an upper bound.",
+                steps,
+            )
         )
         _worst_inputs(run, stage)
     elif report.config.worst == "no":
-        st.subheader("The worst input", anchor=False)
-        st.caption("It was not searched for: Settings, below, can turn the search on, and say how long it takes.")
-    st.subheader("Batch sizes", anchor=False)
+        st.subheader(_("The worst input"), anchor=False)
+        st.caption(_("It was not searched for: Settings, below, can turn the search on, and say how long it takes."))
+    st.subheader(_("Batch sizes"), anchor=False)
     st.dataframe(tables.sweep(report), hide_index=True, width="stretch")
     st.caption(
-        "The error against the ONNX model at that size, as a fraction of the range. ✓: float32 within rounding; ≠: "
-        "wrong answers at every size; ✗: no answer, or a wrong one only at this size. float16 and int8 have no mark."
+        _(
+            "The error against the ONNX model at that size, as a fraction of the range. ✓: float32 within rounding; "
+            "≠: wrong answers at every size; ✗: no answer, or a wrong one only at this size. float16 and int8 have no "
+            "mark."
+        )
     )
 
 
@@ -80,12 +92,12 @@ def _pictures(report: DissectionReport) -> None:
     """Show the samples that flipped and those closest to flipping, if they are images."""
     for name, labels in report.labels.items():
         for title, indices in (
-            ("Different label in", labels.examples),
-            ("Closest to another label in", labels.closest),
+            (_("Different label in {runtime}:", runtime=name), labels.examples),
+            (_("Closest to another label in {runtime}:", runtime=name), labels.closest),
         ):
             shown = [index for index in indices if str(index) in report.samples][:_MOST]
             if shown:
-                st.markdown(f"{title} {name}:")
+                st.markdown(title)
                 images = [base64.b64decode(report.samples[str(index)]) for index in shown]
                 names = [str(index) for index in shown]
                 st.image(images, width=56, caption=names, alt=names)
@@ -111,7 +123,7 @@ def _worst_inputs(run: Run, stage: str) -> None:
         WORST,
         on_click="ignore",
         icon=":material/download:",
-        help="The worst input of each runtime, as NumPy arrays named runtime/input",
+        help=_("The worst input of each runtime, as NumPy arrays named runtime/input"),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from convnet_core.common.formatting import format_number, format_percent
 from convnet_core.graphs import graph_file
 from convnet_core.graphs.boxes import diagram_of
 from convnet_core.graphs.graph import Graph, Node, Statistics, Tensor
@@ -80,7 +81,7 @@ def _statistics(found: Statistics) -> tuple[tuple[str, str], ...]:
     rows = [(_("size"), plural("{count} value", "{count} values", found.count))]
     rows += [(name, f"{value:.4g}") for name, value in names.items() if value is not None]
     if found.zeros is not None:
-        rows.append((_("zeros"), f"{100 * found.zeros:.1f} %"))
+        rows.append((_("zeros"), format_percent(found.zeros)))
     if found.not_finite:
-        rows.append((_("not finite"), f"{found.not_finite:,}"))
+        rows.append((_("not finite"), format_number(found.not_finite)))
     return tuple(rows)
