@@ -51,6 +51,20 @@ class Grid:
             for nodes in neighbors:
                 nodes.sort(key=self.place.__getitem__)
 
+    def columns(self) -> tuple[Rows, Rows]:
+        """The neighbors above and below that a node may share its column with: constants give way to data.
+
+        A constant is a node without one above, or what leads straight from it; to a node that reads nothing else, it
+        is data.
+        """
+        depths = [0] * len(self.above)
+        for row in self.rows:
+            for node in row:
+                depths[node] = max((depths[other] + 1 for other in self.above[node]), default=0)
+        above = [[other for other in others if depths[other] > 1] or others for others in self.above]
+        below = [[other for other in others if node in above[other]] for node, others in enumerate(self.below)]
+        return above, below
+
     def _sort(self, index: int, neighbors: Rows) -> None:
         """Sort a row by the mean place of each node's neighbors; one without any keeps its place."""
         place = self.place
@@ -104,8 +118,9 @@ class Grid:
 def place(grid: Grid, widths: Sequence[float], gap: float) -> list[float]:
     """The x of the center of each node: the middle of four placements, each aligned to another side."""
     conflicts = grid.conflicts()
+    above, below = grid.columns()
     placements = []
-    for rows, neighbors in ((grid.rows, grid.above), (grid.rows[::-1], grid.below)):
+    for rows, neighbors in ((grid.rows, above), (grid.rows[::-1], below)):
         for mirrored in (False, True):
             xs = _place_to_the_left(rows, neighbors, conflicts, widths, gap, mirrored)
             placements.append([-x for x in xs] if mirrored else xs)

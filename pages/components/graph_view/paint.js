@@ -215,8 +215,8 @@ class Minimap {
   draw(scene, colors) {
     const tall = Math.min(180, this.canvas.parentElement.clientHeight - 40);
     this.down = Math.min(tall / scene.height, 0.25);
-    this.across = Math.min(130 / scene.width, Math.max(this.down, Math.min(0.12, 8 * this.down)));
-    const [width, height] = [Math.max(24, scene.width * this.across), Math.max(24, scene.height * this.down)];
+    this.across = Math.min(130 / scene.width, Math.max(this.down, 28 / scene.width)); // a chain is no hair
+    const [width, height] = [scene.width * this.across, Math.max(16, scene.height * this.down)];
     Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
     this.canvas.width = 2 * width;
     this.canvas.height = 2 * height;
@@ -241,6 +241,6 @@ class Minimap {
     const [x, y] = [2 * (camera.x - wide / 2) * this.across, 2 * (camera.y - high / 2) * this.down];
     const [right, bottom] = [x + 2 * wide * this.across, y + 2 * high * this.down];
     const [left, top] = [Math.max(1.5, x), Math.max(1.5, y)];
-    this.ink.strokeRect(left, top, Math.min(this.canvas.width - 1.5, right) - left, Math.min(this.canvas.height - 1.5, bottom) - top);
+    this.ink.strokeRect(left, top, Math.min(this.canvas.width - 1.5, right) - left, Math.max(6, Math.min(this.canvas.height - 1.5, bottom) - top));
   }
 }
