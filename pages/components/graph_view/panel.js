@@ -35,6 +35,15 @@ class Search {
     this.field.onkeydown = (event) => {
       if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
       else if (event.key === "Escape") this.set("");
+      else if (event.key === "ArrowDown") this.list.querySelector("button")?.focus();
+      else return;
+      event.preventDefault();
+    };
+    this.list.onkeydown = (event) => {
+      const item = event.target.parentElement;
+      const next = { ArrowDown: item.nextElementSibling, ArrowUp: item.previousElementSibling }[event.key];
+      if (next) next.firstChild.focus();
+      else if (event.key === "Escape" || event.key === "ArrowUp") this.field.focus();
       else return;
       event.preventDefault();
     };
@@ -66,10 +75,12 @@ class Search {
     this.output.textContent = asked ? number : "";
     for (const button of this.buttons) button.disabled = !this.hits.length;
     this.list.hidden = !this.hits.length;
+    const hadFocus = this.list.matches(":focus-within");
     this.list.replaceChildren(...this.hits.slice(0, LISTED).map((hit, at) => {
       const item = make("li", at === this.now ? "now" : "");
       const button = make("button", "", `${hit.title} ${hit.name}`);
       button.type = "button";
+      button.tabIndex = -1; // by the arrow keys
       button.onclick = () => {
         this.now = at - 1;
         this.step(1);
@@ -77,7 +88,9 @@ class Search {
       item.append(button);
       return item;
     }));
-    this.list.querySelector(".now")?.scrollIntoView({ block: "nearest" });
+    const now = this.list.querySelector(".now");
+    now?.scrollIntoView({ block: "nearest" });
+    if (hadFocus) (now?.firstChild ?? this.field).focus();
   }
 }
 
