@@ -18,9 +18,10 @@ from typing import Any, Self
 
 from convnet_core.common import fast_paths
 from convnet_core.common.files import cache_folder, runs_root
-from convnet_core.common.formatting import format_count
+from convnet_core.common.formatting import list_words
 from convnet_core.common.installation import REQUIREMENTS, requirements
 from convnet_core.common.processes import environment
+from convnet_core.language import _, plural
 from convnet_core.runtimes.specs import SPECS
 
 _PYTHONS = ((3, 11), (3, 13))
@@ -93,7 +94,7 @@ class Examination:
                 try:
                     self._checks = [Check.from_json(item) for item in json.loads(output)]
                 except (ValueError, TypeError, KeyError):
-                    self._checks = [Check("doctor", False, "did not finish", "python -m convnet_core doctor")]
+                    self._checks = [Check("doctor", False, _("did not finish"), "python -m convnet_core doctor")]
         return self._checks
 
     def close(self) -> None:
@@ -109,7 +110,7 @@ def _check_python() -> Check:
     ok = _PYTHONS[0] <= current <= _PYTHONS[1]
     detail = ".".join(map(str, sys.version_info[:3]))
     if ok and current >= (3, 12):
-        detail += " (the converter onnx-tf needs 3.11)"
+        detail = _("{version} (the converter onnx-tf needs 3.11)", version=detail)
     return Check(
         "Python", ok, detail, "" if ok else "python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt"
     )
@@ -122,10 +123,11 @@ def _check_packages() -> list[Check]:
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            checks.append(Check(name, False, "not installed", fix))
+            checks.append(Check(name, False, _("not installed"), fix))
             continue
         ok = version.split("+")[0] == pinned
-        checks.append(Check(name, ok, version if ok else f"{version}, but {pinned} was tested", "" if ok else fix))
+        detail = version if ok else _("{version}, but {pinned} was tested", version=version, pinned=pinned)
+        checks.append(Check(name, ok, detail, "" if ok else fix))
     return checks
 
 
@@ -144,8 +146,8 @@ def _pins() -> list[tuple[str, str]]:
     }
     pins = []
     for line in requirements():
-        pin, _, marker = line.partition(";")
-        name, _, version = pin.strip().partition("==")
+        pin, marker = line.partition(";")[::2]
+        name, version = pin.strip().partition("==")[::2]
         if applies[marker.strip()]:
             pins.append((name, version))
     return pins
@@ -153,7 +155,11 @@ def _pins() -> list[tuple[str, str]]:
 
 def _check_optional_runtimes() -> list[Check]:
     return [
-        Check(spec.title, True, spec.version or f"not installed; optional: pip install {spec.distribution}")
+        Check(
+            spec.title,
+            True,
+            spec.version or _("not installed; optional: pip install {package}", package=spec.distribution),
+        )
         for spec in SPECS
         if spec.extra
     ]
@@ -163,18 +169,19 @@ def _check_devices() -> list[Check]:
     try:
         import torch
     except ImportError as error:
-        return [Check("devices", False, f"cannot import torch: {error}", _install_command("torch"))]
-    cores, threads = format_count(os.cpu_count() or 1, "core"), format_count(torch.get_num_threads(), "thread")
-    checks = [Check("device cpu", True, f"{cores}, {threads}")]
+        return [Check("devices", False, _("cannot import torch: {reason}", reason=error), _install_command("torch"))]
+    cores = plural("{count} core", "{count} cores", os.cpu_count() or 1)
+    threads = plural("{count} thread", "{count} threads", torch.get_num_threads())
+    checks = [Check("device cpu", True, list_words([cores, threads]))]
     if torch.cuda.is_available():
         checks += [
             Check(f"device cuda:{index}", True, torch.cuda.get_device_name(index))
             for index in range(torch.cuda.device_count())
         ]
     elif torch.backends.mps.is_available():
-        checks.append(Check("device mps", True, "Apple GPU"))
+        checks.append(Check("device mps", True, _("Apple GPU")))
     else:
-        checks.append(Check("GPU", True, "none; training runs on the CPU"))
+        checks.append(Check("GPU", True, _("none; training runs on the CPU")))
     return checks
 
 
@@ -182,17 +189,19 @@ def _check_fast_paths() -> Check:
     """The speedups in use, and why others are not; training works without them, but takes longer."""
     disabled = fast_paths.disabled_names()
     if unknown := sorted(disabled - set(fast_paths.FAST_PATHS)):
-        fix = f"export {fast_paths.SWITCH}={','.join(fast_paths.FAST_PATHS)} (or some of them)"
-        return Check("speedups", False, f"{fast_paths.SWITCH} names {', '.join(unknown)}, which does not exist", fix)
+        names, unknown_names = ",".join(fast_paths.FAST_PATHS), ", ".join(unknown)
+        fix = _("export {variable}={names} (or some of them)", variable=fast_paths.SWITCH, names=names)
+        detail = _("{variable} names {names}, which does not exist", variable=fast_paths.SWITCH, names=unknown_names)
+        return Check("speedups", False, detail, fix)
     parts = []
     for name in fast_paths.FAST_PATHS:
         if name in disabled:
-            parts.append(f"{name} off ({fast_paths.SWITCH})")
+            parts.append(_("{name} off ({variable})", name=name, variable=fast_paths.SWITCH))
         elif missing := fast_paths.missing_parts(name):
-            parts.append(f"{name} off (not available here: {', '.join(missing)})")
+            parts.append(_("{name} off (not available here: {missing})", name=name, missing=list_words(missing)))
         else:
             parts.append(name)
-    return Check("speedups", True, ", ".join(parts))
+    return Check("speedups", True, list_words(parts))
 
 
 def _check_folders() -> list[Check]:
@@ -205,15 +214,18 @@ def _check_folders() -> list[Check]:
         existing = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(existing).free
         if not os.access(existing, os.W_OK):
-            checks.append(Check(title, False, f"{path} is not writable", f"export {variable}=/another/folder"))
+            checks.append(
+                Check(title, False, _("{path} is not writable", path=path), f"export {variable}=/another/folder")
+            )
         elif free < _MIN_FREE_BYTES:
-            fix = f"export {variable}=/another/folder, or free some space"
-            checks.append(Check(title, False, f"{path} has {free / 1e9:.1f} GB left", fix))
+            fix = _("export {variable}=/another/folder, or free some space", variable=variable)
+            left = _("{path} has {gigabytes:.1f} GB left", path=path, gigabytes=free / 1e9)
+            checks.append(Check(title, False, left, fix))
         else:
-            checks.append(Check(title, True, f"{path}, {free / 1e9:.0f} GB free"))
+            checks.append(Check(title, True, _("{path}, {gigabytes:.0f} GB free", path=path, gigabytes=free / 1e9)))
     return checks
 
 
 def _check_browser() -> Check:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
-    return Check("Chromium", True, path or "none; only the browser tests need it (apt-get install chromium)")
+    return Check("Chromium", True, path or _("none; only the browser tests need it (apt-get install chromium)"))

@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from convnet_core.language import _
+
 
 def one_line(error: BaseException) -> str:
     """The error's text on one line, at most 300 characters; the name of its class if it has no text."""
@@ -37,7 +39,8 @@ class UnsupportedNode:
     reason: str = ""
 
     def __str__(self) -> str:
-        return f"{self.op}-{self.version} (node {self.node!r})" + (f": {self.reason}" if self.reason else "")
+        where = _("{op}-{version} (node {node!r})", op=self.op, version=self.version, node=self.node)
+        return _("{what}: {reason}", what=where, reason=self.reason) if self.reason else where
 
 
 class ConvNetError(Exception):
@@ -106,5 +109,5 @@ class Stopped(ConvNetError):
 
     exit_status = 3
 
-    def __init__(self, message: str = "stopped on request", hint: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        super().__init__(message or _("stopped on request"), hint)

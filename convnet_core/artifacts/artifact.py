@@ -8,24 +8,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from convnet_core.common.formatting import list_words
 from convnet_core.convert.targets.table import TARGETS, Format
 from convnet_core.errors import ConfigError
+from convnet_core.language import N_, _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 
 Kind = Format | Literal["weights", "onnx", "description"]
 
 _DESCRIPTIONS: dict[str, tuple[Kind, str, str]] = {
-    "model.safetensors": ("weights", "PyTorch weights", "the trained weights that were exported"),
-    "model.onnx": ("onnx", "ONNX", "the exported network; all other artifacts are converted from it"),
-    "model.data": ("description", "ONNX weights", "the weights of model.onnx, which is too large for one file"),
+    "model.safetensors": ("weights", N_("PyTorch weights"), N_("the trained weights that were exported")),
+    "model.onnx": ("onnx", "ONNX", N_("the exported network; all other artifacts are converted from it")),
+    "model.data": ("description", N_("ONNX weights"), N_("the weights of model.onnx, which is too large for one file")),
     **{target.file: (target.format, target.title, target.about) for target in TARGETS},
     "signature.json": (
         "description",
-        "Signature",
-        "names, dtypes and shapes of inputs and outputs, in ONNX and in these files",
+        N_("Signature"),
+        N_("names, dtypes and shapes of inputs and outputs, in ONNX and in these files"),
     ),
-    "nodes.json": ("description", "Nodes", "which TensorFlow ops each ONNX node became"),
+    "nodes.json": ("description", N_("Nodes"), N_("which TensorFlow ops each ONNX node became")),
 }
 
 
@@ -66,7 +68,7 @@ def artifacts(run: Run) -> list[Artifact]:
                 if file == name or file.startswith(f"{name}/")
             }
             if sizes:
-                recorded.append(Artifact(stage, name, kind, title, about, tuple(sizes), sum(sizes.values())))
+                recorded.append(Artifact(stage, name, kind, _(title), _(about), tuple(sizes), sum(sizes.values())))
     return recorded
 
 
@@ -75,9 +77,11 @@ def find(run: Run, name: str) -> Artifact:
     everything = artifacts(run)
     matches = [item for item in everything if name.rstrip("/") in (item.name, item.path)]
     if len(matches) != 1:
-        problem = "has more than one artifact" if matches else "has no artifact"
-        hint = f"name one of {', '.join(item.path for item in matches or everything)}" if everything else ""
-        raise ConfigError(f"the run {run.name} {problem} {name!r}", hint)
+        paths = [item.path for item in matches or everything]
+        hint = _("name one of {paths}", paths=list_words(paths)) if paths else ""
+        if matches:
+            raise ConfigError(_("the run {run} has more than one artifact {name!r}", run=run.name, name=name), hint)
+        raise ConfigError(_("the run {run} has no artifact {name!r}", run=run.name, name=name), hint)
     return matches[0]
 
 

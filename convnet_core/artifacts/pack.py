@@ -23,6 +23,7 @@ from convnet_core.compare import report_file
 from convnet_core.compare.converters import not_compared
 from convnet_core.compare.verdict import sentence
 from convnet_core.errors import ConfigError, RunError
+from convnet_core.language import _
 from convnet_core.runs.names import title_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
@@ -49,7 +50,9 @@ def pack_to(run: Run, path: Path, only: Artifact | None = None, *, force: bool =
     Raises RunError like `pack`, and ConfigError if the file exists or cannot be written.
     """
     if path.is_dir() or (path.exists() and not force):
-        raise ConfigError(f"{path} already exists", "choose another file name, or overwrite it with --force")
+        raise ConfigError(
+            _("{path} already exists", path=path), _("choose another file name, or overwrite it with --force")
+        )
     draft = path.with_name(f".{path.name}.{new_id()}")
     try:
         with draft.open("xb") as file:
@@ -59,7 +62,8 @@ def pack_to(run: Run, path: Path, only: Artifact | None = None, *, force: bool =
         os.replace(draft, path)
     except OSError as error:
         raise ConfigError(
-            f"cannot write {path}: {error.strerror}", "choose another place, or free some disk space"
+            _("cannot write {path}: {reason}", path=path, reason=error.strerror),
+            _("choose another place, or free some disk space"),
         ) from error
     finally:
         draft.unlink(missing_ok=True)
@@ -112,10 +116,10 @@ def _write(run: Run, file: BinaryIO, only: Artifact | None) -> None:
                 _write_texts(run, archive)
     except FileNotFoundError as error:
         raise RunError(
-            f"{error.filename} is gone", "its stage may be running: wait for it, or run the stage again"
+            _("{path} is gone", path=error.filename), _("its stage may be running: wait for it, or run the stage again")
         ) from error
     if _records(run) != records:
-        raise RunError(f"the run {run.name} changed while it was being packed", "pack it again")
+        raise RunError(_("the run {run} changed while it was being packed", run=run.name), _("pack it again"))
 
 
 def _write_texts(run: Run, archive: zipfile.ZipFile) -> None:

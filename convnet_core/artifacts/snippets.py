@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from convnet_core.artifacts.artifact import Artifact, Kind, artifacts, check_files
 from convnet_core.convert.targets.table import TFLITE_INT8
 from convnet_core.errors import ConfigError, ModelError
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import DYNAMIC_SIZE, shape_text
 
@@ -99,7 +100,7 @@ def snippets(run: Run, only: Artifact | None = None) -> dict[Artifact, str]:
     Raises RunError and ModelError like `signature_of`, ConfigError if `only` is not a model.
     """
     if only and only.kind not in LOADERS:
-        raise ConfigError(f"{only.path} is not a model, so there is no snippet for it")
+        raise ConfigError(_("{path} is not a model, so there is no snippet for it", path=only.path))
     chosen = [only] if only else [item for item in artifacts(run) if item.kind in LOADERS]
     return {item: snippet(item, signature_of(run, item)) for item in chosen}
 
@@ -120,7 +121,9 @@ def signature_of(run: Run, artifact: Artifact) -> Signature:
     try:
         return Signature.load(path.parent)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is damaged: {error}", "convert the run again") from error
+        raise ModelError(
+            _("{path} is damaged: {reason}", path=path, reason=error), _("convert the run again")
+        ) from error
 
 
 def snippet(artifact: Artifact, signature: Signature) -> str:

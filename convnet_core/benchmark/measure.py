@@ -27,6 +27,7 @@ from convnet_core.benchmark.results import Speed, Timing, sizes_of
 from convnet_core.common.processes import environment
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import one_line
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.base import Runtime
 from convnet_core.runtimes.registry import Source, sources
@@ -99,7 +100,7 @@ def follow(command: Sequence[str], speed: Speed, limit: float, on_step: Callable
             timer.cancel()
             child.kill()
     if expired.is_set():
-        return replace(speed, fault=f"given up after {limit:g} s")
+        return replace(speed, fault=_("given up after {seconds:g} s", seconds=limit))
     return replace(speed, fault=describe_exit(status)) if status else speed
 
 
@@ -146,7 +147,7 @@ def _turns(
     times: dict[int, list[float]] = {batch: [] for batch in sizes}
     faults: dict[int, str] = {}
     feeds: dict[int, Feeds] = {}
-    for _ in range(_ROUNDS):
+    for _round in range(_ROUNDS):
         for batch in sizes:
             if batch in faults:
                 continue
@@ -161,7 +162,7 @@ def _turns(
 
 def time_calls(runtime: Runtime, feeds: Feeds, seconds: float, warmup: int) -> list[float]:
     """The seconds of each call, at least one; `warmup` calls before them do not count."""
-    for _ in range(warmup):
+    for _call in range(warmup):
         runtime.infer(feeds)
     times: list[float] = []
     end = time.perf_counter() + seconds

@@ -14,8 +14,10 @@ from typing import Any
 
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
+from convnet_core.common.formatting import join_clauses, list_words
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import ConvNetError, RunError, one_line
+from convnet_core.language import _, plural
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.specs import available
 
@@ -79,7 +81,8 @@ class Speed:
     @property
     def faults(self) -> str:
         """All errors in one line."""
-        return "; ".join(filter(None, (self.fault, *(f"batch {t.batch}: {t.fault}" for t in self.timings if t.fault))))
+        faults = [_("batch {batch}: {reason}", batch=t.batch, reason=t.fault) for t in self.timings if t.fault]
+        return join_clauses([self.fault, *faults] if self.fault else faults)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +121,9 @@ def load(run: Run) -> Benchmark:
     try:
         return Benchmark.from_json(read_json(path))
     except (OSError, ValueError, TypeError, OverflowError, ConvNetError) as error:
-        raise RunError(f"{path} cannot be read: {one_line(error)}", hint="measure again") from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=one_line(error)), hint=_("measure again")
+        ) from error
 
 
 def format_milliseconds(value: float) -> str:
@@ -131,11 +136,14 @@ def headline(benchmark: Benchmark) -> str:
     answers = [(speed.latency.median_ms or 0, speed) for speed in benchmark.runtimes if speed.latency]
     throughput = [(speed.best.samples_per_second or 0, speed) for speed in benchmark.runtimes if speed.best]
     if not answers:
-        return "no runtime could be measured"
+        return _("no runtime could be measured")
     quick, most = min(answers, key=lambda pair: pair[0]), max(throughput, key=lambda pair: pair[0])
-    return (
-        f"first to answer: {quick[1].name}, {format_milliseconds(quick[0])}; "
-        f"most at a time: {most[1].name}, {most[0]:,.0f} samples/s"
+    return _(
+        "first to answer: {quickest}, {duration}; most at a time: {most}, {rate:,.0f} samples/s",
+        quickest=quick[1].name,
+        duration=format_milliseconds(quick[0]),
+        most=most[1].name,
+        rate=most[0],
     )
 
 
@@ -178,12 +186,12 @@ def where_and_how(benchmark: Benchmark) -> str:
     inputs = next((speed.inputs for speed in benchmark.runtimes if speed.inputs), {})
     parts = [
         machine.cpu,
-        f"{machine.cores} core{'s' * (machine.cores != 1)}",
+        plural("{count} core", "{count} cores", machine.cores),
         machine.system,
-        f"{threads} thread{'s' * (threads != 1)}" + (", the SavedModel 1" if threads > 1 else ""),
+        plural("{count} thread", "{count} threads, the SavedModel 1", threads),
         *(f"{name}: {text}" for name, text in inputs.items()),
     ]
-    return ", ".join(filter(None, parts))
+    return list_words(filter(None, parts))
 
 
 def sizes_of(config: BenchmarkConfig, smallest: int = 1) -> tuple[int, ...]:

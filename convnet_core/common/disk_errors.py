@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from convnet_core.errors import ConvNetError, RunError, one_line
+from convnet_core.language import N_, _
 
 _HINTS = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space, or use another run (--run)"),
-    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make the folder writable, or use another run (--run)"),
-    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "allow more open files (`ulimit -n 1024`), and start again"),
-    **dict.fromkeys((errno.EIO, errno.EXDEV, errno.ESTALE), "check the disk, or use another run (--run)"),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), N_("free some space, or use another run (--run)")),
+    **dict.fromkeys(
+        (errno.EROFS, errno.EACCES, errno.EPERM), N_("make the folder writable, or use another run (--run)")
+    ),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), N_("allow more open files (`ulimit -n 1024`), and start again")),
+    **dict.fromkeys((errno.EIO, errno.EXDEV, errno.ESTALE), N_("check the disk, or use another run (--run)")),
 }
 _NUMBERS_IN_TEXT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
 """Also recognized by their text: C++ code (TensorFlow's checkpoints, protobuf, the loader of shared libraries) raises
@@ -39,4 +42,6 @@ def disk_errors_as_run_error(place: Path) -> Iterator[None]:
         number = disk_errno(error)
         if number is None:
             raise
-        raise RunError(f"cannot write {place}: {one_line(error)}", hint=_HINTS[number]) from error
+        raise RunError(
+            _("cannot write {place}: {reason}", place=place, reason=one_line(error)), hint=_(_HINTS[number])
+        ) from error

@@ -7,47 +7,62 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from convnet_core.language import N_, _
+
 _HEAD = 4096  # bytes to read
 
 
 @dataclass(frozen=True)
 class FileKind:
-    """A file format, such as "a web page (HTML)", and how to get the right file; `fix` is empty if unknown."""
+    """A file format, such as "a web page (HTML)", and how to get the right file; `fix` is empty if unknown.
+
+    Both are English; `what` and `hint` are in the language of the session.
+    """
 
     name: str
     fix: str = ""
 
+    @property
+    def what(self) -> str:
+        return _(self.name)
 
-EMPTY = FileKind("an empty file", "download or export it again")
-LFS = FileKind("a Git LFS pointer, not the file itself", "`git lfs pull` in its repository fetches the file")
-HTML = FileKind("a web page (HTML), not the file itself", "use the link that downloads the raw file")
-JSON = FileKind("a JSON file")
-SAFETENSORS = FileKind("a safetensors file")
-NPZ = FileKind("a NumPy archive (.npz)")
-TORCHSCRIPT = FileKind("a TorchScript program")
-TORCH_EXPORT = FileKind("an exported PyTorch program (.pt2)")
-KERAS = FileKind("a Keras model")
-HDF5 = FileKind("an HDF5 file (Keras .h5)")
-TFLITE = FileKind("a TFLite model")
-ONNX = FileKind("an ONNX model")
-GGUF = FileKind("a GGUF file")
-PICKLE = FileKind("a Python pickle")
-ORT = FileKind("a model in ONNX Runtime's own format (.ort)")
-SAVED_MODEL = FileKind("the saved_model.pb of a TensorFlow SavedModel")
-GRAPH_DEF = FileKind("a frozen graph of TensorFlow (.pb)")
-NPY = FileKind("a NumPy array (.npy)")
-ANNEX = FileKind("a git-annex pointer, not the file itself", "`git annex get` in its repository fetches the file")
-XML = FileKind("an XML document", "open it in an editor: it may be a server's error message")
-PICTURE = FileKind("a picture")
-PDF = FileKind("a PDF document")
-BZIP2 = FileKind("bzip2-compressed", "unpack it first: bunzip2 FILE")
-XZ = FileKind("xz-compressed", "unpack it first: unxz FILE")
-ZSTD = FileKind("Zstandard-compressed", "unpack it first: unzstd FILE")
-SEVEN_ZIP = FileKind("a 7z archive", "unpack it first: 7z x FILE")
-GZIP = FileKind("gzip-compressed", "unpack it first: gunzip FILE")
-TAR = FileKind("a tar archive", "unpack it first: tar -xf FILE")
-ZIP = FileKind("a zip archive", "unpack it first: unzip FILE")
-TEXT = FileKind("text")
+    @property
+    def hint(self) -> str:
+        return _(self.fix) if self.fix else ""
+
+
+EMPTY = FileKind(N_("an empty file"), N_("download or export it again"))
+LFS = FileKind(N_("a Git LFS pointer, not the file itself"), N_("`git lfs pull` in its repository fetches the file"))
+HTML = FileKind(N_("a web page (HTML), not the file itself"), N_("use the link that downloads the raw file"))
+JSON = FileKind(N_("a JSON file"))
+SAFETENSORS = FileKind(N_("a safetensors file"))
+NPZ = FileKind(N_("a NumPy archive (.npz)"))
+TORCHSCRIPT = FileKind(N_("a TorchScript program"))
+TORCH_EXPORT = FileKind(N_("an exported PyTorch program (.pt2)"))
+KERAS = FileKind(N_("a Keras model"))
+HDF5 = FileKind(N_("an HDF5 file (Keras .h5)"))
+TFLITE = FileKind(N_("a TFLite model"))
+ONNX = FileKind(N_("an ONNX model"))
+GGUF = FileKind(N_("a GGUF file"))
+PICKLE = FileKind(N_("a Python pickle"))
+ORT = FileKind(N_("a model in ONNX Runtime's own format (.ort)"))
+SAVED_MODEL = FileKind(N_("the saved_model.pb of a TensorFlow SavedModel"))
+GRAPH_DEF = FileKind(N_("a frozen graph of TensorFlow (.pb)"))
+NPY = FileKind(N_("a NumPy array (.npy)"))
+ANNEX = FileKind(
+    N_("a git-annex pointer, not the file itself"), N_("`git annex get` in its repository fetches the file")
+)
+XML = FileKind(N_("an XML document"), N_("open it in an editor: it may be a server's error message"))
+PICTURE = FileKind(N_("a picture"))
+PDF = FileKind(N_("a PDF document"))
+BZIP2 = FileKind(N_("bzip2-compressed"), N_("unpack it first: bunzip2 FILE"))
+XZ = FileKind(N_("xz-compressed"), N_("unpack it first: unxz FILE"))
+ZSTD = FileKind(N_("Zstandard-compressed"), N_("unpack it first: unzstd FILE"))
+SEVEN_ZIP = FileKind(N_("a 7z archive"), N_("unpack it first: 7z x FILE"))
+GZIP = FileKind(N_("gzip-compressed"), N_("unpack it first: gunzip FILE"))
+TAR = FileKind(N_("a tar archive"), N_("unpack it first: tar -xf FILE"))
+ZIP = FileKind(N_("a zip archive"), N_("unpack it first: unzip FILE"))
+TEXT = FileKind(N_("a text file"))
 
 _STARTS = (
     (b"version https://git-lfs.github.com", LFS),

@@ -13,6 +13,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from convnet_core.language import _
+
 _MAX_JSON = 64_000_000  # bytes; the largest file that this project writes, a graph of 50,000 nodes, has about 25 MB
 _MAX_DEPTH = 100  # nested lists and objects; this project's files nest about 10 deep
 
@@ -62,7 +64,7 @@ def open_regular_file(path: Path) -> BufferedReader:
     file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
+        raise OSError(errno.EINVAL, _("not a regular file"), str(path))
     return file
 
 
@@ -71,24 +73,27 @@ def read_json(path: Path) -> Any:
     with open_regular_file(path) as file:
         content = file.read(_MAX_JSON + 1)
     if len(content) > _MAX_JSON:
-        raise ValueError(f"it is larger than the limit of {_MAX_JSON // 10**6} MB")
+        raise ValueError(_("it is larger than the limit of {limit} MB", limit=_MAX_JSON // 10**6))
     return parse_json(content)
 
 
 def parse_json(content: bytes) -> Any:
     """Parse JSON in UTF-8. Raises ValueError, also for JSON nested so deeply that recursive code would fail on it."""
-    too_deep = f"its lists and objects are nested more than {_MAX_DEPTH} deep"
     try:
         value = json.loads(content.decode("utf-8"))
     except RecursionError as error:
-        raise ValueError(too_deep) from error
+        raise ValueError(_too_deep()) from error
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(_MAX_DEPTH):
+    for _level in range(_MAX_DEPTH):
         items = (item for parent in level for item in (parent.values() if isinstance(parent, dict) else parent))
         level = [item for item in items if isinstance(item, dict | list)]
         if not level:
             return value
-    raise ValueError(too_deep)
+    raise ValueError(_too_deep())
+
+
+def _too_deep() -> str:
+    return _("its lists and objects are nested more than {limit} deep", limit=_MAX_DEPTH)
 
 
 def write_json(path: Path, value: Any) -> None:

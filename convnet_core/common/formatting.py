@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from convnet_core.language import _, current
+from convnet_core.language import _, current, plural
 
 
 def format_count(count: int, noun: str) -> str:
@@ -77,12 +77,20 @@ def format_least_share(value: float | None) -> str:
 
 def join_words(words: Sequence[str]) -> str:
     """Words as a list in a sentence: a, b and c."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    if len(words) == 1:
+        return words[0]
+    return _("{words} and {last}", words=list_words(words[:-1]), last=words[-1])
 
 
 def list_words(words: Iterable[str]) -> str:
     """Words as a plain list: a, b, c."""
     return _(", ").join(words)
+
+
+def first_words(words: Sequence[str], most: int) -> str:
+    """The first words of a list, and how many more there are: a, b and 3 more."""
+    shown = list_words(words[:most])
+    return shown if len(words) <= most else _("{words} and {count} more", words=shown, count=len(words) - most)
 
 
 def join_clauses(clauses: Iterable[str]) -> str:
@@ -92,4 +100,8 @@ def join_clauses(clauses: Iterable[str]) -> str:
 
 def format_duration(seconds: float) -> str:
     """A rough duration: 6 s, 3 minutes."""
-    return f"{max(1, round(seconds))} s" if seconds < 90 else format_count(round(seconds / 60), "minute")
+    return (
+        _("{seconds} s", seconds=max(1, round(seconds)))
+        if seconds < 90
+        else plural("{count} minute", "{count} minutes", round(seconds / 60))
+    )

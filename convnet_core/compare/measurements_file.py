@@ -13,6 +13,7 @@ import numpy as np
 from convnet_core.common.archives import check_archive
 from convnet_core.compare.differences import Key, Measurement
 from convnet_core.errors import RunError
+from convnet_core.language import _
 
 _PLAIN = ("fault", "precision", "moved")
 _ARRAYS = ("max_abs", "scale", "answers", "expected", "truth")
@@ -66,7 +67,7 @@ def load(path: Path) -> list[Measurement]:
             raise ValueError(f"its lines are {arrays['lines'].nbytes / 1e6:,.1f} MB")
         return unpack(json.loads(arrays["lines"].tobytes()), arrays)
     except Exception as error:  # zipfile, NumPy and JSON each raise their own error types
-        raise RunError(f"{path} cannot be read: {error}", hint="compare again") from error
+        raise RunError(_("{path} cannot be read: {error}", path=path, error=error), hint=_("compare again")) from error
 
 
 def _to_measurement(line: dict[str, Any], arrays: dict[str, Any]) -> Measurement:

@@ -10,6 +10,7 @@ from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
 from convnet_core.common.formatting import join_words
 from convnet_core.errors import RunError, one_line
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 
 FILE = "compare/report.json"
@@ -134,4 +135,6 @@ def load(run: Run) -> Report:
     try:
         return dataclass_from_json(Report, read_json(path))
     except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for("compare")) from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=one_line(error)), run.command_for("compare")
+        ) from error

@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
+from convnet_core.config.setting_names import setting_name, unit_name
 from convnet_core.errors import ConfigError
+from convnet_core.language import _
 
 _SHORT = reprlib.Repr()
 """Shortens values in error messages, which are one line long."""
@@ -26,7 +28,7 @@ _SHORT.maxtuple = 20
 
 @dataclass(frozen=True)
 class Setting:
-    """A field's help text, and its range (both ends included)."""
+    """A field's help text, and its range (both ends included). `help` and `unit` are English; the app translates them."""
 
     help: str
     low: float | None = None
@@ -48,7 +50,8 @@ def setting(
 ) -> Any:
     """A dataclass field with a `Setting`.
 
-    `flag` is its command-line flag if that differs from the field's name; `metavar` stands for its value in the help.
+    `help` must be a literal: the catalogs list it. `flag` is its command-line flag if that differs from the field's
+    name; `metavar` stands for its value in the help.
     """
     return dataclasses.field(default=default, metadata={"setting": Setting(help, low, high, unit, flag, metavar)})
 
@@ -81,7 +84,14 @@ class Config:
             value = getattr(self, field.name)
             if isinstance(kind, type) and issubclass(kind, Config):
                 if not isinstance(value, kind):
-                    raise ConfigError(f"{field.name}: expected {kind.__name__}, got {_SHORT.repr(value)}")
+                    raise ConfigError(
+                        _(
+                            "{name}: expected {type}, got {value}",
+                            name=field.name,
+                            type=kind.__name__,
+                            value=_SHORT.repr(value),
+                        )
+                    )
                 continue
             valid = _validate(field.name.replace("_", " "), value, kind, field.metadata["setting"], field.default)
             object.__setattr__(self, field.name, valid)
@@ -98,11 +108,13 @@ class Config:
     def from_json(cls, value: Any) -> Self:
         """Parse what `to_json` wrote. Raises ConfigError for an unknown field or a wrong value."""
         if not isinstance(value, dict):
-            raise ConfigError(f"{cls.__name__}: expected an object, got {type(value).__name__}")
+            raise ConfigError(_("{name}: expected an object, got {type}", name=cls.__name__, type=type(value).__name__))
         kinds = {field.name: kind for field, kind in _fields(cls)}
         unknown = sorted(set(value) - set(kinds))
         if unknown:
-            raise ConfigError(f"{cls.__name__}: unknown setting {_SHORT.repr(unknown)[1:-1]}")
+            raise ConfigError(
+                _("{name}: unknown setting {setting}", name=cls.__name__, setting=_SHORT.repr(unknown)[1:-1])
+            )
         values = {}
         for name, item in value.items():
             kind = kinds[name]
@@ -132,7 +144,7 @@ def value_at(config: Config, path: tuple[str, ...]) -> Any:
 def list_changes(before: Config, after: Config) -> tuple[str, ...]:
     """The settings that differ between two configs of one class, as in "learning rate 0.006 → 0.02"."""
     values = ((field, value_at(before, field.path), value_at(after, field.path)) for field in describe(type(before)))
-    return tuple(f"{field.flag.replace('-', ' ')} {old} → {new}" for field, old, new in values if old != new)
+    return tuple(f"{setting_name(field.flag)} {old} → {new}" for field, old, new in values if old != new)
 
 
 _type_hints = functools.cache(typing.get_type_hints)  # 0.1 ms, and Home reads the config of every run
@@ -149,19 +161,30 @@ def _validate(name: str, value: Any, kind: Any, limits: Setting, default: Any = 
     if origin is typing.Literal:
         choices = typing.get_args(kind)
         if value not in choices:
-            raise ConfigError(f"{name} must be one of {', '.join(map(str, choices))}, not {_SHORT.repr(value)}")
+            raise ConfigError(
+                _(
+                    "{name} must be one of {choices}, not {value}",
+                    name=_(name),
+                    choices=", ".join(map(str, choices)),
+                    value=_SHORT.repr(value),
+                )
+            )
         return value
     if origin is tuple:
         if value == () == default:
             return value
         if not isinstance(value, tuple) or not value:
-            raise ConfigError(f"{name} must be a list of at least one value, not {_SHORT.repr(value)}")
+            raise ConfigError(
+                _("{name} must be a list of at least one value, not {value}", name=_(name), value=_SHORT.repr(value))
+            )
         return tuple(_validate(name, item, typing.get_args(kind)[0], limits) for item in value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):  # an int too large for a float stays an int, which is an error below
             value = float(value)
     if type(value) is not kind:
-        raise ConfigError(f"{name} must be of type {kind.__name__}, not {_SHORT.repr(value)}")
+        raise ConfigError(
+            _("{name} must be of type {type}, not {value}", name=_(name), type=kind.__name__, value=_SHORT.repr(value))
+        )
     if kind in (int, float):
         _check_range(name, value, limits)
     return value
@@ -177,9 +200,13 @@ def _check_range(name: str, value: float, limits: Setting) -> None:
     if in_range:
         return
     if low is not None and high is not None:
-        allowed = f"from {low:g} to {high:g}"
+        allowed = _("from {low:g} to {high:g}", low=low, high=high)
     elif low is not None:
-        allowed = f"{low:g} or more"
+        allowed = _("{low:g} or more", low=low)
     else:
-        allowed = "finite" if high is None else f"{high:g} or less"
-    raise ConfigError(f"{name} must be {allowed}{' ' + limits.unit if limits.unit else ''}, not {_SHORT.repr(value)}")
+        allowed = _("finite") if high is None else _("{high:g} or less", high=high)
+    if limits.unit:
+        allowed = f"{allowed} {unit_name(limits.unit)}"
+    raise ConfigError(
+        _("{name} must be {allowed}, not {value}", name=_(name), allowed=allowed, value=_SHORT.repr(value))
+    )

@@ -11,6 +11,7 @@ from typing import Literal
 
 from convnet_core.config.fields import Config, setting
 from convnet_core.errors import ConfigError
+from convnet_core.language import _
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,9 +151,13 @@ class TrainConfig(Config):
         size = self.data.train_size
         if size and self.validation_size + self.batch_size > size:
             raise ConfigError(
-                f"validation size {self.validation_size} and one batch of {self.batch_size} do not fit "
-                f"into {size} training images",
-                hint="lower --validation-size or --batch-size, or raise --train-size",
+                _(
+                    "validation size {size} and one batch of {batch} do not fit into {count} training images",
+                    size=self.validation_size,
+                    batch=self.batch_size,
+                    count=size,
+                ),
+                hint=_("lower --validation-size or --batch-size, or raise --train-size"),
             )
 
 
@@ -193,8 +198,8 @@ class ConvertConfig(Config):
         super().__post_init__()
         if self.layout == "nhwc" and self.converter != "native":
             raise ConfigError(
-                f"the converter {self.converter} does not support the layout nhwc",
-                hint="leave out --layout or --converter",
+                _("the converter {converter} does not support the layout nhwc", converter=self.converter),
+                hint=_("leave out --layout or --converter"),
             )
 
 

@@ -9,6 +9,8 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 
+from convnet_core.common.formatting import join_clauses
+from convnet_core.language import _
 from convnet_core.onnx_files.functions import walk_nodes
 from convnet_core.tensors.arrays import Array
 
@@ -22,8 +24,13 @@ def lost_constants(model: onnx.ModelProto) -> str:
 
     A tensor counts as 0 only if all its nonzero values vanish; a few tiny values among others do not matter.
     """
-    lost = [f"{name} becomes {value}" for name, array in _constants(model) if (value := _in_float16(array))]
-    return "; ".join(lost[:_MAX_SHOWN]) + (f"; and {len(lost) - _MAX_SHOWN} more" if len(lost) > _MAX_SHOWN else "")
+    lost = [
+        _("{name} becomes {value}", name=name, value=value)
+        for name, array in _constants(model)
+        if (value := _in_float16(array))
+    ]
+    more = [_("and {count} more", count=len(lost) - _MAX_SHOWN)] if len(lost) > _MAX_SHOWN else []
+    return join_clauses([*lost[:_MAX_SHOWN], *more])
 
 
 def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, Array]]:
@@ -35,11 +42,14 @@ def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, Array]]:
     for name, tensor in tensors:
         if tensor.data_type in _FLOATS:
             array = onnx.numpy_helper.to_array(tensor).astype(np.float64).ravel()
-            yield f"the constant {name!r} ({_worst(array):.3g})", array
+            yield _("the constant {name!r} ({value:.3g})", name=name, value=_worst(array)), array
     for node in nodes:
         for item in node.attribute:
             if item.name == "epsilon":
-                yield f"epsilon ({item.f:.3g}) of {node.op_type} {node.name!r}", np.array([item.f])
+                yield (
+                    _("epsilon ({value:.3g}) of {op} {node!r}", value=item.f, op=node.op_type, node=node.name),
+                    np.array([item.f]),
+                )
 
 
 def _worst(values: Array) -> float:

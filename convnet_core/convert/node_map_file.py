@@ -11,6 +11,7 @@ from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json, write_json
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.errors import RunError, one_line
+from convnet_core.language import _
 
 FILE = "nodes.json"
 
@@ -84,4 +85,6 @@ def read(folder: Path) -> NodeMap:
     try:
         return [dataclass_from_json(NodeMapEntry, entry) for entry in read_json(path)]
     except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"{path} is damaged: {one_line(error)}", hint="convert again") from error
+        raise RunError(
+            _("{path} is damaged: {reason}", path=path, reason=one_line(error)), hint=_("convert again")
+        ) from error

@@ -21,6 +21,7 @@ import onnx
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json, write_json
 from convnet_core.errors import ModelError, one_line
+from convnet_core.language import _
 from convnet_core.onnx_files import model_file
 from convnet_core.tensors.arrays import Array, TensorInfo
 
@@ -104,7 +105,9 @@ class Signature:
         try:
             return dataclass_from_json(cls, read_json(folder / FILE))
         except (ValueError, TypeError) as error:
-            raise ModelError(f"{folder / FILE} is damaged: {one_line(error)}", hint="convert again") from error
+            raise ModelError(
+                _("{path} is damaged: {reason}", path=folder / FILE, reason=one_line(error)), hint=_("convert again")
+            ) from error
 
 
 def tensorflow_names(names: Iterable[str]) -> list[str]:

@@ -25,6 +25,7 @@ from convnet_core.convert.targets.write import write
 from convnet_core.convert.traced_function import Traced
 from convnet_core.errors import ConversionError, DiedError
 from convnet_core.events import Monitor, Progress
+from convnet_core.language import _
 from convnet_core.onnx_files import model_file
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.client import shared
@@ -56,7 +57,7 @@ def trace(model: LoadedModel, folder: Path, config: ConvertConfig, every: Sequen
 
     Raises UnsupportedOpError and ConversionError.
     """
-    monitor.emit(Progress(label="tracing the graph", done=0, total=1 + len(every)))
+    monitor.emit(Progress(label=_("tracing the graph"), done=0, total=1 + len(every)))
     function = CONVERTERS[config.converter](model, config)  # keeps the variables alive until they are saved
     model.free_graph()
     signature = Signature.of(model.proto, function.layouts)
@@ -65,7 +66,7 @@ def trace(model: LoadedModel, folder: Path, config: ConvertConfig, every: Sequen
     node_map_file.write(folder, entries)
     size = frozen_graph.weight_bytes(concrete)
     traced = TracedModel(concrete, size, signature, {}, config, folder / SAVED_MODEL.file)
-    _, failed = write((target for target in every if not target.from_saved_model), traced, folder, monitor, every)
+    failed = write((target for target in every if not target.from_saved_model), traced, folder, monitor, every)[1]
     ops = [op.type for entry in entries for op in entry.ops]
     return Trace(signature, size, len(entries), len(ops), ops.count("Transpose"), failed)
 
@@ -86,9 +87,9 @@ def trace_in_worker(
             monitor.emit(event)
 
     try:
-        result, _ = shared().run(_trace_task, content, notify=forward)
+        result, _arrays = shared().run(_trace_task, content, notify=forward)
     except DiedError as error:
-        raise ConversionError(f"TensorFlow failed while it traced the graph: {error}") from error
+        raise ConversionError(_("TensorFlow failed while it traced the graph: {reason}", reason=error)) from error
     return dataclass_from_json(Trace, result)
 
 

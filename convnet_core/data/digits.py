@@ -12,6 +12,7 @@ from convnet_core.data.sources import source_of
 from convnet_core.data.split import Split
 from convnet_core.errors import DataError
 from convnet_core.events import Message, Monitor
+from convnet_core.language import _
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ def stamp(config: DataConfig) -> str:
     try:
         files = [(file, file.stat()) for file in data_set.paths] if data_set else []
     except OSError as error:
-        raise DataError(f"{data_set} cannot be read: {error.strerror or error}") from error
+        raise DataError(
+            _("{data_set} cannot be read: {reason}", data_set=data_set, reason=error.strerror or error)
+        ) from error
     return " ".join(f"{file}:{status.st_size}:{status.st_mtime_ns}" for file, status in files)
 
 

@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 from convnet_core.data import paper, shapes
 from convnet_core.data.picture import Gray, read_image
 from convnet_core.errors import DataError
+from convnet_core.language import _
 
 SIDE, BOX = 28, 20
 _MIN_CONTRAST = 0.1  # of ink against paper, as a fraction of the full range
@@ -103,7 +104,7 @@ def _ink(gray: Gray) -> tuple[Gray, int]:
     ink = shapes.digit(page.away, page.least, photograph=not page.even, clean=page.clean)
     contrast = float(ink.max(initial=0.0))
     if contrast < _MIN_CONTRAST:
-        raise DataError("no digit: there is no ink on the picture", hint="draw a digit")
+        raise DataError(_("no digit: there is no ink on the picture"), hint=_("draw a digit"))
     # Paper grain and JPEG ringing are faint compared to the ink: anything below a fifth of it is paper.
     sharp: Gray = np.clip((ink / contrast - 0.2) / 0.6, 0, 1)
     return sharp, page.scale
@@ -135,7 +136,7 @@ def _adjust_pen(ink: Gray) -> Gray:
         return ink
     image = Image.fromarray((padded * 255).astype(np.uint8))
     grow = width < target_width
-    for _ in range(reach):
+    for _step in range(reach):
         image = image.filter(ImageFilter.MaxFilter(3) if grow else ImageFilter.MinFilter(3))
     adjusted = np.asarray(image, np.float32) / np.float32(255)
     return _box(adjusted).crop(adjusted) if (adjusted > 0.3).any() else ink

@@ -12,11 +12,13 @@ import contextlib
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from convnet_core.common.formatting import join_words, list_words
 from convnet_core.errors import DataError
+from convnet_core.language import _, plural
 
 _NAME = re.compile(
     r"(?P<set>.*?)(?P<part>train|t10k|test)[-_.]?(?P<kind>images|labels)[-_.]idx\d[-_.](ubyte|byte|int|float)(\.gz)?",
@@ -30,18 +32,32 @@ _PREFERRED = ("", "emnist-digits-")  # if one folder has several data sets; EMNI
 _MAX_DEPTH = 3  # levels of subfolders
 _MAX_ENTRIES = 10_000  # files and folders to look at, so that a path such as / does not take forever
 _KINDS = {
-    ".csv": "a CSV file",
-    ".png": "a picture",
-    ".jpg": "a picture",
-    ".jpeg": "a picture",
-    ".parquet": "a Parquet table",
-    ".mat": "a MATLAB file",
-    ".pt": "a PyTorch file",
-    ".npy": "a NumPy array",
-    ".zip": "a zip archive",
-    ".gz": "a gzip file",
-    ".tar": "a tar archive",
+    ".csv": "csv",
+    ".png": "picture",
+    ".jpg": "picture",
+    ".jpeg": "picture",
+    ".parquet": "parquet",
+    ".mat": "matlab",
+    ".pt": "pytorch",
+    ".npy": "npy",
+    ".zip": "zip",
+    ".gz": "gzip",
+    ".tar": "tar",
 }
+"""The kind of a file without digits, by the end of its name."""
+_COUNTS: dict[str, Callable[[int], str]] = {
+    "csv": lambda count: plural("a CSV file", "CSV files ({count})", count),
+    "picture": lambda count: plural("a picture", "pictures ({count})", count),
+    "parquet": lambda count: plural("a Parquet table", "Parquet tables ({count})", count),
+    "matlab": lambda count: plural("a MATLAB file", "MATLAB files ({count})", count),
+    "pytorch": lambda count: plural("a PyTorch file", "PyTorch files ({count})", count),
+    "npy": lambda count: plural("a NumPy array", "NumPy arrays ({count})", count),
+    "zip": lambda count: plural("a zip archive", "zip archives ({count})", count),
+    "gzip": lambda count: plural("a gzip file", "gzip files ({count})", count),
+    "tar": lambda count: plural("a tar archive", "tar archives ({count})", count),
+    "": lambda count: plural("one file", "{count} files", count),
+}
+"""How many files of a kind there are, in words."""
 
 Role = tuple[str, str]
 """The role of a file: ("train" or "test", "images" or "labels")."""
@@ -79,8 +95,8 @@ class DataSet:
         """The file of a role. Raises DataError if it is missing."""
         if role not in self.files:
             raise DataError(
-                f"{self.folder / (self.prefix + _NAMES[role])}: missing (raw or as .gz)",
-                hint="a data set has four files: images and labels for training and for testing",
+                _("{path}: missing (raw or as .gz)", path=self.folder / (self.prefix + _NAMES[role])),
+                hint=_("a data set has four files: images and labels for training and for testing"),
             )
         return self.files[role]
 
@@ -111,15 +127,17 @@ def find(path: Path, *, mnist: bool = False) -> DataSet | None:
 
 
 def describe(path: Path) -> str:
-    """Describe a path without a data set, for an error message."""
+    """What is wrong with a path without a data set, in a sentence."""
     with _os_errors_as_data_error(path):
         if path.is_file():
-            return f"is {_KINDS.get(path.suffix.lower(), 'one file')}"
+            return _("{path} is {what}", path=path, what=_COUNTS[_KINDS.get(path.suffix.lower(), "")](1))
         if not path.is_dir():
-            return "is not a folder"
+            return _("{path} is not a folder", path=path)
         kinds = Counter(kind for file in _walk(path) if (kind := _KINDS.get(file.suffix.lower())))
-    content = " and ".join(kind if count == 1 else f"{kind[2:]}s ({count:,})" for kind, count in kinds.most_common(2))
-    return f"has no known data set, but {content}" if content else "has no data set"
+    if not kinds:
+        return _("{path} has no data set", path=path)
+    content = join_words([_COUNTS[kind](count) for kind, count in kinds.most_common(2)])
+    return _("{path} has no known data set, but {content}", path=path, content=content)
 
 
 @contextlib.contextmanager
@@ -128,13 +146,13 @@ def _os_errors_as_data_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise DataError(_("{path} cannot be read: {reason}", path=path, reason=error.strerror or error)) from error
 
 
 def _walk(path: Path, excluded: tuple[str, ...] = ()) -> Iterator[Path]:
     """All files in a folder and below, except in hidden, draft and excluded folders; sorted by depth, then name."""
     level, seen = [path], 0
-    for _ in range(_MAX_DEPTH + 1):
+    for _level in range(_MAX_DEPTH + 1):
         below: list[Path] = []
         for folder in level:
             try:
@@ -194,7 +212,7 @@ def _choose(path: Path, data_sets: list[DataSet]) -> DataSet | None:
         candidates = preferred[:1] or candidates
     if len(candidates) > 1:
         raise DataError(
-            f"{path} has several data sets: {', '.join(str(item) for item in candidates)}",
-            hint="choose the folder or the .npz of one of them",
+            _("{path} has several data sets: {names}", path=path, names=list_words(map(str, candidates))),
+            hint=_("choose the folder or the .npz of one of them"),
         )
     return candidates[0]

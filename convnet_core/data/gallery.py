@@ -14,6 +14,7 @@ from PIL import Image
 from convnet_core.common.files import write_atomic
 from convnet_core.data.split import CLASSES, SIDE, Split
 from convnet_core.errors import DataError
+from convnet_core.language import _
 
 Picture = NDArray[np.uint8]
 _GAP = 2  # pixels between two images
@@ -71,4 +72,7 @@ def save(picture: Image.Image, path: Path) -> None:
     try:
         write_atomic(path, buffer.getvalue())
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}", hint="choose a file in an existing folder") from error
+        raise DataError(
+            _("cannot write {path}: {reason}", path=path, reason=error.strerror),
+            hint=_("choose a file in an existing folder"),
+        ) from error

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from convnet_core.common.file_kinds import GZIP, file_kind
 from convnet_core.errors import DataError
+from convnet_core.language import N_, _
 
 MAX_ITEMS = 500_000
 MAX_BYTES = MAX_ITEMS * 28 * 28
@@ -29,7 +30,7 @@ _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E:
 _MAX_DIMENSIONS = 4
 _BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"
-_HINT = "MNIST's files have the IDX format; download this one again, or choose another folder"
+_HINT = N_("MNIST's files have the IDX format; download this one again, or choose another folder")
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,33 @@ def read_idx(path: Path) -> NDArray[Any]:
         header = _header(path, file)
         count = math.prod(header.shape) * header.dtype.itemsize
         if header.shape[0] > MAX_ITEMS:
-            raise DataError(f"{path}: has {header.shape[0]} items by its header; the limit is {MAX_ITEMS}")
+            raise DataError(
+                _(
+                    "{path}: has {count} items by its header; the limit is {limit}",
+                    path=path,
+                    count=header.shape[0],
+                    limit=MAX_ITEMS,
+                )
+            )
         if count > MAX_BYTES:
-            raise DataError(f"{path}: has {count / 1e6:,.0f} MB by its header; the limit is {MAX_BYTES / 1e6:,.0f} MB")
+            raise DataError(
+                _(
+                    "{path}: has {megabytes:,.0f} MB by its header; the limit is {limit:,.0f} MB",
+                    path=path,
+                    megabytes=count / 1e6,
+                    limit=MAX_BYTES / 1e6,
+                )
+            )
         body = np.empty(count, np.uint8)
         size = _fill(file, body)
         if size < count:
-            raise DataError(f"{path}: truncated, {size} bytes of data instead of {count}")
+            raise DataError(
+                _("{path}: truncated, {size} bytes of data instead of {count}", path=path, size=size, count=count)
+            )
         if file.read(1):
             raise DataError(
-                f"{path}: more data than in its header ({count} bytes)", hint="it may be damaged: download it again"
+                _("{path}: more data than in its header ({count} bytes)", path=path, count=count),
+                hint=_("it may be damaged: download it again"),
             )
     return body.view(header.dtype).reshape(header.shape)
 
@@ -75,9 +93,9 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
         with cast(IO[bytes], gzip.open(path)) if is_gzip else path.open("rb") as content:
             yield content
     except gzip.BadGzipFile as error:
-        raise DataError(f"{path}: damaged gzip data") from error
+        raise DataError(_("{path}: damaged gzip data", path=path)) from error
     except (EOFError, zlib.error) as error:
-        raise DataError(f"{path}: truncated or damaged gzip data") from error
+        raise DataError(_("{path}: truncated or damaged gzip data", path=path)) from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
 
@@ -88,11 +106,13 @@ def _header(path: Path, file: IO[bytes]) -> Header:
     if not valid:
         kind = file_kind(path)
         if kind is None or kind == GZIP:
-            raise DataError(f"{path}: not an IDX file, or its first bytes are damaged", hint=_HINT)
-        raise DataError(f"{path}: {kind.name}; expected an IDX file", hint=kind.fix or _HINT)
+            raise DataError(_("{path}: not an IDX file, or its first bytes are damaged", path=path), hint=_(_HINT))
+        raise DataError(
+            _("{path}: {what}; expected an IDX file", path=path, what=kind.what), hint=kind.hint or _(_HINT)
+        )
     sizes = np.frombuffer(file.read(4 * start[3]), np.uint8)
     if len(sizes) < 4 * start[3]:
-        raise DataError(f"{path}: truncated in its header")
+        raise DataError(_("{path}: truncated in its header", path=path))
     dtype, shape = np.dtype(_TYPES[start[2]]), sizes.view(">u4")
     swapped = sizes.view("<u4")  # some programs write little-endian sizes
     if shape[0] > MAX_ITEMS >= swapped[0] and dtype.itemsize == 1:

@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from convnet_core.common.archives import check_archive
 from convnet_core.common.files import new_id
-from convnet_core.common.formatting import format_count
+from convnet_core.common.formatting import join_clauses, list_words
 from convnet_core.data import arrays, folder
 from convnet_core.data.folder import DataSet, Role
 from convnet_core.data.idx import MAX_BYTES, MAX_ITEMS, read_header, read_idx
 from convnet_core.data.split import Split
 from convnet_core.errors import DataError, Stopped, one_line
 from convnet_core.events import Message, Monitor, Progress
+from convnet_core.language import _, plural
 
 Load = Callable[[Role], tuple[str, NDArray[Any]]]
 """Returns, for a role, a name for messages and the array."""
@@ -49,9 +50,11 @@ def read_path(path: Path) -> tuple[Split, Split, list[str]]:
     data_set = folder.find(path)
     if data_set is None:
         raise DataError(
-            f"{path} {folder.describe(path)}",
-            hint="a data set is a folder with the four files of MNIST (train-images-idx3-ubyte, train-labels-…, "
-            "t10k-images-…, t10k-labels-…), or an .npz with x_train, y_train, x_test and y_test",
+            folder.describe(path),
+            hint=_(
+                "a data set is a folder with the four files of MNIST (train-images-idx3-ubyte, train-labels-…, "
+                "t10k-images-…, t10k-labels-…), or an .npz with x_train, y_train, x_test and y_test"
+            ),
         )
     return read(data_set)
 
@@ -66,9 +69,16 @@ def read(data_set: DataSet) -> tuple[Split, Split, list[str]]:
         train, test = _split(load, "train", notes), _split(load, "test", notes)
     if data_set.prefix.startswith("emnist"):
         train, test = (Split(part.images.transpose(0, 2, 1).copy(), part.labels) for part in (train, test))
-        notes.append(f"{data_set}: EMNIST's images are transposed; swapped rows and columns")
+        notes.append(_("{data_set}: EMNIST's images are transposed; swapped rows and columns", data_set=data_set))
     if len(train) < len(test):
-        notes.append(f"{data_set}: {len(train):,} training images and {len(test):,} test images: are they swapped?")
+        notes.append(
+            _(
+                "{data_set}: {train:,} training images and {test:,} test images: are they swapped?",
+                data_set=data_set,
+                train=len(train),
+                test=len(test),
+            )
+        )
     return train, test, notes
 
 
@@ -97,7 +107,7 @@ def _open(data_set: DataSet) -> Iterator[Load]:
     except DataError:
         raise
     except zipfile.BadZipFile as error:
-        raise DataError(f"{path}: not an .npz file, or damaged") from error
+        raise DataError(_("{path}: not an .npz file, or damaged", path=path)) from error
     except Exception as error:  # zlib and NumPy raise many exception types
         raise DataError(f"{path}: {one_line(error)}") from error
 
@@ -108,14 +118,17 @@ def _member(file: Any, role: Role, path: Path) -> tuple[str, NDArray[Any]]:
     names = (f"{'x' if kind == 'images' else 'y'}_{part}", f"{part}_{kind}")
     key = next((name for name in names if name in file.files), None)
     if key is None:
-        content = ", ".join(file.files[:8]) or "nothing"
+        content = list_words(file.files[:8]) or _("nothing")
         raise DataError(
-            f"{path}: {names[0]} is missing; it has {content}", hint="it needs x_train, y_train, x_test and y_test"
+            _("{path}: {name} is missing; it has {content}", path=path, name=names[0], content=content),
+            hint=_("it needs x_train, y_train, x_test and y_test"),
         )
     array = file[key]
     is_numeric = isinstance(array, np.ndarray) and array.dtype.kind in "biuf" and array.ndim > 0
     if not is_numeric or len(array) > MAX_ITEMS:
-        raise DataError(f"{path}: {key} must be a numeric array for at most {MAX_ITEMS:,} images")
+        raise DataError(
+            _("{path}: {key} must be a numeric array for at most {limit:,} images", path=path, key=key, limit=MAX_ITEMS)
+        )
     return f"{path}: {key}", array
 
 
@@ -123,19 +136,30 @@ def _split(load: Load, part: str, notes: list[str]) -> Split:
     """Load the images and labels of one part; swap them if each has the other's name."""
     (images_name, images), (labels_name, labels) = load((part, "images")), load((part, "labels"))
     if arrays.are_images(labels) and not arrays.are_images(images):
-        notes.append(f"{images_name} has the labels and {labels_name} the images: swapped them")
+        notes.append(
+            _(
+                "{images_name} has the labels and {labels_name} the images: swapped them",
+                images_name=images_name,
+                labels_name=labels_name,
+            )
+        )
         (images_name, images), (labels_name, labels) = (labels_name, labels), (images_name, images)
     split = Split(arrays.images(images, images_name, notes), arrays.labels(labels, labels_name, notes))
     if len(split.labels) != len(split.images):
-        _, others = load(("test" if part == "train" else "train", "labels"))
+        others = load(("test" if part == "train" else "train", "labels"))[1]
         swapped = len(split.images) == len(others)
         raise DataError(
-            f"{labels_name}: {format_count(len(split.labels), 'label')} for "
-            f"{format_count(len(split.images), 'image')} in {Path(images_name).name}",
-            hint="the training and test labels look swapped: rename the files" if swapped else "",
+            _(
+                "{file}: {labels} for {images} in {other}",
+                file=labels_name,
+                labels=plural("{count} label", "{count} labels", len(split.labels)),
+                images=plural("{count} image", "{count} images", len(split.images)),
+                other=Path(images_name).name,
+            ),
+            hint=_("the training and test labels look swapped: rename the files") if swapped else "",
         )
     if len(split) == 0:
-        raise DataError(f"{images_name}: has no images")
+        raise DataError(_("{images_name}: has no images", images_name=images_name))
     return split
 
 
@@ -166,7 +190,9 @@ def download(root: Path, monitor: Monitor) -> None:
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        raise DataError(f"cannot write MNIST to {root}: {error.strerror or error}") from error
+        raise DataError(
+            _("cannot write MNIST to {root}: {reason}", root=root, reason=error.strerror or error)
+        ) from error
 
 
 def _download_file(mirrors: list[str], name: str, md5: str, target: Path, monitor: Monitor) -> None:
@@ -177,22 +203,28 @@ def _download_file(mirrors: list[str], name: str, md5: str, target: Path, monito
             content = _read_url(
                 mirror + name,
                 lambda done, total: monitor.emit(
-                    Progress(label=f"downloading {name}", done=done, total=total, unit="bytes")
+                    Progress(label=_("downloading {name}", name=name), done=done, total=total, unit="bytes")
                 ),
                 monitor,
             )
         except (OSError, http.client.HTTPException, ValueError) as error:
             failures.append(str(getattr(error, "reason", error)))
-            monitor.emit(Message(text=f"{mirror} did not serve {name}: {failures[-1]}"))
+            monitor.emit(
+                Message(
+                    text=_("{mirror} did not serve {name}: {reason}", mirror=mirror, name=name, reason=failures[-1])
+                )
+            )
             continue
         if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5:
             (target / name).write_bytes(content)
             return
-        failures.append("wrong checksum")
+        failures.append(_("wrong checksum"))
     raise DataError(
-        f"MNIST cannot be downloaded: no mirror served {name} ({'; '.join(failures)})",
-        hint="without a network, use generated digits (--data strokes), or put MNIST's files into a folder "
-        "(--data-dir FOLDER)",
+        _("MNIST cannot be downloaded: no mirror served {name} ({reasons})", name=name, reasons=join_clauses(failures)),
+        hint=_(
+            "without a network, use generated digits (--data strokes), or put MNIST's files into a folder "
+            "(--data-dir FOLDER)"
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from convnet_core.data.picture import Gray
 from convnet_core.data.strokes import plain_digit
 from convnet_core.errors import DataError
+from convnet_core.language import _
 
 SIDE = 280
 """Width and height of the paper, the unit of all coordinates."""
@@ -37,9 +38,9 @@ def strokes_of(value: Any) -> tuple[Stroke, ...]:
     try:
         strokes = tuple(_stroke(float(item["width"]), [float(number) for number in item["points"]]) for item in value)
     except (TypeError, KeyError, ValueError, OverflowError) as error:
-        raise DataError("the drawing cannot be read", hint="clear the pad and draw again") from error
+        raise DataError(_("the drawing cannot be read"), hint=_("clear the pad and draw again")) from error
     if sum(len(stroke.points) for stroke in strokes) > _MOST_POINTS:
-        raise DataError("the drawing has too many strokes", hint="clear the pad and draw one digit")
+        raise DataError(_("the drawing has too many strokes"), hint=_("clear the pad and draw one digit"))
     return strokes
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
 from convnet_core.errors import DataError
+from convnet_core.language import _
 
 _MIN_CONTRAST = 0.1  # of ink against transparent paper, as a fraction of the full range
 _COLOR_RATIO = 1.5  # use a single color channel if its contrast is this many times that of the brightness
@@ -38,16 +39,23 @@ def _read(source: Path | io.BytesIO, name: object) -> Gray:
     try:
         with Image.open(source, formats=_FORMATS) as image:
             if image.width * image.height > _MAX_PIXELS:
-                raise DataError(f"{name}: {image.width} × {image.height} is too many pixels")
+                raise DataError(
+                    _(
+                        "{name}: {width} × {height} is too many pixels",
+                        name=name,
+                        width=image.width,
+                        height=image.height,
+                    )
+                )
             image.draft(None, (_LARGE_SIDE, _LARGE_SIDE))  # decodes a JPEG at a reduced size
             image.load()
             return brightness(ImageOps.exif_transpose(_reduce(image)))  # phones record the orientation
     except FileNotFoundError as error:
-        raise DataError(f"{name}: no such file") from error
+        raise DataError(_("{name}: no such file", name=name)) from error
     except Image.DecompressionBombError as error:
-        raise DataError(f"{name}: too many pixels") from error
+        raise DataError(_("{name}: too many pixels", name=name)) from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow raises SyntaxError on some damaged files
-        raise DataError(f"{name}: cannot be read as an image") from error
+        raise DataError(_("{name}: cannot be read as an image", name=name)) from error
 
 
 def _reduce(image: Image.Image) -> Image.Image:

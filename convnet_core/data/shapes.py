@@ -11,6 +11,7 @@ from PIL import Image
 
 from convnet_core.data.picture import Gray
 from convnet_core.errors import DataError
+from convnet_core.language import _
 
 Mask = NDArray[np.bool_]
 
@@ -201,7 +202,8 @@ def _check_one(shapes: list[Shape]) -> None:
     """
     if len(shapes) > _MOST:
         raise DataError(
-            f"no digit: {len(shapes)} separate shapes on the picture", hint="use a picture of one digit on plain paper"
+            _("no digit: {count} separate shapes on the picture", count=len(shapes)),
+            hint=_("use a picture of one digit on plain paper"),
         )
     groups = [[shape] for shape in shapes]
     for one, shape in enumerate(shapes):
@@ -214,8 +216,8 @@ def _check_one(shapes: list[Shape]) -> None:
     count = sum(height >= _SMALL * max(heights) for height in heights)
     if count > 1:
         raise DataError(
-            f"several digits: {count} separate shapes of similar height",
-            hint="crop the picture to one digit",
+            _("several digits: {count} separate shapes of similar height", count=count),
+            hint=_("crop the picture to one digit"),
         )
 
 

@@ -17,6 +17,7 @@ from convnet_core.data import strokes
 from convnet_core.data.split import CLASSES, SIDE, Split
 from convnet_core.errors import DataError
 from convnet_core.events import Monitor, Progress
+from convnet_core.language import _
 
 SIZES = (60_000, 10_000)
 """Default numbers of training and test images, the same as in MNIST."""
@@ -41,7 +42,7 @@ def _load_split(name: str, count: int, seed: int, monitor: Monitor) -> Split:
         return cached
 
     def report(done: int, total: int) -> None:
-        monitor.emit(Progress(label=f"drawing {name} digits", done=done, total=total, unit="images"))
+        monitor.emit(Progress(label=_("drawing {name} digits", name=name), done=done, total=total, unit="images"))
 
     images, labels = strokes.generate(count, seed, progress=report)
     _write_cache(path, images, labels)
@@ -72,8 +73,12 @@ def _write_cache(path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8
         os.replace(draft, path)
     except OSError as error:
         raise DataError(
-            f"cannot cache the generated digits in {path.parent}: {error.strerror or error}",
-            hint="set CONVNET_CACHE_DIR to a writable folder",
+            _(
+                "cannot cache the generated digits in {folder}: {reason}",
+                folder=path.parent,
+                reason=error.strerror or error,
+            ),
+            hint=_("set CONVNET_CACHE_DIR to a writable folder"),
         ) from error
     finally:
         draft.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from convnet_core.convert import node_map_file
 from convnet_core.convert.node_map_file import NodeMap
 from convnet_core.errors import ConversionError, UnsupportedNode
+from convnet_core.language import _
 from convnet_core.onnx_files import model_file
 from convnet_core.tensors.arrays import Array, Feeds
 
@@ -77,5 +78,7 @@ class Case:
         """What each ONNX node became, as the conversion recorded it. Raises ConversionError if it is too old."""
         node_map = [] if self.folder is None else node_map_file.read(self.folder)
         if any(len(entry.tensors) != len(entry.outputs) for entry in node_map):
-            raise ConversionError("the conversion was made by an older version of this project", hint="convert again")
+            raise ConversionError(
+                _("the conversion was made by an older version of this project"), hint=_("convert again")
+            )
         return node_map

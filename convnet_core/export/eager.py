@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from convnet_core.errors import ConfigError, one_line
+from convnet_core.language import _, plural
 from convnet_core.tensors.arrays import Array
 
 NO_NUMPY_DTYPE = frozenset(
@@ -51,8 +52,14 @@ class Call:
             )
         except TypeError as error:
             raise ConfigError(
-                f"{len(args) + len(kwargs or {})} example tensors do not fit forward{signature}: {one_line(error)}",
-                hint="pass one tensor per parameter; move other arguments into the network itself",
+                plural(
+                    "{count} example tensor does not fit forward{signature}: {reason}",
+                    "{count} example tensors do not fit forward{signature}: {reason}",
+                    len(args) + len(kwargs or {}),
+                    signature=signature,
+                    reason=one_line(error),
+                ),
+                hint=_("pass one tensor per parameter; move other arguments into the network itself"),
             ) from error
         return cls(bound.args, bound.kwargs)
 
@@ -148,15 +155,19 @@ def is_equal(one: list[Tensor], other: list[Tensor]) -> bool:
 
 
 def why_unsteady(model: nn.Module, call: Call) -> str:
-    """Why a network's result changes between calls with the same input; empty if it does not."""
+    """Why a network's result changes between calls with the same input, in a sentence; empty if it does not."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         rng_state = torch.get_rng_state()
         first = tensors(run_network(model, call))
         draws = not torch.equal(torch.get_rng_state(), rng_state)
         # one call may hide the randomness, such as behind an argmax; eight calls very likely do not
-        changes = any(not is_equal(first, tensors(run_network(model, call))) for _ in range(8 if draws else 1))
-    return ("draws random numbers" if draws else "keeps a state") if changes else ""
+        changes = any(not is_equal(first, tensors(run_network(model, call))) for _call in range(8 if draws else 1))
+    if not changes:
+        return ""
+    if draws:
+        return _("the network draws random numbers even in eval mode: the same input gives different results")
+    return _("the network keeps a state even in eval mode: the same input gives different results")
 
 
 @contextlib.contextmanager

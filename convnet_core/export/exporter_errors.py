@@ -10,18 +10,21 @@ import onnx
 import torch
 
 from convnet_core.errors import ConversionError, UnsupportedOpError
+from convnet_core.language import N_, _
 
 _WORKAROUNDS = {
-    "aten::_cdist_forward": "for p=2, use (x.unsqueeze(-2) - y.unsqueeze(-3)).pow(2).sum(-1).sqrt()",
-    "aten::adaptive_max_pool": "use an output size that divides the input's, or nn.MaxPool2d; for one value torch.amax",
-    "prims::prod": "x.prod() and x.prod(dim) work; write a cumulative product as a loop of products",
-    "aten::searchsorted": "use torch.bucketize",
-    "aten::kthvalue": "use torch.topk or torch.sort, and an index",
-    "aten::median": "use torch.topk or torch.sort, and an index",
+    "aten::_cdist_forward": N_("for p=2, use (x.unsqueeze(-2) - y.unsqueeze(-3)).pow(2).sum(-1).sqrt()"),
+    "aten::adaptive_max_pool": N_(
+        "use an output size that divides the input's, or nn.MaxPool2d; for one value torch.amax"
+    ),
+    "prims::prod": N_("x.prod() and x.prod(dim) work; write a cumulative product as a loop of products"),
+    "aten::searchsorted": N_("use torch.bucketize"),
+    "aten::kthvalue": N_("use torch.topk or torch.sort, and an index"),
+    "aten::median": N_("use torch.topk or torch.sort, and an index"),
 }
 """Replacements for operators that PyTorch 2.14's exporter does not support, by the start of the operator's name."""
 
-_GENERAL_WORKAROUND = "write it with other PyTorch operators; PyTorch's documentation lists those with an ONNX form"
+_GENERAL_WORKAROUND = N_("write it with other PyTorch operators; PyTorch's documentation lists those with an ONNX form")
 _NO_OP = re.compile(r"No Op registered for (\w+) with domain_version of (\d+)")
 _PYTORCH = re.compile(r"/(torch|onnxscript|convnet_core)/|/importlib/|^<|/contextlib.py$")
 _LINE = re.compile(r'File "([^"]+)", line (\d+), in .*\n\s*(\S.*)')
@@ -38,7 +41,7 @@ def explain(error: BaseException) -> ConversionError:
         return newer
     if any("data-dependent" in str(cause) for cause in causes):
         return _data_dependent_error(causes)
-    return ConversionError(f"PyTorch's exporter failed{_frame(root)}: {summarize(root)}")
+    return ConversionError(_("PyTorch's exporter failed{place}: {reason}", place=_frame(root), reason=summarize(root)))
 
 
 def summarize(error: BaseException) -> str:
@@ -58,7 +61,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _node(causes: list[BaseException]) -> torch.fx.Node | None:
     """The node that the exporter failed on. PyTorch 2.14's error has it only as text, without its module."""
     for cause in causes:
-        for frame, _ in traceback.walk_tb(cause.__traceback__):
+        for frame, _line_number in traceback.walk_tb(cause.__traceback__):
             node = frame.f_locals.get("node")
             if frame.f_code.co_name == "_translate_fx_graph" and isinstance(node, torch.fx.Node):
                 return node
@@ -68,16 +71,25 @@ def _node(causes: list[BaseException]) -> torch.fx.Node | None:
 def _node_error(node: torch.fx.Node, root: BaseException) -> ConversionError:
     name = "::".join(str(node.target).split(".")[:2])  # aten.cdist.default is aten::cdist
     if type(root).__name__ == "DispatchError":
-        numbers = " for complex numbers" if "complex-valued" in str(root) else ""
         workarounds = (text for start, text in _WORKAROUNDS.items() if name.startswith(start))
-        _, function = node.meta.get("torch_fn", ("", ""))
-        function = function.rpartition(".")[2]
-        called = f" ({function})" if function and function not in name else ""
-        return UnsupportedOpError(
-            f"PyTorch's exporter has no ONNX form of {name}{called}{numbers}{_location(node)}",
-            hint=next(workarounds, _GENERAL_WORKAROUND),
+        function = node.meta.get("torch_fn", ("", ""))[1].rpartition(".")[2]
+        called = f"{name} ({function})" if function and function not in name else name
+        message = _("PyTorch's exporter has no ONNX form of {name}{place}", name=called, place=_location(node))
+        if "complex-valued" in str(root):
+            message = _(
+                "PyTorch's exporter has no ONNX form of {name} for complex numbers{place}",
+                name=called,
+                place=_location(node),
+            )
+        return UnsupportedOpError(message, hint=_(next(workarounds, _GENERAL_WORKAROUND)))
+    return ConversionError(
+        _(
+            "PyTorch's exporter cannot write {name}{place} as ONNX: {reason}",
+            name=name,
+            place=_location(node),
+            reason=summarize(root),
         )
-    return ConversionError(f"PyTorch's exporter cannot write {name}{_location(node)} as ONNX: {summarize(root)}")
+    )
 
 
 def _location(node: torch.fx.Node) -> str:
@@ -85,8 +97,9 @@ def _location(node: torch.fx.Node) -> str:
     stack = list(node.meta.get("nn_module_stack", {}).values())
     path, kind = stack[-1] if stack else ("", "")
     kind = kind if isinstance(kind, str) else kind.__name__
-    module = f", in {path or 'the network'} ({kind.rpartition('.')[2]})" if kind else ""
-    return module + _line(node.meta.get("stack_trace") or "")
+    module = path or _("the network")
+    inside = _(", in {module} ({kind})", module=module, kind=kind.rpartition(".")[2]) if kind else ""
+    return inside + _line(node.meta.get("stack_trace") or "")
 
 
 def _line(text: str) -> str:
@@ -95,7 +108,7 @@ def _line(text: str) -> str:
     if not lines:
         return ""
     file, line, code = lines[-1]
-    return f" at {file.rpartition('/')[2]}:{line}: {code.strip()[:80]}"
+    return _(" at {line}: {code}", line=f"{file.rpartition('/')[2]}:{line}", code=code.strip()[:80])
 
 
 def _frame(error: BaseException) -> str:
@@ -110,14 +123,17 @@ def newer_opset_error(text: str) -> ConversionError | None:
         return None
     versions = [item.since_version for item in onnx.defs.get_all_schemas_with_history() if item.name == match[1]]
     return UnsupportedOpError(
-        f"the network needs ONNX's {match[1]}, which is not in opset {match[2]}",
-        hint=f"use --opset {min(versions)}" if versions else "",
+        _("the network needs ONNX's {operator}, which is not in opset {opset}", operator=match[1], opset=match[2]),
+        hint=_("use --opset {version}", version=min(versions)) if versions else "",
     )
 
 
 def _data_dependent_error(causes: list[BaseException]) -> ConversionError:
     location = next(filter(None, (_line(str(cause)) for cause in causes)), _frame(causes[-1]))
     return ConversionError(
-        f"the network's code depends on the values of a tensor{location}; an ONNX graph is the same for all values",
-        hint="use torch.where or torch.cond instead of `if`, and sizes that do not depend on values",
+        _(
+            "the network's code depends on the values of a tensor{place}; an ONNX graph is the same for all values",
+            place=location,
+        ),
+        hint=_("use torch.where or torch.cond instead of `if`, and sizes that do not depend on values"),
     )

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from convnet_core.errors import ConfigError, one_line
 from convnet_core.export.eager import NO_NUMPY_DTYPE
+from convnet_core.language import _
 from convnet_core.networks.convnet import describe_tensor
 
 
@@ -34,19 +35,23 @@ def load_factory(factory: str, examples: Sequence[str]) -> FactoryModel:
     value = _call(factory)
     model, tensors = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
     if not isinstance(model, nn.Module):
-        raise ConfigError(f"{factory} returned a {type(model).__name__}, not a torch.nn.Module")
+        raise ConfigError(
+            _("{factory} returned a {type}, not a torch.nn.Module", factory=factory, type=type(model).__name__)
+        )
     if examples:
         tensors = tuple(example(text) for text in examples)
     if tensors is None:
         raise ConfigError(
-            f"the inputs of the network of {factory} are unknown",
-            hint="add --example 2,3,224,224 for each input, or return the network with a tuple of example tensors",
+            _("the inputs of the network of {factory} are unknown", factory=factory),
+            hint=_("add --example 2,3,224,224 for each input, or return the network with a tuple of example tensors"),
         )
     tensors = (tensors,) if isinstance(tensors, Tensor) else tensors
     if isinstance(tensors, dict):
         return FactoryModel(model, (), {str(name): _prepare(item, factory) for name, item in tensors.items()})
     if not isinstance(tensors, tuple | list) or not tensors:
-        raise ConfigError(f"the example of {factory} must be tensors, as many as the network's forward takes")
+        raise ConfigError(
+            _("the example of {factory} must be tensors, as many as the network's forward takes", factory=factory)
+        )
     return FactoryModel(model, tuple(_prepare(item, factory) for item in tensors))
 
 
@@ -54,18 +59,27 @@ def _prepare(item: Any, factory: str) -> Tensor:
     """Move an example tensor to the CPU and detach it. Raises ConfigError if NumPy cannot represent it."""
     if not isinstance(item, Tensor):
         raise ConfigError(
-            f"the example of {factory} must be tensors, as many as the network's forward takes; "
-            f"one item is a {type(item).__name__}",
-            hint="move other arguments into the network: wrap it in an nn.Module whose forward adds them",
+            _(
+                "the example of {factory} must be tensors, as many as the network's forward takes; one item is a "
+                "{name__}",
+                factory=factory,
+                name__=type(item).__name__,
+            ),
+            hint=_("move other arguments into the network: wrap it in an nn.Module whose forward adds them"),
         )
     if item.is_complex():
         raise ConfigError(
-            f"{factory} takes complex numbers ({item.dtype}), which ONNX Runtime does not support",
-            hint="make torch.view_as_real(x) the input, and start forward with torch.view_as_complex",
+            _(
+                "{factory} takes complex numbers ({dtype}), which ONNX Runtime does not support",
+                factory=factory,
+                dtype=item.dtype,
+            ),
+            hint=_("make torch.view_as_real(x) the input, and start forward with torch.view_as_complex"),
         )
     if item.dtype in NO_NUMPY_DTYPE or item.is_quantized or item.layout != torch.strided or item.is_meta:
         raise ConfigError(
-            f"{factory} takes {describe_tensor(item)}, which NumPy does not have", hint="export the network in float32"
+            _("{factory} takes {kind}, which NumPy does not have", factory=factory, kind=describe_tensor(item)),
+            hint=_("export the network in float32"),
         )
     return item.detach().cpu()
 
@@ -79,19 +93,21 @@ def example(text: str) -> Tensor:
         try:
             return torch.from_numpy(np.load(Path(text).expanduser(), allow_pickle=False))
         except Exception as error:  # NumPy raises many exception types
-            raise ConfigError(f"--example {text} cannot be read: {one_line(error)}") from error
-    kind, _, sizes = text.rpartition(":")
+            raise ConfigError(
+                _("--example {text} cannot be read: {reason}", text=text, reason=one_line(error))
+            ) from error
+    kind, sizes = text.rpartition(":")[::2]
     dtype = getattr(torch, kind or "float32", None)
     if not isinstance(dtype, torch.dtype):
-        raise ConfigError(f"--example {text}: {kind!r} is not a PyTorch dtype")
+        raise ConfigError(_("--example {text}: {kind!r} is not a PyTorch dtype", text=text, kind=kind))
     try:
         shape = [int(size) for size in sizes.split(",")] if sizes else []
         if any(size < 0 for size in shape):
             raise ValueError(sizes)
     except ValueError:
         raise ConfigError(
-            f"--example takes a shape, a dtype and a shape, or a file, not {text!r}",
-            hint="for example 2,3,224,224 or int64:2,16 or samples.npy",
+            _("--example takes a shape, a dtype and a shape, or a file, not {text!r}", text=text),
+            hint=_("for example 2,3,224,224 or int64:2,16 or samples.npy"),
         ) from None
     generator = torch.Generator().manual_seed(0)
     if dtype.is_floating_point:
@@ -100,20 +116,26 @@ def example(text: str) -> Tensor:
 
 
 def _call(factory: str) -> Any:
-    module_name, _, name = factory.partition(":")
+    module_name, name = factory.partition(":")[::2]
     if not module_name or not name:
-        raise ConfigError(f"--factory takes package.module:function, not {factory!r}")
+        raise ConfigError(_("--factory takes package.module:function, not {factory!r}", factory=factory))
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # user code may raise anything
         raise ConfigError(
-            f"{module_name} cannot be imported: {type(error).__name__}: {one_line(error)}",
-            hint="Python searches this folder and the installed packages",
+            _(
+                "{module} cannot be imported: {reason}",
+                module=module_name,
+                reason=f"{type(error).__name__}: {one_line(error)}",
+            ),
+            hint=_("Python searches this folder and the installed packages"),
         ) from error
     function = getattr(module, name, None)
     if not callable(function):
-        raise ConfigError(f"{module_name} has no function {name!r}")
+        raise ConfigError(_("{module_name} has no function {name!r}", module_name=module_name, name=name))
     try:
         return function()
     except (Exception, SystemExit) as error:  # user code may raise anything
-        raise ConfigError(f"{factory} raised {type(error).__name__}: {one_line(error)}") from error
+        raise ConfigError(
+            _("{factory} raised {reason}", factory=factory, reason=f"{type(error).__name__}: {one_line(error)}")
+        ) from error

@@ -22,13 +22,14 @@ from convnet_core.export import eager
 from convnet_core.export.eager import Call
 from convnet_core.export.exporter_errors import explain, newer_opset_error
 from convnet_core.export.verification import prepare_call, verify, why_call_fails
+from convnet_core.language import N_, _
 from convnet_core.networks.convnet import eval_mode
 from convnet_core.networks.ports import INPUT, OUTPUT
 from convnet_core.onnx_files.model_file import ONE_FILE, check, inputs, size
 
 log = logging.getLogger(__name__)
 
-_CONSTANT_BATCH = (
+_CONSTANT_BATCH = N_(
     "PyTorch's exporter made it a constant, because of len(x), int(x.shape[0]) or a loop over x in the network"
 )
 
@@ -100,7 +101,9 @@ def _export_dynamic(model: nn.Module, call: Call, config: ExportConfig) -> tuple
     """Export with a dynamic batch; None and the reason if that is not possible."""
     batch = call.batch
     if not batch:
-        return None, "its inputs have no first dimension in common" if batch is None else "the example has no samples"
+        return None, _("its inputs have no first dimension in common") if batch is None else _(
+            "the example has no samples"
+        )
     if reason := why_call_fails(model, call.resized(batch + 3)):
         return None, reason
     try:
@@ -148,9 +151,14 @@ def _export_verified(
         onnx_model = program.model_proto if config.fuse_batchnorm else _optimize_without_fusion(program)
         if (bytes_ := size(onnx_model)) > ONE_FILE:
             raise ConversionError(
-                f"its {bytes_ / 1e9:.1f} GB of weights exceed the limit of 2 GB for one ONNX file",
-                hint="write several files with torch.onnx.export(..., external_data=True), and convert the model on "
-                "the command line: `convert --onnx FILE`",
+                _(
+                    "its {gigabytes:.1f} GB of weights exceed the limit of 2 GB for one ONNX file",
+                    gigabytes=bytes_ / 1e9,
+                ),
+                hint=_(
+                    "write several files with torch.onnx.export(..., external_data=True), and convert the model on the "
+                    "command line: `convert --onnx FILE`"
+                ),
             )
         try:
             check(onnx_model)

@@ -10,10 +10,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from convnet_core.common.formatting import join_words, list_words
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import ConfigError, ConversionError, one_line
 from convnet_core.export import eager
 from convnet_core.export.eager import NO_NUMPY_DTYPE, Call, run_network
+from convnet_core.language import _
 from convnet_core.networks.convnet import describe_tensor, eval_mode, is_plain
 from convnet_core.onnx_files.model_file import inputs
 from convnet_core.onnx_files.precision import output_precisions, tolerance
@@ -32,20 +34,25 @@ def prepare_call(
     the reason if the network cannot be exported.
     """
     for name, module in model.named_modules():
+        shown = name or _("the network")
         if isinstance(module, torch.jit.ScriptModule):
             raise ConfigError(
-                f"{name or 'the network'} is a TorchScript program, which PyTorch's exporter cannot read",
-                hint="use the original nn.Module; the program's state_dict() has the weights",
+                _("{shown} is a TorchScript program, which PyTorch's exporter cannot read", shown=shown),
+                hint=_("use the original nn.Module; the program's state_dict() has the weights"),
             )
         if type(module).__module__.startswith(_QUANTIZED):
             raise ConfigError(
-                f"{name or 'the network'} is quantized ({type(module).__name__}), which PyTorch's exporter cannot read",
-                hint="export the network before quantization; `convert` writes its own int8 file",
+                _(
+                    "{shown} is quantized ({type}), which PyTorch's exporter cannot read",
+                    shown=shown,
+                    type=type(module).__name__,
+                ),
+                hint=_("export the network before quantization; `convert` writes its own int8 file"),
             )
         if empty := next((key for key, value in _weights(module) if value.is_meta), None):
             raise ConfigError(
-                f"{empty} of {name or 'the network'} has no values: it is on PyTorch's meta device",
-                hint="load the weights: load_state_dict(weights, assign=True)",
+                _("{empty} of {shown} has no values: it is on PyTorch's meta device", empty=empty, shown=shown),
+                hint=_("load the weights: load_state_dict(weights, assign=True)"),
             )
     model.cpu()
     call = Call.of(model, example, named)
@@ -56,29 +63,34 @@ def prepare_call(
     except (Exception, SystemExit) as error:  # user code may raise anything
         example_text = ", ".join(f"{str(item.dtype)[6:]} {list(item.shape)}" for item in call.tensors)
         raise ConfigError(
-            f"the network does not run on its example ({example_text}): {_describe(error)}",
-            hint="set other shapes and dtypes with --example: 2,3,224,224 or int64:2,16 or samples.npy",
+            _(
+                "the network does not run on its example ({example_text}): {reason}",
+                example_text=example_text,
+                reason=_describe(error),
+            ),
+            hint=_("set other shapes and dtypes with --example: 2,3,224,224 or int64:2,16 or samples.npy"),
         ) from error
     if unsteady:
         raise ConfigError(
-            f"the network {unsteady} even in eval mode: the same input gives different results",
-            hint="make what changes an input of the network; call F.dropout with training=self.training",
+            unsteady,
+            hint=_("make what changes an input of the network; call F.dropout with training=self.training"),
         )
     tensors = eager.tensors(leaves)
-    others = ", ".join(sorted({type(leaf).__name__ for leaf in leaves if not isinstance(leaf, Tensor)}))
+    others = list_words(sorted({type(leaf).__name__ for leaf in leaves if not isinstance(leaf, Tensor)}))
     if not tensors:
-        raise ConfigError(f"the network's forward returns no tensor, but {others or 'nothing'}")
+        others = others or _("nothing")
+        raise ConfigError(_("the network's forward returns no tensor, but {others}", others=others))
     for tensor in tensors:
         if tensor.dtype in NO_NUMPY_DTYPE or not is_plain(tensor):
             raise ConfigError(
-                f"the network's forward returns {describe_tensor(tensor)}, which NumPy does not have",
-                hint="return it as float32: y.float()",
+                _("the network's forward returns {kind}, which NumPy does not have", kind=describe_tensor(tensor)),
+                hint=_("return it as float32: y.float()"),
             )
     notes = []
     if others:
-        notes.append(f"the export leaves out what forward returns besides tensors ({others})")
+        notes.append(_("the export leaves out what forward returns besides tensors ({others})", others=others))
     if any(tensor.is_complex() for tensor in tensors):
-        notes.append("in ONNX, complex outputs are real and imaginary parts in a last dimension of size 2")
+        notes.append(_("in ONNX, complex outputs are real and imaginary parts in a last dimension of size 2"))
     return call, tuple(notes)
 
 
@@ -96,7 +108,7 @@ def why_call_fails(model: nn.Module, call: Call) -> str:
         try:
             run_network(model, call)
         except (Exception, SystemExit) as error:  # user code may raise anything
-            return f"its forward fails with {call.batch} samples: {_describe(error)}"
+            return _("its forward fails with {batch} samples: {reason}", batch=call.batch, reason=_describe(error))
     return ""
 
 
@@ -133,11 +145,18 @@ def verify(model: nn.Module, exported: onnx.ModelProto, calls: Sequence[Call]) -
             max_error, fits = _error(actual, expected, precisions[output.name])
             if not fits:
                 same_shape = actual.shape == expected.shape
-                details = f"off by {max_error:.1e}" if same_shape else f"{actual.shape} instead of {expected.shape}"
+                details = _("{got} instead of {expected}", got=actual.shape, expected=expected.shape)
+                if same_shape:
+                    details = _("off by {error:.1e}", error=max_error)
                 raise ConversionError(
-                    f"for a batch of {call.batch} the export's result differs from PyTorch's "
-                    f"(output {output.name!r}, {details})",
-                    hint="the export was discarded",
+                    _(
+                        "for a batch of {batch} the export's result differs from PyTorch's "
+                        "(output {output!r}, {details})",
+                        batch=call.batch,
+                        output=output.name,
+                        details=details,
+                    ),
+                    hint=_("the export was discarded"),
                 )
             worst = max(worst, max_error)
     return worst
@@ -164,8 +183,10 @@ def _error(actual: Array, expected: Array, precision: str) -> tuple[float, bool]
 
 def _runtime_error(error: Exception, exported: onnx.ModelProto) -> ConversionError:
     """The error for a failure of ONNX Runtime, without the number and kind that its text begins with."""
-    rare = sorted({dtype for dtype, _ in infer_types(exported).values()} & {"bfloat16", "float16", "float64"})
+    rare = sorted({item[0] for item in infer_types(exported).values()} & {"bfloat16", "float16", "float64"})
     return ConversionError(
-        f"ONNX Runtime cannot run the export: {one_line(error).rpartition(' : ')[2]}",
-        hint=f"it has few operators for {' and '.join(rare)}; export the network in float32" if rare else "",
+        _("ONNX Runtime cannot run the export: {reason}", reason=one_line(error).rpartition(" : ")[2]),
+        hint=_("it has few operators for {dtypes}; export the network in float32", dtypes=join_words(rare))
+        if rare
+        else "",
     )

@@ -18,6 +18,7 @@ from convnet_core.graphs import onnx_tensors
 from convnet_core.graphs.graph import Edge, Graph, Node
 from convnet_core.graphs.modules import Modules
 from convnet_core.graphs.onnx_tensors import array_of, element_count
+from convnet_core.language import _
 from convnet_core.onnx_files.operators import operator_version, opsets_of
 from convnet_core.onnx_files.tensor_types import dtype_text, type_of
 
@@ -28,7 +29,7 @@ _MAX_ATTRIBUTE = 200
 def read(model: ModelProto) -> Graph:
     """The graph of a model. Raises ModelError if a name is not UTF-8."""
     if not _is_text(model):
-        raise ModelError("a name in the ONNX model is not UTF-8 text", hint="export the model again")
+        raise ModelError(_("a name in the ONNX model is not UTF-8 text"), hint=_("export the model again"))
     modules = Modules()
     nodes = tuple(_nodes(model, modules))
     return Graph(

@@ -10,6 +10,7 @@ from pathlib import Path
 from convnet_core.common.files import read_json
 from convnet_core.errors import ModelError, one_line
 from convnet_core.graphs.graph import Graph
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 
 FILE = "graph.json"
@@ -47,4 +48,6 @@ def read(path: Path) -> Graph:
             return of_file(path.with_name("model.onnx"))
         return Graph.from_json(content)
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise ModelError(f"{path} cannot be read: {one_line(error)}", hint="export again") from error
+        raise ModelError(
+            _("{path} cannot be read: {reason}", path=path, reason=one_line(error)), hint=_("export again")
+        ) from error

@@ -10,9 +10,10 @@ from convnet_core.common.processes import environment
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import PRESETS, TrainConfig
 from convnet_core.jobs.watcher import SPIN_COUNT
+from convnet_core.language import N_, _
 from convnet_core.training.speed import known_factor, speed_key
 
-_UNKNOWN = "the speed of this machine could not be measured"
+_UNKNOWN = N_("the speed of this machine could not be measured")
 
 
 class Calibrator:
@@ -36,7 +37,8 @@ class Calibrator:
 
     def failure(self, config: TrainConfig) -> str:
         """Why the speed for this config could not be measured; empty if it is known, or has not been tried."""
-        return "" if known_factor(config) is not None else self._failures.get(speed_key(config), "")
+        reason = self._failures.get(speed_key(config), "")
+        return _(reason) if reason and known_factor(config) is None else ""
 
     def close(self) -> None:
         """End the process."""
@@ -47,7 +49,7 @@ class Calibrator:
 
     def _end_finished_process(self) -> None:
         if self._process is not None and self._process.poll() is not None:
-            _, errors = self._process.communicate()
+            errors = self._process.communicate()[1]
             if self._process.returncode:
                 self._failures[self._key] = errors.strip().partition("\n")[0].removeprefix("error: ") or _UNKNOWN
             self._process = None

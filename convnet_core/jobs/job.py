@@ -24,6 +24,7 @@ from convnet_core.common.files import cache_folder, write_json
 from convnet_core.errors import BusyError, ConvNetError, Stopped, one_line
 from convnet_core.jobs.job_info import JobInfo, State, new_job_id
 from convnet_core.jobs.preview_file import write_preview
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import now
 
@@ -126,7 +127,7 @@ def open_job(
             stack.enter_context(_log_to(folder / "log.txt"))
             stack.enter_context(job.signals())
             if job.stop_requested():
-                raise Stopped("stopped before it started")
+                raise Stopped(_("stopped before it started"))
             with disk_errors.disk_errors_as_run_error(run.path):
                 yield job
             job.end()
@@ -196,10 +197,10 @@ def device_lock(device: str, job: events.Monitor) -> Iterator[None]:
             break
         except filelock.Timeout:
             if not queued:
-                job.emit(events.Queued(text=f"queued: another job is using the device {device}"))
+                job.emit(events.Queued(text=_("queued: another job is using the device {device}", device=device)))
                 queued = True
             if job.stop_requested():
-                raise Stopped("stopped while waiting for the device") from None
+                raise Stopped(_("stopped while waiting for the device")) from None
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from convnet_core.common.formatting import format_count, format_share, format_size, join_words
+from convnet_core.common.formatting import format_share, format_size, join_clauses, join_words
 from convnet_core.compare.converters import not_compared
 from convnet_core.config.stages import TrainConfig
 from convnet_core.errors import ConfigError, RunError
@@ -15,6 +15,7 @@ from convnet_core.jobs import watcher
 from convnet_core.jobs.job_info import JobInfo
 from convnet_core.jobs.job_progress import progress_of
 from convnet_core.jobs.watcher import JobView
+from convnet_core.language import _, plural
 from convnet_core.runs.names import notes_of, shown_names, title_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT, PIPELINE
@@ -115,7 +116,7 @@ def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, Stag
     views = {}
     for stage in run.stages:
         state = run.state(stage)
-        name, _, converter = stage.partition("/")
+        name, converter = stage.partition("/")[::2]
         record = _record(run, stage)
         compared = _result(record, ComparisonResult) if stage == "compare" and state.state == "fresh" else None
         refuted = compared is not None and compared.verdict != "agree"
@@ -155,12 +156,15 @@ def _outcome(run: Run, record: StageRecord | None) -> str:
     kind = _RESULTS.get(record.stage.split("/")[0]) if record else None
     match kind and _result(record, kind):
         case TrainingResult() as trained:
-            return f"{format_share(trained.test_accuracy)} correct"
+            return _("{share} correct", share=format_share(trained.test_accuracy))
         case ExportResult() as exported:
-            return f"{format_count(exported.nodes, 'node')}, {format_size(exported.bytes)}"
+            size = format_size(exported.bytes)
+            return plural("{count} node, {size}", "{count} nodes, {size}", exported.nodes, size=size)
         case ConversionResult() as converted:
-            artifacts = format_count(len(converted.sizes), "artifact")
-            return f"{format_count(converted.tensorflow_ops, 'op')}, {artifacts}"
+            artifacts = plural("{count} artifact", "{count} artifacts", len(converted.sizes))
+            return plural(
+                "{count} op, {artifacts}", "{count} ops, {artifacts}", converted.tensorflow_ops, artifacts=artifacts
+            )
         case ComparisonResult() as compared:
             return _verdict(compared, not_compared(run))
     return ""
@@ -170,14 +174,16 @@ def _verdict(compared: ComparisonResult, others: Sequence[str]) -> str:
     """How many runtimes agree, or disagree, and the converters that were not compared."""
     count, failed = len(compared.runtimes), sum(not passed for passed in compared.runtimes.values())
     if compared.verdict == "agree":
-        text = f"{format_count(count, 'runtime')} agree{'s' if count == 1 else ''}"
+        text = plural("{count} runtime agrees", "{count} runtimes agree", count)
     else:
-        text = f"{failed} of {count} disagree{'s' if failed == 1 else ''}"
+        text = plural("{count} of {total} disagrees", "{count} of {total} disagree", failed, total=count)
     return _with_others(text, others)
 
 
 def _with_others(text: str, others: Sequence[str]) -> str:
-    return f"{text}; {join_words(others)} not compared" if others else text
+    if not others:
+        return text
+    return join_clauses([text, _("{converters} not compared", converters=join_words(others))])
 
 
 def _record(run: Run, stage: str) -> StageRecord | None:

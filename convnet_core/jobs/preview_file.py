@@ -10,10 +10,11 @@ from convnet_core.common.files import read_json, write_atomic
 from convnet_core.errors import RunError, one_line
 from convnet_core.events import Preview
 from convnet_core.jobs.watcher import JobView, list_jobs
+from convnet_core.language import N_, _
 from convnet_core.runs.run import Run
 from convnet_core.training.history import newest_training
 
-_FILE, _HINT = "preview.json", "the next training replaces it"
+_FILE, _HINT = "preview.json", N_("the next training replaces it")
 
 
 def write_preview(folder: Path, preview: Preview) -> None:
@@ -30,11 +31,11 @@ def read_preview(folder: Path) -> Preview | None:
     """
     if not (folder / _FILE).is_file():
         return None
-    path = Run(folder.parent.parent).file(f"jobs/{folder.name}/{_FILE}", _HINT)
+    path = Run(folder.parent.parent).file(f"jobs/{folder.name}/{_FILE}", _(_HINT))
     try:
         return dataclass_from_json(Preview, read_json(path))
     except (OSError, ValueError, TypeError, OverflowError) as error:
-        raise RunError(f"{path} is damaged: {one_line(error)}", hint=_HINT) from error
+        raise RunError(_("{path} is damaged: {reason}", path=path, reason=one_line(error)), hint=_(_HINT)) from error
 
 
 def newest_preview(run: Run) -> Preview | None:

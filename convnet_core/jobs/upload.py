@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import FrameType
 
 from convnet_core.common import disk_errors
+from convnet_core.common.formatting import join_clauses
 from convnet_core.errors import ModelError, RunError
 from convnet_core.jobs.job_info import JobInfo
+from convnet_core.language import N_, _
 from convnet_core.runs.library import delete_runs, new_run, slug
 from convnet_core.runs.names import MAX_TITLE
 from convnet_core.runs.run import Run
@@ -24,7 +26,7 @@ MAX_MB = 200
 _MAX_MEMORY = 8 * 2**30  # bytes of address space: about ten times the file, and the libraries
 _MAX_SECONDS = 120  # CPU time
 _GRACE_SECONDS = 10  # CPU time after that until the process is killed
-NO_LIMIT = "the command line has no such limit: `python -m convnet_core convert --onnx FILE`"
+NO_LIMIT = N_("the command line has no such limit: `python -m convnet_core convert --onnx FILE`")
 
 
 def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
@@ -36,11 +38,18 @@ def receive(root: Path, name: str, content: memoryview) -> tuple[Run, Path]:
     file_name = PurePosixPath(PureWindowsPath(name).name).name
     label = slug(PurePosixPath(file_name).stem) or "model"
     if not content.nbytes:
-        raise ModelError(f"{label}.onnx is an empty file", hint="export it again, or choose another file")
+        raise ModelError(
+            _("{label}.onnx is an empty file", label=label), hint=_("export it again, or choose another file")
+        )
     if content.nbytes > MAX_MB * 10**6 * 1.05:  # browsers count a MB as 2**20 bytes
         raise ModelError(
-            f"{label}.onnx has {content.nbytes / 1e6:,.0f} MB; the app accepts up to {MAX_MB} MB",
-            hint="the command line accepts larger files: `python -m convnet_core convert --onnx FILE`",
+            _(
+                "{label}.onnx has {megabytes:,.0f} MB; the app accepts up to {limit} MB",
+                label=label,
+                megabytes=content.nbytes / 1e6,
+                limit=MAX_MB,
+            ),
+            hint=_("the command line accepts larger files: `python -m convnet_core convert --onnx FILE`"),
         )
     run = new_run(root, label, file_name[:MAX_TITLE], kind="model")
     file = run.path / UPLOAD / f"{label}.onnx"
@@ -63,11 +72,14 @@ def why_refused(job: JobInfo) -> ModelError:
     """Why an upload was not imported, from the outcome of its job."""
     if job.state == "died":
         return ModelError(
-            "the process that opened the file died, most likely because it ran out of memory "
-            f"or needed more than {_MAX_SECONDS} s of CPU time",
-            hint=f"if the machine was restarted meanwhile, upload it again; {NO_LIMIT}",
+            _(
+                "the process that opened the file died, most likely because it ran out of memory or needed more than "
+                "{seconds} s of CPU time",
+                seconds=_MAX_SECONDS,
+            ),
+            hint=join_clauses([_("if the machine was restarted meanwhile, upload it again"), _(NO_LIMIT)]),
         )
-    return ModelError(job.error or "the upload was not imported", job.hint)
+    return ModelError(job.error or _("the upload was not imported"), job.hint)
 
 
 def delete_upload(run: Run) -> None:
@@ -92,8 +104,8 @@ def limit_resources() -> Iterator[None]:
             yield
     except MemoryError as error:
         raise ModelError(
-            f"opening the model needs more than {_MAX_MEMORY // 2**30} GiB of memory",
-            hint=NO_LIMIT,
+            _("opening the model needs more than {gigabytes} GiB of memory", gigabytes=_MAX_MEMORY // 2**30),
+            hint=_(NO_LIMIT),
         ) from error
     finally:
         resource.setrlimit(resource.RLIMIT_CPU, seconds)
@@ -120,6 +132,6 @@ def _lower(limit: int, hard: int) -> int:
 
 def _out_of_time(number: int, frame: FrameType | None) -> None:
     raise ModelError(
-        f"opening the model takes more than {_MAX_SECONDS} s",
-        hint=NO_LIMIT,
+        _("opening the model takes more than {seconds} s", seconds=_MAX_SECONDS),
+        hint=_(NO_LIMIT),
     )

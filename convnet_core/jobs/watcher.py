@@ -23,6 +23,7 @@ from convnet_core.common.files import open_regular_file, parse_json, read_json, 
 from convnet_core.common.processes import environment
 from convnet_core.errors import BusyError, RunError, Stopped, one_line
 from convnet_core.jobs.job_info import JobInfo, new_job_id
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import now
 
@@ -57,12 +58,12 @@ class JobView:
         if not info.live:
             return info
         if (self.folder / "stop").exists():
-            return dataclasses.replace(info, state="stopped", error="stopped on request")
+            return dataclasses.replace(info, state="stopped", error=_("stopped on request"))
         return dataclasses.replace(
             info,
             state="died",
-            error="the process died without an error message (killed, or out of memory)",
-            hint="its log may say more; finished stages are intact, so start it again",
+            error=_("the process died without an error message (killed, or out of memory)"),
+            hint=_("its log may say more; finished stages are intact, so start it again"),
         )
 
     def _read(self) -> JobInfo:
@@ -70,7 +71,7 @@ class JobView:
         try:
             return dataclass_from_json(JobInfo, read_json(path))
         except (OSError, ValueError, TypeError, OverflowError) as error:
-            raise RunError(f"{path} is damaged: {one_line(error)}") from error
+            raise RunError(_("{path} is damaged: {reason}", path=path, reason=one_line(error))) from error
 
     def _alive(self, info: JobInfo) -> bool:
         child = _children.get(self.folder)
@@ -177,9 +178,12 @@ def start(run: Run, arguments: Sequence[str]) -> JobView:
     """
     job = current(run)
     if job is not None and job[1].live:
-        raise BusyError(f"{job[1].command} is running on the run {run.name}", "wait for it, or stop it")
+        raise BusyError(
+            _("{command} is running on the run {run}", command=job[1].command, run=run.name),
+            _("wait for it, or stop it"),
+        )
     if bad := next((item for item in arguments if "\0" in item), None):
-        raise RunError(f"{bad!r} contains a zero byte, which is not allowed in an argument")
+        raise RunError(_("{bad!r} contains a zero byte, which is not allowed in an argument", bad=bad))
     with disk_errors.disk_errors_as_run_error(run.path):
         return _launch(run, arguments, new_job_id(arguments[0]))
 
@@ -224,10 +228,10 @@ def wait_for_stop(run: Run, monitor: events.Monitor) -> None:
     """Wait until a job that was asked to stop has saved its work and ended. Raises Stopped."""
     stopping = [view for view in list_jobs(run) if view.stop_requested and view.info.live]
     if stopping:
-        monitor.emit(events.Message(text=f"waiting until the run {run.name} has saved its training"))
+        monitor.emit(events.Message(text=_("waiting until the run {run} has saved its training", run=run.name)))
     while any(view.info.live for view in stopping):
         if monitor.stop_requested():
-            raise Stopped(f"stopped while waiting for the run {run.name}")
+            raise Stopped(_("stopped while waiting for the run {run}", run=run.name))
         time.sleep(_POLL_SECONDS)
 
 

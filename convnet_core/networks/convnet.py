@@ -9,17 +9,20 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from convnet_core.common.formatting import first_words, join_clauses, list_words
 from convnet_core.config.stages import ModelConfig
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import ConfigError, ModelError
+from convnet_core.language import N_, _
 from convnet_core.networks.fast_layers import batch_norm, linear
 
 FIRST_WEIGHT = "layer1.0.weight"
 """The weight that identifies the network of a `state_dict`: [channels, 1, kernel, kernel]."""
 
-OTHER_NETWORK = (
+OTHER_NETWORK = N_(
     "only this project's networks (layer1.0.*, layer1.1.*, fc.*) can be rebuilt from weights; export any "
-    "other one to ONNX first (--factory package.module:function, which creates the network and loads the weights)"
+    "other one to ONNX first (--factory package.module:function, which creates the network and loads the "
+    "weights)"
 )
 
 
@@ -85,35 +88,62 @@ def from_weights(weights: Mapping[str, Tensor], source: str) -> tuple[ModelConfi
     config = config_of(weights, source)
     if quantized := next((name for name, value in weights.items() if value.is_quantized), None):
         raise ModelError(
-            f"{source} contains a quantized network ({quantized} is {weights[quantized].dtype})",
-            hint="save the weights before quantization; `convert` writes its own int8 file",
+            _(
+                "{source} contains a quantized network ({quantized} is {dtype})",
+                source=source,
+                quantized=quantized,
+                dtype=weights[quantized].dtype,
+            ),
+            hint=_("save the weights before quantization; `convert` writes its own int8 file"),
         )
     expected = empty_state_dict(config)
     missing, unexpected = sorted(set(expected) - set(weights)), sorted(set(weights) - set(expected))
     if missing or unexpected:
-        parts = [
-            f"{word} {', '.join(names[:4])}"
-            for word, names in (("missing", missing), ("unexpected", unexpected))
-            if names
-        ]
+        parts = [_("missing {names}", names=list_words(missing[:4]))] if missing else []
+        parts += [_("unexpected {names}", names=list_words(unexpected[:4]))] if unexpected else []
         raise ModelError(
-            f"{source}: the names do not match a {config.architecture} network: {'; '.join(parts)}", hint=OTHER_NETWORK
+            _(
+                "{source}: the names do not match a {architecture} network: {parts}",
+                source=source,
+                architecture=config.architecture,
+                parts=join_clauses(parts),
+            ),
+            hint=_(OTHER_NETWORK),
         )
     for name, value in expected.items():
         weight = weights[name]
         if weight.shape != value.shape:
             raise ModelError(
-                f"{source}: {name} has shape {list(weight.shape)}, expected {list(value.shape)}", hint=OTHER_NETWORK
+                _(
+                    "{source}: {name} has shape {shape}, expected {expected}",
+                    source=source,
+                    name=name,
+                    shape=list(weight.shape),
+                    expected=list(value.shape),
+                ),
+                hint=_(OTHER_NETWORK),
             )
         if not is_plain(weight) or weight.dtype != value.dtype:
             raise ModelError(
-                f"{source}: {name} is {describe_tensor(weight)}, expected {value.dtype}",
-                hint="save the weights as ordinary floating point: model.float().state_dict()",
+                _(
+                    "{source}: {name} is {kind}, expected {expected}",
+                    source=source,
+                    name=name,
+                    kind=describe_tensor(weight),
+                    expected=value.dtype,
+                ),
+                hint=_("save the weights as ordinary floating point: model.float().state_dict()"),
             )
         if bad := int((~torch.isfinite(weight)).sum()):
             raise ModelError(
-                f"{source}: {name} has NaN or infinity in {bad:,} of {weight.numel():,} values",
-                hint="use a checkpoint from before the training diverged",
+                _(
+                    "{source}: {name} has NaN or infinity in {count:,} of {total:,} values",
+                    source=source,
+                    name=name,
+                    count=bad,
+                    total=weight.numel(),
+                ),
+                hint=_("use a checkpoint from before the training diverged"),
             )
     model = build(config, seed=0)
     model.load_state_dict(weights, strict=True)
@@ -134,19 +164,23 @@ def is_plain(tensor: Tensor) -> bool:
 def describe_tensor(tensor: Tensor) -> str:
     """A description of a tensor for messages: torch.float32, a sparse torch.float32."""
     if tensor.layout != torch.strided:
-        return f"a sparse {tensor.dtype}"
-    return str(tensor.dtype) if tensor.device.type != "meta" else f"{tensor.dtype} without values"
+        return _("a sparse {dtype}", dtype=tensor.dtype)
+    return str(tensor.dtype) if tensor.device.type != "meta" else _("{dtype} without values", dtype=tensor.dtype)
 
 
 def config_of(weights: Mapping[str, Tensor], source: str) -> ModelConfig:
     """The config of the network of a `state_dict`. Raises ModelError if it is not one of this project's networks."""
     first = weights.get(FIRST_WEIGHT)
     if first is None or first.ndim != 4:
-        names = ", ".join(f"{name} {list(value.shape)}" for name, value in list(weights.items())[:6])
-        rest = f" and {len(weights) - 6} more" if len(weights) > 6 else ""
+        names = first_words([f"{name} {list(value.shape)}" for name, value in weights.items()], 6)
         raise ModelError(
-            f"{source} contains another network: {names}{rest}; it has no {FIRST_WEIGHT} with four dimensions",
-            hint=OTHER_NETWORK,
+            _(
+                "{source} contains another network: {names}; it has no {first_weight} with four dimensions",
+                source=source,
+                names=names,
+                first_weight=FIRST_WEIGHT,
+            ),
+            hint=_(OTHER_NETWORK),
         )
     try:
         return ModelConfig(
@@ -155,7 +189,7 @@ def config_of(weights: Mapping[str, Tensor], source: str) -> ModelConfig:
             kernel=first.shape[-1],  # type: ignore[arg-type]  # checked by the config
         )
     except ConfigError as error:
-        raise ModelError(f"{source}: {error}", hint=OTHER_NETWORK) from error
+        raise ModelError(f"{source}: {error}", hint=_(OTHER_NETWORK)) from error
 
 
 @contextlib.contextmanager

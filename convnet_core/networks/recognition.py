@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from convnet_core.common.formatting import format_count
+from convnet_core.common.formatting import list_words
+from convnet_core.language import _, plural
 from convnet_core.networks.convnet import FIRST_WEIGHT, config_of, empty_state_dict, is_plain
 
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
@@ -36,14 +37,15 @@ def recognize(weights: Mapping[str, Tensor], source: str) -> tuple[dict[str, Ten
     }
     notes = []
     if prefix:
-        rest = "".join(f", not from {other.removesuffix('.')!r}" for other in others)
-        notes.append(f"the weights come from {prefix.removesuffix('.')!r} in {source}{rest}")
+        origin = _("the weights come from {prefix!r} in {source}", prefix=prefix.removesuffix("."), source=source)
+        refused = [_("not from {prefix!r}", prefix=other.removesuffix(".")) for other in others]
+        notes.append(list_words([origin, *refused]))
     expected = empty_state_dict(config_of(named, source))
     notes += _cast(named, expected)
     counts = [name for name in expected if name.endswith(_COUNT) and name not in named]
     if counts:
         named.update({name: torch.zeros((), dtype=torch.int64) for name in counts})
-        notes.append(f"{_COUNT}, which only training uses, was missing and is set to 0")
+        notes.append(_("{name}, which only training uses, was missing and is set to 0", name=_COUNT))
     return named, notes
 
 
@@ -60,7 +62,12 @@ def _cast(named: dict[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]
             named[name] = value.to(torch.float32)
             before[value.dtype] += 1
     return [
-        f"{format_count(count, 'tensor')} {'was' if count == 1 else 'were'} cast from {str(dtype)[6:]} to float32"
+        plural(
+            "{count} tensor was cast from {dtype} to float32",
+            "{count} tensors were cast from {dtype} to float32",
+            count,
+            dtype=str(dtype)[6:],
+        )
         for dtype, count in before.items()
     ]
 

@@ -16,15 +16,19 @@ from torch.serialization import safe_globals
 from convnet_core.common import archives, file_kinds
 from convnet_core.common.file_kinds import FileKind, file_kind
 from convnet_core.errors import ModelError, one_line
+from convnet_core.language import N_, _
 
 _ZIP = b"PK\x03\x04"  # how PyTorch recognizes its archives; it reads any other file as a series of pickles
 _SAVE = "torch.save(model.state_dict(), 'weights.pth')"
-_HINT = f"save it with {_SAVE}"
+_HINT = N_("save it with torch.save(model.state_dict(), 'weights.pth')")
 _FIXES = {
-    file_kinds.TORCHSCRIPT: "save only its weights: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')",
-    file_kinds.TORCH_EXPORT: "save only its weights: torch.save(torch.export.load(FILE).state_dict, 'weights.pth')",
-    file_kinds.PICKLE: f"a pickle can run code, so it is not opened: save the weights with {_SAVE}",
-    file_kinds.ONNX: "import an ONNX model instead (`python -m convnet_core convert --onnx FILE`)",
+    file_kinds.TORCHSCRIPT: N_("save only its weights: torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth')"),
+    file_kinds.TORCH_EXPORT: N_("save only its weights: torch.save(torch.export.load(FILE).state_dict, 'weights.pth')"),
+    file_kinds.PICKLE: N_(
+        "a pickle can run code, so it is not opened: save the weights with torch.save(model.state_dict(), "
+        "'weights.pth')"
+    ),
+    file_kinds.ONNX: N_("import an ONNX model instead (`python -m convnet_core convert --onnx FILE`)"),
 }
 
 
@@ -68,12 +72,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         kind = file_kind(path)
         value = _read(path, kind)
     except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file") from error
+        raise ModelError(_("{path}: no such file", path=path)) from error
     except IsADirectoryError as error:
-        raise ModelError(f"{path} is a folder", hint="pass the file of weights in it") from error
+        raise ModelError(_("{path} is a folder", path=path), hint=_("pass the file of weights in it")) from error
     except zipfile.BadZipFile as error:
         raise ModelError(
-            f"{path} is cut off or damaged: {one_line(error)}", hint="copy or download the file again"
+            _("{path} is cut off or damaged: {reason}", path=path, reason=one_line(error)),
+            hint=_("copy or download the file again"),
         ) from error
     except ModelError:
         raise
@@ -81,11 +86,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if type(error).__name__ == "UnpicklingError":  # weights_only=True raises it for anything but tensors
             raise _unsafe_file_error(path, str(error)) from error
         raise ModelError(
-            f"{path} cannot be read as weights: {one_line(error)}", hint="it may be cut off: copy or download it again"
+            _("{path} cannot be read as weights: {reason}", path=path, reason=one_line(error)),
+            hint=_("it may be cut off: copy or download it again"),
         ) from error
     tensors = _tensors(value, path)
     if not tensors:
-        raise ModelError(f"{path} is not a state_dict: it has no named tensors", hint=_HINT)
+        raise ModelError(_("{path} is not a state_dict: it has no named tensors", path=path), hint=_(_HINT))
     return tensors
 
 
@@ -101,18 +107,22 @@ def _read(path: Path, kind: FileKind | None) -> Any:
             return {name: torch.from_numpy(file[name]) for name in file.files}
     if kind is not None:
         raise ModelError(
-            f"{path} is {kind.name}; expected weights: a state_dict in a .pth, .safetensors or .npz file",
-            hint=kind.fix or _FIXES.get(kind, _HINT),
+            _(
+                "{path} is {what}; expected weights: a state_dict in a .pth, .safetensors or .npz file",
+                path=path,
+                what=kind.what,
+            ),
+            hint=kind.hint or _(_FIXES.get(kind, _HINT)),
         )
     return load_pth(path, "cpu")
 
 
 def _unsafe_file_error(path: Path, reason: str) -> ModelError:
-    _, _, after = reason.partition("GLOBAL ")
-    name = after.split()[0] if after else "something else"
+    after = reason.partition("GLOBAL ")[2]
+    name = after.split()[0] if after else _("something else")
     return ModelError(
-        f"{path} has more than tensors ({name}) and was not loaded because it could run code",
-        hint=f"save only the weights, in the program that wrote it: {_SAVE}",
+        _("{path} has more than tensors ({name}) and was not loaded because it could run code", path=path, name=name),
+        hint=_("save only the weights, in the program that wrote it: {save}", save=_SAVE),
     )
 
 
@@ -128,7 +138,13 @@ def _tensors(value: Any, path: Path) -> dict[str, Tensor]:
         for key, item in _items(container):
             name = prefix + key
             if len(name) > _MAX_NAME:
-                raise ModelError(f"{path} is not a state_dict: it has a name of over {_MAX_NAME} characters")
+                raise ModelError(
+                    _(
+                        "{path} is not a state_dict: it has a name of over {limit} characters",
+                        path=path,
+                        limit=_MAX_NAME,
+                    )
+                )
             if isinstance(item, Tensor):
                 tensors[name] = item.detach()
             else:

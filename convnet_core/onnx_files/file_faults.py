@@ -10,6 +10,7 @@ from pathlib import Path
 from convnet_core.common import file_kinds
 from convnet_core.common.file_kinds import FileKind, file_kind
 from convnet_core.errors import ModelError
+from convnet_core.language import N_, _
 
 ONE_FILE = 2**31 - 1
 """Protobuf's limit for one file, in bytes."""
@@ -20,28 +21,30 @@ _GRAPH = 7
 _LARGEST_FIELD = 30
 """No field of ModelProto has a larger number."""
 
-_COPY_AGAIN = "download or copy it again, and compare its size with the original's"
-_EXPORT = "export the network itself to ONNX: torch.onnx.export (or python -m convnet_core export --factory)"
-_TF2ONNX = "it is already a TensorFlow model; python -m tf2onnx.convert converts it to ONNX"
-_CHECKPOINT = FileKind("a PyTorch checkpoint (.pt, .pth)", _EXPORT)
-_SAVED_MODEL_FOLDER = FileKind("the folder of a TensorFlow SavedModel", _TF2ONNX)
+_COPY_AGAIN = N_("download or copy it again, and compare its size with the original's")
+_EXPORT = N_("export the network itself to ONNX: torch.onnx.export (or python -m convnet_core export --factory)")
+_TF2ONNX = N_("it is already a TensorFlow model; python -m tf2onnx.convert converts it to ONNX")
+_CHECKPOINT = FileKind(N_("a PyTorch checkpoint (.pt, .pth)"), _EXPORT)
+_SAVED_MODEL_FOLDER = FileKind(N_("the folder of a TensorFlow SavedModel"), _TF2ONNX)
 
 _FIXES = {
     file_kinds.EMPTY: _COPY_AGAIN,
-    file_kinds.SAFETENSORS: f"it contains weights without the network: {_EXPORT}",
+    file_kinds.SAFETENSORS: N_("it contains weights without the network: export the network itself to ONNX"),
     file_kinds.TORCHSCRIPT: _EXPORT,
-    file_kinds.TORCH_EXPORT: "torch.onnx.export(torch.export.load(FILE), dynamo=True).save(...) converts it to ONNX",
+    file_kinds.TORCH_EXPORT: N_(
+        "torch.onnx.export(torch.export.load(FILE), dynamo=True).save(...) converts it to ONNX"
+    ),
     file_kinds.PICKLE: _EXPORT,
     file_kinds.GGUF: _EXPORT,
-    file_kinds.KERAS: "model.export(FILE, format='onnx') in Keras converts it to ONNX",
-    file_kinds.HDF5: "model.export(FILE, format='onnx') in Keras converts it to ONNX",
+    file_kinds.KERAS: N_("model.export(FILE, format='onnx') in Keras converts it to ONNX"),
+    file_kinds.HDF5: N_("model.export(FILE, format='onnx') in Keras converts it to ONNX"),
     file_kinds.SAVED_MODEL: _TF2ONNX,
     file_kinds.GRAPH_DEF: _TF2ONNX,
-    file_kinds.TFLITE: "it is already a converted model: use the model that it was converted from",
-    file_kinds.ORT: "use the .onnx file that it was created from",
-    file_kinds.NPZ: "give the model here, and the arrays as its inputs (--input)",
-    file_kinds.NPY: "give the model here, and the array as its input (--input)",
-    file_kinds.JSON: "open it in an editor: it may be a server's error message",
+    file_kinds.TFLITE: N_("it is already a converted model: use the model that it was converted from"),
+    file_kinds.ORT: N_("use the .onnx file that it was created from"),
+    file_kinds.NPZ: N_("give the model here, and the arrays as its inputs (--input)"),
+    file_kinds.NPY: N_("give the model here, and the array as its input (--input)"),
+    file_kinds.JSON: N_("open it in an editor: it may be a server's error message"),
 }
 """What to do about files of these kinds. For other kinds, see `FileKind.fix`."""
 
@@ -50,11 +53,11 @@ def require_onnx(path: Path, shown: str | None = None) -> None:
     """Raise ModelError if a file is missing or clearly of another kind. `shown` is its name in the message."""
     shown = shown or str(path)
     if not path.exists():
-        raise ModelError(f"{shown}: no such file")
+        raise ModelError(_("{file}: no such file", file=shown))
     kind = _folder_kind(path) if path.is_dir() else _file_kind(path)
     if kind is not None:
-        what = kind.name if kind.name.startswith(("a ", "an ", "the ")) or "-compressed" in kind.name else "a text file"
-        raise ModelError(f"{shown} is {what}", hint=_FIXES.get(kind) or kind.fix or "choose an .onnx file")
+        hint = _(_FIXES[kind]) if kind in _FIXES else kind.hint or _("choose an .onnx file")
+        raise ModelError(_("{file} is {kind}", file=shown, kind=kind.what), hint)
 
 
 def _file_kind(path: Path) -> FileKind | None:
@@ -72,28 +75,47 @@ def _folder_kind(path: Path) -> FileKind:
     if (path / "saved_model.pb").is_file():
         return _SAVED_MODEL_FOLDER
     files = sorted(file.name for file in path.glob("*.onnx"))
-    return FileKind("a folder, not a file", f"choose the file in it: {files[0]}" if files else "choose an .onnx file")
+    return FileKind(_("a folder, not a file"), _("choose the file in it: {file}", file=files[0]) if files else "")
 
 
 def damage_error(path: Path, shown: str | None = None) -> ModelError:
     """The error for a file that passes `require_onnx` but has no readable graph."""
     shown, size = shown or str(path), path.stat().st_size
     if size > ONE_FILE:
-        hint = "store its weights in another file: onnx.save(model, FILE, save_as_external_data=True)"
-        return ModelError(f"{shown} has {size:,} bytes, but protobuf reads at most {ONE_FILE:,}", hint)
+        hint = _("store its weights in another file: onnx.save(model, FILE, save_as_external_data=True)")
+        return ModelError(
+            _(
+                "{file} has {size:,} bytes, but protobuf reads at most {limit:,}",
+                file=shown,
+                size=size,
+                limit=ONE_FILE,
+            ),
+            hint,
+        )
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         fields = list(itertools.islice(_fields(content), _MAX_FIELDS))
-    numbers = [number for number, _ in fields]
+    numbers = [field[0] for field in fields]
     if numbers[0] > _GRAPH or max(numbers) > _LARGEST_FIELD:
-        return ModelError(f"{shown} is not an ONNX model or any other known kind of file", "choose an .onnx file")
-    needed = max(end for _, end in fields)
+        return ModelError(
+            _("{file} is not an ONNX model or any other known kind of file", file=shown), _("choose an .onnx file")
+        )
+    needed = max(field[1] for field in fields)
     if needed > size:
-        return ModelError(f"{shown} is cut off: it has {size:,} bytes but needs at least {needed:,}", _COPY_AGAIN)
+        return ModelError(
+            _(
+                "{file} is cut off: it has {size:,} bytes but needs at least {needed:,}",
+                file=shown,
+                size=size,
+                needed=needed,
+            ),
+            _(_COPY_AGAIN),
+        )
     if _GRAPH not in numbers:
         return ModelError(
-            f"{shown} contains no ONNX graph: it is cut off, or is another protobuf file (a tensor)", _COPY_AGAIN
+            _("{file} contains no ONNX graph: it is cut off, or is another protobuf file (a tensor)", file=shown),
+            _(_COPY_AGAIN),
         )
-    return ModelError(f"{shown} is a damaged ONNX model: protobuf cannot read its content", _COPY_AGAIN)
+    return ModelError(_("{file} is a damaged ONNX model: protobuf cannot read its content", file=shown), _(_COPY_AGAIN))
 
 
 def _fields(data: mmap.mmap) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,7 @@ from itertools import chain
 import onnx
 
 from convnet_core.errors import ModelError
+from convnet_core.language import _
 
 _NAME_LENGTH = 80
 
@@ -48,8 +49,13 @@ def expanded_size(model: onnx.ModelProto, max_nodes: int, name: str, hint: str) 
         counts[operator] = 1 + sum(times * counts[inner] for inner, times in called.get(operator, {}).items())
         if counts[operator] > max_nodes:
             raise ModelError(
-                f"{name}: the function {_display(operator)} expands to {counts[operator]:,} nodes; "
-                f"the limit is {max_nodes:,}",
+                _(
+                    "{name}: the function {function} expands to {count:,} nodes; the limit is {limit:,}",
+                    name=name,
+                    function=_display(operator),
+                    count=counts[operator],
+                    limit=max_nodes,
+                ),
                 hint=hint,
             )
     return sum(counts.get(_operator(node), 1) for node in walk_nodes(model.graph.node))
@@ -62,10 +68,17 @@ def _callees_first(called: dict[str, Counter[str]], name: str) -> list[str]:
     except CycleError as error:
         cycle: list[str] = error.args[1]  # each is called by the next; the last equals the first
         first = cycle[0]
-        through = f", through {_display(cycle[-2])}" if cycle[-2] != first else ""
+        message = _("{file}: the function {function} calls itself", file=name, function=_display(first))
+        if cycle[-2] != first:
+            message = _(
+                "{file}: the function {function} calls itself, through {other}",
+                file=name,
+                function=_display(first),
+                other=_display(cycle[-2]),
+            )
         raise ModelError(
-            f"{name}: the function {_display(first)} calls itself{through}",
-            hint="ONNX has no recursion: write it as a Loop node and export again",
+            message,
+            hint=_("ONNX has no recursion: write it as a Loop node and export again"),
         ) from error
 
 
@@ -85,8 +98,8 @@ def _refuse_graph_attributes(model: onnx.ModelProto, functions: set[str], name: 
     operator = next(chain(in_calls, in_defaults), None)
     if operator is not None:
         raise ModelError(
-            f"{name}: the function {_display(operator)} takes a graph as an attribute",
-            hint="export again with the graph inside the function, or without functions",
+            _("{name}: the function {function} takes a graph as an attribute", name=name, function=_display(operator)),
+            hint=_("export again with the graph inside the function, or without functions"),
         )
 
 

@@ -19,6 +19,7 @@ from onnx.external_data_helper import load_external_data_for_model, uses_externa
 
 from convnet_core.common.files import digest
 from convnet_core.errors import ConversionError, ModelError, one_line
+from convnet_core.language import _
 from convnet_core.onnx_files import contrib, file_faults
 from convnet_core.onnx_files.functions import expanded_size, walk_nodes
 from convnet_core.onnx_files.repairs import repair
@@ -56,8 +57,8 @@ def parse(path: Path, shown: str | None = None) -> onnx.ModelProto:
         raise file_faults.damage_error(path, shown)
     if any(isinstance(text, bytes) for text in _texts(model)):  # protobuf returns bytes for invalid UTF-8
         raise ModelError(
-            f"{shown or path} is a damaged ONNX model: a name in it is not text",
-            hint="download or copy it again, and compare its size with the original's",
+            _("{path} is a damaged ONNX model: a name in it is not text", path=shown or path),
+            hint=_("download or copy it again, and compare its size with the original's"),
         )
     return model
 
@@ -91,8 +92,12 @@ class ModelFile:
                 load_external_data_for_model(self.model, str(self.path.parent))
             except (onnx.checker.ValidationError, ValueError, OSError) as error:
                 raise ModelError(
-                    f"{self.path}: the weights in its other files cannot be read: {one_line(error)}",
-                    hint="use the weight files that were saved together with this model",
+                    _(
+                        "{path}: the weights in its other files cannot be read: {reason}",
+                        path=self.path,
+                        reason=one_line(error),
+                    ),
+                    hint=_("use the weight files that were saved together with this model"),
                 ) from error
         return self.model
 
@@ -101,7 +106,7 @@ class ModelFile:
         try:
             digests = [digest(file) for file in (self.path, *self.weight_files)]
         except OSError as error:
-            raise ModelError(f"{self.path} cannot be read: {one_line(error)}") from error
+            raise ModelError(_("{path} cannot be read: {reason}", path=self.path, reason=one_line(error))) from error
         return hashlib.sha256("".join(digests).encode()).hexdigest() if self.weight_files else digests[0]
 
 
@@ -144,10 +149,17 @@ def _external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
     for name in sorted(names):
         is_inside = (path.parent / name).resolve().is_relative_to(path.parent.resolve())
         if Path(name).is_absolute() or ".." in Path(name).parts or not is_inside or (path.parent / name).is_symlink():
-            raise ModelError(f"{path} stores weights in {name!r}, which is not a regular file in the model's folder")
+            raise ModelError(
+                _(
+                    "{path} stores weights in {name!r}, which is not a regular file in the model's folder",
+                    path=path,
+                    name=name,
+                )
+            )
         if not (path.parent / name).is_file():
             raise ModelError(
-                f"{path} stores weights in {name!r}, which does not exist", hint="put it next to the model"
+                _("{path} stores weights in {name!r}, which does not exist", path=path, name=name),
+                hint=_("put it next to the model"),
             )
     return [path.parent / name for name in sorted(names)]
 
@@ -158,9 +170,15 @@ def open_untrusted(path: Path) -> ModelFile:
     external = next((tensor.name for tensor in tensors(model) if uses_external_data(tensor)), None)
     if external is not None:
         raise ModelError(
-            f"{path.name} stores weights in another file ({external!r}), but an upload must be a single file",
-            hint="export it with external_data=False, or use the command line: "
-            "`python -m convnet_core convert --onnx FILE`",
+            _(
+                "{file} stores weights in another file ({external!r}), but an upload must be a single file",
+                file=path.name,
+                external=external,
+            ),
+            hint=_(
+                "export it with external_data=False, or use the command line: `python -m convnet_core convert --onnx "
+                "FILE`"
+            ),
         )
     _check_limits(model, path.name)
     return ModelFile(path, model)
@@ -168,22 +186,35 @@ def open_untrusted(path: Path) -> ModelFile:
 
 def _check_limits(model: onnx.ModelProto, name: str) -> None:
     """Reject a model that needs more memory or time than any real network, before processing it."""
-    command = "the command line has no such limit: `python -m convnet_core convert --onnx FILE`"
-    nodes = sum(1 for part in (model.graph, *model.functions) for _ in walk_nodes(part.node))
+    command = _("the command line has no such limit: `python -m convnet_core convert --onnx FILE`")
+    nodes = sum(1 for part in (model.graph, *model.functions) for _node in walk_nodes(part.node))
     if nodes > MAX_NODES:
-        raise ModelError(f"{name} has {nodes:,} nodes; the limit is {MAX_NODES:,}", hint=command)
+        raise ModelError(
+            _("{name} has {nodes:,} nodes; the limit is {limit:,}", name=name, nodes=nodes, limit=MAX_NODES),
+            hint=command,
+        )
     nodes = expanded_size(model, MAX_NODES, name, command)
     if nodes > MAX_NODES:
         raise ModelError(
-            f"{name} has {nodes:,} nodes after its functions are inlined; the limit is {MAX_NODES:,}",
+            _(
+                "{name} has {nodes:,} nodes after its functions are inlined; the limit is {limit:,}",
+                name=name,
+                nodes=nodes,
+                limit=MAX_NODES,
+            ),
             hint=command,
         )
     for tensor in tensors(model):
         values = math.prod(tensor.dims)
         if values > MAX_VALUES or any(size < 0 for size in tensor.dims):
             raise ModelError(
-                f"{name}: the tensor {tensor.name!r} declares the shape {list(tensor.dims)[:8]}; "
-                f"the limit is {MAX_VALUES:,} values",
+                _(
+                    "{name}: the tensor {tensor!r} declares the shape {shape}; the limit is {limit:,} values",
+                    name=name,
+                    tensor=tensor.name,
+                    shape=list(tensor.dims)[:8],
+                    limit=MAX_VALUES,
+                ),
                 hint=command,
             )
 
@@ -238,7 +269,7 @@ def check(model: onnx.ModelProto) -> None:
             onnx.checker.check_model(without_weights(model) if size(model) > ONE_FILE else model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         # ValueError: an unknown tensor type, or an error message with bytes that are not text
-        raise ConversionError(f"the ONNX checker rejects the model: {one_line(error)}") from error
+        raise ConversionError(_("the ONNX checker rejects the model: {reason}", reason=one_line(error))) from error
 
 
 def inputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:
@@ -254,7 +285,7 @@ def outputs(model: onnx.ModelProto) -> tuple[TensorInfo, ...]:
 
 def _info(value: onnx.ValueInfoProto) -> TensorInfo:
     if not value.type.HasField("tensor_type"):
-        raise ModelError(f"{value.name!r} is not a plain tensor; only plain tensors are supported")
+        raise ModelError(_("{name!r} is not a plain tensor; only plain tensors are supported", name=value.name))
     tensor = value.type.tensor_type
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)).name
     shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim)

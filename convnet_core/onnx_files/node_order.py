@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 import onnx
 
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 from convnet_core.onnx_files.functions import graphs_of
 
 _MAX_SHOWN = 6  # nodes of a cycle
@@ -20,20 +21,20 @@ def sort_nodes(model: onnx.ModelProto) -> Iterator[str]:
     has no outputs.
     """
     graph = model.graph
-    moved = _sort_in_place(graph.node, _initial_names(graph), "the model")
+    moved = _sort_in_place(graph.node, _initial_names(graph), _("the model"))
     for function in model.functions:
-        moved |= _sort_in_place(function.node, set(function.input), f"the function {function.name!r}")
+        moved |= _sort_in_place(function.node, set(function.input), _("the function {name!r}", name=function.name))
     if not graph.output:
-        raise ConversionError("the model has no outputs", hint="list its outputs in `graph.output`")
+        raise ConversionError(_("the model has no outputs"), hint=_("list its outputs in `graph.output`"))
     available = _initial_names(graph).union(*(node.output for node in graph.node))
     for value in graph.output:
         if value.name not in available:
             raise ConversionError(
-                f"nothing in the model produces its output {value.name!r}",
-                hint="the name is misspelled, or the node that produced it was removed",
+                _("nothing in the model produces its output {name!r}", name=value.name),
+                hint=_("the name is misspelled, or the node that produced it was removed"),
             )
     if moved:
-        yield "nodes came before nodes that they depend on, and were sorted"
+        yield _("nodes came before nodes that they depend on, and were sorted")
 
 
 def _initial_names(graph: onnx.GraphProto) -> set[str]:
@@ -58,8 +59,14 @@ def _sort_in_place(nodes: Sequence[onnx.NodeProto], initial: set[str], where: st
         for name in names:
             if where and name not in initial and name not in producers:
                 raise ConversionError(
-                    f"{node.op_type} (node {node.name!r}) reads {name!r}, which nothing in {where} produces",
-                    hint="no input, initializer or other node has that name: export the model again",
+                    _(
+                        "{op} (node {node!r}) reads {name!r}, which nothing in {where} produces",
+                        op=node.op_type,
+                        node=node.name,
+                        name=name,
+                        where=where,
+                    ),
+                    hint=_("no input, initializer or other node has that name: export the model again"),
                 )
             ordered &= name in available or name not in producers
         available.update(node.output)
@@ -83,8 +90,8 @@ def _order(nodes: Sequence[onnx.NodeProto], needs: list[list[str]], producers: d
     except CycleError as error:
         cycle = [nodes[index].name or nodes[index].op_type for index in error.args[1][:_MAX_SHOWN]]
         raise ConversionError(
-            f"nodes depend on each other in a cycle: {' → '.join(cycle)}",
-            hint="ONNX has no cycles: write the repetition as a Loop node and export again",
+            _("nodes depend on each other in a cycle: {cycle}", cycle=" → ".join(cycle)),
+            hint=_("ONNX has no cycles: write the repetition as a Loop node and export again"),
         ) from error
 
 

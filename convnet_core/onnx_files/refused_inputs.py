@@ -6,7 +6,9 @@ import re
 
 import onnx
 
+from convnet_core.common.formatting import join_words
 from convnet_core.errors import DataError, one_line
+from convnet_core.language import _
 from convnet_core.onnx_files.functions import walk_nodes
 from convnet_core.tensors.arrays import Array, Feeds
 from convnet_core.tensors.model_inputs import InputSpec
@@ -21,10 +23,21 @@ def explain(error: Exception, model: onnx.ModelProto, feeds: Feeds, input_spec: 
     integers = [name for name in sources if feeds[name].dtype.kind in "iu"]  # integers are the likely cause
     descriptions = [_describe(name, feeds[name], input_spec) for name in (integers or sources)[:_MAX_SHOWN]]
     first = (integers or sources or ["NAME"])[0]
-    at = f" at batch size {batch}" if batch else ""
+    given = join_words(descriptions) if descriptions else _("these inputs")
+    message = _("ONNX Runtime cannot run the model on {inputs}: {reason}", inputs=given, reason=reason)
+    if batch:
+        message = _(
+            "ONNX Runtime cannot run the model at batch size {batch} on {inputs}: {reason}",
+            batch=batch,
+            inputs=given,
+            reason=reason,
+        )
     return DataError(
-        f"ONNX Runtime cannot run the model{at} on {' and '.join(descriptions) or 'these inputs'}: {reason}",
-        hint=f"--range '{first}=LOW,HIGH' sets the range of random values, --input '{first}=FILE.npy' uses your own",
+        message,
+        hint=_(
+            "--range '{name}=LOW,HIGH' sets the range of random values, --input '{name}=FILE.npy' uses your own",
+            name=first,
+        ),
     )
 
 
@@ -54,6 +67,7 @@ def _sources(model: onnx.ModelProto, name: str) -> list[str]:
 def _describe(name: str, array: Array, input_spec: InputSpec) -> str:
     shape = f"{array.dtype} [{', '.join(map(str, array.shape))}]"
     if array.dtype.kind in "iufb" and array.size:
-        shape += f", from {array.min():g} to {array.max():g}"
-    source = f"{input_spec.files[name]} for" if name in input_spec.files else "random values for"
-    return f"{source} the input {name!r} ({shape})"
+        shape = _("{shape}, from {low:g} to {high:g}", shape=shape, low=array.min(), high=array.max())
+    if name in input_spec.files:
+        return _("{file} for the input {name!r} ({shape})", file=input_spec.files[name], name=name, shape=shape)
+    return _("random values for the input {name!r} ({shape})", name=name, shape=shape)

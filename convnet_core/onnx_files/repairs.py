@@ -13,8 +13,9 @@ import onnx
 import onnx.defs
 import onnx.shape_inference
 
-from convnet_core.common.formatting import format_count
+from convnet_core.common.formatting import first_words
 from convnet_core.errors import ConversionError
+from convnet_core.language import _, plural
 from convnet_core.onnx_files import node_order, type_repairs
 from convnet_core.onnx_files.functions import walk_nodes
 from convnet_core.onnx_files.shape_inference import graphs_inside
@@ -38,16 +39,28 @@ def repair(model: onnx.ModelProto) -> list[str]:
 
 def _ir_version(model: onnx.ModelProto) -> Notes:
     if model.ir_version < 1:
-        raise ConversionError("the model has no ir_version", hint="set `model.ir_version = 8`, or export again")
+        raise ConversionError(_("the model has no ir_version"), hint=_("set `model.ir_version = 8`, or export again"))
     if model.ir_version > onnx.IR_VERSION:
         raise ConversionError(
-            f"the model has IR version {model.ir_version}; onnx {onnx.__version__} supports up to {onnx.IR_VERSION}",
-            hint=f"export for an older ONNX version; often `model.ir_version = {onnx.IR_VERSION}` is enough",
+            _(
+                "the model has IR version {version}; onnx {onnx} supports up to {newest}",
+                version=model.ir_version,
+                onnx=onnx.__version__,
+                newest=onnx.IR_VERSION,
+            ),
+            hint=_(
+                "export for an older ONNX version; often `model.ir_version = {newest}` is enough",
+                newest=onnx.IR_VERSION,
+            ),
         )
     separate = {tensor.name for tensor in model.graph.initializer} - {value.name for value in model.graph.input}
     if model.ir_version < 3 or (model.ir_version < _SEPARATE_INITIALIZERS and separate):
-        why = "where every initializer must also be an input" if separate else "which has no opsets"
-        yield f"IR version {model.ir_version}, {why}, was raised to {_SEPARATE_INITIALIZERS}"
+        versions = {"old": model.ir_version, "new": _SEPARATE_INITIALIZERS}
+        yield (
+            _("IR version {old}, where every initializer must also be an input, was raised to {new}", **versions)
+            if separate
+            else _("IR version {old}, which has no opsets, was raised to {new}", **versions)
+        )
         model.ir_version = _SEPARATE_INITIALIZERS
 
 
@@ -59,7 +72,7 @@ def _domains(model: onnx.ModelProto) -> Notes:
     for item in renamed:
         item.domain = ""
     if renamed:
-        yield "the domain ai.onnx was replaced by '', its other name"
+        yield _("the domain ai.onnx was replaced by '', its other name")
 
 
 def _opsets(model: onnx.ModelProto) -> Notes:
@@ -67,17 +80,28 @@ def _opsets(model: onnx.ModelProto) -> Notes:
     used = {node.domain for graph in _graphs(model) for node in graph.node}
     if imports.get("", 0) > newest:
         raise ConversionError(
-            f"the model has opset {imports['']}; onnx {onnx.__version__} supports up to {newest}",
-            hint=f"export with opset {newest} or older",
+            _(
+                "the model has opset {opset}; onnx {version} supports up to {newest}",
+                opset=imports[""],
+                version=onnx.__version__,
+                newest=newest,
+            ),
+            hint=_("export with opset {newest} or older", newest=newest),
         )
     if not imports or ("" in used and "" not in imports):
         raise ConversionError(
-            "the model does not say which opset it uses: it has no opset_import for ONNX's operators",
-            hint="export again if the file may be cut off, or add `onnx.helper.make_opsetid('', 17)` to opset_import",
+            _("the model does not say which opset it uses: it has no opset_import for ONNX's operators"),
+            hint=_(
+                "export again if the file may be cut off, or add `onnx.helper.make_opsetid('', 17)` to opset_import"
+            ),
         )
     for domain in sorted((used & _IMPLIED_DOMAINS.keys()) - imports.keys()):
         model.opset_import.append(onnx.helper.make_opsetid(domain, _IMPLIED_DOMAINS[domain]))
-        yield f"the missing opset_import of {domain} was added, version {_IMPLIED_DOMAINS[domain]}"
+        yield _(
+            "the missing opset_import of {domain} was added, version {version}",
+            domain=domain,
+            version=_IMPLIED_DOMAINS[domain],
+        )
 
 
 def _graph_names(model: onnx.ModelProto) -> Notes:
@@ -86,9 +110,9 @@ def _graph_names(model: onnx.ModelProto) -> Notes:
         graph.name = "graph"
     if unnamed:
         yield (
-            "the graph without a name was named 'graph'"
+            _("the graph without a name was named 'graph'")
             if len(unnamed) == 1
-            else "graphs without a name were named 'graph'"
+            else _("graphs without a name were named 'graph'")
         )
 
 
@@ -96,7 +120,11 @@ def _node_names(model: onnx.ModelProto) -> Notes:
     """ONNX Runtime 1.32 rejects duplicate node names in a graph. Nodes without a name are common and get one."""
     repeated = sum(_name_nodes(graph.node) for graph in _graphs(model))
     if repeated:
-        yield f"{format_count(repeated, 'node')} had a duplicate name and got a new one"
+        yield plural(
+            "{count} node had a duplicate name and got a new one",
+            "{count} nodes had a duplicate name and got a new one",
+            repeated,
+        )
 
 
 def _name_nodes(nodes: Iterable[onnx.NodeProto]) -> int:
@@ -119,7 +147,10 @@ def _duplicates(model: onnx.ModelProto) -> Notes:
         last = {tensor.name: tensor for tensor in graph.initializer if tensor.name}
         if len(last) < len(graph.initializer):
             unique = [onnx.TensorProto.FromString(tensor.SerializeToString()) for tensor in last.values()]
-            yield f"of {len(graph.initializer)} initializers, unnamed ones and duplicates before the last were dropped"
+            yield _(
+                "of {count} initializers, unnamed ones and duplicates before the last were dropped",
+                count=len(graph.initializer),
+            )
             del graph.initializer[:]
             graph.initializer.extend(unique)
     outputs = {value.name: value for value in model.graph.output}
@@ -129,11 +160,11 @@ def _duplicates(model: onnx.ModelProto) -> Notes:
         del model.graph.output[:]
         model.graph.output.extend(unique_outputs)
         repeated = _list([name for name, count in counts.items() if count > 1])
-        yield f"{repeated} appeared among the outputs more than once"
+        yield _("{repeated} appeared among the outputs more than once", repeated=repeated)
     properties = {item.key: item.value for item in model.metadata_props}
     if len(properties) < len(model.metadata_props):
         onnx.helper.set_model_props(model, properties)
-        yield "for metadata with the same key, the last value was kept"
+        yield _("for metadata with the same key, the last value was kept")
 
 
 def _negative_sizes(model: onnx.ModelProto) -> Notes:
@@ -146,7 +177,7 @@ def _negative_sizes(model: onnx.ModelProto) -> Notes:
                 dim.ClearField("value")
             names += [value.name] if negative else []
     if names:
-        yield f"−1 in the shape of {_list(names)} means a dynamic dimension"
+        yield _("−1 in the shape of {names} means a dynamic dimension", names=_list(names))
 
 
 def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
@@ -157,9 +188,7 @@ def _graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
 
 def _list(names: Sequence[str]) -> str:
     """Up to three names, and how many more there are."""
-    names = list(dict.fromkeys(names))
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(map(repr, names[:3])) + more
+    return first_words([repr(name) for name in dict.fromkeys(names)], 3)
 
 
 _STEPS: tuple[Callable[[onnx.ModelProto], Notes], ...] = (

@@ -9,7 +9,9 @@ import onnx.defs
 import onnx.helper
 import onnx.shape_inference
 
+from convnet_core.common.formatting import first_words
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 from convnet_core.onnx_files.contrib import OPERATORS
 from convnet_core.onnx_files.shape_inference import GENERATED_PREFIX, graphs_inside, infer, without_weights
 
@@ -40,15 +42,13 @@ def repair_types(model: onnx.ModelProto) -> Iterator[str]:
             yield note
     wrong = [value.name for value in model.graph.value_info if _repair_value(value, inferred.get(value.name))]
     if wrong:
-        yield _replaced_note(
-            ", ".join(map(repr, wrong[:3])) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-        )
+        yield _replaced_note(first_words([repr(name) for name in wrong], 3))
     yield from _repair_subgraphs(model)
     for value in (*model.graph.input, *model.graph.output):
         if value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
             raise ConversionError(
-                f"the rank of {value.name!r} is neither declared nor can it be inferred",
-                hint="declare its shape in the ONNX model, with a name for each dynamic dimension",
+                _("the rank of {name!r} is neither declared nor can it be inferred", name=value.name),
+                hint=_("declare its shape in the ONNX model, with a name for each dynamic dimension"),
             )
 
 
@@ -67,29 +67,40 @@ def _repair_output(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) 
     if not declared.WhichOneof("value"):
         declared.CopyFrom(inferred)
         _drop_generated_names(declared)
-        return f"the output {name!r} had no type; the inferred type {_text(declared)} was used"
+        return _(
+            "the output {name!r} had no type; the inferred type {shape} was used", name=name, shape=_text(declared)
+        )
     if not (declared.HasField("tensor_type") and inferred.HasField("tensor_type")):
         return None
     old, new = declared.tensor_type.elem_type, inferred.tensor_type.elem_type
     if old and new and old != new:
         raise ConversionError(
-            f"the output {name!r} is declared as {_dtype(old)}, but its node produces {_dtype(new)}",
-            hint=f"declare it as {_dtype(new)}, or put a Cast before it",
+            _(
+                "the output {name!r} is declared as {old}, but its node produces {new}",
+                name=name,
+                old=_dtype(old),
+                new=_dtype(new),
+            ),
+            hint=_("declare it as {new}, or put a Cast before it", new=_dtype(new)),
         )
     before = _text(declared)
     missing = not declared.tensor_type.HasField("shape")
     contradicted = _repair_tensor(declared, inferred)
     if contradicted:
-        return f"{_replaced_note(repr(name))}: {before} by {_text(declared)}"
+        return _("{note}: {before} by {after}", note=_replaced_note(repr(name)), before=before, after=_text(declared))
     if not old:
-        return f"the output {name!r} had no element type; the inferred type {_dtype(new)} was used"
+        return _(
+            "the output {name!r} had no element type; the inferred type {new} was used", name=name, new=_dtype(new)
+        )
     if missing and declared.tensor_type.HasField("shape"):
-        return f"the output {name!r} had no shape; the inferred shape {_text(declared)} was used"
+        return _(
+            "the output {name!r} had no shape; the inferred shape {shape} was used", name=name, shape=_text(declared)
+        )
     return None
 
 
 def _replaced_note(names: str) -> str:
-    return f"the declared shape of {names} was wrong and was replaced by the inferred one"
+    return _("the declared shape of {names} was wrong and was replaced by the inferred one", names=names)
 
 
 def _repair_value(value: onnx.ValueInfoProto, inferred: onnx.TypeProto | None) -> bool:
@@ -140,12 +151,12 @@ def _repair_subgraphs(model: onnx.ModelProto) -> Iterator[str]:
             for value in (*graph.value_info, *graph.output):
                 if value.type.HasField("tensor_type"):
                     value.type.tensor_type.ClearField("shape")
-        yield "shapes declared inside branches and loops contradicted inference and were dropped"
+        yield _("shapes declared inside branches and loops contradicted inference and were dropped")
 
 
 def _dtype(number: int) -> str:
     names = {int(value): str(name).lower() for name, value in onnx.TensorProto.DataType.items()}
-    name = names.get(number, f"type {number}")
+    name = names.get(number, _("type {number}", number=number))
     return {"float": "float32", "double": "float64"}.get(name, name)
 
 
@@ -153,7 +164,7 @@ def _text(kind: onnx.TypeProto) -> str:
     """A shape as text, for messages."""
     tensor = kind.tensor_type
     if not tensor.HasField("shape"):
-        return "of unknown rank"
+        return _("of unknown rank")
     return (
         "["
         + ", ".join(

@@ -20,6 +20,7 @@ from convnet_core.data.drawing import SIDE, prepare, prepare_file
 from convnet_core.data.picture import Gray
 from convnet_core.data.split import CLASSES
 from convnet_core.errors import DataError, RunError
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import StageRecord
 
@@ -43,7 +44,7 @@ def save(run: Run, drawing: Gray, label: int) -> SavedDrawing:
     Raises DataError if there is no ink or no such digit, RunError if the file cannot be written.
     """
     if label not in range(CLASSES):
-        raise DataError(f"{label} is not a digit", hint="use a digit from 0 to 9")
+        raise DataError(_("{label} is not a digit", label=label), hint=_("use a digit from 0 to 9"))
     prepare(drawing)
     picture = Image.fromarray(np.rint(drawing * 255).astype(np.uint8))
     identity = hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).hexdigest()[:12]
@@ -55,7 +56,9 @@ def save(run: Run, drawing: Gray, label: int) -> SavedDrawing:
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, buffer.getvalue())
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}", hint="free some space") from error
+        raise RunError(
+            _("cannot write {path}: {reason}", path=path, reason=error.strerror), hint=_("free some space")
+        ) from error
     for other in list_drawings(run):
         if other.id == saved.id and other != saved:
             delete(run, other)
@@ -77,7 +80,7 @@ def delete(run: Run, drawing: SavedDrawing) -> None:
 
 def picture_file(run: Run, drawing: SavedDrawing) -> Path:
     """The file of a saved drawing. Raises RunError if it is missing, or is a link that leads out of the run."""
-    return run.file(drawing.file, "remove it from the run's folder")
+    return run.file(drawing.file, _("remove it from the run's folder"))
 
 
 def load_image(run: Run, drawing: SavedDrawing) -> Gray:

@@ -16,6 +16,7 @@ from convnet_core.common import disk_errors
 from convnet_core.common.files import new_id
 from convnet_core.common.formatting import join_words
 from convnet_core.errors import RunError
+from convnet_core.language import _
 from convnet_core.runs.names import clean_title, given_title
 from convnet_core.runs.run import Run, is_run
 
@@ -56,7 +57,7 @@ def _entries(root: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise RunError(f"the runs in {root} cannot be read: {error.strerror}") from error
+        raise RunError(_("the runs in {root} cannot be read: {reason}", root=root, reason=error.strerror)) from error
 
 
 def has_verdict(root: Path) -> bool:
@@ -110,9 +111,9 @@ def new_run(root: Path, label: str, title: str = "", kind: Literal["digits", "mo
         except FileExistsError:
             continue
         except OSError as error:
-            raise RunError(f"cannot create a run in {root}: {error.strerror}") from error
+            raise RunError(_("cannot create a run in {root}: {reason}", root=root, reason=error.strerror)) from error
         return Run.create(path, clean_title(title), kind)
-    raise RunError(f"cannot find a free name for a run in {root}")
+    raise RunError(_("cannot find a free name for a run in {root}", root=root))
 
 
 def delete_runs(runs: list[Run]) -> None:

@@ -30,6 +30,7 @@ import filelock
 from convnet_core.common import disk_errors
 from convnet_core.common.files import digest, new_id, read_json, write_json
 from convnet_core.errors import BusyError, RunError, one_line
+from convnet_core.language import _
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES, LESSON_STAGES, PIPELINE, STAGES, UPLOAD
 from convnet_core.runs.stage_record import Draft, StageRecord, StageState, now, outputs_of, read_record
 
@@ -44,7 +45,9 @@ def is_run(path: Path) -> bool:
     try:
         return (path / "run.json").is_file()
     except OSError as error:  # the name is too long, or reading is not permitted
-        raise RunError(f"{path} cannot be read: {error.strerror}", hint="choose another run (--run)") from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=error.strerror), hint=_("choose another run (--run)")
+        ) from error
 
 
 class Run:
@@ -63,10 +66,10 @@ class Run:
         try:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
-                raise RunError(f"{path} is neither empty nor a run", hint="choose another run (--run)")
+                raise RunError(_("{path} is neither empty nor a run", path=path), hint=_("choose another run (--run)"))
             write_json(path / "run.json", {"kind": kind, "title": title, "created": now()})
         except OSError as error:
-            raise RunError(f"cannot create the run {path}: {error.strerror}") from error
+            raise RunError(_("cannot create the run {path}: {reason}", path=path, reason=error.strerror)) from error
         return cls(path.resolve())
 
     @classmethod
@@ -75,7 +78,8 @@ class Run:
         run = cls(path.resolve())
         if not is_run(run.path):
             raise RunError(
-                f"{path} is not a run: it has no run.json", hint="`python -m convnet_core runs` lists the runs"
+                _("{path} is not a run: it has no run.json", path=path),
+                hint=_("`python -m convnet_core runs` lists the runs"),
             )
         if run._leftovers():
             with contextlib.suppress(BusyError, OSError), run.lock(timeout=0):  # OSError: a read-only folder
@@ -88,9 +92,11 @@ class Run:
         try:
             value = read_json(self.path / "run.json")
         except (OSError, ValueError) as error:
-            raise RunError(f"{self.path / 'run.json'} cannot be read: {one_line(error)}") from error
+            raise RunError(
+                _("{path} cannot be read: {reason}", path=self.path / "run.json", reason=one_line(error))
+            ) from error
         if not isinstance(value, dict):
-            raise RunError(f"{self.path / 'run.json'} is not a JSON object")
+            raise RunError(_("{path} is not a JSON object", path=self.path / "run.json"))
         return value
 
     @property
@@ -112,7 +118,8 @@ class Run:
                 yield
         except filelock.Timeout as error:
             raise BusyError(
-                f"another job is using the run {self.name}", hint="wait for it, stop it, or choose another run (--run)"
+                _("another job is using the run {run}", run=self.name),
+                hint=_("wait for it, stop it, or choose another run (--run)"),
             ) from error
 
     @contextlib.contextmanager
@@ -166,7 +173,7 @@ class Run:
                 new = path.with_name(f"{match['stage']}.new-{match['id']}")
                 os.replace(new if (new / "stage.json").is_file() else path, target)
                 log.info("finished an interrupted swap of %s", target)
-        for path, _ in self._leftovers():
+        for path, _match in self._leftovers():
             shutil.rmtree(path, ignore_errors=True)
         for draft in (*self.path.glob(".run.json.*"), *self.path.glob("jobs/*/.*.json.*")):
             with contextlib.suppress(FileNotFoundError):
@@ -183,7 +190,7 @@ class Run:
     def record(self, stage: str) -> StageRecord | None:
         """The content of a stage's `stage.json`; None if the stage is missing. Raises RunError if it is damaged."""
         path = self.path / stage / "stage.json"
-        for _ in range(20):
+        for _attempt in range(20):
             try:
                 return read_record(path)
             except FileNotFoundError:
@@ -192,7 +199,10 @@ class Run:
                     return None
                 time.sleep(0.01)
             except (OSError, ValueError, TypeError, OverflowError) as error:
-                raise RunError(f"{path} is damaged: {one_line(error)}", hint=f"run the stage {stage} again") from error
+                raise RunError(
+                    _("{path} is damaged: {reason}", path=path, reason=one_line(error)),
+                    hint=_("run the stage {stage} again", stage=stage),
+                ) from error
         return None
 
     @property
@@ -209,7 +219,7 @@ class Run:
 
     def command_for(self, stage: str) -> str:
         """The shell command that runs a stage."""
-        command, _, part = stage.partition("/")
+        command, part = stage.partition("/")[::2]
         choice = f" --converter {part}" if stage in CONVERT_STAGES[1:] else ""
         if command == LESSON_STAGES:
             command, choice = "dissect", f" --lesson {part}"
@@ -224,16 +234,19 @@ class Run:
         path = self.path / name
         hint = hint or self.command_for(name.rpartition("/")[0])
         if not path.is_file():
-            raise RunError(f"{path} is missing", hint)
+            raise RunError(_("{path} is missing", path=path), hint)
         if not path.resolve().is_relative_to(self.path.resolve()):
-            raise RunError(f"{path} leads out of the run's folder", hint)
+            raise RunError(_("{path} leads out of the run's folder", path=path), hint)
         return path
 
     def require(self, stage: str) -> StageRecord:
         """The record of a stage that another one needs. Raises RunError if the stage is missing."""
         record = self.record(stage)
         if record is None:
-            raise RunError(f"the run {self.name} has no {stage} yet", hint=f"run first: {self.command_for(stage)}")
+            raise RunError(
+                _("the run {run} has no {stage} yet", run=self.name, stage=stage),
+                hint=_("run first: {command}", command=self.command_for(stage)),
+            )
         return record
 
     def state(self, stage: str) -> StageState:
@@ -250,13 +263,17 @@ class Run:
     def stale_stages(self, before: str) -> list[str]:
         """A warning for each stale stage before the stage `before`."""
         states = {stage: self.state(stage) for stage in STAGES[: STAGES.index(before)]}
-        return [f"{stage} is out of date: {state.reason}" for stage, state in states.items() if state.state == "stale"]
+        return [
+            _("{stage} is out of date: {reason}", stage=stage, reason=state.reason)
+            for stage, state in states.items()
+            if state.state == "stale"
+        ]
 
     def _why_stale(self, stage: str, record: StageRecord) -> str:
         """Why a stage is stale; empty if it is fresh."""
         for name, recorded in record.outputs.items():
             if self._digest(self.path / stage / name, recorded) != recorded["sha256"]:
-                return f"{stage}/{name} is not what the stage wrote"
+                return _("{stage}/{name} is not what the stage wrote", stage=stage, name=name)
         earlier = STAGES[: STAGES.index(stage)] if stage in STAGES else STAGES
         records: dict[str, StageRecord | None] = {}
         for name, recorded_digest in record.inputs.items():
@@ -269,15 +286,15 @@ class Run:
             upstream = records[source]
             if recorded_digest == ABSENT:
                 if upstream is not None and not record.used_conversion:
-                    return f"{source} has been added since"
+                    return _("{source} has been added since", source=source)
                 continue
             if upstream is None:
-                return f"{source} is missing"
+                return _("{source} is missing", source=source)
             output = upstream.outputs.get(name.removeprefix(source + "/"))
             if self._digest(self.path / name, output) != recorded_digest:
-                return f"{name} has changed since"
+                return _("{name} has changed since", name=name)
             if first and self.state(source).state == "stale":
-                return f"{source} is out of date"
+                return _("{source} is out of date", source=source)
         return ""
 
     @staticmethod

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import digest, read_json
 from convnet_core.errors import RunError, one_line
+from convnet_core.language import _
 from convnet_core.runs.stage_folders import ABSENT
 
 _Result = TypeVar("_Result")
@@ -63,8 +64,8 @@ class StageRecord:
             return dataclass_from_json(kind, {name: value for name, value in self.result.items() if name in names})
         except (TypeError, OverflowError) as error:
             raise RunError(
-                f"the record of the stage {self.stage} is damaged: {one_line(error)}",
-                hint=f"run the stage {self.stage} again",
+                _("the record of the stage {stage} is damaged: {reason}", stage=self.stage, reason=one_line(error)),
+                hint=_("run the stage {stage} again", stage=self.stage),
             ) from error
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from convnet_core.common.formatting import format_count, format_size
+from convnet_core.common.formatting import format_size
+from convnet_core.language import _, plural
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,21 @@ class ConversionResult:
     @property
     def headline(self) -> str:
         """What became of the network, in one sentence."""
-        transposes = format_count(self.transposes, "transpose") if self.transposes else "no transposes"
-        known = "" if self.transposes is None else f", {transposes}"
-        return (
-            f"{format_count(self.onnx_nodes, 'ONNX node')} became {format_count(self.tensorflow_ops, 'TensorFlow op')}"
-            f"{known}; {format_count(len(self.sizes), 'file')}, {format_size(sum(self.sizes.values()))}"
+        nodes = plural("{count} ONNX node", "{count} ONNX nodes", self.onnx_nodes)
+        ops = plural("{count} TensorFlow op", "{count} TensorFlow ops", self.tensorflow_ops)
+        files = plural("{count} file, {size}", "{count} files, {size}", len(self.sizes), size=self._size)
+        if self.transposes is None:
+            return _("{nodes} became {ops}; {files}", nodes=nodes, ops=ops, files=files)
+        transposes = _("no transposes")
+        if self.transposes:
+            transposes = plural("{count} transpose", "{count} transposes", self.transposes)
+        return _(
+            "{nodes} became {ops}, {transposes}; {files}", nodes=nodes, ops=ops, transposes=transposes, files=files
         )
+
+    @property
+    def _size(self) -> str:
+        return format_size(sum(self.sizes.values()))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from convnet_core.errors import ModelError
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Feeds, TensorInfo
 
 
@@ -35,7 +36,7 @@ class Runtime(abc.ABC):
         """Run once. `fetch` names the outputs to return, None for all. Raises ModelError."""
         missing = [info.name for info in self.inputs if info.name not in feeds]
         if missing:
-            raise ModelError(f"{self.name}: no array for the input {missing[0]!r}")
+            raise ModelError(_("{runtime}: no array for the input {input!r}", runtime=self.name, input=missing[0]))
         with self._lock:
             results = self._infer(feeds)
         return results if fetch is None else {name: results[name] for name in fetch}

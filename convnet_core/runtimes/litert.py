@@ -9,6 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 from convnet_core.convert.quantization import dequantize, quantize
 from convnet_core.convert.signature import Signature
 from convnet_core.errors import ModelError, one_line
+from convnet_core.language import _
 from convnet_core.runtimes.base import Runtime
 from convnet_core.tensors.arrays import Feeds
 
@@ -31,7 +32,7 @@ class LiteRT(Runtime):
             self._runner = self._interpreter.get_signature_runner("serving_default")
             self._takes, self._gives = self._runner.get_input_details(), self._runner.get_output_details()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT cannot load {path}: {one_line(error)}") from error
+            raise ModelError(_("LiteRT cannot load {path}: {reason}", path=path, reason=one_line(error))) from error
 
     def prepared(self, feeds: Feeds) -> Feeds:
         return {

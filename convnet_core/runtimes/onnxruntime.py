@@ -7,6 +7,7 @@ from pathlib import Path
 import onnxruntime
 
 from convnet_core.errors import InputsError, ModelError, one_line
+from convnet_core.language import _
 from convnet_core.onnx_files import model_file
 from convnet_core.runtimes.base import Runtime
 from convnet_core.runtimes.specs import ONNX_RUNTIME, ONNX_RUNTIME_OPTIMIZED
@@ -40,7 +41,9 @@ class OnnxRuntime(Runtime):
                 str(path), sess_options=options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime.capi has its own error types
-            raise ModelError(f"ONNX Runtime cannot load {path}: {one_line(error)}") from error
+            raise ModelError(
+                _("ONNX Runtime cannot load {path}: {reason}", path=path, reason=one_line(error))
+            ) from error
         self._names = [info.name for info in self.outputs]
 
     def _infer(self, feeds: Feeds) -> Feeds:

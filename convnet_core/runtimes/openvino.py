@@ -7,6 +7,7 @@ from pathlib import Path
 import openvino
 
 from convnet_core.errors import InputsError, ModelError, one_line
+from convnet_core.language import _
 from convnet_core.onnx_files import model_file
 from convnet_core.runtimes.base import Runtime
 from convnet_core.runtimes.specs import OPENVINO
@@ -32,7 +33,7 @@ class OpenVino(Runtime):
             core = openvino.Core()
             self._model = core.compile_model(core.read_model(path), "CPU", settings)
         except Exception as error:  # RuntimeError, and OpenVINO's own error types
-            raise ModelError(f"OpenVINO cannot load {path}: {one_line(error)}") from error
+            raise ModelError(_("OpenVINO cannot load {path}: {reason}", path=path, reason=one_line(error))) from error
 
     def _infer(self, feeds: Feeds) -> Feeds:
         try:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from convnet_core.data.drawing import prepare_file
 from convnet_core.errors import DataError, ModelError, RunError
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.pool import Answer, RuntimePool
 from convnet_core.runtimes.specs import PYTORCH
@@ -87,8 +88,8 @@ def feature_maps(run: Run, paths: list[Path]) -> NDArray[np.float32]:
         pool.wait()
         maps = pool.features(images)
         if maps is None:
-            reason = pool.failed.get(PYTORCH.name, f"the run {run.name} has no PyTorch network")
-            raise RunError(reason, hint="its feature maps cannot be shown")
+            reason = pool.failed.get(PYTORCH.name, _("the run {run} has no PyTorch network", run=run.name))
+            raise RunError(reason, hint=_("its feature maps cannot be shown"))
         return maps
 
 
@@ -110,7 +111,7 @@ def _read(pool: RuntimePool, images: NDArray[np.float32]) -> dict[str, Answer]:
             continue
         if not answers:
             name, reason = next(iter(pool.failed.items()))
-            raise ModelError(f"no runtime answers; {name}: {reason}")
+            raise ModelError(_("no runtime answers; {name}: {reason}", name=name, reason=reason))
         return answers
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from convnet_core.common.files import size_of
 from convnet_core.errors import RunError
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CONVERT_STAGES
 from convnet_core.runs.stage_results import ConversionResult
@@ -65,7 +66,7 @@ def _check_artifacts(run: Run) -> None:
         for name in record.outputs if record else ():
             path = run.path / stage / name
             if not path.is_file():
-                raise RunError(f"{path} is missing", run.command_for(stage))
+                raise RunError(_("{path} is missing", path=path), run.command_for(stage))
 
 
 def _source(run: Run, stage: str, spec: RuntimeSpec, threads: int) -> Source:

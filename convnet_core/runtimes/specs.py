@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.targets import table
+from convnet_core.language import N_
 from convnet_core.runs.stage_record import versions
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ PYTORCH = RuntimeSpec(
 )
 ONNX_RUNTIME = RuntimeSpec(
     name="onnxruntime",
-    title="ONNX Runtime, every node as the file says",
+    title=N_("ONNX Runtime, every node as the file says"),
     color="#E69F00",
     symbol="square",
     distribution="onnxruntime",
@@ -124,7 +125,7 @@ ONNX_RUNTIME = RuntimeSpec(
 )
 ONNX_RUNTIME_OPTIMIZED = RuntimeSpec(
     name="onnxruntime-optimized",
-    title="ONNX Runtime at its default level of optimization",
+    title=N_("ONNX Runtime at its default level of optimization"),
     color="#AA4499",
     symbol="hexagon",
     distribution="onnxruntime",
@@ -163,7 +164,7 @@ TENSORFLOW = RuntimeSpec(
 )
 TENSORFLOW_FROZEN = RuntimeSpec(
     name="tensorflow-frozen",
-    title="TensorFlow, frozen graph",
+    title=N_("TensorFlow, frozen graph"),
     color="#CC79A7",
     symbol="cross",
     distribution="tensorflow",
@@ -188,7 +189,7 @@ LITERT_FP32 = RuntimeSpec(
 LITERT_FP16 = replace(
     LITERT_FP32,
     name="litert-fp16",
-    title="LiteRT, float16 weights",
+    title=N_("LiteRT, float16 weights"),
     precision="float16",
     color="#56B4E9",
     symbol="triangle-up",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convnet_core.errors import ModelError
+from convnet_core.language import _
 
 Array = NDArray[Any]
 Feeds = dict[str, Array]
@@ -159,7 +160,9 @@ def example_feeds(inputs: Sequence[TensorInfo], batch: int, rng: np.random.Gener
     """
     fixed = fixed_batch(inputs)
     if fixed not in (None, batch):
-        raise ModelError(f"the model only accepts batches of {fixed}", hint="export it with a dynamic batch")
+        raise ModelError(
+            _("the model only accepts batches of {fixed}", fixed=fixed), hint=_("export it with a dynamic batch")
+        )
     names = batched(inputs)
     shapes = {info.name: _sizes(info, batch if info.name in names else DYNAMIC_SIZE) for info in inputs}
     return {info.name: _example(info, shapes, rng) for info in inputs}
@@ -177,7 +180,9 @@ def _example(info: TensorInfo, shapes: Mapping[str, tuple[int, ...]], rng: np.ra
     try:
         dtype = np.dtype(info.dtype)
     except TypeError as error:
-        raise ModelError(f"the input {info.name!r} has the unknown type {info.dtype}") from error
+        raise ModelError(
+            _("the input {name!r} has the unknown type {dtype}", name=info.name, dtype=info.dtype)
+        ) from error
     if info.bounds and dtype.kind != "b":
         low, high = integer_limits(info.bounds, shapes, dtype)
         return np.asarray(rng.integers(low, high, shape, endpoint=True)).astype(dtype)

@@ -13,7 +13,9 @@ from typing import Any, Self
 import numpy as np
 
 from convnet_core.common.archives import check_archive
+from convnet_core.common.formatting import list_words
 from convnet_core.errors import ConfigError, DataError, one_line
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Array, Bounds, Feeds, TensorInfo, batched, example_feeds, fixed_batch
 
 
@@ -51,12 +53,19 @@ class InputSpec:
         infos = {info.name: info for info in inputs}
         for name in (*self.files, *self.shapes, *self.ranges):
             if name not in infos:
-                raise ConfigError(f"the model has no input {name!r}", hint=f"it has {', '.join(infos)}")
+                raise ConfigError(
+                    _("the model has no input {name!r}", name=name), hint=_("it has {names}", names=list_words(infos))
+                )
         for name, shape in self.shapes.items():
             declared = infos[name].shape
             if len(declared) != len(shape) or any(a not in (None, b) for a, b in zip(declared, shape, strict=True)):
                 raise ConfigError(
-                    f"the input {name!r} has the shape {list(declared)}, which {list(shape)} does not fit"
+                    _(
+                        "the input {name!r} has the shape {declared}, which {shape} does not fit",
+                        name=name,
+                        declared=list(declared),
+                        shape=list(shape),
+                    )
                 )
         shapes = {**{name: array.shape for name, array in (files or {}).items()}, **self.shapes}
         names, sizes = batched(inputs), dict[str, int]()
@@ -66,7 +75,12 @@ class InputSpec:
                     continue
                 if sizes.setdefault(symbol, size) != size:
                     raise ConfigError(
-                        f"the dimension {symbol!r} must have one size in all inputs, not {sizes[symbol]} and {size}"
+                        _(
+                            "the dimension {symbol!r} must have one size in all inputs, not {first} and {second}",
+                            symbol=symbol,
+                            first=sizes[symbol],
+                            second=size,
+                        )
                     )
         return [self._apply_shape(info, sizes, info.name in names) for info in inputs]
 
@@ -102,7 +116,9 @@ class InputSpec:
         names = batched(inputs)
         sizes = {len(array) for name, array in from_files.items() if name in names and array.ndim}
         if len(sizes) > 1:
-            raise DataError(f"the files have different numbers of samples: {', '.join(map(str, sorted(sizes)))}")
+            raise DataError(
+                _("the files have different numbers of samples: {sizes}", sizes=list_words(map(str, sorted(sizes))))
+            )
         fixed = fixed_batch(infos)
         batch = fixed if fixed is not None else sizes.pop() if sizes else count
         feeds = example_feeds(infos, batch, np.random.default_rng(seed))
@@ -155,24 +171,31 @@ def read_samples(path: Path, inputs: Sequence[TensorInfo]) -> Feeds:
             raise ValueError("one of its members is not an array")
     except Exception as error:  # NumPy and zipfile raise many exception types
         raise DataError(
-            f"{path} cannot be read as .npz: {one_line(error)}",
-            hint="write it with np.savez; a compressed file may unpack to at most 200 MB or four times its size",
+            _("{path} cannot be read as .npz: {reason}", path=path, reason=one_line(error)),
+            hint=_("write it with np.savez; a compressed file may unpack to at most 200 MB or four times its size"),
         ) from error
     with_batch = batched(inputs)
     for info in inputs:
         if info.name not in feeds:
-            names = ", ".join(map(repr, array_names)) or "no arrays"
+            names = list_words(map(repr, array_names)) or _("no arrays")
             raise DataError(
-                f"{path} has no samples for the input {info.name!r}",
-                hint=f"it has {names}; pass the arrays to np.savez by input name",
+                _("{path} has no samples for the input {name!r}", path=path, name=info.name),
+                hint=_("it has {names}; pass the arrays to np.savez by input name", names=names),
             )
         _check(feeds[info.name], info, path, whole=info.name not in with_batch)
     counts = {info.name: len(feeds[info.name]) for info in inputs if info.name in with_batch}
     if len(set(counts.values())) > 1:
-        text = ", ".join(f"{count} of {name!r}" for name, count in counts.items())
-        raise DataError(f"{path} has different numbers of samples: {text}")
+        text = list_words(_("{count} of {name!r}", count=count, name=name) for name, count in counts.items())
+        raise DataError(_("{path} has different numbers of samples: {text}", path=path, text=text))
     if (batch := fixed_batch(inputs) or 0) > min(counts.values(), default=batch):
-        raise DataError(f"{path} has {min(counts.values())} samples, but the model takes batches of {batch}")
+        raise DataError(
+            _(
+                "{path} has {count} samples, but the model takes batches of {batch}",
+                path=path,
+                count=min(counts.values()),
+                batch=batch,
+            )
+        )
     return feeds
 
 
@@ -184,22 +207,38 @@ def _check(array: Array, info: TensorInfo, path: Path | str, *, whole: bool) -> 
     )
     if array.dtype.name != info.dtype or not fits:
         declared = ["n"] if first and info.shape else []
-        declared += ["any" if size is None else str(size) for size in info.shape[first:]]
+        declared += [_("any") if size is None else str(size) for size in info.shape[first:]]
         raise DataError(
-            f"{path} has {array.dtype} {list(array.shape)} for the input {info.name!r}, which takes "
-            f"{info.dtype} [{', '.join(declared)}]"
+            _(
+                "{path} has {given} for the input {name!r}, which takes {taken}",
+                path=path,
+                given=f"{array.dtype} {list(array.shape)}",
+                name=info.name,
+                taken=f"{info.dtype} [{', '.join(declared)}]",
+            )
         )
     if info.shape and info.shape[0] != 0 and not len(array):
-        raise DataError(f"{path} has no samples for the input {info.name!r}: its array is empty")
+        raise DataError(
+            _("{path} has no samples for the input {name!r}: its array is empty", path=path, name=info.name)
+        )
 
 
 def _read(path: Path, name: str) -> Array:
     try:
         array = np.load(path, allow_pickle=False)
     except Exception as error:  # NumPy raises many exception types
-        raise DataError(f"{path}, for the input {name!r}, cannot be read as .npy: {one_line(error)}") from error
+        raise DataError(
+            _(
+                "{path}, for the input {name!r}, cannot be read as .npy: {reason}",
+                path=path,
+                name=name,
+                reason=one_line(error),
+            )
+        ) from error
     if not isinstance(array, np.ndarray):
-        raise DataError(f"{path}, for the input {name!r}, is not a single array; save it with np.save")
+        raise DataError(
+            _("{path}, for the input {name!r}, is not a single array; save it with np.save", path=path, name=name)
+        )
     return array
 
 

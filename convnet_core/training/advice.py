@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from convnet_core.common.formatting import join_clauses
 from convnet_core.config.stages import TrainConfig
 from convnet_core.data.split import CLASSES
 from convnet_core.events import Metrics
+from convnet_core.language import _
 from convnet_core.training.schedule import WARM_UP
 
 CHANCE = 1 / CLASSES
@@ -35,14 +37,18 @@ def explain_gap(history: Sequence[Metrics], config: TrainConfig) -> str:
     if config.label_smoothing:
         floor = lowest_loss(config.label_smoothing)
         reasons.append(
-            f"label smoothing of {config.label_smoothing:g} asks the network not to be too sure, so no training loss "
-            f"can fall below {floor:.2f}, and validation is measured without it"
+            _(
+                "label smoothing of {smoothing:g} asks the network not to be too sure, so no training loss can fall "
+                "below {floor:.2f}, and validation is measured without it",
+                smoothing=config.label_smoothing,
+                floor=floor,
+            )
         )
     if config.augment:
-        reasons.append("the training images are distorted, and the validation images are not")
+        reasons.append(_("the training images are distorted, and the validation images are not"))
     if not compared or not reasons:
         return ""
-    return f"Training loss lies above validation loss: {'; '.join(reasons)}."
+    return _("Training loss lies above validation loss: {reasons}.", reasons=join_clauses(reasons))
 
 
 def warn_of_learning_rate(history: Sequence[Metrics], config: TrainConfig) -> str:
@@ -57,19 +63,28 @@ def warn_of_learning_rate(history: Sequence[Metrics], config: TrainConfig) -> st
     lowest, highest = min(item.loss for item in history), max(item.loss for item in history)
     is_stuck = newest.step >= _FIRST_STEPS and all(item.accuracy < _NEAR_CHANCE for item in history[-_EVENTS:])
     if is_stuck and highest > _HIGH_LOSS:
-        return (
-            f"The accuracy is stuck near {100 * CHANCE:.0f} %, which is what guessing gets, and the loss has been as "
-            f"high as {highest:.3g}. A learning rate of {config.learning_rate:g} is probably too high: choose a lower "
-            "one and train again."
+        return _(
+            "The accuracy is stuck near {chance:.0f} %, which is what guessing gets, and the loss has been as "
+            "high as {highest:.3g}. A learning rate of {rate:g} is probably too high: choose a lower one and "
+            "train again.",
+            chance=100 * CHANCE,
+            highest=highest,
+            rate=config.learning_rate,
         )
     if is_stuck:
-        return (
-            f"The accuracy is stuck near {100 * CHANCE:.0f} %, which is what guessing gets. A learning rate of "
-            f"{config.learning_rate:g} is probably too high or too low: choose another one and train again."
+        return _(
+            "The accuracy is stuck near {chance:.0f} %, which is what guessing gets. A learning rate of {rate:g} "
+            "is probably too high or too low: choose another one and train again.",
+            chance=100 * CHANCE,
+            rate=config.learning_rate,
         )
     if newest.loss > max(2 * lowest, GUESS_LOSS):
-        return (
-            f"The loss has risen from {lowest:.2f} to {newest.loss:.2f}; guessing would get {GUESS_LOSS:.2f}. A "
-            f"learning rate of {config.learning_rate:g} is probably too high: choose a lower one and train again."
+        return _(
+            "The loss has risen from {lowest:.2f} to {newest:.2f}; guessing would get {guess:.2f}. A learning "
+            "rate of {rate:g} is probably too high: choose a lower one and train again.",
+            lowest=lowest,
+            newest=newest.loss,
+            guess=GUESS_LOSS,
+            rate=config.learning_rate,
         )
     return ""

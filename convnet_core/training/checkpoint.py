@@ -12,6 +12,7 @@ from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import write_json
 from convnet_core.config.stages import TrainConfig
 from convnet_core.errors import RunError, one_line
+from convnet_core.language import _
 from convnet_core.networks.weights import load_pth, save_pth
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT
@@ -45,8 +46,10 @@ def saved_config(run: Run) -> TrainConfig:
     if record is None:
         finished = run.record("train") is not None
         raise RunError(
-            f"the run {run.name} has nothing to resume{': its training is finished' if finished else ''}",
-            hint="" if finished else f"start it: python -m convnet_core train --run {run.path}",
+            _("the run {run} has nothing to resume: its training is finished", run=run.name)
+            if finished
+            else _("the run {run} has nothing to resume", run=run.name),
+            hint="" if finished else _("start it: {command}", command=f"python -m convnet_core train --run {run.path}"),
         )
     return TrainConfig.from_json(record.config)
 
@@ -61,8 +64,8 @@ def restore(run: Run, training: Training, data: str) -> None:
     assert record is not None, "saved_config comes first"
     if record.inputs["data"] != data:
         raise RunError(
-            f"the data of the run {run.name} has changed since its training was stopped",
-            hint="restore the old data, or start a new training (without --resume)",
+            _("the data of the run {run} has changed since its training was stopped", run=run.name),
+            hint=_("restore the old data, or start a new training (without --resume)"),
         )
     device = training.generator.device
     try:
@@ -77,12 +80,19 @@ def restore(run: Run, training: Training, data: str) -> None:
             )
     except Exception as error:  # torch and zipfile raise many exception types
         raise RunError(
-            f"the checkpoint of the run {run.name} is damaged: {one_line(error)}",
-            hint="start a new training (without --resume)",
+            _("the checkpoint of the run {run} is damaged: {reason}", run=run.name, reason=one_line(error)),
+            hint=_("start a new training (without --resume)"),
         ) from error
     if saved_device != device.type:
         raise RunError(
-            f"the training of the run {run.name} was stopped on the device {saved_device!r} and cannot continue on "
-            f"{device.type!r}, which generates other random numbers",
-            hint=f"resume it on a machine with {saved_device!r}, or start a new training (without --resume)",
+            _(
+                "the training of the run {run} was stopped on the device {saved!r} and cannot continue on "
+                "{device!r}, which generates other random numbers",
+                run=run.name,
+                saved=saved_device,
+                device=device.type,
+            ),
+            hint=_(
+                "resume it on a machine with {saved!r}, or start a new training (without --resume)", saved=saved_device
+            ),
         )

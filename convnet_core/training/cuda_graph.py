@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from convnet_core.errors import ConfigError, one_line
+from convnet_core.language import _
 
 _WARMUP_STEPS = 3
 """Ordinary steps before the capture, in which libraries choose kernels and allocate memory."""
@@ -96,6 +97,6 @@ class GraphedStep:
             return self._recorder.record(lambda: self._step(self._batch))
         except RuntimeError as error:
             raise ConfigError(
-                f"the training step cannot be recorded as a CUDA graph: {one_line(error)}",
-                hint="train without --cuda-graph",
+                _("the training step cannot be recorded as a CUDA graph: {reason}", reason=one_line(error)),
+                hint=_("train without --cuda-graph"),
             ) from error

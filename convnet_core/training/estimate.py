@@ -12,6 +12,7 @@ from convnet_core.common.formatting import format_duration
 from convnet_core.config.stages import PRESETS, ModelConfig, TrainConfig
 from convnet_core.data.digits import train_count
 from convnet_core.data.split import CLASSES, SIDE
+from convnet_core.language import _, plural
 from convnet_core.training import speed
 
 _IMAGE_SECONDS = 1.9e-6
@@ -43,7 +44,7 @@ def mnist_accuracy(config: TrainConfig) -> float | None:
 def parameter_count(model: ModelConfig) -> int:
     """The number of trainable values of the network that `networks.convnet.build` creates."""
     blocks, side, channels = _blocks(model)
-    convolutions = sum(c_out * (c_in * model.kernel**2 + 1) + 2 * c_out for c_in, c_out, _ in blocks)
+    convolutions = sum(c_out * (c_in * model.kernel**2 + 1) + 2 * c_out for c_in, c_out, _width in blocks)
     return convolutions + CLASSES * (side * side * channels + 1)
 
 
@@ -60,9 +61,12 @@ def expected_seconds(config: TrainConfig) -> float | None:
 
 def describe_cost(config: TrainConfig) -> str:
     """What a training costs, in one line; without a time until this machine's speed has been measured."""
-    cost = f"{parameter_count(config.model):,} weights, {step_count(config):,} steps"
+    weights = plural("{count} weight", "{count} weights", parameter_count(config.model))
+    steps = plural("{count} step", "{count} steps", step_count(config))
     seconds = expected_seconds(config)
-    return cost if seconds is None else f"{cost}, about {format_duration(seconds)}"
+    if seconds is None:
+        return _("{weights}, {steps}", weights=weights, steps=steps)
+    return _("{weights}, {steps}, about {duration}", weights=weights, steps=steps, duration=format_duration(seconds))
 
 
 def formula_seconds(config: TrainConfig) -> float:
@@ -76,7 +80,7 @@ def formula_image_seconds(config: TrainConfig) -> float:
     blocks, side, channels = _blocks(config.model)
     macs = sum(c_in * c_out * config.model.kernel**2 * width * width for c_in, c_out, width in blocks)
     macs += CLASSES * side * side * channels
-    activations = sum(c_out * width * width for _, c_out, width in blocks)
+    activations = sum(c_out * width * width for _c_in, c_out, width in blocks)
     compute = _IMAGE_SECONDS + _MAC_SECONDS * macs + _ACTIVATION_SECONDS * activations
     return compute + _STEP_SECONDS / config.batch_size + (_AUGMENT_SECONDS if config.augment else 0.0)
 

@@ -15,6 +15,7 @@ from convnet_core.config.fields import list_changes
 from convnet_core.config.stages import TrainConfig
 from convnet_core.errors import RunError, one_line
 from convnet_core.events import Message, Monitor
+from convnet_core.language import _
 from convnet_core.networks.weights import load_pth, read_weights, save_pth
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT, FORK
@@ -37,7 +38,7 @@ def take(run: Run, parent: Run, config: TrainConfig, data: str, monitor: Monitor
     """
     record = newest_training(parent)
     if record is None:
-        raise RunError(f"the run {parent.name} has no training to start from", hint="train it first")
+        raise RunError(_("the run {run} has no training to start from", run=parent.name), hint=_("train it first"))
     earlier = TrainConfig.from_json(record.config)
     carried, notes = _what_carries_over(record, earlier, config, data)
     source, curve = parent.file(_SOURCES[record.stage]), read_curve(parent)
@@ -66,7 +67,9 @@ def start(run: Run, training: Training, data: str) -> None:
     if record is None:
         return
     if record.inputs["data"] != data:
-        raise RunError(f"the data of the run {run.name} has changed since it was forked", hint="fork the run again")
+        raise RunError(
+            _("the data of the run {run} has changed since it was forked", run=run.name), hint=_("fork the run again")
+        )
     result = record.result_as(ForkResult)
     try:
         state = load_pth(run.file(STATE), training.generator.device)
@@ -79,7 +82,10 @@ def start(run: Run, training: Training, data: str) -> None:
             if state["device"] == training.generator.device.type:
                 training.generator.set_state(state["generator"].cpu())
     except Exception as error:  # torch and zipfile raise many exception types
-        raise RunError(f"the fork in the run {run.name} is damaged: {one_line(error)}", "fork the run again") from error
+        raise RunError(
+            _("the fork in the run {run} is damaged: {reason}", run=run.name, reason=one_line(error)),
+            _("fork the run again"),
+        ) from error
 
 
 def _what_carries_over(
@@ -87,16 +93,20 @@ def _what_carries_over(
 ) -> tuple[Literal["position", "weights", "nothing"], tuple[str, ...]]:
     """How much of a training another one can take over, and a sentence for each part that it cannot."""
     if config.model != earlier.model:
-        return "nothing", ("Another network cannot take over the weights, so the training starts from scratch.",)
+        return "nothing", (_("Another network cannot take over the weights, so the training starts from scratch."),)
     if record.stage == "train":
-        return "weights", ("A finished training keeps no state of its optimizer: that and the epochs start anew.",)
+        return "weights", (_("A finished training keeps no state of its optimizer: that and the epochs start anew."),)
     notes = []
     if not _share_state(earlier, config):
-        notes.append(f"{config.optimizer} cannot take over the state of {earlier.optimizer} and starts anew.")
+        notes.append(
+            _("{new} cannot take over the state of {old} and starts anew.", new=config.optimizer, old=earlier.optimizer)
+        )
     if record.inputs["data"] != data or any(getattr(earlier, name) != getattr(config, name) for name in _BATCHES):
-        notes.append("The batches are other ones, so the epochs are counted anew.")
+        notes.append(_("The batches are other ones, so the epochs are counted anew."))
     elif record.result["epoch"] >= config.epochs:
-        notes.append(f"That training is already past epoch {config.epochs}, so the epochs are counted anew.")
+        notes.append(
+            _("That training is already past epoch {epoch}, so the epochs are counted anew.", epoch=config.epochs)
+        )
     else:
         return "position", tuple(notes)
     return "weights", tuple(notes)
@@ -109,7 +119,9 @@ def _state(path: Path, record: StageRecord) -> dict[str, Any]:
             return {"model": read_weights(path)}
         return {**load_pth(path, "cpu"), "epoch": record.result["epoch"], "batch": record.result["batch"]}
     except Exception as error:  # torch and zipfile raise many exception types
-        raise RunError(f"{path} cannot be read: {one_line(error)}", hint="train that run again") from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=one_line(error)), hint=_("train that run again")
+        ) from error
 
 
 def _share_state(earlier: TrainConfig, config: TrainConfig) -> bool:

@@ -13,6 +13,7 @@ from convnet_core.common.files import read_json
 from convnet_core.data.split import CLASSES, SIDE
 from convnet_core.errors import RunError, one_line
 from convnet_core.events import Metrics
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT, FORK
 from convnet_core.runs.stage_record import StageRecord
@@ -87,7 +88,9 @@ def parent_curve(run: Run) -> list[Metrics]:
     try:
         return dataclass_from_json(History, read_json(path)).metrics
     except (OSError, ValueError, TypeError, OverflowError) as error:
-        raise RunError(f"{path} cannot be read: {one_line(error)}", hint="fork the other run again") from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=one_line(error)), hint=_("fork the other run again")
+        ) from error
 
 
 def read_curve(run: Run) -> list[Metrics]:
@@ -117,7 +120,7 @@ def read_history(run: Run) -> list[Metrics]:
 def read_checkpoint_history(run: Run) -> list[Metrics] | None:
     """The metrics in the checkpoint; None if there is no checkpoint. Raises RunError."""
     path = run.path / CHECKPOINT / HISTORY_FILE
-    for _ in range(20):
+    for _attempt in range(20):
         if run.record(CHECKPOINT) is None:
             return None
         try:
@@ -129,7 +132,8 @@ def read_checkpoint_history(run: Run) -> list[Metrics] | None:
             cause = error
             break
     raise RunError(
-        f"{path} cannot be read: {one_line(cause)}", hint=f"train again: {run.command_for('train')}"
+        _("{path} cannot be read: {reason}", path=path, reason=one_line(cause)),
+        hint=_("train again: {command}", command=run.command_for("train")),
     ) from cause
 
 
@@ -139,4 +143,6 @@ def read_report(run: Run) -> TrainingReport:
     try:
         return dataclass_from_json(TrainingReport, read_json(path))
     except (OSError, ValueError, TypeError, OverflowError) as error:
-        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for("train")) from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=one_line(error)), run.command_for("train")
+        ) from error

@@ -23,6 +23,7 @@ from convnet_core.config.stages import TrainConfig
 from convnet_core.data.split import Split
 from convnet_core.errors import ConfigError, DataError, Stopped
 from convnet_core.events import Metrics, Monitor, Preview
+from convnet_core.language import _
 from convnet_core.networks.convnet import eval_mode
 from convnet_core.training.optimizer import make_optimizer
 from convnet_core.training.schedule import learning_rate
@@ -90,9 +91,11 @@ def choose_device(config: TrainConfig) -> torch.device:
     if name == "auto":
         name = next(device for device in ("cuda", "mps", "cpu") if available[device])
     if not available[name]:
-        raise ConfigError(f"this machine has no device {name!r}", hint="use --device auto; `doctor` lists the devices")
+        raise ConfigError(
+            _("this machine has no device {name!r}", name=name), hint=_("use --device auto; `doctor` lists the devices")
+        )
     if config.cuda_graph and name != "cuda":
-        raise ConfigError(f"a CUDA graph needs a CUDA device, not {name!r}", hint="use --no-cuda-graph")
+        raise ConfigError(_("a CUDA graph needs a CUDA device, not {name!r}", name=name), hint=_("use --no-cuda-graph"))
     return torch.device(name)
 
 
@@ -153,7 +156,14 @@ def fit(
             if monitor.stop_requested():
                 clock.pause()
                 save(training)
-                raise Stopped(f"stopped in epoch {epoch + 1} of {config.epochs}, at batch {index + 1}; it is saved")
+                raise Stopped(
+                    _(
+                        "stopped in epoch {epoch} of {epochs}, at batch {batch}; it is saved",
+                        epoch=epoch + 1,
+                        epochs=config.epochs,
+                        batch=index + 1,
+                    )
+                )
             rate = learning_rate(config, epoch * len(batches) + index, config.epochs * len(batches))
             loss, correct = step(batches[index], rate)
             training.progress.batch = index + 1
@@ -226,8 +236,8 @@ class _Clock:
         loss, accuracy = float(self._loss) / seen, float(self._correct) / seen
         if self._seen and not math.isfinite(loss):
             raise DataError(
-                f"the loss is {loss} in epoch {epoch + 1}: the training has diverged",
-                hint="choose a lower learning rate",
+                _("the loss is {loss} in epoch {epoch}: the training has diverged", loss=loss, epoch=epoch + 1),
+                hint=_("choose a lower learning rate"),
             )
         speed = self._timed / max(1e-9, time.monotonic() - self._last)
         left = (self._config.epochs - epoch - batch / batches) * self._images
@@ -252,8 +262,13 @@ def split_off_validation(train: Tensors, config: TrainConfig) -> tuple[Tensors, 
         return train, None
     if size + config.batch_size > len(train):
         raise ConfigError(
-            f"validation size {size} and one batch of {config.batch_size} do not fit into {len(train)} training images",
-            hint="lower --validation-size or --batch-size",
+            _(
+                "validation size {size} and one batch of {batch} do not fit into {count} training images",
+                size=size,
+                batch=config.batch_size,
+                count=len(train),
+            ),
+            hint=_("lower --validation-size or --batch-size"),
         )
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(config.seed))
     held_out, rest = order[:size], order[size:].sort().values

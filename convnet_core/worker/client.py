@@ -15,6 +15,7 @@ from convnet_core import errors, language
 from convnet_core.common.memory import machine_memory
 from convnet_core.common.processes import environment
 from convnet_core.errors import ConvNetError, DiedError
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Feeds
 from convnet_core.worker.messages import Content, Message, Notify, Task, receive, send
 
@@ -69,7 +70,7 @@ class Worker:
         """Kill the process; the next task starts a new one."""
         with self._lock:
             if self._child:
-                self._child.kill("it was stopped")
+                self._child.kill(_("it was stopped"))
             self._child = None
 
     @property
@@ -101,7 +102,7 @@ class _Child:
         self._lock, self._sending = threading.Lock(), threading.Lock()
         self._numbers = itertools.count()
         self._waiting: dict[int, queue.SimpleQueue[tuple[str, Content, Feeds]]] = {}
-        self._reason = ""
+        self._reason, self._status = "", 0
         self.dead = self._over = self._alone = False
         child_end, self._lifeline = os.pipe()
         self._process = subprocess.Popen(
@@ -129,7 +130,7 @@ class _Child:
             with self._lock:
                 del self._waiting[number]
             if not answered:  # `notify` or a signal has raised
-                self.kill("it was stopped")
+                self.kill(_("it was stopped"))
         return self._result(kind, content, arrays)
 
     def send_task(self, task: Task, content: Content, arrays: Feeds, lane: str, *, expect_reply: bool = True) -> int:
@@ -172,7 +173,7 @@ class _Child:
         with self._lock:
             self.dead = self._over = True
             self._alone = len(self._waiting) == 1
-            self._reason = self._reason or describe_exit(status)
+            self._status = status
             for waiting in self._waiting.values():
                 waiting.put(("died", {}, {}))
 
@@ -180,7 +181,7 @@ class _Child:
         try:
             return self._waiting[number].get(timeout=None if seconds == float("inf") else seconds)
         except queue.Empty:
-            self.kill(f"gave up after {seconds:g} s")
+            self.kill(_("gave up after {seconds:g} s", seconds=seconds))
             return self._waiting[number].get()
 
     def _result(self, kind: str, content: Content, arrays: Feeds) -> Message:
@@ -192,19 +193,26 @@ class _Child:
             case "system":
                 raise OSError(content["errno"], content["text"], content["filename"])
             case "memory":
-                self.kill("out of memory")
-                raise DiedError(f"its process needs more memory than its limit of {self._memory / 1e9:,.1f} GB")
+                self.kill(_("out of memory"))
+                raise DiedError(
+                    _(
+                        "its process needs more memory than its limit of {gigabytes:,.1f} GB",
+                        gigabytes=self._memory / 1e9,
+                    )
+                )
             case "died":
-                raise DiedError(self._reason, alone=self._alone)
+                raise DiedError(self._reason or describe_exit(self._status), alone=self._alone)
         raise RuntimeError(content["text"])
 
 
 def describe_exit(status: int) -> str:
     """How a process ended, from its exit status in `subprocess`: negative for a signal."""
     if status >= 0:
-        return f"its process exited with status {status}; see the log"
+        return _("its process exited with status {status}; see the log", status=status)
     try:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    return f"its process was killed by {name}" + (" (out of memory?)" if -status == signal.SIGKILL else "")
+    if -status == signal.SIGKILL:
+        return _("its process was killed by {signal} (out of memory?)", signal=name)
+    return _("its process was killed by {signal}", signal=name)

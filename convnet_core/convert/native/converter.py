@@ -6,6 +6,7 @@ from typing import Literal
 
 import onnx
 
+from convnet_core.common.formatting import join_clauses
 from convnet_core.convert.native.expansions.expand import expand
 from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.passes.channels_last import channels_last
@@ -21,6 +22,7 @@ from convnet_core.convert.native.reader import read_graph
 from convnet_core.convert.native.registry import unsupported_nodes
 from convnet_core.convert.native.tracer import GraphFunction
 from convnet_core.errors import UnsupportedNode, UnsupportedOpError
+from convnet_core.language import _, plural
 
 Layout = Literal["nchw", "nhwc"]
 _FUSIONS = (fuse_gelu, fuse_group_norm, fuse_channel_shuffle)
@@ -57,10 +59,14 @@ def convert(graph: Graph, layout: Layout = "nchw") -> GraphFunction:
     """
     unsupported = check(graph)
     if unsupported:
-        count = f"{len(unsupported)} {'node' if len(unsupported) == 1 else 'nodes'}"
         raise UnsupportedOpError(
-            f"the model has {count} that cannot be converted: {'; '.join(map(str, unsupported))}",
-            hint="export with other operators, or add a handler to convnet_core/convert/native/ops",
+            plural(
+                "the model has {count} node that cannot be converted: {nodes}",
+                "the model has {count} nodes that cannot be converted: {nodes}",
+                len(unsupported),
+                nodes=join_clauses(map(str, unsupported)),
+            ),
+            hint=_("export with other operators, or add a handler to convnet_core/convert/native/ops"),
             nodes=unsupported,
         )
     return GraphFunction(optimize(graph, layout))

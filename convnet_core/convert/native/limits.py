@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from convnet_core.convert.native.ir import Graph, Node
 from convnet_core.convert.native.passes.channels_last import DOMAIN, WEIGHTS
+from convnet_core.language import _
 
 _WINDOWED = WEIGHTS.keys() | {"MaxPool", "AveragePool", "LpPool"}
 _TRAINING_VERSION = 14
@@ -16,7 +17,9 @@ def limit(node: Node, graph: Graph) -> str | None:
         return None
     rank = graph.rank(node.inputs[0])
     if node.op in _WINDOWED and rank is not None and not 3 <= rank <= 5:
-        return f"{rank - 2} spatial dimensions: 1 to 3 are supported"
+        return _("{count} spatial dimensions: 1 to 3 are supported", count=rank - 2)
     if node.op == "BatchNormalization" and node.version < _TRAINING_VERSION and any(node.outputs[1:]):
-        return f"batch normalization in training mode is supported from version {_TRAINING_VERSION} on"
+        return _(
+            "batch normalization in training mode is supported from version {version} on", version=_TRAINING_VERSION
+        )
     return None

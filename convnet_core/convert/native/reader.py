@@ -17,6 +17,7 @@ import onnx.shape_inference
 from convnet_core.convert.name_scopes import node_scopes
 from convnet_core.convert.native.ir import Graph, Info, Node
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 from convnet_core.onnx_files.operators import operator_version, opsets_of
 from convnet_core.onnx_files.shape_inference import infer, without_weights
 from convnet_core.onnx_files.tensor_types import dtype_name
@@ -123,4 +124,10 @@ def _attribute(item: onnx.AttributeProto, opsets: dict[str, int], infos: dict[st
             return onnx.helper.get_attribute_value(item)
         case kinds.INTS | kinds.FLOATS:
             return list(onnx.helper.get_attribute_value(item))
-    raise ConversionError(f"the attribute {item.name!r} has an unsupported type: {kinds.AttributeType.Name(item.type)}")
+    raise ConversionError(
+        _(
+            "the attribute {name!r} has an unsupported type: {type}",
+            name=item.name,
+            type=kinds.AttributeType.Name(item.type),
+        )
+    )

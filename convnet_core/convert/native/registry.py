@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from convnet_core.common.formatting import list_words
 from convnet_core.convert.native import ops
 from convnet_core.convert.native.ir import Graph, Node
 from convnet_core.convert.native.limits import limit
 from convnet_core.errors import UnsupportedNode
+from convnet_core.language import N_, _
 
 Function = Callable[..., Any]
 
@@ -113,11 +115,11 @@ def unsupported_nodes(graph: Graph) -> list[UnsupportedNode]:
 
 
 _IMPOSSIBLE = {
-    ("ai.onnx.ml", "ZipMap"): "it outputs maps, not tensors; export with the option zipmap=False",
+    ("ai.onnx.ml", "ZipMap"): N_("it outputs maps, not tensors; export with the option zipmap=False"),
     (
         "com.microsoft.nchwc",
         "",
-    ): "ONNX Runtime wrote it for one kind of processor; optimize with ORT_ENABLE_EXTENDED at most",
+    ): N_("ONNX Runtime wrote it for one kind of processor; optimize with ORT_ENABLE_EXTENDED at most"),
 }
 """Operators that cannot be supported, by domain and operator ("" for a whole domain), and what to do instead."""
 
@@ -128,13 +130,14 @@ def _why_unsupported(node: Node, graph: Graph) -> str | None:
     if handler is None:
         versions = [version for other in _handlers.get((node.domain, node.op), []) for version in other.versions]
         if versions:
-            return f"only versions {', '.join(map(str, sorted(versions)))} are supported"
-        return _IMPOSSIBLE.get((node.domain, node.op), "") or _IMPOSSIBLE.get((node.domain, ""), "")
+            return _("only versions {versions} are supported", versions=list_words(map(str, sorted(versions))))
+        reason = _IMPOSSIBLE.get((node.domain, node.op)) or _IMPOSSIBLE.get((node.domain, ""))
+        return _(reason) if reason else ""
     if len(node.inputs) > len(handler.input_names) and not handler.accepts_any_inputs:
-        return f"input number {len(handler.input_names) + 1}"
+        return _("input number {number}", number=len(handler.input_names) + 1)
     unknown = [] if handler.accepts_any_attribute else sorted(set(node.attributes) - handler.keywords)
     if unknown:
-        return f"attribute {', '.join(unknown)}"
+        return _("attribute {names}", names=list_words(unknown))
     info = graph.infos.get(node.inputs[0]) if node.inputs else None
     if handler.dtypes is not None and info is not None and info.dtype not in handler.dtypes:
         return str(info.dtype)

@@ -11,7 +11,8 @@ from convnet_core.convert.native.helpers import float16_arithmetic
 from convnet_core.convert.native.ir import Graph, Node
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import EXTRA_ARGUMENTS, Handler, handler_of
-from convnet_core.errors import ConversionError, ConvNetError, one_line
+from convnet_core.errors import ConversionError, ConvNetError, UnsupportedNode, one_line
+from convnet_core.language import _
 
 Values = dict[str, Any]
 """By ONNX tensor name: a TensorFlow tensor or variable, or an array if the value is already known."""
@@ -55,7 +56,7 @@ class GraphFunction:
     def _node(self, node: Node, graph: Graph, values: Values) -> tuple[Any, ...]:
         handler = handler_of(node)
         if handler is None:
-            raise ConversionError(f"no handler for {node.op}-{node.version} (node {node.name!r})")
+            raise ConversionError(_("no handler for {node}", node=_unsupported(node)))
         inputs = [values[name] if name else None for name in node.inputs]
         extra = self._extra_arguments(handler, node, graph, values)
         keywords = {**extra, **node.attributes}  # an attribute may also be called dtype
@@ -67,9 +68,9 @@ class GraphFunction:
             operands = self._operands(handler, node, inputs)
             return _as_tuple(float16_arithmetic.call(handler.function, node, graph, operands, keywords))
         except ConvNetError as error:
-            raise ConversionError(f"{node.op}-{node.version} (node {node.name!r}): {error}", error.hint) from error
+            raise ConversionError(str(_unsupported(node, str(error))), error.hint) from error
         except Exception as error:  # TensorFlow raises many kinds
-            raise ConversionError(f"{node.op}-{node.version} (node {node.name!r}): {one_line(error)}") from error
+            raise ConversionError(str(_unsupported(node, one_line(error)))) from error
 
     def _extra_arguments(self, handler: Handler, node: Node, graph: Graph, values: Values) -> dict[str, Any]:
         """The values for the extra keyword parameters that the handler declares."""
@@ -126,6 +127,10 @@ def _is_weight(value: Any) -> bool:
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fV" or value.size <= 1:
         return False
     return bool(tf.as_dtype(value.dtype).is_floating)
+
+
+def _unsupported(node: Node, reason: str = "") -> UnsupportedNode:
+    return UnsupportedNode(node.op, node.version, node.name, reason)
 
 
 def variable_name(name: str) -> str:

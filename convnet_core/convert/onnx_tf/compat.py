@@ -25,6 +25,7 @@ import onnx.helper
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.errors import MissingError
+from convnet_core.language import _
 
 
 def import_onnx_tf() -> Any:
@@ -34,8 +35,8 @@ def import_onnx_tf() -> Any:
             import onnx_tf.backend
         except ImportError as error:
             raise MissingError(
-                f"the converter onnx-tf cannot be imported: {error}",
-                hint="it needs Python 3.11: run pip install -r requirements.txt in a Python 3.11 environment",
+                _("the converter onnx-tf cannot be imported: {reason}", reason=error),
+                hint=_("it needs Python 3.11: run pip install -r requirements.txt in a Python 3.11 environment"),
             ) from error
     return onnx_tf.backend
 

@@ -7,11 +7,13 @@ from typing import Any
 import onnx
 import onnx.defs
 
+from convnet_core.common.formatting import first_words
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.convert.name_scopes import node_scopes
 from convnet_core.convert.onnx_tf.compat import import_onnx_tf
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.errors import ConversionError, UnsupportedNode, UnsupportedOpError, one_line
+from convnet_core.language import _
 from convnet_core.onnx_files.operators import operator_version, opsets_of
 
 
@@ -31,7 +33,9 @@ def convert(model: onnx.ModelProto) -> GraphFunction:
     try:
         graph = backend.prepare(renamed, logging_level="ERROR").tf_module
     except Exception as error:  # onnx-tf raises many kinds
-        raise ConversionError(f"onnx-tf cannot prepare the model: {type(error).__name__}: {one_line(error)}") from error
+        raise ConversionError(
+            _("onnx-tf cannot prepare the model: {reason}", reason=f"{type(error).__name__}: {one_line(error)}")
+        ) from error
     return GraphFunction(model, renamed, graph, backend)
 
 
@@ -62,7 +66,12 @@ class GraphFunction:
                     version = operator_version(node, opsets_of(self._model)) or 0
                     reason = f"{type(error).__name__}: {one_line(error)}"
                     raise UnsupportedOpError(
-                        f"onnx-tf fails at node {node.name!r} ({node.op_type}-{version}): {reason}",
+                        _(
+                            "onnx-tf fails at node {node!r} ({op}): {reason}",
+                            node=node.name,
+                            op=f"{node.op_type}-{version}",
+                            reason=reason,
+                        ),
                         nodes=[UnsupportedNode(node.op_type, version, node.name, reason)],
                     ) from error
             tensors.update(zip(node.output, results, strict=False))  # onnx-tf omits optional outputs
@@ -90,9 +99,8 @@ def _unsupported_nodes(model: onnx.ModelProto, backend: Any) -> list[Unsupported
 
 def _raise_if_unsupported(nodes: list[UnsupportedNode]) -> None:
     if nodes:
-        more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
         raise UnsupportedOpError(
-            f"onnx-tf 1.10 does not support {', '.join(map(str, nodes[:5]))}{more}",
-            hint="export with opset 18 and only operators that onnx-tf supports",
+            _("onnx-tf 1.10 does not support {nodes}", nodes=first_words([str(node) for node in nodes], 5)),
+            hint=_("export with opset 18 and only operators that onnx-tf supports"),
             nodes=nodes,
         )

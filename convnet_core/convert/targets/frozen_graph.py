@@ -7,6 +7,7 @@ from typing import Any
 
 from convnet_core.common.tensorflow_import import import_tensorflow
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 MAX_BYTES = 2**31 - 1
 """The size limit of protobuf and flatbuffers."""
@@ -20,7 +21,9 @@ def weight_bytes(concrete: Any) -> int:
 def check_size(weight_bytes: int) -> None:
     """Raise ConversionError if weights do not fit into one protobuf file (2 GB)."""
     if weight_bytes >= MAX_BYTES:
-        raise ConversionError(f"its {weight_bytes / 1e9:.1f} GB of weights exceed the limit of 2 GB for one file")
+        raise ConversionError(
+            _("its {gigabytes:.1f} GB of weights exceed the limit of 2 GB for one file", gigabytes=weight_bytes / 1e9)
+        )
 
 
 def save(concrete: Any, path: Path) -> None:

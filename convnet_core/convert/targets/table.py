@@ -12,7 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from convnet_core.common.formatting import list_words
 from convnet_core.errors import ConfigError
+from convnet_core.language import N_, _
 
 if TYPE_CHECKING:
     from convnet_core.config.stages import ConvertConfig
@@ -88,15 +90,15 @@ SAVED_MODEL = Target(
     file="saved_model",
     format="saved_model",
     title="SavedModel",
-    about="for TensorFlow and TensorFlow Serving; its signature is serving_default",
+    about=N_("for TensorFlow and TensorFlow Serving; its signature is serving_default"),
     write=_write_saved_model,
 )
 FROZEN_GRAPH = Target(
     name="frozen-graph",
     file="frozen.pb",
     format="frozen",
-    title="Frozen graph",
-    about="a TensorFlow GraphDef in one file, with weights as constants",
+    title=N_("Frozen graph"),
+    about=N_("a TensorFlow GraphDef in one file, with weights as constants"),
     write=_write_frozen_graph,
 )
 TFLITE_FP32 = Target(
@@ -104,7 +106,7 @@ TFLITE_FP32 = Target(
     file="model.fp32.tflite",
     format="litert",
     title="LiteRT float32",
-    about="for phones and small devices; full precision",
+    about=N_("for phones and small devices; full precision"),
     write=partial(_write_tflite, "fp32"),
     from_saved_model=True,
 )
@@ -113,7 +115,7 @@ TFLITE_FP16 = Target(
     file="model.fp16.tflite",
     format="litert",
     title="LiteRT float16",
-    about="weights in half precision: half the size",
+    about=N_("weights in half precision: half the size"),
     write=partial(_write_tflite, "fp16"),
     from_saved_model=True,
 )
@@ -122,7 +124,7 @@ TFLITE_INT8 = Target(
     file="model.int8.tflite",
     format="litert",
     title="LiteRT int8",
-    about="weights and arithmetic in 8 bits: a quarter of the size, less accurate",
+    about=N_("weights and arithmetic in 8 bits: a quarter of the size, less accurate"),
     write=partial(_write_tflite, "int8"),
     from_saved_model=True,
 )
@@ -135,5 +137,8 @@ def select_targets(names: Sequence[str]) -> tuple[Target, ...]:
     """The targets with these names, in table order; all if no name is given. Raises ConfigError for unknown names."""
     valid = [target.name for target in TARGETS]
     if unknown := [name for name in names if name not in valid]:
-        raise ConfigError(f"unknown conversion target {unknown[0]!r}", hint=f"choose from {', '.join(valid)}")
+        raise ConfigError(
+            _("unknown conversion target {name!r}", name=unknown[0]),
+            hint=_("choose from {names}", names=list_words(valid)),
+        )
     return tuple(target for target in TARGETS if not names or target.name in names)

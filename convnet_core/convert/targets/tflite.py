@@ -12,6 +12,7 @@ from convnet_core.config.stages import ConvertConfig
 from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets import tflite_worker
 from convnet_core.errors import ConversionError, DiedError, ModelError
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Feeds, batch_of, batched, example_feeds, fixed_batch
 from convnet_core.worker.client import shared
 from convnet_core.worker.messages import Content
@@ -41,7 +42,7 @@ def save(
     Raises ConversionError, also if the converter or LiteRT crashes. Then there is no file.
     """
     if kind == "int8" and not calibration:
-        raise ConversionError("it needs calibration samples to determine its ranges, but there are none")
+        raise ConversionError(_("it needs calibration samples to determine its ranges, but there are none"))
     content: Content = {
         "saved_model": str(saved_model),
         "path": str(path),
@@ -59,14 +60,17 @@ def save(
     samples = calibration if kind == "int8" else _test_samples(calibration, signature)
     content["run"] = samples is not None
     try:
-        result, _ = shared().run(tflite_worker.make, content, samples or {}, notify=on_note, seconds=limit)
+        result, _arrays = shared().run(tflite_worker.make, content, samples or {}, notify=on_note, seconds=limit)
     except ConversionError:
         path.unlink(missing_ok=True)
         raise
     except DiedError as error:
         path.unlink(missing_ok=True)
-        cause = "TFLite's converter failed" if step == tflite_worker.CONVERTING else "LiteRT failed on a sample"
-        raise ConversionError(f"TFLite {kind}: {cause}: {error}") from error
+        if step == tflite_worker.CONVERTING:
+            message = _("TFLite {kind}: TFLite's converter failed: {reason}", kind=kind, reason=error)
+        else:
+            message = _("TFLite {kind}: LiteRT failed on a sample: {reason}", kind=kind, reason=error)
+        raise ConversionError(message) from error
     return dict(result["dtypes"])
 
 

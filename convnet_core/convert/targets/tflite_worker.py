@@ -19,6 +19,7 @@ from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets.tflite_errors import reason
 from convnet_core.convert.targets.tflite_infinity import may_have_lost_infinity, restore_infinity
 from convnet_core.errors import ConversionError, one_line
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Feeds, batch_of, batched, fixed_batch, sample_count
 from convnet_core.worker.messages import Content, Message, Notify
 
@@ -76,7 +77,7 @@ def convert_saved_model(
         with _quiet_tensorflow(), _fast_gc():
             return bytes(converter.convert())
     except Exception as error:  # the converter raises many kinds, with C++ traces in the text
-        raise ConversionError(f"TFLite {kind}: {reason(str(error))}") from error
+        raise ConversionError(_("TFLite {kind}: {reason}", kind=kind, reason=reason(str(error)))) from error
 
 
 def _representative(samples: Feeds, signature: Signature) -> Iterator[dict[str, Any]]:
@@ -131,8 +132,13 @@ def check_file(path: Path, kind: str, saved_model: Path, samples: Feeds, signatu
             runner(**{name: quantize(array, details[name]) for name, array in feeds.items()})
         except (ValueError, RuntimeError) as error:
             if _tensorflow_runs(saved_model, feeds):
-                at = f" at batch {size}" if fixed is None else ""
-                raise ConversionError(f"TFLite {kind}: LiteRT cannot run it{at}: {one_line(error)}") from error
+                raise ConversionError(_cannot_run(kind, size if fixed is None else None, one_line(error))) from error
+
+
+def _cannot_run(kind: str, batch: int | None, reason: str) -> str:
+    if batch is None:
+        return _("TFLite {kind}: LiteRT cannot run it: {reason}", kind=kind, reason=reason)
+    return _("TFLite {kind}: LiteRT cannot run it at batch {batch}: {reason}", kind=kind, batch=batch, reason=reason)
 
 
 def _runner(path: Path, kind: str) -> Any:
@@ -141,7 +147,9 @@ def _runner(path: Path, kind: str) -> Any:
     try:
         return Interpreter(model_path=str(path)).get_signature_runner("serving_default")
     except (ValueError, RuntimeError) as error:
-        raise ConversionError(f"TFLite {kind}: LiteRT cannot load it: {one_line(error)}") from error
+        raise ConversionError(
+            _("TFLite {kind}: LiteRT cannot load it: {reason}", kind=kind, reason=one_line(error))
+        ) from error
 
 
 def _tensorflow_runs(saved_model: Path, feeds: Feeds) -> bool:

@@ -9,6 +9,7 @@ from convnet_core.convert.signature import Signature
 from convnet_core.convert.targets.table import Target, TracedModel
 from convnet_core.errors import ConversionError
 from convnet_core.events import Message, Monitor, Progress
+from convnet_core.language import _
 
 
 def write(
@@ -20,10 +21,12 @@ def write(
     """
     signature, failed = model.signature, dict[str, str]()
     for target in targets:
-        monitor.emit(Progress(label=f"writing {target.file}", done=1 + every.index(target), total=1 + len(every)))
+        monitor.emit(
+            Progress(label=_("writing {file}", file=target.file), done=1 + every.index(target), total=1 + len(every))
+        )
         try:
             signature = signature.with_int8(target.write(model, folder / target.file))
         except ConversionError as error:
             failed[target.file] = str(error)
-            monitor.emit(Message(text=f"{target.file} could not be written: {error}"))
+            monitor.emit(Message(text=_("{file} could not be written: {reason}", file=target.file, reason=error)))
     return signature, failed

@@ -19,6 +19,7 @@ from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.measurements import LiteRTOp
 from convnet_core.dissect.probes.base import Kernel, Probe
 from convnet_core.errors import ModelError, one_line
+from convnet_core.language import _
 from convnet_core.runtimes.specs import RuntimeSpec
 from convnet_core.tensors.arrays import Array, Feeds
 
@@ -54,7 +55,7 @@ class LiteRTProbe(Probe):
                 )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"LiteRT cannot load {path}: {one_line(error)}") from error
+            raise ModelError(_("LiteRT cannot load {path}: {reason}", path=path, reason=one_line(error))) from error
         signature = self._interpreter._get_full_signature_list()["serving_default"]
         self._inputs: Mapping[str, int] = signature["inputs"]
         self._outputs: Mapping[str, int] = signature["outputs"]

@@ -11,6 +11,7 @@ import onnxruntime
 
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.errors import InputsError, ModelError, one_line
+from convnet_core.language import _
 from convnet_core.runtimes.specs import ONNX_RUNTIME
 from convnet_core.tensors.arrays import Array, Feeds
 
@@ -106,4 +107,4 @@ def _open_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime.capi has its own error types
-        raise ModelError(f"ONNX Runtime cannot open the model's inside: {one_line(error)}") from error
+        raise ModelError(_("ONNX Runtime cannot open the model's inside: {reason}", reason=one_line(error))) from error

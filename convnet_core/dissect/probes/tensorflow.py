@@ -16,6 +16,7 @@ from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.probes.base import Probe
 from convnet_core.dissect.probes.parts import NodeRunner, tensorflow_runner
 from convnet_core.errors import ModelError, one_line
+from convnet_core.language import _
 from convnet_core.runtimes.specs import TENSORFLOW, TENSORFLOW_FROZEN
 from convnet_core.tensors.arrays import Feeds
 
@@ -39,7 +40,7 @@ class TensorFlowProbe(Probe):
             with graph.as_default():
                 v1.import_graph_def(graph_def, name="")
         except Exception as error:  # TensorFlow raises many types here
-            raise ModelError(f"{path} cannot be loaded: {one_line(error)}") from error
+            raise ModelError(_("{path} cannot be loaded: {reason}", path=path, reason=one_line(error))) from error
         config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
         # Grappler of TensorFlow 2.21 loses tensors that are fed or fetched ("was not found in the Graph").
         config.graph_options.rewrite_options.disable_meta_optimizer = True

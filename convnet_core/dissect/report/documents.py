@@ -13,6 +13,7 @@ from convnet_core.common.templates import open_template
 from convnet_core.dissect.report import content, svg_graph, tables, weight_layouts
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import ConfigError, RunError, one_line
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -47,7 +48,9 @@ def load(run: Run, stage: str = content.STAGE) -> DissectionReport:
         to_html(report), to_markdown(report), content.summary(report)
         return report
     except (OSError, ValueError, LookupError, TypeError, OverflowError, ConfigError) as error:
-        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(stage)) from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=one_line(error)), run.command_for(stage)
+        ) from error
 
 
 def _check_names(runtimes: Sequence[str]) -> None:

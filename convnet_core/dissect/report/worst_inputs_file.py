@@ -13,6 +13,7 @@ import numpy as np
 from convnet_core.common import archives
 from convnet_core.dissect.report.content import STAGE, WORST
 from convnet_core.errors import RunError, one_line
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.tensors.arrays import Array, Feeds
 
@@ -41,7 +42,9 @@ def load(run: Run, stage: str = STAGE) -> Feeds:
         for name, array in arrays.items():
             _check(name, array)
     except Exception as error:  # zipfile, zlib and NumPy each raise their own error types
-        raise RunError(f"{path} cannot be read: {one_line(error)}", run.command_for(stage)) from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=one_line(error)), run.command_for(stage)
+        ) from error
     return arrays
 
 

@@ -11,6 +11,7 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.passes.channels_last import DOMAIN, WEIGHTS, to_first, to_last, weights_last
 from convnet_core.convert.native.registry import Function, handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 def handles_spatial(op: str, *versions: int, static: Iterable[str] = ()) -> Callable[[Function], Function]:
@@ -50,4 +51,4 @@ def apply_per_plane(x: Any, function: Callable[[Any, tuple[int | None, int | Non
             height, width = shape_of(y, 1, 3)
             y = function(reshape_to(y, [n, depth, height * width, channels]), (0, None))
             return reshape_to(y, [n, size_of(y, 1), height, width, channels])
-    raise ConversionError(f"{rank_of(x) - 2} spatial dimensions: 1 to 3 are supported")
+    raise ConversionError(_("{count} spatial dimensions: 1 to 3 are supported", count=rank_of(x) - 2))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 LEAF = "LEAF"
 _MEMBER = "BRANCH_MEMBER"
@@ -86,7 +87,7 @@ class Forest:
                 return tf.not_equal(value, split)
             case "BRANCH_MEMBER":
                 return tf.reduce_any(tf.equal(value[..., tf.newaxis], tf.gather(tf.constant(self.members), index)), -1)
-        raise ConversionError(f"unknown tree condition {mode}")
+        raise ConversionError(_("unknown tree condition {mode}", mode=mode))
 
     def _depth(self) -> int:
         """The depth of the deepest leaf. Raises ConversionError if a branch forms a cycle."""
@@ -94,7 +95,7 @@ class Forest:
         while (level := level[self.modes[level] != LEAF]).size:
             level, depth = np.unique(np.concatenate([self.yes[level], self.no[level]])), depth + 1
             if depth > len(self.modes):
-                raise ConversionError("a branch of a tree leads back to a node above it")
+                raise ConversionError(_("a branch of a tree leads back to a node above it"))
         return depth
 
 

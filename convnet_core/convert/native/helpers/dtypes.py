@@ -10,6 +10,7 @@ import numpy as np
 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 from convnet_core.onnx_files.tensor_types import dtype_name
 
 HALVES = {"float16", "bfloat16"}
@@ -41,7 +42,7 @@ def as_dtype(dtype: Any) -> Any:
     try:
         return tf.string if name in ("str", "object") else tf.as_dtype(name)
     except TypeError:
-        raise ConversionError(f"TensorFlow has no dtype {name}") from None
+        raise ConversionError(_("TensorFlow has no dtype {name}", name=name)) from None
 
 
 def cast_around(function: Callable[..., Any], *tensors: Any, when: Collection[str], to: Any) -> Any:
@@ -99,7 +100,7 @@ def cast_to(x: Any, dtype: Any, *, saturate: bool = True) -> Any:
         return tf.identity(x)
     for name in (source.name, dtype.name):
         if name in _STORAGE_ONLY:
-            raise ConversionError(f"TensorFlow cannot cast {name}")
+            raise ConversionError(_("TensorFlow cannot cast {name}", name=name))
     if source == tf.string:
         return tf.cast(tf.strings.to_number(x, tf.float64 if dtype != tf.int64 else dtype), dtype)
     if dtype == tf.string:

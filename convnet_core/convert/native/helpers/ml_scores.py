@@ -8,6 +8,7 @@ import numpy as np
 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 def apply_post_transform(scores: Any, kind: str) -> Any:
@@ -23,7 +24,7 @@ def apply_post_transform(scores: Any, kind: str) -> Any:
             return tf.math.ndtri(scores)
         case "SOFTMAX_ZERO":
             return _softmax_zero(scores)
-    raise ConversionError(f"unknown post_transform {kind!r}")
+    raise ConversionError(_("unknown post_transform {kind!r}", kind=kind))
 
 
 def _softmax_zero(scores: Any) -> Any:

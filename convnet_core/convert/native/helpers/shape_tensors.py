@@ -14,6 +14,7 @@ import numpy as np
 from convnet_core.convert.native.helpers.tensors import pack_sizes, static_value, unpack
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
+from convnet_core.language import N_, _
 
 Entries = list[Any]
 """Ints where known, scalar tensors where not."""
@@ -27,7 +28,7 @@ _MAX_DEPTH = 8
 Reader = Callable[[Any, int], Entries | None]
 
 
-def entries(value: Any, what: str = "a shape", count: int | None = None) -> Entries:
+def entries(value: Any, what: str = N_("a shape"), count: int | None = None) -> Entries:
     """The entries of a vector or scalar. Raises ConversionError if their number is unknown."""
     if isinstance(value, list):
         return value
@@ -39,7 +40,7 @@ def entries(value: Any, what: str = "a shape", count: int | None = None) -> Entr
         return known_entries
     count = count if value.shape.num_elements() is None else value.shape.num_elements()
     if count is None:
-        raise ConversionError(f"the length of {what} is unknown")
+        raise ConversionError(_("the length of {what} is unknown", what=_(what)))
     return unpack(tf.reshape(value, [count]), count)
 
 

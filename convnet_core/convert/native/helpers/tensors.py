@@ -9,6 +9,7 @@ import numpy as np
 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
+from convnet_core.language import N_, _
 
 
 def static_shape(x: Any) -> list[int | None]:
@@ -40,7 +41,7 @@ def rank_of(x: Any) -> int:
     """The number of dimensions. Raises ConversionError if it is unknown."""
     rank = x.ndim if isinstance(x, np.ndarray) else x.shape.rank
     if rank is None:
-        raise ConversionError("the rank of its input is unknown")
+        raise ConversionError(_("the rank of its input is unknown"))
     return int(rank)
 
 
@@ -56,7 +57,7 @@ def require_constant(value: Any, what: str) -> list[Any]:
     """A value as a list. Raises ConversionError, naming it as `what`, if the model computes it at run time."""
     array = static_value(value)
     if array is None:
-        raise ConversionError(f"{what} must be a constant, but the model computes it")
+        raise ConversionError(_("{what} must be a constant, but the model computes it", what=_(what)))
     return list(np.atleast_1d(array).tolist())
 
 
@@ -69,7 +70,7 @@ def pack_sizes(sizes: Sequence[Any]) -> Any:
 
 def normalize_axes(axes: Any, rank: int) -> list[int]:
     """Axes as non-negative ints; None selects all."""
-    values = range(rank) if axes is None else require_constant(axes, "the choice of dimensions")
+    values = range(rank) if axes is None else require_constant(axes, N_("the choice of dimensions"))
     return [int(axis) % rank if rank else 0 for axis in values]
 
 

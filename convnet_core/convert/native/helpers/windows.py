@@ -9,6 +9,7 @@ from typing import Any
 from convnet_core.convert.native.helpers.tensors import larger_size, quotient, shape_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +81,11 @@ def sliding_windows(
     """The windows along the spatial dimensions of x [n, *space, c], from ONNX's attributes."""
     sizes, space = shape_of(x, 1, -1), len(kernel)
     if len(sizes) != space:
-        raise ConversionError(f"a kernel with {space} dimensions for {len(sizes)} spatial dimensions")
+        raise ConversionError(
+            _("a kernel with {space} dimensions for {sizes} spatial dimensions", space=space, sizes=len(sizes))
+        )
     if not all(isinstance(size, int) for size in kernel):
-        raise ConversionError("the size of the kernel is unknown")
+        raise ConversionError(_("the size of the kernel is unknown"))
     rows = zip(sizes, kernel, strides or [1] * space, dilations or [1] * space, strict=True)
     windows = [Window(*row) for row in rows]
     match auto_pad:

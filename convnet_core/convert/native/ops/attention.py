@@ -16,6 +16,7 @@ from convnet_core.convert.native.ops.activations import softmax
 from convnet_core.convert.native.ops.control import RunSubgraph
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 from convnet_core.onnx_files.tensor_types import dtype_name
 
 
@@ -75,7 +76,7 @@ def _repeat_heads(x: Any, q: Any) -> Any:
     """Repeat keys or values for the query heads that share them (grouped-query attention)."""
     heads, kv_heads = size_of(q, 1), size_of(x, 1)
     if not isinstance(heads, int) or not isinstance(kv_heads, int):
-        raise ConversionError("the number of heads is unknown")
+        raise ConversionError(_("the number of heads is unknown"))
     return x if heads == kv_heads else tf.repeat(x, heads // kv_heads, axis=1)
 
 

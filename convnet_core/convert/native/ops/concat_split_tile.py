@@ -10,6 +10,7 @@ from convnet_core.convert.native.helpers.shape_tensors import entries, join_entr
 from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, require_constant, size_of
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
+from convnet_core.language import N_
 
 
 @handles("Concat", 1)
@@ -32,7 +33,7 @@ def split_2(x: Any, *, axis: int = 0, split: list[int] | None = None, outputs: i
 
 @handles("Split", 13, 18)
 def split(x: Any, split: Any = None, *, axis: int = 0, num_outputs: int | None = None, outputs: int) -> Any:
-    return _split(x, None if split is None else entries(split, "the sizes of the parts", outputs), axis, outputs)
+    return _split(x, None if split is None else entries(split, N_("the sizes of the parts"), outputs), axis, outputs)
 
 
 def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
@@ -58,13 +59,13 @@ def _split(x: Any, sizes: list[Any] | None, axis: int, count: int) -> Any:
 @handles("Tile", 6, 13)
 @widen_integers
 def tile(x: Any, repeats: Any) -> Any:
-    return tf.tile(x, pack_sizes(entries(repeats, "the repeats", rank_of(x))))
+    return tf.tile(x, pack_sizes(entries(repeats, N_("the repeats"), rank_of(x))))
 
 
 @handles("Tile", 1)
 def tile_1(x: Any, tiles: Any, axis: Any) -> Any:
     """Repeat along one dimension."""
-    index = int(require_constant(axis, "the dimension")[0]) % rank_of(x)
+    index = int(require_constant(axis, N_("the dimension"))[0]) % rank_of(x)
     repeats = [1] * rank_of(x)
     repeats[index] = entries(tiles)[0]
     return tile(x, pack_sizes(repeats))

@@ -11,6 +11,7 @@ from convnet_core.convert.native.ops.linear import matmul
 from convnet_core.convert.native.ops.quantization import dequantize_linear
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 from convnet_core.onnx_files.contrib import DOMAIN
 
 _MASK_VALUE = -10000.0
@@ -153,4 +154,4 @@ def _visible_keys(mask: Any, batch: Any, keys: Any, queries: Any) -> Any:
             return tf.expand_dims(mask, 1) > 0
         case 4:
             return tf.gather(tf.gather(mask, queries, axis=2), keys, axis=3) > 0
-    raise ConversionError(f"a mask with {rank_of(mask)} dimensions: 1 to 4 are supported")
+    raise ConversionError(_("a mask with {count} dimensions: 1 to 4 are supported", count=rank_of(mask)))

@@ -13,6 +13,7 @@ from convnet_core.convert.native.ir import Graph
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 RunSubgraph = Callable[..., list[Any]]
 
@@ -53,7 +54,7 @@ def loop(trips: Any, condition: Any, *state: Any, body: Graph, run: RunSubgraph)
         stacked = [tf.stack(list(items)) for items in zip(*outputs, strict=True)]
         return (*last, *(stacked or _empty_outputs(body, 1 + len(state))))
     if sequences:
-        raise ConversionError("a loop modifies a sequence, and the number of iterations is unknown")
+        raise ConversionError(_("a loop modifies a sequence, and the number of iterations is unknown"))
     last, stacked = run_loop(step, list(state), None if trips is None else tf.reshape(trips, []), first, stops=stops)
     return (*last, *stacked)
 
@@ -73,7 +74,7 @@ def _empty_outputs(body: Graph, start: int) -> list[Any]:
     """Empty scan outputs for a loop without iterations, with inferred dtypes and shapes."""
     infos = [body.infos.get(name) for name in body.outputs[start:]]
     if any(info is None or info.shape is None for info in infos):
-        raise ConversionError("a loop without iterations, and the shape of its outputs is unknown")
+        raise ConversionError(_("a loop without iterations, and the shape of its outputs is unknown"))
     return [np.zeros((0, *(size or 0 for size in info.shape or ())), info.dtype) for info in infos if info]
 
 
@@ -84,7 +85,7 @@ def scan_8(
     """Scan each batch item separately."""
     batch = shape_of(inputs[0])[0]
     if lengths is not None or not isinstance(batch, int):
-        raise ConversionError("Scan-8 is supported only for a known batch size and without sequence lengths")
+        raise ConversionError(_("Scan-8 is supported only for a known batch size and without sequence lengths"))
     results = [
         scan(
             *(item[index] for item in inputs),

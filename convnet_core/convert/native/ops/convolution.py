@@ -13,6 +13,7 @@ from convnet_core.convert.native.helpers.tensors import reshape_to, shape_of, si
 from convnet_core.convert.native.helpers.windows import Window, pad_windows, paddings, sliding_windows
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 _POINT = Window(1, 1)
 
@@ -46,7 +47,7 @@ def convolve(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int = 1) 
             return _images(x, w, b, windows, group)
         case 3:
             return _volumes(x, w, b, windows, group)
-    raise ConversionError(f"a convolution over {len(windows)} dimensions: 1 to 3 are supported")
+    raise ConversionError(_("a convolution over {count} dimensions: 1 to 3 are supported", count=len(windows)))
 
 
 def _images(x: Any, w: Any, b: Any, windows: Sequence[Window], group: int) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 _BYTES = [bytes([value]) for value in range(256)]
 _LUMA = (19595, 38470, 7471)
@@ -17,7 +18,7 @@ _LUMA = (19595, 38470, 7471)
 def image_decoder(encoded_stream: Any, *, pixel_format: str = "RGB") -> Any:
     """Decodes JPEG, PNG, BMP, GIF and WebP. Other formats fail at run time, when the bytes are known."""
     if pixel_format not in ("RGB", "BGR", "Grayscale"):
-        raise ConversionError(f"unknown pixel_format {pixel_format!r}")
+        raise ConversionError(_("unknown pixel_format {pixel_format!r}", pixel_format=pixel_format))
     content = tf.strings.reduce_join(tf.gather(tf.constant(_BYTES), tf.cast(encoded_stream, tf.int32)))
     image = tf.cond(tf.io.is_jpeg(content), lambda: _jpeg(content), lambda: _other_formats(content))
     image = tf.ensure_shape(image, [None, None, 3])

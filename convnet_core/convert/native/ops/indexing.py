@@ -26,6 +26,7 @@ from convnet_core.convert.native.helpers.tensors import (
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import N_, _
 
 _END = 2**31 - 1
 """Beyond every end. TFLite slices with 32-bit indices."""
@@ -38,7 +39,7 @@ def slice_1(x: Any, *, starts: list[int], ends: list[int], axes: list[int] | Non
 
 @handles("Slice", 10, 11, 13)
 def slice_(x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
-    rank, begins = rank_of(x), entries(starts, "the starts")
+    rank, begins = rank_of(x), entries(starts, N_("the starts"))
     count = len(begins)
     axes = np.arange(count) if axes is None else axes
     begins, limits, strides = (
@@ -125,7 +126,7 @@ def index_depth(indices: Any) -> int:
     """How many axes each index covers. Raises ConversionError if unknown."""
     depth = indices.shape[-1]
     if depth is None:
-        raise ConversionError("the size of an index is unknown")
+        raise ConversionError(_("the size of an index is unknown"))
     return int(depth)
 
 

@@ -12,6 +12,7 @@ from convnet_core.convert.native.helpers.tensors import pack_sizes, reshape_to, 
 from convnet_core.convert.native.helpers.windows import Window
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
+from convnet_core.language import N_
 
 
 def max_with_indices(x: Any, windows: Sequence[Window], column_major: bool) -> tuple[Any, Any]:
@@ -68,5 +69,5 @@ def max_unpool(
     y = reshape_to(y, shape)
     if output_shape is None:
         return y
-    target = entries(output_shape, "the shape of an unpooled tensor")
+    target = entries(output_shape, N_("the shape of an unpooled tensor"))
     return tf.pad(y, [[0, after - before] for after, before in zip(target, shape, strict=True)])

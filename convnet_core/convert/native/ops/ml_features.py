@@ -10,6 +10,7 @@ from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, sha
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 _DOMAIN = "ai.onnx.ml"
 
@@ -31,7 +32,7 @@ def normalizer(x: Any, *, norm: str = "MAX") -> Any:
         case "L2":
             size = tf.sqrt(tf.reduce_sum(x * x, axis, keepdims=True))
         case _:
-            raise ConversionError(f"unknown norm {norm!r}")
+            raise ConversionError(_("unknown norm {norm!r}", norm=norm))
     return tf.where(tf.equal(size, 0), x, x / size)
 
 

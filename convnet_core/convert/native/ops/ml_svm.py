@@ -11,6 +11,7 @@ from convnet_core.convert.native.helpers.ml_scores import apply_post_transform, 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 _DOMAIN = "ai.onnx.ml"
 
@@ -61,7 +62,9 @@ def svm_classifier(
     """
     classes = len(classlabels_strings or classlabels_ints or [])
     if classes < 2:
-        raise ConversionError(f"a classifier needs labels for at least two classes; it has {classes}")
+        raise ConversionError(
+            _("a classifier needs labels for at least two classes; it has {classes}", classes=classes)
+        )
     x, sizes = _samples(x), vectors_per_class or []
     if not sum(sizes):
         scores = tf.linalg.matmul(x, _rows(coefficients, classes), transpose_b=True) + np.float32(rho[0])
@@ -99,7 +102,7 @@ def _kernels(x: Any, vectors: Any, kind: str, params: list[float] | None) -> Any
             return tf.pow(gamma * products + bias, degree)
         case "SIGMOID":
             return tf.tanh(gamma * products + bias)
-    raise ConversionError(f"unknown kernel_type {kind!r}; supported are LINEAR, POLY, RBF and SIGMOID")
+    raise ConversionError(_("unknown kernel_type {kind!r}; supported are LINEAR, POLY, RBF and SIGMOID", kind=kind))
 
 
 def _squared_distances(x: Any, vectors: Any) -> Any:
@@ -157,7 +160,9 @@ def _svc_scores(pairs: Any, classes: int, a: list[float] | None, b: list[float] 
     if classes > 2:
         return apply_post_transform(pairs, post_transform)
     if post_transform == "PROBIT":
-        raise ConversionError("PROBIT is undefined for a single score of two classes; use NONE, or prob_a and prob_b")
+        raise ConversionError(
+            _("PROBIT is undefined for a single score of two classes; use NONE, or prob_a and prob_b")
+        )
     if post_transform == "LOGISTIC":
         return tf.sigmoid(tf.concat([-pairs, pairs], -1))
     return tf.concat([-pairs if post_transform == "NONE" else 1 - pairs, pairs], -1)

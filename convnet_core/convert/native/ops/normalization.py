@@ -11,6 +11,7 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.passes.channels_last import DOMAIN, to_first, to_last
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 @handles("BatchNormalization", 1, 6, 7, 9, domain=DOMAIN)
@@ -29,7 +30,7 @@ def batch_norm_7(
     outputs: int,
 ) -> Any:
     if outputs > 1:
-        raise ConversionError("batch normalization in training mode is supported from version 14 on")
+        raise ConversionError(_("batch normalization in training mode is supported from version 14 on"))
     if spatial:
         return batch_norm(x, scale, bias, mean, variance, epsilon=epsilon)
     order = [*range(1, rank_of(x) - 1), 0]  # statistics [channels, *space] are per position

@@ -13,6 +13,7 @@ from convnet_core.convert.native.helpers.tensors import pack_sizes, rank_of, res
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import N_, _
 
 _MIRROR_RANK = 5
 """Largest rank for which TensorFlow supports mirror padding."""
@@ -31,7 +32,7 @@ def pad_2(x: Any, *, pads: list[int], mode: str = "constant", value: float = 0.0
 @handles("Pad", 11, 13, 18, 19, 21, 23, 24, 25)
 @widen_integers
 def pad(x: Any, pads: Any, constant_value: Any = None, axes: Any = None, *, mode: str = "constant") -> Any:
-    amounts = entries(pads, "the pads", 2 * rank_of(x) if axes is None else None)
+    amounts = entries(pads, N_("the pads"), 2 * rank_of(x) if axes is None else None)
     half = len(amounts) // 2
     zeros, axes = [0] * rank_of(x), np.arange(rank_of(x)) if axes is None else axes
     befores, afters = fill_axes(amounts[:half], axes, zeros), fill_axes(amounts[half:], axes, zeros)
@@ -128,4 +129,4 @@ def _source_indices(size: Any, before: Any, after: Any, mode: str) -> Any:
     if mode == "reflect":
         period = ops.maximum(2 * (size - 1), 1)
         return ops.minimum(positions % period, period - positions % period) % ops.maximum(size, 1)
-    raise ConversionError(f"unknown mode {mode!r}")
+    raise ConversionError(_("unknown mode {mode!r}", mode=mode))

@@ -10,6 +10,7 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.linear import as_column, integer_product, subtract_zero_point
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 _RANGES = {
     "uint8": (0, 255),
@@ -47,7 +48,7 @@ def quantize_linear(
 def _round_to(y: Any, zero_point: Any, dtype: Any) -> Any:
     """Round half to even, add the zero point, and clamp to the range of the dtype."""
     if dtype.name not in _RANGES:
-        raise ConversionError(f"TensorFlow cannot cast {dtype.name}")
+        raise ConversionError(_("TensorFlow cannot cast {dtype}", dtype=dtype.name))
     y = tf.round(y)
     y = y if zero_point is None else y + tf.cast(zero_point, y.dtype)
     low, high = _RANGES[dtype.name]

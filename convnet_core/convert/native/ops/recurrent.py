@@ -12,6 +12,7 @@ from convnet_core.convert.native.ops.indexing import reverse_steps
 from convnet_core.convert.native.ops.rnn_activations import gates_of
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 _STEPS_PER_ITERATION = 8
 """Steps per loop iteration."""
@@ -111,11 +112,11 @@ def _run_layer(
 ) -> tuple[Any, ...]:  # fmt: skip
     """Run one layer forward, backward, or both. Returns all outputs and the last states."""
     if direction not in ("forward", "reverse", "bidirectional"):
-        raise ConversionError(f"unknown direction {direction!r}")
+        raise ConversionError(_("unknown direction {direction!r}", direction=direction))
     x = tf.convert_to_tensor(x)
     lengths = None if lengths is None else tf.cast(lengths, tf.int32)
     x = tf.transpose(x, [1, 0, 2]) if layout else x
-    sides, _, size = shape_of(r)
+    sides, _gates, size = shape_of(r)
     if layout:
         initial = [item if item is None else tf.transpose(item, [1, 0, 2]) for item in initial]
     outputs, last = [], []

@@ -8,6 +8,7 @@ from typing import Any
 
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,6 @@ def gates_of(
 
 def _gate(name: str, values: dict[str, Iterator[float]], clip: float | None) -> Gate:
     if name.lower() not in _FUNCTIONS:
-        raise ConversionError(f"unknown activation {name!r}")
+        raise ConversionError(_("unknown activation {name!r}", name=name))
     function, defaults = _FUNCTIONS[name.lower()]
     return Gate(function, tuple(next(values[kind], default) for kind, default in defaults.items()), clip)

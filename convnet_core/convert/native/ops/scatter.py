@@ -11,6 +11,7 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.indexing import flat_indices, index_depth, non_negative_indices
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 @handles("Scatter", 9, static=("indices",))
@@ -53,7 +54,7 @@ def _scatter(rows: Any, positions: Any, updates: Any, reduction: str) -> Any:
         "min": (tf.math.unsorted_segment_min, tf.minimum),
     }
     if reduction not in reductions:
-        raise ConversionError(f"unknown reduction {reduction!r}")
+        raise ConversionError(_("unknown reduction {reduction!r}", reduction=reduction))
     combine, merge = reductions[reduction]
     return merge(rows, combine(updates, positions, size_of(rows, 0)))
 

@@ -18,6 +18,7 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.control import RunSubgraph, as_tensors
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import N_, _
 
 
 @handles("SequenceConstruct", 11)
@@ -70,11 +71,11 @@ def split_to_sequence(x: Any, split: Any = None, *, axis: int = 0, keepdims: int
     total = size_of(x, axis)
     if split is None or rank_of(split) == 0:
         if not isinstance(total, int):
-            raise ConversionError("the length of the sequence is unknown")
-        size = 1 if split is None else int(require_constant(split, "the size of the parts")[0])
+            raise ConversionError(_("the length of the sequence is unknown"))
+        size = 1 if split is None else int(require_constant(split, N_("the size of the parts"))[0])
         sizes = [min(size, total - start) for start in range(0, total, size)]
     else:
-        sizes = entries(split, "the sizes of the parts")
+        sizes = entries(split, N_("the sizes of the parts"))
     items = tf.split(x, sizes, axis)
     return [tf.squeeze(item, [axis]) for item in items] if split is None and not keepdims else list(items)
 
@@ -107,5 +108,5 @@ def optional_has_element(value: Any = None) -> Any:
 @handles("OptionalGetElement", 15, 18, 28)
 def optional_get_element(value: Any) -> Any:
     if value is None:
-        raise ConversionError("the optional is empty")
+        raise ConversionError(_("the optional is empty"))
     return value

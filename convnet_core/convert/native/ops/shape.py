@@ -31,6 +31,7 @@ from convnet_core.convert.native.helpers.tensors import (
 )
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
+from convnet_core.language import N_
 
 
 @handles("Identity", 1, 13, 14, 16, 19, 21, 23, 24, 25)
@@ -181,7 +182,7 @@ def unsqueeze(x: Any, axes: Any) -> Any:
         keep = tf.stack(fill_axes([0] * count, axes, [1] * (rank_of(x) + count)))
         before = tf.concat([tf.shape(x, out_type=tf.int64), [1]], 0)
         return tf.reshape(x, tf.where(keep > 0, tf.gather(before, tf.maximum(tf.cumsum(keep) - 1, 0)), 1))
-    for axis in sorted(normalize_axes(axes, rank_of(x) + len(require_constant(axes, "the choice of dimensions")))):
+    for axis in sorted(normalize_axes(axes, rank_of(x) + len(require_constant(axes, N_("the choice of dimensions"))))):
         x = tf.expand_dims(x, axis)
     return x
 

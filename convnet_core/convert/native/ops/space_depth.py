@@ -23,6 +23,7 @@ from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.passes.fuse_channel_shuffle import OP as CHANNEL_SHUFFLE
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 @handles_spatial(CHANNEL_SHUFFLE, 1)
@@ -52,7 +53,7 @@ def space_to_depth(x: Any, *, blocksize: int, mode: str = "DCR") -> Any:
 def _channels(x: Any) -> int:
     channels = size_of(x, -1)
     if not isinstance(channels, int):
-        raise ConversionError("the number of channels is unknown")
+        raise ConversionError(_("the number of channels is unknown"))
     return channels
 
 

@@ -11,6 +11,7 @@ from convnet_core.convert.native.helpers.tensors import as_scalar, size_of, swap
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.registry import handles
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 @handles("DFT", 20)
@@ -38,7 +39,7 @@ def _is_complex(x: Any) -> bool:
     """Whether the input is complex."""
     size = x.shape[-1]
     if size is None:
-        raise ConversionError("its last dimension is unknown, so its input may be real or complex")
+        raise ConversionError(_("its last dimension is unknown, so its input may be real or complex"))
     return bool(size == 2)
 
 

@@ -94,12 +94,12 @@ def _fit_size(spread: _Spread, extra: int, out: Any, auto_pad: str) -> _Spread:
     return dataclasses.replace(spread, start=start, end=spread.full - start - out)
 
 
-def _transpose_directly(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], _: int) -> Any:
+def _transpose_directly(x: Any, w: Any, b: Any, spreads: Sequence[_Spread], _group: int) -> Any:
     """Use TensorFlow's transposed convolution, which supports neither groups nor dilations on a CPU."""
     space = len(spreads)
     function = {1: tf.nn.conv1d_transpose, 2: tf.nn.conv2d_transpose, 3: tf.nn.conv3d_transpose}.get(space)
     if function is None:
-        raise ConversionError(f"a transposed convolution over {space} dimensions: 1 to 3 are supported")
+        raise ConversionError(_("a transposed convolution over {space} dimensions: 1 to 3 are supported", space=space))
     same = all(spread.same for spread in spreads)
     sizes = [spread.out if same else spread.full for spread in spreads]
     shape = tf.cast(pack_sizes([size_of(x, 0), *sizes, size_of(w, -2)]), tf.int32)
