@@ -98,6 +98,11 @@ def join_clauses(clauses: Iterable[str]) -> str:
     return _("; ").join(clauses)
 
 
+def sentences(first: str, second: str) -> str:
+    """Two sentences in a row; either may be empty."""
+    return _("{first} {second}", first=first, second=second) if first and second else first or second
+
+
 def format_duration(seconds: float) -> str:
     """A rough duration: 6 s, 3 minutes."""
     return (

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convnet_core.language import _, plural
 from convnet_core.onnx_files.precision import FLOAT32
 from convnet_core.tensors.arrays import flat_samples
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-NOT_FINITE = "values are NaN or infinite"
-"""The end of the fault message of an output with such values if the reference has none."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Measurement:
     `max_abs` and `scale` are float64 [n]: each sample's largest |error|, and largest finite |output| of the reference.
     `answers`, `expected` and `truth` are labels int64 [n], if the input set has labels. `fault` says why there is
     nothing to measure; `precision` is the coarsest on the path to this output; `moved` is the number of rows that were
-    put in the reference's order because their scores are nearly equal.
+    put in the reference's order because their scores are nearly equal; `not_finite` is the number of values that are
+    NaN or infinite although the reference's are not.
     """
 
     key: Key
@@ -48,6 +48,7 @@ class Measurement:
     fault: str = ""
     precision: str = FLOAT32
     moved: int = 0
+    not_finite: int = 0
 
     @property
     def max_rel(self) -> float:
@@ -93,7 +94,9 @@ def _difference(
     key: Key, got: NDArray[Any], expected: NDArray[Any], labels: Labels | None, *, rounded: bool
 ) -> Measurement:
     if got.shape != expected.shape:
-        return failed_measurement(key, f"wrong shape: {list(got.shape)} instead of {list(expected.shape)}")
+        return failed_measurement(
+            key, _("wrong shape: {got} instead of {expected}", got=list(got.shape), expected=list(expected.shape))
+        )
     if expected.dtype.kind in "iu" and got.dtype == expected.dtype and rounded:
         # Quantized: a value between two integers may be rounded to either.
         return _equality(key, np.where(np.abs(got.astype(np.int64) - expected) <= 1, expected, got), expected)
@@ -107,9 +110,10 @@ def _difference(
     largest = np.where(np.isfinite(b), np.abs(b), 0.0).max(axis=1, initial=0.0)
     measured = Measurement(key, error.max(axis=1, initial=0.0), mean, largest)
     if not (equal | np.isfinite(b)).all():
-        return failed_measurement(key, "the reference's output has NaN or infinity where this one differs")
+        return failed_measurement(key, _("the reference's output has NaN or infinity where this one differs"))
     if unusable := int((~equal & ~np.isfinite(a)).sum()):
-        return replace(measured, fault=f"{unusable} {NOT_FINITE}")
+        fault = plural("{count} value is NaN or infinite", "{count} values are NaN or infinite", unusable)
+        return replace(measured, fault=fault, not_finite=unusable)
     if labels is None or a.shape[1] < 2:
         return measured
     return replace(measured, answers=a.argmax(axis=1), expected=b.argmax(axis=1), truth=labels)

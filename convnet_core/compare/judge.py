@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from convnet_core.common.formatting import join_clauses, list_words
 from convnet_core.compare.differences import Floats, Key, Measurement
 from convnet_core.compare.measure import evenly_spaced
-from convnet_core.compare.report_file import TEST
-from convnet_core.compare.verdict import NO_LABELS
+from convnet_core.compare.report_file import TEST, inputs_title
 from convnet_core.config.stages import CompareConfig
+from convnet_core.language import N_, _, plural
 from convnet_core.onnx_files.precision import FLOAT32, QUANTIZED, tolerance
 from convnet_core.runtimes.specs import spec_of
 
-OWN_KERNELS = "it computes quantized parts in its own int8 kernels"
+OWN_KERNELS = N_("it computes quantized parts in its own int8 kernels")
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,16 @@ def _judge_reference(item: Measurement, config: CompareConfig, largest: int) -> 
     result = _judge(replace(item, precision=FLOAT32), config)
     if result.passed:
         return result
-    return Result(item, judged=False, passed=True, reason=f"its answers differ from those at batch {largest}")
+    return Result(
+        item, judged=False, passed=True, reason=_("its answers differ from those at batch {batch}", batch=largest)
+    )
 
 
 def _judge(item: Measurement, config: CompareConfig, whole: Measurement | None = None) -> Result:
     """Judge one measurement. `whole` is of the same runtime on all samples, if `item` is of a sample."""
     spec = spec_of(item.key.runtime)
     if spec.own_int8_kernels and item.precision in QUANTIZED:
-        return Result(item, judged=False, passed=True, reason=item.fault or OWN_KERNELS)
+        return Result(item, judged=False, passed=True, reason=item.fault or _(OWN_KERNELS))
     if item.fault:
         return Result(item, judged=True, passed=False, reason=item.fault)
     limits = {
@@ -114,12 +117,18 @@ def _judge(item: Measurement, config: CompareConfig, whole: Measurement | None =
     }.get(spec.precision)
     if limits is None:
         beyond = int((~(item.max_abs <= _allowed(item, config))).sum())
-        reason = f"{beyond} of {len(item.max_abs)} samples are beyond tolerance" if beyond else ""
+        reason = ""
+        if beyond:
+            reason = plural(
+                "{count} of {total} samples is beyond tolerance",
+                "{count} of {total} samples are beyond tolerance",
+                beyond,
+                total=len(item.max_abs),
+            )
         return Result(item, judged=True, passed=not beyond, reason=reason)
     if item.key.inputs != TEST or item.agreement is None:
-        return Result(
-            item, judged=False, passed=True, reason=NO_LABELS
-        )  # a share of equal labels on noise means nothing
+        # A share of equal labels on noise means nothing.
+        return Result(item, judged=False, passed=True, reason=_("no labels"))
     least, most = limits
     if whole is not None and whole.answers is not None and len(whole.max_abs) > len(item.max_abs):
         # Two images weigh more in a sample: there, the labels may differ as often as those of the same images do.
@@ -127,10 +136,16 @@ def _judge(item: Measurement, config: CompareConfig, whole: Measurement | None =
         least, most = min(least, same.agreement or 0.0), max(most, same.accuracy_drop)
     reasons = []
     if item.agreement < least:
-        reasons.append(f"{item.agreement:.2%} equal labels, less than {least:.2%}")
+        reasons.append(_("{share:.2%} equal labels, less than {least:.2%}", share=item.agreement, least=least))
     if item.accuracy_drop > most + 1e-12:
-        reasons.append(f"accuracy falls by {100 * item.accuracy_drop:.2f} points, more than {100 * most:.2f}")
-    return Result(item, judged=True, passed=not reasons, reason="; ".join(reasons))
+        reasons.append(
+            _(
+                "accuracy falls by {points:.2f} points, more than {most:.2f}",
+                points=100 * item.accuracy_drop,
+                most=100 * most,
+            )
+        )
+    return Result(item, judged=True, passed=not reasons, reason=join_clauses(reasons))
 
 
 def tolerances(item: Measurement, config: CompareConfig) -> Floats | None:
@@ -147,25 +162,42 @@ def _notes(results: Sequence[Result], reference: str, config: CompareConfig) -> 
     precisions = {item.key.output: item.precision for item in (result.measured for result in results)}
     for precision in dict.fromkeys(precisions.values()):
         if precision != FLOAT32:
-            outputs = ", ".join(repr(name) for name, value in precisions.items() if value == precision)
+            outputs = list_words(repr(name) for name, value in precisions.items() if value == precision)
             rtol, atol = tolerance(config, precision)
-            how = "quantized to" if precision in QUANTIZED else "computed in"
-            yield (
-                f"{outputs}: {how} {precision} on the way, and judged by its precision: "
-                f"|error| ≤ {atol:.1g} + {rtol:.1g} × the largest |output| of the sample"
-            )
+            limits = {"outputs": outputs, "precision": precision, "atol": atol, "rtol": rtol}
+            if precision in QUANTIZED:
+                yield _(
+                    "{outputs}: quantized to {precision} on the way, and judged by its precision: |error| ≤ {atol:.1g} "
+                    "+ {rtol:.1g} × the largest |output| of the sample",
+                    **limits,
+                )
+            else:
+                yield _(
+                    "{outputs}: computed in {precision} on the way, and judged by its precision: |error| ≤ {atol:.1g} "
+                    "+ {rtol:.1g} × the largest |output| of the sample",
+                    **limits,
+                )
     moved: dict[str, int] = {}
     for item in (result.measured for result in results if result.judged):
         moved[item.key.runtime] = max(moved.get(item.key.runtime, 0), item.moved)
     for runtime, count in moved.items():
         if count:
-            yield f"{runtime}: {count} rows swapped against {reference}'s, whose scores are equal within tolerance"
+            yield plural(
+                "{runtime}: {count} row swapped against {reference}'s, whose scores are equal within tolerance",
+                "{runtime}: {count} rows swapped against {reference}'s, whose scores are equal within tolerance",
+                count,
+                runtime=runtime,
+                reference=reference,
+            )
     of_reference = [result for result in results if result.measured.key.runtime == reference]
     random = {result.measured.key.output for result in of_reference if not result.passed}
     unequal = dict.fromkeys(result.measured.key.output for result in of_reference if not result.judged)
     if unequal.keys() - random:
-        outputs = ", ".join(repr(name) for name in unequal if name not in random)
-        yield f"{outputs}: the answers of {reference} depend on the batch, so all are compared at the same batch size"
+        yield _(
+            "{outputs}: the answers of {reference} depend on the batch, so all are compared at the same batch size",
+            outputs=list_words(repr(name) for name in unequal if name not in random),
+            reference=reference,
+        )
 
 
 def _summary(name: str, converter: str | None, size: int, results: list[Result]) -> Summary:
@@ -180,7 +212,9 @@ def _summary(name: str, converter: str | None, size: int, results: list[Result])
     judged = any(result.judged for result in results)
     reason = "" if judged or not results else results[0].reason
     if failed:
-        reason = f"{failed.measured.key.inputs}, batch {failed.measured.key.batch}: {failed.reason}"
+        key = failed.measured.key
+        where = {"inputs": inputs_title(key.inputs), "batch": key.batch}
+        reason = _("{inputs}, batch {batch}: {reason}", **where, reason=failed.reason)
     return Summary(
         name=name,
         converter=converter,

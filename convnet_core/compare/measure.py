@@ -15,10 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convnet_core.common.formatting import list_words
 from convnet_core.compare.differences import Key, Labels, Measurement, difference, failed_measurement
 from convnet_core.compare.sample_progress import SampleProgress
 from convnet_core.errors import InputsError, Stopped, one_line
-from convnet_core.language import keep
+from convnet_core.language import _, keep
 from convnet_core.onnx_files.precision import FLOAT32
 from convnet_core.tensors.arrays import Feeds, batch_of, sample_count
 
@@ -235,13 +236,13 @@ def _measure(
     try:
         got = _run(runtime, item, batch, report_done)
         if align:
-            feeds_of_calls = (feeds for _, feeds in _batches(item, batch))
+            feeds_of_calls = (feeds for _start, feeds in _batches(item, batch))
             pairs = [align(*three) for three in zip(feeds_of_calls, got, expected, strict=True)]
-            got, moved = [outputs for outputs, _ in pairs], sum(count for _, count in pairs)
+            got, moved = [pair[0] for pair in pairs], sum(pair[1] for pair in pairs)
     except Stopped:
         raise
     except Exception as error:
-        reason = f"failed: {one_line(error)}"
+        reason = _("failed: {reason}", reason=one_line(error))
         return [
             failed_measurement(Key(runtime.name, runtime.converter, item.name, batch, name), reason)
             for name in expected[0]
@@ -260,11 +261,12 @@ def _differences(
     """Each output of all calls against the reference's."""
     keys = {name: Key(runtime.name, runtime.converter, item.name, batch, name) for name in expected[0]}
     if got[0].keys().isdisjoint(keys):
-        reason = f"no common output: it returns {', '.join(got[0]) or 'nothing'}"
+        names = list_words(got[0]) or _("nothing")
+        reason = _("no common output: it returns {names}", names=names)
         return [failed_measurement(key, reason) for key in keys.values()]
     return [
         difference(key, _join(got, name), _join(expected, name), item.labels, precisions.get(name, FLOAT32))
         if name in got[0]
-        else failed_measurement(key, "output missing")
+        else failed_measurement(key, _("output missing"))
         for name, key in keys.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convnet_core.common.formatting import format_error, format_share, format_size
+from convnet_core.common.formatting import format_error, format_share, format_size, list_words
 from convnet_core.common.templates import open_template
 from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, Result, Summary, tolerances
-from convnet_core.compare.report_file import LabelTolerance, Report, ResultLine, RuntimeLine, Tolerance
-from convnet_core.compare.verdict import explanations, sentence
+from convnet_core.compare.report_file import LabelTolerance, Report, ResultLine, RuntimeLine, Tolerance, inputs_title
+from convnet_core.compare.verdict import explanations, sentence, verdict_word
 from convnet_core.data import gallery
 from convnet_core.runs.stage_record import now
 from convnet_core.runtimes.specs import all_versions
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_FILTERS = {"size": format_size, "error": format_error, "share": format_share, "verdict": sentence}
+_FILTERS: dict[str, Callable[[Any], str]] = {
+    "size": format_size,
+    "error": format_error,
+    "share": format_share,
+    "verdict": sentence,
+    "inputs": inputs_title,
+    "list_words": list_words,
+}
 _MOST_PICTURES = 24
 _DECADES = np.arange(-9, 3)  # edges of the histograms: 1e-9 to 1e2
 
@@ -120,7 +127,9 @@ def _number(value: float | None) -> float | None:
 
 def to_markdown(report: Report) -> str:
     """The verdict and the table of runtimes, for an issue or a pull request."""
-    return open_template(_TEMPLATES / "report.md.j2", **_FILTERS).render(report=report)
+    return open_template(_TEMPLATES / "report.md.j2", **_FILTERS).render(
+        report=report, verdict_word=verdict_word(report)
+    )
 
 
 def to_html(report: Report, comparison: Comparison, images: NDArray[np.uint8] | None) -> str:
@@ -132,6 +141,7 @@ def to_html(report: Report, comparison: Comparison, images: NDArray[np.uint8] | 
     differing = count_differing(comparison)
     return open_template(_TEMPLATES / "report.html.j2", **_FILTERS).render(
         report=report,
+        verdict_word=verdict_word(report),
         histograms=histograms(comparison),
         explanations=explanations(report),
         pictures=pictures,

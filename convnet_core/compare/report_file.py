@@ -8,14 +8,28 @@ from typing import Any
 
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
-from convnet_core.common.formatting import join_words
+from convnet_core.common.formatting import join_words, list_words
 from convnet_core.errors import RunError, one_line
-from convnet_core.language import _
+from convnet_core.language import N_, _, plural
 from convnet_core.runs.run import Run
 
 FILE = "compare/report.json"
 TEST = "test set"
 """The name of an input set whose labels are known."""
+_INPUTS = (
+    N_("test set"),
+    N_("noise"),
+    N_("zeros"),
+    N_("times 1000"),
+    N_("drawings"),
+    N_("given samples"),
+    N_("drawn samples"),
+)
+
+
+def inputs_title(name: str) -> str:
+    """What people call an input set, in their language."""
+    return _(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,12 +125,17 @@ class Report:
         for line in self.results:
             if line.inputs == inputs:
                 most[line.batch] = max(most.get(line.batch, 0), line.samples)
-        what = f"images of the {inputs}" if inputs == TEST else inputs
         parts: list[str] = []
         for count in sorted(set(most.values()), reverse=True):
-            sizes = sorted(batch for batch, samples in most.items() if samples == count)
-            parts.append(f"{count:,} {'of them' if parts else what} at {_batch_sizes(sizes)}")
-        return ", ".join(parts)
+            sizes = _batch_sizes(sorted(batch for batch, samples in most.items() if samples == count))
+            if parts:
+                parts.append(_("{count:,} of them at {sizes}", count=count, sizes=sizes))
+            elif inputs == TEST:
+                parts.append(_("{count:,} images of the test set at {sizes}", count=count, sizes=sizes))
+            else:
+                what = inputs_title(inputs)
+                parts.append(_("{count:,} {inputs} at {sizes}", count=count, inputs=what, sizes=sizes))
+        return list_words(parts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -124,9 +143,8 @@ class Report:
 
 
 def _batch_sizes(sizes: list[int]) -> str:
-    if len(sizes) == 1:
-        return f"batch size {sizes[0]}"
-    return f"batch sizes {join_words([str(size) for size in sizes])}"
+    text = join_words([str(size) for size in sizes])
+    return plural("batch size {sizes}", "batch sizes {sizes}", len(sizes), sizes=text)
 
 
 def load(run: Run) -> Report:

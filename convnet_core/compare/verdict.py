@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convnet_core.common.formatting import format_error, format_least_share, format_share, join_words
+from convnet_core.common.formatting import (
+    format_error,
+    format_least_share,
+    format_share,
+    join_clauses,
+    join_words,
+)
 from convnet_core.compare.report_file import Report, RuntimeLine
+from convnet_core.language import _, plural
 from convnet_core.runtimes.specs import spec_of
+
+
+def verdict_word(report: Report) -> str:
+    """The verdict in a word."""
+    return _("agree") if report.agree else _("disagree")
 
 
 def sentence(report: Report, not_compared: Sequence[str] = ()) -> str:
@@ -22,19 +34,37 @@ def sentence(report: Report, not_compared: Sequence[str] = ()) -> str:
     for line in lines:
         if line.passed and not line.judged:
             unjudged.setdefault(line.reason, []).append(line.name)
-    every = "all " if len(agreeing) == len(lines) > 2 and not (report.not_made or not_compared) else ""
-    parts = [f"{every}{len(agreeing)} {'runtime agrees' if len(agreeing) == 1 else 'runtimes agree'}"]
+    parts = [plural("{count} runtime agrees", "{count} runtimes agree", len(agreeing))]
+    if len(agreeing) == len(lines) > 2 and not (report.not_made or not_compared):
+        parts = [_("all {count} runtimes agree", count=len(agreeing))]
     if others:
-        parts.insert(0, f"{join_words(others)} {'disagrees' if len(others) == 1 else 'disagree'} with {reference}")
+        parts.insert(
+            0,
+            plural(
+                "{names} disagrees with {reference}",
+                "{names} disagree with {reference}",
+                len(others),
+                names=join_words(others),
+                reference=reference,
+            ),
+        )
     if reference in failed:
-        parts.insert(0, f"{reference} does not repeat its own answers")
+        parts.insert(0, _("{reference} does not repeat its own answers", reference=reference))
     for reason, names in unjudged.items():
-        parts.append(f"{join_words(names)} {'was' if len(names) == 1 else 'were'} not judged ({reason})")
+        parts.append(
+            plural(
+                "{names} was not judged ({reason})",
+                "{names} were not judged ({reason})",
+                len(names),
+                names=join_words(names),
+                reason=reason,
+            )
+        )
     if missing := report.not_made:
-        parts.append(f"{join_words(missing)} {'was' if len(missing) == 1 else 'were'} not made")
+        parts.append(plural("{names} was not made", "{names} were not made", len(missing), names=join_words(missing)))
     if not_compared:
-        parts.append(f"what {join_words(not_compared)} made was not compared")
-    return "; ".join(parts)
+        parts.append(_("what {converters} made was not compared", converters=join_words(not_compared)))
+    return join_clauses(parts)
 
 
 def agreement(report: Report) -> str:
@@ -45,22 +75,32 @@ def agreement(report: Report) -> str:
         return ""
     equal = sum(share == 1 for share in shares)
     if equal == len(shares):
-        return f"Every runtime gives every test digit {report.reference}'s label"
-    return (
-        f"{equal} of {len(shares)} runtimes give every test digit {report.reference}'s label; the lowest share of "
-        f"equal labels is {format_least_share(min(shares))}"
+        return _("Every runtime gives every test digit {reference}'s label", reference=report.reference)
+    return plural(
+        "{count} of {total} runtimes gives every test digit {reference}'s label; the lowest share of equal labels is "
+        "{share}",
+        "{count} of {total} runtimes give every test digit {reference}'s label; the lowest share of equal labels is "
+        "{share}",
+        equal,
+        total=len(shares),
+        reference=report.reference,
+        share=format_least_share(min(shares)),
     )
 
 
 def basis(report: Report, line: RuntimeLine) -> str:
     """What a runtime's verdict rests on, in a few words."""
     if not line.judged:
-        return f"not judged: {line.reason}"
+        return _("not judged: {reason}", reason=line.reason)
     tolerance, precision = report.tolerance, spec_of(line.name).precision
     labels = {"float16": tolerance.fp16, "int8": tolerance.int8}.get(precision)
     if labels is None:
-        return f"error ≤ {tolerance.atol:g} + {tolerance.rtol:g} × output"
-    return f"labels: {format_share(line.label_agreement)} equal, {100 * labels.label_agreement:g} % needed"
+        return _("error ≤ {atol:g} + {rtol:g} × output", atol=tolerance.atol, rtol=tolerance.rtol)
+    return _(
+        "labels: {share} equal, {percent:g} % needed",
+        share=format_share(line.label_agreement),
+        percent=100 * labels.label_agreement,
+    )
 
 
 def explanations(report: Report) -> list[str]:
@@ -71,25 +111,38 @@ def explanations(report: Report) -> list[str]:
         error = line.max_abs_error
         if line.name == report.reference and line.passed and error and not depends_on_batch:
             sentences.append(
-                f"{line.name} differs from itself by up to {format_error(error)}: with another batch size it adds the "
-                "same products in another order, and float32 rounds after each addition."
+                _(
+                    "{runtime} differs from itself by up to {error}: with another batch size it adds the same products "
+                    "in another order, and float32 rounds after each addition.",
+                    runtime=line.name,
+                    error=format_error(error),
+                )
             )
-    for precision, rounding in _ROUNDING.items():
+    for precision, bits in _BITS.items():
         passed = [line for line in report.runtimes if line.passed and line.judged]
         if passed := [line for line in passed if spec_of(line.name).precision == precision]:
             errors = [line.max_abs_error for line in passed if line.max_abs_error is not None]
             labels = [line.label_agreement for line in passed if line.label_agreement is not None]
-            names = f"{join_words([line.name for line in passed])} {'is' if len(passed) == 1 else 'are'}"
             sentences.append(
-                f"{names} judged by labels, not by the error: {rounding} moves outputs by up to "
-                f"{format_error(max(errors, default=None))}, and "
-                f"{format_least_share(min(labels, default=None))} of the labels stay the same."
+                plural(
+                    "{names} is judged by labels, not by the error: rounding to {bits} bits moves outputs by up to "
+                    "{error}, and {share} of the labels stay the same.",
+                    "{names} are judged by labels, not by the error: rounding to {bits} bits moves outputs by up to "
+                    "{error}, and {share} of the labels stay the same.",
+                    len(passed),
+                    names=join_words([line.name for line in passed]),
+                    bits=bits,
+                    error=format_error(max(errors, default=None)),
+                    share=format_least_share(min(labels, default=None)),
+                )
             )
-    if unjudged := [line.name for line in report.runtimes if line.reason == NO_LABELS]:
-        sentences.append(f"{join_words(unjudged)} would be judged by labels, and these inputs have none.")
+    unjudged = [line.name for line in report.runtimes if not line.judged and spec_of(line.name).precision in _BITS]
+    if unjudged:
+        sentences.append(
+            _("{names} would be judged by labels, and these inputs have none.", names=join_words(unjudged))
+        )
     return sentences
 
 
-NO_LABELS = "no labels"
-"""Why a runtime that is judged by labels was not judged."""
-_ROUNDING = {"float16": "rounding to 11 bits", "int8": "rounding to 8 bits"}
+_BITS = {"float16": 11, "int8": 8}
+"""How many bits of a number a runtime keeps that is judged by labels."""

@@ -30,7 +30,7 @@ from convnet_core.compare.rankings import Rankings
 from convnet_core.compare.sample_progress import SampleProgress
 from convnet_core.config.stages import CompareConfig
 from convnet_core.errors import DiedError, ModelError
-from convnet_core.language import keep
+from convnet_core.language import _, keep
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.precision import FLOAT32, tolerance
 from convnet_core.runs.run import Run
@@ -115,7 +115,9 @@ class _Session:
             try:
                 reply, arrays = self._run(prepare_reference, self._content, self._arrays, self._reference)
             except DiedError as error:
-                raise ModelError(f"the reference {self._reference} failed: {error}") from error
+                raise ModelError(
+                    _("the reference {runtime} failed: {reason}", runtime=self._reference, reason=error)
+                ) from error
         if "fault" in reply:
             raise ReferenceFault(reply["fault"], self._inputs[reply["set"]].feeds, reply["batch"])
         self._outputs, self._prepared_in = reply["outputs"], reply["pid"]
@@ -216,7 +218,7 @@ class _State:
         """Progress that notifies, every 0.1 s, how many samples one runtime has finished."""
         last = 0.0
 
-        def progress(_: str, done: int, total: int) -> None:
+        def progress(label: str, done: int, total: int) -> None:
             nonlocal last
             now = time.monotonic()
             if now - last >= _NOTIFY_SECONDS or done == total:

@@ -28,7 +28,7 @@ _SHORT.maxtuple = 20
 
 @dataclass(frozen=True)
 class Setting:
-    """A field's help text, and its range (both ends included). `help` and `unit` are English; the app translates them."""
+    """A field's help text, and its range (both ends included). Texts are English; the app translates them."""
 
     help: str
     low: float | None = None

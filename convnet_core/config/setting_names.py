@@ -60,6 +60,8 @@ _NAMES = {
     "steps": N_("steps"),
     "dissect-seed": N_("dissect seed"),
 }
+_FIELDS = (N_("source"), N_("folder"), N_("rotation"), N_("scaling"), N_("shear"), N_("shift"))
+"""The fields whose names are not those of their flags: errors name fields."""
 _UNITS = (N_("images"), N_("pixels"), N_("degrees"), N_("seconds"), N_("calls"), N_("threads"))
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from convnet_core.convert import node_map_file
 from convnet_core.convert.node_map_file import NodeMap
 from convnet_core.errors import ConversionError, UnsupportedNode
-from convnet_core.language import _
+from convnet_core.language import N_, _
 from convnet_core.onnx_files import model_file
 from convnet_core.tensors.arrays import Array, Feeds
 
@@ -35,10 +35,10 @@ class InputStatistics:
     mean: float
     deviation: float
     accuracy: float | None = None
-    seen_by: str = "the network was trained on"
+    seen_by: str = N_("the network was trained on")
 
     @classmethod
-    def of(cls, images: Array, accuracy: float | None, seen_by: str = "the network was trained on") -> Self:
+    def of(cls, images: Array, accuracy: float | None, seen_by: str = N_("the network was trained on")) -> Self:
         """The statistics of images as they are fed to the network."""
         low, high, mean, deviation = (
             float(value) for value in (images.min(), images.max(), images.mean(), images.std())

@@ -27,6 +27,7 @@ from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
 from convnet_core.dissect.probes.pytorch import PyTorchProbe
 from convnet_core.dissect.probes.tensorflow import TensorFlowProbe
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 from convnet_core.onnx_files import model_file
 from convnet_core.runtimes.specs import LITERT, ONNX_RUNTIME, PYTORCH, TENSORFLOW, TENSORFLOW_FROZEN
 from convnet_core.tensors.arrays import Array, Feeds, batch_of, fixed_batch, sample_count
@@ -67,7 +68,7 @@ def dissect(case: Case, config: DissectConfig, on_step: OnStep) -> Dissection:
             case.model, reference, _float64_values(case, samples, on_step), probes, samples, on_step
         )
         expected = values[reference.name]
-        on_step("comparing the weights", 0, 1)
+        on_step(_("comparing the weights"), 0, 1)
         converted = weights.converted_weights(case.folder, case.entries) if case.folder is not None else {}
         compared = weights.compare_weights(case.model, case.entries, converted)
         fusions = batchnorm_folding.find_fusions(case.model, case.program) if case.program is not None else []
@@ -185,7 +186,7 @@ def _float64_values(case: Case, samples: Feeds, on_step: OnStep) -> Feeds:
     if Float64Probe.name in case.dead:
         return {}
     try:
-        on_step(f"computing every tensor in {Float64Probe.name}", 0, 1)
+        on_step(_("computing every tensor in {runtime}", runtime=Float64Probe.name), 0, 1)
         return run_probe(Float64Probe(case.model), samples)
     except ConversionError:
         return {}
@@ -211,7 +212,7 @@ def _check_answers(
     if comparable and labels.is_scores(value):
         scores = {}
         for index, (name, answer) in enumerate(final.items()):
-            on_step(f"looking for labels that could flip in {name}", index, len(final))
+            on_step(_("looking for labels that could flip in {runtime}", runtime=name), index, len(final))
             scores[name] = answer_in_parts(answer, case.many, case.batched)
         label_stats = labels.compare_labels(
             scores[ONNX_RUNTIME.name], {name: scores[name] for name in others}, case.labels
@@ -236,7 +237,7 @@ def _check_answers(
 
 def _search_step(on_step: OnStep, name: str, index: int, count: int, step: int, steps: int) -> None:
     """Report a step of the search of one of `count` runtimes."""
-    on_step(f"searching for the worst input of {name}", index * steps + step, count * steps)
+    on_step(_("searching for the worst input of {runtime}", runtime=name), index * steps + step, count * steps)
 
 
 def _int8_findings(

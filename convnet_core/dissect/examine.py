@@ -12,6 +12,7 @@ from convnet_core.dissect.difference import ALLOWED, EPSILON, difference, value_
 from convnet_core.dissect.measurements import NodeError, NodeResult
 from convnet_core.dissect.probes.base import Probe, numeric
 from convnet_core.dissect.probes.onnxruntime import OnnxRuntimeProbe
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Array, Feeds
 
 OnStep = Callable[[str, int, int], None]
@@ -39,13 +40,13 @@ def examine(
     """
     values: dict[str, Feeds] = {}
     for index, probe in enumerate((reference, *others)):
-        on_step(f"computing every tensor in {probe.name}", index, 1 + len(others))
+        on_step(_("computing every tensor in {runtime}", runtime=probe.name), index, 1 + len(others))
         values[probe.name] = run_probe(probe, feeds)
     expected = values[reference.name]
     again = reference.values(feeds)
     results = []
     for index, node in enumerate(model.graph.node):
-        on_step("running each node alone", index, len(model.graph.node))
+        on_step(_("running each node alone"), index, len(model.graph.node))
         for name in node.output:
             if name not in expected or not numeric(expected[name]) or not _equal(expected[name], again[name]):
                 continue  # not a float tensor, or random: different in each run

@@ -21,6 +21,7 @@ from convnet_core.dissect.case import Case
 from convnet_core.errors import ConfigError, UnsupportedOpError
 from convnet_core.events import Monitor
 from convnet_core.export.onnx_export import export, export_in_current_mode
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Array, Feeds
 
 
@@ -81,7 +82,7 @@ def flatten_order(setup: LessonSetup) -> Case:
     gemm = next((node for node in gemms if makers[node.input[0]].op_type in ("Reshape", "Flatten")), None)
     shape = None if gemm is None else _shape(model, makers[gemm.input[0]].input[0])
     if gemm is None or shape is None or len(shape) != 4:
-        raise ConfigError("this network does not flatten an image into a linear layer")
+        raise ConfigError(_("this network does not flatten an image into a linear layer"))
     entry = next(item for item in setup.case.entries if item.name == gemm.name)
     weights, reordered = _weight(model, gemm.input[1]), bool(entry.weights[gemm.input[1]].split)
     sizes, order = ((*shape[2:], shape[1]), (0, 3, 1, 2)) if reordered else (shape[1:], (0, 2, 3, 1))
@@ -142,7 +143,7 @@ def opset(setup: LessonSetup) -> Case:
         export(setup.network, setup.export_config.replace(opset=20)).model
     )
     if not case.refused:
-        raise ConfigError("onnx-tf supports this network at opset 20, so there is nothing to show")
+        raise ConfigError(_("onnx-tf supports this network at opset 20, so there is nothing to show"))
     return case
 
 
@@ -171,7 +172,7 @@ def _tensor(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
     tensors: list[onnx.TensorProto] = [item for item in model.graph.initializer if item.name == name]
     tensors += [item.t for node in constants for item in node.attribute if item.HasField("t")]
     if not tensors:
-        raise ConfigError(f"{name!r} is not a constant in this network, so the fault cannot be injected")
+        raise ConfigError(_("{name!r} is not a constant in this network, so the fault cannot be injected", name=name))
     return tensors[0]
 
 

@@ -81,7 +81,8 @@ def find_run(root: Path, name: str | Path) -> Path:
     titled = [run.path for run in list_runs(root) if given_title(run) == str(name)]
     if len(titled) > 1:
         raise RunError(
-            f"{len(titled)} runs are called {name}", hint=f"name a folder: {join_words([run.name for run in titled])}"
+            _("{count} runs are called {name}", count=len(titled), name=name),
+            hint=_("name a folder: {names}", names=join_words([run.name for run in titled])),
         )
     return titled[0] if titled else path
 

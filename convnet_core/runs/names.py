@@ -16,6 +16,7 @@ from convnet_core.common.files import write_json
 from convnet_core.common.formatting import format_day
 from convnet_core.config.stages import PRESETS
 from convnet_core.errors import RunError
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 
 MAX_TITLE = 100
@@ -60,7 +61,10 @@ def rename_run(run: Run, title: str) -> None:
     """Give the run a title; an empty one takes it away. Raises RunError if it is too long, or the disk fails."""
     title = clean_title(title)
     if len(title) > MAX_TITLE:
-        raise RunError(f"a name of {len(title)} characters is too long", hint=f"use up to {MAX_TITLE}")
+        raise RunError(
+            _("a name of {count} characters is too long", count=len(title)),
+            hint=_("use up to {limit}", limit=MAX_TITLE),
+        )
     _write(run, title=title)
 
 
@@ -72,7 +76,10 @@ def clean_title(text: str) -> str:
 def write_notes(run: Run, notes: str) -> None:
     """Keep notes on the run; they make no stage out of date. Raises RunError if too long, or the disk fails."""
     if len(notes) > MAX_NOTES:
-        raise RunError(f"notes of {len(notes):,} characters are too long", hint=f"use up to {MAX_NOTES:,}")
+        raise RunError(
+            _("notes of {count:,} characters are too long", count=len(notes)),
+            hint=_("use up to {limit:,}", limit=MAX_NOTES),
+        )
     _write(run, notes=notes.strip())
 
 

@@ -32,7 +32,7 @@ from convnet_core.common.files import digest, new_id, read_json, write_json
 from convnet_core.errors import BusyError, RunError, one_line
 from convnet_core.language import _
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES, LESSON_STAGES, PIPELINE, STAGES, UPLOAD
-from convnet_core.runs.stage_record import Draft, StageRecord, StageState, now, outputs_of, read_record
+from convnet_core.runs.stage_record import Draft, StageRecord, StageState, current_digest, now, outputs_of, read_record
 
 log = logging.getLogger(__name__)
 
@@ -272,7 +272,7 @@ class Run:
     def _why_stale(self, stage: str, record: StageRecord) -> str:
         """Why a stage is stale; empty if it is fresh."""
         for name, recorded in record.outputs.items():
-            if self._digest(self.path / stage / name, recorded) != recorded["sha256"]:
+            if current_digest(self.path / stage / name, recorded) != recorded["sha256"]:
                 return _("{stage}/{name} is not what the stage wrote", stage=stage, name=name)
         earlier = STAGES[: STAGES.index(stage)] if stage in STAGES else STAGES
         records: dict[str, StageRecord | None] = {}
@@ -291,19 +291,8 @@ class Run:
             if upstream is None:
                 return _("{source} is missing", source=source)
             output = upstream.outputs.get(name.removeprefix(source + "/"))
-            if self._digest(self.path / name, output) != recorded_digest:
+            if current_digest(self.path / name, output) != recorded_digest:
                 return _("{name} has changed since", name=name)
             if first and self.state(source).state == "stale":
                 return _("{source} is out of date", source=source)
         return ""
-
-    @staticmethod
-    def _digest(path: Path, recorded: dict[str, Any] | None) -> str:
-        """A file's digest; the recorded one if the size and the modification time are unchanged."""
-        try:
-            stat = path.stat()
-            if recorded and (stat.st_size, stat.st_mtime_ns) == (recorded["bytes"], recorded["mtime_ns"]):
-                return str(recorded["sha256"])
-            return digest(path)
-        except (OSError, ValueError):  # missing, a folder, or an invalid file name
-            return ""

@@ -114,6 +114,17 @@ class Draft:
     versions: dict[str, str] = field(default_factory=lambda: versions())
 
 
+def current_digest(path: Path, recorded: dict[str, Any] | None) -> str:
+    """A file's digest; the recorded one if the size and the modification time are unchanged."""
+    try:
+        stat = path.stat()
+        if recorded and (stat.st_size, stat.st_mtime_ns) == (recorded["bytes"], recorded["mtime_ns"]):
+            return str(recorded["sha256"])
+        return digest(path)
+    except (OSError, ValueError):  # missing, a folder, or an invalid file name
+        return ""
+
+
 def outputs_of(folder: Path) -> dict[str, dict[str, Any]]:
     """Flush all files of a stage's folder to disk; what `StageRecord.outputs` records of them."""
     outputs = {}

@@ -8,10 +8,12 @@ from __future__ import annotations
 from convnet_core.benchmark.measure import measure_in_process, steps
 from convnet_core.benchmark.results import FILE, STAGE, Benchmark, Speed, headline, machine
 from convnet_core.common.files import write_json
+from convnet_core.common.formatting import join_clauses, list_words
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.convert.loaded_model import LoadedModel, load_model
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.jobs.job import device_lock
+from convnet_core.language import _
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import ABSENT, CONVERT_STAGES
@@ -30,7 +32,7 @@ def run_benchmark(run: Run, config: BenchmarkConfig, monitor: Monitor, model: Lo
     with stage_events(STAGE, monitor) as line:
         run.require("export")
         for warning in run.stale_stages("compare"):  # the benchmark depends on the same stages as compare
-            monitor.emit(Message(text=f"warning: {warning}"))
+            monitor.emit(Message(text=_("warning: {warning}", warning=warning)))
         all_sources = sources(run, config.threads)
         files = tuple(file for source in all_sources for file in source.files)
         with device_lock("cpu", monitor), run.write_stage(STAGE, config.to_json(), files) as draft:
@@ -59,10 +61,10 @@ def _measure_all(
     bounds = {info.name: info.bounds for info in infos if info.bounds}
     for position, source in enumerate(all_sources):
         done = steps_each * position
-        label = f"measuring {source.name}"
+        label = _("measuring {runtime}", runtime=source.name)
         monitor.emit(Progress(label=label, done=done, total=total, unit="steps"))
 
-        def report_step(_: Speed, label: str = label, last: int = steps_each * (position + 1)) -> None:
+        def report_step(_speed: Speed, label: str = label, last: int = steps_each * (position + 1)) -> None:
             nonlocal done
             done = min(done + 1, last)
             monitor.emit(Progress(label=label, done=done, total=total, unit="steps"))
@@ -75,4 +77,5 @@ def _measure_all(
 
 def _summary(benchmark: Benchmark) -> str:
     failed = [speed.name for speed in benchmark.runtimes if speed.fault]
-    return headline(benchmark) + (f"; failed: {', '.join(failed)}" if failed else "")
+    first = headline(benchmark)
+    return join_clauses([first, _("failed: {runtimes}", runtimes=list_words(failed))]) if failed else first

@@ -14,7 +14,7 @@ import jinja2  # noqa: F401  # the report needs it: fail now, not after the meas
 
 from convnet_core.common.files import write_json
 from convnet_core.compare import measurements_file, report
-from convnet_core.compare.differences import NOT_FINITE, Measurement
+from convnet_core.compare.differences import Measurement
 from convnet_core.compare.judge import Comparison, judge
 from convnet_core.compare.measure import ReferenceFault
 from convnet_core.compare.report_file import Report
@@ -26,6 +26,7 @@ from convnet_core.convert.loaded_model import LoadedModel, load_model
 from convnet_core.dissect.report import content as dissect
 from convnet_core.dissect.report import documents
 from convnet_core.events import Message, Monitor, Progress
+from convnet_core.language import _
 from convnet_core.onnx_files.refused_inputs import explain
 from convnet_core.runs import drawings
 from convnet_core.runs.names import title_of
@@ -64,7 +65,7 @@ def run_compare(
         warm_up()
         warnings = run.stale_stages("compare")
         for warning in warnings:
-            monitor.emit(Message(text=f"warning: {warning}"))
+            monitor.emit(Message(text=_("warning: {warning}", warning=warning)))
         all_sources = sources(run)
         model = model or load_model(run)
         inputs = comparison_inputs(run, model, config, monitor, data_config, input_spec)
@@ -75,7 +76,7 @@ def run_compare(
             draft.versions = all_versions()
             # A comparison of no conversion is stale once there is one.
             draft.inputs.update({stage: ABSENT for stage in CONVERT_STAGES if run.record(stage) is None})
-            monitor.emit(Progress(label="loading the runtimes", done=0, total=len(all_sources)))
+            monitor.emit(Progress(label=_("loading the runtimes"), done=0, total=len(all_sources)))
             try:
                 measurements = measure(
                     run,
@@ -123,8 +124,8 @@ def _explain_float16(measurements: list[Measurement], model: LoadedModel) -> lis
     """Add the constants that do not fit into float16 to the faults of float16 files whose outputs are not finite."""
     losses = float16.lost_constants(model.proto)
     return [
-        replace(item, fault=f"{item.fault}, as in float16 {losses}")
-        if losses and item.fault.endswith(NOT_FINITE) and spec_of(item.key.runtime).precision == "float16"
+        replace(item, fault=_("{fault}, as in float16 {losses}", fault=item.fault, losses=losses))
+        if losses and item.not_finite and spec_of(item.key.runtime).precision == "float16"
         else item
         for item in measurements
     ]
@@ -153,6 +154,8 @@ def _throttle(monitor: Monitor) -> Callable[[str, int, int], None]:
         now = time.monotonic()
         if now - last >= _EVENT_SECONDS or done == total:
             last = now
-            monitor.emit(Progress(label=f"comparing {label}", done=done, total=total, unit="samples"))
+            monitor.emit(
+                Progress(label=_("comparing {runtime}", runtime=label), done=done, total=total, unit="samples")
+            )
 
     return report_progress

@@ -12,6 +12,7 @@ from convnet_core.convert.loaded_model import LoadedModel, load_model
 from convnet_core.convert.targets.table import TFLITE_FP16
 from convnet_core.convert.targets.tflite import warm_up
 from convnet_core.events import Message, Monitor
+from convnet_core.language import _
 from convnet_core.onnx_files import model_file
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_results import ConversionResult
@@ -48,7 +49,7 @@ def run_convert(
             file = None if model.has_graph else run.path / "export" / model_file.FILE
             converted = convert(model, draft.path, config, samples_for_int8.feeds, monitor, file)
             if TFLITE_FP16.file in converted.sizes and (losses := float16.lost_constants(model.proto)):
-                monitor.emit(Message(text=f"{TFLITE_FP16.file} stores float16: {losses}"))
+                monitor.emit(Message(text=_("{file} stores float16: {losses}", file=TFLITE_FP16.file, losses=losses)))
             draft.result = {**dataclasses.asdict(converted), **samples_for_int8.record}
         line.summary = converted.headline
     return converted

@@ -17,6 +17,7 @@ from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.report.content import stage_of
 from convnet_core.errors import DiedError, ModelError
 from convnet_core.events import Message, Monitor, Progress, from_json
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.specs import ONNX_RUNTIME
 from convnet_core.stages import dissect_worker
@@ -59,10 +60,10 @@ def run_dissect(
                 "examples": list(examples),
                 "folder": str(draft.path),
             }
-            monitor.emit(Progress(label="loading the libraries", done=0, total=1))
+            monitor.emit(Progress(label=_("loading the libraries"), done=0, total=1))
             result = _dissect_in_worker(content, monitor)
             draft.result = {"findings": [item["kind"] for item in result["findings"]]}
-        monitor.emit(Progress(label="dissected", done=1, total=1))
+        monitor.emit(Progress(label=_("dissected"), done=1, total=1))
         line.summary = result["headline"]
     return [dataclass_from_json(Finding, item) for item in result["findings"]]
 
@@ -80,14 +81,16 @@ def _dissect_in_worker(content: Content, monitor: Monitor) -> Content:
             note = Path(folder) / "at_work"
             try:
                 task = {**content, "dead": dead, "note": str(note)}
-                result, _ = shared().run(dissect_worker.run_task, task, notify=forward, seconds=_SECONDS)
+                result, _arrays = shared().run(dissect_worker.run_task, task, notify=forward, seconds=_SECONDS)
                 return result
             except DiedError as error:
                 runtime = last_active(note)
                 if not runtime or runtime == ONNX_RUNTIME.name or runtime in dead:
-                    raise ModelError(f"{runtime or 'dissecting the model'}: {error}") from error
+                    raise ModelError(f"{runtime or _('dissecting the model')}: {error}") from error
                 dead[runtime] = str(error)
-                monitor.emit(Message(text=f"{runtime}: {error}; continuing without it"))
+                monitor.emit(
+                    Message(text=_("{runtime}: {reason}; continuing without it", runtime=runtime, reason=error))
+                )
 
 
 def _node_map(run: Run, config: DissectConfig) -> list[str]:

@@ -26,6 +26,7 @@ from convnet_core.errors import ConfigError, DataError, InputsError, Unsupported
 from convnet_core.events import Monitor, Progress
 from convnet_core.graphs import from_onnx, graph_file
 from convnet_core.graphs.cost import multiply_adds
+from convnet_core.language import N_, _
 from convnet_core.networks.ports import INPUT
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
@@ -69,10 +70,10 @@ def run_task(content: Content, arrays: Feeds, tell: Notify) -> Message:
     input_spec = InputSpec.from_json(content["inputs"])
     start_recording(Path(content["note"]))
     with tempfile.TemporaryDirectory() as lesson:
-        monitor.emit(Progress(label="opening the model", done=0, total=1))
+        monitor.emit(Progress(label=_("opening the model"), done=0, total=1))
         case = _case(run, config, monitor, input_spec, content["factory"], tuple(content["examples"]))
         if config.lesson != "none":
-            monitor.emit(Progress(label="inserting the fault, and converting", done=0, total=1))
+            monitor.emit(Progress(label=_("inserting the fault, and converting"), done=0, total=1))
             case = _inject_fault(run, case, config, Path(lesson))
         case = dataclasses.replace(case, dead=content["dead"])
         try:
@@ -151,7 +152,7 @@ def _int8_calibration(
     if not path or first is None or first.name not in input_spec.files:
         return None
     with contextlib.suppress(DataError):  # the file is gone
-        return InputStatistics.of(read_samples(Path(path), inputs)[first.name], None, "int8 was calibrated on")
+        return InputStatistics.of(read_samples(Path(path), inputs)[first.name], None, N_("int8 was calibrated on"))
     return None
 
 
@@ -167,7 +168,7 @@ def _network(run: Run) -> tuple[Any, ExportConfig]:
     from convnet_core.networks.weights import read_weights
 
     path = run.path / "export/model.safetensors"
-    _, network = from_weights(read_weights(path), str(path))
+    network = from_weights(read_weights(path), str(path))[1]
     return network, ExportConfig.from_json(run.require("export").config)
 
 
@@ -186,9 +187,9 @@ def _inject_fault(run: Run, case: Case, config: DissectConfig, folder: Path) -> 
     from convnet_core.dissect.lessons import LESSONS, LessonSetup
 
     if run.is_model:
-        raise ConfigError("lessons need a network that reads digits", hint="use a run that the pipeline created")
+        raise ConfigError(_("lessons need a network that reads digits"), hint=_("use a run that the pipeline created"))
     network, exporting = _network(run)
     converting = ConvertConfig.from_json(run.require(f"convert/{config.converter}").config)
     calibration = batch_of(case.many, 0, _CALIBRATION, case.batched)
-    lesson, _ = LESSONS[config.lesson]
+    lesson = LESSONS[config.lesson][0]
     return lesson(LessonSetup(case, network, exporting, converting, calibration, folder))

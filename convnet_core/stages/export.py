@@ -9,11 +9,12 @@ import onnx
 from safetensors.torch import save_file
 
 from convnet_core.common.files import digest, write_json
-from convnet_core.common.formatting import format_count
+from convnet_core.common.formatting import list_words
 from convnet_core.config.stages import ExportConfig
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.export.onnx_export import export
 from convnet_core.graphs import from_onnx, graph_file
+from convnet_core.language import _, plural
 from convnet_core.networks.convnet import from_weights
 from convnet_core.networks.recognition import recognize
 from convnet_core.networks.weights import read_weights
@@ -58,7 +59,13 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
                 exported.max_abs_error,
             )
             draft.result = {**dataclasses.asdict(result), "model": model_config.to_json()}
-        monitor.emit(Progress(label="exported", done=1, total=1))
-        ops = ", ".join(dict.fromkeys(node.op_type for node in exported.model.graph.node))
-        line.summary = f"{format_count(result.nodes, 'node')} ({ops}), opset {config.opset}"
+        monitor.emit(Progress(label=_("exported"), done=1, total=1))
+        ops = list_words(dict.fromkeys(node.op_type for node in exported.model.graph.node))
+        line.summary = plural(
+            "{count} node ({ops}), opset {opset}",
+            "{count} nodes ({ops}), opset {opset}",
+            result.nodes,
+            ops=ops,
+            opset=config.opset,
+        )
     return result

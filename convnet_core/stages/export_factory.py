@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from convnet_core.common.formatting import format_count
 from convnet_core.config.stages import ExportConfig
 from convnet_core.convert.loaded_model import LoadedModel
 from convnet_core.events import Message, Monitor, Progress
 from convnet_core.export import factory
 from convnet_core.export.onnx_export import export_any
+from convnet_core.language import _, plural
 from convnet_core.onnx_files.repairs import repair
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_results import ExportResult
@@ -32,11 +32,17 @@ def run_export_factory(
         for note in exported.notes:
             monitor.emit(Message(text=note))
         if exported.fixed_batch_reason:
-            monitor.emit(Message(text=f"the batch is fixed: {exported.fixed_batch_reason}"))
+            monitor.emit(Message(text=_("the batch is fixed: {reason}", reason=exported.fixed_batch_reason)))
         with run.write_stage("export", config.to_json()) as draft:
             draft.inputs["factory"] = function
             model = LoadedModel(exported.model, tuple(repair(exported.model)))
             result = write_model(model, draft, exported.max_abs_error)
         monitor.emit(Progress(label="exported", done=1, total=1))
-        line.summary = f"{format_count(result.nodes, 'node')}, opset {result.opset}, from {function}"
+        line.summary = plural(
+            "{count} node, opset {opset}, from {source}",
+            "{count} nodes, opset {opset}, from {source}",
+            result.nodes,
+            opset=result.opset,
+            source=function,
+        )
     return result

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from convnet_core.common.files import write_json
-from convnet_core.common.formatting import format_count
 from convnet_core.convert.loaded_model import LoadedModel, load_imported
 from convnet_core.events import Message, Monitor
 from convnet_core.graphs import from_onnx, graph_file
+from convnet_core.language import plural
 from convnet_core.onnx_files import model_file
 from convnet_core.onnx_files.model_file import ModelFile
 from convnet_core.runs.run import Run
@@ -31,7 +31,13 @@ def run_import_onnx(run: Run, file: ModelFile, monitor: Monitor) -> tuple[Export
         with run.write_stage("export", {}) as draft:
             draft.inputs["onnx"] = file.fingerprint()
             result = write_model(model, draft)
-        line.summary = f"{format_count(result.nodes, 'node')}, opset {result.opset}, from {file.path.name}"
+        line.summary = plural(
+            "{count} node, opset {opset}, from {source}",
+            "{count} nodes, opset {opset}, from {source}",
+            result.nodes,
+            opset=result.opset,
+            source=file.path.name,
+        )
     return result, model
 
 

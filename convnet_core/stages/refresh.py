@@ -9,6 +9,7 @@ from convnet_core.config.stages import CompareConfig, ConvertConfig, ExportConfi
 from convnet_core.convert.loaded_model import load_model
 from convnet_core.errors import RunError
 from convnet_core.events import Monitor
+from convnet_core.language import _
 from convnet_core.runs.provenance import data_of, inputs_of
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_folders import CHECKPOINT, CONVERT_STAGES
@@ -74,14 +75,17 @@ def _refuse_imported_model(run: Run) -> None:
     for name, command in _IMPORT_COMMANDS.items():
         if record is not None and name in record.inputs:
             raise RunError(
-                f"the model of the run {run.name} was imported", hint=f"import it again: `{command} --run DIR`"
+                _("the model of the run {run} was imported", run=run.name),
+                hint=_("import it again: {command}", command=f"`{command} --run DIR`"),
             )
 
 
 def _train(run: Run, monitor: Monitor) -> None:
     resumable = run.record(CHECKPOINT) is not None
     if run.state("train").state == "missing" and not resumable:
-        raise RunError(f"the run {run.name} has no training to start from", hint="train it: `train --run DIR`")
+        raise RunError(
+            _("the run {run} has no training to start from", run=run.name), hint=_("train it: `train --run DIR`")
+        )
     run_train(run, _config(run, "train", TrainConfig()), monitor, resume=resumable, repeat=True)
 
 

@@ -17,6 +17,7 @@ from convnet_core.data import digits as data
 from convnet_core.data.split import Split
 from convnet_core.errors import ModelError
 from convnet_core.events import Message, Monitor
+from convnet_core.language import _
 from convnet_core.networks.ports import INPUT
 from convnet_core.onnx_files.input_bounds import inputs_with_bounds
 from convnet_core.onnx_files.precision import output_precisions
@@ -76,12 +77,14 @@ def calibration(
         picks = np.random.default_rng(config.seed).choice(len(digits.train), size, replace=False)
         images = Split(digits.train.images[picks], digits.train.labels[picks]).scaled()
         return Calibration({INPUT: images}, {"data": data_config.to_json()}, digits.fingerprint)
-    monitor.emit(Message(text="int8 is calibrated on random numbers, not on real samples (--calibration samples.npz)"))
+    monitor.emit(
+        Message(text=_("int8 is calibrated on random numbers, not on real samples (--calibration samples.npz)"))
+    )
     size = min(config.calibration_size, _MOST_SAMPLES)
     try:
         feeds = draw_samples(input_spec, inputs_with_bounds(model.proto), size, config.seed)
     except ModelError as error:  # the other files need no samples
-        monitor.emit(Message(text=f"no samples for int8: {error}"))
+        monitor.emit(Message(text=_("no samples for int8: {reason}", reason=error)))
         feeds = {}
     return Calibration(feeds, {"inputs": input_spec.to_json()}, fingerprint(feeds))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from convnet_core.errors import Stopped
 from convnet_core.events import Monitor, StageDone, StageStarted
+from convnet_core.language import _
 
 
 class StageSummary:
@@ -20,7 +21,7 @@ class StageSummary:
 def stage_events(stage: str, monitor: Monitor) -> Iterator[StageSummary]:
     """Emit that a stage has started and, if it succeeds, how long it took. Raises Stopped if a stop was requested."""
     if monitor.stop_requested():
-        raise Stopped(f"stopped before {stage}")
+        raise Stopped(_("stopped before {stage}", stage=stage))
     monitor.emit(StageStarted(stage=stage))
     start = time.monotonic()
     line = StageSummary()

@@ -17,6 +17,7 @@ from convnet_core.data.split import CLASSES
 from convnet_core.events import Message, Monitor, Settings
 from convnet_core.jobs.job import device_lock
 from convnet_core.jobs.watcher import wait_for_stop
+from convnet_core.language import plural
 from convnet_core.networks.convnet import build
 from convnet_core.networks.weights import save_pth
 from convnet_core.runs.run import Run
@@ -85,7 +86,13 @@ def run_train(
             evaluation = loop.evaluate(state.model, test)
         result = TrainingResult(evaluation.accuracy, evaluation.loss, round(state.progress.seconds, 3), str(device))
         _write(run, config, digits.fingerprint, state, evaluation, test, result)
-        line.summary = f"{100 * result.test_accuracy:.2f} % of {len(test)} test images"
+        line.summary = plural(
+            "{percent:.2f} % of {total} test image",
+            "{percent:.2f} % of {total} test images",
+            len(test),
+            percent=100 * result.test_accuracy,
+            total=len(test),
+        )
     return result
 
 

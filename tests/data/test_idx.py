@@ -55,7 +55,7 @@ GOOD = np.zeros((30, 28, 28), np.uint8)
         (IMAGES, b"\0\0\x08\3" + struct.pack(">3i", 2**31 - 1, 28, 28), "has 2147483647 items"),
         (LABELS, idx(np.zeros(29, np.uint8)), "29 labels for 30 images"),
         (LABELS, idx(np.full(30, 10, np.uint8)), "label 10 at position 0; labels must be 0 to 9"),
-        (IMAGES + ".gz", b"not gzip", "text; expected an IDX file"),
+        (IMAGES + ".gz", b"not gzip", "a text file; expected an IDX file"),
         (IMAGES + ".gz", gzip.compress(idx(GOOD), mtime=0)[:-20], "truncated or damaged gzip|damaged gzip"),
         (LABELS, None, "missing"),
     ],

@@ -9,12 +9,14 @@ import numpy as np
 import onnx
 import onnx.numpy_helper
 
+from convnet_core.common.formatting import list_words
 from convnet_core.dissect.difference import ROUNDING, Answer, difference, is_float32
 from convnet_core.dissect.examine import OnStep
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.measurements import BatchResult
 from convnet_core.dissect.probes.base import numeric
 from convnet_core.errors import one_line
+from convnet_core.language import _, plural
 from convnet_core.runtimes.specs import ONNX_RUNTIME
 from convnet_core.tensors.arrays import Array, Feeds
 
@@ -32,7 +34,7 @@ def sweep(
         batch = {key: _resize(array, size) if key in names else array for key, array in feeds.items()}
         expected: Array | None = None
         for runtime, answer in answers.items():
-            on_step(f"trying batch size {size} in {runtime}", done, total)
+            on_step(_("trying batch size {size} in {runtime}", size=size, runtime=runtime), done, total)
             done += size
             try:
                 got = answer(batch)
@@ -50,7 +52,11 @@ def _compare(runtime: str, size: int, got: Array, expected: Array | None) -> Bat
     if expected is None or runtime == ONNX_RUNTIME.name:
         return BatchResult(runtime, size, got.shape)
     if got.shape != expected.shape:
-        fault = f"the output has the shape {list(got.shape)}, the ONNX model's has {list(expected.shape)}"
+        fault = _(
+            "the output has the shape {shape}, the ONNX model's has {expected}",
+            shape=list(got.shape),
+            expected=list(expected.shape),
+        )
         return BatchResult(runtime, size, got.shape, fault)
     error = difference(got, expected).relative if numeric(expected) else None
     return BatchResult(runtime, size, got.shape, "", error)
@@ -65,7 +71,7 @@ def _mark_faults(results: Sequence[BatchResult]) -> list[BatchResult]:
         if item.error is not None and is_float32(item.runtime):
             least[item.runtime] = min(item.error, least.get(item.runtime, item.error))
     return [
-        dataclasses.replace(item, fault=f"the output is off by {item.error:.1e} of its range")
+        dataclasses.replace(item, fault=_("the output is off by {error:.1e} of its range", error=item.error))
         if item.error is not None and item.runtime in least and item.error > max(ROUNDING, _WORSE * least[item.runtime])
         else item
         for item in results
@@ -85,23 +91,46 @@ def findings(results: Sequence[BatchResult], model: onnx.ModelProto) -> list[Fin
         return []
     bad = sorted({item.batch for item in results if item.fault})
     good = sorted({item.batch for item in results if item.runtime in failed and not item.fault})
-    names = f"{', '.join(failed)} fail{'s' * (len(failed) == 1)}"
+    names, count = list_words(failed), len(failed)
     first = next(item.fault for item in results if item.fault)
     if not good:
-        text = f"{names} at every batch size: {first}."
-        return [Finding("fails", text, "Compare the artifact's inputs with the model's.", "", tuple(failed))]
-    summary = f"{names} at batch {', '.join(map(str, bad))}, not at {', '.join(map(str, good))}"
+        text = plural(
+            "{names} fails at every batch size: {reason}.",
+            "{names} fail at every batch size: {reason}.",
+            count,
+            names=names,
+            reason=first,
+        )
+        return [Finding("fails", text, _("Compare the artifact's inputs with the model's."), "", tuple(failed))]
+    summary = plural(
+        "{names} fails at batch {bad}, not at {good}",
+        "{names} fail at batch {bad}, not at {good}",
+        count,
+        names=names,
+        bad=list_words(map(str, bad)),
+        good=list_words(map(str, good)),
+    )
     constant = _find_constant_batch(model)
     if constant is None:
-        text = f"{summary}; no constant in the model explains it; the first error: {first}."
-        return [Finding("batch-size", text, "Try the batch sizes that you will use.", "", tuple(failed))]
+        text = _(
+            "{summary}; no constant in the model explains it; the first error: {reason}.", summary=summary, reason=first
+        )
+        return [Finding("batch-size", text, _("Try the batch sizes that you will use."), "", tuple(failed))]
     node, what = constant
     return [
         Finding(
             "frozen-batch",
-            f"{summary}: {node.op_type} {node.name!r} has a constant batch size, {what}.",
-            "Export with a dynamic batch (dynamic_shapes, an example of at least two samples), and keep the batch size "
-            "out of reshapes.",
+            _(
+                "{summary}: {op} {node!r} has a constant batch size, {what}.",
+                summary=summary,
+                op=node.op_type,
+                node=node.name,
+                what=what,
+            ),
+            _(
+                "Export with a dynamic batch (dynamic_shapes, an example of at least two samples), and keep the batch "
+                "size out of reshapes."
+            ),
             node.name,
             tuple(failed),
         )
@@ -120,10 +149,11 @@ def _find_constant_batch(model: onnx.ModelProto) -> tuple[onnx.NodeProto, str] |
         if node.op_type in ("Reshape", "Expand") and len(node.input) > 1 and node.input[1] in constants:
             sizes = onnx.numpy_helper.to_array(constants[node.input[1]]).tolist()
             if sizes and sizes[0] > 0 and _is_batch(node.input[0], model):
-                return node, f"the first size of {sizes}"
+                return node, _("the first size of {sizes}", sizes=sizes)
         state = next((name for name in node.input[5:7] if node.op_type in _RECURRENT and name in constants), None)
         if state is not None:
-            return node, f"the second size of its initial state {state!r}, {list(constants[state].dims)}"
+            sizes = list(constants[state].dims)
+            return node, _("the second size of its initial state {state!r}, {sizes}", state=state, sizes=sizes)
     return None
 
 

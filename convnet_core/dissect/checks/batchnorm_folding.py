@@ -17,6 +17,7 @@ from convnet_core.dissect.difference import value_range
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.measurements import Fusion
 from convnet_core.dissect.probes.base import Kernel
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Array
 
 if TYPE_CHECKING:
@@ -81,9 +82,13 @@ def findings(fusions: list[Fusion]) -> list[Finding]:
 def _weight_finding(fusion: Fusion) -> Finding:
     return Finding(
         "weight",
-        f"The folded weights of Conv {fusion.node!r} introduce the error: they are off by up to {fusion.error:.1e} of "
-        "their range from those of PyTorch's convolution and BatchNorm.",
-        "Export the network again.",
+        _(
+            "The folded weights of Conv {node!r} introduce the error: they are off by up to {error:.1e} of their range "
+            "from those of PyTorch's convolution and BatchNorm.",
+            node=fusion.node,
+            error=fusion.error,
+        ),
+        _("Export the network again."),
         fusion.node,
     )
 
@@ -91,9 +96,14 @@ def _weight_finding(fusion: Fusion) -> Finding:
 def _epsilon_finding(fusion: Fusion) -> Finding:
     return Finding(
         "epsilon",
-        f"The folded weights of Conv {fusion.node!r} introduce the error: their BatchNorm has an epsilon of "
-        f"{fusion.fits:.0e}, and PyTorch's is {fusion.epsilon:.0e}.",
-        "Export the network again; the exporter folds with the epsilon of the module.",
+        _(
+            "The folded weights of Conv {node!r} introduce the error: their BatchNorm has an epsilon of {fits:.0e}, "
+            "and PyTorch's is {epsilon:.0e}.",
+            node=fusion.node,
+            fits=fusion.fits,
+            epsilon=fusion.epsilon,
+        ),
+        _("Export the network again; the exporter folds with the epsilon of the module."),
         fusion.node,
     )
 

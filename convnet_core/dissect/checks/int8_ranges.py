@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from convnet_core.common.formatting import first_words
 from convnet_core.config.stages import CompareConfig
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.measurements import Labels, NodeResult
 from convnet_core.dissect.probes.litert import QuantizedRange
+from convnet_core.language import _
 from convnet_core.runtimes.specs import LITERT_INT8
 from convnet_core.tensors.arrays import Feeds
 
@@ -45,12 +47,12 @@ def findings(
 def _describe_loss(answer: NodeResult | None, labels: Mapping[str, Labels]) -> str:
     """What int8 gets wrong, in words; empty if that is acceptable."""
     if INT8 in labels:
-        share = f"{100 * labels[INT8].agreement:.1f} % of the labels are right"
+        share = _("{percent:.1f} % of the labels are right", percent=100 * labels[INT8].agreement)
         return share if _is_significant(labels[INT8]) else ""
     error = None if answer is None else answer.runtimes.get(INT8)
     if error is None or error.whole.relative < _USELESS:
         return ""
-    return f"the output is off by {100 * error.whole.relative:.0f} % of its range"
+    return _("the output is off by {percent:.0f} % of its range", percent=100 * error.whole.relative)
 
 
 def _is_significant(labels: Labels) -> bool:
@@ -88,14 +90,20 @@ def _find_misfit(name: str, limits: QuantizedRange, expected: Feeds) -> _Misfit 
 
 def _range_finding(loss: str, misfits: Sequence[_Misfit]) -> Finding:
     first = misfits[0]
-    names = ", ".join(repr(item.name) for item in misfits[:6]) + (
-        f" and {len(misfits) - 6} more" if misfits[6:] else ""
-    )
     return Finding(
         "int8-ranges",
-        f"Only the int8 file fails ({loss}): the ranges of {names} do not fit the data; {first.name!r} can represent "
-        f"{first.limits.low:.3g} to {first.limits.high:.3g}, its values go from {first.low:.3g} to {first.high:.3g}.",
-        "Calibrate on realistic samples: --calibration samples.npz.",
+        _(
+            "Only the int8 file fails ({loss}): the ranges of {names} do not fit the data; {first!r} can represent "
+            "{lowest:.3g} to {highest:.3g}, its values go from {low:.3g} to {high:.3g}.",
+            loss=loss,
+            names=first_words([repr(item.name) for item in misfits], 6),
+            first=first.name,
+            lowest=first.limits.low,
+            highest=first.limits.high,
+            low=first.low,
+            high=first.high,
+        ),
+        _("Calibrate on realistic samples: --calibration samples.npz."),
         "",
         (INT8,),
     )
@@ -104,11 +112,20 @@ def _range_finding(loss: str, misfits: Sequence[_Misfit]) -> Finding:
 def _node_finding(loss: str, nodes: Sequence[NodeResult]) -> Finding:
     errors = [(error.own, node) for node in nodes if (error := node.runtimes.get(INT8)) and error.own is not None]
     added, node = max(errors, key=lambda item: item[0], default=(0.0, None))
-    where = f"; the largest loss is at {node.op} {node.name!r}, adding {100 * added:.0f} % of its range" if node else ""
+    text = _("Only the int8 file fails ({loss}), though its ranges fit the data.", loss=loss)
+    if node:
+        text = _(
+            "Only the int8 file fails ({loss}), though its ranges fit the data; the largest loss is at {op} {node!r}, "
+            "adding {percent:.0f} % of its range.",
+            loss=loss,
+            op=node.op,
+            node=node.name,
+            percent=100 * added,
+        )
     return Finding(
         "int8",
-        f"Only the int8 file fails ({loss}), though its ranges fit the data{where}.",
-        "Ship fp16, or use quantization-aware training.",
+        text,
+        _("Ship fp16, or use quantization-aware training."),
         node.name if node else "",
         (INT8,),
     )

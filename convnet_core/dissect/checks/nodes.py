@@ -9,11 +9,13 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 
+from convnet_core.common.formatting import list_words, sentences
 from convnet_core.convert import coverage
 from convnet_core.dissect.case import Case
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.measurements import NodeResult
 from convnet_core.dissect.probes.base import Probe
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Array, Feeds
 
 _EXPLAINED = ("born", "unsupported")
@@ -32,9 +34,13 @@ def training_mode(model: onnx.ModelProto, depends: float) -> list[Finding]:
             results.append(
                 Finding(
                     "train-mode",
-                    f"BatchNormalization is in training mode, at node {node.name!r}: it normalizes with the statistics "
-                    f"of the batch, so outputs depend on the other samples, by {100 * depends:.1f} % of their range.",
-                    "Call model.eval() before the export.",
+                    _(
+                        "BatchNormalization is in training mode, at node {node!r}: it normalizes with the statistics "
+                        "of the batch, so outputs depend on the other samples, by {percent:.1f} % of their range.",
+                        node=node.name,
+                        percent=100 * depends,
+                    ),
+                    _("Call model.eval() before the export."),
                     node.name,
                 )
             )
@@ -52,13 +58,22 @@ def introduced_errors(
             continue
         error = first.runtimes[name]
         epsilon = _explain_by_epsilon(first, model, probe, expected)
-        detail = f" {epsilon}" if epsilon else ""
         runtimes = (*(results[first.name].runtimes if first.name in results else ()), name)
         results[first.name] = Finding(
             "epsilon" if epsilon else "born",
-            f"{first.op} {first.name!r} introduces an error in {', '.join(runtimes)}: by itself it adds "
-            f"{error.own or 0:.1e} of its range, {error.multiple:,.0f} times the noise of float32.{detail}",
-            "Compare the node's attributes and weights on both sides; the nodes after it only pass the error on.",
+            sentences(
+                _(
+                    "{op} {node!r} introduces an error in {runtimes}: by itself it adds {error:.1e} of its range, "
+                    "{multiple:,.0f} times the noise of float32.",
+                    op=first.op,
+                    node=first.name,
+                    runtimes=list_words(runtimes),
+                    error=error.own or 0,
+                    multiple=error.multiple,
+                ),
+                epsilon,
+            ),
+            _("Compare the node's attributes and weights on both sides; the nodes after it only pass the error on."),
             first.name,
             runtimes,
         )
@@ -75,9 +90,15 @@ def beyond_tolerance(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -
             results.append(
                 Finding(
                     "seen",
-                    f"{name} is first beyond tolerance at {first.op} {first.name!r}, {error:.1e} of the range; it "
-                    "cannot run alone there, so the error may come from it or from the nodes it is merged with.",
-                    "Look at the preceding nodes in the other runtimes.",
+                    _(
+                        "{runtime} is first beyond tolerance at {op} {node!r}, {error:.1e} of the range; it cannot run "
+                        "alone there, so the error may come from it or from the nodes it is merged with.",
+                        runtime=name,
+                        op=first.op,
+                        node=first.name,
+                        error=error,
+                    ),
+                    _("Look at the preceding nodes in the other runtimes."),
                     first.name,
                     (name,),
                 )
@@ -105,7 +126,11 @@ def _explain_by_epsilon(node: NodeResult, model: onnx.ModelProto, probe: Probe, 
     fitted = _fit_epsilon(x, answer[node.output].astype(np.float64), (scale, bias, mean, variance))
     if fitted is None or abs(fitted - model_epsilon) <= 0.05 * max(model_epsilon, fitted):
         return ""
-    return f"Its output fits an epsilon of {fitted:.0e}, and the model's is {model_epsilon:.0e}."
+    return _(
+        "Its output fits an epsilon of {fitted:.0e}, and the model's is {epsilon:.0e}.",
+        fitted=fitted,
+        epsilon=model_epsilon,
+    )
 
 
 def _fit_epsilon(x: Array, y: Array, parameters: tuple[Array, Array, Array, Array]) -> float | None:
@@ -129,8 +154,14 @@ def different_shapes(nodes: Sequence[NodeResult], probes: Mapping[str, Probe]) -
             results.append(
                 Finding(
                     "shape",
-                    f"{name} has another shape at {first.op} {first.name!r}: {list(first.shape_differs[name])}.",
-                    "Compare the node's attributes on both sides.",
+                    _(
+                        "{runtime} has another shape at {op} {node!r}: {shape}.",
+                        runtime=name,
+                        op=first.op,
+                        node=first.name,
+                        shape=list(first.shape_differs[name]),
+                    ),
+                    _("Compare the node's attributes on both sides."),
                     first.name,
                     (name,),
                 )
@@ -143,8 +174,8 @@ def crashes(case: Case) -> list[Finding]:
     return [
         Finding(
             "dead",
-            f"{name} cannot be dissected: {reason}.",
-            "Use another artifact; the log shows where it crashed.",
+            _("{runtime} cannot be dissected: {reason}.", runtime=name, reason=reason),
+            _("Use another artifact; the log shows where it crashed."),
             runtimes=(name,),
         )
         for name, reason in case.dead.items()
@@ -158,18 +189,28 @@ def unsupported(case: Case) -> list[Finding]:
     first, more = case.refused[0], len(case.refused) - 1
     others = coverage.capable_converters(case.model, case.converter)
     opset = None if first.reason else coverage.convertible_opset(case.model, case.converter)
-    alternatives = [f"the {name} converter supports the model" for name in others]
-    alternatives += [f"at opset {opset} {case.converter} supports all its operators"] if opset is not None else []
-    text = f"{case.converter} does not support {first}" + (f", and {more} more" if more else "")
+    alternatives = [_("the {converter} converter supports the model", converter=name) for name in others]
+    text = _("{converter} does not support {node}", converter=case.converter, node=first)
+    if more:
+        text = _("{text}, and {count} more", text=text, count=more)
     fixes = [f"`convert --converter {name}`" for name in others]
     if opset is not None:
-        for_imported = f"onnx.version_converter.convert_version(model, {opset}) for an imported model"
-        fixes += [f"`export --opset {opset}`, or {for_imported}"]
+        alternatives.append(
+            _("at opset {opset} {converter} supports all its operators", opset=opset, converter=case.converter)
+        )
+        fixes.append(
+            _(
+                "`export --opset {opset}`, or onnx.version_converter.convert_version(model, {opset}) for an imported "
+                "model",
+                opset=opset,
+            )
+        )
+    found = _(", and ").join(alternatives) or _("no other converter or opset that was tried supports it")
     return [
         Finding(
             "unsupported",
-            f"{text}; {', and '.join(alternatives) or 'no other converter or opset that was tried supports it'}.",
-            f"{', or '.join(fixes)}." if fixes else "Export with other operators.",
+            _("{text}; {found}.", text=text, found=found),
+            _("{fixes}.", fixes=_(", or ").join(fixes)) if fixes else _("Export with other operators."),
             first.node,
         )
     ]

@@ -18,6 +18,7 @@ from convnet_core.convert.targets.table import FROZEN_GRAPH, SAVED_MODEL
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.finding import Finding
 from convnet_core.dissect.measurements import Weight
+from convnet_core.language import _
 from convnet_core.tensors.arrays import Array
 
 
@@ -108,28 +109,53 @@ def _explain(
     order = _find_flatten_order(value, converted_value, image)
     if order is not None:
         last = order[-1] == 0  # the channels come last
-        values, weights = ("last (NHWC)", "first (NCHW)") if last else ("first (NCHW)", "last (NHWC)")
+        if last:
+            text = _(
+                "{what} introduces the error: its input is flattened channels last (NHWC), and its weights {weight!r} "
+                "are in the order of channels first (NCHW).",
+                what=what,
+                weight=weight.name,
+            )
+        else:
+            text = _(
+                "{what} introduces the error: its input is flattened channels first (NCHW), and its weights {weight!r} "
+                "are in the order of channels last (NHWC).",
+                what=what,
+                weight=weight.name,
+            )
         return Finding(
             "flatten-order",
-            f"{what} introduces the error: its input is flattened channels {values}, and its weights "
-            f"{weight.name!r} are in the order of channels {weights}.",
-            f"Put the weights in the order of the values: reshape to {'[c, h, w]' if last else '[h, w, c]'}, transpose "
-            f"by ({', '.join(map(str, order))}), flatten again.",
+            text,
+            _(
+                "Put the weights in the order of the values: reshape to {shape}, transpose by {order}, flatten again.",
+                shape="[c, h, w]" if last else "[h, w, c]",
+                order=order,
+            ),
             weight.node,
         )
     fitting = _find_permutation(value, converted_value)
     if fitting is not None:
         return Finding(
             "transposed-weight",
-            f"{what} introduces the error: its weight {weight.name!r} has a different order than the model's; "
-            f"its transpose by {fitting} fits.",
-            "Transpose the weight during conversion.",
+            _(
+                "{what} introduces the error: its weight {weight!r} has a different order than the model's; its "
+                "transpose by {order} fits.",
+                what=what,
+                weight=weight.name,
+                order=fitting,
+            ),
+            _("Transpose the weight during conversion."),
             weight.node,
         )
     return Finding(
         "weight",
-        f"{what} introduces the error: its weight {weight.name!r} is off by up to {weight.error:.1e} from the model's.",
-        "Convert the model again; if the error stays, the conversion changes the weight.",
+        _(
+            "{what} introduces the error: its weight {weight!r} is off by up to {error:.1e} from the model's.",
+            what=what,
+            weight=weight.name,
+            error=weight.error,
+        ),
+        _("Convert the model again; if the error stays, the conversion changes the weight."),
         weight.node,
     )
 

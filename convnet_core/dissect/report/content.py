@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from convnet_core.common.dataclass_json import to_json_numbers
-from convnet_core.common.formatting import format_count
+from convnet_core.common.formatting import capitalized, join_clauses, list_words
 from convnet_core.config.stages import DissectConfig
 from convnet_core.convert.node_map_file import NodeMap, NodeMapEntry
 from convnet_core.dissect.difference import is_float32
@@ -19,7 +19,7 @@ from convnet_core.dissect.lesson_stories import STORIES
 from convnet_core.dissect.measurements import NodeError, NodeResult
 from convnet_core.dissect.report.report_file import DissectionReport, Fusions, Transpose
 from convnet_core.dissect.report.weight_layouts import dimension_letters, shapes_text
-from convnet_core.language import _
+from convnet_core.language import _, plural
 from convnet_core.runs.stage_folders import LESSON_STAGES
 
 if TYPE_CHECKING:
@@ -94,18 +94,23 @@ def after_moved_transposes(entries: NodeMap) -> set[str]:
 def _purpose(op_type: str, late: bool = False, perm: Sequence[int] = ()) -> str:
     """The purpose of a node's transpose; `late` means that a transpose of the model is still pending before it."""
     if op_type == "Transpose":
-        return "the model's own"
+        return _("the model's own")
     if perm and perm[0] and dimension_letters(op_type, len(perm)):  # a transpose of images keeps the first dimension
-        return f"the kernel of {op_type}"
-    return f"the model's own and what {op_type} needs" if late else f"the layout that {op_type} needs"
+        return _("the kernel of {op}", op=op_type)
+    if late:
+        return _("the model's own and what {op} needs", op=op_type)
+    return _("the layout that {op} needs", op=op_type)
 
 
 def headline(report: DissectionReport) -> str:
     """The first finding in one sentence, or that there is none."""
     if report.findings:
-        return report.findings[0].text.removesuffix(".")
-    nodes, runtimes = format_count(len(report.nodes), "node"), format_count(len(report.runtimes), "runtime")
-    return f"{nodes} compared in {runtimes}, nothing wrong"
+        return report.findings[0].text.rstrip(".。")
+    return _(
+        "{nodes} compared in {runtimes}, nothing wrong",
+        nodes=plural("{count} node", "{count} nodes", len(report.nodes)),
+        runtimes=plural("{count} runtime", "{count} runtimes", len(report.runtimes)),
+    )
 
 
 def summary(report: DissectionReport, most: int = 5) -> dict[str, Any]:
@@ -150,16 +155,23 @@ def transposes(report: DissectionReport) -> str:
     """How many transposes the converted files contain, and why."""
     counted = [("TensorFlow", report.transposes)] if report.entries else []
     counted += [("LiteRT", litert_transposes(report))] if report.litert else []
-    text = "; ".join(_count_transposes(where, items) for where, items in counted) or "nothing was converted"
-    return text[0].upper() + text[1:]
+    texts = [_count_transposes(where, items) for where, items in counted]
+    return capitalized(join_clauses(texts) if texts else _("nothing was converted"))
 
 
 def _count_transposes(where: str, items: Sequence[Transpose]) -> str:
     if not items:
-        return f"no transposes in {where}"
+        return _("no transposes in {where}", where=where)
     counts = Counter(item.what for item in items)
-    text = ", ".join(f"{count} for {purpose}" for purpose, count in counts.items())
-    return f"{format_count(len(items), 'transpose')} in {where}: {text}"
+    return plural(
+        "{count} transpose in {where}: {purposes}",
+        "{count} transposes in {where}: {purposes}",
+        len(items),
+        where=where,
+        purposes=list_words(
+            _("{count} for {purpose}", count=count, purpose=purpose) for purpose, count in counts.items()
+        ),
+    )
 
 
 def litert_transposes(report: DissectionReport) -> tuple[Transpose, ...]:
@@ -198,8 +210,8 @@ def rows(report: DissectionReport) -> list[dict[str, Any]]:
 def instead_of_ops(entry: NodeMapEntry) -> str:
     """What a node without an op became."""
     texts = {
-        "constant": "(computed while converting)",
-        "layout": "(an order of dimensions)",
-        "part": f"(a part of {entry.of})",
+        "constant": _("(computed while converting)"),
+        "layout": _("(an order of dimensions)"),
+        "part": _("(a part of {node})", node=entry.of),
     }
     return texts.get(entry.became, "")

@@ -32,8 +32,9 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Section:
-    """A table and its title."""
+    """A table, its name and its title."""
 
+    name: str
     title: str
     headings: tuple[str, ...]
     rows: tuple[_Row, ...]
@@ -98,9 +99,9 @@ def _values(report: DissectionReport) -> dict[str, Any]:
 def _sections(report: DissectionReport) -> list[_Section]:
     """All tables that have rows. The first row of each node in the node map has its place."""
     places, sections = _places(report), []
-    for title, table in tables.tables(report).items():
+    for name, table in tables.tables(report).items():
         if table:
-            headings, is_map = tuple(table[0]), title == "Node map"
+            headings, is_map = tuple(table[0]), name == "node map"
             rows = tuple(
                 _Row(
                     tuple(row[heading] for heading in headings),
@@ -108,7 +109,7 @@ def _sections(report: DissectionReport) -> list[_Section]:
                 )
                 for row in table
             )
-            sections.append(_Section(title, headings, rows))
+            sections.append(_Section(name, tables.title(name), tuple(map(tables.heading, headings)), rows))
     return sections
 
 

@@ -10,6 +10,7 @@ from convnet_core.convert.node_map_file import NodeMap, TensorFlowOp
 from convnet_core.dissect.report.content import after_moved_transposes
 from convnet_core.dissect.report.report_file import Picture, PictureNode
 from convnet_core.graphs.layout import lay_out
+from convnet_core.language import _
 
 if TYPE_CHECKING:
     import onnx
@@ -65,7 +66,7 @@ def _label(op: TensorFlowOp, op_type: str, late: bool) -> str:
     """The op's type; for a transpose also its purpose."""
     if op.type != "Transpose":
         return op.type
-    return "Transpose (the model's)" if op_type == "Transpose" or late else "Transpose (layout)"
+    return _("Transpose (the model's)") if op_type == "Transpose" or late else _("Transpose (layout)")
 
 
 def _shown_source(name: str, every: Mapping[str, tuple[TensorFlowOp, str]], shown: Mapping[str, TensorFlowOp]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from convnet_core.dissect.report.report_file import Picture, Pictures
+from convnet_core.language import _
 
 _ACROSS, _DOWN, _MARGIN = 120, 44, 24
 LOW, HIGH = -8.0, -2.0
@@ -55,7 +56,7 @@ def draw_graphs(pictures: Pictures, errors: Mapping[str, float | None], places: 
 
 def _draw(title: str, picture: Picture, errors: Mapping[str, float | None], places: Mapping[str, int]) -> DrawnGraph:
     at = [(_MARGIN + _ACROSS * node.x, _MARGIN + _DOWN * node.y) for node in picture.nodes]
-    left = min(x for x, _ in at) - _MARGIN
+    left = min(x for x, _y in at) - _MARGIN
     has_labels = len(at) <= _MOST_LABELS
     nodes = (
         DrawnNode(
@@ -72,8 +73,8 @@ def _draw(title: str, picture: Picture, errors: Mapping[str, float | None], plac
     return DrawnGraph(
         title,
         left,
-        max(x for x, _ in at) - left + _ACROSS,
-        max(y for _, y in at) + _MARGIN,
+        max(x for x, _y in at) - left + _ACROSS,
+        max(y for _x, y in at) + _MARGIN,
         tuple((*at[first], *at[second]) for first, second in picture.edges),
         tuple(nodes),
     )
@@ -81,7 +82,7 @@ def _draw(title: str, picture: Picture, errors: Mapping[str, float | None], plac
 
 def error_text(error: float | None) -> str:
     """The error of a node in words."""
-    return "not compared" if error is None else f"error {error:.1e} of the range"
+    return _("not compared") if error is None else _("error {error:.1e} of the range", error=error)
 
 
 def error_color(error: float | None) -> str:

@@ -6,42 +6,82 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from convnet_core.common.formatting import list_words
 from convnet_core.dissect.difference import ROUNDING, is_float32
 from convnet_core.dissect.measurements import BatchResult, Labels, LiteRTOp
 from convnet_core.dissect.report import content, weight_layouts
 from convnet_core.dissect.report.report_file import DissectionReport
+from convnet_core.language import N_, _
 
 Table = list[dict[str, Any]]
 
 _BARS = "▁▂▃▄▅▆▇█"
 
 
+_TITLES = {
+    "nodes": N_("Nodes"),
+    "node map": N_("Node map"),
+    "values": N_("Values"),
+    "weights": N_("Weights"),
+    "fusions": N_("BatchNorms folded into a Conv: {formula}"),
+    "transposes": N_("Transposes"),
+    "shapes": N_("Other shapes than in ONNX"),
+    "labels": N_("Labels"),
+    "worst": N_("The worst input found (not a bound)"),
+    "batch sizes": N_("Batch sizes"),
+}
+_HEADINGS = (
+    *(N_("node"), N_("noise"), N_("name"), N_("shapes"), N_("value"), N_("runtime"), N_("max error"), N_("mean error")),
+    *(N_("of the range"), N_("adds itself"), N_("× noise"), N_("cosine"), N_("histogram, 1e-12 … 1"), N_("seen")),
+    *(N_("weight"), N_("from ONNX to TensorFlow"), N_("permutation"), N_("rows reordered from"), N_("difference")),
+    *(N_("samples"), N_("equal labels"), N_("accuracy"), N_("largest error"), N_("could flip"), N_("flipped")),
+    *(N_("in"), N_("error"), N_("where"), N_("op"), N_("what for"), N_("shape"), N_("found")),
+)
+"""The headings of the tables: their rows have them as keys, in English."""
+_ADDS = " adds"
+
+
+def title(name: str) -> str:
+    """The title of a table, by its name in `tables`."""
+    return _(_TITLES[name], formula=content.FORMULA)
+
+
+def heading(key: str) -> str:
+    """The heading of a column, by its key in the rows."""
+    if key.endswith(_ADDS):
+        return _("{runtime} adds", runtime=key.removesuffix(_ADDS))
+    return _(key)
+
+
+def translated(table: Table) -> Table:
+    """A table with its headings in the current language."""
+    return [{heading(key): value for key, value in row.items()} for row in table]
+
+
 def tables(report: DissectionReport) -> dict[str, Table]:
-    """The tables by their headings."""
+    """The tables by their names."""
     return {
-        "Nodes": content.rows(report),
-        "Node map": node_map(report),
-        "Values": values(report),
-        "Weights": weights(report),
-        f"BatchNorms folded into a Conv: {report.fusions.formula}": [
+        "nodes": content.rows(report),
+        "node map": node_map(report),
+        "values": values(report),
+        "weights": weights(report),
+        "fusions": [
             {"node": item.node, "in": item.where, "ε": item.epsilon, **item.channel, "error": item.error}
             for item in report.fusions.nodes
         ],
-        "Transposes": [
+        "transposes": [
             {"where": where, "node": item.node, "op": item.op, "what for": item.what}
             for where, items in (("TensorFlow", report.transposes), ("LiteRT", content.litert_transposes(report)))
             for item in items
         ],
-        "Other shapes than in ONNX": [
+        "shapes": [
             {"node": node.name, "runtime": runtime, "shape": str(list(shape))}
             for node in report.nodes
             for runtime, shape in node.shape_differs.items()
         ],
-        "Labels": labels(report),
-        "The worst input found (not a bound)": [
-            {"runtime": item.runtime, "samples": item.before, "found": item.found} for item in report.worst
-        ],
-        "Batch sizes": sweep(report),
+        "labels": labels(report),
+        "worst": [{"runtime": item.runtime, "samples": item.before, "found": item.found} for item in report.worst],
+        "batch sizes": sweep(report),
     }
 
 
@@ -67,8 +107,9 @@ def node_map(report: DissectionReport) -> Table:
 
 def _litert_op(op: LiteRTOp, node: str) -> str:
     """A LiteRT op of a node: type, shapes, and the other nodes in it."""
-    others = ", ".join(name for name in op.nodes if name != node)
-    return f"{op.type} {weight_layouts.shapes_text(op.shapes)}" + (f" (one with {others})" if others else "")
+    others = list_words(name for name in op.nodes if name != node)
+    text = f"{op.type} {weight_layouts.shapes_text(op.shapes)}"
+    return _("{op} (one with {nodes})", op=text, nodes=others) if others else text
 
 
 def values(report: DissectionReport) -> Table:
@@ -85,7 +126,7 @@ def values(report: DissectionReport) -> Table:
             "× noise": f"{error.multiple:,.1f}",
             "cosine": "–" if error.whole.cosine is None else f"{error.whole.cosine:.8f}",
             "histogram, 1e-12 … 1": bars(error.whole.histogram),
-            "seen": "remade" if error.remade else "itself",
+            "seen": _("remade") if error.remade else _("itself"),
         }
         for node in report.nodes
         for runtime, error in node.runtimes.items()
@@ -160,18 +201,26 @@ def differs(result: BatchResult) -> bool:
 def could_flip_text(labels: Labels, most: int = 20) -> str:
     """The samples whose label could flip, the closest first, with their margins: ": no. 12 (0.031), …"."""
     pairs = zip(labels.closest, labels.margins, strict=True)
-    return _join_with_count([f"no. {index} ({margin:.2g})" for index, margin in pairs][:most], labels.could_flip)
+    return _join_with_count(
+        [_("no. {index} ({margin:.2g})", index=index, margin=margin) for index, margin in pairs][:most],
+        labels.could_flip,
+    )
 
 
 def flipped_text(labels: Labels, most: int = 20) -> str:
     """The samples whose label flipped, with the reference's label and the runtime's: ": no. 12 (4 → 9), …"."""
     pairs = zip(labels.examples, labels.answers, strict=True)
-    texts = [f"no. {index} ({before} → {after})" for index, (before, after) in pairs]
+    texts = [
+        _("no. {index} ({before} → {after})", index=index, before=before, after=after)
+        for index, (before, after) in pairs
+    ]
     return _join_with_count(texts[:most], labels.flipped)
 
 
 def _join_with_count(texts: Sequence[str], count: int) -> str:
     if not texts:
         return ""
-    more = f" and {count - len(texts)} more" if count > len(texts) else ""
-    return f": {', '.join(texts)}{more}"
+    names = list_words(texts)
+    if count > len(texts):
+        names = _("{words} and {count} more", words=names, count=count - len(texts))
+    return _(": {names}", names=names)

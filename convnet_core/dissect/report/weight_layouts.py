@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from convnet_core.convert.tensor_location import TensorLocation
 from convnet_core.dissect.measurements import Weight
+from convnet_core.language import _
 
 _FIRST = {
     "Conv": "OI",
@@ -29,7 +30,7 @@ def describe_move(weight: Weight, op: str) -> str:
     """How the dimensions of a weight of an `op` node move: OIHW [16, 1, 3, 3] → HWIO [3, 3, 1, 16] (O: 0 → 3, …)."""
     place, shape = weight.place, list(weight.shape)
     if not place.perm:
-        return f"{shape}: as it is"
+        return _("{shape}: as it is", shape=shape)
     labels = _labels(weight, op)
     moves = ", ".join(
         f"{label}: {axis} → {to}" for axis, (label, to) in enumerate(zip(labels, place.perm, strict=True))
@@ -39,7 +40,11 @@ def describe_move(weight: Weight, op: str) -> str:
     split_sizes = ""
     if place.split:
         sizes = [size for size, to in zip(labels, place.perm, strict=True) if _is_part(place, to)]
-        split_sizes = f", where {' × '.join(sizes)} flattened become {' × '.join(map(str, place.split))}"
+        split_sizes = _(
+            ", where {sizes} flattened become {split}",
+            sizes=" × ".join(sizes),
+            split=" × ".join(map(str, place.split)),
+        )
     return f"{before}{shape} → {after}{list(weight.there)}{split_sizes} ({moves})"
 
 

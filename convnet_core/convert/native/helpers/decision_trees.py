@@ -53,7 +53,7 @@ class Forest:
         """The index of the leaf that each sample reaches in each tree: [batch, trees]."""
         x = tf.cast(x, self.splits.dtype)
         index = tf.tile(tf.constant(self.roots)[tf.newaxis], [tf.shape(x)[0], 1])
-        for _ in range(self._depth()):
+        for _level in range(self._depth()):
             value = tf.gather(x, tf.gather(tf.constant(self.features), index), batch_dims=1)
             holds = self._holds(value, index)
             if self.missing_is_yes.any():

@@ -13,6 +13,7 @@ from convnet_core.convert.native.helpers.windows import Window
 from convnet_core.convert.native.lazy_tensorflow import tf
 from convnet_core.convert.native.ops.convolution import convolve
 from convnet_core.errors import ConversionError
+from convnet_core.language import _
 
 
 @dataclasses.dataclass(frozen=True)
