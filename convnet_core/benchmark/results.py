@@ -184,11 +184,12 @@ def where_and_how(benchmark: Benchmark) -> str:
     """The machine, the number of threads and the inputs in one line."""
     machine, threads = benchmark.machine, benchmark.config.threads
     inputs = next((speed.inputs for speed in benchmark.runtimes if speed.inputs), {})
+    used = plural("{count} thread", "{count} threads", threads)
     parts = [
         machine.cpu,
         plural("{count} core", "{count} cores", machine.cores),
         machine.system,
-        plural("{count} thread", "{count} threads, the SavedModel 1", threads),
+        used if threads == 1 else _("{threads}, the SavedModel 1", threads=used),
         *(f"{name}: {text}" for name, text in inputs.items()),
     ]
     return list_words(filter(None, parts))

@@ -47,14 +47,14 @@ _KINDS = {
 """The kind of a file without digits, by the end of its name."""
 _COUNTS: dict[str, Callable[[int], str]] = {
     "csv": lambda count: plural("a CSV file", "CSV files ({count})", count),
-    "picture": lambda count: plural("a picture", "pictures ({count})", count),
+    "picture": lambda count: plural("one picture", "pictures ({count})", count),
     "parquet": lambda count: plural("a Parquet table", "Parquet tables ({count})", count),
     "matlab": lambda count: plural("a MATLAB file", "MATLAB files ({count})", count),
     "pytorch": lambda count: plural("a PyTorch file", "PyTorch files ({count})", count),
     "npy": lambda count: plural("a NumPy array", "NumPy arrays ({count})", count),
-    "zip": lambda count: plural("a zip archive", "zip archives ({count})", count),
+    "zip": lambda count: plural("one zip archive", "zip archives ({count})", count),
     "gzip": lambda count: plural("a gzip file", "gzip files ({count})", count),
-    "tar": lambda count: plural("a tar archive", "tar archives ({count})", count),
+    "tar": lambda count: plural("one tar archive", "tar archives ({count})", count),
     "": lambda count: plural("one file", "{count} files", count),
 }
 """How many files of a kind there are, in words."""

@@ -61,9 +61,9 @@ def _prepare(item: Any, factory: str) -> Tensor:
         raise ConfigError(
             _(
                 "the example of {factory} must be tensors, as many as the network's forward takes; one item is a "
-                "{name__}",
+                "{type}",
                 factory=factory,
-                name__=type(item).__name__,
+                type=type(item).__name__,
             ),
             hint=_("move other arguments into the network: wrap it in an nn.Module whose forward adds them"),
         )

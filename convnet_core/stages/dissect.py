@@ -86,7 +86,8 @@ def _dissect_in_worker(content: Content, monitor: Monitor) -> Content:
             except DiedError as error:
                 runtime = last_active(note)
                 if not runtime or runtime == ONNX_RUNTIME.name or runtime in dead:
-                    raise ModelError(f"{runtime or _('dissecting the model')}: {error}") from error
+                    what = runtime or _("dissecting the model")
+                    raise ModelError(_("{what}: {reason}", what=what, reason=error)) from error
                 dead[runtime] = str(error)
                 monitor.emit(
                     Message(text=_("{runtime}: {reason}; continuing without it", runtime=runtime, reason=error))

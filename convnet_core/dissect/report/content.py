@@ -163,14 +163,13 @@ def _count_transposes(where: str, items: Sequence[Transpose]) -> str:
     if not items:
         return _("no transposes in {where}", where=where)
     counts = Counter(item.what for item in items)
+    purposes = list_words(_("{count} for {purpose}", count=count, purpose=what) for what, count in counts.items())
     return plural(
         "{count} transpose in {where}: {purposes}",
         "{count} transposes in {where}: {purposes}",
         len(items),
         where=where,
-        purposes=list_words(
-            _("{count} for {purpose}", count=count, purpose=purpose) for purpose, count in counts.items()
-        ),
+        purposes=purposes,
     )
 
 
