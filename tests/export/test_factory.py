@@ -91,7 +91,7 @@ def test_example_flags_describe_the_inputs(user_nets_folder):
         (["user_nets:Net", "--example", "two,4"], "takes a shape, a dtype and a shape, or a file"),
         (["user_nets:Net", "--example", "words:2,4"], "'words' is not a PyTorch dtype"),
         (["user_nets:Net", "--example", "x.npy"], "cannot be read"),
-        (["user_nets:Net", "--example", "2,4"], "1 example tensors do not fit forward(words, features)"),
+        (["user_nets:Net", "--example", "2,4"], "1 example tensor does not fit forward(words, features)"),
         (["user_nets:complex_numbers"], "takes complex numbers (torch.complex64)"),
     ],
 )
