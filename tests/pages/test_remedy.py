@@ -5,8 +5,10 @@ import re
 
 import pytest
 
+from convnet_core import language
 from convnet_core.errors import DataError
 from convnet_core.jobs.job import open_job
+from convnet_core.language import LANGUAGES, _
 from convnet_core.runs.run import Run
 from pages.components.remedy import in_the_app, page_of
 from tests.conftest import ROOT
@@ -70,6 +72,10 @@ def hints_of(module):
 
     def texts(node):
         match node:
+            case ast.Call(func=ast.Name(id="_" | "N_" | "plural"), args=[ast.Constant(value=str(text)), *_others]):
+                yield from (re.sub(r"\{.*?\}", "X", _(text)), re.sub(r"\{.*?\}", "X", text))
+            case ast.Call(func=ast.Name(id="_"), args=[name]):
+                yield from texts(name)
             case ast.Constant(value=str(text)):
                 yield text
             case ast.JoinedStr(values=parts):
@@ -98,10 +104,12 @@ def modules():
             yield name, path
 
 
-def test_no_hint_that_a_page_can_show_names_a_flag_or_a_command():
-    found = [(name, hint) for name, path in modules() for hint in hints_of(path)]
+@pytest.mark.parametrize("reader", LANGUAGES)
+def test_no_hint_that_a_page_can_show_names_a_flag_or_a_command(reader):
+    with language.use(reader):
+        found = [(name, hint) for name, path in modules() for hint in hints_of(path)]
+        wrong = {name: in_the_app(hint) for name, hint in found if _COMMAND_LINE.search(in_the_app(hint))}
     assert len(found) > 100
-    wrong = {name: in_the_app(hint) for name, hint in found if _COMMAND_LINE.search(in_the_app(hint))}
     assert not wrong
 
 
