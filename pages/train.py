@@ -24,7 +24,7 @@ from pages.charts import training_curves as curves
 from pages.components import address, frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
-from pages.components.live_training import show_curves, show_origin, show_training
+from pages.components.live_training import show_curves, show_explanation, show_origin, show_training
 from pages.components.names import page_title
 from pages.components.network_preview import show_preview
 from pages.components.training_figures import show_result_figures, show_stopped_figures
@@ -44,7 +44,7 @@ def main() -> None:
     is_imported = shared.warn_if_imported(_("Training is for a network that reads digits."))
     run = shared.selected_run()
     settings.follow(run)
-    controls, view = st.columns([1, 2], gap="medium")
+    controls, view = st.container(key="train").columns([1, 2], gap="medium")
     with controls:
         show_controls(run)
     if is_imported:
@@ -100,9 +100,12 @@ def show_outcome(run: Run, others: curves.Histories) -> TrainingReport | None:
         show_stopped_figures(history)
     if history:
         record = newest_training(run)
-        show_curves(run, history, TrainConfig.from_json(record.config if record else {}), others)
+        config = TrainConfig.from_json(record.config if record else {})
+        show_curves(run, history, config, others)
     if preview := newest_preview(run):
         show_preview(preview)
+    if history:
+        show_explanation(history, config)
     return report
 
 

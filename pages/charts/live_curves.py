@@ -18,14 +18,15 @@ from convnet_core.language import _
 from pages.charts.style import COLORS
 from pages.charts.training_curves import CHARTS, Histories, legend, levels
 
-_WIDTH, _HEIGHT = 460, 200  # of one chart, in its own units, about as many pixels on a laptop
+_WIDTH, _HEIGHT = 340, 155  # of one chart, in its own units, about as many pixels on a laptop or a phone
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 8, 8, 20
 _GRAY = "#808495"  # of lines
 _INK = {False: "#5F6270", True: "#A9ADB8"}  # of text, on a light page and on a dark one
 _STYLE = """<style>
-.live-curves {display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem}
-.live-curves figure {flex: 1 1 18rem; margin: 0} .live-curves img {width: 100%}
+.live-curves {display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 0.25rem 1.5rem}
+.live-curves figure {margin: 0} .live-curves img {width: 100%; display: block}
 .live-curves figcaption {font-size: 0.875rem}
+.live-curves > p {grid-column: 1 / -1}
 </style>"""
 
 
@@ -93,7 +94,7 @@ def _rule(y: float, style: str) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="12">{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="13">{escape(text)}</text>'
 
 
 def _ticks(step: float, end: float) -> list[float]:

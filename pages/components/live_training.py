@@ -41,6 +41,8 @@ def show_training(run: Run, progress: JobProgress, others: Histories | None = No
             show_curves(run, history, config, others or {}, live=True)
         if preview := progress.preview:
             show_preview(preview)
+        if progress.metrics:
+            show_explanation(history, config)
     except ConvNetError as error:
         jobs.show_error(error)
 
@@ -62,7 +64,7 @@ def show_origin(run: Run) -> None:
 def show_curves(
     run: Run, history: Sequence[Metrics], config: TrainConfig, others: Histories, *, live: bool = False
 ) -> None:
-    """The curves of a training, with what they mean: a warning above them, an explanation below.
+    """The curves of a training, below a warning if they call for one.
 
     Raises RunError if the record of a fork is damaged.
     """
@@ -70,6 +72,10 @@ def show_curves(
         st.warning(warning, icon=":material/trending_up:")
     show = show_live_curves if live else curves.show_curves
     show(_curves_of(run, history, others), config.label_smoothing)
+
+
+def show_explanation(history: Sequence[Metrics], config: TrainConfig) -> None:
+    """Say why one curve lies above the other."""
     if text := explain_gap(history, config):
         st.caption(text)
 

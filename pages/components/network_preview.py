@@ -18,17 +18,21 @@ from convnet_core.language import _, plural
 _RIGHT, _WRONG = "#009E73", "#D55E00"
 _WANTS_INK, _WANTS_PAPER = (230, 159, 0), (0, 114, 178)
 _FILTERS_PER_ROW = 8
+# The digits stand in one row above the filters where there is room, so that they are on the first screen of a laptop.
 _STYLE = """<style>
-.preview {display: flex; flex-wrap: wrap; gap: 1rem 1.25rem; align-items: flex-start; font-size: 0.875rem}
-.preview h6 {margin: 0 0 0.4rem; padding: 0; font-size: 0.875rem; font-weight: 600}
-.preview p {margin: 0.4rem 0 0; opacity: 0.7; font-size: 0.8rem}
+.preview {container-type: inline-size; font-size: 0.875rem}
+.preview strong {display: block; margin-bottom: 0.3rem; font-weight: 600}
+.preview p {margin: 0; opacity: 0.8; font-size: 0.8rem}
 .preview img {image-rendering: pixelated; display: block}
-.preview .answers {display: grid; grid-template-columns: repeat(6, 3.2rem); gap: 0.4rem 0.5rem}
+.preview .answers {display: grid; grid-template-columns: repeat(12, minmax(0, 3.2rem)); gap: 0.4rem 0.5rem}
 .preview .answer {text-align: center; line-height: 1.05; border-bottom: 4px solid; padding-bottom: 3px}
 .preview .answer img {width: 100%; border-radius: 3px}
 .preview .answer b {font-size: 1.2rem}
 .preview .answer small {line-height: 1; opacity: 0.8}
-.preview .filters {width: 12rem} .preview .filters img {width: 100%}
+.preview .filters {display: grid; grid-template-columns: 12rem minmax(0, 1fr); gap: 0 1rem; align-items: center;
+  margin-top: 1rem}
+.preview .filters strong {grid-column: 1 / -1} .preview .filters img {width: 100%}
+@container (max-width: 30rem) {.preview .answers {grid-template-columns: repeat(6, minmax(0, 3.2rem))}}
 </style>"""
 
 
@@ -46,9 +50,9 @@ def show_preview(preview: Preview) -> None:
     )
     st.html(
         f"""{_STYLE}<div class="preview" data-testid="preview">
-        <div><h6>{right}</h6>
-        <div class="answers">{cards}</div></div>
-        <div class="filters"><h6>{filters}</h6>
+        <strong>{right}</strong>
+        <div class="answers">{cards}</div>
+        <div class="filters"><strong>{filters}</strong>
         <img alt="{_("the filters")}" src="{_filter_picture(preview.filters, preview.kernel, dark)}">
         <p>{_("A filter looks for ink where it is orange, and for paper where it is blue.")}</p></div></div>"""
     )

@@ -85,6 +85,10 @@ def test_a_change_goes_on_from_here_and_the_curves_lie_over_each_other(server, p
     assert "learning rate 0.006 → 0.005" in page.get_by_text("Forked from").inner_text()
     page.get_by_text("Time left").first.wait_for(timeout=60_000)
     page.get_by_test_id("live-curves").get_by_text(f"━ this run   ━ {parent}").wait_for()
+    page.set_viewport_size({"width": 1280, "height": 720})
+    preview.wait_for()
+    page.wait_for_function("document.querySelector('.preview .answers').getBoundingClientRect().bottom <= 720")
+    assert page.get_by_role("button", name="Train", exact=True).bounding_box()["y"] < 300
     assert Run.open(server.runs / parent).record("checkpoint"), "the other training can be resumed"
     stop_button(page).click()
     page.get_by_text("stopped in epoch").wait_for()
