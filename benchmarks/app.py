@@ -25,7 +25,7 @@ from convnet_core.common.files import write_json
 from convnet_core.events import Message, Metrics, StageStarted
 from convnet_core.jobs.job import open_job
 from convnet_core.runs.run import Run
-from testing.browser import PAGES, ROOT, SEVEN, Server, launch, settle
+from testing.browser import NO_TOUR, PAGES, ROOT, SEVEN, Server, launch, settle
 
 TOUR = [page.title() for page in (*PAGES[1:], PAGES[0])]
 """The titles of all pages; the measurement starts at Home."""
@@ -289,6 +289,7 @@ def measure(root: Path) -> Iterator[Line]:
     with sync_playwright() as playwright:
         browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.add_init_script(NO_TOUR)
         yield from first_pages(root, page)
         server = Server(root)
         server.start()

@@ -23,7 +23,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.turns import Row, in_turns, merge_rows, ratio, save, seconds
-from testing.browser import ROOT, Server, launch
+from testing.browser import NO_TOUR, ROOT, Server, launch
 
 STAGES = ("train", "export", "convert", "compare")
 
@@ -105,6 +105,7 @@ def main() -> None:
             else:
                 with sync_playwright() as playwright:
                     page = launch(playwright).new_page(viewport={"width": 1280, "height": 720})
+                    page.add_init_script(NO_TOUR)
 
                     def click(version: Version, number: int, page: Page = page) -> float:
                         return version.click(page, number)

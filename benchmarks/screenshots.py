@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from testing.browser import PAGES, ROOT, SEVEN, Server, click_node, draw, launch, settle
+from testing.browser import NO_TOUR, PAGES, ROOT, SEVEN, Server, click_node, draw, launch, settle
 
 _MOST_BYTES = 200_000
 _HEIGHTS = {"home": 1000, "sketchpad": 1150, "export": 1250, "train": 1900, "data": 1400, "dissect": 1500}
@@ -44,6 +44,7 @@ def take(folder: Path, runs: Path) -> list[Path]:
             for name in PAGES:
                 size = {"width": 1280, "height": _HEIGHTS.get(name, 1100)}
                 page = browser.new_page(viewport=size, color_scheme=scheme)
+                page.add_init_script(NO_TOUR)
                 page.goto(f"{server.address}/{'' if name == 'home' else name}")
                 page.get_by_role("heading", level=1).first.wait_for()
                 prepare(page, name)

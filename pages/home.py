@@ -27,6 +27,7 @@ from pages.components.digits import show_first_strokes
 from pages.components.live_pad import pad
 from pages.components.machine import show_machine
 from pages.components.run_path import show_path
+from pages.components.tour import tour
 
 # Time between two looks at a running job. Drawing curves keeps the browser busy: at the 0.4 s of the Train page, the
 # sample pipeline took 38 s beside it, and 22 s without an app, on two cores.
@@ -46,6 +47,7 @@ def main() -> None:
     else:
         show(run)
     show_more(run)
+    tour.show(first=run is not None and run.state("compare").state == "fresh")
 
 
 def welcome() -> None:
@@ -108,13 +110,14 @@ def show_verdict(run: Run) -> None:
     """Show the pad beside the verdict of a finished run, its way, and the figures of every runtime."""
     report = report_file.load(run)
     if run.is_model:
-        report_table.show_verdict(report, not_compared(run))
+        with st.container(key=tour.VERDICT):
+            report_table.show_verdict(report, not_compared(run))
     else:
         left, right = st.columns([5, 4], gap="large")
-        with left:
+        with left, st.container(key=tour.PAD):
             st.markdown("**" + _("Draw a digit: every runtime reads it") + "**")
             pad.show(run, compact=True)
-        with right:
+        with right, st.container(key=tour.VERDICT):
             report_table.show_verdict(report, not_compared(run))
             if agreement := verdict.agreement(report):
                 st.caption(_("{sentence}.", sentence=agreement))

@@ -64,6 +64,10 @@ class Server:
         self._log.close()
 
 
+NO_TOUR = "localStorage.setItem('convnet.tour', 'seen')"
+"""A script for pages to run first: the tour does not start by itself."""
+
+
 def launch(playwright):
     """Debian's Chromium, since Playwright's own build is not available everywhere."""
     return playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)

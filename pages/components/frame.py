@@ -18,6 +18,7 @@ from convnet_core.runs.run import Run
 from pages.components import job_area as jobs
 from pages.components import language_switch, run_name, shared_link, trail
 from pages.components.run_state import selected_run, shown_name
+from pages.components.tour import tour
 
 _HERE = Path(__file__).parent
 
@@ -44,6 +45,7 @@ def draw(page: StreamlitPage) -> None:
     language_switch.draw()
     with st.sidebar:
         shared_link.share_button()
+        tour.button()
     run = selected_run()
     _set_tab_title(page, run)
     trail.show(page.url_path or "home", run)

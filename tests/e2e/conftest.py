@@ -8,7 +8,7 @@ import pytest
 
 from convnet_core.jobs.watcher import current
 from convnet_core.runs.library import list_runs
-from testing.browser import CHROMIUM, Server, launch
+from testing.browser import CHROMIUM, NO_TOUR, Server, launch
 
 _FAILED = pytest.StashKey[bool]()
 
@@ -57,8 +57,10 @@ def new_page(browser, request):
     """A function that opens a page for a new visitor. After a failure, screenshots go to $CONVNET_SCREENSHOTS."""
     contexts = []
 
-    def open_page(**options):
+    def open_page(tour=False, **options):
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}))
+        if not tour:
+            contexts[-1].add_init_script(NO_TOUR)
         page = contexts[-1].new_page()
         page.set_default_timeout(30_000)
         return page
