@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.common.files import digest
-from convnet_core.common.formatting import format_count, format_error
+from convnet_core.common.formatting import capitalized, format_error
 from convnet_core.config.flags import arguments
 from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect.difference import ALLOWED
 from convnet_core.dissect.report import content, documents, tables
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.errors import RunError, one_line
-from convnet_core.language import _
+from convnet_core.language import _, plural
 from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import StageState
 from pages.components import dissected_answers as answers
@@ -23,14 +23,15 @@ from pages.components import dissected_graphs as graphs
 from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
+from pages.components.names import page_title
 from pages.components.remedy import in_the_app
 from pages.forms import dissection, lessons
 
 
 def main() -> None:
     """The page, from top to bottom."""
-    st.title("Dissect")
-    st.write("Takes the conversion apart: what each ONNX node became, and the node where an error starts.")
+    st.title(page_title("dissect"))
+    st.write(_("Takes the conversion apart: what each ONNX node became, and the node where an error starts."))
     run = shared.require_stage("export", _("Dissecting needs a trained network."))
     jobs.show_start_error()
     lesson = lessons.choose_view()
@@ -46,7 +47,7 @@ def show_dissection(run: Run) -> None:
         return
     stage, state = content.STAGE, run.state(content.STAGE)
     answer, details = st.container(), st.container()
-    folded = st.expander("Settings", icon=":material/tune:", key="settings")
+    folded = st.expander(_("Settings"), icon=":material/tune:", key="settings")
     with folded:
         config = dissection.settings(run)
     with answer:
@@ -56,20 +57,20 @@ def show_dissection(run: Run) -> None:
         try:
             report = read(run.path, stage, digest_of(run, stage))
         except (OSError, RunError) as error:
-            st.error(f"{one_line(error)}.")
-            start_button(run, config, "Dissect again")
+            st.error(_("{sentence}.", sentence=one_line(error)))
+            start_button(run, config, _("Dissect again"))
             return
         show_findings(report, state)
     with details:
         show_details(run, stage, report)
     with answer if state.state == "stale" else folded:
         st.caption(dissection.how_long(run, config))
-        start_button(run, config, "Dissect again")
+        start_button(run, config, _("Dissect again"))
 
 
 def show_details(run: Run, stage: str, report: DissectionReport) -> None:
     """Show everything that was measured."""
-    nodes_tab, answers_tab, files_tab = st.tabs(["Node by node", "Answers", "Downloads"])
+    nodes_tab, answers_tab, files_tab = st.tabs([_("Node by node"), _("Answers"), _("Downloads")])
     with nodes_tab:
         show_nodes(run, stage, report)
     with answers_tab:
@@ -80,8 +81,8 @@ def show_details(run: Run, stage: str, report: DissectionReport) -> None:
 
 def offer(run: Run, config: DissectConfig) -> None:
     """Say that there is no dissection yet, with a button that makes it."""
-    st.info(f"Not made yet. {dissection.how_long(run, config)}", icon=":material/biotech:")
-    start_button(run, config, "Dissect")
+    st.info(_("Not made yet. {time}", time=dissection.how_long(run, config)), icon=":material/biotech:")
+    start_button(run, config, page_title("dissect"))
 
 
 def start_button(run: Run, config: DissectConfig, label: str) -> None:
@@ -92,7 +93,7 @@ def start_button(run: Run, config: DissectConfig, label: str) -> None:
         ["dissect", *arguments(config, DissectConfig())],
         type="primary" if run.state(content.STAGE).state != "fresh" else "secondary",
         icon=":material/biotech:",
-        help="Runs every runtime with all its tensors, and every node alone",
+        help=_("Runs every runtime with all its tensors, and every node alone"),
     )
 
 
@@ -101,7 +102,7 @@ def digest_of(run: Run, stage: str) -> str:
     return digest(run.file(f"{stage}/{content.FILE}"))
 
 
-@st.cache_resource(show_spinner="reading the dissection", max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def read(path: Path, stage: str, sha256: str) -> DissectionReport:
     """The dissection of a run or a lesson, cached for all sessions until its digest changes."""
     return documents.load(Run(path), stage)
@@ -111,52 +112,68 @@ def show_findings(report: DissectionReport, state: StageState) -> None:
     """Show the findings, or that there are none. What is out of date is not shown as an answer."""
     if state.state == "stale":
         st.warning(
-            f"Out of date: {state.reason}. The last dissection said: {content.headline(report)}.",
+            _(
+                "Out of date: {reason}. The last dissection said: {verdict}.",
+                reason=state.reason,
+                verdict=content.headline(report),
+            ),
             icon=":material/history:",
         )
         return
     for finding in report.findings:
         st.error(f"**{finding.text}**\n\n{in_the_app(finding.mend)}", icon=":material/bug_report:")
     if not report.findings:
-        st.success(f"{content.headline(report).capitalize()}.", icon=":material/verified:")
+        st.success(_("{sentence}.", sentence=capitalized(content.headline(report))), icon=":material/verified:")
     config = report.config
     largest, rounding = max(content.errors(report).values(), default=None), f"{ALLOWED['float32']:.0e}"
-    searched = "" if report.worst else " The worst inputs were not searched for."
-    st.caption(
-        f"Converted by {config.converter}, every tensor compared on {format_count(config.samples, 'sample')}. The "
-        f"largest float32 error is {format_error(largest)} of its value's range; up to {rounding} counts as rounding."
-        f"{searched}"
+    text = plural(
+        "Converted by {converter}, every tensor compared on {count} sample. The largest float32 error is {error} of "
+        "its value's range; up to {rounding} counts as rounding.",
+        "Converted by {converter}, every tensor compared on {count} samples. The largest float32 error is {error} of "
+        "its value's range; up to {rounding} counts as rounding.",
+        config.samples,
+        converter=config.converter,
+        error=format_error(largest),
+        rounding=rounding,
     )
+    st.caption(text if report.worst else f"{text} {_('The worst inputs were not searched for.')}")
 
 
 def show_nodes(run: Run, stage: str, report: DissectionReport) -> None:
     """Show both graphs with the chosen node, and the tables."""
     graphs.show(run, stage, report)
-    st.subheader("All nodes", anchor=False)
+    st.subheader(_("All nodes"), anchor=False)
     st.caption(
-        f"{content.transposes(report)}. Errors are fractions of the value's range; “adds” is what the node itself "
-        "adds to the errors that it inherits."
+        _(
+            "{transposes}. Errors are fractions of the value's range; “adds” is what the node itself adds to the "
+            "errors that it inherits.",
+            transposes=content.transposes(report),
+        )
     )
-    st.dataframe(content.rows(report), hide_index=True, width="stretch", column_config=_formats(report))
+    st.dataframe(
+        tables.translated(content.rows(report)), hide_index=True, width="stretch", column_config=_formats(report)
+    )
     if node_map := tables.node_map(report):
-        st.subheader("TensorFlow and LiteRT ops by node", anchor=False)
-        st.dataframe(node_map, hide_index=True, width="stretch")
+        st.subheader(_("TensorFlow and LiteRT ops by node"), anchor=False)
+        st.dataframe(tables.translated(node_map), hide_index=True, width="stretch")
 
 
 def _formats(report: DissectionReport) -> dict[str, Any]:
     number = st.column_config.NumberColumn(format="%.1e")
     columns = [*report.runtimes[1:], *(f"{name} adds" for name in report.runtimes[1:])]
-    noise = st.column_config.NumberColumn(format="%.1e", help="Rounding of float32: ONNX Runtime against float64")
-    return {**dict.fromkeys(columns, number), "noise": noise}
+    noise = st.column_config.NumberColumn(format="%.1e", help=_("Rounding of float32: ONNX Runtime against float64"))
+    return {**{tables.heading(name): number for name in columns}, tables.heading("noise"): noise}
 
 
 def show_files(run: Run, stage: str, report: DissectionReport) -> None:
     """Downloads of the report and of files for other viewers."""
     files = {
-        "report.html": "The report as one page",
-        "netron.json": "For Netron: open the model, then drop this file on it",
+        "report.html": _("The report as one page"),
+        "netron.json": _("For Netron: open the model, then drop this file on it"),
         **{
-            f"model_explorer.{name}.json": f"For Model Explorer, with its extension model-explorer-onnx: {name}"
+            f"model_explorer.{name}.json": _(
+                "For Model Explorer, with its extension model-explorer-onnx: {runtime}", runtime=name
+            )
             for name in report.runtimes[1:]
         },
     }

@@ -78,7 +78,7 @@ def show(run: Run, stage: str, report: DissectionReport) -> None:
         st.subheader(_("The worst input"), anchor=False)
         st.caption(_("It was not searched for: Settings, below, can turn the search on, and say how long it takes."))
     st.subheader(_("Batch sizes"), anchor=False)
-    st.dataframe(tables.sweep(report), hide_index=True, width="stretch")
+    st.dataframe(tables.translated(tables.sweep(report)), hide_index=True, width="stretch")
     st.caption(
         _(
             "The error against the ONNX model at that size, as a fraction of the range. ✓: float32 within rounding; "

@@ -54,7 +54,7 @@ def draw(page: StreamlitPage) -> None:
 def _set_tab_title(page: StreamlitPage, run: Run | None) -> None:
     """Tell the tabs of a browser apart: by page and run."""
     names = [page.title, shown_name(run)] if run else [page.title]
-    st.set_page_config(page_title=f"{' · '.join(names)} – ConvNet")
+    st.set_page_config(page_title=_("{page} – ConvNet", page=" · ".join(names)))
 
 
 def show(main: Callable[[], None]) -> None:

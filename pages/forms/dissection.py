@@ -11,6 +11,7 @@ from convnet_core.config.stages import DissectConfig
 from convnet_core.dissect import cost
 from convnet_core.graphs import graph_file
 from convnet_core.graphs.cost import multiply_adds
+from convnet_core.language import _
 from convnet_core.runs.run import Run
 from pages.components import graph_explorer as graph
 
@@ -20,29 +21,36 @@ def settings(run: Run) -> DissectConfig:
     fields = {field.path[0]: field for field in describe(DissectConfig)}
     left, right = st.columns(2)
     converter = left.selectbox(
-        "Converter",
+        _("Converter"),
         fields["converter"].choices,
         key="dissect-converter",
         bind="query-params",
-        help="Dissects this converter's conversion, converting first if needed. If the converter does not support the "
-        "model, the dissection shows at which node, and which converter does",
+        help=_(
+            "Dissects this converter's conversion, converting first if needed. If the converter does not support the "
+            "model, the dissection shows at which node, and which converter does"
+        ),
     )
     samples = right.select_slider(
-        "Samples",
+        _("Samples"),
         (1, 2, 4, 8, 16, 32, 64),
         8,
         key="dissect-samples",
         bind="query-params",
-        help="Compares every tensor on these samples; more samples find rarer errors and take longer",
+        help=_("Compares every tensor on these samples; more samples find rarer errors and take longer"),
     )
     default, size = DissectConfig(), size_of(run)
     is_small = cost.decide(default, size).worst == "yes"
     worst = st.toggle(
-        f"Search for the worst inputs, about {format_duration(cost.search_seconds(default, size))}",
+        _(
+            "Search for the worst inputs, about {duration}",
+            duration=format_duration(cost.search_seconds(default, size)),
+        ),
         is_small,
         key=f"dissect-worst of {run.name}",
-        help="Searches for the input on which each runtime differs most. On by default for a small network; for a "
-        "large one it takes as long as all the rest",
+        help=_(
+            "Searches for the input on which each runtime differs most. On by default for a small network; for a "
+            "large one it takes as long as all the rest"
+        ),
     )
     chosen = default.worst if worst == is_small else "yes" if worst else "no"
     return default.replace(converter=converter or "native", samples=samples, worst=chosen)
@@ -53,10 +61,12 @@ def how_long(run: Run, config: DissectConfig) -> str:
     size = size_of(run)
     seconds, more = cost.seconds(config, size), cost.search_seconds(config, size)
     if cost.decide(config, size).worst == "yes":
-        return f"It takes about {format_duration(seconds + more)}."
-    return (
-        f"It takes about {format_duration(seconds)} without the search for the worst inputs, which would take about "
-        f"{format_duration(more)} more. The settings turn it on."
+        return _("It takes about {duration}.", duration=format_duration(seconds + more))
+    return _(
+        "It takes about {duration} without the search for the worst inputs, which would take about {more} more. The "
+        "settings turn it on.",
+        duration=format_duration(seconds),
+        more=format_duration(more),
     )
 
 
