@@ -81,7 +81,7 @@ def _statistics(found: Statistics) -> tuple[tuple[str, str], ...]:
     rows = [(_("size"), plural("{count} value", "{count} values", found.count))]
     rows += [(name, f"{value:.4g}") for name, value in names.items() if value is not None]
     if found.zeros is not None:
-        rows.append((_("zeros"), format_percent(found.zeros)))
+        rows.append((_("zero values"), format_percent(found.zeros)))
     if found.not_finite:
         rows.append((_("not finite"), format_number(found.not_finite)))
     return tuple(rows)
