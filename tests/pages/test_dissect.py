@@ -105,6 +105,14 @@ def test_a_chosen_node_is_marked_in_both_graphs(run):
     assert tensorflow["marked"] == ["node_linear/MatMul", "node_linear/add"]
 
 
+@pytest.mark.slow
+def test_every_node_can_be_chosen(run):
+    app = open_page("dissect")
+    for name in [box[0] for box in graphs_of(app)[0]["index"]]:
+        app.session_state["dissected-node"] = name
+        assert not app.run().exception, name
+
+
 def test_an_early_dissection_shows_the_graph_of_the_run_if_it_is_the_same(run):
     (run.path / "dissect/graph.json").unlink()
     titles = [[shape[0] for shape in graph["scene"]["shapes"]] for graph in graphs_of(open_page("dissect"))]

@@ -3,10 +3,13 @@
 import json
 
 import pytest
+from onnx.backend.test.loader import load_model_tests
 
 from convnet_core.errors import ConversionError
+from convnet_core.graphs import from_onnx
 from convnet_core.jobs import watcher
 from convnet_core.jobs.job import open_job
+from pages.components.graph_explorer import panel_of
 from tests.conftest import copy_of
 from tests.pages.conftest import button, graphs_of, open_page, running_job, text_of
 from tests.support.links import replace_with_link
@@ -81,6 +84,15 @@ def test_a_chosen_node_is_marked_and_explained(root, finished_run):
     assert (weight["title"], bias["title"]) == ("fc.weight", "fc.bias")
     assert dict(weight["rows"])["size"] == "125,440 values"
     assert sum(weight["bars"]) == 125_440
+
+
+@pytest.mark.slow
+def test_no_node_of_any_graph_makes_the_panel_fail():
+    """Inputs, outputs, constants, subgraphs, weights without statistics, and omitted inputs."""
+    for case in load_model_tests(kind="node")[::25]:
+        graph = from_onnx.read(case.model)
+        for node in graph.nodes:
+            assert panel_of(graph, node).title
 
 
 @pytest.mark.slow

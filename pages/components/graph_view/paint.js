@@ -30,6 +30,7 @@ class Painter {
   constructor(canvas) {
     this.canvas = canvas;
     this.ink = canvas.getContext("2d");
+    this.cut = new Map(); // texts that were shortened to a width
   }
 
   // `camera`: the scene's point in the middle, and the scale; `state`: what is marked, found, chosen, at the keyboard
@@ -63,12 +64,18 @@ class Painter {
   text(words, x, y, width, font, color) {
     this.ink.font = `${font} ${this.colors.font}`;
     this.ink.fillStyle = color;
+    const key = `${font} ${width} ${words}`;
+    if (!this.cut.has(key)) this.cut.set(key, this.fitting(words, width));
+    this.ink.fillText(this.cut.get(key), x, y);
+  }
+
+  fitting(words, width) { // as much of a text as fits
     let shown = words;
     for (let size = words.length; size > 1 && this.ink.measureText(shown).width > width; ) {
       size = Math.min(size - 1, Math.floor((size * width) / this.ink.measureText(shown).width));
       shown = `${words.slice(0, size)}…`;
     }
-    this.ink.fillText(shown, x, y);
+    return shown;
   }
 
   frame({ x, y, width, height, title, about, depth }) {
@@ -132,6 +139,11 @@ class Painter {
 
   box({ x, y, width, height, fold, title, about, lines, color, name }) {
     const { ink, colors } = this;
+    if (this.scale < VISIBLE) {
+      ink.fillStyle = color;
+      ink.fillRect(x, y, width, height);
+      return;
+    }
     if (fold) {
       for (const shift of [6, 3]) {
         ink.beginPath();
@@ -158,7 +170,6 @@ class Painter {
     ink.strokeStyle = mixed(colors.text, 40);
     ink.lineWidth = 1;
     ink.stroke();
-    if (this.scale < VISIBLE) return;
     ink.textAlign = "left";
     ink.textBaseline = "middle";
     this.text(fold ? `▸ ${title}` : title, x + 9, y + HEADER / 2 + 1, width - 16, "600 13px", inkOn(color));
