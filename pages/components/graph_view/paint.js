@@ -133,8 +133,8 @@ class Painter {
   label({ x, y, width, height, text, tensor }, tensors) {
     this.ink.textAlign = "center";
     this.ink.textBaseline = "middle";
-    const color = tensors.has(tensor) ? MARK : mixed(this.colors.text, 75);
-    this.text(text, x + width / 2, y + height / 2 + 1, width + 8, "11px", color);
+    const [font, share] = tensors.has(tensor) ? ["600 11px", 100] : ["11px", 75];
+    this.text(text, x + width / 2, y + height / 2 + 1, width + 8, font, mixed(this.colors.text, share));
   }
 
   box({ x, y, width, height, fold, title, about, lines, color, name }) {

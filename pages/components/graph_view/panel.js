@@ -58,8 +58,21 @@ class Search {
   type() {
     this.hits = search(this.index, this.field.value);
     this.now = -1;
+    this.list.replaceChildren(...this.hits.slice(0, LISTED).map((hit, at) => this.item(hit, at)));
     this.show();
     this.go(null);
+  }
+
+  item(hit, at) {
+    const item = make("li"), button = make("button", "", `${hit.title} ${hit.name}`);
+    button.type = "button";
+    button.tabIndex = -1; // by the arrow keys
+    button.onclick = () => {
+      this.now = at - 1;
+      this.step(1);
+    };
+    item.append(button);
+    return item;
   }
 
   step(by) {
@@ -75,22 +88,8 @@ class Search {
     this.output.textContent = asked ? number : "";
     for (const button of this.buttons) button.disabled = !this.hits.length;
     this.list.hidden = !this.hits.length;
-    const hadFocus = this.list.matches(":focus-within");
-    this.list.replaceChildren(...this.hits.slice(0, LISTED).map((hit, at) => {
-      const item = make("li", at === this.now ? "now" : "");
-      const button = make("button", "", `${hit.title} ${hit.name}`);
-      button.type = "button";
-      button.tabIndex = -1; // by the arrow keys
-      button.onclick = () => {
-        this.now = at - 1;
-        this.step(1);
-      };
-      item.append(button);
-      return item;
-    }));
-    const now = this.list.querySelector(".now");
-    now?.scrollIntoView({ block: "nearest" });
-    if (hadFocus) (now?.firstChild ?? this.field).focus();
+    [...this.list.children].forEach((item, at) => item.classList.toggle("now", at === this.now));
+    this.list.querySelector(".now")?.scrollIntoView({ block: "nearest" });
   }
 }
 

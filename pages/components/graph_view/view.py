@@ -17,8 +17,8 @@ from pages.components.graph_view.parts import Legend, Panel
 
 _HERE = Path(__file__).parent
 _HTML, _CSS = ((_HERE / f"view.{kind}").read_text("utf-8") for kind in ("html", "css"))
-_JS = "\n".join((_HERE / f"{name}.js").read_text("utf-8") for name in ("paint", "panel", "view", "input"))
-_component = st.components.v2.component("convnet.graph_view", html=_HTML, css=_CSS, js=_JS)
+SCRIPT = "\n".join((_HERE / f"{name}.js").read_text("utf-8") for name in ("paint", "panel", "view", "input"))
+_component = st.components.v2.component("convnet.graph_view", html=_HTML, css=_CSS, js=SCRIPT)
 
 
 def show(
@@ -33,13 +33,14 @@ def show(
     folds: str = "",
     height: float = 0.76,
 ) -> None:
-    """Show a graph, with these boxes marked.
+    """Show a graph, with these boxes marked; the folds around them are open at first.
 
     `choose` gets the id of the box that was clicked, or "" when the panel is closed. `colors` are CSS colors (#rrggbb)
     of boxes by id; a closed fold has the first color of its boxes. Views with the same `folds` open and close together.
     `height` is the most of the window's height that it takes.
     """
-    toggles: dict[str, bool] = st.session_state.setdefault(f"{folds or key} folds", {})
+    around = {fold: True for box in marked for fold in drawing.folds_around(box)}
+    toggles: dict[str, bool] = st.session_state.setdefault(f"{folds or key} folds", around)
     opened = _opened(drawing, toggles)
     _component(
         key=key,
