@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from convnet_core.common import fast_paths
 from convnet_core.common.files import cache_folder, runs_root
-from convnet_core.common.formatting import list_words
+from convnet_core.common.formatting import join_parts, list_words
 from convnet_core.common.installation import REQUIREMENTS, requirements
 from convnet_core.common.processes import environment
 from convnet_core.language import _, plural
@@ -172,7 +172,7 @@ def _check_devices() -> list[Check]:
         return [Check("devices", False, _("cannot import torch: {reason}", reason=error), _install_command("torch"))]
     cores = plural("{count} core", "{count} cores", os.cpu_count() or 1)
     threads = plural("{count} thread", "{count} threads", torch.get_num_threads())
-    checks = [Check("device cpu", True, list_words([cores, threads]))]
+    checks = [Check("device cpu", True, join_parts([cores, threads]))]
     if torch.cuda.is_available():
         checks += [
             Check(f"device cuda:{index}", True, torch.cuda.get_device_name(index))

@@ -14,7 +14,7 @@ from typing import Any
 
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
-from convnet_core.common.formatting import join_clauses, list_words
+from convnet_core.common.formatting import join_clauses, join_parts
 from convnet_core.config.stages import BenchmarkConfig
 from convnet_core.errors import ConvNetError, RunError, one_line
 from convnet_core.language import _, plural
@@ -192,7 +192,7 @@ def where_and_how(benchmark: Benchmark) -> str:
         used if threads == 1 else _("{threads}, the SavedModel 1", threads=used),
         *(f"{name}: {text}" for name, text in inputs.items()),
     ]
-    return list_words(filter(None, parts))
+    return join_parts(filter(None, parts))
 
 
 def sizes_of(config: BenchmarkConfig, smallest: int = 1) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -91,6 +92,11 @@ def first_words(words: Sequence[str], most: int) -> str:
     """The first words of a list, and how many more there are: a, b and 3 more."""
     shown = list_words(words[:most])
     return shown if len(words) <= most else _("{words} and {count} more", words=shown, count=len(words) - most)
+
+
+def join_parts(parts: Iterable[str]) -> str:
+    """Parts of one sentence: a, b, c."""
+    return functools.reduce(lambda first, second: _("{first}, {second}", first=first, second=second), parts)
 
 
 def join_clauses(clauses: Iterable[str]) -> str:

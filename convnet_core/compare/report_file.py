@@ -8,7 +8,7 @@ from typing import Any
 
 from convnet_core.common.dataclass_json import dataclass_from_json
 from convnet_core.common.files import read_json
-from convnet_core.common.formatting import join_words, list_words
+from convnet_core.common.formatting import join_parts, join_words
 from convnet_core.errors import RunError, one_line
 from convnet_core.language import N_, _, plural
 from convnet_core.runs.run import Run
@@ -135,7 +135,7 @@ class Report:
             else:
                 what = inputs_title(inputs)
                 parts.append(_("{count:,} {inputs} at {sizes}", count=count, inputs=what, sizes=sizes))
-        return list_words(parts)
+        return join_parts(parts) if parts else ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from convnet_core.common.formatting import list_words
+from convnet_core.common.formatting import join_parts
 from convnet_core.language import _, plural
 from convnet_core.networks.convnet import FIRST_WEIGHT, config_of, empty_state_dict, is_plain
 
@@ -39,7 +39,7 @@ def recognize(weights: Mapping[str, Tensor], source: str) -> tuple[dict[str, Ten
     if prefix:
         origin = _("the weights come from {prefix!r} in {source}", prefix=prefix.removesuffix("."), source=source)
         refused = [_("not from {prefix!r}", prefix=other.removesuffix(".")) for other in others]
-        notes.append(list_words([origin, *refused]))
+        notes.append(join_parts([origin, *refused]))
     expected = empty_state_dict(config_of(named, source))
     notes += _cast(named, expected)
     counts = [name for name in expected if name.endswith(_COUNT) and name not in named]
