@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from convnet_core.common.formatting import list_words
+from convnet_core.common.formatting import format_share, list_words
 from convnet_core.dissect.difference import ROUNDING, is_float32
 from convnet_core.dissect.measurements import BatchResult, Labels, LiteRTOp
 from convnet_core.dissect.report import content, weight_layouts
@@ -161,8 +161,8 @@ def labels(report: DissectionReport) -> Table:
         {
             "runtime": name,
             "samples": str(item.samples),
-            "equal labels": f"{100 * item.agreement:.2f} %",
-            "accuracy": "–" if item.accuracy is None else f"{100 * item.accuracy:.2f} %",
+            "equal labels": format_share(item.agreement),
+            "accuracy": format_share(item.accuracy),
             "largest error": item.max_error,
             "could flip": f"{item.could_flip}{could_flip_text(item)}",
             "flipped": f"{item.flipped}{flipped_text(item)}",
