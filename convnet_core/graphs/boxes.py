@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from convnet_core.graphs.diagram import Box, Diagram, Link
 from convnet_core.graphs.families import family_of
 from convnet_core.graphs.graph import Graph, Node, Tensor
@@ -50,19 +52,26 @@ def _box(graph: Graph, node: Node) -> Box:
 
 
 def _weights(graph: Graph, node: Node) -> list[str]:
-    """The shapes of what is stored in the model: `weight 64×3×7×7`."""
-    made_here = node.outputs if node.op == "Constant" else ()
+    """What is stored in the model: the shape of a weight, or a few values: `weight 64×3×7×7`, `axes -2, -1`."""
+    made_here = [("", name) for name in node.outputs] if node.op == "Constant" else []
+    stored = ((role, graph.tensors.get(name)) for role, name in (*zip_longest(node.roles, node.inputs), *made_here))
     return [
-        f"{_role(tensor.name)} {_shape(tensor) or tensor.dtype}".strip()
-        for tensor in graph.tensors_of((*node.inputs, *made_here))
-        if tensor.kind == "weight"
+        f"{_role(tensor.name, role or '')} {_few(tensor) or _shape(tensor) or tensor.dtype}".strip()
+        for role, tensor in stored
+        if tensor is not None and tensor.kind == "weight"
     ]
 
 
-def _role(name: str) -> str:
-    """The last part of a weight's name, if it is a word: `weight` of `layer1.0.conv1.weight`."""
-    last = name.replace("/", ".").replace("::", ".").rsplit(".", 1)[-1]
-    return last if last.replace("_", "").isalpha() else "constant"
+def _role(name: str, role: str) -> str:
+    """The last part of a weight's name, if it is a word, or what the operator calls it."""
+    first, _, last = name.replace("/", ".").rpartition(".")
+    return last if first and last.replace("_", "").isalpha() else role or "constant"
+
+
+def _few(tensor: Tensor) -> str:
+    """The values of small weights, but not of those that were trained."""
+    is_setting = tensor.shape == () or not tensor.dtype.startswith(("float", "bfloat"))
+    return ", ".join(f"{value:g}" for value in tensor.values) if is_setting else ""
 
 
 def _shape(tensor: Tensor) -> str:

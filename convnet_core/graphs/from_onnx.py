@@ -72,19 +72,29 @@ def _nodes(model: ModelProto, modules: Modules) -> Iterator[Node]:
         if value.name not in weights:
             yield Node(names.unique(value.name or "Input"), value.name, "Input", "input", outputs=(value.name,))
     for node in graph.node:
+        version = operator_version(node, opsets)
         yield Node(
             id=names.unique(node.name or node.op_type),
             name=node.name,
             op=node.op_type,
-            version=operator_version(node, opsets),
+            version=version,
             domain=node.domain,
             attributes={item.name: _shorten(_text(item)) for item in node.attribute},
             inputs=tuple(node.input),
             outputs=tuple(node.output),
             modules=modules.of(node),
+            roles=_roles(node, version),
         )
     for value in graph.output:
         yield Node(names.unique(value.name or "Output"), value.name, "Output", "output", inputs=(value.name,))
+
+
+def _roles(node: NodeProto, version: int | None) -> tuple[str, ...]:
+    """The names of the operator's inputs in its definition; () if onnx does not know it."""
+    if version is None or not onnx.defs.has(node.op_type, node.domain):
+        return ()
+    schema = onnx.defs.get_schema(node.op_type, version, node.domain)
+    return tuple(item.name for item in schema.inputs[: len(node.input)])
 
 
 class _UniqueNames:

@@ -39,13 +39,17 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A named array that flows along edges or is stored in the model. `shape` is None if the rank is unknown."""
+    """A named array that flows along edges or is stored in the model. `shape` is None if the rank is unknown.
+
+    `values` are those of a small weight: a shape, the axes of a mean, the limits of a clip.
+    """
 
     name: str
     dtype: str = ""
     shape: tuple[Dimension, ...] | None = None
     kind: Literal["value", "input", "output", "weight"] = "value"
     statistics: Statistics | None = None
+    values: tuple[float, ...] = ()
 
     @property
     def shape_text(self) -> str:
@@ -66,6 +70,7 @@ class Node:
 
     `inputs` and `outputs` are tensor names in order; an omitted optional input is "". `version` is the version of the
     operator's definition, None if unknown. `modules` are the modules that the node is in, from the outermost.
+    `roles` are the names that the operator's definition gives to its inputs, as far as they are known.
     """
 
     id: str
@@ -78,6 +83,7 @@ class Node:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
 
     @property
     def versioned_op(self) -> str:

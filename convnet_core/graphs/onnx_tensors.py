@@ -17,6 +17,9 @@ from convnet_core.graphs import weight_statistics
 from convnet_core.graphs.graph import Tensor
 from convnet_core.onnx_files.tensor_types import dtype_text, inferred_graph, type_of
 
+_FEW = 6
+"""The most values of a weight to keep."""
+
 log = logging.getLogger(__name__)
 
 
@@ -34,10 +37,17 @@ def read(model: ModelProto) -> dict[str, Tensor]:
             tensors[value.name] = Tensor(value.name, *type_of(value.type), kind=kind)
     for name, array, dtype, shape in _weights(graph):
         statistics = weight_statistics.of_values(array) if array is not None else None
-        tensors[name] = Tensor(name, dtype, shape, "weight", statistics)
+        tensors[name] = Tensor(name, dtype, shape, "weight", statistics, _few(array))
     for name in {name for node in graph.node for name in (*node.input, *node.output)} - tensors.keys() - {""}:
         tensors[name] = Tensor(name)
     return dict(sorted(tensors.items()))
+
+
+def _few(array: Any) -> tuple[float, ...]:
+    """The values of a small array of numbers that JSON can hold; () of any other."""
+    if array is None or array.size > _FEW or array.ndim > 1 or array.dtype.kind not in "iuf":
+        return ()
+    return tuple(array.ravel().tolist()) if np.isfinite(array).all() else ()
 
 
 def _weights(graph: GraphProto) -> Iterator[tuple[str, Any, str, tuple[int, ...]]]:

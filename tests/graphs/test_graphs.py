@@ -289,6 +289,24 @@ def test_a_box_says_what_matters():
     assert [link.label for link in diagram.links] == ["batch×3×224×224", "batch×4×112×112"]
 
 
+def test_a_box_says_the_values_of_settings_and_calls_weights_as_the_operator_does():
+    weights = {
+        "shape": np.array([-1, 8]),
+        "val_3": np.float32(0.5),
+        "onnx::Mul_7": np.ones(8, np.float32),
+        "net.fc.bias": np.ones(8, np.float32),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["a"]),
+        helper.make_node("Clip", ["a", "", "val_3"], ["b"]),
+        helper.make_node("Mul", ["b", "onnx::Mul_7"], ["c"]),
+        helper.make_node("Add", ["c", "net.fc.bias"], ["y"]),
+    ]
+    stored = [numpy_helper.from_array(values, name) for name, values in weights.items()]
+    boxes = diagram_of(graph_of(model_of(nodes, ["x"], ["y"], stored))).boxes
+    assert [box.lines for box in boxes[1:-1]] == [("shape -1, 8",), ("max 0.5",), ("B 8",), ("bias 8",)]
+
+
 def test_a_box_with_a_subgraph_says_how_large_it_is():
     branch = helper.make_graph(
         [helper.make_node("Abs", ["x"], ["z"])], "g", [], [helper.make_tensor_value_info("z", 1, None)]
