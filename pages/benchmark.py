@@ -167,7 +167,7 @@ def show(run: Run, benchmark: Benchmark, state: StageState) -> None:
             "second, until the cores are busy. Only the first answer pays for loading the library and the model."
         )
     )
-    st.subheader(_("All figures"))
+    st.header(_("All figures"))
     table(benchmark)
     st.download_button(
         _("Download as JSON"),

@@ -68,7 +68,7 @@ def main() -> None:
         show_outputs(content)
     labeled = {item.key.runtime: item for item in report.per_sample(comparison) if item.answers is not None}
     if labeled:
-        st.subheader(_("Where labels go"))
+        st.header(_("Where labels go"))
         name = st.selectbox(
             _("Runtime"),
             list(labeled)[::-1],
@@ -193,7 +193,7 @@ def show_outputs(content: Report) -> None:
         key = line.runtime, line.output, line.inputs
         errors = [error for error in (largest.get(key), line.max_abs_error) if error is not None]
         largest[key] = max(errors, default=None)
-    st.subheader(_("Every output"))
+    st.header(_("Every output"))
     st.dataframe(
         [
             {
@@ -225,7 +225,7 @@ def confusion(item: Measurement, reference: str) -> go.Figure:
 def show_differing(comparison: Comparison, run: Run) -> None:
     """Show the test images for which a runtime's label differs from the reference's."""
     count = report.count_differing(comparison)
-    st.subheader(_("Images with different labels"))
+    st.header(_("Images with different labels"))
     if not count:
         st.write(_("None: every runtime gives every test image the same label."))
         return

@@ -186,7 +186,7 @@ def show_unsupported_nodes(run: Run) -> bool:
 def show_converters(run: Run, config: ConvertConfig, flags: list[str]) -> None:
     """Compare the converters; if the run was converted with only one, show a button for the other."""
     lines = side_by_side(run)
-    st.subheader(_("The converters side by side"))
+    st.header(_("The converters side by side"))
     if len(lines) < len(CONVERT_STAGES):
         other = next(name for name in CONVERTERS if name != config.converter)
         st.caption(_("{other} can convert this network too; the two then stand here side by side.", other=other))

@@ -101,7 +101,7 @@ def show(digits: Digits, means: gallery.Picture) -> None:
         st.caption(f":material/info: {note}")
     left, right = st.columns([3, 2])
     with left:
-        st.subheader(_("Gallery"))
+        st.header(_("Gallery"))
         seed = int(
             st.number_input(
                 _("Sample"),
@@ -115,11 +115,11 @@ def show(digits: Digits, means: gallery.Picture) -> None:
         )
         show_sheet(gallery.samples(digits.train, _EACH, seed), _("Rows of training images, one for each digit"))
     with right:
-        st.subheader(_("Mean images"))
+        st.header(_("Mean images"))
         show_sheet([means[:5], means[5:]], _("The mean image of each digit"))
-        st.subheader(_("Balance"))
+        st.header(_("Balance"))
         st.plotly_chart(balance_chart(digits), width="stretch", alt=_("The number of images of each digit"))
-    st.subheader(_("Augmentation"))
+    st.header(_("Augmentation"))
     st.write(_("Random distortions get more out of few images. The Train page uses the same sliders."))
     explore_augmentation(digits, seed)
 

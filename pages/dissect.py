@@ -142,7 +142,7 @@ def show_findings(report: DissectionReport, state: StageState) -> None:
 def show_nodes(run: Run, stage: str, report: DissectionReport) -> None:
     """Show both graphs with the chosen node, and the tables."""
     graphs.show(run, stage, report)
-    st.subheader(_("All nodes"), anchor=False)
+    st.header(_("All nodes"), anchor=False)
     st.caption(
         _(
             "{transposes}. Errors are fractions of the value's range; “adds” is what the node itself adds to the "
@@ -154,7 +154,7 @@ def show_nodes(run: Run, stage: str, report: DissectionReport) -> None:
         tables.translated(content.rows(report)), hide_index=True, width="stretch", column_config=_formats(report)
     )
     if node_map := tables.node_map(report):
-        st.subheader(_("TensorFlow and LiteRT ops by node"), anchor=False)
+        st.header(_("TensorFlow and LiteRT ops by node"), anchor=False)
         st.dataframe(tables.translated(node_map), hide_index=True, width="stretch")
 
 

@@ -177,14 +177,14 @@ def is_empty(run: Run) -> bool:
 
 def show_more(run: Run | None) -> None:
     """Show how to make another run, where all runs are, and this machine."""
-    st.subheader(_("Your own network"))
+    st.header(_("Your own network"))
     upload_model()
     if run:
         with st.container(horizontal=True, vertical_alignment="center", key="runs"):
             if not is_empty(run):  # else it stands above
                 shared.pipeline_button(disabled=jobs.is_busy(run), type="secondary")
             st.page_link("pages/runs.py", label=_("All runs"), icon=":material/list:")
-    st.subheader(_("This machine"))
+    st.header(_("This machine"))
     show_machine()
 
 

@@ -28,7 +28,7 @@ def main() -> None:
         beside = choose_beside(run)
         if beside:
             show_two_runs(run, Run.open(runs_root() / beside))
-            st.subheader(_("All runs"))
+            st.header(_("All runs"))
         show_runs(run)
 
 

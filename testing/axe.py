@@ -45,4 +45,4 @@ def violations(page, script):
     page.set_viewport_size({"width": page.viewport_size["width"], "height": height + 80})
     page.add_style_tag(content="[data-stale=true] { opacity: 1 !important; transition: none !important; }")  # a rerun
     page.evaluate(script)
-    return page.evaluate(_AUDIT, {"tags": _RULES, "selectors": _SELECTORS, "also": []})
+    return page.evaluate(_AUDIT, {"tags": _RULES, "selectors": _SELECTORS, "also": ["heading-order"]})

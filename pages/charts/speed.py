@@ -91,7 +91,7 @@ def throughput(speeds: tuple[Speed, ...]) -> go.Figure:
 def show_chart(title: str, figure: go.Figure) -> None:
     """Show a chart, next to others if there is room."""
     with st.container(width=_CHART_WIDTH):
-        st.subheader(title)
+        st.header(title)
         st.plotly_chart(figure, width="stretch", alt=title)
 
 
@@ -125,5 +125,5 @@ def show_charts(speeds: tuple[Speed, ...]) -> None:
             speeds, "kB", lambda value: format_size(int(1e3 * value)), {_("size"): lambda speed: speed.bytes / 1e3}
         )
         show_chart(_("Size on disk"), size)
-    st.subheader(title := _("Throughput by batch size"))
+    st.header(title := _("Throughput by batch size"))
     st.plotly_chart(throughput(speeds), width="stretch", alt=title)

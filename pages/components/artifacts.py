@@ -19,7 +19,7 @@ from convnet_core.runs.run import Run
 
 def show_sizes(artifacts: list[Artifact]) -> None:
     """The size of each artifact, of the weights and of the ONNX file."""
-    st.subheader(_("Files"))
+    st.header(_("Files"))
     models = [item for item in artifacts if item.kind != "description"]
     onnx = next((item.bytes for item in models if item.kind == "onnx"), 0)
     # Not Streamlit's own format "bytes": in a Chinese browser, 134,000 bytes are 13.4 times ten thousand there.

@@ -28,7 +28,7 @@ _MOST_PIXELS = 2**20
 def show(run: Run, stage: str, report: DissectionReport) -> None:
     """Show labels, the worst inputs, and the batch sizes."""
     if report.labels:
-        st.subheader(_("Could a label flip?"), anchor=False)
+        st.header(_("Could a label flip?"), anchor=False)
         st.dataframe(
             [
                 {
@@ -57,7 +57,7 @@ def show(run: Run, stage: str, report: DissectionReport) -> None:
         )
         _pictures(report)
     if report.worst:
-        st.subheader(_("The worst input found"), anchor=False)
+        st.header(_("The worst input found"), anchor=False)
         rows = [
             {_("Runtime"): item.runtime, _("samples"): item.before, _("found"): item.found} for item in report.worst
         ]
@@ -75,9 +75,9 @@ def show(run: Run, stage: str, report: DissectionReport) -> None:
         )
         _worst_inputs(run, stage)
     elif report.config.worst == "no":
-        st.subheader(_("The worst input"), anchor=False)
+        st.header(_("The worst input"), anchor=False)
         st.caption(_("It was not searched for: Settings, below, can turn the search on, and say how long it takes."))
-    st.subheader(_("Batch sizes"), anchor=False)
+    st.header(_("Batch sizes"), anchor=False)
     st.dataframe(tables.translated(tables.sweep(report)), hide_index=True, width="stretch")
     st.caption(
         _(

@@ -15,7 +15,7 @@ def show(report: DissectionReport, name: str) -> None:
     entry = next((item for item in report.entries if item.name == name), None)
     result = next((item for item in report.nodes if item.name == name), None)
     op_type = entry.op_type if entry else ""
-    st.subheader(f"{op_type} {name}", anchor=False)
+    st.header(f"{op_type} {name}", anchor=False)
     left, right = st.columns(2)
     with left:
         ops = [

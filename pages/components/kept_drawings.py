@@ -64,7 +64,7 @@ def load_images(run: Run, cases: list[drawings.SavedDrawing]) -> dict[drawings.S
 
 def show_saved(run: Run, pool: RuntimePool) -> None:
     """Show the saved drawings, which runtimes read them correctly, and a button to remove each."""
-    st.subheader(_("Test cases"))
+    st.header(_("Test cases"))
     cases = drawings.list_drawings(run)
     if not cases:
         st.caption(_("None yet. Save a drawing to include it in each comparison."))

@@ -17,7 +17,7 @@ def show_signature(run: Run, item: Artifact) -> None:
     """Show the names, types and shapes of the inputs and outputs of the SavedModel and the LiteRT files."""
     artifact.check_files(run, item)
     signature = Signature.load((run.path / item.path).parent)
-    st.subheader(_("Signature"))
+    st.header(_("Signature"))
     st.write(
         _(
             "The inputs and outputs of the SavedModel's `serving_default`. The LiteRT files have the same ones, "

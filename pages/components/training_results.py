@@ -23,7 +23,7 @@ _MISTAKES = 12  # shown
 
 def show_results(run: Run, report: TrainingReport) -> None:
     """Show the confusion matrix, each digit's accuracy, and the worst mistakes on the test set."""
-    st.subheader(_("On the test set"))
+    st.header(_("On the test set"))
     left, right = st.columns(2)
     dark = st.context.theme.type == "dark"
     left.plotly_chart(
@@ -33,7 +33,7 @@ def show_results(run: Run, report: TrainingReport) -> None:
     )
     right.plotly_chart(charts.per_digit(report.confusion), width="stretch", alt=_("The accuracy of each digit"))
     if report.mistakes:
-        st.subheader(_("The worst mistakes"))
+        st.header(_("The worst mistakes"))
         _show_mistakes(run, report.mistakes[:_MISTAKES])
 
 

@@ -112,8 +112,8 @@ def _show_card(run: Run, number: int, name: str, story: Story) -> None:
 def _show_story(run: Run, lesson: str, read: Read, show_details: ShowDetails) -> None:
     """The four steps; each stands there once the one before is done."""
     story, stage = STORIES[lesson], content.stage_of(lesson)
-    st.subheader(_(story.symptom), anchor=False)
-    st.markdown(f"##### {_('1. The symptom')}")
+    st.header(_(story.symptom), anchor=False)
+    st.markdown(f"## {_('1. The symptom')}")
     if jobs.show_job(run, stage, head=_about_job):
         return
     if run.state(stage).state != "fresh":
@@ -122,12 +122,12 @@ def _show_story(run: Run, lesson: str, read: Read, show_details: ShowDetails) ->
         return
     report = read(stage)
     _show_symptom(run, report)
-    st.markdown(f"##### {_('2. Your guess')}")
+    st.markdown(f"## {_('2. Your guess')}")
     if not _ask(lesson, story):
         return
-    st.markdown(f"##### {_('3. The finding')}")
+    st.markdown(f"## {_('3. The finding')}")
     _show_finding(run, stage, report, show_details)
-    st.markdown(f"##### {_('4. The fix')}")
+    st.markdown(f"## {_('4. The fix')}")
     _show_fix(run, stage, report)
     _show_next(lesson)
 

@@ -91,7 +91,7 @@ def open_page(name="home", **address):
 
 def text_of(app):
     """All text on the page."""
-    kinds = (app.markdown, app.success, app.error, app.info, app.warning, app.subheader, app.caption)
+    kinds = (app.markdown, app.success, app.error, app.info, app.warning, app.header, app.caption)
     shown = [json.loads(item.proto.json) for item in app.get("bidi_component") if item.proto.json]
     answers = [data for data in shown if "digit" in data]
     lines = [line for answer in answers for line in (*(answer[part] for part in _PARTS), *answer["runtimes"])]

@@ -36,7 +36,7 @@ def test_strokes_are_shown_by_default(root):
     app = open_page("data")
     assert not app.exception
     assert metric(app, "Training images") == "600"
-    assert [item.value for item in app.subheader] == ["Gallery", "Mean images", "Balance", "Augmentation"]
+    assert [item.value for item in app.header] == ["Gallery", "Mean images", "Balance", "Augmentation"]
 
 
 @pytest.fixture
