@@ -16,15 +16,14 @@ from convnet_core.language import _
 
 _GOOD, _BAD = "#009E73", "#D55E00"
 _STYLE = """<style>
-.lesson {display: grid; grid-template-columns: max-content 1fr; gap: 0.35rem 0.75rem; align-items: center;
+.lesson {display: grid; grid-template-columns: max-content 1fr max-content; gap: 0.35rem 0.75rem; align-items: center;
   font-size: 0.875rem}
 .lesson.sketch {grid-template-columns: 1fr; gap: 0.1rem; max-width: 16rem}
 .lesson .marks {display: grid; grid-template-columns: repeat(10, 1fr); gap: 2px}
-.lesson .marks i {font-style: normal; font-size: 0.7rem; line-height: 1.25rem; text-align: center; border-radius: 3px;
-  border: 1px dashed color-mix(in srgb, currentColor 30%, transparent)}
+.lesson .marks i {font-style: normal; height: 1.3rem; font-size: 0.7rem; line-height: 1.25rem; text-align: center;
+  border-radius: 3px; border: 1px dashed color-mix(in srgb, currentColor 30%, transparent)}
 .lesson .marks i[style] {border: 1px solid var(--mark); color: var(--mark);
   background: color-mix(in srgb, var(--mark) 14%, transparent)}
-.lesson .bar {display: grid; grid-template-columns: 1fr 9.5rem; gap: 0.6rem; align-items: center}
 .lesson .track {height: 0.9rem; border-radius: 3px; background: color-mix(in srgb, currentColor 10%, transparent)}
 .lesson .fill {height: 100%; border-radius: 3px; background: var(--mark)}
 .place {display: flex; flex-wrap: wrap; gap: 0.35rem 0; align-items: center; font-size: 0.8rem}
@@ -32,7 +31,6 @@ _STYLE = """<style>
 .place .node b {display: block}
 .place .found {outline: 3px solid currentColor; outline-offset: 2px; margin: 0.3rem}
 .place .arrow::before {content: "→"; padding: 0 0.2rem; opacity: 0.6}
-@media (max-width: 640px) {.lesson .bar {grid-template-columns: 1fr 6.5rem}}
 </style>"""
 
 
@@ -57,7 +55,7 @@ def show_bars(bars: tuple[Bar, ...]) -> None:
 def _bar(bar: Bar) -> str:
     sign, color = ("✓", _GOOD) if bar.fine else ("✗", _BAD)
     fill = f'<div class="fill" style="--mark: {color}; width: {100 * bar.share:.1f}%"></div>'
-    return f'<span class="bar"><div class="track">{fill}</div><span>{sign} {escape(bar.text)}</span></span>'
+    return f'<div class="track">{fill}</div><span>{sign} {escape(bar.text)}</span>'
 
 
 def show_place(report: DissectionReport, found: str, runtime: str) -> None:

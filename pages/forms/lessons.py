@@ -5,7 +5,6 @@ The address names the lesson, so that a link opens it: `dissect?lesson=epsilon`,
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 
 import streamlit as st
@@ -27,6 +26,7 @@ from pages.components import lesson_answers as answers
 from pages.components import lesson_pictures as pictures
 from pages.components import run_state as shared
 from pages.components import shared_link
+from pages.components.picture_grid import Picture, show_pictures
 from pages.components.remedy import in_the_app
 from pages.forms.dissection import size_of
 
@@ -74,12 +74,22 @@ def show(run: Run, lesson: str, read: Read, show_details: ShowDetails) -> None:
     answers.follow()
     if lesson == _ALL:
         _show_gallery(run)
-        return
-    number = list(STORIES).index(lesson) + 1
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(_("Lesson {number} of {count}", number=number, count=len(STORIES)))
-        st.button(_("All lessons"), icon=":material/grid_view:", type="tertiary", on_click=open_lesson, args=(_ALL,))
-    _show_story(run, lesson, read, show_details)
+    else:
+        number = list(STORIES).index(lesson) + 1
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(_("Lesson {number} of {count}", number=number, count=len(STORIES)))
+            icon = ":material/grid_view:"
+            st.button(_("All lessons"), icon=icon, type="tertiary", on_click=open_lesson, args=(_ALL,))
+        _show_story(run, lesson, read, show_details)
+    if st.session_state.get("lesson in sight") != lesson:
+        st.session_state["lesson in sight"] = lesson
+        _start_at_the_top(lesson)
+
+
+def _start_at_the_top(lesson: str) -> None:
+    """Scroll up: to Streamlit it is the same page, so it would stay where the last lesson ended."""
+    script = f"document.querySelector('[data-testid=stMain]').scrollTo(0, 0)  // {lesson}"
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def _show_gallery(run: Run) -> None:
@@ -90,7 +100,7 @@ def _show_gallery(run: Run) -> None:
             "run: see what it does, guess the cause, and read what the dissection found. The run itself stays as it is."
         )
     )
-    with st.grid(4, border=True) as grid:
+    with st.grid(4, border=True, key="lessons") as grid:
         for number, (name, story) in enumerate(STORIES.items(), 1):
             with grid.cell():
                 _show_card(run, number, name, story)
@@ -100,7 +110,7 @@ def _show_card(run: Run, number: int, name: str, story: Story) -> None:
     mark = ":green[:material/check_circle:] " if answers.is_right(name) else ""
     st.markdown(f"{mark}**{_('Lesson {number}', number=number)}**")
     pictures.show_sketch(story)
-    st.markdown(_(story.symptom))
+    st.container(height="stretch").markdown(_(story.symptom))
     st.page_link(
         "pages/dissect.py",
         label=_("Open lesson {number}", number=number),
@@ -167,9 +177,12 @@ def _show_symptom(run: Run, report: DissectionReport) -> None:
         return
     with right:
         st.caption(_("What ONNX Runtime reads, and what is read instead"))
-        shown = symptom.flipped[:_MOST_FLIPPED]
-        images = [base64.b64decode(report.samples[str(index)]) for index, _before, _after in shown]
-        st.image(images, width=56, caption=[f"{before} → {after}" for _index, before, after in shown])
+        show_pictures(_picture(report, *sample) for sample in symptom.flipped[:_MOST_FLIPPED])
+
+
+def _picture(report: DissectionReport, index: int, before: int, after: int) -> Picture:
+    alt = _("A digit: ONNX Runtime reads {before}, now {after}", before=before, after=after)
+    return Picture(f"data:image/png;base64,{report.samples[str(index)]}", alt, f"{before} → {after}")
 
 
 def _ask(lesson: str, story: Story) -> bool:
@@ -208,11 +221,10 @@ def _show_finding(run: Run, stage: str, report: DissectionReport, show_details: 
     if (more := len(report.findings) - 1) > 0:
         st.caption(plural("And {count} more node with it.", "And {count} more nodes with it.", more))
     node = next((finding.node for finding in report.findings), "")
-    seen_in = STORIES[report.config.lesson].seen_in
-    st.caption(
-        _("The nodes in order, each with its error as a fraction of the value's range. Outlined: the one found.")
-    )
-    pictures.show_place(report, node, seen_in)
+    st.caption(_("The nodes in order, each with its error as a fraction of the value's range."))
+    pictures.show_place(report, node, STORIES[report.config.lesson].seen_in)
+    if node:
+        st.caption(_("Outlined: the node that was found."))
     title = _("All that the dissection of this lesson measured")
     box = st.expander(title, icon=":material/biotech:", on_change="rerun", key=f"all of {stage}")
     if box.open:

@@ -21,7 +21,7 @@ from tests.support.marks import few_quick
 def run_with_lessons(finished_run, tmp_path_factory):
     run = copy_of(finished_run, tmp_path_factory.mktemp("lessons"))
     for lesson in ("none", "flatten-order"):
-        run_dissect(run, DissectConfig(lesson=lesson, steps=1, images=100), Monitor())
+        run_dissect(run, DissectConfig(lesson=lesson, worst="no", images=100, batch_sizes=(1, 7)), Monitor())
     return run
 
 
