@@ -21,7 +21,7 @@ from convnet_core.common.files import cache_folder, runs_root
 from convnet_core.common.formatting import join_parts, list_words
 from convnet_core.common.installation import REQUIREMENTS, requirements
 from convnet_core.common.processes import environment
-from convnet_core.language import _, plural
+from convnet_core.language import N_, VARIABLE, _, current, plural
 from convnet_core.runtimes.specs import SPECS
 
 _PYTHONS = ((3, 11), (3, 13))
@@ -36,6 +36,12 @@ class Check:
     ok: bool
     detail: str
     fix: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name in the current language."""
+        kind, _space, device = self.name.partition(" ")
+        return _("device {name}", name=device) if kind == "device" else _(self.name)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, with the keys `found` and `mend` for `detail` and `fix`."""
@@ -64,10 +70,11 @@ class Examination:
     """Runs `examine` in a separate process, so the caller neither waits nor imports torch.
 
     The process starts on the first read of `checks` at least one second after construction: importing torch takes
-    CPU time that the browser needs for its first page.
+    CPU time that the browser needs for its first page. Its results are in the language that is current at construction.
     """
 
     def __init__(self) -> None:
+        self._language = current()
         self._earliest_start = time.monotonic() + 1.0
         self._process: subprocess.Popen[bytes] | None = None
         self._checks: list[Check] | None = None
@@ -76,7 +83,7 @@ class Examination:
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "convnet_core", "doctor", "--json"],
-            env=environment(),
+            env={**environment(), VARIABLE: self._language},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -169,7 +176,9 @@ def _check_devices() -> list[Check]:
     try:
         import torch
     except ImportError as error:
-        return [Check("devices", False, _("cannot import torch: {reason}", reason=error), _install_command("torch"))]
+        return [
+            Check(N_("devices"), False, _("cannot import torch: {reason}", reason=error), _install_command("torch"))
+        ]
     cores = plural("{count} core", "{count} cores", os.cpu_count() or 1)
     threads = plural("{count} thread", "{count} threads", torch.get_num_threads())
     checks = [Check("device cpu", True, join_parts([cores, threads]))]
@@ -192,7 +201,7 @@ def _check_fast_paths() -> Check:
         names, unknown_names = ",".join(fast_paths.FAST_PATHS), ", ".join(unknown)
         fix = _("export {variable}={names} (or some of them)", variable=fast_paths.SWITCH, names=names)
         detail = _("{variable} names {names}, which does not exist", variable=fast_paths.SWITCH, names=unknown_names)
-        return Check("speedups", False, detail, fix)
+        return Check(N_("speedups"), False, detail, fix)
     parts = []
     for name in fast_paths.FAST_PATHS:
         if name in disabled:
@@ -201,28 +210,28 @@ def _check_fast_paths() -> Check:
             parts.append(_("{name} off (not available here: {missing})", name=name, missing=list_words(missing)))
         else:
             parts.append(name)
-    return Check("speedups", True, list_words(parts))
+    return Check(N_("speedups"), True, list_words(parts))
 
 
 def _check_folders() -> list[Check]:
     checks = []
     for name, folder, variable in (
-        ("runs", runs_root(), "CONVNET_RUNS_DIR"),
-        ("cache", cache_folder(), "CONVNET_CACHE_DIR"),
+        (N_("runs folder"), runs_root(), "CONVNET_RUNS_DIR"),
+        (N_("cache folder"), cache_folder(), "CONVNET_CACHE_DIR"),
     ):
-        path, title = folder.absolute(), f"{name} folder"
+        path = folder.absolute()
         existing = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(existing).free
         if not os.access(existing, os.W_OK):
             checks.append(
-                Check(title, False, _("{path} is not writable", path=path), f"export {variable}=/another/folder")
+                Check(name, False, _("{path} is not writable", path=path), f"export {variable}=/another/folder")
             )
         elif free < _MIN_FREE_BYTES:
             fix = _("export {variable}=/another/folder, or free some space", variable=variable)
             left = _("{path} has {gigabytes:.1f} GB left", path=path, gigabytes=free / 1e9)
-            checks.append(Check(title, False, left, fix))
+            checks.append(Check(name, False, left, fix))
         else:
-            checks.append(Check(title, True, _("{path}, {gigabytes:.0f} GB free", path=path, gigabytes=free / 1e9)))
+            checks.append(Check(name, True, _("{path}, {gigabytes:.0f} GB free", path=path, gigabytes=free / 1e9)))
     return checks
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 from convnet_core.doctor import Examination
-from convnet_core.language import _
+from convnet_core.language import _, current, use
 
 
 @st.cache_resource(show_spinner=False, on_release=Examination.close)
+def _examination_in(language: str) -> Examination:
+    """Checks of this machine in a language, in a separate process because they import torch."""
+    with use(language):
+        return Examination()
+
+
 def _examination() -> Examination:
-    """Checks of this machine, in a separate process because they import torch."""
-    return Examination()
+    return _examination_in(current())
 
 
 def show_machine() -> None:
@@ -30,10 +35,10 @@ def _show_checks() -> None:
         st.rerun()  # the next draw of the page stops polling
     for check in checks:
         if check.name.startswith(("device", "GPU")):
-            st.markdown(f":material/memory: **{check.name}**: {check.detail}")
+            st.markdown(f":material/memory: **{check.title}**: {check.detail}")
     missing = [check for check in checks if not check.ok]
     for check in missing:
-        st.warning(f"{check.name}: {check.detail}")
+        st.warning(f"{check.title}: {check.detail}")
         st.code(check.fix, language="bash", wrap_lines=True)
     if not missing:
         st.markdown(":material/check_circle: " + _("All libraries are installed in their tested versions."))

@@ -105,7 +105,7 @@ def test_a_fault_in_one_image_outside_the_sample_is_found():
     outside = next(index for index in range(SAMPLE, COUNT) if index not in SAMPLED)
     comparison = compare(Fake(FLOAT, wrong_for([outside])))
     assert not comparison.agree
-    assert line(comparison, FLOAT).reason == f"{TEST}, batch 64: 1 of {COUNT} samples are beyond tolerance"
+    assert line(comparison, FLOAT).reason == f"{TEST}, batch 64: 1 of {COUNT} samples is beyond tolerance"
 
 
 def test_labels_that_differ_outside_the_sample_are_found():
