@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from convnet_core.common.formatting import format_number
 from convnet_core.config.stages import AugmentConfig, DataConfig
 from convnet_core.data import gallery
 from convnet_core.data.digits import Digits
-from convnet_core.data.sources import FOLDER, source_of
+from convnet_core.data.sources import source_of
 from convnet_core.errors import ConvNetError
 from convnet_core.language import _
 from pages.charts import style as charts
@@ -21,7 +20,7 @@ from pages.components import frame
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.digits import digits, mean_images, show_sheet
-from pages.components.names import page_title
+from pages.components.names import data_name, page_title
 from pages.components.progress_bar import ProgressBar
 from pages.forms import training as settings
 
@@ -37,9 +36,8 @@ def main() -> None:
     config = settings.data_settings(st.container(key="settings"))
     if config and (loaded := load(config)):
         show(loaded, mean_images(config))
-        source = source_of(config)
-        data = Path(loaded.name).name if source is FOLDER else _(source.title)
-        st.page_link("pages/train.py", label=_("Train on {data}", data=data), icon=":material/model_training:")
+        label = _("Train on {data}", data=data_name(config.source))
+        st.page_link("pages/train.py", label=label, icon=":material/model_training:")
 
 
 def load(config: DataConfig) -> Digits | None:

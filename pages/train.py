@@ -118,6 +118,7 @@ def choose_other_runs(run: Run) -> list[str]:
         _("Compare with other runs"),
         names,
         key="over",
+        placeholder=_("none"),
         help=_("Shows their curves as thinner lines in other colors"),
     )
 

@@ -70,7 +70,7 @@ class Overview:
     @property
     def verdict_text(self) -> str:
         """The verdict, and what it does not cover; a dash if there is none."""
-        return _with_others(self.verdict, self.not_compared) if self.verdict else "–"
+        return _with_others(_(self.verdict), self.not_compared) if self.verdict else "–"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; of each stage only the state."""

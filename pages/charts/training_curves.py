@@ -75,12 +75,13 @@ def _figure(
     title = {
         "text": _(label),
         "font": {"size": 14, "weight": 400},
+        "pad": {"t": 4},  # Chinese characters are taller
         "x": 0,
         "y": 1,
         "yref": "container",
         "yanchor": "top",
     }
-    return figure.update_layout(title=title, margin={"t": 24, "b": 24, "l": 30})
+    return figure.update_layout(title=title, margin={"t": 28, "b": 24, "l": 30})
 
 
 def levels(field: str, histories: Mapping[str, Sequence[Metrics]], smoothing: float) -> list[tuple[float, str]]:
@@ -96,11 +97,11 @@ def levels(field: str, histories: Mapping[str, Sequence[Metrics]], smoothing: fl
 
 
 def _add_level(figure: go.Figure, level: float, text: str, *, above: bool) -> None:
-    """A dotted line across the chart, with its name above or below it."""
+    """A dotted line across the chart, with its name where no curve is: above it on the right, or below on the left."""
     figure.add_hline(level, line={"color": "#808495", "width": 1, "dash": "dot"})
     figure.add_annotation(
-        text=text, x=1, y=level, xref="x domain", xanchor="right", yanchor="bottom" if above else "top",
-        showarrow=False, font={"size": 11},
+        text=text, x=1 if above else 0, xref="x domain", xanchor="right" if above else "left",
+        y=level, yanchor="bottom" if above else "top", showarrow=False, font={"size": 11},
     )  # fmt: skip
 
 

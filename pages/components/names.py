@@ -1,5 +1,8 @@
 """What the pages, the stages and the other commands are called in the app."""
 
+from pathlib import Path
+
+from convnet_core.data.sources import SOURCES
 from convnet_core.language import N_, _
 
 _PAGES = {
@@ -37,3 +40,8 @@ def name_of(stage: str) -> str:
     """The name of a stage or of a command; of convert/native without the converter."""
     name = stage.partition("/")[0]
     return _(_STAGES.get(name, name))
+
+
+def data_name(source: str) -> str:
+    """The name of a data set: that of a source, or of a folder or file."""
+    return _(SOURCES[source].title) if source in SOURCES else Path(source).name

@@ -11,7 +11,7 @@ import streamlit as st
 from convnet_core.common.formatting import format_share
 from convnet_core.jobs.overview import Overview
 from convnet_core.language import _
-from pages.components.names import name_of
+from pages.components.names import data_name, name_of
 
 _HTML, _CSS, _JS = ((Path(__file__).parent / f"table.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
 _component = st.components.v2.component("convnet.run_table", html=_HTML, css=_CSS, js=_JS)
@@ -59,7 +59,7 @@ def _cells(item: Overview) -> list[str]:
         state = _("stopped") if item.resumable else _("idle")
     return [
         state,
-        Path(item.data).name if item.data else "–",
+        data_name(item.data) if item.data else "–",
         item.architecture or (_("imported") if "train" not in item.stages else "–"),
         format_share(item.accuracy),
         item.verdict_text,
