@@ -78,6 +78,9 @@ def _show_side(
     title: str, drawing: Drawing, nodes: Mapping[str, str], errors: Mapping[str, float | None], marked: str
 ) -> None:
     """Show one graph; `nodes` gives the ONNX node of each box, and the worst error colors a closed fold."""
+    if not drawing.boxes:
+        st.caption(_("Nothing was converted."))
+        return
     worst_first = sorted(nodes, key=lambda box: -(errors.get(nodes[box]) or 0))
     view.show(
         drawing,
@@ -85,7 +88,7 @@ def _show_side(
         lambda box: _choose(nodes.get(box, "")),
         marked=[box for box, node in nodes.items() if marked and node == marked],
         colors={box: error_color(errors.get(nodes[box])) for box in worst_first},
-        legend=_legend() if drawing.boxes else None,
+        legend=_legend(),
         folds="dissect",
         height=0.6,
     )

@@ -66,7 +66,16 @@ View.prototype.wheel = function (event) { // at the end of the graph the page sc
   if (event.ctrlKey || event.metaKey) {
     event.preventDefault();
     this.zoom(Math.exp(-event.deltaY * unit * 0.005), ...this.place(event));
-  } else if (this.move(event.deltaX * unit, event.deltaY * unit)) event.preventDefault();
+  } else if (this.hasMore(event.deltaX, event.deltaY)) {
+    event.preventDefault();
+    this.move(event.deltaX * unit, event.deltaY * unit);
+  }
+};
+
+View.prototype.hasMore = function (x, y) { // whether the scene goes on beyond the view in this direction
+  const [width, height] = this.size, { camera, scene } = this;
+  const goes = (by, at, half, size) => (by > 0 ? at + half < size : by < 0 && at - half > 0);
+  return goes(x, camera.x, width / 2 / camera.scale, scene.width) || goes(y, camera.y, height / 2 / camera.scale, scene.height);
 };
 
 View.prototype.press = function (event) {

@@ -45,8 +45,11 @@ class View {
     this.name(data.words);
     fillPanel(this.find(".panel"), data.panel, data.words, () => this.choose(""));
     fillLegend(this.find(".legend"), data.legend);
-    if (!before || before.graph !== this.scene.graph) this.begin();
-    else if (before !== this.scene) this.keepPlace(before);
+    const isOther = before?.graph !== this.scene.graph;
+    if (isOther) {
+      this.begin();
+      this.search.type();
+    } else if (before !== this.scene) this.keepPlace(before);
     this.mark();
     this.map.draw(this.scene, colorsOf(this.canvas));
     const target = this.wanted ?? (isNew ? data.marked.find((id) => id !== this.clicked) : undefined);
@@ -165,10 +168,9 @@ class View {
     this.look({ x: this.camera.x + (x - width / 2) * share, y: this.camera.y + (y - height / 2) * share, scale });
   }
 
-  move(x, y) { // by pixels; whether there was room
-    const { x: oldX, y: oldY, scale } = this.camera;
-    this.look({ x: oldX + x / scale, y: oldY + y / scale, scale });
-    return this.camera.x !== oldX || this.camera.y !== oldY;
+  move(right, down) { // by pixels
+    const { x, y, scale } = this.camera;
+    this.look({ x: x + right / scale, y: y + down / scale, scale });
   }
 
   show(id) { // bring a node into the view; into its middle, if it is not in the view
@@ -204,6 +206,8 @@ class View {
       this.drawing = 0;
       this.painter.paint(this.scene, this.camera, this.state);
       this.map.show(this.scene, this.camera, ...this.size, this.painter.colors);
+      const isWhole = this.scene.height * this.camera.scale <= this.size[1];
+      this.canvas.style.touchAction = isWhole ? "pan-y" : "none"; // a finger scrolls the page past a small graph
       this.canvas.dataset.drawn = this.scene.id;
     });
   }
