@@ -20,7 +20,7 @@ from convnet_core.runs.run import Run
 from convnet_core.runs.stage_record import StageState
 from pages.components import dissected_answers as answers
 from pages.components import dissected_graphs as graphs
-from pages.components import frame
+from pages.components import frame, shared_link
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
 from pages.components.names import page_title
@@ -70,13 +70,12 @@ def show_dissection(run: Run) -> None:
 
 def show_details(run: Run, stage: str, report: DissectionReport) -> None:
     """Show everything that was measured."""
-    nodes_tab, answers_tab, files_tab = st.tabs([_("Node by node"), _("Answers"), _("Downloads")])
-    with nodes_tab:
-        show_nodes(run, stage, report)
-    with answers_tab:
-        answers.show(run, stage, report)
-    with files_tab:
-        show_files(run, stage, report)
+    parts = {_("Node by node"): show_nodes, _("Answers"): answers.show}
+    if "downloads" not in shared_link.hidden():
+        parts[_("Downloads")] = show_files
+    for tab, show in zip(st.tabs(list(parts)), parts.values(), strict=True):
+        with tab:
+            show(run, stage, report)
 
 
 def offer(run: Run, config: DissectConfig) -> None:

@@ -199,14 +199,14 @@ def _ask(lesson: str, story: Story) -> bool:
     guess = answers.guess_of(lesson)
     if answers.is_skipped(lesson):
         cause = story.causes[story.right]
-        st.info(f"**{_(cause.text)}.** {_(cause.reply)}", icon=":material/lightbulb:")
+        st.info(f"**{_(cause.text)}**\n\n{_(cause.reply)}", icon=":material/lightbulb:")
         return True
     if guess is not None:
         reply = _(story.causes[guess].reply)
         if guess == story.right:
-            st.success(_("**Right.** {reply}", reply=reply), icon=":material/check_circle:")
+            st.success(f"**{_('Right')}**\n\n{reply}", icon=":material/check_circle:")
             return True
-        st.warning(_("**Not this one.** {reply}", reply=reply), icon=":material/close:")
+        st.warning(f"**{_('Not this one')}**\n\n{reply}", icon=":material/close:")
     label = _("Skip the guess") if guess is None else _("Show me the cause")
     st.button(label, type="tertiary", icon=":material/skip_next:", on_click=answers.skip, args=(lesson,))
     return False

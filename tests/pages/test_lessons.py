@@ -103,7 +103,7 @@ def test_a_wrong_guess_is_explained_and_hides_the_finding(run):
 def test_a_right_guess_shows_the_finding_the_fix_and_the_next_lesson(run):
     app = open_lesson("flatten-order")
     app.radio[0].set_value(STORIES["flatten-order"].right).run()
-    assert "**Right.**" in app.success[0].value
+    assert "**Right**" in app.success[0].value
     assert "flattened channels last" in app.error[0].value
     places = [item.proto.body for item in app.get("html") if 'data-testid="place"' in item.proto.body]
     assert places[0].count("aria-current") == 1
@@ -143,6 +143,10 @@ def test_all_that_a_lesson_measured_is_labeled(run):
     (nodes,) = [table.value for table in app.dataframe if "noise" in table.value]
     assert nodes["tensorflow"].max() > 0.1
     assert "Lesson: flattened channels last" in text_of(app)
+    assert [tab.label for tab in app.tabs][-1] == "Downloads"
+    app = open_lesson("flatten-order", answers="000s", hide="downloads")
+    app.session_state["all of lessons/flatten-order"] = True
+    assert [tab.label for tab in app.run().tabs][-1] == "Answers"
 
 
 @pytest.mark.parametrize("lesson", few_quick(STORIES, "train-mode"))
