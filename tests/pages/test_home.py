@@ -67,7 +67,7 @@ def test_the_stages_in_the_picture_link_to_their_pages(root, finished_run):
         ([1.0, 1.0], "Every runtime gives every test digit a's label."),
         (
             [1.0, 0.99996],
-            "1 of 2 runtimes give every test digit a's label; the lowest share of equal labels is 99.99 %.",
+            "1 of 2 runtimes gives every test digit a's label; the lowest share of equal labels is 99.99 %.",
         ),
     ],
 )
