@@ -15,7 +15,7 @@ from convnet_core.compare.differences import Key, Measurement
 from convnet_core.errors import RunError
 from convnet_core.language import _
 
-_PLAIN = ("fault", "precision", "moved")
+_PLAIN = ("fault", "precision", "moved", "not_finite")
 _ARRAYS = ("max_abs", "scale", "answers", "expected", "truth")
 _MOST_LINES = 4 << 20  # bytes of JSON, for some 20,000 measurements; as objects they take up to 30 times as much
 
@@ -67,7 +67,9 @@ def load(path: Path) -> list[Measurement]:
             raise ValueError(f"its lines are {arrays['lines'].nbytes / 1e6:,.1f} MB")
         return unpack(json.loads(arrays["lines"].tobytes()), arrays)
     except Exception as error:  # zipfile, NumPy and JSON each raise their own error types
-        raise RunError(_("{path} cannot be read: {error}", path=path, error=error), hint=_("compare again")) from error
+        raise RunError(
+            _("{path} cannot be read: {reason}", path=path, reason=error), hint=_("compare again")
+        ) from error
 
 
 def _to_measurement(line: dict[str, Any], arrays: dict[str, Any]) -> Measurement:
