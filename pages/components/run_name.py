@@ -11,11 +11,15 @@ from convnet_core.runs.run import Run
 from pages.components import job_area as jobs
 from pages.components.markdown import escape
 
+_LONGEST_IN_PICKER = 26
+
 
 def show_editor(run: Run) -> None:
-    """Show the notes on a run, and a popover that changes its name and the notes."""
+    """Show the whole name if the picker cuts it, and the notes; in a popover, both can be changed."""
     try:
         title, notes = names.given_title(run), names.notes_of(run)
+        if len(title) > _LONGEST_IN_PICKER:
+            st.caption(escape(title))
         if notes:
             st.caption(escape(notes))
         with st.container(key="runs-name"), st.popover(_("Name and notes"), type="tertiary", icon=":material/edit:"):

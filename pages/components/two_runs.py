@@ -18,8 +18,8 @@ def show_two_runs(left: Run, right: Run) -> None:
     found = side_by_side(left, right)
     names = {"a": shared.name_in_markdown(left), "b": shared.name_in_markdown(right)}
     st.markdown(_("**A** is {a}, **B** is {b}.", **names))
-    for note in found.notes:
-        st.caption(note)
+    if found.notes:
+        st.caption("  \n".join(found.notes))
     results, settings = st.columns(2, gap="medium")
     with results:
         _show(found.results)

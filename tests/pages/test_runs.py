@@ -6,6 +6,8 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from convnet_core.errors import DataError
+from convnet_core.jobs.job import open_job
 from convnet_core.runs import names
 from convnet_core.runs.run import Run
 from pages.components.run_table import run_table
@@ -38,6 +40,13 @@ def test_the_list_shows_each_run_with_its_name_and_notes(root, two_runs):
     assert shown["other"]["title"] == "the *other* one"
     assert shown["other"]["notes"] == "for Monday"
     assert [name for name, row in shown.items() if row["current"]] == [max(shown)]
+
+
+def test_the_list_says_what_failed(root):
+    run = Run.create(root / "run")
+    with pytest.raises(DataError), open_job(run, "train"):
+        raise DataError("label 12 at position 3")
+    assert rows(open_page("runs"))["run"]["cells"][0] == "train failed"
 
 
 def test_a_click_on_a_row_opens_its_run_on_home(root, two_runs, monkeypatch):

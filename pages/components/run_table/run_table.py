@@ -53,14 +53,19 @@ def chosen_runs(folders: Sequence[str]) -> list[str]:
 
 
 def _cells(item: Overview) -> list[str]:
-    if item.running:
-        state = _("{stage} is running", stage=name_of(item.running))
-    else:
-        state = _("stopped") if item.resumable else _("idle")
     return [
-        state,
+        _state(item),
         data_name(item.data) if item.data else "–",
         item.architecture or (_("imported") if "train" not in item.stages else "–"),
         format_share(item.accuracy),
         item.verdict_text,
     ]
+
+
+def _state(item: Overview) -> str:
+    if item.running:
+        return _("{stage} is running", stage=name_of(item.running))
+    if item.resumable:
+        return _("stopped")
+    failed = next((view.name for view in item.stages.values() if view.state == "failed"), None)
+    return _("{stage} failed", stage=name_of(failed)) if failed else _("idle")
