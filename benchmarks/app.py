@@ -25,7 +25,7 @@ from convnet_core.common.files import write_json
 from convnet_core.events import Message, Metrics, StageStarted
 from convnet_core.jobs.job import open_job
 from convnet_core.runs.run import Run
-from testing.browser import NO_TOUR, PAGES, ROOT, SEVEN, Server, launch, settle
+from testing.browser import NO_TOUR, PAGES, ROOT, SEVEN, Server, launch, menu_link, settle
 
 TOUR = [page.title() for page in (*PAGES[1:], PAGES[0])]
 """The titles of all pages; the measurement starts at Home."""
@@ -95,7 +95,7 @@ def change_pages(page: Page) -> list[float]:
     """Seconds from a click in the menu to the drawn page: every page twice, after a warm-up round."""
 
     def visit(name: str) -> None:
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        menu_link(page, name).click()
         title = "PyTorch → TensorFlow, proven equal" if name == "Home" else name
         wait_until_drawn(page, "h1", title)
 

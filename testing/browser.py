@@ -78,6 +78,11 @@ def settle(page):
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=60_000)
 
 
+def menu_link(page, name):
+    """A page's link in the menu; the trail above the page has others of the same name."""
+    return page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True)
+
+
 def stop_button(page):
     """The button that stops a job, not the Stop in Streamlit's toolbar.
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from testing.browser import PAGES, settle
+from testing.browser import PAGES, menu_link, settle
 
 HEADINGS = {"": "PyTorch → TensorFlow, proven equal", "home": "PyTorch → TensorFlow, proven equal"}
 HEADINGS |= {name: name.title() for name in PAGES[1:]}
@@ -33,6 +33,6 @@ def test_an_unknown_address_shows_one_message_and_leads_home(server, page, first
         page.get_by_role("dialog").get_by_text("Page not found").wait_for()
         assert page.url.partition("?")[0] == f"{server.address}/"
         page.keyboard.press("Escape")
-        page.get_by_role("link", name="Train", exact=True).click()
+        menu_link(page, "Train").click()
         page.get_by_role("heading", name="Train", exact=True).wait_for()
         assert not page.get_by_role("dialog").count()

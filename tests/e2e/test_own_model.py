@@ -4,7 +4,7 @@ import onnx
 import pytest
 
 from convnet_core.runs.library import list_runs
-from testing.browser import settle
+from testing.browser import menu_link, settle
 from tests.jobs.test_upload import model
 
 pytestmark = pytest.mark.slow
@@ -22,9 +22,9 @@ def test_a_refused_file_shows_a_reason_and_the_next_upload_is_compared(server, p
     upload(page, "../<b>text</b>.onnx", b"no model at all\n" * 20)
     page.get_by_text("is a text file").wait_for()
     assert not list_runs(server.runs)
-    page.get_by_role("link", name="Data", exact=True).click()
+    menu_link(page, "Data").click()
     page.get_by_role("heading", name="Data", exact=True).wait_for()
-    page.get_by_role("link", name="Home", exact=True).click()
+    menu_link(page, "Home").click()
     page.get_by_text("This machine").wait_for()
     settle(page)
     assert not page.get_by_text("is a text file").count(), "leaving the page clears the message"
@@ -34,6 +34,6 @@ def test_a_refused_file_shows_a_reason_and_the_next_upload_is_compared(server, p
     assert run.name.endswith("-mine")
     assert not (run.path / "upload").exists()
     assert onnx.load(run.path / "export/model.onnx").graph.node[0].op_type == "Relu"
-    page.get_by_role("link", name="Compare", exact=True).click()
+    menu_link(page, "Compare").click()
     page.get_by_role("heading", name="Every output").wait_for()
     assert not page.get_by_test_id("stException").count()

@@ -10,7 +10,7 @@ import pytest
 
 from convnet_core.jobs.watcher import current
 from convnet_core.runs.run import Run
-from testing.browser import settle, stop_button
+from testing.browser import menu_link, settle, stop_button
 
 pytestmark = pytest.mark.slow
 
@@ -140,9 +140,9 @@ def test_the_chosen_run_and_settings_carry_over_to_other_pages(server, page, tra
         shutil.copytree(trained_run.path, server.runs / name)
     page.goto(f"{server.address}/train?run=one&epochs=7")
     page.get_by_text("1,050 steps").wait_for()  # 7 epochs of the run's 150 steps
-    page.get_by_role("link", name="Data").click()
+    menu_link(page, "Data").click()
     page.get_by_role("heading", name="Gallery").wait_for()
-    page.get_by_role("link", name="Train", exact=True).click()
+    menu_link(page, "Train").click()
     page.get_by_text("1,050 steps").wait_for()
     assert "run=one" in page.url
     page.reload()

@@ -53,6 +53,7 @@ class Tour {
     this.since = null;
     remember();
     this.focused = document.activeElement;
+    closeMenu();
     this.steps = this.data.steps.filter(target).map((step) => step.target);
     this.at = 0;
     this.stopper = new AbortController();
@@ -124,6 +125,10 @@ class Tour {
 // text twice, and hides one.
 function target(step) {
   return [...document.querySelectorAll(step.target)].find((part) => part.getClientRects().length);
+}
+
+function closeMenu() { // on a phone it lies over the page
+  if (innerWidth < 768) document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click();
 }
 
 function move(part, left, top) {
