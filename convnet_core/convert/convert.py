@@ -16,6 +16,7 @@ from convnet_core.convert.targets.table import SAVED_MODEL, TARGETS, Target, Tra
 from convnet_core.convert.targets.write import write
 from convnet_core.convert.trace import trace, trace_in_worker
 from convnet_core.events import Monitor, Progress
+from convnet_core.language import _
 from convnet_core.runs.stage_results import ConversionResult
 from convnet_core.tensors.arrays import Feeds
 
@@ -45,7 +46,7 @@ def convert(
     if SAVED_MODEL not in selected and SAVED_MODEL in every:
         shutil.rmtree(folder / SAVED_MODEL.file)
     signature.save(folder)
-    monitor.emit(Progress(label="converted", done=1 + len(every), total=1 + len(every)))
+    monitor.emit(Progress(label=_("converted"), done=1 + len(every), total=1 + len(every)))
     sizes = {target.file: size_of(folder / target.file) for target in selected if target.file not in failed}
     return ConversionResult(sizes, traced.onnx_nodes, traced.tensorflow_ops, traced.transposes, failed)
 

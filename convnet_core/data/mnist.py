@@ -203,7 +203,7 @@ def _download_file(mirrors: list[str], name: str, md5: str, target: Path, monito
             content = _read_url(
                 mirror + name,
                 lambda done, total: monitor.emit(
-                    Progress(label=_("downloading {name}", name=name), done=done, total=total, unit="bytes")
+                    Progress(label=_("downloading {name}", name=name), done=done, total=total, unit=_("bytes"))
                 ),
                 monitor,
             )

@@ -42,7 +42,7 @@ def _load_split(name: str, count: int, seed: int, monitor: Monitor) -> Split:
         return cached
 
     def report(done: int, total: int) -> None:
-        monitor.emit(Progress(label=_("drawing {name} digits", name=name), done=done, total=total, unit="images"))
+        monitor.emit(Progress(label=_("drawing {name} digits", name=name), done=done, total=total, unit=_("images")))
 
     images, labels = strokes.generate(count, seed, progress=report)
     _write_cache(path, images, labels)

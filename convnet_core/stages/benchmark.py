@@ -62,12 +62,12 @@ def _measure_all(
     for position, source in enumerate(all_sources):
         done = steps_each * position
         label = _("measuring {runtime}", runtime=source.name)
-        monitor.emit(Progress(label=label, done=done, total=total, unit="steps"))
+        monitor.emit(Progress(label=label, done=done, total=total, unit=_("steps")))
 
         def report_step(_speed: Speed, label: str = label, last: int = steps_each * (position + 1)) -> None:
             nonlocal done
             done = min(done + 1, last)
-            monitor.emit(Progress(label=label, done=done, total=total, unit="steps"))
+            monitor.emit(Progress(label=label, done=done, total=total, unit=_("steps")))
 
         speeds.append(measure_in_process(run, source, config, report_step, bounds))
         if speeds[-1].faults:

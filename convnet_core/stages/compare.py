@@ -155,7 +155,7 @@ def _throttle(monitor: Monitor) -> Callable[[str, int, int], None]:
         if now - last >= _EVENT_SECONDS or done == total:
             last = now
             monitor.emit(
-                Progress(label=_("comparing {runtime}", runtime=label), done=done, total=total, unit="samples")
+                Progress(label=_("comparing {runtime}", runtime=label), done=done, total=total, unit=_("samples"))
             )
 
     return report_progress

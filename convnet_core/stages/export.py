@@ -39,7 +39,7 @@ def run_export(run: Run, config: ExportConfig, monitor: Monitor, *, weights: Pat
         for note in notes:
             monitor.emit(Message(text=note))
         model_config, model = from_weights(named, str(source))
-        monitor.emit(Progress(label="exporting", done=0, total=1))
+        monitor.emit(Progress(label=_("exporting"), done=0, total=1))
         with run.write_stage("export", config.to_json(), () if weights else (_TRAINED,)) as draft:
             if weights:
                 draft.inputs["weights"] = digest(weights)

@@ -27,7 +27,7 @@ def run_export_factory(
     """
     with stage_events("export", monitor) as line:
         network = factory.load_factory(function, examples)
-        monitor.emit(Progress(label="exporting", done=0, total=1))
+        monitor.emit(Progress(label=_("exporting"), done=0, total=1))
         exported = export_any(network.model, network.example, config, network.named)
         for note in exported.notes:
             monitor.emit(Message(text=note))
@@ -37,7 +37,7 @@ def run_export_factory(
             draft.inputs["factory"] = function
             model = LoadedModel(exported.model, tuple(repair(exported.model)))
             result = write_model(model, draft, exported.max_abs_error)
-        monitor.emit(Progress(label="exported", done=1, total=1))
+        monitor.emit(Progress(label=_("exported"), done=1, total=1))
         line.summary = plural(
             "{count} node, opset {opset}, from {source}",
             "{count} nodes, opset {opset}, from {source}",
