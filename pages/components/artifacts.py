@@ -13,7 +13,7 @@ from convnet_core.artifacts.artifact import Artifact
 from convnet_core.artifacts.pack import pack
 from convnet_core.common.files import digest
 from convnet_core.common.formatting import capitalized, format_percent
-from convnet_core.language import _, current
+from convnet_core.language import _, current, keep
 from convnet_core.runs.run import Run
 
 
@@ -55,7 +55,7 @@ def zip_bytes(run: Run, only: Artifact | None = None) -> bytes:
 
 def download_button(run: Run, item: Artifact) -> None:
     """A download button for one artifact; folders are zipped. The file is read on click."""
-    folder, file = lambda: zip_bytes(run, item), lambda: run.file(item.path).read_bytes()
+    folder, file = keep(lambda: zip_bytes(run, item)), lambda: run.file(item.path).read_bytes()
     st.download_button(
         _("Download {file}", file=f"{item.name}{'.zip' if item.is_folder else ''}"),
         folder if item.is_folder else file,
@@ -79,7 +79,7 @@ def show_downloads(run: Run, artifacts: list[Artifact]) -> None:
     """A zip of everything, and each artifact with code that loads it."""
     st.download_button(
         _("Download all as one zip"),
-        functools.partial(zip_bytes, run),
+        keep(functools.partial(zip_bytes, run)),
         f"{run.name}.zip",
         "application/zip",
         on_click="ignore",

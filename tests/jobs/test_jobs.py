@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from convnet_core import events
+from convnet_core import events, language
 from convnet_core.common.files import write_json
 from convnet_core.errors import BusyError, DataError, RunError, Stopped
 from convnet_core.events import Message, Metrics, Progress
@@ -98,6 +98,15 @@ def test_a_started_process_records_its_failure(run):
     assert view.info.state == "failed"
     assert "has no train yet" in view.info.error
     assert "Traceback" not in view.log()
+
+
+def test_a_job_is_told_the_language_in_which_it_was_started(run, monkeypatch):
+    monkeypatch.setenv("CONVNET_LANGUAGE", "en")  # of the server's process, not of the session
+    environments = []
+    monkeypatch.setattr(watcher.subprocess, "Popen", lambda *_, env, **__: environments.append(env))
+    with language.use("zh"):
+        watcher.start(run, ["export"])
+    assert [env["CONVNET_LANGUAGE"] for env in environments] == ["zh"]
 
 
 def test_an_argument_with_a_zero_byte_is_refused(run):
