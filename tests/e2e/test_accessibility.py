@@ -25,7 +25,7 @@ def script(shared_folder):
     return script
 
 
-def faults_of(page, address, script, names=(*PAGES, "dissect?lesson=all", "dissect?lesson=epsilon")):
+def faults_of(page, address, script, names=(*PAGES, "dissect?lesson=all")):
     """What is wrong on each page, by its name."""
     faults = {}
     for name in names:
