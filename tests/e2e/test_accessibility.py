@@ -67,3 +67,40 @@ def test_every_page_of_a_run_with_all_stages_and_then_of_one_out_of_date(server,
                 page = new_page(**size, color_scheme=scheme)
                 assert not faults_of(page, server.address, script), (state, scheme, size)
         shutil.copyfile(run.path / "export/model.onnx", run.path / "train/model.safetensors")
+
+
+_FOCUS = """() => {
+    let element = document.activeElement;
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+    if (!element || element === document.body) return null;
+    const name = element.ariaLabel || element.labels?.[0]?.innerText || element.innerText || '';
+    const { outlineStyle, boxShadow } = getComputedStyle(element);
+    return [element.tagName, name.trim().split('\\n').pop(), outlineStyle !== 'none' || boxShadow !== 'none'];
+}"""
+
+
+def test_the_keyboard_reaches_everything_on_home_and_leaves_it_again(server, new_page, finished_run):
+    copy_of(finished_run, server.runs)
+    page = new_page(**LAPTOP)
+    page.goto(server.address)
+    page.get_by_role("group", name="Or take one").wait_for()
+    settle(page)
+    page.evaluate("document.activeElement.blur()")
+    found = []
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if (focus := page.evaluate(_FOCUS)) is None:
+            break
+        found.append(focus)
+    else:
+        pytest.fail(f"the keyboard is caught: {found[-5:]}")
+    names = [name for _, name, _ in found]
+    assert names[0] == "Skip to main content"
+    for name in ("Train", "Main menu", "7", "Download the report", "Upload"):
+        assert name in names, names
+    assert not [(tag, name) for tag, name, seen in found if tag in ("A", "BUTTON") and not seen]
+    page.get_by_role("img", name="The pad").focus()
+    page.keyboard.press("7")
+    page.get_by_text("read 7").wait_for(timeout=60_000)  # the runtimes load
+    page.keyboard.press("Delete")
+    page.get_by_text("One digit, from 0 to 9").wait_for()
