@@ -24,7 +24,7 @@ def show(items: Sequence[Overview], current: str) -> tuple[str | None, list[str]
     Returns the folder of the run whose row was just clicked, and the folders of those that are chosen.
     """
     chosen = chosen_runs([item.name for item in items])
-    rows = [
+    rows = tuple(  # not a list: for one, Streamlit 1.67 imports pandas, half a second
         {
             "name": item.name,
             "title": item.title,
@@ -34,12 +34,11 @@ def show(items: Sequence[Overview], current: str) -> tuple[str | None, list[str]
             "current": item.name == current,
         }
         for item in items
-    ]
+    )
     headings = (_("Run"), _("State"), _("Data"), _("Network"), _("Accuracy"), _("Verdict"))
-    words = {"choose": _("Choose {name}")}
     found: Any = _component(
         key=_KEY,
-        data={"headings": headings, "rows": rows, "words": words},
+        data={"headings": headings, "rows": rows, "choose": _("Choose {name}")},
         on_chosen_change=lambda: None,
         on_open_change=lambda: None,
     )

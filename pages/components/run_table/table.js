@@ -11,7 +11,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
 
   function row({ name, title, notes, cells, chosen, current }) {
     const box = element("input", { type: "checkbox", value: name, checked: chosen, onchange: choose });
-    box.setAttribute("aria-label", data.words.choose.replace("{name}", () => title));
+    box.setAttribute("aria-label", data.choose.replace("{name}", () => title));
     const link = element("button", { type: "button", textContent: title });
     const first = element("td", {}, link, ...(notes ? [element("span", { className: "notes", textContent: notes })] : []));
     const others = cells.map((text) => element("td", { textContent: text }));

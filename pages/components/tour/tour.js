@@ -82,12 +82,12 @@ class Tour {
   }
 
   show() {
-    const { words, steps } = this.data;
+    const { steps, skip, back, next, done } = this.data;
     const step = steps.find(({ target }) => target === this.steps[this.at]);
-    const texts = { ".title": step.title, ".text": step.text, ".skip": words.skip, ".back": words.back };
+    const texts = { ".title": step.title, ".text": step.text, ".skip": skip, ".back": back };
     for (const [css, text] of Object.entries(texts)) this.find(css).textContent = text;
     const last = this.at === this.steps.length - 1;
-    this.find(".next").textContent = last ? words.done : words.next;
+    this.find(".next").textContent = last ? done : next;
     this.find(".skip").hidden = last;
     this.find(".back").hidden = !this.at;
     this.find(".place").textContent = `${this.at + 1} / ${this.steps.length}`;

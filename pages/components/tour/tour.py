@@ -29,7 +29,8 @@ def show(*, first: bool) -> None:
     Leaves out what the page does not show.
     """
     words = {"next": _("Next"), "back": _("Back"), "skip": _("Skip"), "done": _("Done")}
-    data = {"steps": _steps(), "words": words, "first": first, "asked": st.session_state.get(_ASKED, 0)}
+    # Streamlit 1.67 imports pandas, half a second, to look at a list or a dict among these values, but not at a tuple.
+    data = {"steps": tuple(_steps()), **words, "first": first, "asked": st.session_state.get(_ASKED, 0)}
     _component(key="tour", data=data)
 
 
