@@ -17,6 +17,7 @@ import gettext
 import io
 import os
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -97,7 +98,16 @@ _ = translate
 
 def plural(one: str, many: str, count: int, /, **values: object) -> str:
     """The form of a text that fits a count, with `{count}` filled in: 1 node, 1,200 nodes."""
-    return _translations(current()).ngettext(one, many, count).format(count=f"{count:,}", **values)
+    return _translations(current()).ngettext(one, many, count).format(count=number(count), **values)
+
+
+def number(value: float, digits: int = 0) -> str:
+    """A number with this many decimals, as the language writes it: 12,345.6."""
+    if current() == "en":
+        return f"{value:,.{digits}f}"
+    from babel.numbers import format_decimal  # not at the top: English needs no Babel
+
+    return format_decimal(Decimal(f"{value:.{digits}f}"), f"#,##0.{'0' * digits}", current())
 
 
 def N_(text: str) -> str:

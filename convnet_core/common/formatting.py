@@ -6,9 +6,8 @@ import functools
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 
-from convnet_core.language import _, current, plural
+from convnet_core.language import _, current, number, plural
 
 
 def format_count(count: int, noun: str) -> str:
@@ -28,11 +27,7 @@ def format_size(count: int) -> str:
 
 def format_number(value: float, digits: int = 0) -> str:
     """A number with this many decimals, as the language writes it: 12,345.6."""
-    if current() == "en":
-        return f"{value:,.{digits}f}"
-    from babel.numbers import format_decimal  # not at the top: English needs no Babel
-
-    return format_decimal(Decimal(f"{value:.{digits}f}"), f"#,##0.{'0' * digits}", current())
+    return number(value, digits)
 
 
 def format_percent(fraction: float, digits: int = 1) -> str:
@@ -53,7 +48,7 @@ def format_moment(moment: datetime) -> str:
     """A date and a time: 2026-11-30 15:30."""
     if current() == "en":
         return f"{moment:%Y-%m-%d %H:%M}"
-    from babel.dates import format_datetime  # likewise
+    from babel.dates import format_datetime  # not at the top: English needs no Babel
 
     return format_datetime(moment, "short", locale=current())
 
