@@ -37,6 +37,9 @@ def faults_of(page, address, script, names=(*PAGES, "dissect?lesson=all")):
             page.get_by_text("What the network sees").click()
             page.get_by_text("brighter is stronger").wait_for()
         found = axe.violations(page, script)
+        if found:  # a component may not have drawn itself yet
+            page.wait_for_timeout(2000)
+            found = axe.violations(page, script)
         if not page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"):
             found.append("scrolls sideways")
         if found:
