@@ -18,7 +18,7 @@ from typing import BinaryIO
 from convnet_core.artifacts import snippets
 from convnet_core.artifacts.artifact import Artifact, artifacts, check_files
 from convnet_core.common.files import new_id
-from convnet_core.common.formatting import format_size
+from convnet_core.common.formatting import format_size, join_clauses, list_words
 from convnet_core.compare import report_file
 from convnet_core.compare.converters import not_compared
 from convnet_core.compare.verdict import sentence
@@ -74,29 +74,25 @@ def readme(run: Run) -> str:
     records = _records(run)
     stages = [f"  {stage}: {_describe_record(run, record)}" for stage, record in records.items()]
     files = [
-        f"  {item.path}{'/' if item.is_folder else ''} ({format_size(item.bytes)})\n    {item.title}: {item.about}"
+        f"  {item.path}{'/' if item.is_folder else ''} ({format_size(item.bytes)})\n"
+        f"    {_('{name}: {about}', name=item.title, about=item.about)}"
         for item in _packed_artifacts(run)
     ]
     if "compare" in records:
-        files.append(f"  compare/report.html\n    The verdict: {sentence(report_file.load(run), not_compared(run))}")
-    versions = [f"  {line}" for line in _versions(records)]
-    return f"""\
-{title_of(run)}
-
-A PyTorch network, exported to ONNX and converted from there. Run: {run.name}.
-
-Files
-{chr(10).join(files)}
-
-Next to each artifact is a short program that loads it and runs it once. Start it in its own folder:
-  cd export && python use_model_onnx.py
-
-Stages
-{chr(10).join(stages)}
-
-Versions
-{chr(10).join(versions)}
-"""
+        verdict = sentence(report_file.load(run), not_compared(run))
+        files.append(f"  compare/report.html\n    {_('The verdict: {verdict}', verdict=verdict)}")
+    parts = [
+        [title_of(run)],
+        [_("A PyTorch network, exported to ONNX and converted from there. Run: {run}.", run=run.name)],
+        [_("Files"), *files],
+        [
+            _("Next to each artifact is a short program that loads it and runs it once. Start it in its own folder:"),
+            "  cd export && python use_model_onnx.py",
+        ],
+        [_("Stages"), *stages],
+        [_("Versions"), *(f"  {line}" for line in _versions(records))],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
 
 def _write(run: Run, file: BinaryIO, only: Artifact | None) -> None:
@@ -145,9 +141,10 @@ def _records(run: Run) -> dict[str, StageRecord]:
 
 
 def _describe_record(run: Run, record: StageRecord) -> str:
-    settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in record.config.items())
+    settings = list_words(f"{_(name.replace('_', ' '))} {value}" for name, value in record.config.items())
     state = run.state(record.stage)
-    return f"{record.created}; {settings}" + (f"\n    STALE: {state.reason}" if state.state == "stale" else "")
+    text = join_clauses([record.created, settings])
+    return f"{text}\n    {_('STALE: {reason}', reason=state.reason)}" if state.state == "stale" else text
 
 
 def _versions(records: dict[str, StageRecord]) -> list[str]:
