@@ -61,6 +61,7 @@ def test_every_page_of_a_new_visitor(server, new_page, script, size):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # eight rounds over all pages
 def test_every_page_of_a_run_with_all_stages_and_then_of_one_out_of_date(server, new_page, script, finished_run):
     run = prepare(copy_of(finished_run, server.runs))
     run_benchmark(run, BenchmarkConfig(batch_sizes=(1, 2), seconds=0.01, warmup=0), Monitor())
