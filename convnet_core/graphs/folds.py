@@ -67,7 +67,8 @@ def open_at_first(root: Fold) -> frozenset[str]:
 class _Builder:
     def __init__(self, diagram: Diagram, pairs: Pairs) -> None:
         self._boxes, self._kinds = diagram.boxes, diagram.kinds
-        self._ids = Counter[str]()
+        self._groups = Counter[str]()
+        self._ids = {box.id for box in diagram.boxes}
         self._after: list[list[int]] = [[] for _ in diagram.boxes]
         for source, target in pairs:
             self._after[source].append(target)
@@ -88,12 +89,20 @@ class _Builder:
 
     def _fold(self, cluster: list[int], depth: int) -> Fold:
         group = self._boxes[cluster[0]].groups[depth]
-        self._ids[group] += 1
-        number = f" ({self._ids[group]})" if self._ids[group] > 1 else ""
+        self._groups[group] += 1
+        number = f" ({self._groups[group]})" if self._groups[group] > 1 else ""
         items = self.items(cluster, depth + 1)
         if len(items) == 1 and isinstance(items[0], Fold):  # one module in another, and nothing else
             return items[0]
-        return Fold(f"{group}{number}", f"{group.rsplit('/', 1)[-1]}{number}", self._kinds.get(group, ""), items)
+        name = f"{group.rsplit('/', 1)[-1]}{number}"
+        return Fold(self._unique(f"{group}{number}"), name, self._kinds.get(group, ""), items)
+
+    def _unique(self, wanted: str) -> str:
+        """An id that no box and no other fold has: a module `logits` may lead to an output `logits`."""
+        while wanted in self._ids:
+            wanted += "/"
+        self._ids.add(wanted)
+        return wanted
 
     def _without_cycles(self, nodes: list[int], keys: dict[int, Hashable]) -> list[list[int]]:
         """The nodes by key, in the order of the data flow. Keys in a cycle are divided into runs of that order."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
-from itertools import accumulate
+from itertools import accumulate, islice
 
 from onnx import NodeProto
 
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 """The modules' paths from the outermost, and their classes; the last one of each is the operation itself."""
+
+
+_DEEPEST = 32
+"""The most modules around a node: a name of nothing but slashes would make millions, each as long as the name."""
 
 
 class Modules:
@@ -21,10 +25,10 @@ class Modules:
         """The modules that a node is in, from the outermost; the model itself does not count."""
         properties = {item.key: item.value for item in node.metadata_props}
         scopes, classes = _texts(properties.get(_SCOPES, "")), _texts(properties.get(_CLASSES, ""))
-        named = [(scope, kind) for scope, kind in zip(scopes[:-1], classes[:-1], strict=False) if scope]
+        named = [(scope, kind) for scope, kind in zip(scopes[:-1], classes[:-1], strict=False) if scope][:_DEEPEST]
         if not scopes:  # "/layer1/layer1.0/conv1/Conv", as PyTorch's first exporter and TensorFlow name nodes
             parts = [part for part in node.name.split("/")[:-1] if part]
-            named = [(path, "") for path in accumulate(parts, "{}/{}".format)]
+            named = [(path, "") for path in islice(accumulate(parts, "{}/{}".format), _DEEPEST)]
         for path, kind in named:
             self.classes.setdefault(path, kind.rsplit(".", 1)[-1])
         return tuple(dict.fromkeys(path for path, _ in named))

@@ -13,6 +13,7 @@ from onnx.backend.test.loader import load_model_tests
 
 from convnet_core.graphs import from_onnx, weight_statistics
 from convnet_core.graphs.boxes import diagram_of
+from convnet_core.graphs.folds import fold
 from convnet_core.graphs.graph import Graph
 
 
@@ -268,6 +269,18 @@ def test_without_metadata_the_modules_are_the_prefixes_of_names():
     ]
     graph = graph_of(model_of(nodes, ["x"], ["y"]))
     assert [node.modules for node in graph.nodes if node.kind == "op"] == [("layer1", "layer1/layer1.0"), ()]
+
+
+def test_a_name_of_nothing_but_slashes_is_no_endless_stack_of_modules():
+    names = [f"/{'m/' * 5000}{name}" for name in ("Relu", "Abs")]
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], name=names[0]),
+        helper.make_node("Abs", ["a"], ["y"], name=names[1]),
+    ]
+    graph = graph_of(model_of(nodes, ["x"], ["y"]))
+    assert len(graph.modules) == 32
+    (module,) = fold(diagram_of(graph)).folds
+    assert [box.title for box in module.boxes] == ["Relu", "Abs"]
 
 
 @pytest.mark.parametrize("text", ["", "[", "7", "['a', 7]", "__import__('os')", "[" * 5000])
