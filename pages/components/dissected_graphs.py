@@ -12,12 +12,14 @@ from convnet_core.dissect.report import content, diagrams, documents
 from convnet_core.dissect.report.graph_layout import shown_ops
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.dissect.report.svg_graph import HIGH, LOW, SCALE, error_color
+from convnet_core.errors import ConvNetError
 from convnet_core.graphs import graph_file
 from convnet_core.graphs.graph import Graph
-from convnet_core.language import _
+from convnet_core.language import _, current
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.specs import TENSORFLOW
 from pages.components import dissected_node
+from pages.components import job_area as jobs
 from pages.components.graph_view import view
 from pages.components.graph_view.drawing import Drawing
 from pages.components.graph_view.parts import Legend
@@ -27,7 +29,7 @@ _CHOSEN = "dissected-node"
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _drawings(path: Path, stage: str, sha256: str) -> tuple[Drawing, Drawing]:
+def _drawings(path: Path, stage: str, sha256: str, language: str) -> tuple[Drawing, Drawing]:
     """The ONNX and the TensorFlow graph, cached for all sessions until the report's digest changes."""
     report = documents.load(Run(path), stage)
     graph = _graph(Run(path), stage, report)
@@ -44,7 +46,12 @@ def _graph(run: Run, stage: str, report: DissectionReport) -> Graph | None:
 
 @st.fragment
 def show(run: Run, stage: str, report: DissectionReport) -> None:
-    """Show both graphs and the chosen node. Raises ModelError."""
+    """Show both graphs and the chosen node, or why they cannot be read."""
+    try:  # here, because Streamlit itself shows what a fragment raises
+        drawings = _drawings(run.path, stage, digest(run.file(f"{stage}/{content.FILE}")), current())
+    except ConvNetError as error:
+        jobs.show_error(error)
+        return
     runtimes = report.runtimes[1:]
     runtime = st.selectbox(
         _("Color by"),
@@ -60,7 +67,6 @@ def show(run: Run, stage: str, report: DissectionReport) -> None:
         for node in reversed(report.nodes)  # reversed: the first of several outputs wins
         if runtime in node.runtimes
     }
-    drawings = _drawings(run.path, stage, digest(run.file(f"{stage}/{content.FILE}")))
     onnx = {box.id: box.name for box in drawings[0].diagram.boxes}
     tensorflow = {item.op.name: item.node for item in shown_ops(report.entries)}
     chosen = st.session_state.get(_CHOSEN, "")
@@ -70,7 +76,8 @@ def show(run: Run, stage: str, report: DissectionReport) -> None:
         with column:
             st.markdown(f"**{title}**")
             _show_side(title, drawing, nodes, errors, marked)
-    if chosen in onnx.values():
+    known = {entry.name for entry in report.entries} | {node.name for node in report.nodes}
+    if chosen in known:  # there is nothing to say of an input
         dissected_node.show(report, chosen)
 
 

@@ -105,6 +105,33 @@ def test_a_chosen_node_is_marked_in_both_graphs(run):
     assert tensorflow["marked"] == ["node_linear/MatMul", "node_linear/add"]
 
 
+def test_an_input_is_marked_but_has_no_details(run):
+    app = open_page("dissect")
+    app.session_state["dissected-node"] = "input"
+    onnx, _ = graphs_of(app.run())
+    assert onnx["marked"] == ["input"]
+    assert "no float outputs" not in text_of(app)
+
+
+def test_the_graphs_are_in_the_language_of_each_session(run):
+    """The drawings are kept for all sessions."""
+    entries = json.loads((run.path / "dissect/dissection.json").read_text())["entries"]
+    entries[0]["ops"][0].update(type="Transpose", perm=[0, 2, 3, 1])
+    change_report(run, entries=entries)
+    for language, title in (("en", "Transpose (layout)"), ("zh", "Transpose（布局）")):
+        _, tensorflow = graphs_of(open_page("dissect", lang=language))
+        box = next(shape for shape in tensorflow["scene"]["shapes"] if shape[7] == title)
+        assert box[9] == ["perm 0, 2, 3, 1"]
+
+
+def test_a_damaged_graph_is_said_and_the_rest_is_shown(run):
+    (run.path / "dissect/graph.json").write_text("{")
+    app = open_page("dissect")
+    assert not app.exception
+    assert "graph.json cannot be read" in text_of(app)
+    assert "nothing wrong" in text_of(app)
+
+
 @pytest.mark.slow
 def test_every_node_can_be_chosen(run):
     app = open_page("dissect")

@@ -22,7 +22,7 @@ def onnx_diagram(report: DissectionReport, graph: Graph | None) -> Diagram:
 
 
 def tensorflow_diagram(report: DissectionReport, graph: Graph | None) -> Diagram:
-    """The TensorFlow ops, folded by the ONNX node that they come from and by its modules."""
+    """The TensorFlow ops, folded by the ONNX node that they come from and by its modules, in the current language."""
     ops = shown_ops(report.entries)
     modules = {node.name: node.modules for node in graph.nodes} if graph is not None else {}
     shapes = {item.op.name: _shape(item) for item in ops}
@@ -30,9 +30,9 @@ def tensorflow_diagram(report: DissectionReport, graph: Graph | None) -> Diagram
         tuple(
             Box(
                 id=item.op.name,
-                title=item.op.type,
+                title=item.label,
                 name=item.op.name,
-                lines=_lines(item),
+                lines=(f"perm {', '.join(map(str, item.op.perm))}",) if item.op.perm else (),
                 family=family_of(item.op.type),
                 groups=(*modules.get(item.node, ()), item.node),
                 tensors=(item.op.name, *item.sources),
@@ -44,13 +44,6 @@ def tensorflow_diagram(report: DissectionReport, graph: Graph | None) -> Diagram
         ),
         {**(graph.modules if graph is not None else {}), **report.op_types},
     )
-
-
-def _lines(item: ShownOp) -> tuple[str, ...]:
-    """What is special about an op: the order of a transpose, and why it is there."""
-    if not item.op.perm:
-        return ()
-    return (f"perm {', '.join(map(str, item.op.perm))}", item.label.partition(" ")[2].strip("()"))
 
 
 def _shape(item: ShownOp) -> str:
