@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from convnet_core.graphs.diagram import Box, Diagram, Link
+from convnet_core.language import use
 from pages.components.graph_view.drawing import Drawing
 from pages.components.graph_view.view import SCRIPT, _words
 from testing.browser import ROOT
@@ -20,7 +21,7 @@ def show(page):
     page.route("**/view.js", lambda route: route.fulfill(content_type="text/javascript", body=SCRIPT))
     page.goto("http://graph.test/")
 
-    def show_graph(boxes, links=(), **more):
+    def show_graph(boxes, links=(), again=False, **more):
         drawing = Drawing(Diagram(tuple(boxes), tuple(links)))
         opened = drawing.open_at_first
         data = {
@@ -29,7 +30,8 @@ def show(page):
             "words": _words(drawing, opened),
             **more,
         }
-        page.set_content(f"<style>{CSS}</style>{HTML}")
+        if not again:
+            page.set_content(f"<style>{CSS}</style>{HTML}")
         page.evaluate(
             """async data => {
                 window.messages = [];
@@ -94,6 +96,21 @@ def test_the_list_of_matches_is_walked_by_the_arrow_keys(show, page):
     assert page.evaluate("messages.map(each => each.id)") == ["conv10"]
     page.keyboard.press("Escape")
     assert search.evaluate("field => field.matches(':focus')")
+
+
+def test_closing_the_panel_by_keyboard_leads_back_to_the_graph(show, page):
+    show(BOXES, panel={"title": "Conv-22", "name": "conv1", "parts": []})
+    page.get_by_role("button", name="Close", exact=True).press("Enter")
+    assert page.evaluate("messages") == [{"kind": "choose", "id": ""}]
+    assert page.locator("canvas.view").evaluate("canvas => canvas.matches(':focus')")
+
+
+def test_a_fold_follows_a_change_of_the_language(show, page):
+    boxes = [Box(str(number), "Relu", groups=("layer",)) for number in range(40)]
+    show(boxes)
+    with use("zh"):
+        show(boxes, again=True)
+    assert page.evaluate(f"{GRAPH}.scene.byId.get('layer').about") == "40 个节点"
 
 
 def test_only_what_is_in_the_view_is_painted(show, page):

@@ -35,15 +35,18 @@ class View {
     Object.assign(this, { send, data });
     this.observer.observe(this.canvas);
     const before = this.scene;
-    if (before?.id !== data.scene.id) this.scene = sceneOf(data.scene, data.words);
-    for (const shape of this.scene.shapes) shape.color = data.colors[shape.id] ?? FAMILIES[shape.family] ?? FAMILIES.other;
+    if (before?.id !== data.scene.id) this.scene = sceneOf(data.scene);
+    for (const shape of this.scene.shapes) {
+      shape.color = data.colors[shape.id] ?? FAMILIES[shape.family] ?? FAMILIES.other;
+      shape.about = [shape.kind, data.words.counts[shape.count]].filter(Boolean).join(" · ");
+    }
     this.search.index = data.index.map(([id, title, name, tensors], order) => ({ id, title, name, tensors, order }));
     this.byId = new Map(this.search.index.map((node) => [node.id, node]));
     const marked = data.marked.join(" ");
     const isNew = marked !== this.markedBefore;
     this.markedBefore = marked;
     this.name(data.words);
-    fillPanel(this.find(".panel"), data.panel, data.words, () => this.choose(""));
+    fillPanel(this.find(".panel"), data.panel, data.words, () => this.leavePanel());
     fillLegend(this.find(".legend"), data.legend);
     const isOther = before?.graph !== this.scene.graph;
     if (isOther) {
@@ -245,11 +248,11 @@ class View {
   }
 }
 
-function sceneOf(plain, words) { // the lists that Python sends, as objects
+function sceneOf(plain) { // the lists that Python sends, as objects
   const { id, graph, width, height } = plain;
   const shapes = plain.shapes.map(([id, x, y, width, height, open, depth, title, name, lines, family, count]) => {
-    const fold = count > 0, about = fold ? [name, words.counts[count]].filter(Boolean).join(" · ") : "";
-    return { id, x, y, width, height, open, depth, title, name: fold ? "" : name, lines, family, fold, about };
+    const fold = count > 0, [kind, ownName] = fold ? [name, ""] : ["", name];
+    return { id, x, y, width, height, open, depth, title, kind, name: ownName, lines, family, fold, count };
   });
   const labels = plain.labels.map(([text, tensor, x, y, width, height]) => ({ text, tensor, x, y, width, height }));
   const wires = plain.wires.map(([tensor, arrow, ...points]) => {
