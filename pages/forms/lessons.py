@@ -25,7 +25,6 @@ from pages.components import job_area as jobs
 from pages.components import lesson_answers as answers
 from pages.components import lesson_pictures as pictures
 from pages.components import run_state as shared
-from pages.components import shared_link
 from pages.components.picture_grid import Picture, show_pictures
 from pages.components.remedy import in_the_app
 from pages.forms.dissection import size_of
@@ -73,7 +72,7 @@ def show(run: Run, lesson: str, read: Read, show_details: ShowDetails) -> None:
         return
     answers.follow()
     if lesson == _ALL:
-        _show_gallery(run)
+        _show_gallery()
     else:
         number = list(STORIES).index(lesson) + 1
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -92,7 +91,7 @@ def _start_at_the_top(lesson: str) -> None:
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
-def _show_gallery(run: Run) -> None:
+def _show_gallery() -> None:
     """A card for each lesson."""
     st.write(
         _(
@@ -103,19 +102,20 @@ def _show_gallery(run: Run) -> None:
     with st.grid(4, border=True, key="lessons") as grid:
         for number, (name, story) in enumerate(STORIES.items(), 1):
             with grid.cell():
-                _show_card(run, number, name, story)
+                _show_card(number, name, story)
 
 
-def _show_card(run: Run, number: int, name: str, story: Story) -> None:
+def _show_card(number: int, name: str, story: Story) -> None:
     mark = ":green[:material/check_circle:] " if answers.is_right(name) else ""
     st.markdown(f"{mark}**{_('Lesson {number}', number=number)}**")
     pictures.show_sketch(story)
     st.container(height="stretch").markdown(_(story.symptom))
-    st.page_link(
-        "pages/dissect.py",
-        label=_("Open lesson {number}", number=number),
+    st.button(
+        _("Open lesson {number}", number=number),
         icon=":material/arrow_forward:",
-        query_params={"run": run.name, NAME: name, **shared_link.in_links()},
+        key=f"open {name}",
+        on_click=open_lesson,
+        args=(name,),
     )
 
 
