@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from convnet_core.language import N_
+from convnet_core.runtimes.specs import LITERT_INT8, ONNX_RUNTIME, PYTORCH, TENSORFLOW
 
 RIGHT, WRONG, NONE = "+", "-", " "
 
@@ -44,7 +45,7 @@ class Story:
     causes: tuple[Cause, ...]
     right: int
     fix: Fix
-    seen_in: str = "tensorflow"
+    seen_in: str = TENSORFLOW.name
 
 
 STORIES: dict[str, Story] = {
@@ -107,7 +108,7 @@ STORIES: dict[str, Story] = {
             'torch.onnx.export(model, (images[:2],), "model.onnx",\n'
             '                  dynamic_shapes=[{0: "batch"}])',
         ),
-        seen_in="onnxruntime",
+        seen_in=ONNX_RUNTIME.name,
     ),
     "train-mode": Story(
         fault=N_("exported in train mode"),
@@ -137,7 +138,7 @@ STORIES: dict[str, Story] = {
             before='torch.onnx.export(model, (images,), "model.onnx")',
             after='model.eval()\ntorch.onnx.export(model, (images,), "model.onnx")',
         ),
-        seen_in="pytorch",
+        seen_in=PYTORCH.name,
     ),
     "flatten-order": Story(
         fault=N_("flattened channels last, weights for channels first"),
@@ -225,7 +226,7 @@ STORIES: dict[str, Story] = {
             before="model = Net(eps=0.05)\nmodel.load_state_dict(weights)  # has no eps",
             after="model = Net(eps=1e-5)\nmodel.load_state_dict(weights)",
         ),
-        seen_in="pytorch",
+        seen_in=PYTORCH.name,
     ),
     "int8-noise": Story(
         fault=N_("int8 calibrated on noise"),
@@ -254,7 +255,7 @@ STORIES: dict[str, Story] = {
             after="samples = train_images[:200]\n"
             "converter.representative_dataset = lambda: ([x[None]] for x in samples)",
         ),
-        seen_in="litert-int8",
+        seen_in=LITERT_INT8.name,
     ),
     "opset": Story(
         fault=N_("an operator version that onnx-tf does not support"),
@@ -284,7 +285,7 @@ STORIES: dict[str, Story] = {
             "python -m convnet_core convert --run runs/mine --converter onnx-tf",
             language="bash",
         ),
-        seen_in="pytorch",
+        seen_in=PYTORCH.name,
     ),
 }
 """By the name of the lesson, in the order of the course."""

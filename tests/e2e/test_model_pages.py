@@ -113,7 +113,7 @@ def test_a_link_hides_controls_on_every_page_until_they_are_shown_again(server, 
     way.last.wait_for()
     settle(page)
     for part in ("stSidebarNav", "stFileUploader", "stDownloadButton"):
-        assert page.get_by_test_id(part).count()
+        page.get_by_test_id(part).first.wait_for(state="attached")
         assert not page.get_by_test_id(part).first.is_visible(), part
     way.last.click()  # a new session
     page.get_by_role("heading", name="Compare").wait_for()
