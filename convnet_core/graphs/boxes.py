@@ -71,7 +71,7 @@ def _role(name: str, role: str) -> str:
 def _few(tensor: Tensor) -> str:
     """The values of small weights, but not of those that were trained."""
     is_setting = tensor.shape == () or not tensor.dtype.startswith(("float", "bfloat"))
-    return ", ".join(f"{value:g}" for value in tensor.values) if is_setting else ""
+    return tensor.values_text if is_setting else ""
 
 
 def _shape(tensor: Tensor) -> str:

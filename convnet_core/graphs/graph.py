@@ -49,7 +49,12 @@ class Tensor:
     shape: tuple[Dimension, ...] | None = None
     kind: Literal["value", "input", "output", "weight"] = "value"
     statistics: Statistics | None = None
-    values: tuple[float, ...] = ()
+    values: tuple[int | float, ...] = ()
+
+    @property
+    def values_text(self) -> str:
+        """The values as text, whole numbers to the last digit: `-1, 1048576`."""
+        return ", ".join(str(value) if isinstance(value, int) else f"{value:g}" for value in self.values)
 
     @property
     def shape_text(self) -> str:

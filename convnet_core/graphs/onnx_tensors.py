@@ -43,7 +43,7 @@ def read(model: ModelProto) -> dict[str, Tensor]:
     return dict(sorted(tensors.items()))
 
 
-def _few(array: Any) -> tuple[float, ...]:
+def _few(array: Any) -> tuple[int | float, ...]:
     """The values of a small array of numbers that JSON can hold; () of any other."""
     if array is None or array.size > _FEW or array.ndim > 1 or array.dtype.kind not in "iuf":
         return ()

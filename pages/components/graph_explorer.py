@@ -73,8 +73,7 @@ def _weight(tensor: Tensor) -> Part:
     if found is None:
         return Part(tensor.name, note=_("Its values are not numbers, or cannot be read."))
     ends = (f"{found.low:.3g}", f"{found.high:.3g}") if found.counts else ()
-    values = ", ".join(f"{value:g}" for value in tensor.values)
-    rows = ((_("values"), values),) if values else ()
+    rows = ((_("values"), tensor.values_text),) if tensor.values else ()
     return Part(tensor.name, (*rows, *_statistics(found)), tensor.text, found.counts, ends)
 
 

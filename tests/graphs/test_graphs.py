@@ -304,7 +304,7 @@ def test_a_box_says_what_matters():
 
 def test_a_box_says_the_values_of_settings_and_calls_weights_as_the_operator_does():
     weights = {
-        "shape": np.array([-1, 8]),
+        "shape": np.array([-1, 1_048_576]),
         "val_3": np.float32(0.5),
         "onnx::Mul_7": np.ones(8, np.float32),
         "net.fc.bias": np.ones(8, np.float32),
@@ -317,7 +317,7 @@ def test_a_box_says_the_values_of_settings_and_calls_weights_as_the_operator_doe
     ]
     stored = [numpy_helper.from_array(values, name) for name, values in weights.items()]
     boxes = diagram_of(graph_of(model_of(nodes, ["x"], ["y"], stored))).boxes
-    assert [box.lines for box in boxes[1:-1]] == [("shape -1, 8",), ("max 0.5",), ("B 8",), ("bias 8",)]
+    assert [box.lines for box in boxes[1:-1]] == [("shape -1, 1048576",), ("max 0.5",), ("B 8",), ("bias 8",)]
 
 
 def test_a_box_with_a_subgraph_says_how_large_it_is():
