@@ -23,6 +23,7 @@ from pages.components import dissected_graphs as graphs
 from pages.components import frame, shared_link
 from pages.components import job_area as jobs
 from pages.components import run_state as shared
+from pages.components.markdown import escape
 from pages.components.names import page_title
 from pages.components.remedy import in_the_app
 from pages.forms import dissection, lessons
@@ -120,7 +121,7 @@ def show_findings(report: DissectionReport, state: StageState) -> None:
         )
         return
     for finding in report.findings:
-        st.error(f"**{finding.text}**\n\n{in_the_app(finding.mend)}", icon=":material/bug_report:")
+        st.error(f"**{escape(finding.text)}**\n\n{in_the_app(finding.mend)}", icon=":material/bug_report:")
     if not report.findings:
         st.success(_("{sentence}.", sentence=capitalized(content.headline(report))), icon=":material/verified:")
     config = report.config

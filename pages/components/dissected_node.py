@@ -8,6 +8,7 @@ from convnet_core.dissect.report import content, weight_layouts
 from convnet_core.dissect.report.report_file import DissectionReport
 from convnet_core.language import _
 from pages.charts import dissection as figures
+from pages.components.markdown import code, escape
 
 
 def show(report: DissectionReport, name: str) -> None:
@@ -15,7 +16,7 @@ def show(report: DissectionReport, name: str) -> None:
     entry = next((item for item in report.entries if item.name == name), None)
     result = next((item for item in report.nodes if item.name == name), None)
     op_type = entry.op_type if entry else ""
-    st.header(f"{op_type} {name}", anchor=False)
+    st.header(escape(" ".join(f"{op_type} {name}".split())), anchor=False)
     left, right = st.columns(2)
     with left:
         ops = [
@@ -44,7 +45,7 @@ def show(report: DissectionReport, name: str) -> None:
                 st.caption(text.format(op=transpose.op, what=transpose.what, order=transpose.perm))
         for weight in report.weights:
             if weight.node == name:
-                st.markdown(f"`{weight.name}` {weight_layouts.describe_move(weight, op_type)}")
+                st.markdown(f"{code(weight.name)} {weight_layouts.describe_move(weight, op_type)}")
                 if image := weight_layouts.draw_arrows(weight, op_type):
                     st.image(image, alt=weight_layouts.describe_move(weight, op_type))
         for fusion in report.fusions.nodes:

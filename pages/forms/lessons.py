@@ -25,6 +25,7 @@ from pages.components import job_area as jobs
 from pages.components import lesson_answers as answers
 from pages.components import lesson_pictures as pictures
 from pages.components import run_state as shared
+from pages.components.markdown import escape
 from pages.components.picture_grid import Picture, show_pictures
 from pages.components.remedy import in_the_app
 from pages.forms.dissection import size_of
@@ -217,7 +218,7 @@ def _show_finding(run: Run, stage: str, report: DissectionReport, show_details: 
     if not report.findings:
         st.warning(_("The dissection found nothing: this network hides the fault."))
     for finding in report.findings[:1]:
-        st.error(finding.text, icon=":material/bug_report:")
+        st.error(escape(finding.text), icon=":material/bug_report:")
     if (more := len(report.findings) - 1) > 0:
         st.caption(plural("And {count} more node with it.", "And {count} more nodes with it.", more))
     node = next((finding.node for finding in report.findings), "")
