@@ -40,7 +40,7 @@ class View {
       shape.color = data.colors[shape.id] ?? FAMILIES[shape.family] ?? FAMILIES.other;
       shape.about = [shape.kind, data.words.counts[shape.count]].filter(Boolean).join(" · ");
     }
-    this.search.index = data.index.map(([id, title, name, tensors], order) => ({ id, title, name, tensors, order }));
+    this.search.index = data.index.map(([id, title, name, tensors]) => ({ id, title, name, tensors }));
     this.byId = new Map(this.search.index.map((node) => [node.id, node]));
     const marked = data.marked.join(" ");
     const isNew = marked !== this.markedBefore;
