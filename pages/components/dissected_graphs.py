@@ -24,8 +24,8 @@ from pages.components.graph_view import view
 from pages.components.graph_view.drawing import Drawing
 from pages.components.graph_view.parts import Legend
 
-_CHOSEN = "dissected-node"
-"""The ONNX node that is chosen, in the session."""
+_CHOSEN = "node"
+"""The ONNX node that is chosen, in the address."""
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -69,7 +69,7 @@ def show(run: Run, stage: str, report: DissectionReport) -> None:
     }
     onnx = {box.id: box.name for box in drawings[0].diagram.boxes}
     tensorflow = {item.op.name: item.node for item in shown_ops(report.entries)}
-    chosen = st.session_state.get(_CHOSEN, "")
+    chosen = st.query_params.get(_CHOSEN, "")
     whole = {entry.name: entry.of for entry in report.entries if entry.of}.get(chosen, chosen)
     sides = (("ONNX", drawings[0], onnx, chosen), ("TensorFlow", drawings[1], tensorflow, whole))
     for column, (title, drawing, nodes, marked) in zip(st.columns(2), sides, strict=True):
@@ -102,7 +102,10 @@ def _show_side(
 
 
 def _choose(node: str) -> None:
-    st.session_state[_CHOSEN] = node
+    if node:
+        st.query_params[_CHOSEN] = node
+    else:
+        st.query_params.pop(_CHOSEN, None)
 
 
 def _legend() -> Legend:

@@ -79,8 +79,11 @@ def _choose_run() -> None:
     if not runs:
         return
     names = st.session_state["names"] = shown_names(runs)
-    wanted = st.session_state.pop("open_run", None) or st.session_state.get("run") or st.query_params.get("run")
-    if st.session_state.get("run") not in names or wanted != st.session_state.get("run"):
+    chosen = st.session_state.get("run")
+    if chosen not in names:  # Streamlit 1.67 keeps the choice by its label, and a run can get another name
+        chosen = st.query_params.get("run")
+    wanted = st.session_state.pop("open_run", None) or chosen
+    if wanted != st.session_state.get("run") or wanted not in names:
         st.session_state["run"] = wanted if wanted in names else runs[0].name
     st.sidebar.selectbox(
         _("Run"),

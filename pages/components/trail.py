@@ -143,5 +143,4 @@ def _following(page: str, run: Run) -> Step:
     if page in way:
         after = (*way, "runs")[way.index(page) + 1]
         return Step(after, _(_REASONS[after]))
-    start = "export" if run.is_model else "train"
-    return Step(start, _(_REASONS[start]))
+    return Step("export" if run.is_model else "train", _("Follow this run from its first page to the last."))

@@ -85,7 +85,7 @@ def test_the_answer_stands_above_the_settings(run):
 
 def test_the_graphs_have_a_color_bar_and_the_histogram_shows_what_each_precision_may_add(run):
     app = open_page("dissect")
-    app.session_state["dissected-node"] = "node_linear"
+    app.query_params["node"] = "node_linear"
     app.run()
     for graph in graphs_of(app):
         assert "fraction of the value's range (log scale)" in graph["legend"]["title"]
@@ -99,11 +99,11 @@ def test_the_graphs_have_a_color_bar_and_the_histogram_shows_what_each_precision
 def test_a_chosen_node_is_marked_in_both_graphs(run):
     app = open_page("dissect")
     assert [graph["marked"] for graph in graphs_of(app)] == [[], []]
-    app.session_state["dissected-node"] = "node_linear"
+    app.query_params["node"] = "node_linear"
     onnx, tensorflow = graphs_of(app.run())
     assert onnx["marked"] == ["node_linear"]
     assert tensorflow["marked"] == ["node_linear/MatMul", "node_linear/add"]
-    app.session_state["dissected-node"] = "input"
+    app.query_params["node"] = "input"
     assert [graph["marked"] for graph in graphs_of(app.run())] == [["input"], []]
     assert "no float outputs" not in text_of(app), "an input has no details"
 
@@ -131,7 +131,7 @@ def test_a_damaged_graph_is_said_and_the_rest_is_shown(run):
 def test_every_node_can_be_chosen(run):
     app = open_page("dissect")
     for name in [box[0] for box in graphs_of(app)[0]["index"]]:
-        app.session_state["dissected-node"] = name
+        app.query_params["node"] = name
         assert not app.run().exception, name
 
 
@@ -177,7 +177,7 @@ def test_both_graphs_are_colored_by_the_chosen_runtime(run, runtime):
 
 def test_a_chosen_node_shows_ops_weights_and_errors(run):
     app = open_page("dissect")
-    app.session_state["dissected-node"] = next(box[0] for box in graphs_of(app)[0]["index"] if box[1] == "Conv")
+    app.query_params["node"] = next(box[0] for box in graphs_of(app)[0]["index"] if box[1] == "Conv")
     app.run()
     assert not app.exception
     text = text_of(app)

@@ -32,6 +32,19 @@ def test_a_name_from_the_command_line_is_shown_and_not_undone(root):
     assert read_json(run.path / "run.json")["title"] == "theirs"
 
 
+def test_a_run_that_gets_another_name_stays_chosen(root):
+    for folder in ("a", "b"):
+        Run.create(root / folder)
+    app = open_page("data")
+    other = next(name for name in ("a", "b") if name != app.query_params["run"][0])
+    app.sidebar.selectbox[0].set_value(other).run()
+    names.rename_run(Run.open(root / other), "theirs")
+    app.sidebar.selectbox[0].options.append("the name before")
+    app.sidebar.selectbox[0].set_value("the name before").run()  # as the browser sends it
+    assert app.session_state["run"] == other
+    assert app.sidebar.text_input[0].value == "theirs"
+
+
 def test_runs_of_one_name_are_told_apart_in_the_picker(root):
     for folder in ("a", "b"):
         names.rename_run(Run.create(root / folder), "demo")

@@ -66,7 +66,7 @@ def _steps() -> list[dict[str, str]]:
         (
             link.format(page="sketchpad"),
             _("The sketchpad"),
-            _("A larger pad, and what the network sees in your drawing. The line above says what to do next."),
+            _("A larger pad, and what the network sees in your drawing. The line above the title says what is next."),
         ),
     ]
     return [{"target": target, "title": title, "text": text} for target, title, text in steps]
