@@ -144,9 +144,8 @@ def save(model: onnx.ModelProto, folder: Path) -> list[Path]:
 
 
 def _external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
-    stored = [tensor for tensor in tensors(model) if uses_external_data(tensor)]
-    names = {item.value for tensor in stored for item in tensor.external_data if item.key == "location"}
-    for name in sorted(names):
+    names = _external_names(model)
+    for name in names:
         is_inside = (path.parent / name).resolve().is_relative_to(path.parent.resolve())
         if Path(name).is_absolute() or ".." in Path(name).parts or not is_inside or (path.parent / name).is_symlink():
             raise ModelError(
@@ -161,19 +160,24 @@ def _external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
                 _("{path} stores weights in {name!r}, which does not exist", path=path, name=name),
                 hint=_("put it next to the model"),
             )
-    return [path.parent / name for name in sorted(names)]
+    return [path.parent / name for name in names]
+
+
+def _external_names(model: onnx.ModelProto) -> list[str]:
+    """The files that the model says hold its weights, relative to its folder."""
+    stored = [tensor for tensor in tensors(model) if uses_external_data(tensor)]
+    return sorted({item.value for tensor in stored for item in tensor.external_data if item.key == "location"})
 
 
 def open_untrusted(path: Path) -> ModelFile:
     """Parse an untrusted model file. Raises ModelError if it is too large or has external weights."""
     model = parse(path, path.name)
-    external = next((tensor.name for tensor in tensors(model) if uses_external_data(tensor)), None)
-    if external is not None:
+    if any(uses_external_data(tensor) for tensor in tensors(model)):
         raise ModelError(
             _(
                 "{file} stores weights in another file ({external!r}), but an upload must be a single file",
                 file=path.name,
-                external=external,
+                external=min(_external_names(model), default=""),
             ),
             hint=_(
                 "export it with external_data=False, or use the command line: `python -m convnet_core convert --onnx "
