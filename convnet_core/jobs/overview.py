@@ -125,12 +125,12 @@ def stage_views(run: Run, job: tuple[JobView, JobInfo] | None) -> dict[str, Stag
         return views
     view, info = job
     progress = progress_of(view)
-    first_stage = "train" if info.command == "pipeline" else info.command
+    first_stage = {"pipeline": "train", "upload": "export"}.get(info.command, info.command)
     current = progress.current_stage if progress.started else first_stage
     for stage, stage_view in views.items():
         if stage_view.name == current:
             views[stage] = _with_job_state(stage_view, info)
-        elif info.live and info.command == "pipeline" and stage_view.name not in progress.done:
+        elif info.live and info.command in ("pipeline", "upload") and stage_view.name not in progress.done:
             views[stage] = dataclasses.replace(stage_view, state="waiting", detail="")
     return views
 

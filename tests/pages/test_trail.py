@@ -2,6 +2,8 @@
 
 import pytest
 
+from convnet_core.jobs import watcher
+from convnet_core.jobs.overview import stage_views
 from convnet_core.runs.run import Run
 from pages.components import trail
 from testing.browser import PAGES
@@ -114,3 +116,11 @@ def test_a_running_job_is_marked_and_is_the_next_step(root):
         assert next_step(app)[0] == "train"
         assert marks(app)["train"] == ("pending", "running")
         assert marks(app)["compare"] == ("radio_button_unchecked", "waiting")
+
+
+def test_an_import_runs_from_its_first_moment(root):
+    run = Run.create(root / "run")
+    with running_job(run, "upload"):
+        views = stage_views(run, watcher.current(run))
+    assert views["export"].state == "running"
+    assert views["compare"].state == "waiting"
