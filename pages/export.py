@@ -113,13 +113,15 @@ def show_checks(run: Run) -> None:
     record = run.require("export")
     result, config = record.result_as(ExportResult), ExportConfig.from_json(record.config)
     nodes, size = plural("{count} node", "{count} nodes", result.nodes), format_size(result.bytes)
+    checker = result.checked.removesuffix(" with full shape inference")  # the record is English
+    checks = _("{checker} with full shape inference", checker=checker)
     if run.is_model:
         text = _(
             "Imported model: opset {opset}, {nodes}, {size}. It passed {checks}.",
             opset=result.opset,
             nodes=nodes,
             size=size,
-            checks=result.checked,
+            checks=checks,
         )
     else:
         text = _(
@@ -128,7 +130,7 @@ def show_checks(run: Run) -> None:
             opset=config.opset,
             nodes=nodes,
             size=size,
-            checks=result.checked,
+            checks=checks,
             error=format_error(result.max_abs_error),
         )
     st.success(text, icon=":material/verified:")
