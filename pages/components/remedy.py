@@ -19,6 +19,7 @@ from convnet_core.config.stages import (
 )
 from convnet_core.errors import ConvNetError
 from convnet_core.language import N_, _
+from pages.components.markdown import without_links
 from pages.components.names import page_title
 
 _RULES = (
@@ -67,7 +68,7 @@ def in_the_app(hint: str) -> str:
         hint = re.sub(pattern, words and _(words), hint)
     text = _FLAG.sub(lambda flag: _words(*flag.groups()), _COMMAND.sub(_page, hint))
     is_page_alone = _COMMAND.match(hint)
-    return _("use {page}", page=text) if is_page_alone else text
+    return without_links(_("use {page}", page=text) if is_page_alone else text)
 
 
 def page_of(hint: str) -> str:
@@ -81,7 +82,8 @@ def page_of(hint: str) -> str:
 
 def text_of(error: ConvNetError) -> str:
     """An error with its remedy, for a message box."""
-    return f"{error}\n\n{in_the_app(error.hint)}" if error.hint else str(error)
+    message = without_links(str(error))
+    return f"{message}\n\n{in_the_app(error.hint)}" if error.hint else message
 
 
 def show_link(hint: str) -> None:

@@ -11,6 +11,7 @@ from convnet_core.jobs.job import open_job
 from convnet_core.language import LANGUAGES, _
 from convnet_core.runs.run import Run
 from pages.components.remedy import in_the_app, page_of
+from pages.components.remedy import text_of as remedy_text
 from tests.conftest import ROOT
 from tests.pages.conftest import open_page, text_of
 
@@ -133,3 +134,11 @@ def test_an_error_links_to_the_page_of_its_remedy(root):
 )
 def test_the_page_of_a_hint(hint, page):
     assert page_of(hint) == page
+
+
+def test_a_name_in_an_error_fetches_nothing():
+    """A tensor can be called ![x](http://elsewhere/x.png)."""
+    name = "![x](http://elsewhere/x.png)"
+    shown = remedy_text(DataError(f"{name} is damaged", f"see {name}"))
+    assert "](" not in shown
+    assert shown.count("http://elsewhere/x.png") == 2
