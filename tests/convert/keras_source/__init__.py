@@ -1,0 +1,1 @@
+"""Models as Keras source code."""
