@@ -36,7 +36,7 @@ _MOVES = 30
 _EVENTS = 10
 _NODES = 2000
 _MANY = 1_000_000
-MAIN, PLOT = "[data-testid=stMain]", ".js-plotly-plot"
+MAIN = "[data-testid=stMain]"
 Line = tuple[str, str, list[float]]
 
 
@@ -246,18 +246,18 @@ def many_events(page: Page, address: str, root: Path) -> Iterator[float]:
 
 def _open_charts(page: Page, address: str) -> None:
     page.goto(address)
-    wait_for_element(page, PLOT)
+    wait_for_element(page, "[data-testid=live-curves]")
     wait_for_element(page, f"{MAIN} button", "Stop")
 
 
 def many_runs(page: Page, address: str, root: Path) -> list[float]:
-    """Seconds to open Home with 1,000 runs."""
+    """Seconds to open the list of runs with 1,000 runs."""
     for number in range(1000):
         Run.create(root / f"run{number:04}")
 
     def opened() -> None:
-        page.goto(f"{address}/?run=demo")
-        wait_until_drawn(page, "h3", "Recent runs")
+        page.goto(f"{address}/runs?run=demo")
+        wait_until_drawn(page, "h1", "Runs")
 
     return [timed(opened) for _ in range(5)]
 
@@ -301,7 +301,7 @@ def measure(root: Path) -> Iterator[Line]:
             yield "event of a training on the screen", "≤ 1 s", list(events(page, server.address, root))
             yield from large_graph(page, server.address, run, root)
             yield "Train page with 1,000,000 events", "≤ 2 s", list(many_events(page, server.address, root))
-            yield "Home with 1,000 runs", "≤ 2 s", many_runs(page, server.address, root)
+            yield "Runs with 1,000 runs", "≤ 2 s", many_runs(page, server.address, root)
         finally:
             server.stop()
         browser.close()
