@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from convnet_core.convert.keras_source.syntax import Choice, Expression, Literal, Operation, Parameter
+from convnet_core.convert.keras_source.syntax import Choice, Expression, Literal, Operation, Parameter, identifier
 
 ABSENT = object()
 """The value of a call that does not reach this place."""
@@ -40,7 +39,7 @@ class Parameters:
         for name, other in zip(self.names, self.columns, strict=True):
             if derived := _derive(column, name, other):
                 return derived
-        name = self._new_name(hint)
+        name = identifier(hint or "value", *self.names)
         self.names.append(name)
         self.columns.append(list(column))
         return Parameter(name)
@@ -65,14 +64,6 @@ class Parameters:
         counts = Counter(repr(value) for value in self.columns[index] if value is not ABSENT)
         most = counts.most_common(1)[0][0]
         return next(value for value in self.columns[index] if value is not ABSENT and repr(value) == most)
-
-    def _new_name(self, hint: str) -> str:
-        plain = re.sub(r"\W+", "_", hint).strip("_").lower() or "value"
-        plain = plain if plain[0].isalpha() and plain != "name" else f"with_{plain}"
-        name, number = plain, 2
-        while name in self.names:
-            name, number = f"{plain}_{number}", number + 1
-        return name
 
 
 def _equal(one: Any, two: Any) -> bool:

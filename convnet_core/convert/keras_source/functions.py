@@ -6,7 +6,6 @@ which the function then makes `if` a condition holds. Calls that do not fit the 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,7 +14,7 @@ from convnet_core.convert.keras_source.columns import Parameters
 from convnet_core.convert.keras_source.modules import Block
 from convnet_core.convert.keras_source.patterns import Instance, Pattern
 from convnet_core.convert.keras_source.registry import call
-from convnet_core.convert.keras_source.syntax import Function, LayerName, Ref, Statement, refs
+from convnet_core.convert.keras_source.syntax import Function, LayerName, Ref, Statement, identifier, refs
 
 
 class Functions:
@@ -51,18 +50,12 @@ class Functions:
             return {id(call.block): call.statements for call in pattern.group}
         parameters, longest = Parameters(), pattern.longest
         items = body_of(pattern, parameters)
-        name = self._name(longest.block.module.kind)
+        kind = longest.block.module.kind.rpartition(".")[2]
+        name = identifier(kind, *(function.name for function in self.functions))
         self.functions.append(
             Function(name, longest.inputs, tuple(parameters.names), parameters.defaults(), items, longest.outputs)
         )
         return {id(call.block): [_call(name, call, parameters, number)] for number, call in enumerate(pattern.group)}
-
-    def _name(self, kind: str) -> str:
-        plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.rpartition(".")[2]).lower()
-        name, number = plain, 2
-        while name in {function.name for function in self.functions}:
-            name, number = f"{plain}_{number}", number + 1
-        return name
 
 
 def _uses(block: Block) -> list[str]:

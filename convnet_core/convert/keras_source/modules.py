@@ -16,6 +16,11 @@ from convnet_core.convert.name_scopes import node_scopes
 _NAMES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 
 
+def path_of(name: str) -> tuple[str, ...]:
+    """The path of a dotted name; Keras allows no slash in the name of a layer."""
+    return tuple(name.replace("/", "_").split("."))
+
+
 @dataclass(frozen=True)
 class Module:
     """A module by its path, such as ("layer1", "0"), and the full name of its class."""
@@ -74,7 +79,7 @@ def _modules(node: onnx.NodeProto) -> Iterator[Module]:
     except (KeyError, ValueError, SyntaxError, MemoryError, RecursionError):
         return
     for name, kind in list(zip(names, kinds, strict=False))[1:-1]:  # the first is the network, the last the operator
-        yield Module(tuple(str(name).split(".")), str(kind))
+        yield Module(path_of(str(name)), str(kind))
 
 
 def block_tree(placed: Sequence[Placed]) -> Block:

@@ -1,8 +1,9 @@
-"""The text of functions: variables for values, and lines of at most 120 characters."""
+"""The text of functions: expressions, and variables for values."""
 
 from __future__ import annotations
 
-import keyword
+import itertools
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -27,10 +28,13 @@ from convnet_core.convert.keras_source.syntax import (
     Statement,
     refs,
 )
+from convnet_core.convert.keras_source.wrapping import INDENT, wrap
 
-_WIDTH = 120
-_INDENT = 4
+INPUT = "input"
+"""The start of the variables for the model's inputs, which keep their values."""
+
 _SPARE = ("y", "z", "a", "b", "c", "d")
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Printer:
@@ -39,7 +43,6 @@ class Printer:
     def __init__(self, functions: Sequence[Function]) -> None:
         self._defaults = {**DEFAULTS, **{function.name: function.defaults for function in functions}}
         self._held: dict[str, str] = {}
-        self._depth = 1
 
     def body(self, items: Sequence[Item], outputs: Sequence[str], inputs: dict[str, str]) -> Iterator[str]:
         """The lines of a body that starts with values in variables, without the return."""
@@ -65,7 +68,7 @@ class Printer:
                     left[other] -= 1
                 wanted = {value: kept[other] for value, other in item.merges}
                 for statement in item.items:
-                    yield from self._indented(statement, left, wanted)
+                    yield from _indented(self._statement(statement, left, wanted, depth=2))
                 rest = [(value, other) for value, other in item.merges if self._held[value] != kept[other]]
                 if rest:
                     yield "else:"
@@ -74,58 +77,52 @@ class Printer:
 
     def _loop(self, loop: Loop, left: Counter[str]) -> Iterator[str]:
         """A loop reads and writes one variable, which starts with the loop's input."""
-        (source,), (target,) = refs(loop.item.value), loop.item.targets
+        (source,), statement = refs(loop.item.value), loop.item
         before = self._held[source]
-        body = list(self._indented(loop.item, left, {}))
-        variable = self._held[target]
+        (variable,) = self._assign(statement, left)
         if variable != before:
             yield f"{variable} = {before}"
-            self._held = {**self._held, source: variable}
-            self._depth += 1
-            body = [f"    {line}" for line in wrap(f"{variable} = {self.text(loop.item.value)}", self._depth)]
-            self._depth -= 1
-            self._held[source] = before
         start = f"{loop.start}, " if loop.start else ""
         yield f"for {loop.variable} in range({start}{loop.stop}):"
-        yield from body
-
-    def _indented(self, statement: Statement, left: Counter[str], wanted: Mapping[str, str]) -> Iterator[str]:
-        self._depth += 1
-        yield from (f"    {line}" for line in self._statement(statement, left, wanted))
-        self._depth -= 1
+        yield from _indented(self._lines([variable], statement, {source: variable}, depth=2))
 
     def _statement(
-        self, statement: Statement, left: Counter[str], wanted: Mapping[str, str] = MappingProxyType({})
+        self, statement: Statement, left: Counter[str], wanted: Mapping[str, str] = _NONE, depth: int = 1
     ) -> Iterator[str]:
-        used = refs(statement.value)
-        before = dict(self._held)
-        left.subtract(used)
-        free = [variable for name in used if left[name] <= 0 and not (variable := self._held[name]).startswith("input")]
-        for name in used:
-            if left[name] <= 0:
-                self._held.pop(name, None)
-        after, self._held = self._held, before
+        held = dict(self._held)
+        variables = self._assign(statement, left, wanted)
+        yield from self._lines(variables, statement, held, depth)
+
+    def _lines(self, variables: Sequence[str], statement: Statement, held: dict[str, str], depth: int) -> Iterator[str]:
+        """The lines of a statement that reads the values in `held`."""
+        after, self._held = self._held, held
         value = self.text(statement.value)
         self._held = after
-        taken = set(self._held.values())
-        targets = []
+        if [*variables] != [value]:
+            yield from wrap(f"{', '.join(variables)} = {value}", depth)
+
+    def _assign(self, statement: Statement, left: Counter[str], wanted: Mapping[str, str] = _NONE) -> list[str]:
+        """The variables for what a statement gives; those of values that it is the last to use are free again."""
+        used = refs(statement.value)
+        left.subtract(used)
+        free = [self._held.pop(name) for name in dict.fromkeys(used) if left[name] <= 0]
+        variables = []
         for target in statement.targets:
-            options = [*(name for name in free if name not in taken), *(name for name in _SPARE if name not in taken)]
-            options += [f"x{number}" for number in range(2, 99) if f"x{number}" not in taken]
-            if wanted.get(target) in free:
-                options[0] = wanted[target]
-            variable = (
-                options[0]
-                if target in wanted and options[0] == wanted[target]
-                else "x"
-                if "x" not in taken and ("x" in free or not free)
-                else options[0]
-            )
+            variable = self._choose([name for name in free if name not in variables], wanted.get(target, ""))
             self._held[target] = variable
-            taken.add(variable)
-            targets.append(variable)
-        if targets != [value]:
-            yield from wrap(f"{', '.join(targets)} = {value}", self._depth)
+            variables.append(variable)
+        return variables
+
+    def _choose(self, free: Sequence[str], wanted: str) -> str:
+        """A variable: the one that is wanted, if it is free; x, if it can be; one that is free; a new one."""
+        taken = set(self._held.values())
+        own = [name for name in free if name not in taken and not name.startswith(INPUT)]
+        if wanted in own:
+            return wanted
+        if "x" in own or (not own and "x" not in taken):
+            return "x"
+        more = (f"x{number}" for number in itertools.count(2))
+        return next(name for name in itertools.chain(own, _SPARE, more) if name not in taken)
 
     def text(self, item: Expression) -> str:
         """An expression as text."""
@@ -169,7 +166,8 @@ class Printer:
         """A part of a name inside an f-string."""
         match part:
             case Literal(value):
-                return str(value).replace("{", "{{").replace("}", "}}")
+                inner = json.dumps(str(value), ensure_ascii=False)[1:-1]  # JSON's escapes are Python's too
+                return inner.replace("{", "{{").replace("}", "}}")
             case Operation("&", before, number):
                 return self._part(before) + self._part(number)
         text = self.text(part).replace('"', "'")  # before Python 3.12, an f-string cannot have its own quotes inside
@@ -190,44 +188,6 @@ class Printer:
         return f"{head}({', '.join(args)})"
 
 
-def wrap(line: str, depth: int) -> list[str]:
-    """A line, or several if it is too long at this depth: the arguments of its longest call on lines of their own, as
-    ruff's formatter does it."""
-    width = _WIDTH - _INDENT * depth
-    if len(line) <= width:
-        return [line]
-    start, stop = _longest_brackets(line)
-    head, inner, tail = line[: start + 1], line[start + 1 : stop], line[stop:]
-    if len(inner) <= width - _INDENT and not line.startswith("def "):
-        return [head, f"{' ' * _INDENT}{inner}", tail]
-    return [head, *(f"{' ' * _INDENT}{item}," for item in _split(inner)), tail]
-
-
-def _longest_brackets(line: str) -> tuple[int, int]:
-    """The places of the outermost pair of parentheses with the most between them."""
-    pairs, depth, start = [], 0, 0
-    for place, letter in enumerate(line):
-        if letter in "([":
-            depth, start = depth + 1, start if depth else place
-        elif letter in ")]":
-            depth -= 1
-            if not depth:
-                pairs.append((start, place))
-    return max(pairs, key=lambda pair: pair[1] - pair[0])
-
-
-def _split(text: str) -> list[str]:
-    """The arguments of a call."""
-    parts, depth = [""], 0
-    for letter in text:
-        depth += (letter in "([{") - (letter in ")]}")
-        if letter == "," and not depth:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]
-
-
 def _same(one: Any, two: Any) -> bool:
     return type(one) is type(two) and bool(one == two)
 
@@ -245,6 +205,10 @@ def literal(value: Any) -> str:
     return repr(value)
 
 
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    return (" " * INDENT + line for line in lines)
+
+
 def _uses(item: Item) -> list[str]:
     match item:
         case Statement():
@@ -253,8 +217,3 @@ def _uses(item: Item) -> list[str]:
             return refs(item.item.value)
         case Branch():
             return [name for inner in item.items for name in refs(inner.value)] + [other for _, other in item.merges]
-
-
-def is_identifier(name: str) -> bool:
-    """Whether a name can be a variable."""
-    return name.isidentifier() and not keyword.iskeyword(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from convnet_core.convert.keras_source import ops
+from convnet_core.convert.keras_source.modules import path_of
 from convnet_core.convert.keras_source.syntax import Call, Expression, LayerName, Literal, Ref, Statement
 from convnet_core.convert.native.ir import Graph, Node
 from convnet_core.tensors.arrays import Array
@@ -95,7 +96,7 @@ class Context:
         """An input that is a constant, as a layer `Weight` that holds it; `each` repeats it for every sample."""
         name, graph = self.input(index), self.around.graph
         value = graph.constants[name]
-        path = tuple(name.partition("|")[0].split("."))
+        path = path_of(name.partition("|")[0])
         self.weights[path] = [value]
         call = Call("Weight", (Literal(tuple(value.shape)),), (("each", Literal(each)), ("name", LayerName.of(path))))
         others = [item for item in self.node.inputs if item and item not in graph.constants]

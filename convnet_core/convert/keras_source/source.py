@@ -10,9 +10,10 @@ import onnx
 from convnet_core.convert.keras_source.functions import Functions
 from convnet_core.convert.keras_source.loops import roll_up
 from convnet_core.convert.keras_source.modules import block_tree, modules_of
-from convnet_core.convert.keras_source.printer import Printer, literal, wrap
+from convnet_core.convert.keras_source.printer import INPUT, Printer, literal
 from convnet_core.convert.keras_source.statements import write_statements
 from convnet_core.convert.keras_source.syntax import Call, Expression, Function, Item, walk
+from convnet_core.convert.keras_source.wrapping import wrap
 from convnet_core.convert.native.converter import optimize, read
 from convnet_core.convert.native.ir import Graph
 from convnet_core.tensors.arrays import Array
@@ -65,7 +66,7 @@ def write_source(model: onnx.ModelProto) -> Source:
 
 def _build(graph: Graph, body: Sequence[Item], printer: Printer) -> Iterator[str]:
     """The lines of `build`."""
-    names = ["inputs"] if len(graph.inputs) == 1 else [f"input_{index}" for index in range(len(graph.inputs))]
+    names = [f"{INPUT}s"] if len(graph.inputs) == 1 else [f"{INPUT}_{index}" for index in range(len(graph.inputs))]
     for name, info in zip(names, graph.inputs, strict=True):
         yield f"{name} = Input({literal(tuple(info.shape[1:]))}, name={literal(info.name)})"
     held = {info.name: name for name, info in zip(names, graph.inputs, strict=True)}

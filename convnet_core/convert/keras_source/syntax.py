@@ -5,12 +5,17 @@ A value is referred to by its tensor's name; the printer is given the variable t
 
 from __future__ import annotations
 
+import itertools
+import keyword
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-Variable = Callable[[str], str]
-"""The variable of a tensor."""
+RESERVED = ("Input", "Model", "Weight", "build", "index", "layers", "name", "ops")
+"""Names that the source uses itself, besides variables."""
+
+_VARIABLE = re.compile(r"[a-z]\d*|inputs|input_\d+")
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class LayerName:
     @classmethod
     def of(cls, path: tuple[str, ...]) -> LayerName:
         """A name whose numbers are numbers, so that they can be counted up."""
-        return cls(tuple(Literal(int(part) if part.isdecimal() else part) for part in path))
+        return cls(tuple(Literal(int(part) if re.fullmatch("0|[1-9][0-9]*", part) else part) for part in path))
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -188,3 +193,13 @@ class Function:
     defaults: dict[str, Any]
     items: tuple[Item, ...]
     outputs: tuple[str, ...]
+
+
+def identifier(text: str, *taken: str) -> str:
+    """A name for Python code from any text: lower case, neither a keyword, a variable, nor a name that is taken."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text)
+    plain = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+    if not plain or plain[0].isdecimal() or keyword.iskeyword(plain) or _VARIABLE.fullmatch(plain):
+        plain = f"part_{plain}".strip("_")
+    numbered = (f"{plain}_{number}" for number in itertools.count(2))
+    return next(name for name in itertools.chain([plain], numbered) if name not in {*taken, *RESERVED})

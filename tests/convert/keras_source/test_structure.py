@@ -1,5 +1,7 @@
 """PyTorch's modules in the Keras code: one function a class, parameters for what differs, loops for what repeats."""
 
+import ast
+import copy
 import re
 
 import numpy as np
@@ -170,3 +172,47 @@ def test_attention_is_keras_s_layer():
     assert "MultiHeadAttention(3, 4" in text
     assert "for index in range(3):" in text
     assert "transpose" not in text
+
+
+class Optional(nn.Module):
+    """A block with a part that some blocks lack."""
+
+    def __init__(self, width, has_extra):
+        super().__init__()
+        self.first, self.second = nn.Linear(width, width), nn.Linear(width, width)
+        self.extra = nn.Linear(width, width) if has_extra else None
+
+    def forward(self, x):
+        x = torch.tanh(self.second(torch.relu(self.first(x))))
+        return self.extra(x) if self.extra else x
+
+
+def renamed(model, before, after):
+    """The same model with another text in the names of its modules, weights and classes."""
+    for node in model.graph.node:
+        node.input[:] = [name.replace(before, after) for name in node.input]
+        for item in node.metadata_props:
+            if item.key.endswith(("name_scopes", "class_hierarchy")):
+                item.value = repr([text.replace(before, after) for text in ast.literal_eval(item.value)])
+    for tensor in model.graph.initializer:
+        tensor.name = tensor.name.replace(before, after)
+    return model
+
+
+@pytest.fixture(scope="module")
+def optional():
+    return export(nn.Sequential(Optional(4, False), Optional(4, True), Optional(4, True)), 4)
+
+
+@pytest.mark.parametrize("name", ["extra", "class", "x", "name", 'a"); __import__("os")\n#(', "{name}", "a, b/c\\"])
+def test_the_name_of_a_module_stays_text(optional, name):
+    text = assert_equal(renamed(copy.deepcopy(optional), "extra", name), 4)
+    assert "if " in text
+    assert max(map(len, text.splitlines())) <= 120
+    assert not re.search(r"^\s*(__import__|#)", text, re.MULTILINE)
+
+
+def test_the_name_of_a_class_becomes_an_identifier(optional):
+    model = renamed(copy.deepcopy(optional), "Optional", "x(): __import__('os')  # ")
+    text = assert_equal(model, 4)
+    assert "def x_import_os(" in text
