@@ -1,7 +1,6 @@
 """Graphs of ONNX models, compared with onnx and NumPy on the same files."""
 
 import itertools
-import json
 import math
 
 import numpy as np
@@ -11,34 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
-from convnet_core.graphs import from_onnx, weight_statistics
-from convnet_core.graphs.boxes import diagram_of
-from convnet_core.graphs.folds import fold
-from convnet_core.graphs.graph import Graph
-
-
-def model_of(nodes, inputs=(), outputs=(), weights=(), **options):
-    """A model; an input or output passed as a name is float32 without a shape."""
-    values = [
-        [
-            helper.make_tensor_value_info(item, TensorProto.FLOAT, None) if isinstance(item, str) else item
-            for item in side
-        ]
-        for side in (inputs, outputs)
-    ]
-    graph = helper.make_graph(list(nodes), "test", *values, list(weights))
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], **options)
-
-
-def graph_of(model):
-    """The model's graph, after a round trip through JSON."""
-    graph = from_onnx.read(model)
-    text = json.dumps(graph.to_json(), allow_nan=False)
-    assert Graph.from_json(json.loads(text)) == graph
-    return graph
-
-
-# -- what is in a file ------------------------------------------------------------------------------
+from convnet_core.graphs import weight_statistics
+from tests.graphs.models import graph_of, model_of
 
 
 def test_the_nodes_match_the_file(finished_run):
@@ -99,9 +72,6 @@ def test_edges_lead_from_producer_to_reader(finished_run):
     names = [node.id for node in graph.nodes]
     assert len(names) == 6
     assert [(edge.source, edge.target) for edge in graph.edges] == list(itertools.pairwise(names))
-
-
-# -- other models ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -243,89 +213,3 @@ def test_every_kind_of_model_that_ships_with_onnx_has_a_graph():
 
 
 # -- modules ---------------------------------------------------------------------------------------
-
-
-def with_modules(node, scopes, classes):
-    for key, value in (("name_scopes", scopes), ("class_hierarchy", classes)):
-        node.metadata_props.add(key=f"pkg.torch.onnx.{key}", value=value)
-    return node
-
-
-def test_the_exporter_of_pytorch_leaves_the_modules_of_each_node():
-    node = with_modules(
-        helper.make_node("Relu", ["x"], ["y"]),
-        "['', 'layer1', 'layer1.0', 'relu']",
-        "['resnet.ResNet', 'torch.nn.Sequential', 'resnet.BasicBlock', 'aten.relu.default']",
-    )
-    graph = graph_of(model_of([node], ["x"], ["y"]))
-    assert graph.by_id["Relu"].modules == ("layer1", "layer1.0")
-    assert graph.modules == {"layer1": "Sequential", "layer1.0": "BasicBlock"}
-
-
-def test_without_metadata_the_modules_are_the_prefixes_of_names():
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"], name="/layer1/layer1.0/Relu"),
-        helper.make_node("Abs", ["a"], ["y"]),
-    ]
-    graph = graph_of(model_of(nodes, ["x"], ["y"]))
-    assert [node.modules for node in graph.nodes if node.kind == "op"] == [("layer1", "layer1/layer1.0"), ()]
-
-
-def test_a_name_of_nothing_but_slashes_is_no_endless_stack_of_modules():
-    names = [f"/{'m/' * 5000}{name}" for name in ("Relu", "Abs")]
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"], name=names[0]),
-        helper.make_node("Abs", ["a"], ["y"], name=names[1]),
-    ]
-    graph = graph_of(model_of(nodes, ["x"], ["y"]))
-    assert len(graph.modules) == 32
-    (module,) = fold(diagram_of(graph)).folds
-    assert [box.title for box in module.boxes] == ["Relu", "Abs"]
-
-
-@pytest.mark.parametrize("text", ["", "[", "7", "['a', 7]", "__import__('os')", "[" * 5000])
-def test_damaged_metadata_is_no_module(text):
-    node = with_modules(helper.make_node("Relu", ["x"], ["y"]), text, text)
-    assert graph_of(model_of([node], ["x"], ["y"])).by_id["Relu"].modules == ()
-
-
-# -- boxes -----------------------------------------------------------------------------------------
-
-
-def test_a_box_says_what_matters():
-    weight = numpy_helper.from_array(np.ones((4, 3, 7, 7), np.float32), "conv1.weight")
-    options = {"kernel_shape": [7, 7], "strides": [2, 2], "dilations": [1, 1], "pads": [3, 3, 3, 3], "group": 1}
-    node = helper.make_node("Conv", ["x", "conv1.weight"], ["y"], **options)
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 224, 224])
-    diagram = diagram_of(graph_of(model_of([node], [x], ["y"], [weight])))
-    assert diagram.boxes[1].lines == ("weight 4×3×7×7", "kernel_shape 7×7", "pads 3, 3, 3, 3", "strides 2×2")
-    assert [link.label for link in diagram.links] == ["batch×3×224×224", "batch×4×112×112"]
-
-
-def test_a_box_says_the_values_of_settings_and_calls_weights_as_the_operator_does():
-    weights = {
-        "shape": np.array([-1, 1_048_576]),
-        "val_3": np.float32(0.5),
-        "onnx::Mul_7": np.ones(8, np.float32),
-        "net.fc.bias": np.ones(8, np.float32),
-    }
-    nodes = [
-        helper.make_node("Reshape", ["x", "shape"], ["a"]),
-        helper.make_node("Clip", ["a", "", "val_3"], ["b"]),
-        helper.make_node("Mul", ["b", "onnx::Mul_7"], ["c"]),
-        helper.make_node("Add", ["c", "net.fc.bias"], ["y"]),
-    ]
-    stored = [numpy_helper.from_array(values, name) for name, values in weights.items()]
-    boxes = diagram_of(graph_of(model_of(nodes, ["x"], ["y"], stored))).boxes
-    assert [box.lines for box in boxes[1:-1]] == [("shape -1, 1048576",), ("max 0.5",), ("B 8",), ("bias 8",)]
-
-
-def test_a_box_with_a_subgraph_says_how_large_it_is():
-    branch = helper.make_graph(
-        [helper.make_node("Abs", ["x"], ["z"])], "g", [], [helper.make_tensor_value_info("z", 1, None)]
-    )
-    condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
-    node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
-    diagram = diagram_of(graph_of(model_of([node], ["x", condition], ["y"])))
-    assert diagram.boxes[2].lines == ("else_branch graph with 1 node", "then_branch graph with 1 node")
-    assert [(link.source, link.target) for link in diagram.links] == [("c", "If"), ("x", "If"), ("If", "y")]

@@ -12,13 +12,14 @@ from typing import Any
 import streamlit as st
 
 from convnet_core.language import _, plural
+from pages.components.browser_part import CONTROLS
 from pages.components.graph_view.drawing import Drawing
 from pages.components.graph_view.parts import Legend, Panel
 
 _HERE = Path(__file__).parent
 _HTML, _CSS = ((_HERE / f"view.{kind}").read_text("utf-8") for kind in ("html", "css"))
 SCRIPT = "\n".join((_HERE / f"{name}.js").read_text("utf-8") for name in ("paint", "panel", "view", "input"))
-_component = st.components.v2.component("convnet.graph_view", html=_HTML, css=_CSS, js=SCRIPT)
+_component = st.components.v2.component("convnet.graph_view", html=_HTML, css=CONTROLS + _CSS, js=SCRIPT)
 
 
 def show(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -20,13 +19,14 @@ from convnet_core.errors import DataError
 from convnet_core.language import _
 from convnet_core.runs.run import Run
 from convnet_core.runtimes.pool import RuntimePool
+from pages.components.browser_part import CONTROLS, read_part
 from pages.components.live_pad.view import view_of
 from pages.components.reading import Reading, keep, read, with_runtimes
 
-_HTML, _CSS, _JS = ((Path(__file__).parent / f"pad.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+_HTML, _CSS, _JS = read_part(__file__, "pad")
 _EXAMPLES = json.dumps([pen.example(digit) for digit in range(10)], separators=(",", ":"))
 _HTML = _HTML.replace("{examples}", escape(_EXAMPLES))
-_component = st.components.v2.component("convnet.live_pad", html=_HTML, css=_CSS, js=_JS)
+_component = st.components.v2.component("convnet.live_pad", html=_HTML, css=CONTROLS + _CSS, js=_JS)
 
 
 @dataclass(frozen=True)

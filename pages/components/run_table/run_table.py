@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -11,9 +10,10 @@ import streamlit as st
 from convnet_core.common.formatting import format_share
 from convnet_core.jobs.overview import Overview
 from convnet_core.language import _
+from pages.components.browser_part import read_part
 from pages.components.names import data_name, name_of
 
-_HTML, _CSS, _JS = ((Path(__file__).parent / f"table.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+_HTML, _CSS, _JS = read_part(__file__, "table")
 _component = st.components.v2.component("convnet.run_table", html=_HTML, css=_CSS, js=_JS)
 _KEY = "run table"
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import streamlit as st
 
 from convnet_core.language import _
+from pages.components.browser_part import CONTROLS, read_part
 
-_HTML, _CSS, _JS = ((Path(__file__).parent / f"tour.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-_component = st.components.v2.component("convnet.tour", html=_HTML, css=_CSS, js=_JS)
+_HTML, _CSS, _JS = read_part(__file__, "tour")
+_component = st.components.v2.component("convnet.tour", html=_HTML, css=CONTROLS + _CSS, js=_JS)
 _ASKED = "tour asked"
 PAD, VERDICT = "home-pad", "home-verdict"
 """Keys of the containers on Home that the tour shows."""
