@@ -31,6 +31,7 @@ class Search {
     this.buttons = [find(".previous"), find(".next")];
     this.hits = [];
     this.now = -1;
+    this.nothing = ""; // what to say when nothing is found, in the reader's language
     this.field.oninput = () => this.type();
     this.field.onkeydown = (event) => {
       if (event.key === "Enter") this.step(event.shiftKey ? -1 : 1);
@@ -85,7 +86,7 @@ class Search {
   show() {
     const asked = this.field.value.trim() !== "";
     const number = this.now < 0 ? `${this.hits.length}` : `${this.now + 1} / ${this.hits.length}`;
-    this.output.textContent = asked ? number : "";
+    this.output.textContent = !asked ? "" : this.hits.length ? number : this.nothing;
     for (const button of this.buttons) button.disabled = !this.hits.length;
     this.list.hidden = !this.hits.length;
     [...this.list.children].forEach((item, at) => item.classList.toggle("now", at === this.now));

@@ -63,6 +63,7 @@ class View {
   }
 
   name(words) {
+    this.search.nothing = words.nothing;
     const labels = { input: "search", ".previous": "previous", ".next": "next", ".out": "out", ".in": "in", ".fit": "fit" };
     for (const [css, word] of Object.entries(labels)) {
       this.find(css).setAttribute("aria-label", words[word]);

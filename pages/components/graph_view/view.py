@@ -87,6 +87,7 @@ def _words(drawing: Drawing, opened: frozenset[str]) -> dict[str, Any]:
             "fold, Escape leaves"
         ),
         "search": _("Search: operator, name or tensor"),
+        "nothing": _("no match"),
         "previous": _("Previous match"),
         "next": _("Next match"),
         "in": _("Zoom in"),
